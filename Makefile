@@ -1,0 +1,41 @@
+# serve: look for quotes on http://127.0.0.1:8000/
+# test: all tests, under pytest and under trial; check: lint and types
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	--config-settings editable_mode=compat
+
+.PHONY: serve test check clean
+
+serve: .venv/.serve
+	$(BIN)/twist quotes
+
+test: .venv/.test
+	rm -f .coverage
+	$(BIN)/python -m coverage run -m pytest
+	$(BIN)/python -m coverage run --append -m twisted.trial --random=0 tests
+	$(BIN)/python -m coverage report
+
+check: .venv/.check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf .venv .coverage _trial_temp* build *.egg-info
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.serve: .venv/bin/python setup.py pyproject.toml
+	$(PIP_INSTALL) --editable .
+	touch $@
+
+.venv/.test: .venv/.serve
+	$(PIP_INSTALL) --editable '.[test]'
+	touch $@
+
+.venv/.check: .venv/.test
+	$(PIP_INSTALL) --editable '.[test,check]'
+	touch $@

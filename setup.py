@@ -1,0 +1,48 @@
+from pathlib import Path
+
+from setuptools import setup
+
+setup(
+    name="twisted_quotes",
+    version="0.1.0",
+    description="A web service that finds quotes in text files by running grep",
+    long_description=Path(__file__).with_name("README.md").read_text("utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.11",
+    packages=["twisted_quotes", "twisted_quotes.web", "twisted.plugins"],
+    package_data={
+        "twisted_quotes": ["py.typed", "dictionaries/*"],
+        "twisted_quotes.web": ["style.css", "templates/*.xml"],
+    },
+    install_requires=[
+        "twisted[tls] >= 26.4",
+        "klein >= 24.8",
+        "msgspec >= 0.20",
+        # Klein is tested with this one; a later one may break it.
+        "werkzeug < 3.2",
+    ],
+    extras_require={
+        "test": [
+            "coverage >= 7.6",
+            "hypothesis >= 6.100",
+            "pytest >= 8",
+            "pytest-timeout >= 2.3",
+            "pytest-twisted >= 1.14.3",
+            "treq >= 24.9",
+        ],
+        "check": [
+            "mypy >= 2",
+            "mypy-zope >= 1.0.17",
+            "ruff >= 0.17",
+            "towncrier >= 24.8",
+            "types-setuptools",
+        ],
+    },
+    classifiers=[
+        "Framework :: Twisted",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3",
+        "Topic :: Internet :: WWW/HTTP :: HTTP Servers",
+    ],
+)

@@ -1,0 +1,179 @@
+"""
+What can go wrong, in the words of the one who asked.
+
+::
+
+    QuotesError                     code
+    ├── BadRequest                  400   the question is not well put
+    ├── DictionaryForbidden         403   the dictionary may not be read
+    ├── DictionaryNotFound          404   there is no such dictionary
+    ├── BodyTooLarge                413   the question is too long
+    ├── RequestLineTooLong          414   its URL is too long
+    ├── HeadersTooLarge             431   its headers are too long
+    ├── UnknownAction               501   the service does not do that
+    ├── UnknownMethod               501   the server does not know that HTTP method
+    ├── Unavailable                 503   not now; try again later
+    │   ├── TooBusy
+    │   └── ShuttingDown
+    └── SearchTimedOut              504   the search took too long
+
+L{CannotStart} is apart: it ends the program before anyone could ask.
+
+Each carries the ``code`` of the contract's error table and a message of whole
+sentences that says what was wrong and what would be right. Anything that is
+not a L{QuotesError} is unforeseen, and is answered as a 500.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+
+class QuotesError(Exception):
+    """
+    Base of the errors that are answered with their own message.
+
+    @param message: whole sentences for the caller: what was wrong, and what
+        would be right. It must name no path, no command and no traceback.
+    """
+
+    code: ClassVar[int]
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class BadRequest(QuotesError):
+    """The request is not JSON, or a field is missing, unknown or wrong."""
+
+    code = 400
+
+
+class DictionaryForbidden(QuotesError):
+    """The name points outside the library, or at what may not be read."""
+
+    code = 403
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f'The dictionary "{name}" may not be read. Name a readable, regular '
+            "file inside the library: no hidden name, no absolute path, no '..'."
+        )
+
+
+class DictionaryNotFound(QuotesError):
+    """
+    No file of that name is in the library.
+
+    @param known: the names that there are.
+    """
+
+    code = 404
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        some = ", ".join(f'"{each}"' for each in known[:8])
+        super().__init__(
+            f'There is no dictionary "{name}". There are: {some or "none"}'
+            f"{', ...' if len(known) > 8 else ''}. "
+            "The instructions list all the dictionaries."
+        )
+
+
+class BodyTooLarge(QuotesError):
+    """
+    The body of the request is longer than the service reads.
+
+    @param limit: the most bytes a body may have.
+    """
+
+    code = 413
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The body is too large. It may have up to {limit} bytes.")
+
+
+class RequestLineTooLong(QuotesError):
+    """The request line is longer than the service reads."""
+
+    code = 414
+
+
+class HeadersTooLarge(QuotesError):
+    """The headers are more than the service reads."""
+
+    code = 431
+
+
+class UnknownAction(QuotesError):
+    """The C{action} is a string, but not one that the service knows."""
+
+    code = 501
+
+
+class UnknownMethod(QuotesError):
+    """The HTTP method is not one that the server knows."""
+
+    code = 501
+
+
+class Unavailable(QuotesError):
+    """
+    The service could answer that, but not now.
+
+    @cvar retry_after: when to try again, in seconds from now.
+    """
+
+    code = 503
+    retry_after: ClassVar[int] = 1
+
+
+class TooBusy(Unavailable):
+    """All places are taken, and as many wait as may."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Too many requests are under way. "
+            f"Try again in {self.retry_after} second or more."
+        )
+
+
+class ShuttingDown(Unavailable):
+    """The service is ending."""
+
+    retry_after = 5
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The service is shutting down. "
+            f"Try again in {self.retry_after} seconds or more."
+        )
+
+
+class SearchTimedOut(QuotesError):
+    """
+    The search was ended because it took too long.
+
+    @param limit: the time a search may take, in seconds.
+    """
+
+    code = 504
+
+    def __init__(self, limit: float) -> None:
+        super().__init__(
+            f"The search took more than {limit:g} seconds and was ended. "
+            "Look for a simpler term, or in a smaller dictionary."
+        )
+
+
+class CannotStart(SystemExit):
+    """
+    The service cannot start.
+
+    Uncaught, it ends the program with its message on standard error, and no
+    traceback. The message says why, in one line.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"twist quotes: {reason}")

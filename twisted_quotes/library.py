@@ -1,0 +1,167 @@
+"""
+The library: names to open files, and nothing outside it.
+
+A dictionary is opened once, and what was opened is what is checked and what
+grep reads: nothing can be put in its place in between.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import ExitStack
+from errno import EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, ENXIO, EPERM
+from types import TracebackType
+
+from twisted.python.filepath import FilePath
+
+from .errors import DictionaryForbidden, DictionaryNotFound, QuotesError
+from .quotes import BOM
+
+_ABSENT = {ENOENT, ENOTDIR, ENAMETOOLONG}
+_FORBIDDEN = {EACCES, EPERM, ELOOP, ENXIO}
+
+
+class LibraryUnusable(Exception):
+    """The library cannot be served. The message says why, in one line."""
+
+
+class Dictionary:
+    """
+    A dictionary, open for reading.
+
+    @param descriptor: its file descriptor, owned from here on.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._encoded_bom = BOM.encode()
+
+    def fileno(self) -> int:
+        """The file descriptor, valid until the dictionary is closed."""
+        return self._descriptor
+
+    def has_bom(self) -> bool:
+        """Whether the file starts with a byte order mark."""
+        return os.pread(self._descriptor, 3, 0) == self._encoded_bom
+
+    def read(self, size: int) -> bytes:
+        """Read on from where it was last read, here or by a child."""
+        return os.read(self._descriptor, size)
+
+    def rewind(self) -> None:
+        """Have it read from its start again."""
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+
+    def close(self) -> None:
+        """Give up the file descriptor."""
+        os.close(self._descriptor)
+
+    def __enter__(self) -> Dictionary:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class Library:
+    """
+    A folder of dictionaries.
+
+    @param root: the folder.
+    @param default: the name used when a call names none; L{None} for the first
+        by name.
+    @raise LibraryUnusable: the folder cannot be listed, or holds no readable
+        default dictionary.
+    """
+
+    def __init__(self, root: FilePath[str], default: str | None = None) -> None:
+        self._root = root.path
+        try:
+            os.listdir(self._root)
+            self.default = default or self.names()[0]
+            self.open(self.default).close()
+        except IndexError:
+            raise LibraryUnusable(f"there is no dictionary in {self._root}") from None
+        except OSError as error:
+            raise LibraryUnusable(
+                f"cannot read the dictionaries in {self._root}: {error.strerror}"
+            ) from None
+        except QuotesError as error:
+            raise LibraryUnusable(f"the default dictionary: {error.message}") from None
+
+    def open(self, name: str) -> Dictionary:
+        """
+        Open a dictionary.
+
+        @param name: a file name in the library, C{/} for sub-folders.
+        @raise DictionaryForbidden: the name points outside the library or at
+            something hidden, or the file is not regular or not readable.
+        @raise DictionaryNotFound: there is no such file.
+        """
+        root = os.path.realpath(self._root)
+        real = os.path.realpath(os.path.join(root, name))
+        inside = os.path.relpath(real, root).split("/")
+        # What leads outside starts with "..", so it is as good as hidden.
+        if any(
+            not each or each.startswith(".") for each in (*name.split("/"), *inside)
+        ):
+            raise DictionaryForbidden(name)
+        try:
+            descriptor = _open_below(root, inside)
+        except OSError as error:
+            if error.errno in _ABSENT:
+                raise DictionaryNotFound(name, self.names()) from None
+            if error.errno in _FORBIDDEN:
+                raise DictionaryForbidden(name) from None
+            raise
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise DictionaryForbidden(name)
+        return Dictionary(descriptor)
+
+    def names(self) -> list[str]:
+        """The names of the dictionaries, in order."""
+        found: list[str] = []
+        for folder, folders, files in os.walk(self._root):
+            folders[:] = [each for each in folders if not each.startswith(".")]
+            paths = (os.path.join(folder, each) for each in files)
+            found += (
+                os.path.relpath(each, self._root)
+                for each in paths
+                if _is_servable(each)
+            )
+        return sorted(found)
+
+
+def _is_servable(path: str) -> bool:
+    if os.path.basename(path).startswith("."):
+        return False
+    try:
+        path.encode()
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except (OSError, UnicodeEncodeError):
+        return False
+
+
+def _open_below(root: str, segments: list[str]) -> int:
+    """
+    Open a file below a folder, following no link on the way.
+
+    @return: its file descriptor.
+    """
+    with ExitStack() as stack:
+        folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+        stack.callback(os.close, folder)
+        for segment in segments[:-1]:
+            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+            folder = os.open(segment, flags, dir_fd=folder)
+            stack.callback(os.close, folder)
+        # Without O_NONBLOCK a FIFO that nobody writes to would block here.
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+        return os.open(segments[-1], flags, dir_fd=folder)

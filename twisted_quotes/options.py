@@ -1,0 +1,160 @@
+"""
+The options of C{twist quotes}, on the command line and in the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+from twisted.python.usage import Options, UsageError
+
+from . import __version__
+
+PREFIX = "TWISTED_QUOTES_"
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What an option may be: in words, and as a converter that may refuse."""
+
+    allowed: str
+    convert: Callable[[str], Any]
+
+
+def _number(number: type[int | float], least: float) -> _Kind:
+    """Numbers from C{least} up."""
+
+    def convert(text: str) -> float:
+        value = number(text)
+        if not isfinite(value) or value < least:
+            raise ValueError("out of range")
+        return value
+
+    what = "whole number" if number is int else "number"
+    return _Kind(f"a {what}, {least:g} or more", convert)
+
+
+def _some(text: str) -> str:
+    if not text:
+        raise ValueError("empty")
+    return text
+
+
+_TEXT = _Kind("a text that is not empty", _some)
+
+# Name, kind, default, and what the help says of it (contract, section 2).
+_OPTIONS: tuple[tuple[str, _Kind, Any, str], ...] = (
+    ("dictionaries", _TEXT, None, "Folder of dictionaries [default: those that ship]"),
+    (
+        "default-dictionary",
+        _TEXT,
+        None,
+        "Dictionary used when a call names none [default: the first by name]",
+    ),
+    (
+        "timeout",
+        _number(float, 0.001),
+        10.0,
+        "Time limit of a search, in seconds [default: 10]",
+    ),
+    (
+        "max-running",
+        _number(int, 1),
+        None,
+        "Greps at one time [default: 4 for each core, at least 8]",
+    ),
+    (
+        "max-waiting",
+        _number(int, 0),
+        1000,
+        "Searches waiting for a place; beyond that 503 [default: 1000]",
+    ),
+    (
+        "max-connections",
+        _number(int, 1),
+        4000,
+        "Open connections; beyond that 503 and close [default: 4000]",
+    ),
+    (
+        "drain-delay",
+        _number(float, 0),
+        0.0,
+        "On shutdown, how long to go on serving, in seconds [default: 0]",
+    ),
+    (
+        "drain-timeout",
+        _number(float, 0),
+        30.0,
+        "Seconds outstanding requests may take once shutdown began [default: 30]",
+    ),
+    (
+        "access-log",
+        _TEXT,
+        None,
+        "File for an access log in combined format [default: none]",
+    ),
+)
+
+
+class QuotesOptions(Options):
+    """
+    The options. One given on the command line beats the same one in the
+    environment.
+
+    @param environment: where C{TWISTED_QUOTES_*} is looked up.
+    """
+
+    synopsis = "[options]"
+    longdesc = (
+        "Find quotes in text files: a web service that answers questions in JSON. "
+        f"Each option can also be set in the environment: {PREFIX}MAX_RUNNING=4. "
+        f"{PREFIX}LISTEN takes several endpoints, separated by blanks."
+    )
+    optParameters = [[name, None, None, help_] for name, _, _, help_ in _OPTIONS]
+
+    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+        super().__init__()
+        self._environment = environment
+        self["listen"] = []
+
+    def opt_listen(self, endpoint: str) -> None:
+        """
+        Twisted endpoint to listen on; may be repeated
+        [default: tcp:8000:interface=127.0.0.1]
+        """
+        self["listen"].append(endpoint)
+
+    def opt_version(self) -> None:
+        """Display the version and exit."""
+        print(f"twisted_quotes {__version__}")
+        raise SystemExit(0)
+
+    def postOptions(self) -> None:
+        """
+        Fill in the environment and the defaults.
+
+        @raise UsageError: a value is not allowed; the message names the option.
+        """
+        for name, kind, default, _ in _OPTIONS:
+            self[name] = self._value(name, kind, default)
+        if not self["listen"]:
+            listen = self._environment.get(f"{PREFIX}LISTEN", "")
+            self["listen"] = listen.split() or ["tcp:8000:interface=127.0.0.1"]
+        if self["drain-delay"] > self["drain-timeout"]:
+            raise UsageError("--drain-delay must not be longer than --drain-timeout")
+
+    def _value(self, name: str, kind: _Kind, default: Any) -> Any:
+        source, text = f"--{name}", self[name]
+        if text is None:
+            source = PREFIX + name.replace("-", "_").upper()
+            text = self._environment.get(source)
+        if text is None:
+            return default
+        try:
+            return kind.convert(text)
+        except ValueError:
+            raise UsageError(f"{source} must be {kind.allowed}, not {text!r}") from None

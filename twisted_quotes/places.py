@@ -1,0 +1,64 @@
+"""
+Bounded running and waiting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+
+from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore
+
+from .errors import TooBusy
+
+
+class Place:
+    """
+    The right to run processes, until it is left and they have all ended.
+    """
+
+    def __init__(self, give_back: Callable[[], object]) -> None:
+        self._give_back = give_back
+        self._ends: list[Deferred[None]] = []
+
+    def hold_until(self, ended: Deferred[None]) -> None:
+        """Keep the place taken at least until this fires."""
+        self._ends.append(ended)
+
+    def __enter__(self) -> Place:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Leave the place. It is given back when what ran in it is gone."""
+        DeferredList(self._ends).addCallback(lambda _: self._give_back())
+
+
+class Places:
+    """
+    A fixed number of places, and of those who may wait for one.
+
+    @param running: how many places there are, 1 or more.
+    @param waiting: how many may wait, 0 or more.
+    """
+
+    def __init__(self, running: int, waiting: int) -> None:
+        self._semaphore = DeferredSemaphore(running)
+        self._waiting = waiting
+
+    def take(self) -> Deferred[Place]:
+        """
+        Take a place, in the order of asking.
+
+        @return: fires with the place when there is one. Cancelling it gives up
+            the wait.
+        @raise TooBusy: as many wait as may.
+        """
+        if not self._semaphore.tokens and len(self._semaphore.waiting) >= self._waiting:
+            raise TooBusy()
+        taken: Deferred[DeferredSemaphore] = self._semaphore.acquire()
+        return taken.addCallback(lambda semaphore: Place(semaphore.release))

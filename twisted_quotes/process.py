@@ -1,0 +1,167 @@
+"""
+Running any executable: spawn it, collect what it says, kill it when nobody waits.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessDone, ProcessExitedAlready, ProcessTerminated
+from twisted.internet.interfaces import IProcessTransport, IReactorProcess
+from twisted.internet.protocol import ProcessProtocol
+from twisted.protocols.basic import FileSender
+from twisted.python.failure import Failure
+
+from .quotes import Readable
+from .signals import kept_from_children
+
+
+@dataclass(frozen=True)
+class Command:
+    """
+    What to run.
+
+    @ivar executable: its absolute path.
+    @ivar arguments: the arguments after its name.
+    @ivar environment: all of its environment.
+    """
+
+    executable: str
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """
+    How a command ended.
+
+    @ivar status: its exit code, or L{None} when a signal ended it.
+    @ivar signal: that signal, or L{None}.
+    @ivar output: all of its standard output.
+    @ivar errors: all of its standard error.
+    """
+
+    status: int | None
+    signal: int | None
+    output: bytes
+    errors: bytes
+
+
+class Child(ProcessProtocol):
+    """
+    One running command.
+
+    @ivar answered: fires with the L{Outcome}. Cancelling it kills the command
+        and fails it at once with L{CancelledError
+        <twisted.internet.defer.CancelledError>}, while the command may still
+        be dying.
+    @ivar ended: fires with L{None} when the command is gone for good.
+    """
+
+    transport: IProcessTransport
+
+    def __init__(self) -> None:
+        self.answered: Deferred[Outcome] = Deferred(lambda _: self._kill())
+        self.ended: Deferred[None] = Deferred()
+        self._output: list[bytes] = []
+        self._errors: list[bytes] = []
+
+    def outReceived(self, data: bytes) -> None:
+        """Keep a piece of the standard output, while somebody waits for it."""
+        if not self.answered.called:
+            self._output.append(data)
+
+    def errReceived(self, data: bytes) -> None:
+        """Keep a piece of the standard error, while somebody waits for it."""
+        if not self.answered.called:
+            self._errors.append(data)
+
+    def processEnded(self, reason: Failure) -> None:
+        """The command has exited, and its pipes are at their end."""
+        if not self.answered.called:
+            ended = reason.value
+            assert isinstance(ended, ProcessDone | ProcessTerminated)
+            self.answered.callback(
+                Outcome(
+                    ended.exitCode,
+                    ended.signal,
+                    b"".join(self._output),
+                    b"".join(self._errors),
+                )
+            )
+        self._output.clear()
+        self._errors.clear()
+        self.ended.callback(None)
+
+    def _kill(self) -> None:
+        # One that ended by itself has its processEnded on its way.
+        with suppress(ProcessExitedAlready):
+            self.transport.signalProcess("KILL")
+
+    def feed(self, file: Readable) -> None:
+        """
+        Write a file to the command's standard input, then close that.
+
+        The command must have been spawned with C{stdin="w"}. One that has seen
+        enough may end before all is written; a file that cannot be read to its
+        end fails L{answered}.
+        """
+        sent = FileSender().beginFileTransfer(
+            _Watched(file, self._fail), self.transport
+        )
+        sent.addCallbacks(
+            lambda _: self.transport.closeStdin(),
+            lambda _: None,  # It has closed its input: processEnded tells the rest.
+        )
+
+    def _fail(self) -> None:
+        self._kill()
+        if not self.answered.called:
+            self.answered.errback()
+
+
+@dataclass(frozen=True)
+class _Watched:
+    """A file that tells when it cannot be read, as L{FileSender} does not."""
+
+    file: Readable
+    failed: Callable[[], None]
+
+    def read(self, size: int) -> bytes:
+        try:
+            return self.file.read(size)
+        except OSError:
+            self.failed()
+            return b""
+
+
+def run(
+    reactor: IReactorProcess, command: Command, stdin: int | Literal["w"] | None = None
+) -> Child:
+    """
+    Start a command that keeps no terminal signal and no open file of ours.
+
+    @param stdin: an open file for its standard input, C{"w"} for a pipe that
+        is written to here, or L{None} for nothing to read.
+    @raise OSError: it could not be started: missing, too many processes or
+        files, arguments too long.
+    """
+    if stdin is None:
+        with open(os.devnull, "rb") as nothing:
+            return run(reactor, command, nothing.fileno())
+    child = Child()
+    with kept_from_children():
+        reactor.spawnProcess(
+            child,
+            command.executable,
+            (os.path.basename(command.executable), *command.arguments),
+            env=dict(command.environment),
+            childFDs={0: stdin, 1: "r", 2: "r"},
+        )
+    return child

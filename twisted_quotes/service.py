@@ -1,0 +1,221 @@
+"""
+The service: how it starts, and the order in which it ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from select import POLLIN, poll
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IListeningPort,
+    IReactorCore,
+    IReactorTime,
+    IReadDescriptor,
+    IStreamServerEndpoint,
+)
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from .errors import CannotStart
+from .outstanding import Outstanding
+from .web.address import authority
+from .web.site import QuotesSite
+
+FLUSH_TIME = 0.5
+"""How long a forced end waits for its last answers to be taken, in seconds."""
+
+
+MOST_PENDING = 1000
+"""How many times connections are accepted at the end; guards against no end."""
+
+
+class ReactorForService(IReactorCore, IReactorTime):
+    """What is needed of the reactor: triggers and time."""
+
+
+class QuotesService(Service):
+    """
+    Listens, and ends without losing a request.
+
+    @param reactor: tells time, and when the end begins.
+    @param site: answers the requests.
+    @param endpoints: where to listen, each with its description.
+    @param outstanding: all that the end must wait for.
+    @param drain_delay: how long to go on serving once shutdown began, in
+        seconds.
+    @param drain_timeout: how long after that beginning the end is forced, in
+        seconds.
+    @param on_signal: has a further shutdown signal call a function, and
+        returns what undoes that.
+
+    @ivar draining: whether the end has begun.
+    """
+
+    name = "quotes"
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: ReactorForService,
+        site: QuotesSite,
+        endpoints: Sequence[tuple[str, IStreamServerEndpoint]],
+        outstanding: Outstanding,
+        drain_delay: float,
+        drain_timeout: float,
+        on_signal: Callable[[Callable[[], object]], Callable[[], None]],
+    ) -> None:
+        self.draining = False
+        self._reactor = reactor
+        self._site = site
+        self._endpoints = endpoints
+        self._outstanding = outstanding
+        self._drain_delay = drain_delay
+        self._drain_timeout = drain_timeout
+        self._on_signal = on_signal
+        self._ports: list[IListeningPort] = []
+        self._delay: Deferred[None] | None = None
+        self._over: Deferred[list[tuple[bool, Any]]] | None = None
+        self._cut_call: IDelayedCall | None = None
+
+    def startService(self) -> None:
+        """
+        Listen on all endpoints.
+
+        @raise CannotStart: one of them could not be listened on.
+        """
+        super().startService()
+        # One start of our own keeps the access log open when the last port closes.
+        self._site.doStart()
+        failures: list[Failure] = []
+        for description, endpoint in self._endpoints:
+            listening = endpoint.listen(self._site)
+            listening.addCallback(self._listening, description)
+            listening.addErrback(failures.append)
+        if failures:
+            raise CannotStart(failures[0].getErrorMessage())
+        self._trigger = self._reactor.addSystemEventTrigger(
+            "before", "shutdown", self.before_shutdown
+        )
+
+    def _listening(self, port: IListeningPort, description: str) -> None:
+        self._ports.append(port)
+        self._log.info(
+            "Listening on {address}",
+            address=_shown(port.getHost(), description),
+            endpoint=description,
+        )
+
+    def stopService(self) -> Deferred[list[tuple[bool, Any]]]:
+        """
+        End in good order, whether or not the reactor is going to stop.
+
+        @return: fires when all is over.
+        """
+        super().stopService()
+        if self._over is None:
+            self._reactor.removeSystemEventTrigger(self._trigger)
+        return self.before_shutdown()
+
+    def before_shutdown(self) -> Deferred[list[tuple[bool, Any]]]:
+        """
+        Begin the end.
+
+        @return: a L{DeferredList} of the end and all that is outstanding now;
+            the reactor waits for it.
+        """
+        if self._over is None:
+            end = Deferred.fromCoroutine(self._end())
+            end.addErrback(lambda failure: self._log.failure("Ended badly.", failure))
+            self._over = self._outstanding.when_over(end)
+        return self._over
+
+    async def _end(self) -> None:
+        """The end, from its first step to its last (contract, section 2)."""
+        self.draining = True
+        self._log.info(
+            "Shutting down: {count} under way.", count=len(self._outstanding)
+        )
+        restore = self._on_signal(self.force)
+        deadline = self._reactor.callLater(self._drain_timeout, self.force)
+        try:
+            await self._serve_on()
+            await self._stop_listening()
+            await self._read_what_arrived()
+            self._site.close()
+            while self._outstanding:
+                await self._outstanding.when_over()
+        finally:
+            for call in (deadline, self._cut_call):
+                if call is not None and call.active():
+                    call.cancel()
+            self._site.abort()
+            self._site.doStop()
+            restore()
+        self._log.info("All is answered.")
+
+    async def _serve_on(self) -> None:
+        """Let load balancers see that the service is draining."""
+        self._delay = deferLater(self._reactor, self._drain_delay)
+        try:
+            await self._delay
+        except CancelledError:
+            self._log.info("The drain delay was cut short.")
+
+    async def _stop_listening(self) -> None:
+        """Close the listening sockets, and lose nobody who has connected."""
+        for port in self._ports:
+            # Closing happens a turn later, and resets who was not let in by then.
+            self._reactor.callLater(0, _accept_pending, port)
+        await DeferredList([maybeDeferred(port.stopListening) for port in self._ports])
+
+    async def _read_what_arrived(self) -> None:
+        """Let the reactor look at each connection once more."""
+        await deferLater(self._reactor, 0)
+
+    def force(self) -> None:
+        """
+        End now: kill the greps, answer what can still be answered, cut the rest.
+        """
+        if self._cut_call is not None:
+            return
+        self._log.warn(
+            "Ending at once: {count} under way.", count=len(self._outstanding)
+        )
+        self._cut_call = self._reactor.callLater(FLUSH_TIME, self._cut)
+        if self._delay is not None:
+            self._delay.cancel()
+        self._site.close()
+        self._outstanding.cancel()
+        self._site.refuse_incomplete()
+
+    def _cut(self) -> None:
+        self._site.abort()
+        self._outstanding.abandon()
+
+
+def _accept_pending(port: IListeningPort) -> None:
+    """Accept all who have connected, before the listening socket closes."""
+    if not IReadDescriptor.providedBy(port) or not getattr(port, "connected", False):
+        return
+    ready = poll()
+    ready.register(port.fileno(), POLLIN)
+    for _ in range(MOST_PENDING):
+        if not ready.poll(0):
+            break
+        port.doRead()
+
+
+def _shown(address: IAddress, description: str) -> str:
+    """A listening address as people and scripts can use it."""
+    if isinstance(address, IPv4Address | IPv6Address):
+        secure = description.startswith(("ssl:", "tls:"))
+        return f"http{'s' * secure}://{authority(address)}/"
+    return description

@@ -1,0 +1,137 @@
+"""
+What C{twist quotes} runs: the options, and the service put together from them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+from twisted.application.service import IService
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.python.filepath import FilePath
+from twisted.python.procutils import which
+from twisted.python.usage import UsageError
+
+from .errors import CannotStart
+from .finder import Finder
+from .library import Library, LibraryUnusable
+from .options import QuotesOptions
+from .outstanding import Outstanding
+from .places import Places
+from .signals import on_shutdown_signal
+
+MOST_WAITS = 1000
+"""How many C{/wait} may block at one time (contract, section 1)."""
+
+
+class Options(QuotesOptions):
+    """The options, with C{twist}'s page of help left out of their errors."""
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """
+        Parse the command line.
+
+        @raise CannotStart: it is wrong.
+        """
+        try:
+            super().parseOptions(options)
+        except UsageError as error:
+            raise CannotStart(f"{error} (see twist quotes --help)") from None
+
+
+def makeService(options: Mapping[str, Any]) -> IService:
+    """
+    Make the service, on the reactor that C{twist} has chosen by now.
+
+    @raise CannotStart: something that the options name cannot be used.
+    """
+    from twisted.internet import reactor
+
+    return quotes_service(reactor, options)
+
+
+def quotes_service(reactor: Any, options: Mapping[str, Any]) -> IService:
+    """
+    Put the service together. Everything is made here, and handed down.
+
+    @param reactor: starts processes, tells time, listens.
+    @param options: as L{QuotesOptions} leaves them.
+    @raise CannotStart: something that the options name cannot be used.
+    """
+    # Importing Klein installs a reactor, so that must wait until one is chosen.
+    from .service import QuotesService
+    from .web.pages import Pages
+    from .web.root import root_resource
+    from .web.site import QuotesSite
+    from .web.v1 import QuotesV1
+    from .web.waits import Waits
+
+    outstanding = Outstanding()
+    library = _library(options["dictionaries"], options["default-dictionary"])
+    finder = Finder(
+        reactor,
+        _executable("grep"),
+        library,
+        Places(options["max-running"] or _default_running(), options["max-waiting"]),
+        options["timeout"],
+        outstanding,
+    )
+    waits = Waits(reactor, _executable("sleep"), Places(MOST_WAITS, 0), outstanding)
+    site = QuotesSite(
+        reactor,
+        root_resource(QuotesV1(finder), waits, Pages(library)),
+        outstanding,
+        options["max-connections"],
+        _writable(options["access-log"]),
+    )
+    return QuotesService(
+        reactor,
+        site,
+        [(each, _endpoint(reactor, each)) for each in options["listen"]],
+        outstanding,
+        options["drain-delay"],
+        options["drain-timeout"],
+        lambda call: on_shutdown_signal(lambda: reactor.callFromThread(call)),
+    )
+
+
+def _library(folder: str | None, default: str | None) -> Library:
+    root = folder or str(files("twisted_quotes") / "dictionaries")
+    try:
+        return Library(FilePath(root), default)
+    except LibraryUnusable as error:
+        raise CannotStart(str(error)) from None
+
+
+def _executable(name: str) -> str:
+    found = which(name)
+    if not found:
+        raise CannotStart(f"{name} is not on the PATH")
+    path: str = os.path.abspath(found[0])
+    return path
+
+
+def _endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
+    try:
+        endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
+    # Each kind of endpoint parses for itself, and raises what it likes.
+    except Exception as error:
+        raise CannotStart(f"cannot listen on {description!r}: {error}") from None
+    return endpoint
+
+
+def _writable(path: str | None) -> str | None:
+    if path is not None:
+        try:
+            open(path, "a").close()
+        except OSError as error:
+            raise CannotStart(f"cannot write {path}: {error.strerror}") from None
+    return path
+
+
+def _default_running() -> int:
+    return max(8, 4 * len(os.sched_getaffinity(0)))

@@ -1,0 +1,1 @@
+"""Everything that speaks HTTP. Only here is Klein imported."""

@@ -1,0 +1,48 @@
+"""
+Where the service was called: the links that answers give.
+"""
+
+from __future__ import annotations
+
+from re import compile
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.web.iweb import IRequest
+
+# A name, an IPv4 address or a bracketed IPv6 one, and a port (RFC 9110, 7.2).
+_LABEL = rb"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST = compile(
+    rb"(%b(\.%b)*\.?|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?" % (_LABEL, _LABEL)
+)
+
+
+def is_host(value: bytes) -> bool:
+    """Whether a Host header names a host (RFC 9110, section 7.2)."""
+    return len(value) <= 261 and _HOST.fullmatch(value) is not None
+
+
+def base_url(request: IRequest) -> str:
+    """
+    The URL of the service as its caller sees it, without a final slash.
+
+    It is empty where neither the caller nor the socket names a host.
+    """
+    scheme = "https" if request.isSecure() else "http"
+    host = request.getHeader(b"host")
+    if host is not None and is_host(host):
+        return f"{scheme}://{host.decode()}"
+    local = request.getHost()
+    if isinstance(local, IPv4Address | IPv6Address):
+        return f"{scheme}://{authority(local)}"
+    return ""
+
+
+def authority(address: IPv4Address | IPv6Address) -> str:
+    """An address as it stands in a URL (RFC 3986, section 3.2)."""
+    host = f"[{address.host}]" if isinstance(address, IPv6Address) else address.host
+    return f"{host}:{address.port}"
+
+
+def instructions_url(request: IRequest) -> str:
+    """Where the instructions are, on the host that was called."""
+    return f"{base_url(request)}/api/v1/web"

@@ -1,0 +1,114 @@
+"""
+Answers: JSON bodies, and the one place where errors become them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from klein import Klein
+from twisted.internet.defer import CancelledError
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.iweb import IRequest
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from ..errors import QuotesError, ShuttingDown, Unavailable
+from .address import instructions_url
+from .record import IRecord, note
+
+_log = Logger()
+
+
+class Entries(msgspec.Struct, frozen=True):
+    """The body of an answer that found something, or nothing."""
+
+    count: int = msgspec.field(name="nr of entries")
+    results: Sequence[str] = ()
+
+
+class ErrorBody(msgspec.Struct, frozen=True):
+    """The body of an answer that is an error (contract, section 1)."""
+
+    code: int = msgspec.field(name="Code")
+    message: str
+
+
+def send_json(request: IRequest, value: Any) -> bytes:
+    """
+    Make a value the body of an answer.
+
+    @return: the body, for the route to return.
+    """
+    # The line feed keeps a shell's prompt off the end of the answer.
+    body = msgspec.json.encode(value) + b"\n"
+    return send(request, b"application/json", body)
+
+
+def send(request: IRequest, content_type: bytes, body: bytes) -> bytes:
+    """Make bytes the body of an answer, and return them."""
+    request.setHeader(b"content-type", content_type)
+    request.setHeader(b"content-length", b"%d" % len(body))
+    request.setHeader(b"x-content-type-options", b"nosniff")
+    return body
+
+
+def send_error(request: IRequest, failure: Failure) -> bytes:
+    """
+    Make a failure the answer, and log it.
+
+    What the caller got wrong is logged at info. What is the service's own
+    fault is logged at error with its traceback and the id of the request, and
+    the caller is told that id and nothing else.
+    """
+    error = failure.value
+    headers: Mapping[bytes, bytes] = {}
+    match error:
+        case QuotesError():
+            code, message = error.code, error.message
+        case CancelledError():
+            # The caller is still there, so it is the service that is ending.
+            error = ShuttingDown()
+            code, message = error.code, error.message
+        case MethodNotAllowed():
+            allowed = ", ".join(sorted(error.valid_methods or ()))
+            code, message = 405, f"That URL takes the methods {allowed}."
+            headers = {b"allow": allowed.encode()}
+        case HTTPException(code=404):
+            code, message = 404, "There is nothing at that URL."
+        case _:
+            return _send_incident(request, failure)
+    if isinstance(error, Unavailable):
+        headers = {b"retry-after": b"%d" % error.retry_after}
+    note(request, error=type(error).__name__)
+    return _send_error_body(request, code, message, headers)
+
+
+def _send_incident(request: IRequest, failure: Failure) -> bytes:
+    identity = IRecord(request).id
+    _log.failure("Request {id} failed.", failure=failure, id=identity)
+    note(request, error=type(failure.value).__name__)
+    message = (
+        f"Something went wrong in the service. Its log tells more under {identity}."
+    )
+    return _send_error_body(request, 500, message, {})
+
+
+def _send_error_body(
+    request: IRequest, code: int, message: str, headers: Mapping[bytes, bytes]
+) -> bytes:
+    request.setResponseCode(code)
+    for name, value in headers.items():
+        request.setHeader(name, value)
+    body = ErrorBody(code, f"{message} Instructions: {instructions_url(request)}")
+    return send_json(request, body)
+
+
+def answer_errors(app: Klein) -> None:
+    """Have every error of an app's routes, and of its routing, answered as JSON."""
+
+    @app.handle_errors(Exception)
+    def _answer(request: IRequest, failure: Failure) -> bytes:
+        return send_error(request, failure)

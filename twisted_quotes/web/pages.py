@@ -1,0 +1,210 @@
+"""
+The pages for people: a start page and the instructions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+from shlex import quote
+from typing import Any
+
+import msgspec
+from twisted.web.iweb import IRequest
+from twisted.web.template import Element, Tag, XMLString, flattenString, renderer, tags
+
+from ..library import Library
+from ..query import FIELDS, All, Search
+from .address import base_url
+from .answers import send
+from .connection import BODY_LIMIT
+
+_ROOM = files("twisted_quotes.web")
+_STYLE = (_ROOM / "style.css").read_bytes()
+
+
+def _template(name: str) -> XMLString:
+    return XMLString((_ROOM / "templates" / f"{name}.xml").read_text("utf-8"))
+
+
+_ACTIONS = {"search": Search.__doc__ or "", "all": All.__doc__ or ""}
+
+_EXAMPLES = (
+    ("Every line that holds a word", {"action": "search", "term": "love"}),
+    (
+        "The first two, whatever the case, each with the line after it",
+        {
+            "action": "search",
+            "term": "love",
+            "ignore_case": True,
+            "nresults": 2,
+            "n_after": 1,
+        },
+    ),
+    (
+        "A pattern, as a whole word",
+        {
+            "action": "search",
+            "term": "wom[ae]n|m[ae]n",
+            "regex": True,
+            "whole_word": True,
+        },
+    ),
+    (
+        "The first five lines of the default dictionary",
+        {"action": "all", "nresults": 5},
+    ),
+)
+
+_ERRORS = (
+    (400, "the request is not JSON, or not an object"),
+    (400, "a field is missing, unknown or wrong, or a regular expression is bad"),
+    (400, "the HTTP itself is bad"),
+    (403, "the dictionary may not be read, or its name points outside the library"),
+    (404, "there is no such URL, or no such dictionary"),
+    (405, "the URL does not take that method; Allow says which it takes"),
+    (408, "the request was not complete within its time"),
+    (413, "the body is too large"),
+    (414, "the request line is too long"),
+    (431, "the headers are too long"),
+    (500, "something went wrong in the service; the message has an id for its log"),
+    (501, "the action, or the HTTP method, is not known"),
+    (503, "too busy, or shutting down; Retry-After says when to try again"),
+    (504, "the search took too long and was ended"),
+)
+
+
+class _Content(Element):
+    """
+    What the pages have in common.
+
+    @param base: the service's URL as the caller sees it.
+    @param library: the dictionaries to show.
+    """
+
+    title: str
+
+    def __init__(self, base: str, library: Library) -> None:
+        super().__init__()
+        self._base = base
+        self._library = library
+
+    @renderer
+    def dictionaries(self, request: IRequest, tag: Tag) -> Tag:
+        """A list of the dictionaries' names, the default one marked."""
+        default = self._library.default
+        return tags.ul(
+            tags.li(tags.code(name), " (default)" if name == default else "")
+            for name in self._library.names()
+        )
+
+    def _example(self, question: dict[str, Any]) -> Tag:
+        """A command that asks the question, as it can be typed into a shell."""
+        body = quote(msgspec.json.encode(question).decode())
+        return tags.pre(tags.code(f"curl -d {body} {self._base}/api/v1/json"))
+
+
+class _Start(_Content):
+    """What the service is, in one look."""
+
+    title = "twisted_quotes"
+    loader = _template("start")
+
+    @renderer
+    def example(self, request: IRequest, tag: Tag) -> Tag:
+        """One question to begin with."""
+        return self._example(_EXAMPLES[0][1])
+
+
+class _Instructions(_Content):
+    """Every action, field, default and error, with examples."""
+
+    title = "Instructions - twisted_quotes"
+    loader = _template("instructions")
+
+    @renderer
+    def body_limit(self, request: IRequest, tag: Tag) -> str:
+        """The most bytes a body may have."""
+        return str(BODY_LIMIT)
+
+    @renderer
+    def actions(self, request: IRequest, tag: Tag) -> Iterator[Tag]:
+        """A line for each action."""
+        for name, meaning in _ACTIONS.items():
+            yield tag.clone().fillSlots(name=name, meaning=meaning)
+
+    @renderer
+    def fields(self, request: IRequest, tag: Tag) -> Iterator[Tag]:
+        """A row for each field."""
+        for field in FIELDS:
+            yield tag.clone().fillSlots(
+                name=field.name,
+                allowed=field.allowed,
+                default="required" if field.default is None else field.default or "-",
+                meaning=field.meaning,
+                actions=", ".join(field.actions),
+            )
+
+    @renderer
+    def examples(self, request: IRequest, tag: Tag) -> Iterator[Tag]:
+        """A command for each example."""
+        for caption, question in _EXAMPLES:
+            yield tags.figure(tags.figcaption(caption), self._example(question))
+
+    @renderer
+    def errors(self, request: IRequest, tag: Tag) -> Iterator[Tag]:
+        """A row for each error."""
+        for code, when in _ERRORS:
+            yield tag.clone().fillSlots(code=str(code), when=when)
+
+
+class _Page(Element):
+    """
+    The frame around every page.
+
+    @param content: what stands in it.
+    """
+
+    loader = _template("page")
+
+    def __init__(self, content: _Content) -> None:
+        super().__init__()
+        self._content = content
+
+    @renderer
+    def title(self, request: IRequest, tag: Tag) -> Tag:
+        """The page's title."""
+        return tag(self._content.title)
+
+    @renderer
+    def content(self, request: IRequest, tag: Tag) -> Tag:
+        """The page's own content."""
+        return tag(self._content)
+
+
+class Pages:
+    """
+    The routes of the pages.
+
+    @param library: the dictionaries to show.
+    """
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+
+    async def start(self, request: IRequest) -> bytes:
+        """The start page."""
+        return await self._render(request, _Start)
+
+    async def instructions(self, request: IRequest) -> bytes:
+        """How to call the service."""
+        return await self._render(request, _Instructions)
+
+    def style(self, request: IRequest) -> bytes:
+        """The pages' style sheet."""
+        return send(request, b"text/css; charset=utf-8", _STYLE)
+
+    async def _render(self, request: IRequest, content: type[_Content]) -> bytes:
+        page = _Page(content(base_url(request) or "http://localhost", self._library))
+        html = b"<!DOCTYPE html>\n" + await flattenString(request, page)
+        return send(request, b"text/html; charset=utf-8", html)

@@ -1,0 +1,42 @@
+"""
+What is known of one request, for its line in the log.
+"""
+
+from __future__ import annotations
+
+from secrets import token_hex
+from typing import Any
+
+from twisted.python.components import registerAdapter
+from twisted.web.iweb import IRequest
+from twisted.web.server import Request
+from zope.interface import Attribute, Interface, implementer
+
+
+class IRecord(Interface):
+    """What is known of one request; adapt the request to get it."""
+
+    id: str = Attribute("A token that names the request in messages and logs.")
+    facts: dict[str, Any] = Attribute("What its route noted, by name.")
+
+
+@implementer(IRecord)
+class Record:
+    """
+    The record of one request, kept with it.
+
+    @ivar id: a token that names the request in messages and logs.
+    @ivar facts: what its route noted: action, dictionary, entries.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self.id = token_hex(8)
+        self.facts: dict[str, Any] = {}
+
+
+registerAdapter(Record, Request, IRecord)
+
+
+def note(request: IRequest, **facts: Any) -> None:
+    """Note something about a request for its line in the log."""
+    IRecord(request).facts.update(facts)

@@ -1,0 +1,113 @@
+"""
+A request as the service sees it: checked before any route, answered in JSON
+whatever goes wrong.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from urllib.parse import unquote_to_bytes
+
+from twisted.python.failure import Failure
+from twisted.web.http import datetimeToString
+from twisted.web.server import Request
+
+from ..errors import BadRequest, BodyTooLarge, QuotesError, UnknownMethod
+from .address import is_host
+from .answers import send_error
+from .connection import BODY_LIMIT, Connection
+
+# RFC 9110, section 9, and RFC 5789.
+_METHODS = {
+    b"GET",
+    b"HEAD",
+    b"POST",
+    b"PUT",
+    b"DELETE",
+    b"CONNECT",
+    b"OPTIONS",
+    b"TRACE",
+    b"PATCH",
+}
+
+# What nginx made customary for a client that left before its answer.
+CLIENT_LEFT = 499
+
+
+def check(method: bytes, path: bytes, version: bytes, hosts: list[bytes]) -> None:
+    """
+    Check what no route does.
+
+    @param path: as it came, without the query.
+    @param hosts: the values of all Host headers.
+    @raise UnknownMethod: RFC 9110, section 15.6.2.
+    @raise BadRequest: RFC 9112, section 3.2, or a path that is not UTF-8.
+    """
+    if method not in _METHODS:
+        raise UnknownMethod("The server does not know that HTTP method.")
+    if len(hosts) > 1 or (not hosts and version == b"HTTP/1.1"):
+        raise BadRequest(f"A request needs one Host header, but {len(hosts)} came.")
+    if hosts and not is_host(hosts[0]):
+        raise BadRequest("The Host header is not a host name or address.")
+    if path == b"*" and method != b"OPTIONS":
+        raise BadRequest("The path * goes with OPTIONS only.")
+    try:
+        unquote_to_bytes(path).decode()
+    except UnicodeDecodeError:
+        raise BadRequest("The path is not UTF-8.") from None
+
+
+class QuotesRequest(Request):
+    """
+    One request.
+
+    @ivar began: when its first line had come, in the reactor's seconds.
+    """
+
+    channel: Connection
+    content: BytesIO | None
+
+    def __init__(self, channel: Connection, queued: bool = False) -> None:
+        super().__init__(channel, queued)
+        self.began: float = channel.site.reactor.seconds()
+        # A request refused before it was complete is logged all the same.
+        self.method, self.uri, self.clientproto = b"-", b"-", b"HTTP/1.1"
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """Take a piece of the body, up to the limit."""
+        if self.finished or self.content is None:
+            return
+        if self.content.tell() + len(data) > BODY_LIMIT:
+            self.channel.refuse(BodyTooLarge(BODY_LIMIT))
+        else:
+            super().handleContentChunk(data)
+
+    def process(self) -> None:
+        """Answer the request, which is complete."""
+        hosts = self.requestHeaders.getRawHeaders(b"host") or []
+        try:
+            check(self.method, self.path, self.clientproto, list(hosts))
+        except QuotesError:
+            self.fail(Failure())
+        else:
+            super().process()
+
+    def processingFailed(self, reason: Failure) -> Failure:
+        """Answer with what went wrong outside the routes."""
+        self.fail(reason)
+        return reason
+
+    def fail(self, reason: Failure) -> None:
+        """Answer with an error, whatever has come of the request."""
+        if self.content is None:
+            self.content = BytesIO()
+        self.setHeader(b"date", datetimeToString())
+        self.write(send_error(self, reason))
+        self.finish()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The client left. That, too, stands in the access log."""
+        factory = self.channel.factory
+        super().connectionLost(reason)
+        self.setResponseCode(CLIENT_LEFT)
+        factory.log(self)

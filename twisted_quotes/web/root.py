@@ -1,0 +1,48 @@
+"""
+All URLs of the service, in one table.
+
+One Klein app holds them all, so that what is no URL is a 404 and a wrong
+method a 405 with C{Allow}, whichever room answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from klein import Klein
+from klein._app import KleinRenderable, KleinRouteHandler
+from twisted.web.iweb import IRequest
+from twisted.web.resource import IResource
+
+from .answers import answer_errors
+from .pages import Pages
+from .record import note
+from .v1 import QuotesV1
+from .waits import Waits
+
+
+def root_resource(v1: QuotesV1, waits: Waits, pages: Pages) -> IResource:
+    """Make the resource that answers all URLs; it is made once."""
+    app = Klein()
+    # A redirect is no answer to a POST: what is not a URL as it stands is none.
+    app.url_map.merge_slashes = False
+    answer_errors(app)
+    for url, method, route in (
+        ("/", "GET", pages.start),
+        ("/style.css", "GET", pages.style),
+        ("/api/v1/web", "GET", pages.instructions),
+        ("/api/v1/json", "POST", v1.find),
+        ("/wait", "GET", waits.wait),
+    ):
+        app.route(url, methods=[method], endpoint=url)(_noted(url, route))
+    return app.resource()
+
+
+def _noted(url: str, route: Callable[[IRequest], KleinRenderable]) -> KleinRouteHandler:
+    """Note the URL for the log, then do what the route does."""
+
+    def answer(request: IRequest) -> KleinRenderable:
+        note(request, route=url)
+        return route(request)
+
+    return answer

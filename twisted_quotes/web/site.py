@@ -1,0 +1,130 @@
+"""
+The site: its connections, its limits, its logs, its end.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import IO
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.web.http import Request
+from twisted.web.resource import IResource
+from twisted.web.server import Site
+
+from ..outstanding import Outstanding
+from .connection import Connection
+from .record import IRecord
+from .request import QuotesRequest
+
+
+class QuotesSite(Site):
+    """
+    A site that can close without losing an answer.
+
+    @param reactor: times the connections.
+    @param resource: answers all requests.
+    @param outstanding: is told of each connection the end must wait for.
+    @param max_connections: how many connections may be open; a further one is
+        answered with a 503.
+    @param access_log: a file for the access log, in combined format, or
+        L{None}.
+
+    @ivar closing: whether new requests are refused.
+    """
+
+    # The base class says more narrowly than it means what these may be.
+    protocol = Connection  # type: ignore[assignment]
+    requestFactory = QuotesRequest  # type: ignore[assignment]
+    noisy = False
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        resource: IResource,
+        outstanding: Outstanding,
+        max_connections: int,
+        access_log: str | None = None,
+    ) -> None:
+        super().__init__(
+            resource,
+            reactor=reactor,
+            logPath=access_log,
+            parsePOSTFormSubmission=False,
+        )
+        self.closing = False
+        self._outstanding = outstanding
+        self._max_connections = max_connections
+        self._connections: set[Connection] = set()
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """HTTP/1.1 alone: HTTP/2 has no orderly end here."""
+        return [b"http/1.1"]
+
+    def getContentFile(self, length: int | None) -> IO[bytes]:
+        """Keep bodies in memory; they are limited."""
+        return BytesIO()
+
+    def join(self, connection: Connection) -> bool:
+        """Take in a new connection; say whether it is one too many."""
+        self._connections.add(connection)
+        return len(self._connections) <= self._max_connections
+
+    def leave(self, connection: Connection) -> None:
+        """Forget a connection that is gone."""
+        self._connections.discard(connection)
+
+    def answer_is_due(self, connection: Connection) -> None:
+        """Have the end wait for a connection that asked something."""
+        if self.closing:
+            self._outstanding.add(connection.over)
+
+    def close(self) -> None:
+        """
+        Take no more requests, and close each connection when it is answered.
+
+        Connections on which half a head has come are left to send the rest,
+        and get a 503, but nothing waits for them.
+        """
+        if self.closing:
+            return
+        self.closing = True
+        for connection in list(self._connections):
+            if connection.answer_due or not connection.requests:
+                self._outstanding.add(connection.over)
+                connection.close()
+
+    def refuse_incomplete(self) -> None:
+        """Give up the requests whose bodies have not come to their end."""
+        for connection in list(self._connections):
+            connection.refuse_incomplete()
+
+    def abort(self) -> None:
+        """Cut all connections that are left."""
+        for connection in list(self._connections):
+            connection.abort()
+
+    def _openLogFile(self, path: str | bytes) -> IO[str]:
+        """Append to the access log, a whole line at a time."""
+        return open(path, "a", buffering=1, encoding="utf-8", newline="\n")
+
+    def log(self, request: Request) -> None:
+        """Log one request, answered or left by its client."""
+        assert isinstance(request, QuotesRequest)
+        if self.logPath is not None:
+            super().log(request)
+        record = IRecord(request)
+        facts = {"route": None, "action": None, "dictionary": None, "entries": None}
+        facts.update(record.facts)
+        self._log.info(
+            "{id} {method} {uri} {code} {bytes} bytes {seconds:.3f} s",
+            id=record.id,
+            method=ascii(request.method)[2:-1],
+            uri=ascii(request.uri)[2:-1],
+            code=request.code,
+            bytes=request.sentLength,
+            seconds=self.reactor.seconds() - request.began,
+            **facts,
+        )
