@@ -1,0 +1,201 @@
+"""
+Stand-ins for the reactor and for processes, so that tests need neither a real
+clock nor luck.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from twisted.internet.error import ProcessDone, ProcessTerminated
+from twisted.internet.interfaces import (
+    IAddress,
+    IProcessProtocol,
+    IProcessTransport,
+    IReactorFromThreads,
+    IReactorProcess,
+)
+from twisted.internet.testing import MemoryReactorClock
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+
+@implementer(IProcessTransport)
+class FakeProcess:
+    """
+    A process that a test starts, feeds and ends by hand.
+
+    @ivar executable: what was asked to be run.
+    @ivar arguments: its C{argv}.
+    @ivar environment: all of its environment.
+    @ivar child_fds: how its file descriptors were asked to be connected.
+    @ivar signals: what it was sent. It does not end by that: the test ends it.
+    @ivar written: what was written to its standard input.
+    @ivar closed: the file descriptors that were closed, in order.
+    """
+
+    pid: int | None = 4711
+
+    def __init__(
+        self,
+        protocol: IProcessProtocol,
+        executable: str,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        child_fds: Mapping[int, object],
+    ) -> None:
+        self.protocol = protocol
+        self.executable = executable
+        self.arguments = tuple(arguments)
+        self.environment = dict(environment)
+        self.child_fds = dict(child_fds)
+        self.signals: list[str | int] = []
+        self.written = b""
+        self.closed: list[int] = []
+        protocol.makeConnection(self)
+
+    # What a test does
+
+    def print(self, output: bytes = b"", errors: bytes = b"") -> None:
+        """Have the process write something."""
+        if output:
+            self.protocol.childDataReceived(1, output)
+        if errors:
+            self.protocol.childDataReceived(2, errors)
+
+    def end(self, status: int = 0, signal: int | None = None) -> None:
+        """Have the process end, by itself or by a signal."""
+        self.pid = None
+        reason: Exception
+        if signal is None and status == 0:
+            reason = ProcessDone(0)
+        else:
+            reason = ProcessTerminated(None if signal else status, signal, status)
+        self.protocol.processExited(Failure(reason))
+        self.protocol.processEnded(Failure(reason))
+
+    # IProcessTransport
+
+    def signalProcess(self, signalID: str | int) -> None:
+        """Record the signal."""
+        self.signals.append(signalID)
+
+    def write(self, data: bytes) -> None:
+        """Take what is written to the standard input."""
+        self.written += data
+
+    def writeToChild(self, childFD: int, data: bytes) -> None:
+        """Take what is written to the standard input."""
+        self.written += data
+
+    def closeChildFD(self, descriptor: int) -> None:
+        """Record what is closed."""
+        self.closed.append(descriptor)
+
+    def closeStdin(self) -> None:
+        """Record that the standard input is closed."""
+        self.closeChildFD(0)
+
+    def closeStdout(self) -> None:
+        """Record that the standard output is closed."""
+        self.closeChildFD(1)
+
+    def closeStderr(self) -> None:
+        """Record that the standard error is closed."""
+        self.closeChildFD(2)
+
+    def loseConnection(self) -> None:
+        """Record that all three are closed."""
+        for descriptor in (0, 1, 2):
+            self.closeChildFD(descriptor)
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        """Take what is written to the standard input."""
+        self.write(b"".join(data))
+
+    def getHost(self) -> IAddress:
+        """A process has no address."""
+        raise NotImplementedError
+
+    def getPeer(self) -> IAddress:
+        """A process has no address."""
+        raise NotImplementedError
+
+    # IConsumer, as far as a pull producer needs it
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """Pull all that the producer has."""
+        self._producer = producer
+        while self._producer is not None:
+            self._producer.resumeProducing()
+
+    def unregisterProducer(self) -> None:
+        """Pull no more."""
+        self._producer = None
+
+
+@implementer(IReactorProcess, IReactorFromThreads)
+class FakeReactor(MemoryReactorClock):
+    """
+    A reactor in memory that also spawns L{FakeProcess}es.
+
+    @ivar processes: all that were spawned, in order.
+    @ivar spawn_error: raised by the next attempts to spawn, if set.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.processes: list[FakeProcess] = []
+        self.spawn_error: OSError | None = None
+
+    # Narrower than the interface: only what is used here.
+    def spawnProcess(  # type: ignore[override]
+        self,
+        processProtocol: IProcessProtocol,
+        executable: str,
+        args: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        path: str | None = None,
+        uid: int | None = None,
+        gid: int | None = None,
+        usePTY: bool | tuple[int, int, str] = False,
+        childFDs: Mapping[int, int | str] | None = None,
+    ) -> FakeProcess:
+        """Spawn a process that does nothing until the test has it do so."""
+        if self.spawn_error is not None:
+            raise self.spawn_error
+        process = FakeProcess(
+            processProtocol, executable, args, env or {}, childFDs or {}
+        )
+        self.processes.append(process)
+        return process
+
+    def callFromThread(
+        self, callable: Callable[..., object], *args: object, **kwargs: object
+    ) -> None:
+        """Call the function in the next turn."""
+        self.callLater(0, callable, *args, **kwargs)
+
+    def removeSystemEventTrigger(self, triggerID: Any) -> None:
+        """Forget a trigger."""
+        phase, event_type, trigger = triggerID
+        self.triggers[phase][event_type].remove(trigger)
+
+    def addSystemEventTrigger(
+        self,
+        phase: str,
+        eventType: str,
+        callable: Callable[..., Any],
+        *args: object,
+        **kw: object,
+    ) -> Any:
+        """Keep a trigger, for the test to call."""
+        trigger = (callable, args, kw)
+        self.triggers.setdefault(phase, {}).setdefault(eventType, []).append(trigger)
+        return phase, eventType, trigger
+
+    def fire_shutdown(self) -> list[Any]:
+        """Call the triggers before shutdown, and return what they returned."""
+        triggers = self.triggers.get("before", {}).get("shutdown", [])
+        return [call(*args, **kw) for call, args, kw in triggers]
