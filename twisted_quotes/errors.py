@@ -56,10 +56,10 @@ class DictionaryForbidden(QuotesError):
 
     code = 403
 
-    def __init__(self, name: str) -> None:
+    def __init__(self) -> None:
         super().__init__(
-            f'The dictionary "{name}" may not be read. Name a readable, regular '
-            "file inside the library: no hidden name, no absolute path, no '..'."
+            "That dictionary may not be read. Name a readable, regular file inside "
+            "the library: no hidden name, no absolute path, no '..'."
         )
 
 

@@ -70,18 +70,16 @@ class Finder:
             normalize = grep.needs_normalized_text(query) and await self._is_abnormal(
                 place, dictionary
             )
-            bom = not normalize and dictionary.has_bom()
-            numbered = bom or any(grep.context(query))
             dictionary.rewind()
             printed = await self._grep(
                 place,
-                grep.search_arguments(query, numbered),
+                grep.search_arguments(query),
                 grep.search_environment(query),
                 NormalizedFile(dictionary) if normalize else dictionary,
             )
         pattern = isinstance(query, Search) and query.regex
         grep.check(printed.status, printed.errors, pattern)
-        return _entries(query, printed.output, numbered, bom)
+        return _entries(query, printed.output)
 
     async def _is_abnormal(self, place: Place, dictionary: Dictionary) -> bool:
         """Whether the text of a dictionary is other than its bytes."""
@@ -114,12 +112,11 @@ class Finder:
             raise SearchTimedOut(self._time_limit) from None
 
 
-def _entries(query: Query, output: bytes, numbered: bool, bom: bool) -> list[str]:
+def _entries(query: Query, output: bytes) -> list[str]:
     """Read what grep printed, and take the part that was asked for."""
     entries = text_lines(output)
-    if numbered:
-        lines, matches = grep.numbered_lines(entries, bom)
-        before, after = grep.context(query)
-        entries = with_context(lines, matches, before, after)
+    before, after = grep.context(query)
+    if before or after:
+        entries = with_context(*grep.numbered_lines(entries), before, after)
     end = None if query.most is None else query.offset + query.most
     return entries[query.offset : end]

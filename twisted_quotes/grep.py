@@ -13,7 +13,6 @@ from re import DOTALL, compile
 
 from .errors import BadRequest
 from .query import All, Query, Search
-from .quotes import BOM
 
 _BYTES = {"LC_ALL": "C"}
 _CHARACTERS = {"LC_ALL": "C.UTF-8"}
@@ -29,20 +28,15 @@ class GrepFailed(Exception):
     """
 
 
-def search_arguments(query: Query, numbered: bool) -> tuple[str, ...]:
-    """
-    The arguments that make grep answer a query.
-
-    @param numbered: whether to number the lines and print the context.
-    """
+def search_arguments(query: Query) -> tuple[str, ...]:
+    """The arguments that make grep answer a query."""
     if isinstance(query, All):
         matching = ["-e", ""]
     else:
         matching = ["-E" if query.regex else "-F"]
         matching += ["-i"] * query.ignore_case + ["-w"] * query.whole_word
         matching += ["-e", query.term]
-    numbering = _numbering(query) if numbered else []
-    return ("-a", *numbering, *_limit(query), *matching)
+    return ("-a", *_numbering(query), *_limit(query), *matching)
 
 
 def context(query: Query) -> tuple[int, int]:
@@ -52,6 +46,8 @@ def context(query: Query) -> tuple[int, int]:
 
 def _numbering(query: Query) -> list[str]:
     before, after = context(query)
+    if not (before or after):
+        return []
     return ["-n", "--no-group-separator", f"-B{before}", f"-A{after}"]
 
 
@@ -87,16 +83,16 @@ def needs_normalized_text(query: Query) -> bool:
     Whether the bytes of a file could match otherwise than its text.
 
     A pattern can ask for the end of a line, where a C{"\r"} may stand, or for
-    any character, where a bad byte is none to grep; a byte order mark and
-    U+FFFD can be asked for by name.
+    any character, where a bad byte is none to grep; and U+FFFD can be asked
+    for by name.
     """
     return isinstance(query, Search) and (
-        query.regex or BOM in query.term or "\N{REPLACEMENT CHARACTER}" in query.term
+        query.regex or "\N{REPLACEMENT CHARACTER}" in query.term
     )
 
 
-# Selects a line that holds a carriage return, a mark, or bytes that are no text.
-ABNORMAL_LINE_ARGUMENTS = ("-a", "-q", "-v", "-x", "-e", f"[^\r{BOM}]*")
+# Selects a line that holds a carriage return, or bytes that are no text.
+ABNORMAL_LINE_ARGUMENTS = ("-a", "-q", "-v", "-x", "-e", "[^\r]*")
 ABNORMAL_LINE_ENVIRONMENT = _CHARACTERS
 
 
@@ -129,12 +125,11 @@ def check(status: int | None, errors: bytes, pattern: bool) -> bool:
 
 
 def numbered_lines(
-    printed: Sequence[str], bom: bool
+    printed: Sequence[str],
 ) -> tuple[list[str], list[tuple[int, int]]]:
     """
     Read lines that grep numbered: C{12:} marks a match, C{12-} context.
 
-    @param bom: whether a byte order mark stands before the first line.
     @return: the lines, and for each match its index there and its line number.
     @raise GrepFailed: a line has no number.
     """
@@ -145,7 +140,7 @@ def numbered_lines(
         if found is None:
             raise GrepFailed("grep printed a line without its number")
         number, mark, text = int(found[1]), found[2], found[3]
-        lines.append(text.removeprefix(BOM) if bom and number == 1 else text)
+        lines.append(text)
         if mark == ":":
             matches.append((index, number))
     return lines, matches

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+from codecs import BOM_UTF8
 from contextlib import ExitStack
 from errno import EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, ENXIO, EPERM
 from types import TracebackType
@@ -16,7 +17,6 @@ from types import TracebackType
 from twisted.python.filepath import FilePath
 
 from .errors import DictionaryForbidden, DictionaryNotFound, QuotesError
-from .quotes import BOM
 
 _ABSENT = {ENOENT, ENOTDIR, ENAMETOOLONG}
 _FORBIDDEN = {EACCES, EPERM, ELOOP, ENXIO}
@@ -35,23 +35,24 @@ class Dictionary:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._encoded_bom = BOM.encode()
+        self.rewind()
 
     def fileno(self) -> int:
         """The file descriptor, valid until the dictionary is closed."""
         return self._descriptor
-
-    def has_bom(self) -> bool:
-        """Whether the file starts with a byte order mark."""
-        return os.pread(self._descriptor, 3, 0) == self._encoded_bom
 
     def read(self, size: int) -> bytes:
         """Read on from where it was last read, here or by a child."""
         return os.read(self._descriptor, size)
 
     def rewind(self) -> None:
-        """Have it read from its start again."""
-        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        """
+        Have it read from the start of its text, here and by children.
+
+        A byte order mark is not part of the text, so grep never sees it.
+        """
+        marked = os.pread(self._descriptor, len(BOM_UTF8), 0) == BOM_UTF8
+        os.lseek(self._descriptor, len(BOM_UTF8) * marked, os.SEEK_SET)
 
     def close(self) -> None:
         """Give up the file descriptor."""
@@ -111,18 +112,18 @@ class Library:
         if any(
             not each or each.startswith(".") for each in (*name.split("/"), *inside)
         ):
-            raise DictionaryForbidden(name)
+            raise DictionaryForbidden()
         try:
             descriptor = _open_below(root, inside)
         except OSError as error:
             if error.errno in _ABSENT:
                 raise DictionaryNotFound(name, self.names()) from None
             if error.errno in _FORBIDDEN:
-                raise DictionaryForbidden(name) from None
+                raise DictionaryForbidden() from None
             raise
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise DictionaryForbidden(name)
+            raise DictionaryForbidden()
         return Dictionary(descriptor)
 
     def names(self) -> list[str]:

@@ -8,11 +8,9 @@ a line feed ends a line, as for grep.
 
 from __future__ import annotations
 
-from codecs import BOM_UTF8, getincrementaldecoder
+from codecs import getincrementaldecoder
 from collections.abc import Sequence
 from typing import Protocol
-
-BOM = BOM_UTF8.decode()
 
 
 class Readable(Protocol):
@@ -63,15 +61,15 @@ class NormalizedFile:
     r"""
     A dictionary read as the UTF-8 of its text.
 
-    grep matches bytes. Where a pattern could tell a carriage return, a byte
-    order mark or a bad byte from the text that readers see, it is given this.
+    grep matches bytes. Where a pattern could tell a carriage return or a bad
+    byte from the text that readers see, it is given this.
 
-    @param file: the dictionary, open for reading at its start.
+    @param file: the dictionary, open for reading at the start of its text.
     """
 
     def __init__(self, file: Readable) -> None:
         self._file = file
-        self._decoder = getincrementaldecoder("utf-8-sig")("replace")
+        self._decoder = getincrementaldecoder("utf-8")("replace")
         self._held = ""
 
     def read(self, size: int) -> bytes:

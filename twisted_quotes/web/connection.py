@@ -83,7 +83,7 @@ class Connection(HTTPChannel):
         self.answer_due = False
         self._incomplete = False
         self._closing_when_read = False
-        self._lingering = False
+        self._closing = False
         self._all_written = False
 
     # Arriving
@@ -96,7 +96,7 @@ class Connection(HTTPChannel):
 
     def dataReceived(self, data: bytes) -> None:
         """Take what the client sent, as long as it can still be answered."""
-        if not self._lingering:
+        if not self._closing:
             self._closing_when_read = self.site.closing
             super().dataReceived(data)
 
@@ -114,7 +114,7 @@ class Connection(HTTPChannel):
     def allContentReceived(self) -> None:
         """Have the request answered, unless it has been."""
         self._incomplete = False
-        if not self._lingering:
+        if not self._closing:
             super().allContentReceived()
 
     # Refusing
@@ -140,16 +140,19 @@ class Connection(HTTPChannel):
     def lineLengthExceeded(self, line: bytes) -> None:
         """A line of the head is longer than is read."""
         if self.requests and not self.answer_due:
-            self.refuse(HeadersTooLarge("The headers are too long."))
+            self.refuse(HeadersTooLarge("The headers are too many, or too long."))
         else:
             self.refuse(RequestLineTooLong("The request line is too long."))
 
     def _respondToBadRequestAndDisconnect(self) -> None:
         """The base class calls this for all it cannot read."""
-        if self._lingering:
+        if self._closing:
             return
-        if self._receivedHeaderSize > self.totalHeadersSize:
-            self.refuse(HeadersTooLarge("The headers are too long."))
+        if (
+            self._receivedHeaderSize > self.totalHeadersSize
+            or self._receivedHeaderCount > self.maxHeaders
+        ):
+            self.refuse(HeadersTooLarge("The headers are too many, or too long."))
         else:
             self.refuse(BadRequest("That is not HTTP as it should be."))
 
@@ -179,14 +182,16 @@ class Connection(HTTPChannel):
 
     def close(self) -> None:
         """Close as soon as no answer is due."""
-        if not self.answer_due:
-            self.loseConnection()
+        if not self.answer_due and not self._closing:
+            # Nothing is expected of the client, so there is nothing to wait for.
+            self._closing = True
+            super().loseConnection()
 
     def loseConnection(self) -> None:
         """Close when all has been written, and read, as far as that can be told."""
-        if self._lingering:
+        if self._closing:
             return
-        self._lingering = True
+        self._closing = True
         # Wrapped transports, as for TLS, have a closing handshake of their own.
         if isinstance(self.transport, FileDescriptor):
             self.transport.unregisterProducer()
@@ -209,14 +214,14 @@ class Connection(HTTPChannel):
 
     def readConnectionLost(self) -> None:
         """The client has closed, or at least will send no more."""
-        if self._lingering:
+        if self._closing:
             self.transport.loseConnection()
         else:
             self.transport.abortConnection()
 
     def timeoutConnection(self) -> None:
         """The client did nothing for too long."""
-        if self._lingering:
+        if self._closing:
             self.transport.loseConnection()
         else:
             super().timeoutConnection()

@@ -1,0 +1,108 @@
+"""
+HTTP as it goes over the wire, byte for byte.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+LIMIT = 30.0
+"""No wait in these tests is longer, in seconds; each is for a condition."""
+
+
+@dataclass(frozen=True)
+class Response:
+    """One HTTP answer, as it came."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """The body, which must be JSON."""
+        return json.loads(self.body)
+
+
+class Conversation:
+    """
+    One connection to a server.
+
+    @param address: the host and port, or the path of a UNIX socket.
+    @param receive_buffer: the size of the socket's own buffer, for a slow reader.
+    """
+
+    def __init__(
+        self, address: tuple[str, int] | str, receive_buffer: int | None = None
+    ) -> None:
+        family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+        self.socket = socket.socket(family)
+        if receive_buffer is not None:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.settimeout(LIMIT)
+        self._received = b""
+        try:
+            self.socket.connect(address)
+        except BaseException:
+            self.socket.close()
+            raise
+
+    def send(self, data: bytes) -> Conversation:
+        """Send bytes as they stand."""
+        self.socket.sendall(data)
+        return self
+
+    def get(self, path: str = "/", *headers: str, method: str = "GET") -> Conversation:
+        """Send a request without a body."""
+        lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", *headers, "", ""]
+        return self.send("\r\n".join(lines).encode())
+
+    def ask(self, question: dict[str, Any] | bytes, *headers: str) -> Conversation:
+        """Send a question to API v1."""
+        if isinstance(question, dict):
+            question = json.dumps(question).encode()
+        lines = [
+            "POST /api/v1/json HTTP/1.1",
+            "Host: 127.0.0.1",
+            f"Content-Length: {len(question)}",
+            *headers,
+            "",
+            "",
+        ]
+        return self.send("\r\n".join(lines).encode() + question)
+
+    def response(self, head_only: bool = False) -> Response:
+        """Read one whole answer."""
+        while b"\r\n\r\n" not in self._received:
+            self._receive()
+        head, _, self._received = self._received.partition(b"\r\n\r\n")
+        first, *lines = head.decode("latin-1").split("\r\n")
+        pairs = (line.split(":", 1) for line in lines)
+        headers = {name.lower(): value.strip() for name, value in pairs}
+        length = 0 if head_only else int(headers["content-length"])
+        while len(self._received) < length:
+            self._receive()
+        body, self._received = self._received[:length], self._received[length:]
+        return Response(int(first.split()[1]), headers, body)
+
+    def _receive(self) -> None:
+        data = self.socket.recv(1 << 16)
+        if not data:
+            raise ConnectionError(f"closed in the middle of {self._received[:200]!r}")
+        self._received += data
+
+    def is_at_end(self) -> bool:
+        """Wait for the server to close; say whether it sent nothing more."""
+        return not self._received and self.socket.recv(1) == b""
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.socket.close()
+
+    def __enter__(self) -> Conversation:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

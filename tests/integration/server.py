@@ -1,0 +1,223 @@
+"""
+The real thing: C{twist quotes} as a child process, and ways to talk to it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import which
+from threading import Thread
+from typing import Any
+
+from .conversation import LIMIT, Conversation, Response
+
+ROOT = Path(__file__).parents[2]
+# Root reads every file; without these capabilities it is as anyone else.
+UNPRIVILEGED = (
+    ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
+    if os.geteuid() == 0
+    else ()
+)
+
+
+def until(condition: Callable[[], Any], what: str, limit: float = LIMIT) -> Any:
+    """Wait for a condition, and return what it returned."""
+    end = time.monotonic() + limit
+    while not (result := condition()):
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {limit} s: {what}")
+        time.sleep(0.005)
+    return result
+
+
+class Server:
+    """
+    A running C{twist quotes}.
+
+    @ivar process: its process.
+    @ivar lines: what it logged so far.
+    @ivar address: the host and port it listens on.
+    """
+
+    address: tuple[str, int]
+
+    def __init__(
+        self,
+        *options: str,
+        listen: str = "tcp:0:interface=127.0.0.1",
+        environment: Mapping[str, str] | None = None,
+        prefix: tuple[str, ...] = (),
+        twist_options: tuple[str, ...] = (),
+        new_session: bool = True,
+        **popen: Any,
+    ) -> None:
+        self.lines: list[str] = []
+        self._connections: list[Conversation] = []
+        self.process = subprocess.Popen(
+            [
+                *prefix,
+                sys.executable,
+                "-m",
+                "twisted",
+                *("--log-format=text", *twist_options),
+                *("quotes", f"--listen={listen}", *options),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=ROOT,
+            env={**os.environ, **(environment or {})},
+            start_new_session=new_session,
+            **popen,
+        )
+        self._reader = Thread(target=self._read, daemon=True)
+        self._reader.start()
+        try:
+            found = self.logged(r"Listening on (\S+)")
+            tcp = re.fullmatch(r"https?://([\d.]+):(\d+)/", found[1])
+            if tcp:
+                self.address = (tcp[1], int(tcp[2]))
+        except BaseException:
+            self.kill()
+            raise
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line.decode("utf-8", "replace").rstrip("\n"))
+
+    def logged(self, pattern: str) -> re.Match[str]:
+        """Wait for a line of the log, and return what matched."""
+
+        def found() -> re.Match[str] | None:
+            if self.process.poll() is not None and not self._reader.is_alive():
+                raise AssertionError(f"ended without {pattern!r}: {self.lines}")
+            matches = (re.search(pattern, line) for line in list(self.lines))
+            return next((match for match in matches if match), None)
+
+        match = until(found, pattern)
+        assert isinstance(match, re.Match)
+        return match
+
+    @property
+    def url(self) -> str:
+        """The URL of the server, without a final slash."""
+        return f"http://{self.address[0]}:{self.address[1]}"
+
+    def connect(self, receive_buffer: int | None = None) -> Conversation:
+        """Open a connection, which is closed with the server if not before."""
+        connection = Conversation(self.address, receive_buffer)
+        self._connections.append(connection)
+        return connection
+
+    def get(self, path: str = "/", *headers: str, method: str = "GET") -> Response:
+        """Ask for a URL on a connection of its own."""
+        with self.connect() as connection:
+            connection.get(path, *headers, method=method)
+            return connection.response(head_only=method == "HEAD")
+
+    def ask(self, question: dict[str, Any] | bytes) -> Response:
+        """Ask API v1 on a connection of its own."""
+        with self.connect() as connection:
+            return connection.ask(question).response()
+
+    def results(self, **question: object) -> list[str]:
+        """Ask API v1 something that must succeed, and return the results."""
+        response = self.ask(question)
+        assert response.status == 200, response
+        answer = response.json()
+        assert list(answer) == ["nr of entries", "results"], answer
+        results = answer["results"]
+        assert answer["nr of entries"] == len(results), answer
+        assert isinstance(results, list)
+        return results
+
+    def children(self) -> list[int]:
+        """The process ids of the processes that it runs now."""
+        pid = self.process.pid
+        try:
+            listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+        except FileNotFoundError:
+            return []
+        return [int(each) for each in listed.split()]
+
+    def wait_for_children(self, count: int) -> list[int]:
+        """Wait until it runs so many processes."""
+        until(lambda: len(self.children()) == count, f"{count} children")
+        return self.children()
+
+    def signal(self, number: int = signal.SIGTERM) -> None:
+        """Send it a signal."""
+        self.process.send_signal(number)
+
+    def ended(self, limit: float = LIMIT) -> int:
+        """Wait for its end, and return its exit status."""
+        status = self.process.wait(limit)
+        self._reader.join(limit)
+        return status
+
+    def kill(self) -> None:
+        """End it for good, if it has not ended."""
+        for connection in self._connections:
+            connection.close()
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self._reader.join()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
+@contextmanager
+def running(*options: str, **how: Any) -> Iterator[Server]:
+    """Run a server, and end it whatever happens."""
+    server = Server(*options, **how)
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process is no more; one that is dead but not reaped is gone."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return state == "Z"
+
+
+class GatedGrep:
+    """
+    A grep that waits for a test to let it through, then is the real one.
+
+    @param folder: where it may put its files.
+    @ivar environment: has a server find it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._gate = folder / "gate"
+        bin_folder = folder / "bin"
+        bin_folder.mkdir()
+        script = bin_folder / "grep"
+        script.write_text(
+            # A shell would not do: some unblock the signals that they inherit.
+            f"#!{sys.executable} -IS\n"
+            "import os, sys, time\n"
+            f"while not os.path.exists({str(self._gate)!r}):\n"
+            "    time.sleep(0.05)\n"
+            f"os.execv({which('grep')!r}, sys.argv)\n"
+        )
+        script.chmod(0o755)
+        self.environment = {"PATH": f"{bin_folder}:{os.environ['PATH']}"}
+
+    def open(self) -> None:
+        """Let all greps through."""
+        self._gate.touch()

@@ -1,0 +1,215 @@
+"""
+The end of the real process: nobody who asked goes without an answer.
+"""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import tempfile
+import termios
+import time
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from .server import GatedGrep, Server, is_gone, running, until
+
+SEARCHES, WAITS, RUNNING = 50, 20, 30
+LINES = [f"line {number} of a story" for number in range(2000)]
+
+
+class Outstanding:
+    """
+    Searches, running and waiting, and waits that are all under way in a server.
+
+    @ivar pids: the processes that the server runs for them.
+    """
+
+    def __init__(self, server: Server) -> None:
+        question = {"action": "search", "term": "line 1"}
+        self.expected = [line for line in LINES if line.startswith("line 1")]
+        self.waits = [server.connect().get("/wait?seconds=2") for _ in range(WAITS)]
+        self.searches = [server.connect().ask(question) for _ in range(SEARCHES)]
+        self.pids = server.wait_for_children(WAITS + RUNNING)
+
+    def check(self, case: SynchronousTestCase) -> None:
+        """Check that every answer is whole and right, and says it is the last."""
+        for search in self.searches:
+            response = search.response()
+            case.assertEqual(response.status, 200)
+            case.assertEqual(response.headers["connection"], "close")
+            case.assertEqual(response.json()["results"], self.expected)
+            case.assertTrue(search.is_at_end())
+        for wait in self.waits:
+            response = wait.response()
+            case.assertEqual((response.status, response.json()), (200, {"waited": 2}))
+            case.assertTrue(wait.is_at_end())
+
+
+class ShutdownTests(SynchronousTestCase):
+    """What SIGTERM, SIGINT and Ctrl-C do."""
+
+    def setUp(self) -> None:
+        """Make a library."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.library = self.folder / "library"
+        self.library.mkdir()
+        (self.library / "story").write_text("\n".join(LINES) + "\n")
+        self.options = (f"--dictionaries={self.library}",)
+
+    def check_signal(self, number: int) -> None:
+        """Check that a signal loses nothing of all that is outstanding."""
+        log = self.folder / "access.log"
+        gated = GatedGrep(self.folder)
+        with running(
+            *self.options,
+            f"--max-running={RUNNING}",
+            f"--access-log={log}",
+            environment=gated.environment,
+        ) as server:
+            outstanding = Outstanding(server)
+            server.signal(number)
+            server.logged("Port [0-9]+ Closed")
+            gated.open()
+            outstanding.check(self)
+            self.assertEqual(server.ended(), -number)
+            self.assertTrue(all(map(is_gone, outstanding.pids)))
+        self.assertEqual(len(log.read_text().splitlines()), SEARCHES + WAITS)
+
+    def test_sigterm_loses_nothing(self) -> None:
+        """SIGTERM ends the server when all is answered, and every answer is logged."""
+        self.check_signal(signal.SIGTERM)
+
+    def test_sigint_loses_nothing(self) -> None:
+        """SIGINT does the same."""
+        self.check_signal(signal.SIGINT)
+
+    def test_ctrl_c_at_a_terminal_loses_nothing(self) -> None:
+        """Ctrl-C, which signals the running greps too, does the same."""
+        terminal, theirs = pty.openpty()
+        self.addCleanup(os.close, terminal)
+
+        def take_terminal() -> None:
+            os.setsid()
+            import fcntl
+
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        gated = GatedGrep(self.folder)
+        with running(
+            *self.options,
+            f"--max-running={RUNNING}",
+            environment=gated.environment,
+            new_session=False,
+            stdin=theirs,
+            preexec_fn=take_terminal,
+        ) as server:
+            os.close(theirs)
+            outstanding = Outstanding(server)
+            os.write(terminal, b"\x03")
+            server.logged("Port [0-9]+ Closed")
+            gated.open()
+            outstanding.check(self)
+            self.assertEqual(server.ended(), -signal.SIGINT)
+            self.assertTrue(all(map(is_gone, outstanding.pids)))
+
+    def test_a_slow_reader_gets_a_long_answer_whole(self) -> None:
+        """Five megabytes arrive to the last byte, however late they are read."""
+        long = [f"{number:>9} {'x' * 90}" for number in range(52_000)]
+        (self.library / "long").write_text("\n".join(long) + "\n")
+        with running(*self.options) as server:
+            reader = server.connect(receive_buffer=4096)
+            reader.ask({"action": "all", "dictionary": "long"})
+            server.logged("POST /api/v1/json 200")
+            server.signal()
+            server.logged("Port [0-9]+ Closed")
+            received = reader.response()
+            self.assertEqual(received.json()["results"], long)
+            self.assertGreater(len(received.body), 5_000_000)
+            self.assertTrue(reader.is_at_end())
+            self.assertEqual(server.ended(), -signal.SIGTERM)
+
+    def test_a_second_signal_ends_it_within_a_second(self) -> None:
+        """After a second signal all who wait get a JSON 503, and nothing is left."""
+        with running(*self.options) as server:
+            waits = [server.connect().get("/wait?seconds=60") for _ in range(20)]
+            pids = server.wait_for_children(20)
+            server.signal(signal.SIGTERM)
+            server.logged("Shutting down")
+            began = time.monotonic()
+            server.signal(signal.SIGTERM)
+            for wait in waits:
+                response = wait.response()
+                self.assertEqual((response.status, response.json()["Code"]), (503, 503))
+                self.assertIn("retry-after", response.headers)
+            self.assertEqual(server.ended(), -signal.SIGTERM)
+            self.assertLess(time.monotonic() - began, 1)
+            self.assertTrue(all(map(is_gone, pids)))
+
+    def test_the_drain_timeout_is_kept(self) -> None:
+        """What takes longer than the drain timeout gets a JSON 503."""
+        with running(*self.options, "--drain-timeout=0.5") as server:
+            with server.connect() as wait:
+                wait.get("/wait?seconds=60")
+                [pid] = server.wait_for_children(1)
+                began = time.monotonic()
+                server.signal()
+                self.assertEqual(wait.response().status, 503)
+                self.assertGreater(time.monotonic() - began, 0.4)
+            self.assertEqual(server.ended(10), -signal.SIGTERM)
+            self.assertTrue(is_gone(pid))
+
+    def test_during_the_drain_delay_new_requests_are_served(self) -> None:
+        """The listening sockets stay open during the drain delay."""
+        with running(*self.options, "--drain-delay=20") as server:
+            server.signal()
+            server.logged("Shutting down")
+            self.assertEqual(
+                server.results(action="search", term="line 7 "), [LINES[7]]
+            )
+            server.signal()
+            self.assertEqual(server.ended(), -signal.SIGTERM)
+
+    def test_idle_connections_are_closed(self) -> None:
+        """A kept-alive connection on which nothing is due does not hold up the end."""
+        with running(*self.options) as server, server.connect() as idle:
+            idle.get("/")
+            self.assertEqual(idle.response().status, 200)
+            server.signal()
+            self.assertTrue(idle.is_at_end())
+            self.assertEqual(server.ended(), -signal.SIGTERM)
+
+    def test_new_connections_are_refused_while_it_ends(self) -> None:
+        """Once the end has begun nobody can connect any more."""
+        with running(*self.options) as server, server.connect() as wait:
+            wait.get("/wait?seconds=2")
+            server.wait_for_children(1)
+            server.signal()
+            server.logged("Port [0-9]+ Closed")
+
+            def refused() -> bool:
+                try:
+                    server.connect().close()
+                except ConnectionError:
+                    return True
+                return False
+
+            until(refused, "connections refused")
+            self.assertEqual(wait.response().status, 200)
+            server.ended()
+
+    def test_who_has_connected_and_asked_is_answered(self) -> None:
+        """Requests that the server had no time to read before the signal are served."""
+        with running(*self.options) as server:
+            os.kill(server.process.pid, signal.SIGSTOP)
+            question = {"action": "search", "term": "line 7 "}
+            asked = [server.connect().ask(question) for _ in range(40)]
+            server.signal()
+            os.kill(server.process.pid, signal.SIGCONT)
+            for each in asked:
+                self.assertEqual(each.response().json()["results"], [LINES[7]])
+            self.assertEqual(server.ended(), -signal.SIGTERM)
