@@ -4,7 +4,6 @@ Real searches by the real process, hazards of grep among them.
 
 from __future__ import annotations
 
-import os
 import re
 import tempfile
 from pathlib import Path
@@ -13,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from .server import Server, running, until
+from .server import GatedGrep, Server, running, until
 
 # Letters whose case, and whose being part of a word, nobody doubts.
 ALPHABET = "aAbBéÉñÑ_0 .,-*[(\\+$^|\t\u2014日"
@@ -260,19 +259,21 @@ class HazardTests(Library):
         self.write(b"a a a\nb\na\n")
         self.assertEqual(len(self.search("a")), 2)
 
+
+class ClientTests(SynchronousTestCase):
+    """What is done for clients who do not behave as most do."""
+
     def test_a_client_who_leaves_takes_its_grep_along(self) -> None:
-        """The grep of a client who left is killed, and its place given back."""
-        os.mkfifo(self.library / "pipe")
-        self.write(b"a" * 5000 + b"b\n")
-        connection = self.server.connect().ask(
-            {
-                "action": "search",
-                "term": r"(a*)*(a*)*(a*)*\1\2\3c",
-                "regex": True,
-                "dictionary": "book",
-            }
-        )
-        self.server.wait_for_children(1)
-        connection.close()
-        self.server.wait_for_children(0)
-        self.server.logged("POST /api/v1/json 499")
+        """The greps of clients who left are killed, and their places given back."""
+        with tempfile.TemporaryDirectory() as folder:
+            gated = GatedGrep(Path(folder))
+            with running("--max-running=2", environment=gated.environment) as server:
+                question = {"action": "search", "term": "love"}
+                leaving = [server.connect().ask(question) for _ in range(3)]
+                server.wait_for_children(2)
+                for connection in leaving:
+                    connection.close()
+                server.wait_for_children(0)
+                server.logged("POST /api/v1/json 499")
+                gated.open()
+                self.assertEqual(server.ask(question).status, 200)

@@ -1,0 +1,127 @@
+"""
+Hostile bodies: whatever comes, the answer is one of the contract's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from .server import running
+
+# make hostile sets it higher.
+COUNT = int(os.environ.get("HOSTILE_BODIES", "3000"))
+ALLOWED = {200, 400, 403, 404, 413, 501}
+FIELDS = (
+    *("action", "term", "dictionary", "nresults", "n_before", "n_after"),
+    *("ignore_case", "whole_word", "regex", "offset"),
+    *("unit", "seed", "Action", "term\0", "__class__"),
+)
+STRINGS = (
+    *("search", "all", "random", "list", "", " ", "a", "once", "-v", "-f/etc/passwd"),
+    *("../secret", "/etc/passwd", "story", ".", "..", "*", "a/b", "~", "$(id)", "`id`"),
+    *(
+        "\0",
+        "a\nb",
+        "a\rb",
+        "\ufeff",
+        "\ufffd",
+        "é" * 1024,
+        "x" * 1025,
+        "\ud800",
+        "日本",
+    ),
+    *("(", "[", "a**", "\\", "a{1,3}", "(a|b)*", "^$", "{", "%s%n", "<script>", "'\""),
+)
+
+
+def value(source: random.Random, depth: int = 0) -> Any:
+    """Some JSON, wrong more often than right."""
+    kind = source.randrange(9 if depth < 3 else 6)
+    match kind:
+        case 0 | 1 | 2:
+            return source.choice(STRINGS)
+        case 3:
+            return source.choice((0, 1, -1, 1000, 1001, 2**31, 2**63, -(10**30)))
+        case 4:
+            return source.choice((True, False, None, 1.0, 0.5, -0.0, 1e300))
+        case 5:
+            return "".join(chr(source.randrange(0x20, 0x2FF)) for _ in range(9))
+        case 6:
+            return [value(source, depth + 1) for _ in range(source.randrange(4))]
+        case _:
+            return {
+                source.choice(FIELDS): value(source, depth + 1)
+                for _ in range(source.randrange(4))
+            }
+
+
+def body(source: random.Random) -> bytes:
+    """A random body: noise, JSON, or almost a question."""
+    kind = source.randrange(10)
+    if kind == 0:
+        return source.randbytes(source.randrange(200))
+    if kind == 1:
+        return json.dumps(value(source)).encode()
+    if kind == 2 and source.random() < 0.05:
+        return source.choice((b"[", b'{"a":', b" ", b"9")) * source.randrange(70_000)
+    question: dict[str, Any] = {"action": source.choice(("search", "search", "all"))}
+    if source.random() < 0.1:
+        question["action"] = value(source)
+    if question["action"] == "search" or source.random() < 0.1:
+        question["term"] = source.choice(STRINGS)
+    if source.random() < 0.3:
+        question["dictionary"] = source.choice(STRINGS)
+    if source.random() < 0.3:
+        question[source.choice(FIELDS)] = value(source)
+    text = json.dumps(question, ensure_ascii=source.random() < 0.5)
+    data = bytearray(text.encode("utf-8", "surrogatepass"))
+    if kind == 3 and data:
+        data[source.randrange(len(data))] = source.randrange(256)
+    return bytes(data)
+
+
+class HostileTests(SynchronousTestCase):
+    """Many bodies, few of them well meant."""
+
+    def test_whatever_the_body_the_answer_is_one_of_the_contracts(self) -> None:
+        """Only certain codes come back, each with a JSON body of the right shape."""
+        source = random.Random(COUNT)
+        with tempfile.TemporaryDirectory() as folder:
+            outside = Path(folder) / "secret"
+            outside.write_text("a secret\n")
+            library = Path(folder) / "library"
+            library.mkdir()
+            (library / "story").write_text("once upon a time\na é 日本\n")
+            with running(f"--dictionaries={library}") as server:
+                connection = server.connect()
+                codes: dict[int, int] = {}
+                for _ in range(COUNT):
+                    asked = body(source)
+                    response = connection.ask(asked).response()
+                    codes[response.status] = codes.get(response.status, 0) + 1
+                    self.assertIn(response.status, ALLOWED, asked)
+                    answer = response.json()
+                    if response.status == 200:
+                        self.assertEqual(list(answer), ["nr of entries", "results"])
+                        count = len(answer["results"])
+                        self.assertEqual(answer["nr of entries"], count)
+                    else:
+                        self.assertEqual(list(answer), ["Code", "message"])
+                        self.assertEqual(answer["Code"], response.status)
+                    self.assertNotIn(b"secret\\n", response.body)
+                    self.assertNotIn(b"root:", response.body)
+                    if response.headers.get("connection") == "close":
+                        connection.close()
+                        connection = server.connect()
+                self.assertEqual(server.children(), [])
+                self.assertNotIn("Traceback", "\n".join(server.lines))
+        if "HOSTILE_BODIES" in os.environ:
+            print(f"\n{COUNT} bodies, answered with {dict(sorted(codes.items()))}")
+        self.assertEqual(set(codes), ALLOWED)

@@ -1,0 +1,166 @@
+"""
+How the real process starts, or does not.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from .conversation import LIMIT, Conversation
+from .server import ROOT, UNPRIVILEGED, running
+
+
+class StartTests(SynchronousTestCase):
+    """What C{twist quotes} makes of its options."""
+
+    def setUp(self) -> None:
+        """Make a library of two dictionaries."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.library = self.folder / "library"
+        self.library.mkdir()
+        (self.library / "b").write_text("second\n")
+        (self.library / "a").write_text("first\n")
+
+    def check_failure(
+        self,
+        *arguments: str,
+        says: str,
+        prefix: tuple[str, ...] = (),
+        **environment: str,
+    ) -> None:
+        """Check that the start fails with one clear line."""
+        ended = subprocess.run(
+            [*prefix, sys.executable, "-m", "twisted", "quotes", *arguments],
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+        )
+        self.assertEqual(ended.stdout, "")
+        self.assertEqual(len(ended.stderr.splitlines()), 1, ended.stderr)
+        self.assertIn(says, ended.stderr)
+        self.assertGreater(ended.returncode, 0)
+
+    def test_a_bad_option_stops_the_start(self) -> None:
+        """Each option that is wrong is named in one line."""
+        for option, value in (
+            ("--timeout", "0"),
+            ("--timeout", "nan"),
+            ("--max-running", "0"),
+            ("--max-waiting", "-1"),
+            ("--max-connections", "many"),
+            ("--drain-delay", "-1"),
+            ("--drain-timeout", "soon"),
+            ("--nonsense", "1"),
+        ):
+            self.check_failure(option, value, says=option.lstrip("-"))
+        self.check_failure("nonsense", says="arguments")
+        self.check_failure(says="TWISTED_QUOTES_TIMEOUT", TWISTED_QUOTES_TIMEOUT="x")
+
+    def test_what_cannot_be_listened_on_stops_the_start(self) -> None:
+        """A port in use, and what is no endpoint, are named in one line."""
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            endpoint = f"tcp:{port}:interface=127.0.0.1"
+            self.check_failure("--listen", endpoint, says=str(port))
+            self.check_failure(
+                "--listen",
+                "tcp:0:interface=127.0.0.1",
+                "--listen",
+                endpoint,
+                says=str(port),
+            )
+        self.check_failure("--listen", "carrier-pigeon:1", says="carrier-pigeon")
+
+    def test_a_library_that_cannot_be_served_stops_the_start(self) -> None:
+        """A missing, empty or unreadable library is named in one line."""
+        missing = str(self.folder / "missing")
+        self.check_failure("--dictionaries", missing, says=missing)
+        empty = self.folder / "empty"
+        empty.mkdir()
+        self.check_failure("--dictionaries", str(empty), says=str(empty))
+        self.library.chmod(0)
+        self.addCleanup(self.library.chmod, 0o755)
+        self.check_failure(
+            "--dictionaries", str(self.library), says="Permission", prefix=UNPRIVILEGED
+        )
+
+    def test_a_missing_default_dictionary_stops_the_start(self) -> None:
+        """A default dictionary that is not there is named in one line."""
+        library = f"--dictionaries={self.library}"
+        self.check_failure(library, "--default-dictionary=c", says='"c"')
+        self.check_failure(library, "--default-dictionary=../library/a", says="default")
+
+    def test_a_missing_grep_stops_the_start(self) -> None:
+        """A PATH without grep is told in one line."""
+        self.check_failure(says="grep", PATH=str(self.folder))
+
+    def test_an_access_log_that_cannot_be_written_stops_the_start(self) -> None:
+        """An access log in a folder that is not there is told in one line."""
+        log = str(self.folder / "missing" / "access.log")
+        self.check_failure("--access-log", log, says=log)
+
+    def test_options_come_from_the_environment_too(self) -> None:
+        """An option on the command line beats the same one in the environment."""
+        environment = {
+            "TWISTED_QUOTES_DICTIONARIES": str(self.library),
+            "TWISTED_QUOTES_DEFAULT_DICTIONARY": "b",
+        }
+        with running(environment=environment) as server:
+            self.assertEqual(server.results(action="all"), ["second"])
+        with running("--default-dictionary=a", environment=environment) as server:
+            self.assertEqual(server.results(action="all"), ["first"])
+
+    def test_the_first_dictionary_by_name_is_the_default(self) -> None:
+        """Without a default dictionary it is the first."""
+        with running(f"--dictionaries={self.library}") as server:
+            self.assertEqual(server.results(action="all"), ["first"])
+
+    def test_several_endpoints_are_served_and_logged(self) -> None:
+        """Each listener logs its real address, and answers there."""
+        path = str(self.folder / "socket")
+        with running(
+            f"--dictionaries={self.library}",
+            f"--listen=unix:{path}",
+            "--listen=tcp:0:interface=127.0.0.1",
+        ) as server:
+            server.logged(f"Listening on unix:{path}")
+            self.assertEqual(server.results(action="all"), ["first"])
+            with Conversation(path) as connection:
+                answer = connection.ask({"action": "all"}).response().json()
+                self.assertEqual(answer["results"], ["first"])
+
+    def test_it_runs_on_another_reactor(self) -> None:
+        """C{--reactor=asyncio} is taken, and answers and ends as well."""
+        with running(
+            f"--dictionaries={self.library}", twist_options=("--reactor=asyncio",)
+        ) as server:
+            with server.connect() as wait:
+                wait.get("/wait?seconds=1")
+                server.wait_for_children(1)
+                server.signal()
+                self.assertEqual(wait.response().json(), {"waited": 1})
+            server.ended()
+
+    def test_the_access_log_has_combined_format(self) -> None:
+        """Each request has one line, with the referrer and the user agent."""
+        log = self.folder / "access.log"
+        with running(f"--dictionaries={self.library}", f"--access-log={log}") as server:
+            server.get("/", "User-Agent: agent", "Referer: page")
+            server.get("/nothing")
+        first, second = log.read_text().splitlines()
+        self.assertRegex(
+            first,
+            r'^"127\.0\.0\.1" - - \[.+\] "GET / HTTP/1\.1" 200 \d+ "page" "agent"$',
+        )
+        self.assertIn('"GET /nothing HTTP/1.1" 404', second)
