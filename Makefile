@@ -1,12 +1,13 @@
 # serve: look for quotes on http://127.0.0.1:8000/
 # test: all tests, under pytest and under trial; check: lint and types
+# hostile: a hundred thousand hostile bodies; news: what the next release brings
 
 PYTHON ?= python3
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	--config-settings editable_mode=compat
 
-.PHONY: serve test check clean
+.PHONY: serve test check news hostile clean
 
 serve: .venv/.serve
 	$(BIN)/twist quotes
@@ -21,6 +22,14 @@ check: .venv/.check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Every change that users notice has a fragment; the next release needs one.
+news: .venv/.check
+	$(BIN)/towncrier build --draft --version next
+
+hostile: .venv/.test
+	HOSTILE_BODIES=100000 $(BIN)/python -m pytest -s --timeout=1800 \
+		tests/integration/test_hostile.py
 
 clean:
 	rm -rf .venv .coverage _trial_temp* build *.egg-info

@@ -29,6 +29,7 @@ setup(
             "pytest >= 8",
             "pytest-timeout >= 2.3",
             "pytest-twisted >= 1.14.3",
+            "setuptools >= 77",
             "treq >= 24.9",
         ],
         "check": [

@@ -57,6 +57,7 @@ class Server:
         prefix: tuple[str, ...] = (),
         twist_options: tuple[str, ...] = (),
         new_session: bool = True,
+        folder: Path = ROOT,
         **popen: Any,
     ) -> None:
         self.lines: list[str] = []
@@ -72,7 +73,7 @@ class Server:
             ],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            cwd=ROOT,
+            cwd=folder,
             env={**os.environ, **(environment or {})},
             start_new_session=new_session,
             **popen,

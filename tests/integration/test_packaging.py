@@ -1,0 +1,94 @@
+"""
+The package as others install it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from .conversation import LIMIT
+from .server import ROOT, running
+
+
+class WheelTests(SynchronousTestCase):
+    """A wheel, unpacked where nothing else is."""
+
+    def test_a_wheel_serves_its_dictionaries_from_an_empty_folder(self) -> None:
+        """Templates, style, dictionaries and plugin are all in the wheel."""
+        with tempfile.TemporaryDirectory() as folder:
+            empty, installed = Path(folder, "empty"), Path(folder, "installed")
+            empty.mkdir()
+            subprocess.run(
+                [
+                    *(sys.executable, "setup.py", "--quiet", "bdist_wheel"),
+                    *(f"--dist-dir={folder}", f"--bdist-dir={folder}/bdist"),
+                ],
+                cwd=self.copy(Path(folder, "source")),
+                env={**os.environ, "PYTHONWARNINGS": "ignore"},
+                check=True,
+                timeout=LIMIT,
+            )
+            [wheel] = Path(folder).glob("*.whl")
+            with zipfile.ZipFile(wheel) as archive:
+                archive.extractall(installed)
+                names = archive.namelist()
+            self.assertIn("twisted/plugins/twisted_quotes_plugin.py", names)
+            self.assertNotIn("twisted/__init__.py", names)
+            self.assertNotIn("twisted/plugins/__init__.py", names)
+            with running(
+                folder=empty, environment={"PYTHONPATH": str(installed)}
+            ) as server:
+                shipped = sorted(
+                    each.name for each in (ROOT / "dictionaries").iterdir()
+                )
+                self.assertGreaterEqual(len(shipped), 3)
+                for name in shipped:
+                    lines = (ROOT / "dictionaries" / name).read_text("utf-8")
+                    found = server.results(action="all", dictionary=name)
+                    self.assertEqual("\n".join(found) + "\n", lines)
+                for path in ("/", "/api/v1/web", "/style.css"):
+                    self.assertEqual(server.get(path).status, 200)
+
+    def copy(self, target: Path) -> Path:
+        """Copy what git would, so that building leaves the source as it was."""
+        listed = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT,
+            capture_output=True,
+            check=True,
+            text=True,
+        )
+        for name in filter(None, listed.stdout.split("\0")):
+            source = ROOT / name
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            if source.is_symlink():
+                (target / name).symlink_to(os.readlink(source))
+            elif source.exists():
+                (target / name).write_bytes(source.read_bytes())
+        return target
+
+
+class DictionaryTests(SynchronousTestCase):
+    """The dictionaries that ship."""
+
+    def test_each_quote_names_where_it_is_from(self) -> None:
+        """Quotes are separated by blank lines, and end with their author."""
+        quotes = []
+        for path in (ROOT / "dictionaries").iterdir():
+            text = path.read_text("utf-8")
+            self.assertTrue(text.endswith("\n") and not text.endswith("\n\n"))
+            quotes += text.rstrip("\n").split("\n\n")
+        self.assertGreaterEqual(len(quotes), 200)
+        self.assertEqual(len(quotes), len(set(quotes)))
+        for quote in quotes:
+            *text_lines, author = quote.split("\n")
+            self.assertTrue(text_lines, quote)
+            self.assertRegex(author, r"\A-- \S")
+            self.assertFalse(any(line != line.strip() for line in text_lines), quote)

@@ -1,0 +1,66 @@
+"""
+Every example of the README, against a live server.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+from argparse import ArgumentParser
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from twisted_quotes.options import QuotesOptions
+
+from .conversation import LIMIT
+from .server import ROOT, Server, running
+
+README = (ROOT / "README.md").read_text("utf-8")
+EXAMPLES = re.findall(r"```console\n\$ (curl .*)\n((?:.*\n)*?)```", README)
+
+
+def curl(server: Server, command: str) -> str:
+    """Do what a curl command does, with curl itself where there is one."""
+    arguments = shlex.split(command.replace("http://127.0.0.1:8000", server.url))
+    if shutil.which("curl"):
+        return subprocess.run(
+            arguments, capture_output=True, check=True, text=True, timeout=LIMIT
+        ).stdout
+    parser = ArgumentParser()
+    parser.add_argument("-d", dest="data")
+    parser.add_argument("url")
+    asked = parser.parse_args(arguments[1:])
+    path = asked.url.removeprefix(server.url)
+    with server.connect() as connection:
+        host = "Host: {}:{}".format(*server.address)
+        if asked.data is None:
+            request = f"GET {path} HTTP/1.1\r\n{host}\r\n\r\n"
+        else:
+            length = len(asked.data.encode())
+            request = (
+                f"POST {path} HTTP/1.1\r\n{host}\r\n"
+                f"Content-Length: {length}\r\n\r\n{asked.data}"
+            )
+        return connection.send(request.encode()).response().body.decode()
+
+
+class ReadmeTests(SynchronousTestCase):
+    """What the README says is so."""
+
+    def test_every_example_answers_as_it_says(self) -> None:
+        """Each curl command prints exactly what stands below it."""
+        self.assertGreaterEqual(len(EXAMPLES), 9)
+        with running() as server:
+            for command, expected in EXAMPLES:
+                printed = curl(server, command)
+                here = expected.replace("http://127.0.0.1:8000", server.url)
+                self.assertEqual(printed, here, command)
+
+    def test_every_option_is_in_the_table(self) -> None:
+        """The table of options has all of them, and no other."""
+        options = QuotesOptions(environment={})
+        options.parseOptions([])
+        in_table = re.findall(r"^\| `--([a-z-]+) ", README, re.MULTILINE)
+        self.assertEqual(sorted(in_table), sorted(options))
