@@ -16,5 +16,5 @@ def _nothing_left_behind() -> Iterator[None]:
     from twisted.internet import reactor
     from twisted.internet.process import reapProcessHandlers
 
-    assert reactor.getDelayedCalls() == []  # type: ignore[attr-defined]
+    assert reactor.getDelayedCalls() == []
     assert not reapProcessHandlers

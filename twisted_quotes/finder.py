@@ -51,6 +51,11 @@ class Finder:
         self._time_limit = time_limit
         self._outstanding = outstanding
 
+    @property
+    def default_dictionary(self) -> str:
+        """The dictionary of the queries that name none."""
+        return self._library.default
+
     def find(self, query: Query) -> Deferred[list[str]]:
         """
         Answer a query.
@@ -65,7 +70,7 @@ class Finder:
         return self._outstanding.add(found, found.cancel)
 
     async def _find(self, query: Query) -> list[str]:
-        name = query.dictionary or self._library.default
+        name = query.dictionary or self.default_dictionary
         with await self._places.take() as place, self._library.open(name) as dictionary:
             normalize = grep.needs_normalized_text(query) and await self._is_abnormal(
                 place, dictionary

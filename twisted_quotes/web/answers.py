@@ -17,7 +17,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from ..errors import QuotesError, ShuttingDown, Unavailable
 from .address import instructions_url
-from .record import IRecord, note
+from .record import IRecord
 
 _log = Logger()
 
@@ -82,14 +82,19 @@ def send_error(request: IRequest, failure: Failure) -> bytes:
             return _send_incident(request, failure)
     if isinstance(error, Unavailable):
         headers = {b"retry-after": b"%d" % error.retry_after}
-    note(request, error=type(error).__name__)
+    _log.info(
+        "Request {id} is refused with {code}: {message!a}",
+        id=IRecord(request).id,
+        code=code,
+        error=type(error).__name__,
+        message=message,
+    )
     return _send_error_body(request, code, message, headers)
 
 
 def _send_incident(request: IRequest, failure: Failure) -> bytes:
     identity = IRecord(request).id
     _log.failure("Request {id} failed.", failure=failure, id=identity)
-    note(request, error=type(failure.value).__name__)
     message = (
         f"Something went wrong in the service. Its log tells more under {identity}."
     )

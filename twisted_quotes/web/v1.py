@@ -29,7 +29,8 @@ class QuotesV1:
     async def find(self, request: IRequest) -> bytes:
         """Answer the query in the body, whatever its Content-Type."""
         query = parse_query(request.content.read())
-        note(request, action=action_of(query), dictionary=query.dictionary or None)
+        dictionary = query.dictionary or self._finder.default_dictionary
+        note(request, action=action_of(query), dictionary=dictionary)
         if isinstance(query, Search):
             self._log.debug(
                 "Request {id} looks for {term!r}.",
