@@ -204,12 +204,16 @@ class ShutdownTests(SynchronousTestCase):
 
     def test_who_has_connected_and_asked_is_answered(self) -> None:
         """Requests that the server had no time to read before the signal are served."""
-        with running(*self.options) as server:
+        listen = "tcp:0:interface=127.0.0.1:backlog=500"
+        with running(*self.options, listen=listen) as server:
+            # After a lone connection the reactor accepts no more than one at a time.
+            server.get("/")
             os.kill(server.process.pid, signal.SIGSTOP)
             question = {"action": "search", "term": "line 7 "}
-            asked = [server.connect().ask(question) for _ in range(40)]
+            asked = [server.connect().ask(question) for _ in range(200)]
             server.signal()
             os.kill(server.process.pid, signal.SIGCONT)
             for each in asked:
                 self.assertEqual(each.response().json()["results"], [LINES[7]])
+                each.close()
             self.assertEqual(server.ended(), -signal.SIGTERM)
