@@ -48,7 +48,9 @@ def _explain(body: bytes, complaint: str) -> QuotesError:
     try:
         given = msgspec.json.decode(body)
     except (ValueError, RecursionError):
-        return _wrong_field(complaint, {}) or _not_json()
+        # JSON has no largest number, but what decodes it may have one.
+        too_large = "out of range" in complaint and _wrong_field(complaint, {})
+        return too_large or _not_json()
     if not isinstance(given, dict):
         return BadRequest(
             f"The body is {_describe(given)}. Send one JSON object, "

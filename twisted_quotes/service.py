@@ -32,7 +32,6 @@ from .web.site import QuotesSite
 FLUSH_TIME = 0.5
 """How long a forced end waits for its last answers to be taken, in seconds."""
 
-
 MOST_PENDING = 1000
 """How many times connections are accepted at the end; guards against no end."""
 
@@ -81,6 +80,8 @@ class QuotesService(Service):
         self._drain_timeout = drain_timeout
         self._on_signal = on_signal
         self._ports: list[IListeningPort] = []
+        self._failure: Failure | None = None
+        self._trigger: Any = None
         self._delay: Deferred[None] | None = None
         self._over: Deferred[list[tuple[bool, Any]]] | None = None
         self._cut_call: IDelayedCall | None = None
@@ -94,13 +95,12 @@ class QuotesService(Service):
         super().startService()
         # One start of our own keeps the access log open when the last port closes.
         self._site.doStart()
-        failures: list[Failure] = []
         for description, endpoint in self._endpoints:
             listening = endpoint.listen(self._site)
             listening.addCallback(self._listening, description)
-            listening.addErrback(failures.append)
-        if failures:
-            raise CannotStart(failures[0].getErrorMessage())
+            listening.addErrback(self._cannot_listen)
+        if self._failure is not None:
+            raise CannotStart(self._failure.getErrorMessage())
         self._trigger = self._reactor.addSystemEventTrigger(
             "before", "shutdown", self.before_shutdown
         )
@@ -112,6 +112,13 @@ class QuotesService(Service):
             address=_shown(port.getHost(), description),
             endpoint=description,
         )
+
+    def _cannot_listen(self, failure: Failure) -> None:
+        """Stop the start, or the program where the failure comes later."""
+        self._failure = failure
+        if self._trigger is not None:
+            self._log.critical("Cannot listen: {failure.value}", failure=failure)
+            self._reactor.stop()
 
     def stopService(self) -> Deferred[list[tuple[bool, Any]]]:
         """

@@ -183,6 +183,19 @@ class ShutdownTests(SynchronousTestCase):
             self.assertTrue(idle.is_at_end())
             self.assertEqual(server.ended(), -signal.SIGTERM)
 
+    def test_pipelined_requests_that_had_arrived_are_answered(self) -> None:
+        """All that came before the signal on one connection is answered in order."""
+        with running(*self.options) as server:
+            connection = server.connect().get("/wait?seconds=1")
+            connection.ask({"action": "search", "term": "line 7 "}).get("/style.css")
+            server.wait_for_children(1)
+            server.signal()
+            self.assertEqual(connection.response().json(), {"waited": 1})
+            self.assertEqual(connection.response().json()["results"], [LINES[7]])
+            last = connection.response()
+            self.assertEqual((last.status, last.headers["connection"]), (200, "close"))
+            self.assertTrue(connection.is_at_end())
+
     def test_new_connections_are_refused_while_it_ends(self) -> None:
         """Once the end has begun nobody can connect any more."""
         with running(*self.options) as server, server.connect() as wait:

@@ -161,6 +161,6 @@ class StartTests(SynchronousTestCase):
         first, second = log.read_text().splitlines()
         self.assertRegex(
             first,
-            r'^"127\.0\.0\.1" - - \[.+\] "GET / HTTP/1\.1" 200 \d+ "page" "agent"$',
+            r'^127\.0\.0\.1 - - \[.+\] "GET / HTTP/1\.1" 200 \d+ "page" "agent"$',
         )
         self.assertIn('"GET /nothing HTTP/1.1" 404', second)

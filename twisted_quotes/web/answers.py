@@ -83,11 +83,11 @@ def send_error(request: IRequest, failure: Failure) -> bytes:
     if isinstance(error, Unavailable):
         headers = {b"retry-after": b"%d" % error.retry_after}
     _log.info(
-        "Request {id} is refused with {code}: {message!a}",
+        "Request {id} is refused with {code}: {reason!a}",
         id=IRecord(request).id,
         code=code,
         error=type(error).__name__,
-        message=message,
+        reason=message,
     )
     return _send_error_body(request, code, message, headers)
 

@@ -83,6 +83,7 @@ class Connection(HTTPChannel):
         self.answer_due = False
         self._incomplete = False
         self._closing_when_read = False
+        self._replaying = False
         self._closing = False
         self._all_written = False
 
@@ -96,9 +97,19 @@ class Connection(HTTPChannel):
 
     def dataReceived(self, data: bytes) -> None:
         """Take what the client sent, as long as it can still be answered."""
-        if not self._closing:
+        if self._closing:
+            return
+        if not self._replaying:
             self._closing_when_read = self.site.closing
-            super().dataReceived(data)
+        super().dataReceived(data)
+
+    def headerReceived(self, line: bytes) -> bool:
+        """Take one header; a length of thousands of digits is no length."""
+        try:
+            return bool(super().headerReceived(line))
+        except ValueError:
+            self._respondToBadRequestAndDisconnect()
+            return False
 
     def allHeadersReceived(self) -> None:
         """From here on an answer is due, and the end waits for it."""
@@ -171,7 +182,10 @@ class Connection(HTTPChannel):
         """An answer is complete."""
         self.answer_due = False
         self._decide_to_close()
+        # The base class now has us receive again what it has buffered.
+        before, self._replaying = self._replaying, True
         super().requestDone(request)
+        self._replaying = before
 
     def _decide_to_close(self) -> None:
         # What the base class has buffered had arrived, and is answered first.

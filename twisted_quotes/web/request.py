@@ -6,8 +6,10 @@ whatever goes wrong.
 from __future__ import annotations
 
 from io import BytesIO
+from re import compile
 from urllib.parse import unquote_to_bytes
 
+from twisted.internet.address import UNIXAddress
 from twisted.python.failure import Failure
 from twisted.web.http import datetimeToString
 from twisted.web.server import Request
@@ -30,6 +32,8 @@ _METHODS = {
     b"PATCH",
 }
 
+_ABSOLUTE = compile(rb"https?://[^/]+(/.*)?")
+
 # What nginx made customary for a client that left before its answer.
 CLIENT_LEFT = 499
 
@@ -49,8 +53,8 @@ def check(method: bytes, path: bytes, version: bytes, hosts: list[bytes]) -> Non
         raise BadRequest(f"A request needs one Host header, but {len(hosts)} came.")
     if hosts and not is_host(hosts[0]):
         raise BadRequest("The Host header is not a host name or address.")
-    if path == b"*" and method != b"OPTIONS":
-        raise BadRequest("The path * goes with OPTIONS only.")
+    if not path.startswith(b"/") and (method, path) != (b"OPTIONS", b"*"):
+        raise BadRequest("The request line has no path; * goes with OPTIONS only.")
     try:
         unquote_to_bytes(path).decode()
     except UnicodeDecodeError:
@@ -84,6 +88,9 @@ class QuotesRequest(Request):
 
     def process(self) -> None:
         """Answer the request, which is complete."""
+        # A proxy's client names the host here, too (RFC 9112, section 3.2.2).
+        if absolute := _ABSOLUTE.fullmatch(self.path):
+            self.path = absolute[1] or b"/"
         hosts = self.requestHeaders.getRawHeaders(b"host") or []
         try:
             check(self.method, self.path, self.clientproto, list(hosts))
@@ -91,6 +98,12 @@ class QuotesRequest(Request):
             self.fail(Failure())
         else:
             super().process()
+
+    def getRequestHostname(self) -> bytes:
+        """The host that was called; a UNIX socket has no name of its own."""
+        if isinstance(self.getHost(), UNIXAddress) and not self.getHeader(b"host"):
+            return b"localhost"
+        return bytes(super().getRequestHostname())
 
     def processingFailed(self, reason: Failure) -> Failure:
         """Answer with what went wrong outside the routes."""

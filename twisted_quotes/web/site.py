@@ -9,14 +9,28 @@ from typing import IO
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from twisted.web.http import Request
+from twisted.web.http import Request, combinedLogFormatter
+from twisted.web.iweb import IAccessLogFormatter
 from twisted.web.resource import IResource
 from twisted.web.server import Site
+from zope.interface import provider
 
 from ..outstanding import Outstanding
 from .connection import Connection
 from .record import IRecord
 from .request import QuotesRequest
+
+
+@provider(IAccessLogFormatter)
+def combined(timestamp: str, request: Request) -> str:
+    """
+    Format a line of the access log as others do.
+
+    Twisted's own formatter puts the address in quotes, which no reader of
+    combined logs expects.
+    """
+    address, rest = combinedLogFormatter(timestamp, request).split(" ", 1)
+    return f"{address.strip(chr(34))} {rest}"
 
 
 class QuotesSite(Site):
@@ -52,6 +66,7 @@ class QuotesSite(Site):
             resource,
             reactor=reactor,
             logPath=access_log,
+            logFormatter=combined,
             parsePOSTFormSubmission=False,
         )
         self.closing = False
