@@ -55,8 +55,9 @@ class Dictionary:
         os.lseek(self._descriptor, len(BOM_UTF8) * marked, os.SEEK_SET)
 
     def close(self) -> None:
-        """Give up the file descriptor."""
-        os.close(self._descriptor)
+        """Give up the file descriptor; what is read afterwards fails."""
+        descriptor, self._descriptor = self._descriptor, -1
+        os.close(descriptor)
 
     def __enter__(self) -> Dictionary:
         return self
@@ -105,14 +106,7 @@ class Library:
             something hidden, or the file is not regular or not readable.
         @raise DictionaryNotFound: there is no such file.
         """
-        root = os.path.realpath(self._root)
-        real = os.path.realpath(os.path.join(root, name))
-        inside = os.path.relpath(real, root).split("/")
-        # What leads outside starts with "..", so it is as good as hidden.
-        if any(
-            not each or each.startswith(".") for each in (*name.split("/"), *inside)
-        ):
-            raise DictionaryForbidden()
+        root, inside = self._resolve(name)
         try:
             descriptor = _open_below(root, inside)
         except OSError as error:
@@ -132,22 +126,32 @@ class Library:
         for folder, folders, files in os.walk(self._root):
             folders[:] = [each for each in folders if not each.startswith(".")]
             paths = (os.path.join(folder, each) for each in files)
-            found += (
-                os.path.relpath(each, self._root)
-                for each in paths
-                if _is_servable(each)
-            )
-        return sorted(found)
+            found += (os.path.relpath(each, self._root) for each in paths)
+        return sorted(filter(self._is_servable, found))
 
+    def _is_servable(self, name: str) -> bool:
+        try:
+            name.encode()
+            root, inside = self._resolve(name)
+            return stat.S_ISREG(os.lstat(os.path.join(root, *inside)).st_mode)
+        except (OSError, UnicodeEncodeError, DictionaryForbidden):
+            return False
 
-def _is_servable(path: str) -> bool:
-    if os.path.basename(path).startswith("."):
-        return False
-    try:
-        path.encode()
-        return stat.S_ISREG(os.stat(path).st_mode)
-    except (OSError, UnicodeEncodeError):
-        return False
+    def _resolve(self, name: str) -> tuple[str, list[str]]:
+        """
+        Follow links.
+
+        @return: the real folder of the library, and the real way down from it.
+        @raise DictionaryForbidden: it leads outside, or to something hidden.
+        """
+        root = os.path.realpath(self._root)
+        real = os.path.realpath(os.path.join(root, name))
+        inside = os.path.relpath(real, root).split("/")
+        # What leads outside starts with "..", so it is as good as hidden.
+        for segment in (*name.split("/"), *inside):
+            if not segment or segment.startswith("."):
+                raise DictionaryForbidden()
+        return root, inside
 
 
 def _open_below(root: str, segments: list[str]) -> int:

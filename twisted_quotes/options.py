@@ -156,5 +156,5 @@ class QuotesOptions(Options):
             return default
         try:
             return kind.convert(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             raise UsageError(f"{source} must be {kind.allowed}, not {text!r}") from None

@@ -80,7 +80,7 @@ class QuotesService(Service):
         self._drain_timeout = drain_timeout
         self._on_signal = on_signal
         self._ports: list[IListeningPort] = []
-        self._failure: Failure | None = None
+        self._failure: str | None = None
         self._trigger: Any = None
         self._delay: Deferred[None] | None = None
         self._over: Deferred[list[tuple[bool, Any]]] | None = None
@@ -98,9 +98,12 @@ class QuotesService(Service):
         for description, endpoint in self._endpoints:
             listening = endpoint.listen(self._site)
             listening.addCallback(self._listening, description)
-            listening.addErrback(self._cannot_listen)
+            listening.addErrback(self._cannot_listen, description)
         if self._failure is not None:
-            raise CannotStart(self._failure.getErrorMessage())
+            for port in self._ports:
+                port.stopListening()
+            self._site.doStop()
+            raise CannotStart(self._failure)
         self._trigger = self._reactor.addSystemEventTrigger(
             "before", "shutdown", self.before_shutdown
         )
@@ -113,11 +116,11 @@ class QuotesService(Service):
             endpoint=description,
         )
 
-    def _cannot_listen(self, failure: Failure) -> None:
+    def _cannot_listen(self, failure: Failure, description: str) -> None:
         """Stop the start, or the program where the failure comes later."""
-        self._failure = failure
+        self._failure = f"cannot listen on {description!r}: {failure.getErrorMessage()}"
         if self._trigger is not None:
-            self._log.critical("Cannot listen: {failure.value}", failure=failure)
+            self._log.critical("The start failed: {reason}", reason=self._failure)
             self._reactor.stop()
 
     def stopService(self) -> Deferred[list[tuple[bool, Any]]]:
@@ -127,7 +130,7 @@ class QuotesService(Service):
         @return: fires when all is over.
         """
         super().stopService()
-        if self._over is None:
+        if self._over is None and self._trigger is not None:
             self._reactor.removeSystemEventTrigger(self._trigger)
         return self.before_shutdown()
 

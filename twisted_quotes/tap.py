@@ -72,14 +72,7 @@ def quotes_service(reactor: Any, options: Mapping[str, Any]) -> IService:
 
     outstanding = Outstanding()
     library = _library(options["dictionaries"], options["default-dictionary"])
-    finder = Finder(
-        reactor,
-        _executable("grep"),
-        library,
-        Places(options["max-running"] or _default_running(), options["max-waiting"]),
-        options["timeout"],
-        outstanding,
-    )
+    finder = _finder(reactor, options, library, outstanding)
     waits = Waits(reactor, _executable("sleep"), Places(MOST_WAITS, 0), outstanding)
     site = QuotesSite(
         reactor,
@@ -96,6 +89,20 @@ def quotes_service(reactor: Any, options: Mapping[str, Any]) -> IService:
         options["drain-delay"],
         options["drain-timeout"],
         lambda call: on_shutdown_signal(lambda: reactor.callFromThread(call)),
+    )
+
+
+def _finder(
+    reactor: Any, options: Mapping[str, Any], library: Library, outstanding: Outstanding
+) -> Finder:
+    running = options["max-running"] or _default_running()
+    return Finder(
+        reactor,
+        _executable("grep"),
+        library,
+        Places(running, options["max-waiting"]),
+        options["timeout"],
+        outstanding,
     )
 
 

@@ -1,0 +1,401 @@
+"""
+Tests for L{twisted_quotes.library}.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+import subprocess
+import sys
+from errno import EMFILE
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from twisted.python.filepath import FilePath
+from twisted.trial.unittest import SynchronousTestCase
+
+from twisted_quotes.errors import DictionaryForbidden, DictionaryNotFound
+from twisted_quotes.library import Library, LibraryUnusable
+
+# Prints what becomes of a library, and of each name in it, without the rights
+# that let root read anything.
+AS_ANYONE = """
+import sys
+from twisted.python.filepath import FilePath
+from twisted_quotes.library import Library
+try:
+    library = Library(FilePath(sys.argv[1]), "readable")
+except Exception as error:
+    print(type(error).__name__, error)
+else:
+    for name in sys.argv[2:]:
+        try:
+            library.open(name).close()
+            print("opened")
+        except Exception as error:
+            print(type(error).__name__)
+"""
+NO_OVERRIDE = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+
+
+def as_anyone(root: Path, *names: str) -> list[str]:
+    """Open dictionaries in a process that permissions hold for."""
+    return subprocess.run(
+        [
+            *(NO_OVERRIDE if os.geteuid() == 0 else []),
+            *(sys.executable, "-c", AS_ANYONE, str(root), *names),
+        ],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        check=True,
+        text=True,
+    ).stdout.splitlines()
+
+
+class _Folders(SynchronousTestCase):
+    def setUp(self) -> None:
+        """Make a library with one dictionary, and a file outside of it."""
+        folder = TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.outside = Path(folder.name, "outside")
+        self.outside.write_bytes(b"secret\n")
+        self.root = Path(folder.name, "library")
+        self.root.mkdir()
+        self.put("cats", b"miaow\n")
+
+    def put(self, name: str, data: bytes = b"") -> Path:
+        """Write a file into the library."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return path
+
+    def library(self, default: str | None = None) -> Library:
+        """The library as it is now."""
+        return Library(FilePath(str(self.root)), default)
+
+    def read(self, name: str) -> bytes:
+        """All of a dictionary."""
+        with self.library().open(name) as dictionary:
+            return dictionary.read(100)
+
+
+class OpenTests(_Folders):
+    """Names to open files."""
+
+    def assert_forbidden(self, name: str) -> None:
+        """A name may not be read, and the message tells no path."""
+        error = self.assertRaises(DictionaryForbidden, self.library().open, name)
+        self.assertNotIn(str(self.root.parent), error.message)
+
+    def assert_not_found(self, name: str) -> None:
+        """A name is not there, and the message tells which are."""
+        error = self.assertRaises(DictionaryNotFound, self.library().open, name)
+        self.assertIn('There are: "cats"', error.message)
+        self.assertNotIn(str(self.root.parent), error.message)
+
+    def test_a_file(self) -> None:
+        """A file in the library is opened at its start."""
+        self.assertEqual(self.read("cats"), b"miaow\n")
+
+    def test_a_file_in_a_folder(self) -> None:
+        """Folders are named with slashes."""
+        self.put("pets/big/dogs", b"woof\n")
+        self.assertEqual(self.read("pets/big/dogs"), b"woof\n")
+
+    def test_names_of_many_kinds(self) -> None:
+        """A name may hold blanks, dashes, dots and any letters."""
+        for name in ("a b", "-e", "--", "c..d", "e.txt", "é 🐈"):
+            self.put(name, b"x")
+            self.assertEqual(self.read(name), b"x")
+
+    def test_a_link_to_a_file_inside(self) -> None:
+        """A link may be followed as long as it stays inside."""
+        self.put("pets/dogs", b"woof\n")
+        (self.root / "dogs").symlink_to("pets/dogs")
+        (self.root / "animals").symlink_to(self.root / "pets")
+        self.assertEqual(self.read("dogs"), b"woof\n")
+        self.assertEqual(self.read("animals/dogs"), b"woof\n")
+
+    def test_a_library_that_is_a_link_itself(self) -> None:
+        """The library may be reached by a link, and nothing else changes."""
+        link = self.root.with_name("link")
+        link.symlink_to(self.root)
+        self.root = link
+        self.assertEqual(self.read("cats"), b"miaow\n")
+        self.assert_forbidden("../outside")
+
+    def test_no_such_file(self) -> None:
+        """A name that is not there is not found."""
+        self.assert_not_found("dogs")
+        self.assert_not_found("pets/dogs")
+
+    def test_below_a_file(self) -> None:
+        """A file is no folder."""
+        self.assert_not_found("cats/tom")
+
+    def test_a_link_to_nothing(self) -> None:
+        """A link whose file is gone is not found."""
+        (self.root / "gone").symlink_to("nothing")
+        self.assert_not_found("gone")
+
+    def test_names_too_long_for_a_file(self) -> None:
+        """No file can have such a name, so there is none."""
+        self.assert_not_found("x" * 256)
+        self.assert_not_found("/".join(["x" * 200] * 21))
+
+    def test_a_file_that_was_removed(self) -> None:
+        """What is there is looked at for every call."""
+        library = self.library()
+        (self.root / "cats").unlink()
+        self.assertRaises(DictionaryNotFound, library.open, "cats")
+
+    def test_dots(self) -> None:
+        """A name with C{..} is refused, even one that would end inside."""
+        for name in ("..", "../outside", "../library/cats", "pets/../cats", "x/../.."):
+            self.assert_forbidden(name)
+
+    def test_absolute(self) -> None:
+        """An absolute path is refused, even that of a dictionary."""
+        for name in ("/etc/passwd", "/", str(self.root / "cats"), "//cats"):
+            self.assert_forbidden(name)
+
+    def test_hidden(self) -> None:
+        """Hidden files and all in hidden folders are refused, there or not."""
+        self.put(".hidden")
+        self.put(".git/config")
+        for name in (".hidden", ".git/config", ".nothing", "pets/.nothing", "."):
+            self.assert_forbidden(name)
+
+    def test_segments_that_are_no_names(self) -> None:
+        """Empty segments and single dots are refused."""
+        self.put("pets/dogs")
+        for name in ("", "cats/", "pets//dogs", "./cats", "pets/./dogs"):
+            self.assert_forbidden(name)
+
+    def test_a_link_that_leaves_the_library(self) -> None:
+        """A link is no way out, by file, by folder, by detour or to nothing."""
+        (self.root / "file").symlink_to("../outside")
+        (self.root / "folder").symlink_to("..")
+        (self.root / "twice").symlink_to("file")
+        (self.root / "nowhere").symlink_to("../nothing")
+        for name in ("file", "folder/outside", "twice", "nowhere", "folder"):
+            self.assert_forbidden(name)
+
+    def test_a_link_to_something_hidden(self) -> None:
+        """A link does not uncover what is hidden."""
+        self.put(".hidden")
+        (self.root / "shown").symlink_to(".hidden")
+        self.assert_forbidden("shown")
+
+    def test_a_link_to_itself(self) -> None:
+        """A link that goes round in circles is refused."""
+        (self.root / "round").symlink_to("round")
+        self.assert_forbidden("round")
+
+    def test_a_neighbour_whose_name_starts_alike(self) -> None:
+        """A folder beside the library is outside, whatever its name."""
+        self.root.with_name("library2").mkdir()
+        self.root.with_name("library2").joinpath("dogs").touch()
+        (self.root / "dogs").symlink_to("../library2/dogs")
+        self.assert_forbidden("dogs")
+
+    def test_a_folder(self) -> None:
+        """A folder is no dictionary."""
+        self.put("pets/dogs")
+        self.assert_forbidden("pets")
+
+    def test_a_fifo_does_not_block(self) -> None:
+        """A FIFO is refused at once, though nobody writes to it."""
+        os.mkfifo(self.root / "fifo")
+        self.assert_forbidden("fifo")
+
+    def test_a_socket(self) -> None:
+        """A socket is refused."""
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(self.root / "socket"))
+            self.assert_forbidden("socket")
+
+    def test_what_may_not_be_read(self) -> None:
+        """A file without permission, or in a folder without, is refused."""
+        self.put("readable")
+        self.put("secret").chmod(0o000)
+        self.put("closed/dogs").parent.chmod(0o000)
+        self.addCleanup((self.root / "closed").chmod, 0o700)
+        self.assertEqual(
+            as_anyone(self.root, "readable", "secret", "closed/dogs"),
+            ["opened", "DictionaryForbidden", "DictionaryForbidden"],
+        )
+
+    def test_refusals_leave_no_file_open(self) -> None:
+        """However opening ends, nothing stays open behind it."""
+        self.put("pets/dogs")
+        library = self.library()
+        before = os.listdir("/proc/self/fd")
+        library.open("pets/dogs").close()
+        self.assertRaises(DictionaryForbidden, library.open, "pets")
+        self.assertRaises(DictionaryForbidden, library.open, "../outside")
+        self.assertRaises(DictionaryNotFound, library.open, "pets/cats/tom")
+        self.assertEqual(os.listdir("/proc/self/fd"), before)
+
+    def test_errors_of_the_machine_are_not_the_name_s_fault(self) -> None:
+        """Where no file can be opened at all, that is what is raised."""
+        library = self.library()
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
+        try:
+            error = self.assertRaises(OSError, library.open, "cats")
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        self.assertEqual(error.errno, EMFILE)
+
+
+class DictionaryTests(_Folders):
+    """A dictionary that is open."""
+
+    def test_it_is_read_piece_by_piece(self) -> None:
+        """Each read goes on where the last one ended."""
+        with self.library().open("cats") as dictionary:
+            pieces = [dictionary.read(4) for _ in range(3)]
+        self.assertEqual(pieces, [b"miao", b"w\n", b""])
+
+    def test_it_can_be_read_again(self) -> None:
+        """Rewound, it is read from its start."""
+        with self.library().open("cats") as dictionary:
+            dictionary.read(4)
+            dictionary.rewind()
+            self.assertEqual(dictionary.read(9), b"miaow\n")
+
+    def test_a_byte_order_mark_is_passed_over(self) -> None:
+        """A mark at the start is not read, here or by a child, at any time."""
+        self.put("marked", b"\xef\xbb\xbfmiaow\n")
+        with self.library().open("marked") as dictionary:
+            for _ in range(2):
+                seen = subprocess.run(
+                    ["cat"], stdin=dictionary.fileno(), capture_output=True, check=True
+                )
+                self.assertEqual(seen.stdout, b"miaow\n")
+                dictionary.rewind()
+            self.assertEqual(dictionary.read(9), b"miaow\n")
+
+    def test_one_mark_is_passed_over(self) -> None:
+        """A second mark, half a mark, or one elsewhere is text."""
+        mark = b"\xef\xbb\xbf"
+        for data, text in (
+            (mark + mark, mark),
+            (mark, b""),
+            (mark[:2], mark[:2]),
+            (b"a" + mark, b"a" + mark),
+            (b"", b""),
+        ):
+            self.put("marked", data)
+            self.assertEqual(self.read("marked"), text)
+
+    def test_it_is_closed_at_the_end(self) -> None:
+        """Left, it holds no file descriptor any more."""
+        with self.library().open("cats") as dictionary:
+            descriptor = dictionary.fileno()
+            os.fstat(descriptor)
+        self.assertRaises(OSError, os.fstat, descriptor)
+
+    def test_closed_it_reads_no_other_file(self) -> None:
+        """One that is closed cannot take bytes from a file opened after it."""
+        self.put("dogs", b"woof\n")
+        library = self.library()
+        dictionary = library.open("cats")
+        dictionary.close()
+        with library.open("dogs") as other:
+            self.assertRaises(OSError, dictionary.read, 2)
+            self.assertEqual(other.read(9), b"woof\n")
+
+
+class LibraryTests(_Folders):
+    """The library as a whole."""
+
+    def unusable(self, default: str | None = None) -> str:
+        """Why the library cannot be served."""
+        message = str(self.assertRaises(LibraryUnusable, self.library, default))
+        self.assertNotIn("\n", message)
+        return message
+
+    def test_the_default_is_the_first_by_name(self) -> None:
+        """Where none is named, the first one is the default."""
+        self.put("birds")
+        self.put("zebras")
+        self.assertEqual(self.library().default, "birds")
+
+    def test_the_default_is_the_one_named(self) -> None:
+        """One that is named need not be the first."""
+        self.put("pets/dogs")
+        self.assertEqual(self.library("pets/dogs").default, "pets/dogs")
+
+    def test_no_such_folder(self) -> None:
+        """A folder that is not there is named."""
+        self.root = self.root / "nothing"
+        message = self.unusable()
+        self.assertIn(str(self.root), message)
+        self.assertIn("No such file or directory", message)
+
+    def test_not_a_folder(self) -> None:
+        """A file is no library."""
+        self.root = self.root / "cats"
+        self.assertIn("Not a directory", self.unusable())
+
+    def test_a_folder_that_may_not_be_read(self) -> None:
+        """A library without permission cannot be served."""
+        self.put("readable")
+        self.root.chmod(0o000)
+        self.addCleanup(self.root.chmod, 0o700)
+        [line] = as_anyone(self.root)
+        self.assertIn("LibraryUnusable cannot read the dictionaries in", line)
+        self.assertIn("Permission denied", line)
+
+    def test_an_empty_folder(self) -> None:
+        """A library needs a dictionary."""
+        (self.root / "cats").unlink()
+        self.put(".hidden")
+        self.assertIn("there is no dictionary in", self.unusable())
+
+    def test_no_such_default(self) -> None:
+        """A default that is not there is named, with those that are."""
+        message = self.unusable("dogs")
+        self.assertIn("the default dictionary: ", message)
+        self.assertIn('no dictionary "dogs". There are: "cats"', message)
+
+    def test_a_forbidden_default(self) -> None:
+        """The default has to be inside like any other."""
+        self.assertIn("may not be read", self.unusable("../outside"))
+
+    def test_names_are_in_order(self) -> None:
+        """The names of all dictionaries, those in folders too, are sorted."""
+        for name in ("zebras", "pets/dogs", "pets/big/cats", "Ants", "é"):
+            self.put(name)
+        self.assertEqual(
+            self.library().names(),
+            ["Ants", "cats", "pets/big/cats", "pets/dogs", "zebras", "é"],
+        )
+
+    def test_names_are_of_what_can_be_opened(self) -> None:
+        """What is hidden, no regular file, gone or no text is no name."""
+        self.put(".hidden")
+        self.put(".git/config")
+        self.put("pets/.hidden")
+        os.mkfifo(self.root / "fifo")
+        (self.root / "gone").symlink_to("nothing")
+        (self.root / "round").symlink_to("round")
+        Path(os.fsdecode(os.fsencode(self.root) + b"/bad\xff")).touch()
+        self.assertEqual(self.library().names(), ["cats"])
+
+    def test_names_hold_links_that_stay_inside(self) -> None:
+        """A link to a dictionary is a dictionary."""
+        (self.root / "toms").symlink_to("cats")
+        self.assertEqual(self.library().names(), ["cats", "toms"])
+
+    def test_names_hold_no_link_that_is_refused(self) -> None:
+        """A link that leaves the library, or uncovers something, is no name."""
+        self.put(".hidden")
+        (self.root / "out").symlink_to("../outside")
+        (self.root / "shown").symlink_to(".hidden")
+        self.assertEqual(self.library().names(), ["cats"])

@@ -1,0 +1,238 @@
+"""
+Tests for L{twisted_quotes.options}.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import redirect_stdout
+from io import StringIO
+from typing import Any
+
+from twisted.python.usage import UsageError
+from twisted.trial.unittest import SynchronousTestCase
+
+from twisted_quotes import __version__
+from twisted_quotes.options import QuotesOptions
+
+DEFAULTS: Mapping[str, Any] = {
+    "listen": ["tcp:8000:interface=127.0.0.1"],
+    "dictionaries": None,
+    "default-dictionary": None,
+    "timeout": 10.0,
+    "max-running": None,
+    "max-waiting": 1000,
+    "max-connections": 4000,
+    "drain-delay": 0.0,
+    "drain-timeout": 30.0,
+    "access-log": None,
+}
+
+# Of each option: what may be given, and what becomes of it.
+GOOD = {
+    "dictionaries": ("some/folder", "some/folder"),
+    "default-dictionary": ("pets/cats", "pets/cats"),
+    "timeout": ("0.5", 0.5),
+    "max-running": ("3", 3),
+    "max-waiting": ("0", 0),
+    "max-connections": ("1", 1),
+    "drain-delay": ("2.5", 2.5),
+    "drain-timeout": ("7", 7.0),
+    "access-log": ("access.log", "access.log"),
+}
+
+TEXT = "a text that is not empty"
+# Of each option: what is allowed, and what is not that.
+BAD = {
+    "dictionaries": (TEXT, [""]),
+    "default-dictionary": (TEXT, [""]),
+    "timeout": (
+        "a number, 0.001 or more",
+        ["", "x", "0", "-1", "nan", "inf", "1e999", "1s"],
+    ),
+    "max-running": (
+        "a whole number, 1 or more",
+        ["", "x", "0", "-1", "1.5", "1e3", "0x5"],
+    ),
+    "max-waiting": ("a whole number, 0 or more", ["", "x", "-1", "0.0"]),
+    "max-connections": ("a whole number, 1 or more", ["", "x", "0"]),
+    "drain-delay": ("a number, 0 or more", ["", "x", "-0.1", "nan"]),
+    "drain-timeout": ("a number, 0 or more", ["", "x", "-1", "inf"]),
+    "access-log": (TEXT, [""]),
+}
+
+
+def parsed(*arguments: str, **environment: str) -> dict[str, Any]:
+    """All the options as they are after parsing."""
+    options = QuotesOptions(environment)
+    options.parseOptions(arguments)
+    return dict(options)
+
+
+def variable(option: str) -> str:
+    """The environment's name of an option."""
+    return "TWISTED_QUOTES_" + option.replace("-", "_").upper()
+
+
+class GoodOptionsTests(SynchronousTestCase):
+    """Options that are taken."""
+
+    def test_defaults(self) -> None:
+        """Nothing has to be given."""
+        self.assertEqual(parsed(), DEFAULTS)
+
+    def test_each_on_the_command_line(self) -> None:
+        """Each option is converted, and changes nothing else."""
+        for name, (text, value) in GOOD.items():
+            self.assertEqual(parsed(f"--{name}", text), {**DEFAULTS, name: value})
+
+    def test_each_in_the_environment(self) -> None:
+        """Each option can be given by its variable instead."""
+        for name, (text, value) in GOOD.items():
+            self.assertEqual(
+                parsed(**{variable(name): text}), {**DEFAULTS, name: value}
+            )
+
+    def test_all_at_once(self) -> None:
+        """The options do not get in each other's way."""
+        arguments = [f"--{name}={text}" for name, (text, _) in GOOD.items()]
+        values = {name: value for name, (_, value) in GOOD.items()}
+        self.assertEqual(parsed(*arguments), {**DEFAULTS, **values})
+
+    def test_the_command_line_beats_the_environment(self) -> None:
+        """What is given there is not even looked at in the environment."""
+        for name, (text, value) in GOOD.items():
+            self.assertEqual(
+                parsed(f"--{name}", text, **{variable(name): ""}),
+                {**DEFAULTS, name: value},
+            )
+
+    def test_other_variables_are_no_options(self) -> None:
+        """Only variables that start with the service's name count."""
+        self.assertEqual(
+            parsed(TIMEOUT="1", timeout="1", TWISTED_QUOTES_NOTHING="1"), DEFAULTS
+        )
+
+    def test_the_process_environment_is_read(self) -> None:
+        """Where no other is given, the environment is that of the process."""
+        os.environ["TWISTED_QUOTES_TIMEOUT"] = "0.25"
+        self.addCleanup(os.environ.pop, "TWISTED_QUOTES_TIMEOUT")
+        options = QuotesOptions()
+        options.parseOptions([])
+        self.assertEqual(options["timeout"], 0.25)
+
+
+class ListenTests(SynchronousTestCase):
+    """Where to listen."""
+
+    def test_once(self) -> None:
+        """An endpoint takes the default's place."""
+        self.assertEqual(parsed("--listen", "tcp:0"), {**DEFAULTS, "listen": ["tcp:0"]})
+
+    def test_repeated(self) -> None:
+        """Several endpoints are kept in their order."""
+        self.assertEqual(
+            parsed("--listen", "tcp:0", "--listen=unix:/run/quotes")["listen"],
+            ["tcp:0", "unix:/run/quotes"],
+        )
+
+    def test_in_the_environment(self) -> None:
+        """There, several are separated by blanks."""
+        self.assertEqual(
+            parsed(TWISTED_QUOTES_LISTEN=" tcp:0  unix:/run/quotes ")["listen"],
+            ["tcp:0", "unix:/run/quotes"],
+        )
+
+    def test_blank_in_the_environment(self) -> None:
+        """A variable that holds nothing leaves the default."""
+        self.assertEqual(parsed(TWISTED_QUOTES_LISTEN=" "), DEFAULTS)
+
+    def test_the_command_line_beats_the_environment(self) -> None:
+        """The two are not added up."""
+        self.assertEqual(
+            parsed("--listen", "tcp:0", TWISTED_QUOTES_LISTEN="tcp:1")["listen"],
+            ["tcp:0"],
+        )
+
+    def test_every_parse_starts_anew(self) -> None:
+        """Endpoints given once are not there the next time."""
+        parsed("--listen", "tcp:0")
+        self.assertEqual(parsed(), DEFAULTS)
+
+
+class BadOptionsTests(SynchronousTestCase):
+    """Options that stop the start."""
+
+    def complaint(self, *arguments: str, **environment: str) -> str:
+        """What is said of these options."""
+        return str(self.assertRaises(UsageError, parsed, *arguments, **environment))
+
+    def test_each_on_the_command_line(self) -> None:
+        """The message names the option, what is allowed and what came."""
+        for name, (allowed, texts) in BAD.items():
+            for text in texts:
+                self.assertEqual(
+                    self.complaint(f"--{name}={text}"),
+                    f"--{name} must be {allowed}, not {text!r}",
+                )
+
+    def test_each_in_the_environment(self) -> None:
+        """The message names the variable, which is where to mend it."""
+        for name, (allowed, texts) in BAD.items():
+            for text in texts:
+                self.assertEqual(
+                    self.complaint(**{variable(name): text}),
+                    f"{variable(name)} must be {allowed}, not {text!r}",
+                )
+
+    def test_a_number_beyond_all_measure(self) -> None:
+        """A number too large to be measured is refused like a wrong one."""
+        for name in ("max-running", "max-waiting", "max-connections"):
+            self.assertTrue(
+                self.complaint(f"--{name}", "9" * 400).startswith(f"--{name} must be a")
+            )
+
+    def test_a_delay_longer_than_the_whole_drain(self) -> None:
+        """The delay is part of the time that shutdown may take."""
+        self.assertEqual(
+            self.complaint("--drain-delay=31"),
+            "--drain-delay must not be longer than --drain-timeout",
+        )
+        self.assertEqual(parsed("--drain-delay=30"), {**DEFAULTS, "drain-delay": 30.0})
+
+    def test_unknown(self) -> None:
+        """An option that does not exist is named."""
+        self.assertIn("--dictionary-folder", self.complaint("--dictionary-folder=x"))
+
+    def test_without_its_value(self) -> None:
+        """An option that needs a value is named."""
+        self.assertIn("--timeout", self.complaint("--timeout"))
+
+    def test_an_argument_that_is_no_option(self) -> None:
+        """The service takes options and nothing else."""
+        self.complaint("authors")
+
+
+class HelpTests(SynchronousTestCase):
+    """What the command line tells of itself."""
+
+    def test_help_names_every_option(self) -> None:
+        """Every option stands there with its default."""
+        text = str(QuotesOptions({}))
+        for name in DEFAULTS:
+            self.assertIn(f"--{name}=", text)
+        words = " ".join(text.split())
+        self.assertEqual(words.count("[default: "), len(DEFAULTS))
+
+    def test_help_names_the_environment(self) -> None:
+        """The variables are explained too."""
+        self.assertIn("TWISTED_QUOTES_MAX_RUNNING", str(QuotesOptions({})))
+
+    def test_version(self) -> None:
+        """The version is printed, and that is all that is done."""
+        printed = StringIO()
+        with redirect_stdout(printed):
+            error = self.assertRaises(SystemExit, parsed, "--version")
+        self.assertEqual(error.code, 0)
+        self.assertEqual(printed.getvalue(), f"twisted_quotes {__version__}\n")

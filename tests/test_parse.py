@@ -1,0 +1,384 @@
+"""
+Tests for L{twisted_quotes.parse}.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import UNSET
+from twisted.trial.unittest import SynchronousTestCase
+
+from twisted_quotes.errors import BadRequest, QuotesError, UnknownAction
+from twisted_quotes.parse import parse_query
+from twisted_quotes.query import FIELDS, All, Query, Search
+
+NAMES = [field.name for field in FIELDS]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+
+
+def parse(**fields: object) -> Query:
+    """Parse a body with these fields."""
+    return parse_query(json.dumps(fields).encode())
+
+
+class _Refusals(SynchronousTestCase):
+    def refusal(self, body: bytes | dict[str, Any]) -> str:
+        """The message of the 400 that a body gets."""
+        if isinstance(body, dict):
+            body = json.dumps(body).encode()
+        message: str = self.assertRaises(BadRequest, parse_query, body).message
+        return message
+
+    def search_refusal(self, **fields: object) -> str:
+        """The same for a search that is fine but for these fields."""
+        return self.refusal({"action": "search", "term": "cat", **fields})
+
+
+class AcceptedTests(SynchronousTestCase):
+    """Bodies that become queries."""
+
+    def test_search_with_defaults(self) -> None:
+        """Only the action and the term have to be there."""
+        self.assertEqual(parse(action="search", term="cat"), Search(term="cat"))
+
+    def test_all_with_defaults(self) -> None:
+        """Only the action has to be there."""
+        self.assertEqual(parse(action="all"), All())
+        self.assertIs(parse(action="all").dictionary, UNSET)
+
+    def test_search_with_every_field(self) -> None:
+        """Every field arrives where it belongs."""
+        fields: dict[str, Any] = {
+            "term": "cat",
+            "dictionary": "pets/cats",
+            "nresults": 2,
+            "offset": 3,
+            "ignore_case": True,
+            "whole_word": True,
+            "regex": True,
+            "n_before": 1000,
+            "n_after": 0,
+        }
+        self.assertEqual(parse(action="search", **fields), Search(**fields))
+
+    def test_the_action_may_stand_anywhere(self) -> None:
+        """JSON objects have no order."""
+        self.assertEqual(parse(term="cat", action="search"), Search(term="cat"))
+
+    def test_nresults_may_be_below_0(self) -> None:
+        """Less than 0 is as good as 0."""
+        self.assertEqual(parse(action="all", nresults=-5), All(nresults=-5))
+
+    def test_numbers_may_be_huge(self) -> None:
+        """A number beyond 64 bits is a number still."""
+        huge = 10**30
+        self.assertEqual(
+            parse(action="all", offset=huge, nresults=huge),
+            All(offset=huge, nresults=huge),
+        )
+
+    def test_term_may_look_like_an_option(self) -> None:
+        """A term with a leading dash is a term."""
+        self.assertEqual(
+            parse(action="search", term="-f/etc/passwd"), Search(term="-f/etc/passwd")
+        )
+
+    def test_term_is_counted_in_characters(self) -> None:
+        """1024 characters are allowed, whatever their bytes."""
+        for term in ("é" * 1024, "🐈" * 1024):
+            self.assertEqual(parse(action="search", term=term), Search(term=term))
+
+    def test_term_may_start_and_end_with_blanks(self) -> None:
+        """Blanks around a term belong to it."""
+        self.assertEqual(parse(action="search", term=" a\t"), Search(term=" a\t"))
+
+    def test_dictionary_may_have_4096_characters(self) -> None:
+        """The longest name allowed is taken."""
+        name = "n" * 4096
+        self.assertEqual(parse(action="all", dictionary=name), All(dictionary=name))
+
+    def test_text_may_be_escaped_or_not(self) -> None:
+        """JSON's two ways to write a character mean the same."""
+        for body in (
+            b'{"action":"search","term":"\\u00e9"}',
+            b'{"action":"search","term":"\xc3\xa9"}',
+        ):
+            self.assertEqual(parse_query(body), Search(term="é"))
+
+
+class NotAnObjectTests(_Refusals):
+    """Bodies that are no JSON object."""
+
+    def test_not_json(self) -> None:
+        """What is not JSON in UTF-8 is said to be so."""
+        for body in (
+            b"",
+            b"{",
+            b"action=all",
+            b'{"action": "all",}',
+            b'{"action": "all"} more',
+            b"{'action': 'all'}",
+            b'{"action": "all", "offset": NaN}',
+            b'{"action": "all", "dictionary": "\xff"}',
+            b'{"action": "all", "\xff": 1}',
+            b'{"action": "search", "term": "\\ud800"}',
+            '{"action": "all"}'.encode("utf-16"),
+        ):
+            self.assertIn("not JSON in UTF-8", self.refusal(body))
+
+    def test_cut_short_after_a_wrong_field(self) -> None:
+        """A body that breaks off is not JSON, whatever stood in it before."""
+        for body in (b'{"action": "search", "term": 5,', b'{"action": "dance", '):
+            self.assertIn("not JSON in UTF-8", self.refusal(body))
+
+    def test_too_deep(self) -> None:
+        """A body nested without end is refused like any other."""
+        for body in (b"[" * 60_000, b'{"action":' * 6_000, b'{"x":' + b"[" * 60_000):
+            self.assertIn("not JSON in UTF-8", self.refusal(body))
+
+    def test_other_json(self) -> None:
+        """JSON other than an object is named, and an object is shown."""
+        for body, came in (
+            (b"[1]", "an array"),
+            (b"5", "5"),
+            (b"null", "null"),
+            (b'"x"', '"x"'),
+        ):
+            message = self.refusal(body)
+            self.assertIn(f"The body is {came}. ", message)
+            self.assertIn('{"action": "search"', message)
+
+
+class ActionTests(_Refusals):
+    """The field that says what to do."""
+
+    def test_missing(self) -> None:
+        """Without an action the message says which there are."""
+        self.assertEqual(
+            self.refusal({"term": "cat"}),
+            'The field "action" is missing. It must be "search" or "all".',
+        )
+
+    def test_wrong_type(self) -> None:
+        """An action that is no string is shown back."""
+        for action, came in ((5, "5"), (None, "null"), ([1], "an array")):
+            self.assertEqual(
+                self.refusal({"action": action}),
+                f'The field "action" is {came}. It must be "search" or "all".',
+            )
+
+    def test_unknown(self) -> None:
+        """An action that is a string but not known is another error."""
+        error = self.assertRaises(UnknownAction, parse, action="serch", term="cat")
+        self.assertEqual(
+            error.message,
+            'The action "serch" is not known. The nearest is "search". '
+            'It must be "search" or "all".',
+        )
+
+    def test_unknown_and_long(self) -> None:
+        """A long action is shown in part."""
+        error = self.assertRaises(UnknownAction, parse, action="z" * 5000)
+        self.assertIn(f'"{"z" * 60}..."', error.message)
+        self.assertLess(len(error.message), 300)
+
+    def test_case_matters(self) -> None:
+        """Actions are written in small letters."""
+        error = self.assertRaises(UnknownAction, parse, action="ALL")
+        self.assertIn('The nearest is "all"', error.message)
+
+
+class UnknownFieldTests(_Refusals):
+    """Fields that do not belong there."""
+
+    def test_names_the_nearest(self) -> None:
+        """A misspelt field is named with the one that was meant."""
+        for wrong, right in (
+            ("nresult", "nresults"),
+            ("ignorecase", "ignore_case"),
+            ("n_bfore", "n_before"),
+            ("Term", "term"),
+        ):
+            self.assertIn(
+                f'The field "{wrong}" is not known. The nearest is "{right}". ',
+                self.search_refusal(**{wrong: 1}),
+            )
+
+    def test_lists_those_of_the_action(self) -> None:
+        """The fields that would be right are listed."""
+        message = self.refusal({"action": "all", "zzz": 1})
+        self.assertTrue(
+            message.endswith(
+                "The fields are action, dictionary, nresults, offset, ignore_case, "
+                "whole_word, regex."
+            ),
+            message,
+        )
+
+    def test_long_name(self) -> None:
+        """A long name is shown in part."""
+        message = self.search_refusal(**{"x" * 5000: 1})
+        self.assertIn(f'"{"x" * 60}..."', message)
+        self.assertLess(len(message), 400)
+
+    def test_fields_of_a_search_do_not_go_with_all(self) -> None:
+        """A term or context is an error with all, not silently ignored."""
+        for name, value in (("term", "cat"), ("n_before", 0), ("n_after", 1)):
+            self.assertEqual(
+                self.refusal({"action": "all", name: value}),
+                f'The field "{name}" does not go with the action "all".',
+            )
+
+
+class WrongFieldTests(_Refusals):
+    """Fields that hold what they may not."""
+
+    def test_term_is_missing(self) -> None:
+        """A search without a term is told what a term is."""
+        message = self.refusal({"action": "search"})
+        self.assertIn('The field "term" is missing', message)
+        self.assertIn("1 to 1024 characters", message)
+
+    def test_terms_that_are_not_allowed(self) -> None:
+        """Empty, blank, too long, with NUL or a line break: none is a term."""
+        for term in ("", " ", "\t \u00a0", "x" * 1025, "a\0", "a\nb", "a\n", "\ra"):
+            message = self.search_refusal(term=term)
+            self.assertIn(f'"term" is a string of {len(term)} characters', message)
+            self.assertIn("It must be a string of 1 to 1024 characters", message)
+
+    def test_a_term_is_not_shown_back(self) -> None:
+        """Messages are logged, terms are not."""
+        self.assertNotIn("secret", self.search_refusal(term="secret\n"))
+
+    def test_a_term_of_another_type(self) -> None:
+        """A term that is no string is named for what it is."""
+        for term, came in ((5, "5"), (None, "null"), (["a"], "an array")):
+            self.assertIn(
+                f'The field "term" is {came}. ', self.search_refusal(term=term)
+            )
+
+    def test_numbers(self) -> None:
+        """A boolean, a broken number or a text is no whole number."""
+        for name in ("nresults", "offset", "n_before", "n_after"):
+            for value, came in (
+                (True, "true"),
+                (1.0, "1.0"),
+                (1.5, "1.5"),
+                ("1", '"1"'),
+                (None, "null"),
+                ({}, "an object"),
+            ):
+                self.assertIn(
+                    f'The field "{name}" is {came}. It must be a whole number',
+                    self.search_refusal(**{name: value}),
+                )
+
+    def test_numbers_out_of_range(self) -> None:
+        """Context is 0 to 1000 lines, an offset 0 or more."""
+        for name in ("n_before", "n_after"):
+            for value in (-1, 1001, 10**30):
+                self.assertEqual(
+                    self.search_refusal(**{name: value}),
+                    f'The field "{name}" is {value}. '
+                    "It must be a whole number from 0 to 1000.",
+                )
+        self.assertEqual(
+            self.search_refusal(offset=-1),
+            'The field "offset" is -1. It must be a whole number, 0 or more.',
+        )
+
+    def test_numbers_out_of_all_range(self) -> None:
+        """A number that no computer holds is named, not echoed."""
+        for number in (b"1e400", b"9" * 5000):
+            self.assertEqual(
+                self.refusal(b'{"action": "all", "offset": ' + number + b"}"),
+                'The field "offset" is out of all range. '
+                "It must be a whole number, 0 or more.",
+            )
+
+    def test_flags(self) -> None:
+        """Neither a number nor a text is true or false."""
+        for name in ("ignore_case", "whole_word", "regex"):
+            for value, came in ((1, "1"), ("true", '"true"'), (None, "null")):
+                self.assertEqual(
+                    self.search_refusal(**{name: value}),
+                    f'The field "{name}" is {came}. It must be true or false.',
+                )
+
+    def test_dictionaries_that_are_not_allowed(self) -> None:
+        """A name is a string of 1 to 4096 characters without NUL."""
+        for value, came in (
+            ("", '""'),
+            ("a\0b", '"a\\u0000b"'),
+            ("x" * 4097, f'"{"x" * 60}..."'),
+            (5, "5"),
+        ):
+            message = self.search_refusal(dictionary=value)
+            self.assertIn(f'The field "dictionary" is {came}. ', message)
+            self.assertIn("It must be a file name in the library", message)
+
+    def test_field_given_twice(self) -> None:
+        """One field that is right the second time only is explained."""
+        self.assertEqual(
+            self.refusal(b'{"action": "search", "term": 5, "term": "cat"}'),
+            "A field stands more than once. Give each field once.",
+        )
+
+
+class AnyBodyTests(SynchronousTestCase):
+    """What holds for whatever may be sent."""
+
+    def check(self, body: bytes) -> None:
+        """A body is a query or a refusal in words, never another error."""
+        try:
+            self.assertIsInstance(parse_query(body), Search | All)
+        except QuotesError as error:
+            self.assertRegex(error.message, r"(?s)\A[A-Z].*\.\Z")
+
+    @settings(deadline=None, max_examples=100, database=None)
+    @given(st.binary())
+    def test_any_bytes(self, body: bytes) -> None:
+        """Bytes of any kind do no harm."""
+        self.check(body)
+
+    @settings(deadline=None, max_examples=100, database=None)
+    @given(JSON)
+    def test_any_json(self, value: object) -> None:
+        """JSON of any kind does no harm."""
+        self.check(json.dumps(value).encode())
+
+    @settings(deadline=None, max_examples=100, database=None)
+    @given(
+        st.sampled_from(["search", "all"]),
+        st.dictionaries(st.sampled_from(NAMES) | st.text(), JSON),
+        st.binary(max_size=3),
+    )
+    def test_any_fields(
+        self, action: str, fields: dict[str, object], more: bytes
+    ) -> None:
+        """Fields of any kind do no harm, nor does what follows them."""
+        body = json.dumps({"action": action, **fields}).encode()
+        self.check(body)
+        self.check(body + more)
+        self.check(body[: len(body) // 2])
+
+    @settings(deadline=None, max_examples=100, database=None)
+    @given(
+        st.sampled_from(NAMES[1:]),
+        st.none()
+        | st.lists(st.text())
+        | st.floats(allow_nan=False, allow_infinity=False),
+    )
+    def test_a_wrong_type_names_the_field(self, name: str, value: object) -> None:
+        """Whatever the wrong type, the message says where it stands."""
+        body = json.dumps({"action": "search", "term": "cat", name: value})
+        error = self.assertRaises(BadRequest, parse_query, body.encode())
+        self.assertIn(f'The field "{name}" is ', error.message)

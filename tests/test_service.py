@@ -1,0 +1,765 @@
+"""
+Tests of how the service starts, and above all of how it ends.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from errno import EADDRINUSE
+from typing import Any
+
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.defer import Deferred, DeferredList, fail, succeed
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import (
+    IAddress,
+    IListeningPort,
+    IProtocolFactory,
+    IReadDescriptor,
+    IStreamServerEndpoint,
+)
+from twisted.internet.testing import StringTransportWithDisconnection
+from twisted.logger import LogLevel, capturedLogs, formatEvent
+from zope.interface import implementer
+
+from twisted_quotes.errors import CannotStart, ShuttingDown
+from twisted_quotes.service import FLUSH_TIME, MOST_PENDING, QuotesService
+
+from .fakes import FakeReactor
+from .web.clients import (
+    FakeSocket,
+    WebTestCase,
+    get,
+    informed,
+    question,
+    read_answers,
+    request_events,
+)
+
+ENDPOINT = "tcp:8000:interface=127.0.0.1"
+
+
+@implementer(IListeningPort)
+class FakePort:
+    """
+    A port that starts and stops its factory, as a real one does.
+
+    @ivar listening: whether it still listens.
+    """
+
+    def __init__(
+        self, reactor: FakeReactor, factory: IProtocolFactory, address: IAddress
+    ) -> None:
+        self.reactor = reactor
+        self.factory = factory
+        self.address = address
+        self.listening = False
+
+    def startListening(self) -> None:
+        """Start."""
+        self.listening = True
+        self.factory.doStart()
+
+    def stopListening(self) -> Deferred[None]:
+        """Stop, in the next turn."""
+        stopped: Deferred[None] = Deferred()
+        self.reactor.callLater(0, self._stop, stopped)
+        return stopped
+
+    def _stop(self, stopped: Deferred[None]) -> None:
+        self.listening = False
+        self.factory.doStop()
+        stopped.callback(None)
+
+    def getHost(self) -> IAddress:
+        """Where it listens."""
+        return self.address
+
+
+class ListeningReactor(FakeReactor):
+    """
+    A reactor whose ports start and stop their factories.
+
+    @ivar ports: all of them, in order.
+    @ivar listen_error: raised by the next attempts to listen, if set.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ports: list[FakePort] = []
+        self.listen_error: Exception | None = None
+
+    def listenTCP(
+        self,
+        port: int,
+        factory: IProtocolFactory,
+        backlog: int = 50,
+        interface: str = "",
+    ) -> FakePort:
+        """Listen, on a port that somebody chose where none was asked for."""
+        if self.listen_error is not None:
+            raise self.listen_error
+        super().listenTCP(port, factory, backlog, interface)
+        address = IPv4Address("TCP", interface, port or 54321)
+        self.ports.append(FakePort(self, factory, address))
+        self.ports[-1].startListening()
+        return self.ports[-1]
+
+
+@implementer(IStreamServerEndpoint)
+class FakeEndpoint:
+    """An endpoint on which listening has a given result."""
+
+    def __init__(self, listening: Deferred[Any]) -> None:
+        self.listening = listening
+
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
+        """Listen."""
+        return self.listening
+
+
+class FakeSignals:
+    """
+    Signals that a test sends.
+
+    @ivar calls: what is called on a signal.
+    @ivar restored: how many times that was undone.
+    """
+
+    def __init__(self) -> None:
+        self.calls: list[Callable[[], object]] = []
+        self.restored = 0
+
+    def __call__(self, call: Callable[[], object]) -> Callable[[], None]:
+        """Have a signal call something."""
+        self.calls.append(call)
+        return self._restore
+
+    def _restore(self) -> None:
+        self.restored += 1
+
+
+class ServiceTestCase(WebTestCase):
+    """Starts and ends a service that listens in memory."""
+
+    def setUp(self) -> None:
+        """Make what the service needs."""
+        super().setUp()
+        self.reactor = ListeningReactor()
+        self.signals = FakeSignals()
+        self.log = self.room / "access.log"
+        self.web = self.make_web(
+            reactor=self.reactor, access_log=self.log, time_limit=1000.0
+        )
+
+    def make(
+        self,
+        *endpoints: tuple[str, IStreamServerEndpoint],
+        delay: float = 0.0,
+        timeout: float = 30.0,
+    ) -> QuotesService:
+        """A service that is not started."""
+        reactor: Any = self.reactor
+        service = QuotesService(
+            reactor,
+            self.web.site,
+            endpoints or [(ENDPOINT, serverFromString(reactor, ENDPOINT))],
+            self.web.outstanding,
+            delay,
+            timeout,
+            self.signals,
+        )
+        self.addCleanup(self.end_for_good, service)
+        return service
+
+    def end_for_good(self, service: QuotesService) -> None:
+        """Leave nothing of a service behind, however far it came."""
+        if not service.draining:
+            self.reactor.fire_shutdown()
+        if service.draining:
+            service.force()
+            self.reactor.advance(FLUSH_TIME)
+        while self.web.site.numPorts:
+            self.web.site.doStop()
+
+    def start(self, delay: float = 0.0, timeout: float = 30.0) -> QuotesService:
+        """A service that is started."""
+        service = self.make(delay=delay, timeout=timeout)
+        service.startService()
+        return service
+
+    def begin_end(self) -> Deferred[Any]:
+        """Have the reactor begin its shutdown, and take its first turns."""
+        [over] = self.reactor.fire_shutdown()
+        self.reactor.advance(0)
+        assert isinstance(over, Deferred)
+        return over
+
+    def search(self) -> FakeSocket:
+        """A client that waits for an answer."""
+        client = self.web.connect()
+        client.send(question())
+        return client
+
+    def answer(self, *clients: FakeSocket) -> None:
+        """Have the greps find something, and hand the answers out."""
+        for process in self.web.running():
+            process.print(b"All is love.\n")
+            process.end()
+        for client in clients:
+            client.deliver()
+
+    def assert_refused(self, client: FakeSocket, answers: int = 1) -> None:
+        """The last of so many answers says that the service is ending."""
+        self.assertEqual(len(client.answers()), answers)
+        answer = client.answers()[-1]
+        self.assert_error(answer, 503, "shutting down")
+        self.assertEqual(answer.header("retry-after"), str(ShuttingDown.retry_after))
+        self.assertTrue(answer.is_last)
+
+    def assert_ended(self, over: Deferred[Any]) -> None:
+        """All is over, and nothing is left behind."""
+        self.successResultOf(over)
+        self.assertEqual(self.web.site.numPorts, 0)
+        self.assertEqual(self.signals.restored, len(self.signals.calls))
+        self.assertEqual(len(self.web.outstanding), 0)
+        self.reactor.advance(0)
+        late = [each for each in self.reactor.getDelayedCalls() if each.active()]
+        self.assertEqual(late, [])
+
+
+class StartTests(ServiceTestCase):
+    """Tests of the start."""
+
+    def test_it_listens_where_it_was_told(self) -> None:
+        """The site is what answers there."""
+        self.start()
+        [(port, factory, _, interface)] = self.reactor.tcpServers
+        self.assertEqual((port, interface), (8000, "127.0.0.1"))
+        self.assertIs(factory, self.web.site)
+
+    def test_it_listens_in_several_places(self) -> None:
+        """All endpoints are listened on."""
+        reactor: Any = self.reactor
+        self.make(
+            *((each, serverFromString(reactor, each)) for each in ("tcp:1", "tcp:2"))
+        ).startService()
+        self.assertEqual([each[0] for each in self.reactor.tcpServers], [1, 2])
+
+    def test_each_real_address_is_logged(self) -> None:
+        """Scripts and people find where to call, one line a listener."""
+        service = self.make()
+        for description, address, shown in (
+            (
+                "tcp:0",
+                IPv4Address("TCP", "127.0.0.1", 54321),
+                "http://127.0.0.1:54321/",
+            ),
+            ("tcp6:0", IPv6Address("TCP", "::1", 5), "http://[::1]:5/"),
+            ("ssl:443:x", IPv4Address("TCP", "192.0.2.1", 5), "https://192.0.2.1:5/"),
+            ("tls:443:x", IPv4Address("TCP", "192.0.2.1", 5), "https://192.0.2.1:5/"),
+            ("unix:/run/quotes", UNIXAddress("/run/quotes"), "unix:/run/quotes"),
+        ):
+            port = FakePort(self.reactor, self.web.site, address)
+            service = self.make((description, FakeEndpoint(succeed(port))))
+            with informed() as events:
+                service.startService()
+            [event] = events
+            self.assertEqual(formatEvent(event), f"Listening on {shown}")
+
+    def test_what_cannot_be_listened_on_stops_the_start(self) -> None:
+        """The error says in one line where and why, and nothing waits for an end."""
+        in_use = OSError(EADDRINUSE, os.strerror(EADDRINUSE))
+        self.reactor.listen_error = CannotListenError("127.0.0.1", 8000, in_use)
+        with self.assertRaises(CannotStart) as raised:
+            self.start()
+        message = str(raised.exception)
+        self.assertIn("127.0.0.1:8000", message)
+        self.assertIn(os.strerror(EADDRINUSE), message)
+        self.assertEqual(len(message.splitlines()), 1)
+        self.assertEqual(self.reactor.fire_shutdown(), [])
+
+    def test_whatever_goes_wrong_names_the_endpoint(self) -> None:
+        """An error that says little is told apart by its endpoint."""
+        with self.assertRaises(CannotStart) as raised:
+            self.make(
+                (ENDPOINT, FakeEndpoint(succeed(self.port()))),
+                ("unix:/run/quotes", FakeEndpoint(fail(PermissionError("denied")))),
+            ).startService()
+        self.assertIn("unix:/run/quotes", str(raised.exception))
+        self.assertIn("denied", str(raised.exception))
+
+    def port(self) -> FakePort:
+        """A port that listens."""
+        address = IPv4Address("TCP", "127.0.0.1", 8000)
+        return FakePort(self.reactor, self.web.site, address)
+
+    def test_what_cannot_be_listened_on_later_stops_the_program(self) -> None:
+        """A server never runs on with half of its endpoints."""
+        listening: Deferred[Any] = Deferred()
+        self.make((ENDPOINT, FakeEndpoint(listening))).startService()
+        self.assertFalse(self.reactor.hasStopped)
+        with capturedLogs() as events:
+            listening.errback(CannotListenError("127.0.0.1", 8000, "in use"))
+        self.assertTrue(self.reactor.hasStopped)
+        [event] = events
+        self.assertEqual(event["log_level"], LogLevel.critical)
+        self.assertIn("127.0.0.1:8000", formatEvent(event))
+
+
+class EndTests(ServiceTestCase):
+    """Tests of an end that nothing hurries."""
+
+    def test_with_nothing_under_way_it_ends_at_once(self) -> None:
+        """Who waits for nothing has nothing to wait for."""
+        service = self.start()
+        self.assertFalse(service.draining)
+        over = self.begin_end()
+        self.assertTrue(service.draining)
+        self.assert_ended(over)
+
+    def test_the_reactor_is_given_a_deferred_list(self) -> None:
+        """The reactor waits for the list of all that is outstanding."""
+        self.start()
+        [over] = self.reactor.fire_shutdown()
+        self.assertIsInstance(over, DeferredList)
+
+    def test_the_end_waits_for_the_answer_and_for_its_delivery(self) -> None:
+        """A search under way is answered in full before anything is over."""
+        self.start()
+        client = self.search()
+        over = self.begin_end()
+        self.assertNoResult(over)
+        self.answer()
+        self.assertNoResult(over)
+        client.deliver()
+        self.assertNoResult(over)
+        client.shut_down()
+        self.assert_ended(over)
+        [answer] = client.answers()
+        self.assertEqual(answer.json["results"], ["All is love."])
+        self.assertTrue(answer.is_last)
+
+    def test_a_wrapped_connection_is_waited_for_too(self) -> None:
+        """The whole answer is in the transport when all is over."""
+        self.start()
+        protocol = self.web.protocol()
+        transport = StringTransportWithDisconnection()
+        transport.protocol = protocol
+        protocol.makeConnection(transport)
+        protocol.dataReceived(question())
+        over = self.begin_end()
+        self.assertNoResult(over)
+        self.answer()
+        self.assert_ended(over)
+        [answer] = read_answers(transport.value())
+        self.assertEqual(answer.json["results"], ["All is love."])
+        self.assertTrue(answer.is_last)
+
+    def test_a_client_that_does_not_close_is_not_waited_for_long(self) -> None:
+        """Two seconds after its answer it is let go."""
+        self.start()
+        client = self.search()
+        over = self.begin_end()
+        self.answer(client)
+        self.reactor.advance(1.9)
+        self.assertNoResult(over)
+        self.reactor.advance(0.2)
+        self.assert_ended(over)
+        self.assertFalse(client.aborted)
+
+    def test_the_end_waits_for_a_grep_that_nobody_waits_for(self) -> None:
+        """No grep outlives the service, not even one that is dying."""
+        self.start()
+        client = self.search()
+        client.leave()
+        over = self.begin_end()
+        self.assertNoResult(over)
+        self.web.running()[0].end(signal=9)
+        self.assert_ended(over)
+
+    def test_the_end_waits_for_those_who_wait_for_a_place(self) -> None:
+        """A search whose grep has not even started is answered."""
+        self.web = self.make_web(reactor=self.reactor, running=1)
+        self.start()
+        first, second = self.search(), self.search()
+        over = self.begin_end()
+        self.answer(first)
+        self.answer(second)
+        for client in (first, second):
+            self.assertEqual([each.code for each in client.answers()], [200])
+            client.shut_down()
+        self.assert_ended(over)
+
+    def test_listening_ends_first(self) -> None:
+        """Nobody new is let in while the last ones are answered."""
+        self.start()
+        self.search()
+        self.assertTrue(self.reactor.ports[0].listening)
+        self.begin_end()
+        self.assertFalse(self.reactor.ports[0].listening)
+
+    def test_idle_connections_are_closed(self) -> None:
+        """Kept-alive connections do not hold up the end."""
+        self.start()
+        idle = self.web.connect()
+        idle.send(get())
+        over = self.begin_end()
+        idle.deliver()
+        self.assertTrue(idle.disconnected)
+        self.assertFalse(idle.aborted)
+        self.assert_ended(over)
+
+    def test_a_new_request_on_a_connection_is_refused(self) -> None:
+        """Who asks again during the end is told to try elsewhere, and closed."""
+        self.start()
+        client = self.search()
+        over = self.begin_end()
+        client.send(get())
+        self.answer(client)
+        self.assertEqual(client.answers()[0].code, 200)
+        self.assert_refused(client, answers=2)
+        client.shut_down()
+        self.assert_ended(over)
+
+    def test_a_pipelined_request_that_had_arrived_is_answered(self) -> None:
+        """Whose headers had arrived before the end began is answered in full."""
+        self.start()
+        client = self.web.connect()
+        client.send(question() + question())
+        over = self.begin_end()
+        self.answer(client)
+        self.assertNoResult(over)
+        self.answer(client)
+        self.assertEqual([each.code for each in client.answers()], [200, 200])
+        self.assertEqual([each.is_last for each in client.answers()], [False, True])
+        client.shut_down()
+        self.assert_ended(over)
+
+    def test_what_arrives_while_listening_ends_is_answered(self) -> None:
+        """Until the service closes, a request is like any other."""
+        self.start()
+        client = self.web.connect()
+        [over] = self.reactor.fire_shutdown()
+        client.send(get())
+        self.reactor.advance(0)
+        client.deliver()
+        self.assertEqual([each.code for each in client.answers()], [200])
+        self.assert_ended(over)
+
+    def test_half_a_head_does_not_hold_up_the_end(self) -> None:
+        """Who has not asked is not waited for."""
+        self.start()
+        client = self.web.connect()
+        client.send(b"GET / HTTP/1.1\r\nHo")
+        self.assert_ended(self.begin_end())
+        self.assertTrue(client.disconnected)
+
+    def test_the_access_log_stays_open(self) -> None:
+        """Those who are answered during the end have their line."""
+        self.start()
+        client = self.search()
+        over = self.begin_end()
+        self.assertFalse(self.reactor.ports[0].listening)
+        client.send(get())
+        with informed() as events:
+            self.answer(client)
+        client.shut_down()
+        self.assert_ended(over)
+        lines = self.log.read_text().splitlines()
+        self.assertIn('" 200 ', lines[0])
+        self.assertIn('" 503 ', lines[1])
+        self.assertEqual(len(lines), 2)
+        self.assertEqual([each["code"] for each in request_events(events)], [200, 503])
+
+    def test_asking_twice_for_the_end_ends_once(self) -> None:
+        """All who ask get the same list."""
+        service = self.start()
+        [over] = self.reactor.fire_shutdown()
+        self.assertIs(service.before_shutdown(), over)
+        self.assertIs(service.stopService(), over)
+        self.assertEqual(len(self.signals.calls), 1)
+
+    def test_what_goes_wrong_is_logged_and_holds_up_nothing(self) -> None:
+        """An end that fails is over, too, and does not vanish in silence."""
+        service = self.start()
+
+        def broken(call: object) -> Callable[[], None]:
+            raise ZeroDivisionError
+
+        service._on_signal = broken
+        with informed() as events:
+            self.successResultOf(self.begin_end())
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertIn("Ended badly.", [each["log_format"] for each in events])
+
+
+class StopTests(ServiceTestCase):
+    """Tests of an end that has nothing to do with the reactor's."""
+
+    def test_stopping_the_service_waits_like_a_shutdown(self) -> None:
+        """A service that is stopped answers what is under way."""
+        service = self.start()
+        client = self.search()
+        over = service.stopService()
+        self.reactor.advance(0)
+        self.assertFalse(service.running)
+        self.assertNoResult(over)
+        self.answer(client)
+        client.shut_down()
+        self.assert_ended(over)
+        self.assertEqual([each.code for each in client.answers()], [200])
+
+    def test_a_stopped_service_leaves_the_reactor_alone(self) -> None:
+        """The reactor's own end has nothing to wait for any more."""
+        service = self.start()
+        service.stopService()
+        self.assertEqual(self.reactor.fire_shutdown(), [])
+
+
+class DelayTests(ServiceTestCase):
+    """Tests of the time for load balancers to look elsewhere."""
+
+    def test_it_goes_on_serving(self) -> None:
+        """New and old connections are served as if nothing were."""
+        service = self.start(delay=5)
+        kept = self.web.connect()
+        kept.send(get())
+        over = self.begin_end()
+        self.assertTrue(service.draining)
+        self.assertTrue(self.reactor.ports[0].listening)
+        self.reactor.advance(4.9)
+        kept.send(get())
+        new = self.search()
+        self.answer(new)
+        for answer in (*kept.answers(), *new.answers()):
+            self.assertEqual((answer.code, answer.is_last), (200, False))
+        self.reactor.advance(0.1)
+        for client in (kept, new):
+            client.deliver()
+            self.assertTrue(client.disconnected)
+        self.assert_ended(over)
+
+    def test_a_signal_cuts_the_delay_short(self) -> None:
+        """Who asks twice does not want to wait."""
+        self.start(delay=20)
+        over = self.begin_end()
+        self.signals.calls[0]()
+        self.reactor.advance(FLUSH_TIME)
+        self.assert_ended(over)
+
+
+class ForceTests(ServiceTestCase):
+    """Tests of an end that is hurried, by a second signal or the drain timeout."""
+
+    def begin_forced_end(self, timeout: float = 30.0) -> Deferred[Any]:
+        """Begin the end, and then hurry it."""
+        over = self.begin_end()
+        self.assertNoResult(over)
+        self.signals.calls[0]()
+        return over
+
+    def test_a_second_signal_kills_and_refuses(self) -> None:
+        """Greps are killed, and those who wait for them are told."""
+        self.start()
+        client = self.search()
+        [process] = self.web.running()
+        over = self.begin_forced_end()
+        client.deliver()
+        self.assertEqual(process.signals, ["KILL"])
+        self.assert_refused(client)
+        self.assertNoResult(over)
+        process.end(signal=9)
+        client.shut_down()
+        self.assert_ended(over)
+
+    def test_the_drain_timeout_does_the_same(self) -> None:
+        """It is counted from when the end began."""
+        self.start(timeout=7)
+        client = self.search()
+        [process] = self.web.running()
+        over = self.begin_end()
+        self.reactor.advance(6.9)
+        self.assertEqual(process.signals, [])
+        self.reactor.advance(0.1)
+        client.deliver()
+        self.assertEqual(process.signals, ["KILL"])
+        self.assert_refused(client)
+        self.reactor.advance(FLUSH_TIME)
+        self.assert_ended(over)
+
+    def test_the_drain_delay_counts_towards_the_timeout(self) -> None:
+        """How long the end takes in all is limited."""
+        self.start(delay=5, timeout=7)
+        self.search()
+        self.begin_end()
+        self.reactor.advance(5)
+        self.assertEqual(self.web.running()[0].signals, [])
+        self.reactor.advance(2)
+        self.assertEqual(self.web.running()[0].signals, ["KILL"])
+
+    def test_a_wait_is_killed_too(self) -> None:
+        """What blocks on purpose is no exception."""
+        self.start()
+        client = self.web.connect()
+        client.send(get("/wait"))
+        self.begin_forced_end()
+        client.deliver()
+        self.assertEqual(self.web.running()[0].signals, ["KILL"])
+        self.assert_refused(client)
+
+    def test_who_waits_for_a_place_is_refused(self) -> None:
+        """No grep is started any more."""
+        self.web = self.make_web(reactor=self.reactor, running=1)
+        self.start()
+        clients = [self.search(), self.search()]
+        [process] = self.web.running()
+        self.begin_forced_end()
+        for client in clients:
+            client.deliver()
+            self.assert_refused(client)
+        process.end(signal=9)
+        self.assertEqual(self.web.running(), [])
+
+    def test_half_a_body_is_refused(self) -> None:
+        """Who has not sent all is told, too."""
+        self.start()
+        client = self.web.connect()
+        client.send(question()[:-1])
+        self.begin_forced_end()
+        client.deliver()
+        self.assert_refused(client)
+
+    def test_a_process_that_never_ends_does_not_hold_up_the_end(self) -> None:
+        """What even a kill cannot end is left to the kernel."""
+        self.start()
+        self.search()
+        over = self.begin_forced_end()
+        self.reactor.advance(FLUSH_TIME - 0.1)
+        self.assertNoResult(over)
+        self.reactor.advance(0.1)
+        self.assert_ended(over)
+
+    def test_a_client_that_does_not_read_is_cut(self) -> None:
+        """What cannot be handed over in time is lost."""
+        self.start()
+        client = self.search()
+        client.stalled = True
+        over = self.begin_forced_end()
+        self.web.running()[0].end(signal=9)
+        self.reactor.advance(FLUSH_TIME)
+        self.assertTrue(client.aborted)
+        self.assert_ended(over)
+
+    def test_a_client_that_has_read_is_not_reset(self) -> None:
+        """A connection on which all was written is closed in good order."""
+        self.start()
+        client = self.search()
+        over = self.begin_forced_end()
+        client.deliver()
+        self.reactor.advance(FLUSH_TIME)
+        self.assertTrue(client.disconnected)
+        self.assertFalse(client.aborted)
+        self.assert_ended(over)
+
+    def test_a_third_signal_changes_nothing(self) -> None:
+        """The end is hurried once."""
+        service = self.start()
+        self.search()
+        over = self.begin_forced_end()
+        with informed() as events:
+            service.force()
+        self.assertEqual(events, [])
+        self.assertEqual(self.web.running()[0].signals, ["KILL"])
+        self.reactor.advance(FLUSH_TIME)
+        self.assert_ended(over)
+
+    def test_stopping_the_service_can_be_hurried_too(self) -> None:
+        """A service that is stopped takes no longer than a shutdown may."""
+        service = self.start(timeout=3)
+        client = self.search()
+        over = service.stopService()
+        self.reactor.advance(3)
+        client.deliver()
+        self.assert_refused(client)
+        self.reactor.advance(FLUSH_TIME)
+        self.assert_ended(over)
+
+
+@implementer(IReadDescriptor)
+class PipedPort(FakePort):
+    """
+    A port on which clients that have connected wait to be let in.
+
+    @ivar accepted: how many were let in.
+    """
+
+    def __init__(self, reactor: FakeReactor, factory: IProtocolFactory) -> None:
+        super().__init__(reactor, factory, IPv4Address("TCP", "127.0.0.1", 8000))
+        self.connected = True
+        self.accepted = 0
+        self.endless = False
+        self.waiting, self.arriving = os.pipe()
+
+    def close(self) -> None:
+        """Give up the pipe."""
+        os.close(self.waiting)
+        os.close(self.arriving)
+
+    def fileno(self) -> int:
+        """What is readable while somebody waits."""
+        return self.waiting
+
+    def doRead(self) -> None:
+        """Let one in."""
+        self.accepted += 1
+        if not self.endless:
+            os.read(self.waiting, 1)
+
+    def connectionLost(self, reason: object) -> None:
+        """Nothing is lost here."""
+
+    def logPrefix(self) -> str:
+        """A name for the log."""
+        return "port"
+
+
+class PendingTests(ServiceTestCase):
+    """Tests of those who have connected, but were not let in yet."""
+
+    def end_with(self, port: PipedPort, clients: int) -> None:
+        """End while so many clients wait on a port."""
+        self.addCleanup(port.close)
+        os.write(port.arriving, b"." * clients)
+        service = self.make((ENDPOINT, FakeEndpoint(succeed(port))))
+        port.startListening()
+        service.startService()
+        self.assert_ended(self.begin_end())
+
+    def test_all_who_have_connected_are_let_in(self) -> None:
+        """Closing the socket would have reset them."""
+        port = PipedPort(self.reactor, self.web.site)
+        self.end_with(port, 3)
+        self.assertEqual(port.accepted, 3)
+
+    def test_nobody_is_waited_for(self) -> None:
+        """Where nobody has connected, nothing blocks."""
+        port = PipedPort(self.reactor, self.web.site)
+        self.end_with(port, 0)
+        self.assertEqual(port.accepted, 0)
+
+    def test_letting_in_comes_to_an_end(self) -> None:
+        """Clients that keep connecting do not hold up the end."""
+        port = PipedPort(self.reactor, self.web.site)
+        port.endless = True
+        self.end_with(port, 1)
+        self.assertEqual(port.accepted, MOST_PENDING)
+
+    def test_a_port_that_has_closed_is_left_alone(self) -> None:
+        """A port that lost its socket lets nobody in."""
+        port = PipedPort(self.reactor, self.web.site)
+        port.connected = False
+        self.end_with(port, 3)
+        self.assertEqual(port.accepted, 0)

@@ -1,0 +1,281 @@
+"""
+Tests of the service as it is put together from its options.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IProtocol
+from twisted.internet.testing import StringTransport, StringTransportWithDisconnection
+from twisted.trial.unittest import SynchronousTestCase
+
+from twisted_quotes.errors import CannotStart
+from twisted_quotes.service import FLUSH_TIME, QuotesService
+from twisted_quotes.tap import Options, quotes_service
+
+from .fakes import FakeReactor
+from .web.clients import get, question, read_answers
+
+
+class TapTestCase(SynchronousTestCase):
+    """Makes services from command lines, in memory."""
+
+    def setUp(self) -> None:
+        """Make a library of one dictionary."""
+        room = TemporaryDirectory()
+        self.addCleanup(room.cleanup)
+        self.room = Path(room.name)
+        self.library = self.room / "library"
+        self.library.mkdir()
+        (self.library / "alpha").write_text("love\n")
+        self.reactor = FakeReactor()
+
+    def make(self, *arguments: str) -> QuotesService:
+        """Make a service from a command line."""
+        options = Options({})
+        options.parseOptions(arguments)
+        service = quotes_service(self.reactor, options)
+        assert isinstance(service, QuotesService)
+        return service
+
+    def start(self, *arguments: str) -> QuotesService:
+        """Start a service from a command line, and stop it after the test."""
+        service = self.make(*arguments)
+        service.startService()
+        self.addCleanup(self.stop, service)
+        return service
+
+    def stop(self, service: QuotesService) -> None:
+        """Stop a service, with all that is under way."""
+        over = service.stopService()
+        service.force()
+        self.reactor.advance(FLUSH_TIME)
+        self.successResultOf(over)
+
+    def connect(self) -> tuple[IProtocol, StringTransport]:
+        """Connect to where the service listens."""
+        factory = self.reactor.tcpServers[0][1]
+        protocol = factory.buildProtocol(IPv4Address("TCP", "192.0.2.1", 31337))
+        assert protocol is not None
+        transport = StringTransportWithDisconnection()
+        transport.protocol = protocol
+        protocol.makeConnection(transport)
+        return protocol, transport
+
+    def assert_cannot_start(self, words: Sequence[str], *arguments: str) -> None:
+        """The start stops with one line that says why."""
+        with self.assertRaises(CannotStart) as raised:
+            self.make(*arguments)
+        message = str(raised.exception)
+        self.assertEqual(len(message.splitlines()), 1, message)
+        self.assertTrue(message.startswith("twist quotes: "), message)
+        for word in words:
+            self.assertIn(word, message)
+        self.assertEqual(self.reactor.tcpServers, [])
+
+
+class ServiceTests(TapTestCase):
+    """Tests of services that can be made."""
+
+    def test_a_service_needs_no_options(self) -> None:
+        """With none it listens on port 8000 of this machine alone."""
+        self.start()
+        [(port, _, _, interface)] = self.reactor.tcpServers
+        self.assertEqual((port, interface), (8000, "127.0.0.1"))
+
+    def test_nothing_is_listened_on_before_the_start(self) -> None:
+        """Making a service opens nothing."""
+        self.make()
+        self.assertEqual(self.reactor.tcpServers, [])
+
+    def test_it_listens_on_all_endpoints(self) -> None:
+        """An endpoint can be given more than once."""
+        self.start("--listen=tcp:1", "--listen=tcp:2:interface=\\:\\:1")
+        self.assertEqual([each[0] for each in self.reactor.tcpServers], [1, 2])
+
+    def test_a_search_runs_the_real_grep_on_the_library(self) -> None:
+        """All that was put together works together."""
+        self.start(f"--dictionaries={self.library}")
+        protocol, transport = self.connect()
+        protocol.dataReceived(question())
+        [process] = self.reactor.processes
+        self.assertTrue(os.path.isabs(process.executable))
+        self.assertEqual(os.path.basename(process.executable), "grep")
+        process.print(b"love\n")
+        process.end()
+        [answer] = read_answers(transport.value())
+        self.assertEqual(answer.json["results"], ["love"])
+
+    def test_the_limits_are_those_of_the_options(self) -> None:
+        """Places, those who wait, and time are limited as was asked."""
+        self.start(
+            f"--dictionaries={self.library}",
+            "--max-running=1",
+            "--max-waiting=1",
+            "--timeout=2",
+            "--max-connections=3",
+        )
+        transports = []
+        for _ in range(4):
+            protocol, transport = self.connect()
+            transports.append(transport)
+            if not transport.value():
+                protocol.dataReceived(question())
+        self.assertEqual(len(self.reactor.processes), 1)
+        self.reactor.advance(2)
+        codes = [[each.code for each in read_answers(t.value())] for t in transports]
+        self.assertEqual(codes, [[504], [], [503], [503]])
+
+    def test_at_least_eight_greps_run_at_a_time(self) -> None:
+        """Even a small machine runs several, and a large one more."""
+        self.start(f"--dictionaries={self.library}")
+        running = max(8, 4 * len(os.sched_getaffinity(0)))
+        for _ in range(running + 2):
+            protocol, _ = self.connect()
+            protocol.dataReceived(question())
+        self.assertEqual(len(self.reactor.processes), running)
+
+    def test_a_wait_takes_no_place_of_a_search(self) -> None:
+        """Both run real programs, in places of their own."""
+        self.start(f"--dictionaries={self.library}", "--max-running=1")
+        for request in (get("/wait"), get("/wait"), question(), question()):
+            protocol, _ = self.connect()
+            protocol.dataReceived(request)
+        names = [os.path.basename(each.executable) for each in self.reactor.processes]
+        self.assertEqual(names, ["sleep", "sleep", "grep"])
+
+    def test_the_default_dictionary_can_be_chosen(self) -> None:
+        """A question that names no dictionary is asked of that one."""
+        (self.library / "beta").write_text("x\n")
+        self.start(f"--dictionaries={self.library}", "--default-dictionary=beta")
+        protocol, transport = self.connect()
+        protocol.dataReceived(get("/"))
+        [answer] = read_answers(transport.value())
+        self.assertIn(b"<code>beta</code> (default)", answer.body)
+
+    def test_the_access_log_is_written(self) -> None:
+        """Each request has a line in the file that was named."""
+        log = self.room / "access.log"
+        self.start(f"--access-log={log}")
+        protocol, _ = self.connect()
+        protocol.dataReceived(get())
+        self.assertIn('"GET /style.css HTTP/1.1" 200', log.read_text())
+
+    def test_a_second_signal_hurries_the_end(self) -> None:
+        """During the end SIGINT and SIGTERM are the service's own."""
+        before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+        self.start(f"--dictionaries={self.library}")
+        protocol, transport = self.connect()
+        protocol.dataReceived(question())
+        [over] = self.reactor.fire_shutdown()
+        self.hurry(over)
+        [answer] = read_answers(transport.value())
+        self.assertEqual(answer.code, 503)
+        self.assertEqual(self.reactor.processes[0].signals, ["KILL"])
+        self.assertEqual(
+            [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)], before
+        )
+
+    def hurry(self, over: Deferred[Any]) -> None:
+        """Do what a signal would, and wait for the end."""
+        on_signal: Any = signal.getsignal(signal.SIGTERM)
+        on_signal(signal.SIGTERM, None)
+        self.assertEqual(self.reactor.processes[0].signals, [])
+        self.reactor.advance(0)
+        self.assertNoResult(over)
+        self.reactor.advance(FLUSH_TIME)
+        self.successResultOf(over)
+
+
+class CannotStartTests(TapTestCase):
+    """Tests of services that cannot be made."""
+
+    def test_a_library_that_is_not_there(self) -> None:
+        """A library must be there."""
+        missing = str(self.room / "missing")
+        self.assert_cannot_start([missing, os.strerror(2)], f"--dictionaries={missing}")
+
+    def test_a_library_that_cannot_be_read(self) -> None:
+        """A library must be a folder."""
+        self.assert_cannot_start(
+            [str(self.library / "alpha"), os.strerror(20)],
+            f"--dictionaries={self.library / 'alpha'}",
+        )
+
+    def test_an_empty_library(self) -> None:
+        """A library must hold a dictionary."""
+        (self.library / "alpha").unlink()
+        (self.library / ".hidden").write_text("x")
+        self.assert_cannot_start(
+            ["no dictionary", str(self.library)], f"--dictionaries={self.library}"
+        )
+
+    def test_a_default_dictionary_that_is_not_there(self) -> None:
+        """The default dictionary must be in the library."""
+        self.assert_cannot_start(
+            ["default dictionary", '"nowhere"', '"alpha"'],
+            f"--dictionaries={self.library}",
+            "--default-dictionary=nowhere",
+        )
+
+    def test_a_default_dictionary_outside_the_library(self) -> None:
+        """The default dictionary must be one that may be read."""
+        self.assert_cannot_start(
+            ["default dictionary", "may not be read"],
+            f"--dictionaries={self.library}",
+            "--default-dictionary=../library/alpha",
+        )
+
+    def test_an_endpoint_that_is_none(self) -> None:
+        """Whatever an endpoint's own code says, it is one line with the endpoint."""
+        for endpoint in ("bogus", "bogus:1", "tcp", "tcp:", "tcp:x", "tcp:1:2:3:4:5"):
+            self.assert_cannot_start([repr(endpoint)], f"--listen={endpoint}")
+
+    def test_one_wrong_endpoint_among_right_ones(self) -> None:
+        """A server is never half started."""
+        self.assert_cannot_start(["'bogus:'"], "--listen=tcp:1", "--listen=bogus:")
+
+    def test_an_access_log_that_cannot_be_written(self) -> None:
+        """The access log must be a file that can be appended to."""
+        for path, why in (
+            (self.library, os.strerror(21)),
+            (self.room / "missing" / "log", os.strerror(2)),
+        ):
+            self.assert_cannot_start([str(path), why], f"--access-log={path}")
+
+    def test_a_machine_without_grep(self) -> None:
+        """grep must be on the PATH, and so must sleep."""
+        programs = self.room / "programs"
+        programs.mkdir()
+        self.patch(os, "environ", {"PATH": str(programs)})
+        self.assert_cannot_start(["grep is not on the PATH"])
+        (programs / "grep").write_text("")
+        (programs / "grep").chmod(0o700)
+        self.assert_cannot_start(["sleep is not on the PATH"])
+
+    def test_wrong_options(self) -> None:
+        """A wrong option is named, and the help with it."""
+        for arguments, words in (
+            (["--unknown"], ["--unknown"]),
+            (["--timeout"], ["--timeout"]),
+            (["--timeout=x"], ["--timeout", "'x'"]),
+            (["--max-running=0"], ["--max-running", "'0'"]),
+            (["argument"], []),
+            (["--drain-delay=31"], ["--drain-delay"]),
+        ):
+            self.assert_cannot_start([*words, "--help"], *arguments)
+
+    def test_a_wrong_environment(self) -> None:
+        """A wrong variable is named like a wrong option."""
+        with self.assertRaises(CannotStart) as raised:
+            Options({"TWISTED_QUOTES_TIMEOUT": "x"}).parseOptions([])
+        self.assertIn("TWISTED_QUOTES_TIMEOUT", str(raised.exception))
+        self.assertEqual(len(str(raised.exception).splitlines()), 1)

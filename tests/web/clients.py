@@ -1,0 +1,369 @@
+"""
+What the tests of the web share: a whole service in memory, and its callers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from treq.testing import StubTreq
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionAborted, ConnectionLost
+from twisted.internet.interfaces import (
+    IHalfCloseableProtocol,
+    IProtocol,
+    ITCPTransport,
+)
+from twisted.logger import LogEvent, LogLevel, capturedLogs
+from twisted.python.failure import Failure
+from twisted.python.filepath import FilePath
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.http_headers import Headers
+from twisted.web.resource import IResource
+from zope.interface import implementer
+
+from twisted_quotes.finder import Finder
+from twisted_quotes.library import Library
+from twisted_quotes.outstanding import Outstanding
+from twisted_quotes.places import Places
+from twisted_quotes.web.connection import Connection
+from twisted_quotes.web.pages import Pages
+from twisted_quotes.web.root import root_resource
+from twisted_quotes.web.site import QuotesSite
+from twisted_quotes.web.v1 import QuotesV1
+from twisted_quotes.web.waits import Waits
+
+from ..fakes import FakeProcess, FakeReactor
+
+HOST = "quotes.test:8080"
+LINK = f"http://{HOST}/api/v1/web"
+LOVE = {"action": "search", "term": "love"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer, as its caller gets it."""
+
+    code: int
+    headers: Headers
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        """The only value of a header, if it is there."""
+        values = self.headers.getRawHeaders(name) or []
+        assert len(values) <= 1, f"{name} stands there {len(values)} times"
+        return values[0] if values else None
+
+    @property
+    def is_last(self) -> bool:
+        """Whether it says that nothing more is answered on this connection."""
+        return self.header("connection") == "close"
+
+    @property
+    def json(self) -> Any:
+        """The body, decoded."""
+        return json.loads(self.body)
+
+    @property
+    def message(self) -> str:
+        """What the body of an error says."""
+        return str(self.json["message"])
+
+
+def read_answers(received: bytes, *methods: str) -> list[Answer]:
+    """
+    Read all answers off a connection.
+
+    @param methods: what was asked, in order, where not all of it was GET.
+    """
+    answers: list[Answer] = []
+    while received:
+        method = methods[len(answers)] if len(answers) < len(methods) else "GET"
+        head, _, received = received.partition(b"\r\n\r\n")
+        status, *lines = head.split(b"\r\n")
+        code = int(status.split(b" ")[1])
+        headers = Headers()
+        for line in lines:
+            name, _, value = line.partition(b": ")
+            headers.addRawHeader(name, value)
+        [length] = headers.getRawHeaders(b"content-length") or [b"0"]
+        size = 0 if method == "HEAD" or code < 200 else int(length)
+        assert len(received) >= size, "an answer was cut short"
+        answers.append(Answer(code, headers, received[:size]))
+        received = received[size:]
+    return answers
+
+
+def question(body: object = None, host: str = HOST, headers: str = "") -> bytes:
+    """The bytes that ask API v1 something."""
+    content = body if isinstance(body, bytes) else json.dumps(body or LOVE).encode()
+    head = (
+        f"POST /api/v1/json HTTP/1.1\r\nHost: {host}\r\n"
+        f"Content-Length: {len(content)}\r\n{headers}\r\n"
+    )
+    return head.encode() + content
+
+
+def get(path: str = "/style.css", method: str = "GET", headers: str = "") -> bytes:
+    """The bytes that get a page."""
+    return f"{method} {path} HTTP/1.1\r\nHost: {HOST}\r\n{headers}\r\n".encode()
+
+
+@implementer(ITCPTransport)
+class FakeSocket(FileDescriptor):
+    """
+    A TCP connection in memory, which buffers and half-closes as a real one does.
+
+    @ivar received: all that the client has taken.
+    @ivar stalled: whether the client takes nothing.
+    @ivar half_closed: whether the client has seen the end of what it gets.
+    @ivar aborted: whether the connection was reset.
+    """
+
+    reactor: Any
+
+    def __init__(self, reactor: FakeReactor, protocol: IProtocol) -> None:
+        super().__init__(reactor)
+        self.connected = True
+        self.protocol = protocol
+        self.received = b""
+        self.stalled = self.half_closed = self.aborted = False
+        self.keep_alive = self.no_delay = False
+        self.startReading()
+        protocol.makeConnection(self)
+
+    # What a test does
+
+    def send(self, data: bytes) -> None:
+        """Have the client send something, and take what comes back."""
+        assert self in self.reactor.getReaders(), "nobody reads what the client sends"
+        self.protocol.dataReceived(data)
+        self.deliver()
+
+    def deliver(self) -> None:
+        """Have the client take all that was written."""
+        while self in self.reactor.getWriters() and not self.stalled:
+            why = self.doWrite()
+            if why is not None:
+                self.connectionLost(Failure(why))
+
+    def shut_down(self) -> None:
+        """Have the client say that it will send no more."""
+        half = IHalfCloseableProtocol(self.protocol, None)
+        if half is None:
+            self.connectionLost(Failure(ConnectionLost()))
+        else:
+            half.readConnectionLost()
+
+    def leave(self) -> None:
+        """Have the client go away."""
+        self.connectionLost(Failure(ConnectionLost()))
+
+    def answers(self, *methods: str) -> list[Answer]:
+        """What the client got."""
+        return read_answers(self.received, *methods)
+
+    # FileDescriptor
+
+    def writeSomeData(self, data: bytes) -> int:
+        """Hand everything to the client."""
+        self.received += bytes(data)
+        return len(data)
+
+    def _closeWriteConnection(self) -> None:
+        self.half_closed = True
+        half = IHalfCloseableProtocol(self.protocol, None)
+        if half is not None:
+            half.writeConnectionLost()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The connection is gone."""
+        super().connectionLost(reason)
+        self.protocol.connectionLost(reason)
+
+    # ITCPTransport
+
+    def abortConnection(self) -> None:
+        """Reset the connection, in the next turn."""
+        if not (self.aborted or self.disconnected):
+            self.aborted = True
+            self.stopReading()
+            self.stopWriting()
+            self.reactor.callLater(0, self.connectionLost, Failure(ConnectionAborted()))
+
+    def getHost(self) -> IPv4Address:
+        """Where the service was called."""
+        return IPv4Address("TCP", "127.0.0.1", 8000)
+
+    def getPeer(self) -> IPv4Address:
+        """Where the caller is."""
+        return IPv4Address("TCP", "192.0.2.1", 31337)
+
+    def getTcpKeepAlive(self) -> bool:
+        """Whether the connection is probed."""
+        return self.keep_alive
+
+    def setTcpKeepAlive(self, enabled: bool) -> None:
+        """Have the connection probed, or not."""
+        self.keep_alive = enabled
+
+    def getTcpNoDelay(self) -> bool:
+        """Whether small writes go out at once."""
+        return self.no_delay
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """Have small writes go out at once, or not."""
+        self.no_delay = enabled
+
+
+class Web:
+    """
+    A whole service in memory, from its site down to its processes.
+
+    @param folder: the dictionaries.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        running: int = 2,
+        waiting: int = 10,
+        waits: int = 2,
+        time_limit: float = 10.0,
+        max_connections: int = 100,
+        access_log: Path | None = None,
+        reactor: FakeReactor | None = None,
+        resource: IResource | None = None,
+    ) -> None:
+        self.reactor = reactor or FakeReactor()
+        self.outstanding = Outstanding()
+        self.library = Library(FilePath(str(folder)))
+        places = Places(running, waiting)
+        for_processes: Any = self.reactor
+        finder = Finder(
+            for_processes, "/grep", self.library, places, time_limit, self.outstanding
+        )
+        self.resource = resource or root_resource(
+            QuotesV1(finder),
+            Waits(self.reactor, "/sleep", Places(waits, 0), self.outstanding),
+            Pages(self.library),
+        )
+        self.site = QuotesSite(
+            self.reactor,
+            self.resource,
+            self.outstanding,
+            max_connections,
+            None if access_log is None else str(access_log),
+        )
+        self._client: Any = StubTreq(self.resource)
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        data: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        scheme: str = "http",
+    ) -> Deferred[Answer]:
+        """Send a request to the routes, without the site."""
+
+        async def answer() -> Answer:
+            response = await self._client.request(
+                method, f"{scheme}://{HOST}{path}", data=data, headers=headers
+            )
+            body = await response.content()
+            # The client keeps the length to itself, as a number.
+            told = response.headers.copy()
+            told.setRawHeaders("content-length", [str(response.length)])
+            return Answer(response.code, told, body)
+
+        return Deferred.fromCoroutine(answer())
+
+    def find(self, **fields: object) -> Deferred[Answer]:
+        """Ask API v1 something, without the site."""
+        return self.ask("POST", "/api/v1/json", json.dumps(fields).encode())
+
+    def flush(self) -> None:
+        """Hand out the answers that came late."""
+        self._client.flush()
+
+    def connect(self) -> FakeSocket:
+        """Have a client connect to the site."""
+        return FakeSocket(self.reactor, self.protocol())
+
+    def protocol(self) -> Connection:
+        """What the site speaks to one client."""
+        protocol = self.site.buildProtocol(IPv4Address("TCP", "192.0.2.1", 31337))
+        assert isinstance(protocol, Connection)
+        return protocol
+
+    def running(self) -> Sequence[FakeProcess]:
+        """The processes that have not ended."""
+        return [each for each in self.reactor.processes if each.pid is not None]
+
+    def finish(self) -> None:
+        """End all processes, and those that are started in their places."""
+        while running := self.running():
+            running[0].end()
+
+
+@contextmanager
+def informed() -> Iterator[list[LogEvent]]:
+    """Collect what is logged at info or above."""
+    events: list[LogEvent] = []
+    with capturedLogs() as captured:
+        yield events
+    # Twisted's older events have no level of their own, and are as good as info.
+    events += [
+        e for e in captured if e.get("log_level", LogLevel.info) >= LogLevel.info
+    ]
+
+
+def request_events(events: Sequence[LogEvent]) -> list[LogEvent]:
+    """The events of those that tell of one request each."""
+    return [each for each in events if "seconds" in each]
+
+
+class WebTestCase(SynchronousTestCase):
+    """
+    Has a small library, a service in memory, and what every error must be.
+
+    @ivar room: a folder for files, gone after the test.
+    @ivar folder: the library in it, which holds C{alpha} and C{sub/beta}.
+    """
+
+    def setUp(self) -> None:
+        """Make the library and the service."""
+        room = TemporaryDirectory()
+        self.addCleanup(room.cleanup)
+        self.room = Path(room.name)
+        self.folder = self.room / "library"
+        (self.folder / "sub").mkdir(parents=True)
+        (self.folder / "alpha").write_text("All is love.\nLove is all.\n")
+        (self.folder / "sub" / "beta").write_text("Beta.\n")
+        self.web = self.make_web()
+
+    def make_web(self, **settings: Any) -> Web:
+        """A service on the library, whose processes end with the test."""
+        web = Web(self.folder, **settings)
+        self.addCleanup(web.finish)
+        return web
+
+    def assert_error(self, answer: Answer, code: int, *words: str) -> None:
+        """An answer is the error that it should be, and says certain words."""
+        self.assertEqual(answer.code, code)
+        self.assertEqual(answer.header("content-type"), "application/json")
+        self.assertEqual(answer.header("content-length"), str(len(answer.body)))
+        self.assertEqual(list(answer.json), ["Code", "message"])
+        self.assertEqual(answer.json["Code"], code)
+        self.assertTrue(answer.message.endswith(f" {LINK}"), answer.message)
+        for word in words:
+            self.assertIn(word, answer.message)

@@ -1,0 +1,320 @@
+"""
+Tests of one connection: what is refused on it, and how it is closed.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.testing import StringTransport, StringTransportWithDisconnection
+
+from .clients import (
+    HOST,
+    WebTestCase,
+    get,
+    informed,
+    question,
+    read_answers,
+    request_events,
+)
+
+HEAD = f"GET / HTTP/1.1\r\nHost: {HOST}\r\n".encode()
+POST = f"POST /api/v1/json HTTP/1.1\r\nHost: {HOST}\r\n".encode()
+
+
+class RefusalTests(WebTestCase):
+    """Tests of what is not even a request."""
+
+    def assert_refused(self, sent: bytes, code: int, *words: str) -> None:
+        """It is answered once, as an error, and the connection is closed."""
+        client = self.web.connect()
+        client.send(sent)
+        [answer] = client.answers()
+        if HOST not in answer.message:
+            # Without its Host header it is answered for the address of the socket.
+            self.assertTrue(
+                answer.message.endswith(" http://127.0.0.1:8000/api/v1/web")
+            )
+        self.assertEqual((answer.code, answer.json["Code"]), (code, code), sent[:100])
+        self.assertEqual(answer.header("content-type"), "application/json")
+        for word in words:
+            self.assertIn(word, answer.message)
+        self.assertTrue(answer.is_last)
+        self.assertTrue(client.half_closed)
+        client.send(get())
+        self.assertEqual(len(client.answers()), 1)
+        self.assertEqual(self.web.reactor.processes, [])
+
+    def test_what_is_not_http_is_a_400(self) -> None:
+        """A line that is none of HTTP is answered, not dropped in silence."""
+        for sent in (
+            b"hello\r\n",
+            b"\r\n\r\n",
+            b"GET / HTTP/1.1 x\r\n",
+            b"GET /\r\n",
+            b"GET /\xff HTTP/1.1\r\n",
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            HEAD + b"no colon\r\n\r\n",
+            HEAD + b"bad name: x\r\n\r\n",
+            HEAD + b"name : x\r\n\r\n",
+            HEAD + b"name: \0\r\n\r\n",
+            b"GET / HTTP/1.1\r\nno colon\r\nHost: a\r\n\r\n",
+        ):
+            self.assert_refused(sent, 400, "not HTTP")
+
+    def test_a_body_of_no_clear_length_is_a_400(self) -> None:
+        """Where a body ends must not depend on who reads it."""
+        for headers in (
+            b"Content-Length: x\r\n",
+            b"Content-Length: -1\r\n",
+            b"Content-Length: +1\r\n",
+            b"Content-Length: 1, 1\r\n",
+            b"Content-Length: 1\r\nContent-Length: 1\r\n",
+            b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n",
+            b"Transfer-Encoding: gzip\r\n",
+            b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+        ):
+            self.assert_refused(POST + headers + b"\r\n", 400, "not HTTP")
+
+    def test_a_length_of_thousands_of_digits_is_a_400(self) -> None:
+        """A number that is too long to be read is answered like any bad length."""
+        for digit in (b"9", b"0"):
+            length = b"Content-Length: " + digit * 5000 + b"\r\n\r\n"
+            self.assert_refused(POST + length, 400)
+
+    def test_bad_chunks_are_a_400(self) -> None:
+        """A chunk that does not say how long it is ends the request."""
+        chunked = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+        for body in (b"zz\r\n", b"1\r\nxx\r\n", b"f" * 5000 + b"\r\n"):
+            self.assert_refused(chunked + body, 400, "not HTTP")
+
+    def test_a_long_request_line_is_a_414(self) -> None:
+        """A line that does not end is refused when it is too long."""
+        self.assert_refused(b"GET /" + b"x" * 20000, 414, "request line")
+        self.assert_refused(b"GET /" + b"x" * 20000 + b" HTTP/1.1\r\n", 414)
+
+    def test_a_long_request_line_after_a_request_is_a_414(self) -> None:
+        """What came before on the connection makes no difference."""
+        client = self.web.connect()
+        client.send(get() + b"GET /" + b"x" * 20000)
+        self.assertEqual([each.code for each in client.answers()], [200, 414])
+
+    def test_a_long_header_is_a_431(self) -> None:
+        """A header that does not end is refused when it is too long."""
+        self.assert_refused(HEAD + b"x: " + b"x" * 20000, 431, "too long")
+
+    def test_headers_that_are_long_together_are_a_431(self) -> None:
+        """Headers count together, with the request line."""
+        line = b"x: " + b"x" * 1000 + b"\r\n"
+        self.assert_refused(HEAD + line * 20, 431, "too long")
+
+    def test_too_many_headers_are_a_431(self) -> None:
+        """Headers are counted, however short they are."""
+        self.assert_refused(HEAD + b"x: y\r\n" * 600, 431, "too many")
+
+    def test_a_connection_too_many_is_a_503(self) -> None:
+        """It is told to try again, and closed; the others go on."""
+        self.web = self.make_web(max_connections=1)
+        first, second = self.web.connect(), self.web.connect()
+        second.deliver()
+        [answer] = second.answers()
+        self.assertEqual((answer.code, answer.json["Code"]), (503, 503))
+        self.assertEqual(answer.header("retry-after"), "1")
+        self.assertTrue(answer.is_last)
+        self.assertTrue(second.half_closed)
+        first.send(get())
+        self.assertEqual([each.code for each in first.answers()], [200])
+
+    def test_a_connection_that_is_gone_makes_room(self) -> None:
+        """Only open connections count."""
+        self.web = self.make_web(max_connections=1)
+        self.web.connect().leave()
+        client = self.web.connect()
+        client.send(get())
+        self.assertEqual([each.code for each in client.answers()], [200])
+
+    def test_what_is_refused_is_logged_as_it_came(self) -> None:
+        """The method and the URL are logged as far as they were read."""
+        for sent, method, uri in (
+            (HEAD + b"no colon\r\n\r\n", "GET", "/"),
+            (b"hello\r\n", "-", "-"),
+            (b"GET /" + b"x" * 20000, "-", "-"),
+        ):
+            with informed() as events:
+                self.web.connect().send(sent)
+            [event] = request_events(events)
+            self.assertEqual((event["method"], event["uri"]), (method, uri))
+
+    def test_what_is_refused_is_refused_for_its_own_method(self) -> None:
+        """HEAD gets no body even where the request was cut short."""
+        client = self.web.connect()
+        client.send(HEAD.replace(b"GET", b"HEAD") + b"no colon\r\n\r\n")
+        [answer] = client.answers("HEAD")
+        self.assertEqual((answer.code, answer.body), (400, b""))
+
+
+class KeepAliveTests(WebTestCase):
+    """Tests of connections that are used more than once."""
+
+    def test_a_connection_is_kept(self) -> None:
+        """One request after another is answered on the same connection."""
+        client = self.web.connect()
+        for count in (1, 2, 3):
+            client.send(get())
+            self.assertEqual([each.code for each in client.answers()], [200] * count)
+        self.assertFalse(client.half_closed)
+
+    def test_pipelined_requests_are_answered_in_order(self) -> None:
+        """Requests that came together are answered one after the other."""
+        client = self.web.connect()
+        client.send(question() + get("/x") + get())
+        self.assertEqual(client.answers(), [])
+        self.web.running()[0].end()
+        client.deliver()
+        self.assertEqual([each.code for each in client.answers()], [200, 404, 200])
+
+    def test_a_client_can_ask_for_the_end(self) -> None:
+        """C{Connection: close} is honoured, and answered with the same."""
+        client = self.web.connect()
+        client.send(get(headers="Connection: close\r\n"))
+        [answer] = client.answers()
+        self.assertTrue(answer.is_last)
+        self.assertTrue(client.half_closed)
+
+    def test_an_idle_connection_is_closed_after_a_while(self) -> None:
+        """A client that asks nothing for a minute is let go."""
+        client = self.web.connect()
+        client.send(get())
+        self.web.reactor.advance(59)
+        client.deliver()
+        self.assertFalse(client.half_closed)
+        self.web.reactor.advance(1)
+        client.deliver()
+        self.assertTrue(client.half_closed)
+        self.web.reactor.advance(2)
+        self.assertTrue(client.disconnected)
+
+    def test_a_client_that_waits_for_its_answer_is_not_idle(self) -> None:
+        """A slow search may take longer than an idle connection may."""
+        self.web = self.make_web(time_limit=1000)
+        client = self.web.connect()
+        client.send(question())
+        self.web.reactor.advance(500)
+        client.deliver()
+        self.web.running()[0].end()
+        client.deliver()
+        self.assertEqual([each.code for each in client.answers()], [200])
+
+
+class ClosingTests(WebTestCase):
+    """Tests of how a connection is closed without loss."""
+
+    def last_answer(self) -> bytes:
+        """What asks for a last answer."""
+        return get(headers="Connection: close\r\n")
+
+    def test_a_connection_is_first_closed_for_writing(self) -> None:
+        """The client sees the end of what it gets, and is still read."""
+        client = self.web.connect()
+        client.send(self.last_answer())
+        self.assertTrue(client.half_closed)
+        self.assertFalse(client.disconnected)
+        client.send(b"something late")
+        self.assertEqual(len(client.answers()), 1)
+
+    def test_it_is_closed_when_the_client_closes(self) -> None:
+        """A client that closes its side ends the connection."""
+        client = self.web.connect()
+        client.send(self.last_answer())
+        client.shut_down()
+        self.assertTrue(client.disconnected)
+        self.assertFalse(client.aborted)
+
+    def test_it_is_closed_after_two_seconds_at_the_latest(self) -> None:
+        """A client that never closes is not waited for any longer."""
+        client = self.web.connect()
+        client.send(self.last_answer())
+        self.web.reactor.advance(1.9)
+        client.send(b"something late")
+        self.assertFalse(client.disconnected)
+        self.web.reactor.advance(0.2)
+        self.assertTrue(client.disconnected)
+        self.assertFalse(client.aborted)
+
+    def test_nothing_is_closed_before_all_is_written(self) -> None:
+        """A client that reads slowly gets everything."""
+        client = self.web.connect()
+        client.stalled = True
+        client.send(self.last_answer())
+        self.web.reactor.advance(30)
+        self.assertFalse(client.half_closed)
+        self.assertFalse(client.disconnected)
+        client.stalled = False
+        client.deliver()
+        self.assertTrue(client.half_closed)
+        self.assertEqual([each.code for each in client.answers()], [200])
+
+    def test_a_client_that_never_reads_is_cut_when_it_was_idle(self) -> None:
+        """A connection that cannot be closed in good order is closed otherwise."""
+        client = self.web.connect()
+        client.stalled = True
+        client.send(get())
+        self.web.reactor.advance(60)
+        self.assertFalse(client.aborted)
+        self.web.reactor.advance(15)
+        self.assertTrue(client.aborted)
+
+    def test_aborting_cuts_what_is_not_written(self) -> None:
+        """The end does not wait for a client that does not read."""
+        client = self.web.connect()
+        client.stalled = True
+        client.send(get())
+        self.web.site.abort()
+        self.web.reactor.advance(0)
+        self.assertTrue(client.aborted)
+        self.assertTrue(client.disconnected)
+
+    def test_aborting_takes_nothing_back(self) -> None:
+        """Where all was written, the connection is closed and not reset."""
+        client = self.web.connect()
+        client.send(self.last_answer())
+        self.web.site.abort()
+        self.web.reactor.advance(0)
+        self.assertTrue(client.disconnected)
+        self.assertFalse(client.aborted)
+
+    def test_a_client_that_closes_half_a_request_is_cut(self) -> None:
+        """Who has not asked and will not ask is let go at once."""
+        client = self.web.connect()
+        client.send(HEAD)
+        client.shut_down()
+        self.web.reactor.advance(0)
+        self.assertTrue(client.disconnected)
+
+    def test_a_connection_is_over_when_it_is_gone(self) -> None:
+        """Who waits for a connection is told, once, when it is gone."""
+        protocol = self.web.protocol()
+        transport = StringTransportWithDisconnection()
+        transport.protocol = protocol
+        protocol.makeConnection(transport)
+        self.assertNoResult(protocol.over)
+        protocol.dataReceived(self.last_answer())
+        self.assertIsNone(self.successResultOf(protocol.over))
+
+    def test_a_wrapped_connection_is_closed_as_it_likes(self) -> None:
+        """TLS has a closing handshake of its own."""
+        protocol = self.web.protocol()
+        transport = StringTransport()
+        protocol.makeConnection(transport)
+        protocol.dataReceived(self.last_answer())
+        self.assertTrue(transport.disconnecting)
+        self.assertIsNone(transport.producer)
+        [answer] = read_answers(transport.value())
+        self.assertTrue(answer.is_last)
+
+    def test_a_wrapped_connection_reads_nothing_after_its_end(self) -> None:
+        """What a client sends behind its last request is thrown away."""
+        protocol = self.web.protocol()
+        transport = StringTransport()
+        protocol.makeConnection(transport)
+        protocol.dataReceived(self.last_answer() + get())
+        protocol.dataReceived(get())
+        self.assertEqual(len(read_answers(transport.value())), 1)

@@ -1,0 +1,215 @@
+"""
+Tests of the pages for people.
+"""
+
+from __future__ import annotations
+
+import shlex
+from html.parser import HTMLParser
+from typing import Any
+
+import msgspec
+from twisted.internet.address import UNIXAddress
+
+from twisted_quotes.parse import parse_query
+from twisted_quotes.query import FIELDS
+
+from .clients import HOST, FakeSocket, WebTestCase
+
+_VOID = {"meta", "link", "br", "hr", "img", "input"}
+
+
+class Page(HTMLParser):
+    """
+    A page, read as a browser reads it.
+
+    @ivar texts: the text in each element, by the element's name.
+    @ivar links: where the page leads to.
+    """
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.texts: dict[str, list[str]] = {}
+        self.links: list[str] = []
+        self.balanced = True
+        self.feed(html)
+        self.close()
+        self.balanced = self.balanced and not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """An element begins."""
+        if tag not in _VOID:
+            self.open.append(tag)
+        self.texts.setdefault(tag, []).append("")
+        self.links += [value or "" for name, value in attrs if name in ("href", "src")]
+
+    def handle_endtag(self, tag: str) -> None:
+        """An element ends."""
+        if tag not in _VOID:
+            self.balanced = self.balanced and self.open[-1:] == [tag]
+            self.open = self.open[:-1]
+
+    def handle_data(self, data: str) -> None:
+        """Text stands in all elements that are open."""
+        for tag in dict.fromkeys(self.open):
+            self.texts[tag][-1] += data
+
+
+class PagesTestCase(WebTestCase):
+    """Gets pages."""
+
+    def get(self, path: str, **headers: str) -> Page:
+        """Get a page that must be there."""
+        answer = self.successResultOf(self.web.ask("GET", path, headers=headers))
+        self.assertEqual(answer.code, 200)
+        self.assertEqual(answer.header("content-type"), "text/html; charset=utf-8")
+        self.assertEqual(answer.header("content-length"), str(len(answer.body)))
+        self.assertTrue(answer.body.startswith(b"<!DOCTYPE html>\n"))
+        self.html = answer.body.decode()
+        return Page(self.html)
+
+
+class EveryPageTests(PagesTestCase):
+    """Tests of what holds for both pages."""
+
+    def test_a_page_is_html(self) -> None:
+        """Each element that begins ends, and a page has a title."""
+        for path in ("/", "/api/v1/web"):
+            page = self.get(path)
+            self.assertTrue(page.balanced, path)
+            self.assertEqual(len(page.texts["title"]), 1)
+            self.assertIn("twisted_quotes", page.texts["title"][0])
+            self.assertEqual(len(page.texts["h1"]), 1)
+
+    def test_all_links_of_a_page_lead_somewhere(self) -> None:
+        """Each link is to a URL of the service, and that is there."""
+        for path in ("/", "/api/v1/web"):
+            for link in self.get(path).links:
+                answer = self.successResultOf(self.web.ask("GET", link))
+                self.assertEqual(answer.code, 200, link)
+
+    def test_a_page_names_the_dictionaries(self) -> None:
+        """Each dictionary is named, and the default one marked."""
+        for path in ("/", "/api/v1/web"):
+            self.assertEqual(
+                self.get(path).texts["li"], ["alpha (default)", "sub/beta"]
+            )
+
+    def test_a_new_dictionary_is_named_at_once(self) -> None:
+        """A page shows the library as it is."""
+        (self.folder / "new").write_text("x\n")
+        self.assertIn("new", self.get("/").texts["li"])
+
+    def test_a_dictionary_named_in_html_is_shown_as_text(self) -> None:
+        """The name of a dictionary is no part of the page's HTML."""
+        name = '<script>"&amp;'
+        (self.folder / name).write_text("x\n")
+        for path in ("/", "/api/v1/web"):
+            page = self.get(path)
+            self.assertIn(name, page.texts["li"])
+            self.assertNotIn("script", page.texts)
+
+    def test_a_page_does_not_show_a_hostile_host(self) -> None:
+        """What came as a host and is none is not in the page."""
+        for path in ("/", "/api/v1/web"):
+            page = self.get(path, Host="evil.test/<script>alert(1)</script>")
+            self.assertNotIn("evil", self.html)
+            self.assertNotIn("script", page.texts)
+            self.assertIn("http://127.0.0.1:", self.html)
+
+    def test_a_page_that_nobody_named_a_host_for_names_one(self) -> None:
+        """The commands can be typed in, whatever socket the service listens on."""
+
+        class Nameless(FakeSocket):
+            def getHost(self) -> Any:
+                return UNIXAddress("/run/quotes")
+
+        client = Nameless(self.web.reactor, self.web.protocol())
+        client.send(b"GET / HTTP/1.0\r\n\r\n")
+        [answer] = client.answers()
+        self.assertIn(b" http://localhost/api/v1/json", answer.body)
+
+    def test_the_style_sheet_is_css(self) -> None:
+        """The pages' style comes from the service itself."""
+        answer = self.successResultOf(self.web.ask("GET", "/style.css"))
+        self.assertEqual(answer.code, 200)
+        self.assertEqual(answer.header("content-type"), "text/css; charset=utf-8")
+        self.assertIn(b"body {", answer.body)
+        self.assertNotIn(b"url(", answer.body)
+        self.assertNotIn(b"@import", answer.body)
+
+
+class StartTests(PagesTestCase):
+    """Tests of the start page."""
+
+    def test_the_start_page_leads_to_the_instructions(self) -> None:
+        """Who begins there finds the rest."""
+        self.assertIn("/api/v1/web", self.get("/").links)
+
+    def test_the_start_page_has_one_command_to_begin_with(self) -> None:
+        """The first question can be copied from the page."""
+        [command] = self.get("/").texts["pre"]
+        self.assertEqual(shlex.split(command)[-1], f"http://{HOST}/api/v1/json")
+
+
+class InstructionsTests(PagesTestCase):
+    """Tests of the instructions."""
+
+    def test_every_action_is_shown(self) -> None:
+        """Each action stands there with its meaning."""
+        page = self.get("/api/v1/web")
+        self.assertEqual(page.texts["dt"], ["search", "all"])
+        self.assertEqual(len([each for each in page.texts["dd"] if each]), 2)
+
+    def test_every_field_is_shown(self) -> None:
+        """Each field stands there with its values, default, meaning and actions."""
+        rows = self.get("/api/v1/web").texts["tr"]
+        for field in FIELDS:
+            [row] = [each for each in rows if each.split()[0] == field.name]
+            self.assertIn(field.allowed, row)
+            self.assertIn(field.meaning, row)
+            self.assertIn(", ".join(field.actions), row)
+            self.assertIn(field.default or "", row)
+
+    def test_the_fields_that_have_no_default_are_called_required(self) -> None:
+        """Who reads the table knows what must be given."""
+        rows = self.get("/api/v1/web").texts["tr"]
+        required = [each.split()[0] for each in rows if "required" in each]
+        self.assertEqual(required, ["action", "term"])
+
+    def test_every_error_is_shown(self) -> None:
+        """Each code of an error stands in the table."""
+        rows = self.get("/api/v1/web").texts["tr"]
+        codes = {each.split()[0] for each in rows if each.split()[0].isdigit()}
+        expected = "400 403 404 405 408 413 414 431 500 501 503 504"
+        self.assertEqual(sorted(codes), expected.split())
+
+    def test_the_limit_of_a_body_is_shown(self) -> None:
+        """The instructions say how long a question may be."""
+        self.assertIn("65536 bytes", " ".join(self.get("/api/v1/web").texts["p"]))
+
+    def test_each_example_is_a_command_that_works(self) -> None:
+        """What the commands send are questions that the service takes."""
+        commands = self.get("/api/v1/web").texts["pre"]
+        self.assertGreaterEqual(len(commands), 2)
+        asked = set()
+        for command in commands:
+            curl, option, body, url = shlex.split(command)
+            self.assertEqual((curl, option), ("curl", "-d"))
+            self.assertEqual(url, f"http://{HOST}/api/v1/json")
+            parse_query(body.encode())
+            asked.add(msgspec.json.decode(body)["action"])
+        self.assertEqual(asked, {"search", "all"})
+
+    def test_the_examples_name_the_scheme_that_was_called(self) -> None:
+        """Who came by TLS gets commands that use TLS."""
+        answer = self.successResultOf(
+            self.web.ask("GET", "/api/v1/web", scheme="https")
+        )
+        self.assertIn(f" https://{HOST}/api/v1/json".encode(), answer.body)
+
+    def test_waiting_is_left_out(self) -> None:
+        """The instructions do not tell of C{/wait}."""
+        self.get("/api/v1/web")
+        self.assertNotIn("/wait", self.html)

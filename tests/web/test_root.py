@@ -1,0 +1,70 @@
+"""
+Tests of the table of all URLs.
+"""
+
+from __future__ import annotations
+
+from .clients import WebTestCase, get
+
+PAGES = ("/", "/style.css", "/api/v1/web")
+
+
+class UrlTests(WebTestCase):
+    """Tests of which URLs there are, and which methods they take."""
+
+    def test_the_pages_are_there(self) -> None:
+        """Each page answers GET."""
+        for url in PAGES:
+            self.assertEqual(self.successResultOf(self.web.ask("GET", url)).code, 200)
+
+    def test_head_is_get_without_the_body(self) -> None:
+        """HEAD works wherever GET does, and tells the same of what it leaves out."""
+        for url in (*PAGES, "/x"):
+            client = self.web.connect()
+            client.send(get(url, "HEAD") + get(url))
+            head, got = client.answers("HEAD", "GET")
+            self.assertEqual((head.code, head.body), (got.code, b""))
+            for name in ("content-type", "content-length"):
+                self.assertEqual(head.header(name), got.header(name))
+            self.assertNotEqual(got.header("content-length"), "0")
+
+    def test_what_is_no_url_is_a_404(self) -> None:
+        """Near misses are not found either, and lead nowhere else."""
+        for url in (
+            "/x",
+            "/api",
+            "/api/v1/json/",
+            "/api//v1/json",
+            "/API/v1/json",
+            "/api/v1/web/",
+            "/wait/",
+            "/wait/1",
+            "/%00",
+            "/%E2%82%AC",
+            "/api/v1/json;x",
+            "/api%2Fv1/web/..",
+        ):
+            answer = self.successResultOf(self.web.ask("GET", url))
+            self.assert_error(answer, 404, "nothing at that URL")
+            self.assertIsNone(answer.header("location"))
+
+    def test_a_wrong_method_is_a_405_with_allow(self) -> None:
+        """Whatever the URL takes is said."""
+        for url in (*PAGES, "/wait"):
+            for method in ("POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"):
+                answer = self.successResultOf(self.web.ask(method, url))
+                self.assert_error(answer, 405, "GET, HEAD")
+                self.assertEqual(answer.header("allow"), "GET, HEAD")
+
+    def test_the_api_takes_post_alone(self) -> None:
+        """A question in JSON has a body, so it cannot be got."""
+        for method in ("GET", "PUT", "OPTIONS"):
+            answer = self.successResultOf(self.web.ask(method, "/api/v1/json"))
+            self.assert_error(answer, 405, "POST")
+            self.assertEqual(answer.header("allow"), "POST")
+
+    def test_a_query_is_no_part_of_the_url(self) -> None:
+        """A page is there with any query, in UTF-8 or not."""
+        for query in ("?x=1", "?%ff", "?"):
+            answer = self.successResultOf(self.web.ask("GET", f"/{query}"))
+            self.assertEqual(answer.code, 200)

@@ -1,0 +1,392 @@
+"""
+Tests of the site: its end, and its logs.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from re import findall
+
+from twisted.internet.address import UNIXAddress
+from twisted.logger import formatEvent
+from twisted.python.log import textFromEventDict
+
+from twisted_quotes.errors import ShuttingDown
+
+from .clients import (
+    LOVE,
+    FakeSocket,
+    WebTestCase,
+    get,
+    informed,
+    question,
+    request_events,
+)
+
+HALF_HEAD = b"GET /style.css HTTP/1.1\r\nHo"
+REST_OF_HEAD = b"st: quotes.test:8080\r\n\r\n"
+
+
+class EndTests(WebTestCase):
+    """Tests of the end, as far as it is the site's."""
+
+    def assert_refused(self, client: FakeSocket, answers: int = 1) -> None:
+        """The last of so many answers says that the service is ending."""
+        self.assertEqual(len(client.answers()), answers)
+        answer = client.answers()[-1]
+        self.assert_error(answer, 503, "shutting down")
+        self.assertEqual(answer.header("retry-after"), str(ShuttingDown.retry_after))
+        self.assertTrue(answer.is_last)
+
+    def test_idle_connections_are_closed(self) -> None:
+        """Nothing is expected of them, so they are closed for good."""
+        kept, new = self.web.connect(), self.web.connect()
+        kept.send(get())
+        self.web.site.close()
+        for client in (kept, new):
+            client.deliver()
+            self.assertTrue(client.disconnected)
+            self.assertFalse(client.aborted)
+        self.assertEqual(len(self.web.outstanding), 0)
+
+    def test_a_connection_that_waits_is_closed_when_it_is_answered(self) -> None:
+        """Its answer is complete, and says that it is the last one."""
+        client = self.web.connect()
+        client.send(question())
+        self.web.site.close()
+        self.assertFalse(client.half_closed)
+        [process] = self.web.running()
+        process.print(b"All is love.\n")
+        process.end()
+        client.deliver()
+        [answer] = client.answers()
+        self.assertEqual(answer.json["results"], ["All is love."])
+        self.assertTrue(answer.is_last)
+        self.assertTrue(client.half_closed)
+
+    def test_the_end_waits_until_such_a_connection_is_gone(self) -> None:
+        """That the answer was written is not enough."""
+        client = self.web.connect()
+        client.send(question())
+        self.web.site.close()
+        over = self.web.outstanding.when_over()
+        self.web.running()[0].end()
+        client.deliver()
+        self.assertNoResult(over)
+        client.shut_down()
+        self.successResultOf(over)
+
+    def test_a_body_that_is_still_arriving_is_read(self) -> None:
+        """A request whose headers had arrived is answered in full."""
+        client = self.web.connect()
+        head, brace, rest = question().partition(b"{")
+        client.send(head)
+        self.web.site.close()
+        client.send(brace + rest)
+        self.web.running()[0].end()
+        client.deliver()
+        [answer] = client.answers()
+        self.assertEqual(answer.code, 200)
+        self.assertTrue(answer.is_last)
+
+    def test_a_pipelined_request_that_had_arrived_is_answered(self) -> None:
+        """Requests that came together are all answered; the last one says so."""
+        client = self.web.connect()
+        client.send(question() + get())
+        self.web.site.close()
+        self.web.running()[0].end()
+        client.deliver()
+        self.assertEqual([each.code for each in client.answers()], [200, 200])
+        self.assertEqual([each.is_last for each in client.answers()], [False, True])
+        self.assertTrue(client.half_closed)
+
+    def test_a_pipelined_search_that_had_arrived_is_answered(self) -> None:
+        """A second search is started although the end has begun."""
+        client = self.web.connect()
+        client.send(question() + question())
+        self.web.site.close()
+        for _ in range(2):
+            [process] = self.web.running()
+            process.end()
+            client.deliver()
+        self.assertEqual([each.code for each in client.answers()], [200, 200])
+
+    def test_a_request_that_comes_during_the_end_is_refused(self) -> None:
+        """What comes behind a request that is being answered comes too late."""
+        client = self.web.connect()
+        client.send(question())
+        self.web.site.close()
+        client.send(get())
+        self.web.running()[0].end()
+        client.deliver()
+        self.assertEqual(client.answers()[0].code, 200)
+        self.assert_refused(client, answers=2)
+
+    def test_what_had_arrived_is_answered_before_what_comes_late(self) -> None:
+        """A request too many does not take the answers of those before it."""
+        client = self.web.connect()
+        client.send(question() + get())
+        self.web.site.close()
+        client.send(get())
+        self.web.running()[0].end()
+        client.deliver()
+        self.assertEqual([each.code for each in client.answers()], [200, 200, 503])
+        self.assert_refused(client, answers=3)
+
+    def test_half_a_head_holds_up_nothing(self) -> None:
+        """Nobody waits for the rest of it."""
+        client = self.web.connect()
+        client.send(HALF_HEAD)
+        self.web.site.close()
+        self.assertEqual(len(self.web.outstanding), 0)
+        self.assertFalse(client.disconnected)
+
+    def test_the_rest_of_a_head_comes_too_late(self) -> None:
+        """It is refused, and the end waits until the client has been told."""
+        client = self.web.connect()
+        client.send(HALF_HEAD)
+        self.web.site.close()
+        client.send(REST_OF_HEAD)
+        self.assert_refused(client)
+        self.assertEqual(len(self.web.outstanding), 1)
+        client.shut_down()
+        self.assertEqual(len(self.web.outstanding), 0)
+
+    def test_a_question_that_comes_during_the_end_starts_no_grep(self) -> None:
+        """Its body is not even read."""
+        client = self.web.connect()
+        head, brace, rest = question().partition(b"Host")
+        client.send(head)
+        self.web.site.close()
+        client.send(brace + rest)
+        self.assert_refused(client)
+        self.assertEqual(self.web.reactor.processes, [])
+
+    def test_who_connects_during_the_end_is_refused(self) -> None:
+        """A connection that was let in late is told to try again."""
+        self.web.site.close()
+        client = self.web.connect()
+        client.send(get())
+        self.assert_refused(client)
+
+    def test_closing_twice_is_closing_once(self) -> None:
+        """The second time changes nothing."""
+        client = self.web.connect()
+        client.send(question())
+        self.web.site.close()
+        self.web.site.close()
+        self.web.running()[0].end()
+        client.deliver()
+        self.assertEqual([each.code for each in client.answers()], [200])
+
+    def test_bodies_that_did_not_come_can_be_given_up(self) -> None:
+        """Who has not sent all is refused; who waits for an answer is left."""
+        slow, waiting = self.web.connect(), self.web.connect()
+        slow.send(question()[:-1])
+        waiting.send(question())
+        self.web.site.close()
+        self.web.site.refuse_incomplete()
+        slow.deliver()
+        self.assert_refused(slow)
+        self.assertEqual(waiting.answers(), [])
+        self.web.running()[0].end()
+        waiting.deliver()
+        self.assertEqual([each.code for each in waiting.answers()], [200])
+
+
+class SiteTests(WebTestCase):
+    """Tests of what a site is made with."""
+
+    def test_a_body_is_kept_in_memory(self) -> None:
+        """No body is written to a disk, told its length or not."""
+        for length in (None, 0, 65536, 10**9):
+            self.assertIsInstance(self.web.site.getContentFile(length), BytesIO)
+
+    def test_only_http_1_1_is_spoken(self) -> None:
+        """No client is led to speak HTTP/2."""
+        self.assertEqual(self.web.site.acceptableProtocols(), [b"http/1.1"])
+
+
+class EventTests(WebTestCase):
+    """Tests of the event that is logged of each request."""
+
+    def test_a_search_is_logged(self) -> None:
+        """What was asked, how it went and how long it took can be counted."""
+        client = self.web.connect()
+        with informed() as events:
+            client.send(question(LOVE))
+            self.web.reactor.advance(1.5)
+            [process] = self.web.running()
+            process.print(b"one love\nmore love\n")
+            process.end()
+            client.deliver()
+        [event] = request_events(events)
+        [answer] = client.answers()
+        self.assertRegex(event["id"], r"\A[0-9a-f]+\Z")
+        self.assertEqual(event["route"], "/api/v1/json")
+        self.assertEqual(event["action"], "search")
+        self.assertEqual(event["dictionary"], "alpha")
+        self.assertEqual(event["code"], 200)
+        self.assertEqual(event["entries"], 2)
+        self.assertEqual(event["seconds"], 1.5)
+        self.assertEqual(event["bytes"], len(answer.body))
+        self.assertEqual(event["method"], "POST")
+        self.assertEqual(event["uri"], "/api/v1/json")
+        self.assertNotIn("love", str(events))
+
+    def test_a_named_dictionary_is_logged(self) -> None:
+        """The event has the dictionary's name, and the name of the action."""
+        client = self.web.connect()
+        with informed() as events:
+            client.send(question({"action": "all", "dictionary": "sub/beta"}))
+            self.web.running()[0].end()
+        [event] = request_events(events)
+        self.assertEqual((event["action"], event["dictionary"]), ("all", "sub/beta"))
+
+    def test_every_request_is_logged_with_the_same_facts(self) -> None:
+        """A fact that is not known of a request is None there."""
+        for sent, route, code in (
+            (get("/"), "/", 200),
+            (get("/x"), None, 404),
+            (get("/", "POST"), None, 405),
+            (get("/%ff"), None, 400),
+            (get("*", "OPTIONS"), None, 200),
+            (question(b"{}"), "/api/v1/json", 400),
+            (question(b"x" * 70000), None, 413),
+            (b"hello\r\n", None, 400),
+        ):
+            with informed() as events:
+                self.web.connect().send(sent)
+            [event] = request_events(events)
+            self.assertEqual((event["route"], event["code"]), (route, code), sent[:50])
+            for fact in ("action", "dictionary", "entries"):
+                self.assertIsNone(event[fact])
+            self.assertIsNotNone(event["id"])
+
+    def test_each_request_has_an_id_of_its_own(self) -> None:
+        """Two requests on one connection can be told apart."""
+        with informed() as events:
+            self.web.connect().send(get() + get())
+        first, second = request_events(events)
+        self.assertNotEqual(first["id"], second["id"])
+
+    def test_an_error_is_logged_under_the_id_of_its_request(self) -> None:
+        """What was said to the caller can be found."""
+        client = self.web.connect()
+        with informed() as events:
+            client.send(get("/x"))
+        refusal, request = events
+        self.assertEqual(refusal["id"], request["id"])
+        said, _, _ = client.answers()[0].message.partition(" Instructions")
+        self.assertIn(said, formatEvent(refusal))
+
+    def test_head_is_logged_without_bytes(self) -> None:
+        """What was not sent is not counted."""
+        with informed() as events:
+            self.web.connect().send(get(method="HEAD"))
+        [event] = request_events(events)
+        self.assertEqual((event["code"], event["bytes"]), (200, 0))
+
+    def test_an_event_is_one_line(self) -> None:
+        """Nothing that came from outside can forge a line of the log."""
+        with informed() as events:
+            self.web.connect().send(get("/\x1b[2J\x7f%0a{id}"))
+            self.web.connect().send(question({"action": "all", "dictionary": "a\nb"}))
+        self.assertEqual(len(request_events(events)), 2)
+        for event in events:
+            text = formatEvent(event) + str(textFromEventDict(event))
+            self.assertTrue(text.isprintable(), text)
+
+
+class AccessLogTests(WebTestCase):
+    """Tests of the access log."""
+
+    def start(self) -> None:
+        """Start a service with an access log."""
+        self.log = self.room / "access.log"
+        self.web = self.make_web(access_log=self.log)
+        self.web.reactor.advance(86400)
+        self.web.site.doStart()
+        self.addCleanup(self.web.site.doStop)
+
+    def lines(self) -> list[str]:
+        """What is in the log by now."""
+        return self.log.read_text("utf-8").splitlines()
+
+    def test_a_request_has_a_line_in_combined_format(self) -> None:
+        """The line is there as soon as the request is answered."""
+        self.start()
+        headers = "Referer: http://a.test/\r\nUser-Agent: curl\r\n"
+        client = self.web.connect()
+        client.send(get("/style.css?x", headers=headers))
+        [answer] = client.answers()
+        [line] = self.lines()
+        self.assertIn(" - - [02/Jan/1970:00:00:00 +0000] ", line)
+        request = f'"GET /style.css?x HTTP/1.1" 200 {len(answer.body)}'
+        self.assertTrue(line.endswith(f'] {request} "http://a.test/" "curl"'), line)
+
+    def test_a_line_begins_with_the_address_as_it_is(self) -> None:
+        """What reads the combined format finds the address without quotes."""
+        self.start()
+        self.web.connect().send(get())
+        [line] = self.lines()
+        self.assertEqual(line.split(" ")[0], "192.0.2.1")
+
+    def test_a_client_without_an_address_has_a_dash(self) -> None:
+        """A UNIX socket does not tell who called."""
+        self.start()
+
+        class UnixSocket(FakeSocket):
+            def getPeer(self) -> UNIXAddress:  # type: ignore[override]
+                return UNIXAddress(None)
+
+        UnixSocket(self.web.reactor, self.web.protocol()).send(get())
+        [line] = self.lines()
+        self.assertTrue(line.startswith("- - - ["), line)
+
+    def test_every_request_has_a_line(self) -> None:
+        """Those that were refused and those that nobody waited for have one, too."""
+        self.start()
+        self.web.connect().send(get() + get("/x"))
+        self.web.connect().send(b"hello\r\n")
+        gone = self.web.connect()
+        gone.send(question())
+        gone.leave()
+        self.web.site.close()
+        self.web.connect().send(get())
+        codes = findall(r'" (\d{3}) ', "\n".join(self.lines()))
+        self.assertEqual(codes, ["200", "404", "400", "499", "503"])
+
+    def test_a_line_cannot_be_forged(self) -> None:
+        """Quotes and control characters in a header stay on their line."""
+        self.start()
+        self.web.connect().send(get(headers='User-Agent: a" x\x1b\xe9\r\n'))
+        [line] = self.lines()
+        self.assertTrue(line.isascii() and line.isprintable())
+        self.assertIn(r"a\" x", line)
+
+    def test_the_log_goes_on_where_it_ended(self) -> None:
+        """A restart loses no lines."""
+        (self.room / "access.log").write_text("before\n")
+        self.start()
+        self.web.connect().send(get())
+        self.assertEqual(len(self.lines()), 2)
+        self.assertEqual(self.lines()[0], "before")
+
+    def test_the_term_is_in_no_line(self) -> None:
+        """What was searched for is the caller's business."""
+        self.start()
+        self.web.connect().send(question(LOVE))
+        self.web.running()[0].end()
+        [line] = self.lines()
+        self.assertNotIn("love", line)
+
+    def test_without_an_access_log_there_is_none(self) -> None:
+        """A site that was given no file writes none."""
+        before = sorted(self.room.rglob("*"))
+        self.web.site.doStart()
+        self.addCleanup(self.web.site.doStop)
+        client = self.web.connect()
+        client.send(get())
+        self.assertEqual([each.code for each in client.answers()], [200])
+        self.assertEqual(sorted(self.room.rglob("*")), before)

@@ -1,0 +1,300 @@
+"""
+Tests of API v1: a question in JSON, its answer in JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from twisted.internet.defer import Deferred
+from twisted.logger import LogLevel, capturedLogs
+
+from twisted_quotes.grep import GrepFailed
+
+from .clients import Answer, WebTestCase, informed, question
+
+
+class AnswerTests(WebTestCase):
+    """Tests of questions that are answered."""
+
+    def answer(
+        self, asked: Deferred[Answer], printed: bytes, status: int = 0
+    ) -> Answer:
+        """Have the one running grep print something and end; return the answer."""
+        [process] = self.web.running()
+        process.print(printed)
+        self.web.flush()
+        self.assertNoResult(asked)
+        process.end(status)
+        self.web.flush()
+        return self.successResultOf(asked)
+
+    def test_what_grep_finds_is_answered(self) -> None:
+        """The lines that grep found come back, with their number."""
+        asked = self.web.find(action="search", term="love")
+        answer = self.answer(asked, b"All is love.\n")
+        self.assertEqual(answer.code, 200)
+        self.assertEqual(answer.header("content-type"), "application/json")
+        self.assertEqual(answer.json, {"nr of entries": 1, "results": ["All is love."]})
+        self.assertEqual(list(answer.json), ["nr of entries", "results"])
+
+    def test_finding_nothing_is_a_success(self) -> None:
+        """An empty list is an answer like any other."""
+        asked = self.web.find(action="search", term="hate")
+        answer = self.answer(asked, b"", status=1)
+        self.assertEqual(answer.code, 200)
+        self.assertEqual(answer.json, {"nr of entries": 0, "results": []})
+
+    def test_all_lines_of_a_dictionary_are_answered(self) -> None:
+        """The lines joined by line feeds are the dictionary again."""
+        asked = self.web.find(action="all", dictionary="alpha")
+        text = (self.folder / "alpha").read_bytes()
+        answer = self.answer(asked, text)
+        self.assertEqual("\n".join(answer.json["results"]) + "\n", text.decode())
+        self.assertEqual(answer.json["nr of entries"], 2)
+
+    def test_context_is_answered_with_each_match(self) -> None:
+        """Two matches that stand near each other are two entries."""
+        asked = self.web.find(action="search", term="love", n_after=1)
+        answer = self.answer(asked, b"1:love\n2:more love\n3-hate\n")
+        self.assertEqual(answer.json["results"], ["love\nmore love", "more love\nhate"])
+
+    def test_text_that_is_not_ascii_comes_back_whole(self) -> None:
+        """The length of an answer is counted in bytes."""
+        asked = self.web.find(action="search", term="É", ignore_case=True)
+        answer = self.answer(asked, "École - élan\n".encode())
+        self.assertEqual(answer.json["results"], ["École - élan"])
+        self.assertEqual(answer.header("content-length"), str(len(answer.body)))
+
+    def test_any_content_type_will_do(self) -> None:
+        """What plain C{curl -d} sends is a question in JSON, as is anything else."""
+        for content_type in (
+            "application/x-www-form-urlencoded",
+            "multipart/form-data; boundary=x",
+            "text/plain",
+            "application/json",
+        ):
+            client = self.web.connect()
+            client.send(question(headers=f"Content-Type: {content_type}\r\n"))
+            [process] = self.web.running()
+            process.end(1)
+            client.deliver()
+            self.assertEqual([each.code for each in client.answers()], [200])
+
+    def test_a_dictionary_can_be_named(self) -> None:
+        """What is searched is the dictionary that was named."""
+        asked = self.web.find(action="all", dictionary="sub/beta")
+        self.assertEqual(self.answer(asked, b"Beta.\n").json["results"], ["Beta."])
+
+
+class ErrorTests(WebTestCase):
+    """Tests of questions that are not answered."""
+
+    def post(self, body: bytes) -> Answer:
+        """Ask something that is answered at once."""
+        asked = self.web.ask("POST", "/api/v1/json", body)
+        self.assertEqual(self.web.reactor.processes, [])
+        return self.successResultOf(asked)
+
+    def test_what_is_not_one_json_object_is_a_400(self) -> None:
+        """Anything but one JSON object in UTF-8 is refused, and named."""
+        for body, words in (
+            (b"", "not JSON"),
+            (b"love", "not JSON"),
+            (b'{"action": "all"', "not JSON"),
+            (b'{"action": "all"}{}', "not JSON"),
+            (b'{"action": "\xff"}', "not JSON"),
+            (b"[" * 5000, "not JSON"),
+            (b"[]", "an array"),
+            (b"null", "null"),
+            (b'"all"', '"all"'),
+        ):
+            self.assert_error(self.post(body), 400, words, "one JSON object")
+
+    def test_a_field_that_is_not_right_is_a_400_that_names_it(self) -> None:
+        """A missing, unknown or wrong field is named, with what is allowed."""
+        for fields, *words in (
+            ({"term": "x"}, '"action"', "missing"),
+            ({"action": "search"}, '"term"', "missing"),
+            ({"action": "search", "term": "x", "nresult": 1}, '"nresults"'),
+            ({"action": "search", "term": "x", "n_after": 1001}, '"n_after"', "1000"),
+            ({"action": "search", "term": "x", "regex": 1}, '"regex"', "true or false"),
+            ({"action": "all", "term": "x"}, '"term"', '"all"'),
+            ({"action": "all", "dictionary": ""}, '"dictionary"'),
+            ({"action": 5}, '"action"', "5"),
+        ):
+            self.assert_error(self.post(json.dumps(fields).encode()), 400, *words)
+
+    def test_a_bad_regular_expression_is_a_400(self) -> None:
+        """What grep says of an expression is handed on, less its name."""
+        asked = self.web.find(action="search", term="(", regex=True)
+        [check] = self.web.reactor.processes
+        check.end(1)
+        [search] = self.web.running()
+        search.print(errors=b"grep: Unmatched ( or \\(\n")
+        search.end(2)
+        self.web.flush()
+        answer = self.successResultOf(asked)
+        self.assert_error(answer, 400, '"term"', "Unmatched ( or \\(")
+        self.assertNotIn("grep", answer.message)
+
+    def test_a_dictionary_outside_the_library_is_a_403(self) -> None:
+        """No name leads out of the library, and none of its path comes back."""
+        (self.folder / ".hidden").write_text("x")
+        (self.folder / "link").symlink_to("/etc/hostname")
+        for name in ("../x", "/etc/hostname", ".hidden", "link", "sub", "a//b"):
+            answer = self.successResultOf(self.web.find(action="all", dictionary=name))
+            self.assert_error(answer, 403, "may not be read")
+            self.assertNotIn(str(self.folder.absolute()), answer.message)
+
+    def test_a_dictionary_that_is_not_there_is_a_404(self) -> None:
+        """The message names the dictionaries that are there."""
+        answer = self.successResultOf(self.web.find(action="all", dictionary="x"))
+        self.assert_error(answer, 404, '"x"', '"alpha"', '"sub/beta"')
+
+    def test_an_unknown_action_is_a_501(self) -> None:
+        """An action that is a string, but none that is known, is not implemented."""
+        answer = self.post(b'{"action": "serch", "term": "x"}')
+        self.assert_error(answer, 501, '"serch"', '"search"')
+
+    def test_one_too_many_is_a_503(self) -> None:
+        """Who finds all places taken and as many waiting as may is refused."""
+        self.web = self.make_web(running=1, waiting=1)
+        running, waiting, refused = (self.web.find(action="all") for _ in range(3))
+        self.assertNoResult(running)
+        self.assertNoResult(waiting)
+        answer = self.successResultOf(refused)
+        self.assert_error(answer, 503, "Too many")
+        self.assertEqual(answer.header("retry-after"), "1")
+
+    def test_who_waits_is_answered_in_turn(self) -> None:
+        """A place that is given back goes to who waits for it."""
+        self.web = self.make_web(running=1)
+        first, second = (self.web.find(action="all") for _ in range(2))
+        for asked in (first, second):
+            self.assertNoResult(asked)
+            [process] = self.web.running()
+            process.end()
+            self.web.flush()
+            self.assertEqual(self.successResultOf(asked).code, 200)
+
+    def test_a_search_past_its_time_limit_is_a_504(self) -> None:
+        """It is answered when its time is over, and its grep is killed."""
+        self.web = self.make_web(time_limit=2.5)
+        asked = self.web.find(action="all")
+        [process] = self.web.running()
+        self.web.reactor.advance(2.4)
+        self.web.flush()
+        self.assertNoResult(asked)
+        self.assertEqual(process.signals, [])
+        self.web.reactor.advance(0.2)
+        self.web.flush()
+        self.assert_error(self.successResultOf(asked), 504, "2.5 seconds")
+        self.assertEqual(process.signals, ["KILL"])
+
+    def test_the_place_of_a_killed_grep_is_taken_until_it_ends(self) -> None:
+        """No more greps run than may, counting those that are dying."""
+        self.web = self.make_web(running=1, time_limit=1)
+        asked = self.web.find(action="all")
+        [dying] = self.web.running()
+        self.web.reactor.advance(1)
+        self.web.flush()
+        self.successResultOf(asked)
+        next_one = self.web.find(action="all")
+        self.assertEqual(self.web.running(), [dying])
+        dying.end(signal=9)
+        [process] = self.web.running()
+        process.end()
+        self.web.flush()
+        self.assertEqual(self.successResultOf(next_one).code, 200)
+
+
+class IncidentTests(WebTestCase):
+    """Tests of what goes wrong in the service itself."""
+
+    def assert_incident(self, answer: Answer, kind: type[Exception]) -> None:
+        """It is a 500 whose id the log has too, and which tells nothing else."""
+        self.assert_error(answer, 500)
+        [failure] = self.flushLoggedErrors(kind)
+        for inside in ("/grep", "grep", "LC_ALL", "Traceback", kind.__name__, "love"):
+            self.assertNotIn(inside, answer.message.removesuffix(self.link))
+        self.assertNotIn(str(Path(self.folder).absolute()), answer.message)
+        self.assertIn(kind.__name__, failure.getTraceback())
+
+    link = "/api/v1/web"
+
+    def test_a_missing_grep_is_a_500(self) -> None:
+        """That grep cannot be started is for the log alone."""
+        self.web.reactor.spawn_error = FileNotFoundError(2, "No such file", "/grep")
+        with informed() as events:
+            asked = self.web.find(action="search", term="love")
+        answer = self.successResultOf(asked)
+        self.assert_incident(answer, FileNotFoundError)
+        [event] = [each for each in events if "log_failure" in each]
+        self.assertIn(event["id"], answer.message)
+
+    def test_a_grep_killed_from_outside_is_a_500(self) -> None:
+        """That somebody killed grep is for the log alone."""
+        asked = self.web.find(action="search", term="love")
+        [process] = self.web.running()
+        process.end(signal=9)
+        self.web.flush()
+        self.assert_incident(self.successResultOf(asked), GrepFailed)
+
+    def test_a_grep_that_fails_is_a_500(self) -> None:
+        """What grep complains of is for the log alone."""
+        asked = self.web.find(action="search", term="love")
+        [process] = self.web.running()
+        process.print(b"love\n", errors=b"grep: (standard input): Input/output error\n")
+        process.end(2)
+        self.web.flush()
+        self.assert_incident(self.successResultOf(asked), GrepFailed)
+
+    def test_a_place_is_given_back_after_an_incident(self) -> None:
+        """A grep that could not be started takes no place."""
+        self.web = self.make_web(running=1)
+        self.web.reactor.spawn_error = BlockingIOError(11, "try again")
+        for _ in range(3):
+            self.assertEqual(
+                self.successResultOf(self.web.find(action="all")).code, 500
+            )
+        self.web.reactor.spawn_error = None
+        asked = self.web.find(action="all")
+        [process] = self.web.running()
+        process.end()
+        self.web.flush()
+        self.assertEqual(self.successResultOf(asked).code, 200)
+        self.assertEqual(len(self.flushLoggedErrors(BlockingIOError)), 3)
+
+
+class LogTests(WebTestCase):
+    """Tests of what is logged of the terms."""
+
+    term = "zanzibar"
+
+    def test_the_term_is_logged_for_debugging_alone(self) -> None:
+        """Who looks for the terms finds them at debug, and nowhere else."""
+        with capturedLogs() as events:
+            self.web.find(action="search", term=self.term)
+        levels = {each["log_level"] for each in events if self.term in str(each)}
+        self.assertEqual(levels, {LogLevel.debug})
+
+    def test_a_term_that_is_not_right_is_not_logged(self) -> None:
+        """What an error says of a term does not hold it."""
+        for fields in (
+            {"action": "search", "term": f"{self.term}\n"},
+            {"action": "search", "term": self.term, "unknown": 1},
+            {"action": "search", "term": self.term, "n_after": -1},
+            {"action": "search", "term": [self.term]},
+            {"action": "search", "term": {self.term: 1}},
+            {"action": "search", "term": self.term * 1000},
+            {"action": "all", "term": self.term},
+            {"action": "find", "term": self.term},
+            {"action": "search", "term": self.term, "dictionary": "none"},
+        ):
+            with informed() as events:
+                answer = self.successResultOf(self.web.find(**fields))
+            self.assertGreaterEqual(answer.code, 400)
+            self.assertTrue(events)
+            self.assertNotIn(self.term, str(events))
