@@ -34,6 +34,7 @@ BODY_LIMIT = 64 * 1024
 """The most bytes the body of a request may have (contract, section 1)."""
 
 _LINGER = 2.0
+_MOST_LATE = 16 * 1024
 
 
 class _Request(Protocol):
@@ -84,6 +85,7 @@ class Connection(HTTPChannel):
         self._incomplete = False
         self._closing_when_read = False
         self._replaying = False
+        self._late = b""
         self._closing = False
         self._all_written = False
 
@@ -99,8 +101,12 @@ class Connection(HTTPChannel):
         """Take what the client sent, as long as it can still be answered."""
         if self._closing:
             return
-        if not self._replaying:
-            self._closing_when_read = self.site.closing
+        if not self._replaying and self.site.closing:
+            if self.answer_due and not self._incomplete:
+                # What had arrived before the end is buffered, and comes first.
+                self._late = (self._late + data)[:_MOST_LATE]
+                return
+            self._closing_when_read = True
         super().dataReceived(data)
 
     def headerReceived(self, line: bytes) -> bool:
@@ -186,10 +192,13 @@ class Connection(HTTPChannel):
         before, self._replaying = self._replaying, True
         super().requestDone(request)
         self._replaying = before
+        if self._late and (self._incomplete or not self.answer_due):
+            late, self._late = self._late, b""
+            self._closing_when_read = True
+            super().dataReceived(late)
 
     def _decide_to_close(self) -> None:
-        # What the base class has buffered had arrived, and is answered first.
-        if self.site.closing and not any(self._dataBuffer):
+        if self.site.closing and not any(self._dataBuffer) and not self._late:
             self.persistent = False
 
     # Closing
