@@ -84,20 +84,16 @@ class Child(ProcessProtocol):
 
     def processEnded(self, reason: Failure) -> None:
         """The command has exited, and its pipes are at their end."""
+        # Who is answered may ask again at once, and finds the place free.
+        self.ended.callback(None)
         if not self.answered.called:
             ended = reason.value
             assert isinstance(ended, ProcessDone | ProcessTerminated)
-            self.answered.callback(
-                Outcome(
-                    ended.exitCode,
-                    ended.signal,
-                    b"".join(self._output),
-                    b"".join(self._errors),
-                )
-            )
+            output, errors = b"".join(self._output), b"".join(self._errors)
+            outcome = Outcome(ended.exitCode, ended.signal, output, errors)
+            self.answered.callback(outcome)
         self._output.clear()
         self._errors.clear()
-        self.ended.callback(None)
 
     def _kill(self) -> None:
         # One that ended by itself has its processEnded on its way.
