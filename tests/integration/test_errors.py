@@ -6,36 +6,21 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
-from pathlib import Path
-from typing import Any
 
-from twisted.trial.unittest import SynchronousTestCase
-
+from .cases import LibraryTestCase
 from .conversation import Response
-from .server import UNPRIVILEGED, GatedGrep, Server, running
+from .server import UNPRIVILEGED, GatedGrep
 
 HOST = b"Host: 127.0.0.1\r\n"
 
 
-class ErrorTests(SynchronousTestCase):
+class ErrorTests(LibraryTestCase):
     """What is answered when something is wrong."""
 
     def setUp(self) -> None:
         """Make a library with one story in it."""
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
-        self.library = self.folder / "library"
-        self.library.mkdir()
+        super().setUp()
         (self.library / "story").write_text("once upon a time\n")
-
-    def serve(self, *options: str, **how: Any) -> Server:
-        """Run a server until the test is over."""
-        running_server = running(f"--dictionaries={self.library}", *options, **how)
-        server = running_server.__enter__()
-        self.addCleanup(running_server.__exit__, None, None, None)
-        return server
 
     def check(self, response: Response, code: int, *words: str) -> None:
         """Check that an error has the contract's shape, and says certain words."""

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from .cases import LibraryTestCase
 from .server import GatedGrep, Server, running, until
 
 # Letters whose case, and whose being part of a word, nobody doubts.
@@ -59,20 +60,16 @@ def expected(
     return entries[:nresults] if nresults > 0 else entries
 
 
-class Library(SynchronousTestCase):
+class Library(LibraryTestCase):
     """A server with a library that tests write to."""
 
     server: Server
 
     def setUp(self) -> None:
         """Run a server until the test is over."""
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.library = Path(folder.name)
+        super().setUp()
         self.write(b"", "an empty one")
-        server = running(f"--dictionaries={self.library}", "--timeout=60")
-        self.server = server.__enter__()
-        self.addCleanup(server.__exit__, None, None, None)
+        self.server = self.serve("--timeout=60")
 
     def write(self, data: bytes, name: str = "book") -> None:
         """Put a dictionary into the library."""

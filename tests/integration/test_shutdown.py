@@ -7,13 +7,12 @@ from __future__ import annotations
 import os
 import pty
 import signal
-import tempfile
 import termios
 import time
-from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from .cases import LibraryTestCase
 from .server import GatedGrep, Server, is_gone, running, until
 
 SEARCHES, WAITS, RUNNING = 50, 20, 30
@@ -48,16 +47,12 @@ class Outstanding:
             case.assertTrue(wait.is_at_end())
 
 
-class ShutdownTests(SynchronousTestCase):
+class ShutdownTests(LibraryTestCase):
     """What SIGTERM, SIGINT and Ctrl-C do."""
 
     def setUp(self) -> None:
         """Make a library."""
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
-        self.library = self.folder / "library"
-        self.library.mkdir()
+        super().setUp()
         (self.library / "story").write_text("\n".join(LINES) + "\n")
         self.options = (f"--dictionaries={self.library}",)
 

@@ -8,25 +8,18 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
-from twisted.trial.unittest import SynchronousTestCase
-
+from .cases import LibraryTestCase
 from .conversation import LIMIT, Conversation
 from .server import ROOT, UNPRIVILEGED, running
 
 
-class StartTests(SynchronousTestCase):
+class StartTests(LibraryTestCase):
     """What C{twist quotes} makes of its options."""
 
     def setUp(self) -> None:
         """Make a library of two dictionaries."""
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
-        self.library = self.folder / "library"
-        self.library.mkdir()
+        super().setUp()
         (self.library / "b").write_text("second\n")
         (self.library / "a").write_text("first\n")
 
