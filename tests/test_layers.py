@@ -30,6 +30,7 @@ ORDER = [
     "web.address",
     "web.record",
     "web.answers",
+    "web.interfaces",
     "web.v1",
     "web.waits",
     "web.connection",

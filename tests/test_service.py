@@ -26,6 +26,7 @@ from zope.interface import implementer
 
 from twisted_quotes.errors import CannotStart, ShuttingDown
 from twisted_quotes.service import FLUSH_TIME, MOST_PENDING, QuotesService
+from twisted_quotes.web.connection import NEXT_REQUEST_TIME
 
 from .fakes import FakeReactor
 from .web.clients import (
@@ -406,6 +407,7 @@ class EndTests(ServiceTestCase):
         self.start()
         idle = self.web.connect()
         idle.send(get())
+        self.reactor.advance(NEXT_REQUEST_TIME)
         over = self.begin_end()
         idle.deliver()
         self.assertTrue(idle.disconnected)
@@ -447,6 +449,8 @@ class EndTests(ServiceTestCase):
         self.reactor.advance(0)
         client.deliver()
         self.assertEqual([each.code for each in client.answers()], [200])
+        self.reactor.advance(NEXT_REQUEST_TIME)
+        client.deliver()
         self.assert_ended(over)
 
     def test_half_a_head_does_not_hold_up_the_end(self) -> None:
@@ -537,6 +541,7 @@ class DelayTests(ServiceTestCase):
         for answer in (*kept.answers(), *new.answers()):
             self.assertEqual((answer.code, answer.is_last), (200, False))
         self.reactor.advance(0.1)
+        self.reactor.advance(NEXT_REQUEST_TIME)
         for client in (kept, new):
             client.deliver()
             self.assertTrue(client.disconnected)

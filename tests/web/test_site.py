@@ -12,6 +12,7 @@ from twisted.logger import formatEvent
 from twisted.python.log import textFromEventDict
 
 from twisted_quotes.errors import ShuttingDown
+from twisted_quotes.web.connection import NEXT_REQUEST_TIME
 
 from .clients import (
     LOVE,
@@ -38,10 +39,26 @@ class EndTests(WebTestCase):
         self.assertEqual(answer.header("retry-after"), str(ShuttingDown.retry_after))
         self.assertTrue(answer.is_last)
 
+    def test_a_connection_just_idle_is_open_for_a_moment(self) -> None:
+        """Its next request may be on the way, and must not meet a closed door."""
+        busy, quiet = self.web.connect(), self.web.connect()
+        for client in (busy, quiet):
+            client.send(get())
+        self.web.site.close()
+        self.web.reactor.advance(NEXT_REQUEST_TIME / 2)
+        busy.send(get())
+        self.assert_refused(busy, answers=2)
+        self.assertFalse(quiet.disconnected)
+        self.web.reactor.advance(NEXT_REQUEST_TIME / 2)
+        quiet.deliver()
+        self.assertTrue(quiet.disconnected)
+        self.assertFalse(quiet.aborted)
+
     def test_idle_connections_are_closed(self) -> None:
         """Nothing is expected of them, so they are closed for good."""
         kept, new = self.web.connect(), self.web.connect()
         kept.send(get())
+        self.web.reactor.advance(NEXT_REQUEST_TIME)
         self.web.site.close()
         for client in (kept, new):
             client.deliver()

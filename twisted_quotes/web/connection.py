@@ -4,13 +4,10 @@ One connection: what is refused on it, and how it is closed without loss.
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IHalfCloseableProtocol,
-    IReactorTime,
     ITCPTransport,
 )
 from twisted.internet.protocol import connectionDone
@@ -29,34 +26,16 @@ from ..errors import (
     ShuttingDown,
     TooBusy,
 )
+from .interfaces import ISite
 
 BODY_LIMIT = 64 * 1024
 """The most bytes the body of a request may have (contract, section 1)."""
 
+NEXT_REQUEST_TIME = 0.5
+"""How long a client may need to send its next request, in seconds."""
+
 _LINGER = 2.0
 _MOST_LATE = 16 * 1024
-
-
-class _Request(Protocol):
-    """What a connection asks of a request that cannot be answered in order."""
-
-    method: bytes
-    uri: bytes
-    clientproto: bytes
-
-    def fail(self, reason: Failure) -> None: ...
-
-
-class _Site(Protocol):
-    """What a connection asks of its site."""
-
-    closing: bool
-    reactor: IReactorTime
-
-    def requestFactory(self, channel: Connection) -> _Request: ...
-    def join(self, connection: Connection) -> bool: ...
-    def leave(self, connection: Connection) -> None: ...
-    def answer_is_due(self, connection: Connection) -> None: ...
 
 
 @implementer(IHalfCloseableProtocol)
@@ -75,7 +54,7 @@ class Connection(HTTPChannel):
         answer is not complete.
     """
 
-    site: _Site
+    site: ISite
     transport: ITCPTransport
 
     def __init__(self) -> None:
@@ -88,12 +67,14 @@ class Connection(HTTPChannel):
         self._late = b""
         self._closing = False
         self._all_written = False
+        self._idle_since = 0.0
 
     # Arriving
 
     def connectionMade(self) -> None:
         """Join the site, which may have enough connections."""
         super().connectionMade()
+        self._idle_since = self.site.reactor.seconds()
         if not self.site.join(self):
             self.refuse(TooBusy())
 
@@ -187,6 +168,7 @@ class Connection(HTTPChannel):
     def requestDone(self, request: Request) -> None:
         """An answer is complete."""
         self.answer_due = False
+        self._idle_since = self.site.reactor.seconds()
         self._decide_to_close()
         # The base class now has us receive again what it has buffered.
         before, self._replaying = self._replaying, True
@@ -204,9 +186,18 @@ class Connection(HTTPChannel):
     # Closing
 
     def close(self) -> None:
-        """Close as soon as no answer is due."""
-        if not self.answer_due and not self._closing:
-            # Nothing is expected of the client, so there is nothing to wait for.
+        """
+        Close as soon as no answer is due.
+
+        One that was busy until just now may have its next request on the way,
+        and is left open for a moment to be told that it comes too late.
+        """
+        if self.answer_due or self._closing:
+            return
+        idle = self.site.reactor.seconds() - self._idle_since
+        if idle < NEXT_REQUEST_TIME:
+            self.setTimeout(NEXT_REQUEST_TIME - idle)
+        else:
             self._closing = True
             super().loseConnection()
 
@@ -246,6 +237,9 @@ class Connection(HTTPChannel):
         """The client did nothing for too long."""
         if self._closing:
             self.transport.loseConnection()
+        elif self.site.closing:
+            self._closing = True
+            super().loseConnection()
         else:
             super().timeoutConnection()
 

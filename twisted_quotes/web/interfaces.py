@@ -1,0 +1,44 @@
+"""
+What a connection asks of its site and its requests, which know it in turn.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+
+
+class IFailableRequest(Protocol):
+    """A request that can be answered before it is complete."""
+
+    method: bytes
+    uri: bytes
+    clientproto: bytes
+
+    def fail(self, reason: Failure) -> None:
+        """Answer with an error, whatever has come of the request."""
+
+
+class ISite(Protocol):
+    """
+    A site that knows its connections.
+
+    @ivar closing: whether new requests are refused.
+    """
+
+    closing: bool
+    reactor: IReactorTime
+
+    def requestFactory(self, channel: Any) -> IFailableRequest:
+        """Make a request on a connection."""
+
+    def join(self, connection: Any) -> bool:
+        """Take in a new connection; say whether there is room for it."""
+
+    def leave(self, connection: Any) -> None:
+        """Forget a connection that is gone."""
+
+    def answer_is_due(self, connection: Any) -> None:
+        """Have the end wait for a connection that asked something."""
