@@ -25,8 +25,8 @@ from twisted_quotes.grep import (
     search_arguments,
     search_environment,
 )
+from twisted_quotes.lines import text_lines, with_context
 from twisted_quotes.query import All, Query, Search
-from twisted_quotes.quotes import text_lines, with_context
 
 BYTES = {"LC_ALL": "C"}
 CHARACTERS = {"LC_ALL": "C.UTF-8"}

@@ -18,7 +18,7 @@ PACKAGE = Path(twisted_quotes.__file__).parent
 ORDER = [
     "errors",
     "signals",
-    "quotes",
+    "lines",
     "query",
     "parse",
     "grep",

@@ -12,11 +12,11 @@ from twisted.internet.interfaces import IReactorProcess, IReactorTime
 from . import grep
 from .errors import SearchTimedOut
 from .library import Dictionary, Library
+from .lines import NormalizedFile, text_lines, with_context
 from .outstanding import Outstanding
 from .places import Place, Places
 from .process import Command, Outcome, run
 from .query import Query, Search
-from .quotes import NormalizedFile, text_lines, with_context
 
 
 class ReactorForProcesses(IReactorProcess, IReactorTime):

@@ -17,7 +17,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.protocols.basic import FileSender
 from twisted.python.failure import Failure
 
-from .quotes import Readable
+from .lines import Readable
 from .signals import kept_from_children
 
 

@@ -1,5 +1,5 @@
 """
-Tests for L{twisted_quotes.quotes}.
+Tests for L{twisted_quotes.lines}.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.quotes import NormalizedFile, text_lines, with_context
+from twisted_quotes.lines import NormalizedFile, text_lines, with_context
 
 PIECES = (
     b"a",
