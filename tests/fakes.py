@@ -6,8 +6,10 @@ clock nor luck.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import ProcessDone, ProcessTerminated
 from twisted.internet.interfaces import (
     IAddress,
@@ -19,6 +21,14 @@ from twisted.internet.interfaces import (
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from zope.interface import implementer
+
+from twisted_quotes.cache import Cache
+from twisted_quotes.finder import Finder, make_finder
+from twisted_quotes.greps import GrepRunner
+from twisted_quotes.indexes import Indexes, InThread
+from twisted_quotes.library import Library
+from twisted_quotes.outstanding import Outstanding
+from twisted_quotes.places import Places
 
 
 @implementer(IProcessTransport)
@@ -135,6 +145,30 @@ class FakeProcess:
         self._producer = None
 
 
+class FakeThreadPool:
+    """Threads that do what they are given at once."""
+
+    def callInThreadWithCallback(
+        self,
+        onResult: Callable[[bool, object], object],
+        func: Callable[..., object],
+        *args: object,
+        **kw: object,
+    ) -> None:
+        """Call a function, and tell what became of it."""
+        try:
+            result = func(*args, **kw)
+        except BaseException:
+            onResult(False, Failure())
+        else:
+            onResult(True, result)
+
+
+def at_once(call: Callable[..., Any], /, *arguments: Any) -> Deferred[Any]:
+    """Do what a thread is to do, before anything else."""
+    return maybeDeferred(call, *arguments)
+
+
 @implementer(IReactorProcess, IReactorFromThreads)
 class FakeReactor(MemoryReactorClock):
     """
@@ -171,6 +205,10 @@ class FakeReactor(MemoryReactorClock):
         self.processes.append(process)
         return process
 
+    def getThreadPool(self) -> FakeThreadPool:
+        """The threads of this reactor, which has none."""
+        return FakeThreadPool()
+
     def callFromThread(
         self, callable: Callable[..., object], *args: object, **kwargs: object
     ) -> None:
@@ -199,3 +237,25 @@ class FakeReactor(MemoryReactorClock):
         """Call the triggers before shutdown, and return what they returned."""
         triggers = self.triggers.get("before", {}).get("shutdown", [])
         return [call(*args, **kw) for call, args, kw in triggers]
+
+
+def make_test_finder(
+    reactor: Any,
+    library: Library,
+    cache: str | Path,
+    running: int = 1,
+    waiting: int = 1000,
+    time_limit: float = 10.0,
+    executable: str = "/bin/grep",
+    in_thread: InThread = at_once,
+) -> Finder:
+    """
+    A finder for whom every file was written long ago.
+
+    @param cache: the folder of its indexes.
+    """
+    runner = GrepRunner(
+        reactor, executable, Places(running, waiting), time_limit, Outstanding()
+    )
+    indexes = Indexes(reactor, in_thread, Cache(str(cache)), waiting)
+    return make_finder(runner, library, indexes, in_thread, lambda: 2**33)

@@ -13,9 +13,11 @@ from twisted_quotes.errors import (
     BadRequest,
     BodyTooLarge,
     CannotStart,
+    DictionaryChanging,
     DictionaryForbidden,
     DictionaryNotFound,
     HeadersTooLarge,
+    QuoteNotFound,
     QuotesError,
     RequestLineTooLong,
     SearchTimedOut,
@@ -42,6 +44,7 @@ class QuotesErrorTests(SynchronousTestCase):
             BadRequest: 400,
             DictionaryForbidden: 403,
             DictionaryNotFound: 404,
+            QuoteNotFound: 404,
             BodyTooLarge: 413,
             RequestLineTooLong: 414,
             HeadersTooLarge: 431,
@@ -49,6 +52,7 @@ class QuotesErrorTests(SynchronousTestCase):
             UnknownMethod: 501,
             Unavailable: 503,
             TooBusy: 503,
+            DictionaryChanging: 503,
             ShuttingDown: 503,
             SearchTimedOut: 504,
         }
@@ -105,7 +109,7 @@ class QuotesErrorTests(SynchronousTestCase):
 
     def test_unavailable_says_when_to_come_back(self) -> None:
         """The message and the number for the header agree."""
-        for error in (TooBusy(), ShuttingDown()):
+        for error in (TooBusy(), DictionaryChanging(), ShuttingDown()):
             self.assertIn(f"again in {error.retry_after} second", error.message)
 
     def test_messages_are_whole_sentences(self) -> None:
@@ -115,6 +119,8 @@ class QuotesErrorTests(SynchronousTestCase):
             DictionaryNotFound("x", []),
             BodyTooLarge(1),
             TooBusy(),
+            DictionaryChanging(),
+            QuoteNotFound(),
             ShuttingDown(),
             SearchTimedOut(1),
         ):

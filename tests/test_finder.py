@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from twisted.internet.defer import CancelledError
 from twisted.python.filepath import FilePath
@@ -19,14 +18,11 @@ from twisted_quotes.errors import (
     SearchTimedOut,
     TooBusy,
 )
-from twisted_quotes.finder import Finder
 from twisted_quotes.grep import GrepFailed
 from twisted_quotes.library import Library
-from twisted_quotes.outstanding import Outstanding
-from twisted_quotes.places import Places
 from twisted_quotes.query import All, Search
 
-from .fakes import FakeReactor
+from .fakes import FakeReactor, make_test_finder
 
 LOVE = Search(term="love")
 
@@ -40,20 +36,19 @@ class FinderTests(SynchronousTestCase):
         self.addCleanup(folder.cleanup)
         (Path(folder.name) / "book").write_bytes(b"love\r\n")
         self.reactor = FakeReactor()
-        self.outstanding = Outstanding()
-        reactor: Any = self.reactor
-        self.finder = Finder(
-            reactor,
-            "/bin/grep",
+        self.finder = make_test_finder(
+            self.reactor,
             Library(FilePath(folder.name)),
-            Places(1, 1),
+            f"{folder.name}/.cache",
+            1,
+            1,
             5.0,
-            self.outstanding,
         )
+        self.outstanding = self.finder.outstanding
 
     def test_what_grep_prints_is_the_answer(self) -> None:
         """The lines that grep printed are the entries."""
-        found = self.finder.find(LOVE)
+        found = self.finder.entries(LOVE)
         self.assertNoResult(found)
         [process] = self.reactor.processes
         self.assertEqual(process.executable, "/bin/grep")
@@ -67,7 +62,7 @@ class FinderTests(SynchronousTestCase):
 
     def test_only_the_part_that_was_asked_for_is_returned(self) -> None:
         """Offset and nresults count entries."""
-        found = self.finder.find(All(offset=1, nresults=1))
+        found = self.finder.entries(All(offset=1, nresults=1))
         [process] = self.reactor.processes
         process.print(b"a\nb\nc\n")
         process.end()
@@ -75,7 +70,7 @@ class FinderTests(SynchronousTestCase):
 
     def test_each_match_has_its_own_context(self) -> None:
         """The groups that grep prints are taken apart."""
-        found = self.finder.find(Search(term="b", n_after=1))
+        found = self.finder.entries(Search(term="b", n_after=1))
         [process] = self.reactor.processes
         process.print(b"1:b\n2:bb\n3-c\n")
         process.end()
@@ -83,21 +78,21 @@ class FinderTests(SynchronousTestCase):
 
     def test_finding_nothing_is_a_success(self) -> None:
         """Exit status 1 is no error."""
-        found = self.finder.find(LOVE)
+        found = self.finder.entries(LOVE)
         self.reactor.processes[0].end(1)
         self.assertEqual(self.successResultOf(found), [])
 
     def test_a_grep_that_fails_is_not_the_callers_fault(self) -> None:
         """Neither an error of grep's nor a signal is answered as a bad request."""
         for status, signal in ((2, None), (0, 9)):
-            found = self.finder.find(LOVE)
+            found = self.finder.entries(LOVE)
             self.reactor.processes[-1].print(errors=b"grep: trouble\n")
             self.reactor.processes[-1].end(status, signal)
             self.failureResultOf(found, GrepFailed)
 
     def test_a_pattern_is_matched_against_the_text(self) -> None:
         """Where the file's bytes are not its text, grep is fed the text."""
-        found = self.finder.find(Search(term="love$", regex=True))
+        found = self.finder.entries(Search(term="love$", regex=True))
         probe = self.reactor.processes[0]
         self.assertIsInstance(probe.child_fds[0], int)
         probe.end(0)
@@ -111,7 +106,7 @@ class FinderTests(SynchronousTestCase):
 
     def test_a_pattern_reads_the_file_itself_where_it_can(self) -> None:
         """Where bytes and text are the same, grep reads the file."""
-        found = self.finder.find(Search(term="(", regex=True))
+        found = self.finder.entries(Search(term="(", regex=True))
         self.reactor.processes[0].end(1)
         search = self.reactor.processes[1]
         self.assertIsInstance(search.child_fds[0], int)
@@ -123,14 +118,14 @@ class FinderTests(SynchronousTestCase):
 
     def test_a_search_past_its_time_is_killed(self) -> None:
         """The answer does not wait for the grep to die, but its place does."""
-        found = self.finder.find(LOVE)
+        found = self.finder.entries(LOVE)
         self.reactor.advance(4.9)
         self.assertNoResult(found)
         self.reactor.advance(0.2)
         self.failureResultOf(found, SearchTimedOut)
         [process] = self.reactor.processes
         self.assertEqual(process.signals, ["KILL"])
-        waiting = self.finder.find(LOVE)
+        waiting = self.finder.entries(LOVE)
         self.assertEqual(len(self.reactor.processes), 1)
         process.end(0, 9)
         self.reactor.processes[1].end()
@@ -138,7 +133,7 @@ class FinderTests(SynchronousTestCase):
 
     def test_who_waits_has_not_begun_to_spend_the_time(self) -> None:
         """The time limit counts from when the grep starts."""
-        first, second = self.finder.find(LOVE), self.finder.find(LOVE)
+        first, second = self.finder.entries(LOVE), self.finder.entries(LOVE)
         self.reactor.advance(4)
         self.reactor.processes[0].end()
         self.successResultOf(first)
@@ -150,7 +145,7 @@ class FinderTests(SynchronousTestCase):
 
     def test_beyond_those_who_wait_it_is_too_busy(self) -> None:
         """Nothing is spawned for one too many."""
-        found = [self.finder.find(LOVE) for _ in range(3)]
+        found = [self.finder.entries(LOVE) for _ in range(3)]
         self.failureResultOf(found[2], TooBusy)
         self.assertEqual(len(self.reactor.processes), 1)
         for number in range(2):
@@ -159,7 +154,7 @@ class FinderTests(SynchronousTestCase):
 
     def test_a_cancelled_search_kills_its_grep(self) -> None:
         """And one that waits gives up its wait."""
-        running, waiting = self.finder.find(LOVE), self.finder.find(LOVE)
+        running, waiting = self.finder.entries(LOVE), self.finder.entries(LOVE)
         waiting.cancel()
         self.failureResultOf(waiting, CancelledError)
         running.cancel()
@@ -173,19 +168,19 @@ class FinderTests(SynchronousTestCase):
     def test_what_goes_wrong_gives_the_place_back(self) -> None:
         """Neither a missing dictionary nor a failing spawn keeps a place."""
         self.failureResultOf(
-            self.finder.find(All(dictionary="none")), DictionaryNotFound
+            self.finder.entries(All(dictionary="none")), DictionaryNotFound
         )
         self.reactor.spawn_error = OSError("too many processes")
-        self.failureResultOf(self.finder.find(LOVE), OSError)
+        self.failureResultOf(self.finder.entries(LOVE), OSError)
         self.reactor.spawn_error = None
-        found = self.finder.find(LOVE)
+        found = self.finder.entries(LOVE)
         self.reactor.processes[0].end()
         self.assertEqual(self.successResultOf(found), [])
 
     def test_no_file_stays_open(self) -> None:
         """The dictionary is closed when its grep has answered."""
         before = os.listdir("/proc/self/fd")
-        found = self.finder.find(LOVE)
+        found = self.finder.entries(LOVE)
         self.assertGreater(len(os.listdir("/proc/self/fd")), len(before))
         self.reactor.processes[0].end()
         self.successResultOf(found)
@@ -201,14 +196,9 @@ class RealGrepTests(TestCase):
 
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "book").write_bytes(b"\xef\xbb\xbf\xff love\r\nhate\n")
-            finder = Finder(
-                reactor,  # type: ignore[arg-type]
-                "/bin/grep",
-                Library(FilePath(folder)),
-                Places(1, 0),
-                30.0,
-                Outstanding(),
+            finder = make_test_finder(
+                reactor, Library(FilePath(folder)), f"{folder}/.cache"
             )
-            self.assertEqual(await finder.find(LOVE), ["\ufffd love"])
-            found = await finder.find(Search(term="^. love$", regex=True))
+            self.assertEqual(await finder.entries(LOVE), ["\ufffd love"])
+            found = await finder.entries(Search(term="^. love$", regex=True))
             self.assertEqual(found, ["\ufffd love"])

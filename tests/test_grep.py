@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import subprocess
 from itertools import pairwise
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from hypothesis import given, settings
@@ -19,14 +20,19 @@ from twisted_quotes.grep import (
     ABNORMAL_LINE_ENVIRONMENT,
     GrepFailed,
     check,
-    context,
+    count_arguments,
+    environment,
+    line_arguments,
     needs_normalized_text,
+    number_arguments,
     numbered_lines,
-    search_arguments,
-    search_environment,
+    place_arguments,
+    read_numbers,
+    read_places,
+    whole_line_arguments,
 )
 from twisted_quotes.lines import text_lines, with_context
-from twisted_quotes.query import All, Query, Search
+from twisted_quotes.query import All, Pattern, Search
 
 BYTES = {"LC_ALL": "C"}
 CHARACTERS = {"LC_ALL": "C.UTF-8"}
@@ -41,10 +47,21 @@ def grep(
     )
 
 
-def asked(query: Query, data: bytes) -> list[str]:
+def search_arguments(query: Search | All) -> tuple[str, ...]:
+    """The arguments that make grep answer a query in one dictionary."""
+    return line_arguments(
+        query, None if query.most is None else query.offset + query.most
+    )
+
+
+def search_environment(query: Search | All) -> dict[str, str]:
+    """The environment for that."""
+    return dict(environment(query.selection.pattern))
+
+
+def asked(query: Search | All, data: bytes) -> list[str]:
     """What the real grep prints to answer a query."""
-    environment = dict(search_environment(query))
-    done = grep(search_arguments(query), environment, data)
+    done = grep(search_arguments(query), search_environment(query), data)
     return text_lines(done.stdout)
 
 
@@ -138,18 +155,6 @@ class EnvironmentTests(SynchronousTestCase):
         """Each of the flags needs Unicode."""
         for flag in ("ignore_case", "whole_word", "regex"):
             self.assertEqual(search_environment(flagged("é", flag, True)), CHARACTERS)
-
-
-class ContextTests(SynchronousTestCase):
-    """The context that a query wants."""
-
-    def test_of_a_search(self) -> None:
-        """It is what the search says."""
-        self.assertEqual(context(Search(term="a", n_before=1, n_after=2)), (1, 2))
-
-    def test_of_all(self) -> None:
-        """A whole dictionary has no context."""
-        self.assertEqual(context(All()), (0, 0))
 
 
 class RealGrepTests(SynchronousTestCase):
@@ -281,11 +286,11 @@ class NormalTextTests(SynchronousTestCase):
 
     def test_it_matters_to_patterns(self) -> None:
         """A pattern may ask for a line's end, or for any character."""
-        self.assertTrue(needs_normalized_text(Search(term="a$", regex=True)))
+        self.assertTrue(needs_normalized_text(Pattern("a$", regex=True)))
 
     def test_it_matters_to_a_replacement_character(self) -> None:
         """U+FFFD may stand for a bad byte."""
-        self.assertTrue(needs_normalized_text(Search(term="a\ufffd")))
+        self.assertTrue(needs_normalized_text(Pattern("a\ufffd")))
 
     def test_it_does_not_matter_otherwise(self) -> None:
         """Other terms match the same bytes as they do text."""
@@ -295,7 +300,7 @@ class NormalTextTests(SynchronousTestCase):
             All(),
             All(regex=True),
         ):
-            self.assertFalse(needs_normalized_text(query))
+            self.assertFalse(needs_normalized_text(query.selection.pattern))
 
 
 class CheckTests(SynchronousTestCase):
@@ -430,3 +435,60 @@ class NumberedLinesTests(SynchronousTestCase):
             with_context(*numbered_lines(printed), before, after),
             ["\n".join(dictionary[max(0, i - before) : i + after + 1]) for i in hits],
         )
+
+
+class QuoteTests(SynchronousTestCase):
+    """How grep is asked about lines that are quotes, and what it says."""
+
+    def setUp(self) -> None:
+        """Write some lines to a file."""
+        folder = TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.lines = open(f"{folder.name}/lines", "w+b")  # noqa: SIM115
+        self.addCleanup(self.lines.close)
+        self.lines.write("a b\nb\nbaa\n\né: a\nx\na".encode())
+        self.lines.seek(0)
+
+    def grep(self, arguments: tuple[str, ...], pattern: Pattern | None) -> bytes:
+        """What the real grep prints, going on where it was in the file."""
+        return subprocess.run(
+            ["grep", *arguments],
+            env=dict(environment(pattern)),
+            stdin=self.lines,
+            capture_output=True,
+        ).stdout
+
+    def test_numbers_of_lines(self) -> None:
+        """Lines are counted from 0, whatever stands in them."""
+        a = Pattern("a")
+        output = self.grep(number_arguments(a, 9), a)
+        self.assertEqual(read_numbers(output), [0, 2, 4, 6])
+        self.assertEqual(read_numbers(b""), [])
+
+    def test_grep_goes_on_after_the_last_match(self) -> None:
+        """The next grep reads on where the one before it ended."""
+        a = Pattern("a")
+        self.assertEqual(read_numbers(self.grep(number_arguments(a, 2), a)), [0, 2])
+        self.assertEqual(read_numbers(self.grep(number_arguments(a, 1), a)), [1])
+        self.assertEqual(self.grep(count_arguments(a), a), b"1\n")
+        self.assertEqual(self.grep(number_arguments(a, 1), a), b"")
+
+    def test_places_of_matches(self) -> None:
+        """Each match is told by itself, in bytes of what grep read."""
+        a = Pattern("A", ignore_case=True)
+        output = self.grep(place_arguments(a), a)
+        self.assertEqual(
+            read_places(output),
+            [(0, 0, 1), (2, 7, 8), (2, 8, 9), (4, 15, 16), (6, 19, 20)],
+        )
+        self.assertEqual(read_places(b"3:5:a:b\n"), [(2, 5, 8)])
+
+    def test_an_empty_match_has_no_place(self) -> None:
+        """What matches nothing in particular is nowhere in particular."""
+        empty = Pattern("^|z*", regex=True)
+        self.assertEqual(read_places(self.grep(place_arguments(empty), empty)), [])
+
+    def test_a_whole_line(self) -> None:
+        """A line is found that is just that, and only the first."""
+        self.assertEqual(read_numbers(self.grep(whole_line_arguments("b"), None)), [1])
+        self.assertEqual(self.grep(whole_line_arguments("ba"), None), b"")

@@ -20,6 +20,7 @@ DEFAULTS: Mapping[str, Any] = {
     "listen": ["tcp:8000:interface=127.0.0.1"],
     "dictionaries": None,
     "default-dictionary": None,
+    "cache-dir": None,
     "timeout": 10.0,
     "max-running": None,
     "max-waiting": 1000,
@@ -33,6 +34,7 @@ DEFAULTS: Mapping[str, Any] = {
 GOOD = {
     "dictionaries": ("some/folder", "some/folder"),
     "default-dictionary": ("pets/cats", "pets/cats"),
+    "cache-dir": ("some/cache", "some/cache"),
     "timeout": ("0.5", 0.5),
     "max-running": ("3", 3),
     "max-waiting": ("0", 0),
@@ -47,6 +49,7 @@ TEXT = "a text that is not empty"
 BAD = {
     "dictionaries": (TEXT, [""]),
     "default-dictionary": (TEXT, [""]),
+    "cache-dir": (TEXT, [""]),
     "timeout": (
         "a number, 0.001 or more",
         ["", "x", "0", "-1", "nan", "inf", "1e999", "1s"],

@@ -13,10 +13,21 @@ from msgspec import UNSET
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.errors import BadRequest, QuotesError, UnknownAction
-from twisted_quotes.parse import parse_query
-from twisted_quotes.query import FIELDS, All, Query, Search
+from twisted_quotes.fields import fields_of
+from twisted_quotes.parse import parse_parameters, parse_query
+from twisted_quotes.query import (
+    ACTIONS,
+    All,
+    DrawQuotes,
+    FindQuotes,
+    List,
+    Query,
+    Random,
+    Search,
+)
 
-NAMES = [field.name for field in FIELDS]
+ACTION = '"search", "all", "random" or "list"'
+NAMES = ["action", *fields_of(Search)]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -52,7 +63,22 @@ class AcceptedTests(SynchronousTestCase):
     def test_all_with_defaults(self) -> None:
         """Only the action has to be there."""
         self.assertEqual(parse(action="all"), All())
-        self.assertIs(parse(action="all").dictionary, UNSET)
+        self.assertIs(All().dictionary, UNSET)
+
+    def test_random_with_defaults(self) -> None:
+        """Only the action has to be there; the unit may be said, but is clear."""
+        self.assertEqual(parse(action="random"), Random())
+        self.assertEqual(parse(action="random", unit="quote"), Random())
+
+    def test_random_with_a_term_and_a_seed(self) -> None:
+        """Both are optional."""
+        self.assertEqual(
+            parse(action="random", term="cat", seed=-3), Random(term="cat", seed=-3)
+        )
+
+    def test_list(self) -> None:
+        """It takes a part of the list, and nothing else."""
+        self.assertEqual(parse(action="list", offset=2), List(offset=2))
 
     def test_search_with_every_field(self) -> None:
         """Every field arrives where it belongs."""
@@ -164,7 +190,7 @@ class ActionTests(_Refusals):
         """Without an action the message says which there are."""
         self.assertEqual(
             self.refusal({"term": "cat"}),
-            'The field "action" is missing. It must be "search" or "all".',
+            f'The field "action" is missing. It must be {ACTION}.',
         )
 
     def test_wrong_type(self) -> None:
@@ -172,7 +198,7 @@ class ActionTests(_Refusals):
         for action, came in ((5, "5"), (None, "null"), ([1], "an array")):
             self.assertEqual(
                 self.refusal({"action": action}),
-                f'The field "action" is {came}. It must be "search" or "all".',
+                f'The field "action" is {came}. It must be {ACTION}.',
             )
 
     def test_unknown(self) -> None:
@@ -181,7 +207,7 @@ class ActionTests(_Refusals):
         self.assertEqual(
             error.message,
             'The action "serch" is not known. The nearest is "search". '
-            'It must be "search" or "all".',
+            f"It must be {ACTION}.",
         )
 
     def test_unknown_and_long(self) -> None:
@@ -217,8 +243,8 @@ class UnknownFieldTests(_Refusals):
         message = self.refusal({"action": "all", "zzz": 1})
         self.assertTrue(
             message.endswith(
-                "The fields are action, dictionary, nresults, offset, ignore_case, "
-                "whole_word, regex."
+                "The fields are action, dictionary, ignore_case, whole_word, regex, "
+                "nresults, offset, unit."
             ),
             message,
         )
@@ -235,6 +261,22 @@ class UnknownFieldTests(_Refusals):
             self.assertEqual(
                 self.refusal({"action": "all", name: value}),
                 f'The field "{name}" does not go with the action "all".',
+            )
+
+    def test_fields_of_other_actions_do_not_go_with_a_search(self) -> None:
+        """Nor do they with each other."""
+        for action, name in (
+            ("search", "seed"),
+            ("all", "seed"),
+            ("random", "n_before"),
+            ("list", "dictionary"),
+            ("list", "term"),
+        ):
+            self.assertIn(
+                f'The field "{name}" does not go with the action "{action}".',
+                self.refusal({"action": action, "term": "x", name: 1})
+                if action == "search"
+                else self.refusal({"action": action, name: 1}),
             )
 
 
@@ -313,6 +355,26 @@ class WrongFieldTests(_Refusals):
                     f'The field "{name}" is {came}. It must be true or false.',
                 )
 
+    def test_units(self) -> None:
+        """An entry is a line or a quote, and what is drawn is always a quote."""
+        for unit, came in (("word", '"word"'), (1, "1"), (None, "null")):
+            self.assertEqual(
+                self.search_refusal(unit=unit),
+                f'The field "unit" is {came}. It must be "line" or "quote".',
+            )
+        self.assertEqual(
+            self.refusal({"action": "random", "unit": "line"}),
+            'The field "unit" is "line". It must be "quote".',
+        )
+
+    def test_seeds(self) -> None:
+        """A seed is a whole number."""
+        for seed, came in ((True, "true"), (1.5, "1.5"), ("1", '"1"')):
+            self.assertEqual(
+                self.refusal({"action": "random", "seed": seed}),
+                f'The field "seed" is {came}. It must be a whole number.',
+            )
+
     def test_dictionaries_that_are_not_allowed(self) -> None:
         """A name is a string of 1 to 4096 characters without NUL."""
         for value, came in (
@@ -339,7 +401,7 @@ class AnyBodyTests(SynchronousTestCase):
     def check(self, body: bytes) -> None:
         """A body is a query or a refusal in words, never another error."""
         try:
-            self.assertIsInstance(parse_query(body), Search | All)
+            self.assertIsInstance(parse_query(body), Search | All | Random | List)
         except QuotesError as error:
             self.assertRegex(error.message, r"(?s)\A[A-Z].*\.\Z")
 
@@ -357,7 +419,7 @@ class AnyBodyTests(SynchronousTestCase):
 
     @settings(deadline=None, max_examples=100, database=None)
     @given(
-        st.sampled_from(["search", "all"]),
+        st.sampled_from(list(ACTIONS)),
         st.dictionaries(st.sampled_from(NAMES) | st.text(), JSON),
         st.binary(max_size=3),
     )
@@ -382,3 +444,71 @@ class AnyBodyTests(SynchronousTestCase):
         body = json.dumps({"action": "search", "term": "cat", name: value})
         error = self.assertRaises(BadRequest, parse_query, body.encode())
         self.assertIn(f'The field "{name}" is ', error.message)
+
+
+class ParameterTests(SynchronousTestCase):
+    """The query of a URL."""
+
+    def parse(self, **given: str) -> FindQuotes:
+        """Parse what is given once each."""
+        return parse_parameters(
+            {name.encode(): [value.encode()] for name, value in given.items()},
+            FindQuotes,
+        )
+
+    def refusal(self, given: dict[bytes, list[bytes]]) -> str:
+        """What a URL is refused with."""
+        error = self.assertRaises(BadRequest, parse_parameters, given, DrawQuotes)
+        return str(error.message)
+
+    def test_nothing_has_to_be_given(self) -> None:
+        """Every parameter has a default."""
+        self.assertEqual(self.parse(), FindQuotes())
+        self.assertEqual(parse_parameters({}, DrawQuotes), DrawQuotes())
+
+    def test_texts_are_read_as_what_they_should_be(self) -> None:
+        """Numbers, flags and texts that look like them."""
+        self.assertEqual(
+            self.parse(
+                limit="7", offset="0", ignore_case="true", regex="false", term="true"
+            ),
+            FindQuotes(limit=7, ignore_case=True, term="true"),
+        )
+        self.assertEqual(
+            self.parse(term="5", author="1"), FindQuotes(term="5", author="1")
+        )
+
+    def test_an_unknown_one_is_named(self) -> None:
+        """With the nearest known one, and all that are."""
+        message = self.refusal({b"lmit": [b"1"]})
+        self.assertIn('"lmit" is not known. The nearest is "limit".', message)
+        self.assertIn("seed", message)
+
+    def test_a_wrong_one_is_named(self) -> None:
+        """With what came, and what is allowed."""
+        for name, value in (("limit", "0"), ("limit", "1001"), ("limit", "x")):
+            self.assertEqual(
+                self.refusal({name.encode(): [value.encode()]}),
+                f'The field "{name}" is "{value}". '
+                "It must be a whole number from 1 to 1000.",
+            )
+        self.assertIn("true or false", self.refusal({b"regex": [b"yes"]}))
+        self.assertIn("a whole number", self.refusal({b"seed": [b"1.5"]}))
+
+    def test_what_is_looked_for_is_not_shown_back(self) -> None:
+        """Neither a term nor an author."""
+        for name in (b"term", b"author"):
+            message = self.refusal({name: [b"secret\n"]})
+            self.assertIn("a string of 7 characters that is not allowed", message)
+            self.assertNotIn("secret", message)
+
+    def test_one_that_stands_twice_is_named(self) -> None:
+        """Nobody guesses which one is meant."""
+        self.assertIn(
+            '"limit" stands more than once', self.refusal({b"limit": [b"1", b"2"]})
+        )
+
+    def test_what_is_not_utf_8_is_refused(self) -> None:
+        """Names and values are text."""
+        for parameters in ({b"\xff": [b"1"]}, {b"term": [b"\xff"]}):
+            self.assertIn("not UTF-8", self.refusal(parameters))

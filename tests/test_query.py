@@ -4,12 +4,23 @@ Tests for L{twisted_quotes.query}.
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec import UNSET
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.query import FIELDS, All, Search, action_of
-
-BOTH = ("search", "all")
+from twisted_quotes.query import (
+    ACTIONS,
+    All,
+    DrawQuotes,
+    FindQuotes,
+    List,
+    Pattern,
+    Random,
+    Search,
+    Selection,
+    action_of,
+)
 
 
 class QueryTests(SynchronousTestCase):
@@ -29,6 +40,7 @@ class QueryTests(SynchronousTestCase):
                 regex=False,
                 n_before=0,
                 n_after=0,
+                unit="line",
             ),
         )
 
@@ -36,7 +48,15 @@ class QueryTests(SynchronousTestCase):
         """The whole dictionary is asked for from its start to its end."""
         query = All()
         self.assertEqual((query.dictionary, query.offset), (UNSET, 0))
+        self.assertEqual((query.unit, query.n_before, query.n_after), ("line", 0, 0))
         self.assertIsNone(query.most)
+
+    def test_random_draws_one_quote(self) -> None:
+        """Who says nothing gets one whole quote, any one, of the default."""
+        query = Random()
+        self.assertEqual((query.most, query.unit, query.seed), (1, "quote", UNSET))
+        self.assertEqual(query.selection, Selection())
+        self.assertIsNone(Random(nresults=0).most)
 
     def test_a_query_cannot_be_changed(self) -> None:
         """Queries are values."""
@@ -55,49 +75,22 @@ class QueryTests(SynchronousTestCase):
         """Each query knows the action it came from."""
         self.assertEqual(action_of(Search(term="cat")), "search")
         self.assertEqual(action_of(All()), "all")
+        self.assertEqual(list(ACTIONS), ["search", "all", "random", "list"])
+        self.assertEqual(List(), List(nresults=0, offset=0))
 
-
-class FieldsTests(SynchronousTestCase):
-    """What the instructions and the errors read off the queries."""
-
-    def test_every_field_has_its_actions_and_default(self) -> None:
-        """The fields are those of API v1, the required ones first."""
+    def test_what_is_to_match_is_one_value(self) -> None:
+        """The term with all that is said of it, and the author."""
+        flags: dict[str, Any] = {"ignore_case": True, "regex": True}
+        pattern = Pattern("a", ignore_case=True, regex=True)
+        for query in (Search(term="a", **flags), Random(term="a", **flags)):
+            self.assertEqual(query.selection, Selection(pattern))
         self.assertEqual(
-            [(field.name, field.actions, field.default) for field in FIELDS],
-            [
-                ("action", BOTH, None),
-                ("term", ("search",), None),
-                ("dictionary", BOTH, ""),
-                ("nresults", BOTH, "0"),
-                ("offset", BOTH, "0"),
-                ("ignore_case", BOTH, "false"),
-                ("whole_word", BOTH, "false"),
-                ("regex", BOTH, "false"),
-                ("n_before", ("search",), "0"),
-                ("n_after", ("search",), "0"),
-            ],
+            FindQuotes(term="a", author="b", **flags).selection,
+            Selection(pattern, "b"),
         )
+        self.assertEqual(All(ignore_case=True).selection, Selection())
 
-    def test_every_field_says_what_is_allowed(self) -> None:
-        """Each field has the words that an error closes with."""
-        self.assertEqual(
-            {field.name: field.allowed for field in FIELDS},
-            {
-                "action": '"search" or "all"',
-                "term": "a string of 1 to 1024 characters, "
-                "without NUL or line breaks, not only blanks",
-                "dictionary": "a file name in the library, with / for sub-folders, "
-                "of 1 to 4096 characters, without NUL",
-                "nresults": "a whole number",
-                "offset": "a whole number, 0 or more",
-                "ignore_case": "true or false",
-                "whole_word": "true or false",
-                "regex": "true or false",
-                "n_before": "a whole number from 0 to 1000",
-                "n_after": "a whole number from 0 to 1000",
-            },
-        )
-
-    def test_every_field_says_what_it_means(self) -> None:
-        """No field stands in the instructions without an explanation."""
-        self.assertEqual([f.name for f in FIELDS if not f.meaning.strip()], [])
+    def test_quotes_come_in_pages(self) -> None:
+        """Twenty in order, or one by chance."""
+        self.assertEqual((FindQuotes().limit, FindQuotes().offset), (20, 0))
+        self.assertEqual((DrawQuotes().limit, DrawQuotes().seed), (1, UNSET))

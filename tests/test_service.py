@@ -171,9 +171,14 @@ class ServiceTestCase(WebTestCase):
             delay,
             timeout,
             self.signals,
+            self.clear_up,
         )
         self.addCleanup(self.end_for_good, service)
         return service
+
+    def clear_up(self) -> Deferred[None]:
+        """What is done when all is answered."""
+        return succeed(None)
 
     def end_for_good(self, service: QuotesService) -> None:
         """Leave nothing of a service behind, however far it came."""

@@ -36,12 +36,14 @@ class TapTestCase(SynchronousTestCase):
         self.library = self.room / "library"
         self.library.mkdir()
         (self.library / "alpha").write_text("love\n")
+        # Written long ago, so that nobody waits for the end of the writing.
+        os.utime(self.library / "alpha", (0, 0))
         self.reactor = FakeReactor()
 
     def make(self, *arguments: str) -> QuotesService:
         """Make a service from a command line."""
         options = Options({})
-        options.parseOptions(arguments)
+        options.parseOptions([f"--cache-dir={self.room / 'cache'}", *arguments])
         service = quotes_service(self.reactor, options)
         assert isinstance(service, QuotesService)
         return service

@@ -7,6 +7,7 @@ What can go wrong, in the words of the one who asked.
     ├── BadRequest                  400   the question is not well put
     ├── DictionaryForbidden         403   the dictionary may not be read
     ├── DictionaryNotFound          404   there is no such dictionary
+    ├── QuoteNotFound               404   no quote has that id
     ├── BodyTooLarge                413   the question is too long
     ├── RequestLineTooLong          414   its URL is too long
     ├── HeadersTooLarge             431   its headers are too long
@@ -14,6 +15,7 @@ What can go wrong, in the words of the one who asked.
     ├── UnknownMethod               501   the server does not know that HTTP method
     ├── Unavailable                 503   not now; try again later
     │   ├── TooBusy
+    │   ├── DictionaryChanging
     │   └── ShuttingDown
     └── SearchTimedOut              504   the search took too long
 
@@ -77,7 +79,19 @@ class DictionaryNotFound(QuotesError):
         super().__init__(
             f'There is no dictionary "{name}". There are: {some or "none"}'
             f"{', ...' if len(known) > 8 else ''}. "
-            "The instructions list all the dictionaries."
+            'Ask {"action": "list"} for all of them.'
+        )
+
+
+class QuoteNotFound(QuotesError):
+    """No quote in the library has that id."""
+
+    code = 404
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No quote has that id. It may have been changed or removed: "
+            "look for its words with /api/v2/quotes?term=WORDS."
         )
 
 
@@ -135,6 +149,16 @@ class TooBusy(Unavailable):
     def __init__(self) -> None:
         super().__init__(
             "Too many requests are under way. "
+            f"Try again in {self.retry_after} second or more."
+        )
+
+
+class DictionaryChanging(Unavailable):
+    """The dictionary is being written to, again and again."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The dictionary is being written to. "
             f"Try again in {self.retry_after} second or more."
         )
 

@@ -4,124 +4,136 @@ The use cases: what is done to answer a query.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred, TimeoutError
-from twisted.internet.interfaces import IReactorProcess, IReactorTime
+from msgspec import UNSET, UnsetType
+from twisted.internet.defer import Deferred
 
-from . import grep
-from .errors import SearchTimedOut
-from .library import Dictionary, Library
-from .lines import NormalizedFile, text_lines, with_context
+from .draw import QuoteDrawer
+from .greps import GrepRunner
+from .indexes import Indexes, InThread
+from .library import Library
+from .line_finder import LineFinder
 from .outstanding import Outstanding
-from .places import Place, Places
-from .process import Command, Outcome, run
-from .query import Query, Search
+from .query import DrawQuotes, FindQuotes, List, Query, Random
+from .quote_finder import Facts, QuoteFinder, Results
+from .quotes import Quote
+from .volume import Volumes
+
+T = TypeVar("T")
 
 
-class ReactorForProcesses(IReactorProcess, IReactorTime):
-    """What is needed of the reactor: to start processes and to tell time."""
-
-
+@dataclass(frozen=True)
 class Finder:
     """
-    Finds entries in the dictionaries of a library by running grep.
+    Answers queries.
 
-    @param reactor: starts and times the processes.
-    @param executable: the absolute path of grep.
-    @param library: the dictionaries.
-    @param places: where greps run, and searches wait.
-    @param time_limit: how long a grep may run, in seconds.
-    @param outstanding: is told of each search and each grep.
+    Each answer is a L{Deferred}. It fails with a L{QuotesError
+    <twisted_quotes.errors.QuotesError>} that says why there is none, or with
+    what is wrong here: L{GrepFailed<twisted_quotes.grep.GrepFailed>},
+    L{BuildFailed<twisted_quotes.indexes.BuildFailed>} or L{OSError}. Cancelling
+    it gives up the wait, or kills the grep.
+
+    @ivar library: the dictionaries.
+    @ivar indexes: their indexes.
+    @ivar volumes: both together.
+    @ivar lines: finds lines.
+    @ivar quotes: finds whole quotes.
+    @ivar drawer: draws them.
+    @ivar outstanding: is told of each query.
     """
 
-    def __init__(
-        self,
-        reactor: ReactorForProcesses,
-        executable: str,
-        library: Library,
-        places: Places,
-        time_limit: float,
-        outstanding: Outstanding,
-    ) -> None:
-        self._reactor = reactor
-        self._executable = executable
-        self._library = library
-        self._places = places
-        self._time_limit = time_limit
-        self._outstanding = outstanding
+    library: Library
+    indexes: Indexes
+    volumes: Volumes
+    lines: LineFinder
+    quotes: QuoteFinder
+    drawer: QuoteDrawer
+    outstanding: Outstanding
 
-    @property
-    def default_dictionary(self) -> str:
-        """The dictionary of the queries that name none."""
-        return self._library.default
+    def entries(self, query: Query) -> Deferred[list[str]]:
+        """Find the entries that API v1 is asked for."""
+        return self._answer(self._entries(query))
 
-    def find(self, query: Query) -> Deferred[list[str]]:
-        """
-        Answer a query.
-
-        @return: fires with the entries, or fails with a
-            L{QuotesError<twisted_quotes.errors.QuotesError>} that says why
-            there are none, or with L{GrepFailed<twisted_quotes.grep.GrepFailed>}
-            or L{OSError} where grep could not be run. Cancelling it gives up
-            the wait, or kills the grep.
-        """
-        found = Deferred.fromCoroutine(self._find(query))
-        return self._outstanding.add(found, found.cancel)
-
-    async def _find(self, query: Query) -> list[str]:
-        name = query.dictionary or self.default_dictionary
-        with await self._places.take() as place, self._library.open(name) as dictionary:
-            normalize = grep.needs_normalized_text(query) and await self._is_abnormal(
-                place, dictionary
+    async def _entries(self, query: Query) -> list[str]:
+        if isinstance(query, List):
+            names = self.library.names()[query.offset :]
+            return names[: query.nresults] if query.nresults > 0 else names
+        asked = self.asked(query.dictionary)
+        if isinstance(query, Random):
+            drawn, _ = await self.drawer.draw(
+                asked, query.selection, _seed(query.seed), query.offset, query.most
             )
-            dictionary.rewind()
-            printed = await self._grep(
-                place,
-                grep.search_arguments(query),
-                grep.search_environment(query),
-                NormalizedFile(dictionary) if normalize else dictionary,
-            )
-        pattern = isinstance(query, Search) and query.regex
-        grep.check(printed.status, printed.errors, pattern)
-        return _entries(query, printed.output)
+            return [quote.text for quote in drawn]
+        if query.unit == "quote":
+            return await self.quotes.entries(asked, query)
+        return await self.lines.entries(asked, query)
 
-    async def _is_abnormal(self, place: Place, dictionary: Dictionary) -> bool:
-        """Whether the text of a dictionary is other than its bytes."""
-        found = await self._grep(
-            place,
-            grep.ABNORMAL_LINE_ARGUMENTS,
-            grep.ABNORMAL_LINE_ENVIRONMENT,
-            dictionary,
+    def find(self, query: FindQuotes, results: Results) -> Deferred[None]:
+        """
+        Find quotes in order.
+
+        @param results: where they go. What it has taken stays valid if this
+            fails.
+        """
+        asked = self.asked(query.dictionary)
+        return self._answer(
+            self.quotes.find(asked, query.selection, query.offset, results)
         )
-        return grep.check(found.status, found.errors, pattern=False)
 
-    async def _grep(
-        self,
-        place: Place,
-        arguments: tuple[str, ...],
-        environment: Mapping[str, str],
-        file: Dictionary | NormalizedFile,
-    ) -> Outcome:
-        """Run grep on a file, within the time limit."""
-        command = Command(self._executable, arguments, environment)
-        if isinstance(file, Dictionary):
-            child = run(self._reactor, command, file.fileno())
-        else:
-            child = run(self._reactor, command, "w")
-            child.feed(file)
-        place.hold_until(self._outstanding.add(child.ended))
-        try:
-            return await child.answered.addTimeout(self._time_limit, self._reactor)
-        except TimeoutError:
-            raise SearchTimedOut(self._time_limit) from None
+    def draw(self, query: DrawQuotes) -> Deferred[tuple[list[Quote], int]]:
+        """Draw quotes by chance; fires with them and how many there were."""
+        asked, seed = self.asked(query.dictionary), _seed(query.seed)
+        return self._answer(
+            self.drawer.draw(asked, query.selection, seed, query.offset, query.limit)
+        )
+
+    def quote(self, identity: str) -> Deferred[Quote]:
+        """Find a quote by its id."""
+        return self._answer(self.quotes.quote(identity))
+
+    def dictionaries(self) -> Deferred[list[Facts]]:
+        """What is known of every dictionary."""
+        return self._answer(self.quotes.dictionaries())
+
+    def asked(self, dictionary: str | UnsetType) -> str:
+        """What a query asks for that names a dictionary, or none."""
+        return self.library.default if dictionary is UNSET else str(dictionary)
+
+    def _answer(self, answer: Coroutine[Deferred[Any], Any, T]) -> Deferred[T]:
+        answered = Deferred.fromCoroutine(answer)
+        return self.outstanding.add(answered, answered.cancel)
 
 
-def _entries(query: Query, output: bytes) -> list[str]:
-    """Read what grep printed, and take the part that was asked for."""
-    entries = text_lines(output)
-    before, after = grep.context(query)
-    if before or after:
-        entries = with_context(*grep.numbered_lines(entries), before, after)
-    end = None if query.most is None else query.offset + query.most
-    return entries[query.offset : end]
+def make_finder(
+    runner: GrepRunner,
+    library: Library,
+    indexes: Indexes,
+    in_thread: InThread,
+    now: Callable[[], float],
+) -> Finder:
+    """
+    Put a finder together.
+
+    @param runner: runs grep.
+    @param library: the dictionaries.
+    @param indexes: their indexes.
+    @param in_thread: runs what may block.
+    @param now: tells the time, in seconds since 1970.
+    """
+    volumes = Volumes(runner, library, indexes, in_thread, now)
+    return Finder(
+        library,
+        indexes,
+        volumes,
+        LineFinder(runner, library, now),
+        QuoteFinder(volumes),
+        QuoteDrawer(volumes, in_thread),
+        runner.outstanding,
+    )
+
+
+def _seed(seed: int | UnsetType) -> int | None:
+    return None if isinstance(seed, UnsetType) else seed

@@ -9,15 +9,16 @@ dictionary was opened is what is read. Only GNU grep is spoken to.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from re import DOTALL, compile
+from re import DOTALL, MULTILINE, compile
 
 from .errors import BadRequest
-from .query import All, Query, Search
+from .query import All, Pattern, Search
 
 _BYTES = {"LC_ALL": "C"}
 _CHARACTERS = {"LC_ALL": "C.UTF-8"}
 
 _FOUND, _FOUND_NOTHING = 0, 1
+_NUMBER = compile(rb"^(\d+):", MULTILINE)
 _NUMBERED_LINE = compile(r"(\d+)([:-])(.*)", DOTALL)
 
 
@@ -28,66 +29,83 @@ class GrepFailed(Exception):
     """
 
 
-def search_arguments(query: Query) -> tuple[str, ...]:
-    """The arguments that make grep answer a query."""
-    if isinstance(query, All):
-        matching = ["-e", ""]
-    else:
-        matching = ["-E" if query.regex else "-F"]
-        matching += ["-i"] * query.ignore_case + ["-w"] * query.whole_word
-        matching += ["-e", query.term]
-    return ("-a", *_numbering(query), *_limit(query), *matching)
-
-
-def context(query: Query) -> tuple[int, int]:
-    """The lines of context wanted before and after each match."""
-    return (query.n_before, query.n_after) if isinstance(query, Search) else (0, 0)
-
-
-def _numbering(query: Query) -> list[str]:
-    before, after = context(query)
-    if not (before or after):
-        return []
-    return ["-n", "--no-group-separator", f"-B{before}", f"-A{after}"]
-
-
-def _limit(query: Query) -> list[str]:
+def line_arguments(query: Search | All, most: int | None) -> tuple[str, ...]:
     """
-    Let grep end early.
+    The arguments that make grep print lines, with their context.
 
-    After its last match grep may cut the context short at the next match, so
-    it is asked for as many more as could stand in that context.
+    @param most: after how many matches grep may end; L{None} for never.
     """
-    if query.most is None:
-        return []
-    _, after = context(query)
-    return ["-m", str(min(query.offset + query.most + after, 2**62))]
+    numbering, limit = [], []
+    if query.n_before or query.n_after:
+        numbering = ["-n", "--no-group-separator"]
+        numbering += [f"-B{query.n_before}", f"-A{query.n_after}"]
+    if most is not None:
+        # After its last match grep may cut the context short at the next match,
+        # so it is asked for as many more as could stand in that context.
+        limit = ["-m", str(min(most + query.n_after, 2**62))]
+    return ("-a", *numbering, *limit, *_matching(query.selection.pattern))
 
 
-def search_environment(query: Query) -> Mapping[str, str]:
+def number_arguments(pattern: Pattern, most: int) -> tuple[str, ...]:
     """
-    The environment grep needs to answer a query.
+    The arguments that make grep number the lines that match.
+
+    Its standard input is left after the last one, so that the next grep goes on
+    from there; that is so for files, as GNU grep documents with C{-m}.
+
+    @param most: how many to find, 1 or more.
+    """
+    return ("-a", "-n", "-m", str(most), *_matching(pattern))
+
+
+def count_arguments(pattern: Pattern) -> tuple[str, ...]:
+    """The arguments that make grep count the lines that match."""
+    return ("-a", "-c", *_matching(pattern))
+
+
+def place_arguments(pattern: Pattern) -> tuple[str, ...]:
+    """The arguments that make grep print each match by itself, with its place."""
+    return ("-a", "-n", "-o", "-b", *_matching(pattern))
+
+
+def whole_line_arguments(line: str) -> tuple[str, ...]:
+    """The arguments that make grep number the first line that is just this."""
+    return ("-a", "-n", "-m", "1", "-F", "-x", "-e", line)
+
+
+def _matching(pattern: Pattern | None) -> list[str]:
+    """What matches; anything does where there is no pattern."""
+    if pattern is None:
+        return ["-e", ""]
+    how = ["-E" if pattern.regex else "-F"]
+    how += ["-i"] * pattern.ignore_case + ["-w"] * pattern.whole_word
+    return [*how, "-e", pattern.term]
+
+
+def environment(pattern: Pattern | None) -> Mapping[str, str]:
+    """
+    The environment that grep needs to look for something.
 
     Bytes and characters give the same answer for a fixed string as it stands,
     and bytes are quicker. Case, words and patterns are about characters.
     """
-    if isinstance(query, All) or not (
-        query.regex or query.ignore_case or query.whole_word
+    if pattern is None or not (
+        pattern.regex or pattern.ignore_case or pattern.whole_word
     ):
         return _BYTES
     return _CHARACTERS
 
 
-def needs_normalized_text(query: Query) -> bool:
+def needs_normalized_text(pattern: Pattern | None) -> bool:
     r"""
     Whether the bytes of a file could match otherwise than its text.
 
-    A pattern can ask for the end of a line, where a C{"\r"} may stand, or for
-    any character, where a bad byte is none to grep; and U+FFFD can be asked
-    for by name.
+    A regular expression can ask for the end of a line, where a C{"\r"} may
+    stand, or for any character, where a bad byte is none to grep; and U+FFFD
+    can be asked for by name.
     """
-    return isinstance(query, Search) and (
-        query.regex or "\N{REPLACEMENT CHARACTER}" in query.term
+    return pattern is not None and (
+        pattern.regex or "\N{REPLACEMENT CHARACTER}" in pattern.term
     )
 
 
@@ -96,13 +114,13 @@ ABNORMAL_LINE_ARGUMENTS = ("-a", "-q", "-v", "-x", "-e", "[^\r]*")
 ABNORMAL_LINE_ENVIRONMENT = _CHARACTERS
 
 
-def check(status: int | None, errors: bytes, pattern: bool) -> bool:
+def check(status: int | None, errors: bytes, regex: bool) -> bool:
     """
     Judge how grep ended.
 
     @param status: its exit code; L{None} when a signal ended it.
     @param errors: what it wrote to its standard error.
-    @param pattern: whether the caller gave a regular expression.
+    @param regex: whether the caller gave a regular expression.
     @return: whether it found anything.
     @raise BadRequest: grep says that the regular expression is wrong.
     @raise GrepFailed: anything else went wrong.
@@ -111,12 +129,7 @@ def check(status: int | None, errors: bytes, pattern: bool) -> bool:
         return status == _FOUND
     lines = errors.decode("utf-8", "replace").splitlines() or [""]
     complaint = lines[-1].removeprefix("grep: ")
-    if (
-        status is None
-        or not pattern
-        or not complaint
-        or "(standard input)" in complaint
-    ):
+    if status is None or not regex or not complaint or "(standard input)" in complaint:
         raise GrepFailed(f"grep ended with status {status}, saying {complaint!r}")
     raise BadRequest(
         f'The field "term" is not a POSIX extended regular expression: {complaint}. '
@@ -144,3 +157,26 @@ def numbered_lines(
         if mark == ":":
             matches.append((index, number))
     return lines, matches
+
+
+def read_numbers(output: bytes) -> list[int]:
+    """
+    Read the numbers of the lines that grep printed.
+
+    @return: the numbers, counted from 0.
+    """
+    return [int(number) - 1 for number in _NUMBER.findall(output)]
+
+
+def read_places(output: bytes) -> list[tuple[int, int, int]]:
+    """
+    Read where grep found each match.
+
+    @return: the number of its line, counted from 0, and the offsets of its
+        start and its end in what grep read.
+    """
+    found = []
+    for line in output.split(b"\n")[:-1]:
+        number, start, match = line.split(b":", 2)
+        found.append((int(number) - 1, int(start), int(start) + len(match)))
+    return found

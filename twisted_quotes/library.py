@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import os
 import stat
-from codecs import BOM_UTF8
 from contextlib import ExitStack
 from errno import EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, ENXIO, EPERM
-from types import TracebackType
 
 from twisted.python.filepath import FilePath
 
+from .dictionary import Dictionary
 from .errors import DictionaryForbidden, DictionaryNotFound, QuotesError
 
 _ABSENT = {ENOENT, ENOTDIR, ENAMETOOLONG}
@@ -24,51 +23,6 @@ _FORBIDDEN = {EACCES, EPERM, ELOOP, ENXIO}
 
 class LibraryUnusable(Exception):
     """The library cannot be served. The message says why, in one line."""
-
-
-class Dictionary:
-    """
-    A dictionary, open for reading.
-
-    @param descriptor: its file descriptor, owned from here on.
-    """
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self.rewind()
-
-    def fileno(self) -> int:
-        """The file descriptor, valid until the dictionary is closed."""
-        return self._descriptor
-
-    def read(self, size: int) -> bytes:
-        """Read on from where it was last read, here or by a child."""
-        return os.read(self._descriptor, size)
-
-    def rewind(self) -> None:
-        """
-        Have it read from the start of its text, here and by children.
-
-        A byte order mark is not part of the text, so grep never sees it.
-        """
-        marked = os.pread(self._descriptor, len(BOM_UTF8), 0) == BOM_UTF8
-        os.lseek(self._descriptor, len(BOM_UTF8) * marked, os.SEEK_SET)
-
-    def close(self) -> None:
-        """Give up the file descriptor; what is read afterwards fails."""
-        descriptor, self._descriptor = self._descriptor, -1
-        os.close(descriptor)
-
-    def __enter__(self) -> Dictionary:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class Library:
@@ -107,6 +61,8 @@ class Library:
         @raise DictionaryNotFound: there is no such file.
         """
         root, inside = self._resolve(name)
+        if self._is_companion(name):
+            raise DictionaryNotFound(name, self.names())
         try:
             descriptor = _open_below(root, inside)
         except OSError as error:
@@ -118,10 +74,10 @@ class Library:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise DictionaryForbidden()
-        return Dictionary(descriptor)
+        return Dictionary(descriptor, os.path.join(root, *inside))
 
     def names(self) -> list[str]:
-        """The names of the dictionaries, in order."""
+        """The names of the dictionaries that may be read, in order."""
         found: list[str] = []
         for folder, folders, files in os.walk(self._root):
             folders[:] = [each for each in folders if not each.startswith(".")]
@@ -133,9 +89,19 @@ class Library:
         try:
             name.encode()
             root, inside = self._resolve(name)
-            return stat.S_ISREG(os.lstat(os.path.join(root, *inside)).st_mode)
+            path = os.path.join(root, *inside)
+            return (
+                stat.S_ISREG(os.lstat(path).st_mode)
+                and os.access(path, os.R_OK, effective_ids=True)
+                and not self._is_companion(name)
+            )
         except (OSError, UnicodeEncodeError, DictionaryForbidden):
             return False
+
+    def _is_companion(self, name: str) -> bool:
+        """Whether it goes with a fortune file, and is none of its own."""
+        stem, suffix = os.path.splitext(os.path.join(self._root, name))
+        return suffix in (".dat", ".u8") and os.path.isfile(stem)
 
     def _resolve(self, name: str) -> tuple[str, list[str]]:
         """

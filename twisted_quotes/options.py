@@ -56,6 +56,12 @@ _OPTIONS: tuple[tuple[str, _Kind, Any, str], ...] = (
         "Dictionary used when a call names none [default: the first by name]",
     ),
     (
+        "cache-dir",
+        _TEXT,
+        None,
+        "Folder for indexes of the quotes [default: the user's cache folder]",
+    ),
+    (
         "timeout",
         _number(float, 0.001),
         10.0,

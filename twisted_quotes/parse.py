@@ -1,29 +1,39 @@
 """
-The body of a request, parsed into a query, or an error that names the field.
+A question as it came, parsed into a query, or an error that names the field.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from re import search
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from .errors import BadRequest, QuotesError, UnknownAction
-from .query import FIELDS, Query
+from .fields import Field, fields_of
+from .query import ACTIONS, Query
 
-_BY_NAME = {field.name: field for field in FIELDS}
-_ACTIONS = _BY_NAME["action"].actions
+*_BUT_LAST, _LAST = (f'"{action}"' for action in ACTIONS)
+_ACTION = Field("action", f"{', '.join(_BUT_LAST)} or {_LAST}", "", "", True)
+_FIELDS = {
+    action: {"action": _ACTION, **fields_of(kind)} for action, kind in ACTIONS.items()
+}
+_EVERY_FIELD = {name for fields in _FIELDS.values() for name in fields}
+
+# What people look for is not logged, and so not repeated in messages.
+_SEARCHED = {"term", "author"}
 
 _decoder: msgspec.json.Decoder[Query] = msgspec.json.Decoder(Query)
+
+T = TypeVar("T", bound=Struct)
 
 
 def parse_query(body: bytes) -> Query:
     """
-    Decode the body of a request.
+    Decode the body of a request to API v1.
 
     @param body: JSON in UTF-8 (contract, section 1).
     @return: the query, complete with defaults.
@@ -39,6 +49,39 @@ def parse_query(body: bytes) -> Query:
         raise _not_json() from None
 
 
+def parse_parameters(given: Mapping[bytes, Sequence[bytes]], kind: type[T]) -> T:
+    """
+    Decode the query parameters of a URL of API v2.
+
+    @param given: the values of each parameter, by name.
+    @param kind: what is asked for (contract, section 4).
+    @raise BadRequest: a parameter is unknown or wrong, or stands there twice;
+        the message names it.
+    """
+    known = fields_of(kind)
+    try:
+        texts = {
+            name.decode(): [each.decode() for each in values]
+            for name, values in given.items()
+        }
+    except UnicodeDecodeError:
+        raise BadRequest("The query of the URL is not UTF-8.") from None
+    for name, values in texts.items():
+        if name not in known:
+            raise _unknown_field(name, known)
+        if len(values) > 1:
+            raise BadRequest(
+                f'The field "{name}" stands more than once. Give each field once.'
+            )
+    single = {name: value for name, [value] in texts.items()}
+    try:
+        return msgspec.convert(single, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise _wrong_field(str(error), single, known) or BadRequest(
+            f"{error}."
+        ) from None
+
+
 def _not_json() -> BadRequest:
     return BadRequest("The body is not JSON in UTF-8. Send one JSON object.")
 
@@ -49,25 +92,29 @@ def _explain(body: bytes, complaint: str) -> QuotesError:
         given = msgspec.json.decode(body)
     except (ValueError, RecursionError):
         # JSON has no largest number, but what decodes it may have one.
-        too_large = "out of range" in complaint and _wrong_field(complaint, {})
-        return too_large or _not_json()
+        if "out of range" in complaint:
+            every = {name: f for each in _FIELDS.values() for name, f in each.items()}
+            return _wrong_field(complaint, {}, every) or _not_json()
+        return _not_json()
     if not isinstance(given, dict):
         return BadRequest(
             f"The body is {_describe(given)}. Send one JSON object, "
             'such as {"action": "search", "term": "..."}.'
         )
     action = given.get("action", UNSET)
-    if action not in _ACTIONS:
+    if not isinstance(action, str) or action not in ACTIONS:
         return _wrong_action(action)
+    fields = _FIELDS[action]
     for name in given:
-        if name not in _BY_NAME or action not in _BY_NAME[name].actions:
-            return _unknown_field(name, action)
-    for field in FIELDS:
-        if (
-            field.default is None
-            and field.name not in given
-            and action in field.actions
-        ):
+        if name in fields:
+            continue
+        if name in _EVERY_FIELD:
+            return BadRequest(
+                f'The field "{name}" does not go with the action "{action}".'
+            )
+        return _unknown_field(name, fields)
+    for field in fields.values():
+        if field.required and field.name not in given:
             return BadRequest(
                 f'The field "{field.name}" is missing: the action "{action}" needs '
                 f"{field.allowed}."
@@ -75,18 +122,20 @@ def _explain(body: bytes, complaint: str) -> QuotesError:
     try:
         msgspec.convert(given, Query)
     except msgspec.ValidationError as error:
-        return _wrong_field(str(error), given) or BadRequest(f"{error}.")
+        return _wrong_field(str(error), given, fields) or BadRequest(f"{error}.")
     return BadRequest("A field stands more than once. Give each field once.")
 
 
-def _wrong_field(complaint: str, given: dict[str, Any]) -> BadRequest | None:
+def _wrong_field(
+    complaint: str, given: Mapping[str, Any], fields: Mapping[str, Field]
+) -> BadRequest | None:
     """Name the field that a complaint of msgspec is about, if it names one."""
     where = search(r"at `\$\.(\w+)`\Z", complaint)
     if where is None:
         return None
-    field = _BY_NAME[where[1]]
+    field = fields[where[1]]
     came = (
-        _describe(given[field.name], quote=field.name != "term")
+        _describe(given[field.name], quote=field.name not in _SEARCHED)
         if field.name in given
         else "out of all range"
     )
@@ -96,7 +145,7 @@ def _wrong_field(complaint: str, given: dict[str, Any]) -> BadRequest | None:
 
 
 def _wrong_action(action: object) -> QuotesError:
-    allowed = _BY_NAME["action"].allowed
+    allowed = _ACTION.allowed
     if action is UNSET:
         return BadRequest(f'The field "action" is missing. It must be {allowed}.')
     if not isinstance(action, str):
@@ -104,24 +153,21 @@ def _wrong_action(action: object) -> QuotesError:
             f'The field "action" is {_describe(action)}. It must be {allowed}.'
         )
     return UnknownAction(
-        f"The action {_describe(action)} is not known.{_nearest(action, _ACTIONS)} "
+        f"The action {_describe(action)} is not known.{_nearest(action, ACTIONS)} "
         f"It must be {allowed}."
     )
 
 
-def _unknown_field(name: str, action: str) -> BadRequest:
-    if name in _BY_NAME:
-        return BadRequest(f'The field "{name}" does not go with the action "{action}".')
-    known = [field.name for field in FIELDS if action in field.actions]
+def _unknown_field(name: str, known: Iterable[str]) -> BadRequest:
     return BadRequest(
         f"The field {_describe(name)} is not known.{_nearest(name, known)} "
         f"The fields are {', '.join(known)}."
     )
 
 
-def _nearest(name: str, known: Sequence[str]) -> str:
+def _nearest(name: str, known: Iterable[str]) -> str:
     """The known name nearest to one that is not known, as a sentence."""
-    near = get_close_matches(name[:100].lower(), known, n=1, cutoff=0.0)
+    near = get_close_matches(name[:100].lower(), list(known), n=1, cutoff=0.0)
     return f' The nearest is "{near[0]}".' if near else ""
 
 

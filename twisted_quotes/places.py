@@ -25,6 +25,10 @@ class Place:
         """Keep the place taken at least until this fires."""
         self._ends.append(ended)
 
+    def leave(self) -> None:
+        """Leave the place. It is given back when what ran in it is gone."""
+        DeferredList(self._ends).addCallback(lambda _: self._give_back())
+
     def __enter__(self) -> Place:
         return self
 
@@ -34,8 +38,8 @@ class Place:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Leave the place. It is given back when what ran in it is gone."""
-        DeferredList(self._ends).addCallback(lambda _: self._give_back())
+        """Leave the place."""
+        self.leave()
 
 
 class Places:
@@ -60,5 +64,13 @@ class Places:
         """
         if not self._semaphore.tokens and len(self._semaphore.waiting) >= self._waiting:
             raise TooBusy()
+        return self.take_again()
+
+    def take_again(self) -> Deferred[Place]:
+        """
+        Take a place for something that has had one before.
+
+        It waits for it in the order of asking, however many wait.
+        """
         taken: Deferred[DeferredSemaphore] = self._semaphore.acquire()
         return taken.addCallback(lambda semaphore: Place(semaphore.release))

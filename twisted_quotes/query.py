@@ -1,74 +1,86 @@
 """
-What can be asked: frozen queries, and the fields they are made of.
+What can be asked: frozen queries, by the fields that they are made of.
 
-The fields, their types, ranges and defaults are those of the contract's
-section 1. They are declared once, on L{Search} and L{All}; the decoder, the
-error messages and the instructions page all read them from there.
+The fields, their ranges and defaults are those of the contract: section 1 for
+what API v1 is asked, section 4 for API v2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
-import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
-from msgspec.inspect import StructType, multi_type_info
 
-_TERM = r"^(?=.*\S)[^\0\r\n]*\Z"
-_NAME = r"^[^\0]*\Z"
+from .fields import (
+    ContextCount,
+    DictionaryName,
+    Flag,
+    Offset,
+    PageSize,
+    QuoteUnit,
+    Text,
+    Unit,
+    WholeNumber,
+)
+
+EVERY_DICTIONARY = "*"
+
+_Term = Meta(description="what to look for, as it stands unless regex is true")
+_UNIT = "what an entry is: a line, or the whole quote"
 
 
-def _allowed(allowed: str) -> dict[str, str]:
-    """What a field may hold, in words, kept beside its type."""
-    return {"allowed": allowed}
+@dataclass(frozen=True)
+class Pattern:
+    """
+    What grep is to look for.
+
+    @ivar term: a fixed string, or a POSIX extended regular expression.
+    """
+
+    term: str
+    ignore_case: bool = False
+    whole_word: bool = False
+    regex: bool = False
 
 
-_FLAG = _allowed("true or false")
+@dataclass(frozen=True)
+class Selection:
+    """
+    Which quotes are meant.
 
-Flag = Annotated[bool, Meta(extra=_FLAG)]
-LineCount = Annotated[
-    int, Meta(ge=0, le=1000, extra=_allowed("a whole number from 0 to 1000"))
+    @ivar pattern: what is to be found in their texts; L{None} for anything.
+    @ivar author: what is to be found in their authors' names, whatever its
+        case; L{None} for anything.
+    """
+
+    pattern: Pattern | None = None
+    author: str | None = None
+
+
+_Most = Annotated[
+    WholeNumber, Meta(description="how many entries to return; 0 or less returns all")
+]
+_First = Annotated[Offset, Meta(description="how many entries to pass over first")]
+_Seed = Annotated[
+    WholeNumber | UnsetType,
+    Meta(
+        description="the same seed, with the same dictionary and term, "
+        "gives the same quotes"
+    ),
 ]
 
 
-class _Request(
-    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="action"
-):
-    """The fields that go with every action."""
+class _Looking(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The fields that say where to look, and how."""
 
     dictionary: Annotated[
-        Annotated[
-            str,
-            Meta(
-                min_length=1,
-                max_length=4096,
-                pattern=_NAME,
-                extra=_allowed(
-                    "a file name in the library, with / for sub-folders, "
-                    "of 1 to 4096 characters, without NUL"
-                ),
-            ),
-        ]
-        | UnsetType,
-        Meta(description="where to look; left out, the default dictionary"),
+        DictionaryName | UnsetType,
+        Meta(
+            description="where to look; left out, the default dictionary; "
+            '"*" is every dictionary, in the order of their names'
+        ),
     ] = UNSET
-    nresults: Annotated[
-        int,
-        Meta(
-            description="how many entries to return; 0 or less returns all",
-            extra=_allowed("a whole number"),
-        ),
-    ] = 0
-    offset: Annotated[
-        int,
-        Meta(
-            ge=0,
-            description="how many entries to pass over first",
-            extra=_allowed("a whole number, 0 or more"),
-        ),
-    ] = 0
     ignore_case: Annotated[
         Flag, Meta(description="letters match in either case, in Unicode")
     ] = False
@@ -79,107 +91,116 @@ class _Request(
         Flag, Meta(description="the term is a POSIX extended regular expression")
     ] = False
 
+    def _select(
+        self, term: str | UnsetType, author: str | UnsetType = UNSET
+    ) -> Selection:
+        """Put together what grep is to look for."""
+        pattern = None
+        if not isinstance(term, UnsetType):
+            pattern = Pattern(term, self.ignore_case, self.whole_word, self.regex)
+        return Selection(pattern, None if isinstance(author, UnsetType) else author)
+
+
+class _Action(_Looking, frozen=True, kw_only=True, tag_field="action"):
+    """The fields that go with every action that looks into dictionaries."""
+
+    nresults: _Most = 0
+    offset: _First = 0
+
     @property
     def most(self) -> int | None:
         """How many entries are wanted at the most; L{None} for all."""
         return self.nresults if self.nresults > 0 else None
 
 
-class Search(_Request, frozen=True, kw_only=True, tag="search"):
-    """Find the lines that match a term."""
+class Search(_Action, frozen=True, kw_only=True, tag="search"):
+    """Find what matches a term: lines, or whole quotes."""
 
-    term: Annotated[
-        str,
-        Meta(
-            min_length=1,
-            max_length=1024,
-            pattern=_TERM,
-            description="what to look for, as it stands unless regex is true",
-            extra=_allowed(
-                "a string of 1 to 1024 characters, "
-                "without NUL or line breaks, not only blanks"
-            ),
-        ),
-    ]
+    term: Annotated[Text, _Term]
     n_before: Annotated[
-        LineCount, Meta(description="lines of context before each match")
+        ContextCount,
+        Meta(description="how many lines, or quotes, of context before each match"),
     ] = 0
-    n_after: Annotated[
-        LineCount, Meta(description="lines of context after each match")
-    ] = 0
+    n_after: Annotated[ContextCount, Meta(description="as many after each match")] = 0
+    unit: Annotated[Unit, Meta(description=_UNIT)] = "line"
+
+    @property
+    def selection(self) -> Selection:
+        """What is to match."""
+        return self._select(self.term)
 
 
-class All(_Request, frozen=True, kw_only=True, tag="all"):
-    """Return every line of a dictionary, in order."""
+class All(_Action, frozen=True, kw_only=True, tag="all"):
+    """Return every line of a dictionary, or every quote, in order."""
+
+    unit: Annotated[Unit, Meta(description=_UNIT)] = "line"
+
+    selection = Selection()
+    n_before = n_after = 0
 
 
-Query: TypeAlias = Search | All
+class Random(_Action, frozen=True, kw_only=True, tag="random"):
+    """Return whole quotes drawn by chance, each with the same chance, none twice."""
+
+    nresults: Annotated[
+        WholeNumber,
+        Meta(description="how many quotes to draw; 0 or less draws all"),
+    ] = 1
+    term: Annotated[Text | UnsetType, _Term] = UNSET
+    seed: _Seed = UNSET
+    unit: Annotated[QuoteUnit, Meta(description=_UNIT)] = "quote"
+
+    @property
+    def selection(self) -> Selection:
+        """What is to match."""
+        return self._select(self.term)
 
 
-@dataclass(frozen=True)
-class Field:
-    """
-    One field of a request, as the instructions show it.
+class List(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="action",
+    tag="list",
+):
+    """Return the names of the dictionaries."""
 
-    @ivar actions: the actions that the field goes with.
-    @ivar default: its default as JSON, or L{None} where it is required.
-    """
-
-    name: str
-    actions: tuple[str, ...]
-    allowed: str
-    meaning: str
-    default: str | None
+    nresults: _Most = 0
+    offset: _First = 0
 
 
-def _metadata(type_: msgspec.inspect.Type) -> Iterator[tuple[str, str]]:
-    """The meaning and the allowed values noted on a field's type."""
-    while isinstance(type_, msgspec.inspect.Metadata):
-        if type_.extra_json_schema is not None:
-            yield "meaning", type_.extra_json_schema["description"]
-        yield from (type_.extra or {}).items()
-        type_ = type_.type
-    if isinstance(type_, msgspec.inspect.UnionType):
-        for each in type_.types:
-            yield from _metadata(each)
+Query: TypeAlias = Search | All | Random | List
 
-
-def _default(field: msgspec.inspect.Field) -> str | None:
-    if field.required:
-        return None
-    if field.default is msgspec.NODEFAULT:
-        return ""
-    return msgspec.json.encode(field.default).decode()
-
-
-def _known() -> tuple[Field, ...]:
-    """Read every field, with the actions it goes with, off the query types."""
-    types = [
-        each for each in multi_type_info([Search, All]) if isinstance(each, StructType)
-    ]
-    fields: dict[str, Field] = {
-        "action": Field(
-            "action",
-            tuple(str(each.tag) for each in types),
-            " or ".join(f'"{each.tag}"' for each in types),
-            "what to do",
-            None,
-        )
-    }
-    for type_ in types:
-        for field in type_.fields:
-            notes = dict(_metadata(field.type))
-            seen = fields.get(field.name)
-            actions = (*(seen.actions if seen else ()), str(type_.tag))
-            fields[field.name] = Field(
-                field.name, actions, notes["allowed"], notes["meaning"], _default(field)
-            )
-    return tuple(sorted(fields.values(), key=lambda field: field.default is not None))
-
-
-FIELDS = _known()
+ACTIONS: dict[str, type[Query]] = {
+    str(each.__struct_config__.tag): each for each in (Search, All, Random, List)
+}
 
 
 def action_of(query: Query) -> str:
     """The C{action} that a query asks for."""
     return str(query.__struct_config__.tag)
+
+
+class FindQuotes(_Looking, frozen=True, kw_only=True):
+    """A page of quotes, in the order of their dictionaries."""
+
+    term: Annotated[Text | UnsetType, _Term] = UNSET
+    author: Annotated[
+        Text | UnsetType,
+        Meta(description="what the author's name holds, whatever its case"),
+    ] = UNSET
+    limit: Annotated[PageSize, Meta(description="how many quotes to return")] = 20
+    offset: _First = 0
+
+    @property
+    def selection(self) -> Selection:
+        """What is to match."""
+        return self._select(self.term, self.author)
+
+
+class DrawQuotes(FindQuotes, frozen=True, kw_only=True):
+    """Quotes drawn by chance, each with the same chance, none twice."""
+
+    limit: Annotated[PageSize, Meta(description="how many quotes to draw")] = 1
+    seed: _Seed = UNSET

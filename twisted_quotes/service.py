@@ -54,6 +54,7 @@ class QuotesService(Service):
         seconds.
     @param on_signal: has a further shutdown signal call a function, and
         returns what undoes that.
+    @param clear_up: is called when all is answered; the end waits for it.
 
     @ivar draining: whether the end has begun.
     """
@@ -70,6 +71,7 @@ class QuotesService(Service):
         drain_delay: float,
         drain_timeout: float,
         on_signal: Callable[[Callable[[], object]], Callable[[], None]],
+        clear_up: Callable[[], Deferred[None]],
     ) -> None:
         self.draining = False
         self._reactor = reactor
@@ -79,6 +81,7 @@ class QuotesService(Service):
         self._drain_delay = drain_delay
         self._drain_timeout = drain_timeout
         self._on_signal = on_signal
+        self._clear_up = clear_up
         self._ports: list[IListeningPort] = []
         self._failure: str | None = None
         self._trigger: Any = None
@@ -162,6 +165,7 @@ class QuotesService(Service):
             self._site.close()
             while self._outstanding:
                 await self._outstanding.when_over()
+            await self._clear_up()
         finally:
             for call in (deadline, self._cut_call):
                 if call is not None and call.active():

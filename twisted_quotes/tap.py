@@ -6,18 +6,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib.resources import files
+from time import time
 from typing import Any
 
 from twisted.application.service import IService
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.internet.threads import deferToThreadPool
 from twisted.python.filepath import FilePath
 from twisted.python.procutils import which
 from twisted.python.usage import UsageError
 
+from .cache import Cache, default_cache_folder
 from .errors import CannotStart
-from .finder import Finder
+from .finder import Finder, make_finder
+from .greps import GrepRunner
+from .indexes import Indexes
 from .library import Library, LibraryUnusable
 from .options import QuotesOptions
 from .outstanding import Outstanding
@@ -89,6 +95,7 @@ def quotes_service(reactor: Any, options: Mapping[str, Any]) -> IService:
         options["drain-delay"],
         options["drain-timeout"],
         lambda call: on_shutdown_signal(lambda: reactor.callFromThread(call)),
+        finder.indexes.stop,
     )
 
 
@@ -96,14 +103,17 @@ def _finder(
     reactor: Any, options: Mapping[str, Any], library: Library, outstanding: Outstanding
 ) -> Finder:
     running = options["max-running"] or _default_running()
-    return Finder(
+    runner = GrepRunner(
         reactor,
         _executable("grep"),
-        library,
         Places(running, options["max-waiting"]),
         options["timeout"],
         outstanding,
     )
+    cache = Cache(options["cache-dir"] or _default_cache_folder())
+    in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
+    indexes = Indexes(reactor, in_thread, cache, options["max-waiting"])
+    return make_finder(runner, library, indexes, in_thread, time)
 
 
 def _library(folder: str | None, default: str | None) -> Library:
@@ -138,6 +148,11 @@ def _writable(path: str | None) -> str | None:
         except OSError as error:
             raise CannotStart(f"cannot write {path}: {error.strerror}") from None
     return path
+
+
+def _default_cache_folder() -> str:
+    home = os.path.expanduser("~")
+    return default_cache_folder(home, os.environ.get("XDG_CACHE_HOME"))
 
 
 def _default_running() -> int:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import which
+from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import Any
 
@@ -62,6 +63,8 @@ class Server:
     ) -> None:
         self.lines: list[str] = []
         self._connections: list[Conversation] = []
+        self._cache = TemporaryDirectory()
+        cache = {"TWISTED_QUOTES_CACHE_DIR": self._cache.name}
         self.process = subprocess.Popen(
             [
                 *prefix,
@@ -74,7 +77,7 @@ class Server:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd=folder,
-            env={**os.environ, **(environment or {})},
+            env={**os.environ, **cache, **(environment or {})},
             start_new_session=new_session,
             **popen,
         )
@@ -174,6 +177,7 @@ class Server:
         self._reader.join()
         if self.process.stdout is not None:
             self.process.stdout.close()
+        self._cache.cleanup()
 
 
 @contextmanager

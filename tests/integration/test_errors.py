@@ -115,7 +115,7 @@ class ErrorTests(LibraryTestCase):
             "/wait/x",
         ):
             self.check(server.get(path), 404)
-        for name in ("tale", "story/x", "x" * 300, "a/b/c", "*"):
+        for name in ("tale", "story/x", "x" * 300, "a/b/c", "**"):
             question = {"action": "all", "dictionary": name}
             self.check(server.ask(question), 404, name, '"story"')
 

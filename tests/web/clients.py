@@ -30,9 +30,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.resource import IResource
 from zope.interface import implementer
 
-from twisted_quotes.finder import Finder
 from twisted_quotes.library import Library
-from twisted_quotes.outstanding import Outstanding
 from twisted_quotes.places import Places
 from twisted_quotes.web.connection import Connection
 from twisted_quotes.web.pages import Pages
@@ -41,7 +39,7 @@ from twisted_quotes.web.site import QuotesSite
 from twisted_quotes.web.v1 import QuotesV1
 from twisted_quotes.web.waits import Waits
 
-from ..fakes import FakeProcess, FakeReactor
+from ..fakes import FakeProcess, FakeReactor, make_test_finder
 
 HOST = "quotes.test:8080"
 LINK = f"http://{HOST}/api/v1/web"
@@ -244,13 +242,17 @@ class Web:
         resource: IResource | None = None,
     ) -> None:
         self.reactor = reactor or FakeReactor()
-        self.outstanding = Outstanding()
         self.library = Library(FilePath(str(folder)))
-        places = Places(running, waiting)
-        for_processes: Any = self.reactor
-        finder = Finder(
-            for_processes, "/grep", self.library, places, time_limit, self.outstanding
+        finder = make_test_finder(
+            self.reactor,
+            self.library,
+            folder.parent / "cache",
+            running,
+            waiting,
+            time_limit,
+            "/grep",
         )
+        self.outstanding = finder.outstanding
         self.resource = resource or root_resource(
             QuotesV1(finder),
             Waits(self.reactor, "/sleep", Places(waits, 0), self.outstanding),

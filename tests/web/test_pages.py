@@ -12,7 +12,7 @@ import msgspec
 from twisted.internet.address import UNIXAddress
 
 from twisted_quotes.parse import parse_query
-from twisted_quotes.query import FIELDS
+from twisted_quotes.web.guide import FIELDS
 
 from .clients import HOST, FakeSocket, WebTestCase
 
@@ -159,8 +159,8 @@ class InstructionsTests(PagesTestCase):
     def test_every_action_is_shown(self) -> None:
         """Each action stands there with its meaning."""
         page = self.get("/api/v1/web")
-        self.assertEqual(page.texts["dt"], ["search", "all"])
-        self.assertEqual(len([each for each in page.texts["dd"] if each]), 2)
+        self.assertEqual(page.texts["dt"], ["search", "all", "random", "list"])
+        self.assertEqual(len([each for each in page.texts["dd"] if each]), 4)
 
     def test_every_field_is_shown(self) -> None:
         """Each field stands there with its values, default, meaning and actions."""
@@ -169,8 +169,8 @@ class InstructionsTests(PagesTestCase):
             [row] = [each for each in rows if each.split()[0] == field.name]
             self.assertIn(field.allowed, row)
             self.assertIn(field.meaning, row)
-            self.assertIn(", ".join(field.actions), row)
-            self.assertIn(field.default or "", row)
+            self.assertIn(field.users, row)
+            self.assertIn(field.default, row)
 
     def test_the_fields_that_have_no_default_are_called_required(self) -> None:
         """Who reads the table knows what must be given."""
@@ -200,7 +200,7 @@ class InstructionsTests(PagesTestCase):
             self.assertEqual(url, f"http://{HOST}/api/v1/json")
             parse_query(body.encode())
             asked.add(msgspec.json.decode(body)["action"])
-        self.assertEqual(asked, {"search", "all"})
+        self.assertEqual(asked, {"search", "all", "random", "list"})
 
     def test_the_examples_name_the_scheme_that_was_called(self) -> None:
         """Who came by TLS gets commands that use TLS."""

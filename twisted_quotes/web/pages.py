@@ -4,7 +4,8 @@ The pages for people: a start page and the instructions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from importlib.resources import files
 from shlex import quote
 from typing import Any
@@ -14,10 +15,11 @@ from twisted.web.iweb import IRequest
 from twisted.web.template import Element, Tag, XMLString, flattenString, renderer, tags
 
 from ..library import Library
-from ..query import FIELDS, All, Search
+from ..query import ACTIONS
 from .address import base_url
 from .answers import send
 from .connection import BODY_LIMIT
+from .guide import ERRORS, EXAMPLES, FIELDS, PARAMETERS, Row
 
 _ROOM = files("twisted_quotes.web")
 _STYLE = (_ROOM / "style.css").read_bytes()
@@ -25,53 +27,6 @@ _STYLE = (_ROOM / "style.css").read_bytes()
 
 def _template(name: str) -> XMLString:
     return XMLString((_ROOM / "templates" / f"{name}.xml").read_text("utf-8"))
-
-
-_ACTIONS = {"search": Search.__doc__ or "", "all": All.__doc__ or ""}
-
-_EXAMPLES = (
-    ("Every line that holds a word", {"action": "search", "term": "love"}),
-    (
-        "The first two, whatever the case, each with the line after it",
-        {
-            "action": "search",
-            "term": "love",
-            "ignore_case": True,
-            "nresults": 2,
-            "n_after": 1,
-        },
-    ),
-    (
-        "A pattern, as a whole word",
-        {
-            "action": "search",
-            "term": "wom[ae]n|m[ae]n",
-            "regex": True,
-            "whole_word": True,
-        },
-    ),
-    (
-        "The first five lines of the default dictionary",
-        {"action": "all", "nresults": 5},
-    ),
-)
-
-_ERRORS = (
-    (400, "the request is not JSON, or not an object"),
-    (400, "a field is missing, unknown or wrong, or a regular expression is bad"),
-    (400, "the HTTP itself is bad"),
-    (403, "the dictionary may not be read, or its name points outside the library"),
-    (404, "there is no such URL, or no such dictionary"),
-    (405, "the URL does not take that method; Allow says which it takes"),
-    (408, "the request was not complete within its time"),
-    (413, "the body is too large"),
-    (414, "the request line is too long"),
-    (431, "the headers are too long"),
-    (500, "something went wrong in the service; the message has an id for its log"),
-    (501, "the action, or the HTTP method, is not known"),
-    (503, "too busy, or shutting down; Retry-After says when to try again"),
-    (504, "the search took too long and was ended"),
-)
 
 
 class _Content(Element):
@@ -113,7 +68,7 @@ class _Start(_Content):
     @renderer
     def example(self, request: IRequest, tag: Tag) -> Tag:
         """One question to begin with."""
-        return self._example(_EXAMPLES[0][1])
+        return self._example(EXAMPLES[0][1])
 
 
 class _Instructions(_Content):
@@ -130,32 +85,36 @@ class _Instructions(_Content):
     @renderer
     def actions(self, request: IRequest, tag: Tag) -> Iterator[Tag]:
         """A line for each action."""
-        for name, meaning in _ACTIONS.items():
-            yield tag.clone().fillSlots(name=name, meaning=meaning)
+        for name, kind in ACTIONS.items():
+            yield tag.clone().fillSlots(name=name, meaning=kind.__doc__ or "")
 
     @renderer
     def fields(self, request: IRequest, tag: Tag) -> Iterator[Tag]:
         """A row for each field."""
-        for field in FIELDS:
-            yield tag.clone().fillSlots(
-                name=field.name,
-                allowed=field.allowed,
-                default="required" if field.default is None else field.default or "-",
-                meaning=field.meaning,
-                actions=", ".join(field.actions),
-            )
+        return _table(FIELDS, tag)
+
+    @renderer
+    def parameters(self, request: IRequest, tag: Tag) -> Iterator[Tag]:
+        """A row for each parameter of API v2."""
+        return _table(PARAMETERS, tag)
 
     @renderer
     def examples(self, request: IRequest, tag: Tag) -> Iterator[Tag]:
         """A command for each example."""
-        for caption, question in _EXAMPLES:
+        for caption, question in EXAMPLES:
             yield tags.figure(tags.figcaption(caption), self._example(question))
 
     @renderer
     def errors(self, request: IRequest, tag: Tag) -> Iterator[Tag]:
         """A row for each error."""
-        for code, when in _ERRORS:
+        for code, when in ERRORS:
             yield tag.clone().fillSlots(code=str(code), when=when)
+
+
+def _table(rows: Iterable[Row], tag: Tag) -> Iterator[Tag]:
+    """A row for each field."""
+    for row in rows:
+        yield tag.clone().fillSlots(**asdict(row))
 
 
 class _Page(Element):

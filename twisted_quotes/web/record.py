@@ -7,10 +7,13 @@ from __future__ import annotations
 from secrets import token_hex
 from typing import Any
 
+from twisted.logger import Logger
 from twisted.python.components import registerAdapter
 from twisted.web.iweb import IRequest
 from twisted.web.server import Request
 from zope.interface import Attribute, Interface, implementer
+
+_log = Logger()
 
 
 class IRecord(Interface):
@@ -40,3 +43,8 @@ registerAdapter(Record, Request, IRecord)
 def note(request: IRequest, **facts: Any) -> None:
     """Note something about a request for its line in the log."""
     IRecord(request).facts.update(facts)
+
+
+def note_term(request: IRequest, term: str) -> None:
+    """Log what is looked for, at debug and nowhere else."""
+    _log.debug("Request {id} looks for {term!r}.", id=IRecord(request).id, term=term)

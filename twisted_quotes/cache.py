@@ -1,0 +1,124 @@
+"""
+The cache folder: indexes, kept from one run of the service to the next.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from hashlib import blake2b
+from re import compile
+from shutil import rmtree
+from tempfile import TemporaryDirectory, mkdtemp
+from time import time
+
+from twisted.logger import Logger
+
+from .dictionary import State
+from .index import FORMAT, Index, IndexDamaged, load_index
+
+# Nothing of any other name is ever removed.
+_OURS = compile(r"([0-9a-f]{16})-[0-9a-f]{16}|building-\w+")
+_UNUSED = 30 * 24 * 3600.0
+
+
+def default_cache_folder(home: str, xdg_cache_home: str | None) -> str:
+    """
+    The user's cache folder for this program (XDG Base Directory Specification).
+
+    @param home: the user's home folder.
+    @param xdg_cache_home: the value of C{XDG_CACHE_HOME}, if it is set.
+    """
+    if xdg_cache_home is None or not os.path.isabs(xdg_cache_home):
+        xdg_cache_home = os.path.join(home, ".cache")
+    return os.path.join(xdg_cache_home, "twisted_quotes")
+
+
+class Cache:
+    """
+    A folder of indexes, at most one for each dictionary.
+
+    Where it cannot be written, a temporary folder takes its place, which goes
+    with the service; that is logged once.
+
+    @param folder: where it is; it is made if it is not there.
+    """
+
+    _log = Logger()
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._temporary: TemporaryDirectory[str] | None = None
+        try:
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            TemporaryDirectory(prefix="building-", dir=folder).cleanup()
+        except OSError as error:
+            self._log.warn(
+                "Cannot write the cache folder {folder!a}: {reason!a}. "
+                "Indexes are made anew at every start.",
+                folder=folder,
+                reason=error.strerror,
+            )
+            self._temporary = TemporaryDirectory(prefix="twisted_quotes-")
+            self._folder = self._temporary.name
+
+    def find(self, path: str, state: State) -> Index | None:
+        """The index of a dictionary in a certain state, if it is here."""
+        folder = self._place(path, state)
+        try:
+            index = load_index(folder)
+        except FileNotFoundError:
+            return None
+        except IndexDamaged as error:
+            self._log.warn("An index is not used: {reason!a}", reason=str(error))
+            rmtree(folder, ignore_errors=True)
+            return None
+        with suppress(OSError):
+            os.utime(folder)
+        return index
+
+    def new_folder(self) -> str:
+        """Make a folder to write an index in."""
+        return mkdtemp(prefix="building-", dir=self._folder)
+
+    def keep(self, written: str, path: str, state: State) -> Index:
+        """
+        Take in an index.
+
+        It takes the place of the one of an earlier state, and what nobody has
+        used for a month goes.
+
+        @param written: the folder it was written in.
+        """
+        folder = self._place(path, state)
+        # Another process may have been quicker, with the same result.
+        if self.find(path, state) is None:
+            os.rename(written, folder)
+        self._tidy(os.path.basename(folder))
+        return load_index(folder)
+
+    def drop(self, written: str) -> None:
+        """Remove a folder in which an index was to be written."""
+        rmtree(written, ignore_errors=True)
+
+    def close(self) -> None:
+        """Remove what was temporary."""
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+    def _place(self, path: str, state: State) -> str:
+        names = (path, f"{FORMAT} {state}")
+        hashes = (
+            blake2b(os.fsencode(each), digest_size=8).hexdigest() for each in names
+        )
+        return os.path.join(self._folder, "-".join(hashes))
+
+    def _tidy(self, kept: str) -> None:
+        for entry in os.scandir(self._folder):
+            ours = _OURS.fullmatch(entry.name)
+            if not ours or entry.name == kept:
+                continue
+            with suppress(OSError):
+                unused = time() - entry.stat().st_mtime > _UNUSED
+                if unused or ours[1] == kept.split("-")[0]:
+                    rmtree(entry.path, ignore_errors=True)

@@ -1,0 +1,95 @@
+"""
+A dictionary: one file of quotes, open for reading.
+"""
+
+from __future__ import annotations
+
+import os
+from codecs import BOM_UTF8
+from types import TracebackType
+from typing import NamedTuple
+
+
+class State(NamedTuple):
+    """
+    What tells one content of a file from another.
+
+    @ivar modified: when it was last written, in nanoseconds since 1970.
+    """
+
+    device: int
+    inode: int
+    size: int
+    modified: int
+
+
+class Dictionary:
+    """
+    A dictionary, open for reading.
+
+    @param descriptor: its file descriptor, owned from here on.
+    @ivar path: the real path of the file, for this program's own use.
+    @ivar state: what the file's state was when it was opened, or looked at again.
+    """
+
+    def __init__(self, descriptor: int, path: str = "") -> None:
+        self._descriptor = descriptor
+        self.path = path
+        self.state = self._state()
+        self.rewind()
+
+    def fileno(self) -> int:
+        """The file descriptor, valid until the dictionary is closed."""
+        return self._descriptor
+
+    def read(self, size: int) -> bytes:
+        """Read on from where it was last read, here or by a child."""
+        return os.read(self._descriptor, size)
+
+    def read_at(self, start: int, end: int) -> bytes:
+        """Read a piece, wherever it was last read."""
+        return os.pread(self._descriptor, end - start, start)
+
+    def rewind(self) -> int:
+        """
+        Have it read from the start of its text, here and by children.
+
+        A byte order mark is not part of the text, so grep never sees it.
+
+        @return: the offset of that start.
+        """
+        marked = os.pread(self._descriptor, len(BOM_UTF8), 0) == BOM_UTF8
+        return os.lseek(self._descriptor, len(BOM_UTF8) * marked, os.SEEK_SET)
+
+    def is_unchanged(self) -> bool:
+        """Whether the file is still in that state."""
+        return self._state() == self.state
+
+    def look_again(self) -> None:
+        """Take the file's state as it is now."""
+        self.state = self._state()
+
+    def _state(self) -> State:
+        status = os.fstat(self._descriptor)
+        return State(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+    def duplicate(self) -> Dictionary:
+        """Open the same file once more, with a position of its own."""
+        descriptor = os.open(f"/proc/self/fd/{self._descriptor}", os.O_RDONLY)
+        return Dictionary(descriptor, self.path)
+
+    def close(self) -> None:
+        """Give up the file descriptor; what is read afterwards fails."""
+        descriptor, self._descriptor = self._descriptor, -1
+        os.close(descriptor)
+
+    def __enter__(self) -> Dictionary:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

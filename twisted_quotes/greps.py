@@ -1,0 +1,117 @@
+"""
+The greps of a search: one after another, in a place, within a time limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+
+from twisted.internet.defer import TimeoutError
+from twisted.internet.interfaces import IReactorProcess, IReactorTime
+
+from . import grep
+from .errors import SearchTimedOut
+from .lines import NormalizedFile
+from .outstanding import Outstanding
+from .places import Place, Places
+from .process import Command, Outcome, run
+
+
+class ReactorForProcesses(IReactorProcess, IReactorTime):
+    """What is needed of the reactor: to start processes and to tell time."""
+
+
+@dataclass(frozen=True)
+class GrepRunner:
+    """
+    How greps are run.
+
+    @ivar reactor: starts and times them.
+    @ivar executable: the absolute path of grep.
+    @ivar places: where they run, and searches wait.
+    @ivar time_limit: how long the greps of a search may run, in seconds.
+    @ivar outstanding: is told of each of them.
+    """
+
+    reactor: ReactorForProcesses
+    executable: str
+    places: Places
+    time_limit: float
+    outstanding: Outstanding
+
+    async def take_place(self) -> Greps:
+        """
+        Wait for a place to run greps in.
+
+        @raise TooBusy: as many wait as may.
+        """
+        return Greps(self, await self.places.take())
+
+
+class Greps:
+    """
+    The greps of one search.
+
+    @param runner: how they are run.
+    @param place: where they run.
+    """
+
+    def __init__(self, runner: GrepRunner, place: Place) -> None:
+        self._runner = runner
+        self._place: Place | None = place
+        self._time_left = runner.time_limit
+
+    def rest(self) -> None:
+        """Give the place back until the next grep is run."""
+        if self._place is not None:
+            self._place.leave()
+            self._place = None
+
+    def __enter__(self) -> Greps:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Give the place back."""
+        self.rest()
+
+    async def run(
+        self,
+        arguments: tuple[str, ...],
+        environment: Mapping[str, str],
+        stdin: int | NormalizedFile,
+        regex: bool = False,
+    ) -> Outcome:
+        """
+        Run grep.
+
+        @param stdin: what it reads: a file descriptor, or a text that is fed to
+            it.
+        @param regex: whether it looks for a regular expression of the caller's.
+        @raise SearchTimedOut: the greps of this search took too long.
+        @raise BadRequest: the regular expression is wrong.
+        @raise GrepFailed: grep failed for a reason of its own.
+        @raise OSError: it could not be started.
+        """
+        runner = self._runner
+        if self._place is None:
+            self._place = await runner.places.take_again()
+        command = Command(runner.executable, arguments, environment)
+        began = runner.reactor.seconds()
+        child = run(runner.reactor, command, stdin if isinstance(stdin, int) else "w")
+        if isinstance(stdin, NormalizedFile):
+            child.feed(stdin)
+        self._place.hold_until(runner.outstanding.add(child.ended))
+        try:
+            outcome = await child.answered.addTimeout(self._time_left, runner.reactor)
+        except TimeoutError:
+            raise SearchTimedOut(runner.time_limit) from None
+        self._time_left -= min(runner.reactor.seconds() - began, self._time_left)
+        grep.check(outcome.status, outcome.errors, regex)
+        return outcome

@@ -1,0 +1,116 @@
+"""
+What the instructions say: every action, field, URL and error, with examples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ..fields import Field, fields_of
+from ..query import ACTIONS, DrawQuotes, FindQuotes
+
+EXAMPLES: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("Every line that holds a word", {"action": "search", "term": "love"}),
+    (
+        "The first two, whatever the case, each with the line after it",
+        {
+            "action": "search",
+            "term": "love",
+            "ignore_case": True,
+            "nresults": 2,
+            "n_after": 1,
+        },
+    ),
+    (
+        "A pattern, as a whole word",
+        {
+            "action": "search",
+            "term": "wom[ae]n|m[ae]n",
+            "regex": True,
+            "whole_word": True,
+        },
+    ),
+    (
+        "Whole quotes, in every dictionary",
+        {"action": "search", "term": "love", "unit": "quote", "dictionary": "*"},
+    ),
+    (
+        "Two quotes drawn by chance, the same two for the same seed",
+        {"action": "random", "nresults": 2, "seed": 42},
+    ),
+    (
+        "The first five lines of the default dictionary",
+        {"action": "all", "nresults": 5},
+    ),
+    ("The names of the dictionaries", {"action": "list"}),
+)
+
+ERRORS = (
+    (400, "the request is not JSON, or not an object"),
+    (400, "a field is missing, unknown or wrong, or a regular expression is bad"),
+    (400, "the HTTP itself is bad"),
+    (403, "the dictionary may not be read, or its name points outside the library"),
+    (404, "there is no such URL, or no such dictionary"),
+    (405, "the URL does not take that method; Allow says which it takes"),
+    (408, "the request was not complete within its time"),
+    (413, "the body is too large"),
+    (414, "the request line is too long"),
+    (431, "the headers are too long"),
+    (500, "something went wrong in the service; the message has an id for its log"),
+    (501, "the action, or the HTTP method, is not known"),
+    (503, "too busy, or shutting down; Retry-After says when to try again"),
+    (504, "the search took too long and was ended"),
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """
+    A field, as the instructions show it.
+
+    @ivar users: what the field goes with.
+    """
+
+    name: str
+    allowed: str
+    default: str
+    meaning: str
+    users: str
+
+
+def _rows(questions: dict[str, dict[str, Field]]) -> Iterator[Row]:
+    """Bring together what several questions have in common."""
+    names = {name: None for fields in questions.values() for name in fields}
+    for name in names:
+        users = {user: f[name] for user, f in questions.items() if name in f}
+        first = next(iter(users.values()))
+        required = [user for user, field in users.items() if field.required]
+        defaults = [first.default or "-"] * (not first.required)
+        if required:
+            defaults.append(f"required by {', '.join(required)}")
+        defaults += [
+            f"{field.default} for {user}"
+            for user, field in users.items()
+            if not field.required and field.default not in ("", first.default)
+        ]
+        yield Row(
+            name, first.allowed, "; ".join(defaults), first.meaning, ", ".join(users)
+        )
+
+
+FIELDS = (
+    Row(
+        "action",
+        ", ".join(f'"{each}"' for each in ACTIONS),
+        "required",
+        "what to do",
+        ", ".join(ACTIONS),
+    ),
+    *_rows({action: fields_of(kind) for action, kind in ACTIONS.items()}),
+)
+
+PARAMETERS = tuple(
+    _rows({"quotes": fields_of(FindQuotes), "quotes/random": fields_of(DrawQuotes)})
+)
