@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from msgspec import UNSET, UnsetType
 from twisted.internet.defer import Deferred
 
+from .dictionary import State
 from .draw import QuoteDrawer
 from .greps import GrepRunner
 from .indexes import Indexes, InThread
@@ -97,6 +98,14 @@ class Finder:
     def dictionaries(self) -> Deferred[list[Facts]]:
         """What is known of every dictionary."""
         return self._answer(self.quotes.dictionaries())
+
+    def states(self, asked: str) -> Deferred[dict[str, State]]:
+        """
+        The states of dictionaries, by name.
+
+        @param asked: the name of one, or C{"*"} for every one that may be read.
+        """
+        return self._answer(self.volumes.states(asked))
 
     def asked(self, dictionary: str | UnsetType) -> str:
         """What a query asks for that names a dictionary, or none."""

@@ -74,6 +74,7 @@ def quotes_service(reactor: Any, options: Mapping[str, Any]) -> IService:
     from .web.root import root_resource
     from .web.site import QuotesSite
     from .web.v1 import QuotesV1
+    from .web.v2 import QuotesV2
     from .web.waits import Waits
 
     outstanding = Outstanding()
@@ -82,7 +83,7 @@ def quotes_service(reactor: Any, options: Mapping[str, Any]) -> IService:
     waits = Waits(reactor, _executable("sleep"), Places(MOST_WAITS, 0), outstanding)
     site = QuotesSite(
         reactor,
-        root_resource(QuotesV1(finder), waits, Pages(library)),
+        root_resource(QuotesV1(finder), QuotesV2(finder), waits, Pages(library)),
         outstanding,
         options["max-connections"],
         _writable(options["access-log"]),

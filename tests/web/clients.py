@@ -37,6 +37,7 @@ from twisted_quotes.web.pages import Pages
 from twisted_quotes.web.root import root_resource
 from twisted_quotes.web.site import QuotesSite
 from twisted_quotes.web.v1 import QuotesV1
+from twisted_quotes.web.v2 import QuotesV2
 from twisted_quotes.web.waits import Waits
 
 from ..fakes import FakeProcess, FakeReactor, make_test_finder
@@ -255,6 +256,7 @@ class Web:
         self.outstanding = finder.outstanding
         self.resource = resource or root_resource(
             QuotesV1(finder),
+            QuotesV2(finder),
             Waits(self.reactor, "/sleep", Places(waits, 0), self.outstanding),
             Pages(self.library),
         )

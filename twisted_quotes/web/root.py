@@ -18,10 +18,11 @@ from .answers import answer_errors
 from .pages import Pages
 from .record import note
 from .v1 import QuotesV1
+from .v2 import QuotesV2
 from .waits import Waits
 
 
-def root_resource(v1: QuotesV1, waits: Waits, pages: Pages) -> IResource:
+def root_resource(v1: QuotesV1, v2: QuotesV2, waits: Waits, pages: Pages) -> IResource:
     """Make the resource that answers all URLs; it is made once."""
     app = Klein()
     # A redirect is no answer to a POST: what is not a URL as it stands is none.
@@ -32,17 +33,21 @@ def root_resource(v1: QuotesV1, waits: Waits, pages: Pages) -> IResource:
         ("/style.css", "GET", pages.style),
         ("/api/v1/web", "GET", pages.instructions),
         ("/api/v1/json", "POST", v1.find),
+        ("/api/v2/quotes", "GET", v2.quotes),
+        ("/api/v2/quotes/random", "GET", v2.random),
+        ("/api/v2/quotes/<identity>", "GET", v2.quote),
+        ("/api/v2/dictionaries", "GET", v2.dictionaries),
         ("/wait", "GET", waits.wait),
     ):
         app.route(url, methods=[method], endpoint=url)(_noted(url, route))
     return app.resource()
 
 
-def _noted(url: str, route: Callable[[IRequest], KleinRenderable]) -> KleinRouteHandler:
+def _noted(url: str, route: Callable[..., KleinRenderable]) -> KleinRouteHandler:
     """Note the URL for the log, then do what the route does."""
 
-    def answer(request: IRequest) -> KleinRenderable:
+    def answer(request: IRequest, **parts: str) -> KleinRenderable:
         note(request, route=url)
-        return route(request)
+        return route(request, **parts)
 
     return answer

@@ -1,0 +1,302 @@
+"""
+API v2: quotes as data (contract, section 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from re import compile
+
+import msgspec
+from msgspec import UNSET, Struct
+from twisted.internet.defer import CancelledError
+from twisted.logger import Logger
+from twisted.web.iweb import IRequest
+from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import parse_accept_header
+
+from ..errors import DictionaryChanging, QuoteNotFound, SearchTimedOut
+from ..finder import Finder
+from ..parse import parse_parameters
+from ..query import EVERY_DICTIONARY, DrawQuotes, FindQuotes
+from ..quote_finder import Results
+from ..quotes import Quote
+from .answers import send_json
+from .caching import entity_tag, is_known, may_be_kept, must_not_be_kept
+from .record import IRecord, note, note_term
+from .stream import Flow, Stream
+
+JSON, NDJSON = "application/json", "application/x-ndjson"
+MOST_BYTES = 8 * 1024 * 1024
+"""About how many bytes of text a page may have."""
+
+_ID = compile(r"[0-9a-f]{24}")
+
+
+class Match(Struct, frozen=True):
+    """Where something was found in a text, in code points."""
+
+    start: int
+    end: int
+
+
+class QuoteBody(Struct, frozen=True):
+    """A quote, as it is answered."""
+
+    id: str
+    text: str
+    author: str | None
+    dictionary: str
+    line_from: int
+    line_to: int
+    matches: Sequence[Match]
+
+
+class PageBody(Struct, frozen=True):
+    """The body of an answer with quotes."""
+
+    total: int
+    offset: int
+    returned: int
+    truncated: bool
+    reason: str | None
+    quotes: Sequence[QuoteBody]
+
+
+class SummaryBody(Struct, frozen=True):
+    """The last line of an answer that was streamed."""
+
+    total: int
+    returned: int
+    truncated: bool
+    reason: str | None
+
+
+class DictionaryBody(Struct, frozen=True):
+    """A dictionary, as it is answered."""
+
+    name: str
+    default: bool
+    bytes: int
+    quotes: int
+    modified: datetime
+
+
+class DictionariesBody(Struct, frozen=True):
+    """The body of an answer with dictionaries."""
+
+    dictionaries: Sequence[DictionaryBody]
+
+
+class NoParameters(Struct, frozen=True, forbid_unknown_fields=True):
+    """What goes with a URL that takes no parameters."""
+
+
+def quote_body(quote: Quote) -> QuoteBody:
+    """What a caller is told of a quote."""
+    return QuoteBody(
+        quote.id,
+        quote.text,
+        quote.author,
+        quote.dictionary,
+        quote.line,
+        quote.last_line,
+        [Match(start, end) for start, end in quote.places],
+    )
+
+
+def _line(value: Struct) -> bytes:
+    return msgspec.json.encode(value) + b"\n"
+
+
+class Page(Results):
+    """
+    Quotes that are collected, up to a number of bytes.
+
+    @ivar full: whether there was no room for more.
+    """
+
+    def __init__(self, limit: int | None) -> None:
+        super().__init__(limit)
+        self.full = False
+        self.quotes: list[Quote] = []
+        self._room = MOST_BYTES
+
+    async def take(self, quotes: Sequence[Quote]) -> int:
+        """Collect the quotes that there is room for, the first one always."""
+        before = len(self.quotes)
+        for quote in quotes:
+            self._room -= len(quote.text.encode())
+            if self.quotes and self._room < 0:
+                self.full = True
+                break
+            self.quotes.append(quote)
+        return len(self.quotes) - before
+
+
+class QuotesV2:
+    """
+    The routes of API v2.
+
+    @param finder: answers the queries.
+    """
+
+    _log = Logger()
+
+    def __init__(self, finder: Finder) -> None:
+        self._finder = finder
+
+    async def quotes(self, request: IRequest) -> bytes:
+        """Quotes in order: a page of them, or a stream."""
+        query = parse_parameters(request.args, FindQuotes)
+        asked = self._note(request, query)
+        kind = _wanted_kind(request)
+        tag = await self._tag(asked, f"{kind} quotes", query)
+        if is_known(request, tag):
+            return b""
+        if kind == NDJSON:
+            return await self._stream(request, query, tag)
+        page = Page(query.limit)
+        try:
+            await self._finder.find(query, page)
+        except SearchTimedOut:
+            if not page.quotes:
+                raise
+            must_not_be_kept(request)
+            return _send_page(request, page, query.offset, "timeout")
+        may_be_kept(request, tag)
+        return _send_page(request, page, query.offset)
+
+    async def random(self, request: IRequest) -> bytes:
+        """Quotes drawn by chance."""
+        query = parse_parameters(request.args, DrawQuotes)
+        asked = self._note(request, query)
+        tag = ""
+        if query.seed is not UNSET:
+            tag = await self._tag(asked, "random", query)
+            if is_known(request, tag):
+                return b""
+        drawn, total = await self._finder.draw(query)
+        page = Page(query.limit)
+        page.total, page.returned = total, await page.take(drawn)
+        if tag:
+            may_be_kept(request, tag)
+        else:
+            must_not_be_kept(request)
+        return _send_page(request, page, query.offset)
+
+    async def quote(self, request: IRequest, identity: str) -> bytes:
+        """One quote, by its id."""
+        parse_parameters(request.args, NoParameters)
+        if not _ID.fullmatch(identity):
+            raise QuoteNotFound()
+        tag = await self._tag(EVERY_DICTIONARY, identity)
+        if is_known(request, tag):
+            return b""
+        quote = await self._finder.quote(identity)
+        may_be_kept(request, tag)
+        return send_json(request, quote_body(quote))
+
+    async def dictionaries(self, request: IRequest) -> bytes:
+        """All dictionaries."""
+        parse_parameters(request.args, NoParameters)
+        default = self._finder.library.default
+        tag = await self._tag(EVERY_DICTIONARY, f"dictionaries, {default} first")
+        if is_known(request, tag):
+            return b""
+        bodies = [
+            DictionaryBody(
+                facts.name,
+                facts.name == default,
+                facts.state.size,
+                facts.count,
+                datetime.fromtimestamp(facts.state.modified / 1e9, UTC),
+            )
+            for facts in await self._finder.dictionaries()
+        ]
+        may_be_kept(request, tag)
+        return send_json(request, DictionariesBody(bodies))
+
+    def _note(self, request: IRequest, query: FindQuotes) -> str:
+        """Note for the log what is asked, and say which dictionaries."""
+        asked = self._finder.asked(query.dictionary)
+        note(request, dictionary=asked)
+        if query.selection.pattern is not None:
+            note_term(request, query.selection.pattern.term)
+        return asked
+
+    async def _tag(self, asked: str, what: str, query: FindQuotes | None = None) -> str:
+        states = await self._finder.states(asked)
+        return entity_tag(f"{what} {msgspec.json.encode(query)!r}", states)
+
+    async def _stream(self, request: IRequest, query: FindQuotes, tag: str) -> bytes:
+        """Send quotes as they are found, then what became of the search."""
+        may_be_kept(request, tag)
+        # It may break off after its head has said that all is well.
+        must_not_be_kept(request)
+        request.setHeader(b"content-type", NDJSON.encode())
+        if request.method == b"HEAD":
+            return b""
+        flow = Flow(request)
+        limit = query.limit if b"limit" in request.args else None
+        stream = Stream(limit, flow, lambda quote: _line(quote_body(quote)))
+        reason = None
+        try:
+            await self._finder.find(query, stream)
+        except Exception as error:
+            if flow.client_left or not stream.returned:
+                request.responseHeaders.removeHeader(b"etag")
+                raise
+            reason = self._reason(request, error)
+        finally:
+            flow.close()
+        return _line(_summary(request, stream, query.offset, reason))
+
+    def _reason(self, request: IRequest, error: Exception) -> str:
+        """Why an answer breaks off, in a word."""
+        match error:
+            case SearchTimedOut():
+                return "timeout"
+            case DictionaryChanging():
+                return "changed"
+            case CancelledError():
+                return "shutdown"
+        self._log.failure("Request {id} broke off.", id=IRecord(request).id)
+        return "error"
+
+
+def _wanted_kind(request: IRequest) -> str:
+    """The media type that the client likes best (RFC 9110, section 12.5.1)."""
+    accept = parse_accept_header(request.getHeader("accept"), MIMEAccept)
+    return str(accept.best_match([JSON, NDJSON], default=JSON))
+
+
+def _summary(
+    request: IRequest, results: Results, offset: int, reason: str | None
+) -> SummaryBody:
+    """What became of a search, noted for the log as well."""
+    note(request, entries=results.returned)
+    if reason is None and offset + results.returned < results.total:
+        reason = "limit"
+    return SummaryBody(results.total, results.returned, reason is not None, reason)
+
+
+def _send_page(
+    request: IRequest, page: Page, offset: int, reason: str | None = None
+) -> bytes:
+    if reason is None and page.full:
+        reason = "bytes"
+    summary = _summary(request, page, offset, reason)
+    quotes = [quote_body(quote) for quote in page.quotes]
+    return send_json(
+        request,
+        PageBody(
+            summary.total,
+            offset,
+            summary.returned,
+            summary.truncated,
+            summary.reason,
+            quotes,
+        ),
+    )
