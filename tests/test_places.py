@@ -99,3 +99,28 @@ class PlacesTests(SynchronousTestCase):
         ended.callback(None)
         self.leave(ended)
         self.successResultOf(self.places.take())
+
+    def test_any_number_may_leave_as_soon_as_they_come(self) -> None:
+        """However many fail at once, one after another, the place is not lost."""
+        places = Places(running=1, waiting=5000)
+
+        async def leave_at_once() -> None:
+            with await places.take():
+                pass
+
+        with self.successResultOf(places.take()):
+            leaving = [Deferred.fromCoroutine(leave_at_once()) for _ in range(5000)]
+        for each in leaving:
+            self.successResultOf(each)
+        self.successResultOf(places.take())
+
+    def test_who_had_a_place_may_always_wait_for_another(self) -> None:
+        """What has begun is not turned away halfway, but waits its turn."""
+        with self.successResultOf(self.places.take()):
+            waiting = [self.places.take() for _ in range(2)]
+            again = self.places.take_again()
+            self.assertNoResult(again)
+        for each in waiting:
+            with self.successResultOf(each):
+                self.assertNoResult(again)
+        self.successResultOf(again)

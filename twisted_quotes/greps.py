@@ -64,7 +64,8 @@ class Greps:
         self._time_left = runner.time_limit
 
     def rest(self) -> None:
-        """Give the place back until the next grep is run."""
+        """Give the place back until the next grep is run, which has all the time."""
+        self._time_left = self._runner.time_limit
         if self._place is not None:
             self._place.leave()
             self._place = None

@@ -53,6 +53,7 @@ class Places:
     def __init__(self, running: int, waiting: int) -> None:
         self._semaphore = DeferredSemaphore(running)
         self._waiting = waiting
+        self._due = 0
 
     def take(self) -> Deferred[Place]:
         """
@@ -73,4 +74,18 @@ class Places:
         It waits for it in the order of asking, however many wait.
         """
         taken: Deferred[DeferredSemaphore] = self._semaphore.acquire()
-        return taken.addCallback(lambda semaphore: Place(semaphore.release))
+        return taken.addCallback(lambda _: Place(self._give_back))
+
+    def _give_back(self) -> None:
+        """
+        Give back a place.
+
+        Who gets it may leave it before this returns, and so may the next, a
+        thousand in a row: that they come here again must not nest.
+        """
+        self._due += 1
+        if self._due > 1:
+            return
+        while self._due:
+            self._semaphore.release()
+            self._due -= 1
