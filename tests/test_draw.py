@@ -4,15 +4,18 @@ Tests for drawing by chance.
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from itertools import islice, permutations
-from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.draw import permutation
+from twisted_quotes.query import DrawQuotes, Random
+
+from .cases import LOVE, RealGrepTestCase
 
 DRAWS = 100_000
 
@@ -35,30 +38,97 @@ class PermutationTests(SynchronousTestCase):
 
         @given(st.integers(0, 300), st.integers())
         def check(count: int, seed: int) -> None:
-            drawn = list(permutation(count, Random(seed)))
+            drawn = list(permutation(count, random.Random(seed)))
             self.assertEqual(sorted(drawn), list(range(count)))
 
         check()
 
     def test_a_seed_repeats_it(self) -> None:
         """The first ones are the same, however many are drawn."""
-        whole = list(permutation(1000, Random(7)))
-        self.assertEqual(list(islice(permutation(1000, Random(7)), 10)), whole[:10])
-        self.assertNotEqual(list(islice(permutation(1000, Random(8)), 10)), whole[:10])
+        whole = list(permutation(1000, random.Random(7)))
+        for seed, same in ((7, True), (8, False)):
+            some = list(islice(permutation(1000, random.Random(seed)), 10))
+            self.assertEqual(some == whole[:10], same)
 
     def test_the_first_is_drawn_evenly(self) -> None:
         """Of a hundred thousand draws from 20, each of these has its part."""
-        random = Random(1)
-        first = Counter[object](next(permutation(20, random)) for _ in range(DRAWS))
+        source = random.Random(1)
+        first = Counter[object](next(permutation(20, source)) for _ in range(DRAWS))
         # With 19 degrees of freedom, more comes once in a thousand times.
         self.assertLess(chi_square(first, 20), 43.8)
 
     def test_every_order_is_as_likely_as_any(self) -> None:
         """Of three out of four, all 24 orders come alike often."""
-        random = Random(2)
+        source = random.Random(2)
         orders = Counter[object](
-            tuple(islice(permutation(4, random), 3)) for _ in range(DRAWS)
+            tuple(islice(permutation(4, source), 3)) for _ in range(DRAWS)
         )
         self.assertEqual(set(orders), set(permutations(range(4), 3)))
         # With 23 degrees of freedom.
         self.assertLess(chi_square(orders, 24), 49.7)
+
+
+class DrawTests(RealGrepTestCase):
+    """Tests of drawing quotes, with the real grep."""
+
+    async def draw(self, **fields: object) -> list[str]:
+        """Draw some quotes."""
+        return await self.make_finder().entries(Random(**fields))  # type: ignore[arg-type]
+
+    async def test_one_whole_quote_is_drawn(self) -> None:
+        """Who says nothing gets one of the default dictionary."""
+        [quote] = await self.draw()
+        self.assertIn(quote, LOVE.removesuffix("\n").split("\n\n"))
+
+    async def test_none_is_drawn_twice(self) -> None:
+        """As many as are wanted, and no more than there are."""
+        every = {*LOVE.removesuffix("\n").split("\n\n")}
+        for nresults in (3, 9, 0, -1):
+            drawn = await self.draw(nresults=nresults)
+            self.assertEqual((len(drawn), set(drawn)), (3, every))
+        self.assertEqual(await self.draw(dictionary="empty", nresults=5), [])
+
+    async def test_a_seed_repeats_what_was_drawn(self) -> None:
+        """Page after page, if asked for."""
+        drawn = await self.draw(nresults=0, seed=5, dictionary="*")
+        self.assertEqual(await self.draw(nresults=0, seed=5, dictionary="*"), drawn)
+        for number, quote in enumerate(drawn):
+            [one] = await self.draw(seed=5, dictionary="*", offset=number)
+            self.assertEqual(one, quote)
+        orders = {
+            tuple(await self.draw(nresults=0, seed=seed, dictionary="*"))
+            for seed in range(9)
+        }
+        self.assertGreater(len(orders), 5)
+
+    async def test_only_what_matches_is_drawn(self) -> None:
+        """In every dictionary, and in each of them only what matches there."""
+        drawn = await self.draw(
+            dictionary="*", term="love", ignore_case=True, nresults=0
+        )
+        self.assertEqual(
+            [len(drawn), len(set(drawn)), *("love" in d.lower() for d in drawn)],
+            [4, 4, *[True] * 4],
+        )
+        query = DrawQuotes(dictionary="*", term="Love", author="h", limit=9, seed=1)
+        quotes, total = await self.make_finder().draw(query)
+        self.assertEqual((total, [each.author for each in quotes]), (1, ["Helena"]))
+        self.assertEqual(quotes[0].places, [(0, 4)])
+
+    async def test_a_hundred_thousand_are_drawn_evenly(self) -> None:
+        """A thousand of two thousand, a hundred times: each has its part."""
+        count, times = 2000, 100
+        self.write("many", "\n\n".join(str(number) for number in range(count)))
+        finder = self.make_finder()
+        drawn = Counter[str]()
+        for seed in range(times):
+            some = await finder.entries(
+                Random(dictionary="many", nresults=count // 2, seed=seed)
+            )
+            self.assertEqual(len(set(some)), count // 2)
+            drawn.update(some)
+        self.assertEqual(drawn.total(), 100_000)
+        # Each is drawn or not, as by a coin: with 1999 degrees of freedom, more
+        # than 200 away from that many comes once in a thousand times.
+        square = sum((each - times / 2) ** 2 / (times / 4) for each in drawn.values())
+        self.assertLess(abs(square - count), 210)

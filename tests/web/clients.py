@@ -93,12 +93,32 @@ def read_answers(received: bytes, *methods: str) -> list[Answer]:
         for line in lines:
             name, _, value = line.partition(b": ")
             headers.addRawHeader(name, value)
+        if headers.hasHeader(b"transfer-encoding"):
+            body, received = read_chunks(received)
+            answers.append(Answer(code, headers, body))
+            continue
         [length] = headers.getRawHeaders(b"content-length") or [b"0"]
         size = 0 if method == "HEAD" or code < 200 else int(length)
         assert len(received) >= size, "an answer was cut short"
         answers.append(Answer(code, headers, received[:size]))
         received = received[size:]
     return answers
+
+
+def read_chunks(received: bytes) -> tuple[bytes, bytes]:
+    """
+    Read a body that came in chunks (RFC 9112, section 7.1).
+
+    @return: the body, and what follows it.
+    """
+    body = b""
+    while True:
+        size, _, received = received.partition(b"\r\n")
+        chunk, received = received[: int(size, 16)], received[int(size, 16) :]
+        assert received.startswith(b"\r\n"), "a chunk was cut short"
+        body, received = body + chunk, received[2:]
+        if not chunk:
+            return body, received
 
 
 def question(body: object = None, host: str = HOST, headers: str = "") -> bytes:
@@ -165,6 +185,11 @@ class FakeSocket(FileDescriptor):
     def leave(self) -> None:
         """Have the client go away."""
         self.connectionLost(Failure(ConnectionLost()))
+
+    @property
+    def buffered(self) -> int:
+        """How many bytes wait for the client to take them."""
+        return len(self.dataBuffer) - self.offset + self._tempDataLen
 
     def answers(self, *methods: str) -> list[Answer]:
         """What the client got."""

@@ -137,7 +137,8 @@ class QuotesSite(Site):
             "{id} {method} {uri} {code} {bytes} bytes {seconds:.3f} s",
             id=record.id,
             method=ascii(request.method)[2:-1],
-            uri=ascii(request.uri)[2:-1],
+            # What is looked for may stand in the query, and is nobody's business.
+            uri=ascii(request.uri.partition(b"?")[0])[2:-1],
             code=request.code,
             bytes=request.sentLength,
             seconds=self.reactor.seconds() - request.began,

@@ -1,0 +1,92 @@
+"""
+What the tests with the real grep have in common.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from twisted.python.filepath import FilePath
+from twisted.trial.unittest import TestCase
+
+from twisted_quotes.finder import Finder
+from twisted_quotes.library import Library
+from twisted_quotes.quote_finder import Results
+from twisted_quotes.quotes import Quote
+
+from .fakes import make_test_finder
+
+LOVE = """\
+Love looks not
+with the eyes.
+-- Helena
+
+\tThe course of true  love
+never did run smooth.
+-- Lysander
+
+Brevity is the
+soul of wit.
+-- Polonius
+"""
+FORTUNES = "No love\n\nlost.\n%\n%\nLove\nis blind.\n%\n"
+
+
+class Collected(Results):
+    """
+    Quotes that are collected.
+
+    @ivar quotes: what was taken so far.
+    @ivar room: how many more are taken.
+    """
+
+    def __init__(self, limit: int | None = None, room: int = 1000) -> None:
+        super().__init__(limit)
+        self.quotes: list[Quote] = []
+        self.room = room
+
+    async def take(self, quotes: Sequence[Quote]) -> int:
+        """Take quotes, as far as there is room."""
+        taken = list(quotes)[: self.room]
+        self.room -= len(taken)
+        self.quotes += taken
+        return len(taken)
+
+    @property
+    def texts(self) -> list[str]:
+        """Their texts."""
+        return [each.text for each in self.quotes]
+
+
+class RealGrepTestCase(TestCase):
+    """
+    Has a library, and a finder that runs the real grep on it.
+
+    @ivar folder: the library's folder.
+    """
+
+    def setUp(self) -> None:
+        """Make a library of three dictionaries."""
+        room = TemporaryDirectory()
+        self.addCleanup(room.cleanup)
+        self.folder = Path(room.name, "library")
+        self.folder.mkdir()
+        self.cache = Path(room.name, "cache")
+        self.write("dreams", LOVE)
+        self.write("empty", "")
+        self.write("fortunes", FORTUNES)
+
+    def write(self, name: str, text: str | bytes) -> None:
+        """Write a dictionary."""
+        data = text if isinstance(text, bytes) else text.encode()
+        (self.folder / name).write_bytes(data)
+
+    def make_finder(self, **how: Any) -> Finder:
+        """A finder on the library."""
+        from twisted.internet import reactor
+
+        library = Library(FilePath(str(self.folder)))
+        return make_test_finder(reactor, library, self.cache, 2, **how)

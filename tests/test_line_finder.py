@@ -1,0 +1,103 @@
+"""
+Tests of finding lines, with the real grep.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted_quotes import line_finder
+from twisted_quotes.errors import DictionaryChanging, DictionaryNotFound
+from twisted_quotes.greps import Greps
+from twisted_quotes.process import Outcome
+from twisted_quotes.query import All, List, Search
+from twisted_quotes.settle import ATTEMPTS
+
+from .cases import FORTUNES, LOVE, RealGrepTestCase
+
+
+class EveryDictionaryTests(RealGrepTestCase):
+    """Tests of every dictionary, one after another."""
+
+    async def test_lines_come_in_the_order_of_the_names(self) -> None:
+        """And each has the context of its own dictionary only."""
+        search = Search(term="ove", dictionary="*", n_before=1, ignore_case=True)
+        self.assertEqual(
+            await self.make_finder().entries(search),
+            [
+                "Love looks not",
+                "\n\tThe course of true  love",
+                "No love",
+                "%\nLove",
+            ],
+        )
+
+    async def test_a_part_may_be_asked_for(self) -> None:
+        """Offset and nresults count entries of all dictionaries together."""
+        for offset, nresults in ((0, 1), (1, 2), (3, 9), (4, 1), (1, 0)):
+            query = All(dictionary="*", offset=offset, nresults=nresults)
+            whole = [*LOVE.split("\n")[:-1], *FORTUNES.split("\n")[:-1]]
+            end = offset + nresults if nresults else None
+            self.assertEqual(await self.make_finder().entries(query), whole[offset:end])
+
+    async def test_one_that_goes_meanwhile_is_not_missed(self) -> None:
+        """One that is named is."""
+        finder = self.make_finder()
+        run = Greps.run
+
+        async def run_without(greps: Greps, *how: Any) -> Outcome:
+            (self.folder / "fortunes").unlink(missing_ok=True)
+            return await run(greps, *how)
+
+        self.patch(Greps, "run", run_without)
+        found = await finder.entries(Search(term="love", dictionary="*"))
+        self.assertEqual(found, ["\tThe course of true  love"])
+        with self.assertRaises(DictionaryNotFound):
+            await finder.entries(Search(term="love", dictionary="fortunes"))
+
+    async def test_names_are_listed(self) -> None:
+        """All, or a part of them."""
+        finder = self.make_finder()
+        self.assertEqual(await finder.entries(List()), ["dreams", "empty", "fortunes"])
+        self.assertEqual(await finder.entries(List(offset=1, nresults=1)), ["empty"])
+
+
+class ChangeTests(RealGrepTestCase):
+    """Tests of a dictionary that is written to while it is searched."""
+
+    def change(self, times: int) -> None:
+        """Have the dictionary written to behind the back of so many greps."""
+        run, left = Greps.run, list(range(times))
+
+        async def run_and_write(greps: Greps, *how: Any) -> Outcome:
+            outcome = await run(greps, *how)
+            if left:
+                self.write("dreams", f"love {left.pop()}\n" * 100)
+            return outcome
+
+        self.patch(Greps, "run", run_and_write)
+
+    async def test_the_answer_is_from_one_state(self) -> None:
+        """grep is run again when the file has changed under it."""
+        self.change(times=2)
+        found = await self.make_finder().entries(Search(term="love", nresults=2))
+        self.assertEqual(found, ["love 0", "love 0"])
+
+    async def test_one_that_changes_all_the_time_is_given_up(self) -> None:
+        """The caller may come again."""
+        self.change(times=ATTEMPTS)
+        with self.assertRaises(DictionaryChanging):
+            await self.make_finder().entries(Search(term="love"))
+
+    async def test_it_is_waited_for_who_writes_just_now(self) -> None:
+        """Half a writing is not answered with."""
+        finder = self.make_finder()
+        lines = finder.lines
+        waited = []
+
+        async def settled(*given: Any) -> None:
+            waited.append(given[-1])
+
+        self.patch(line_finder, "settled", settled)
+        await lines.entries("dreams", Search(term="love"))
+        self.assertEqual(len(waited), 1)
