@@ -48,6 +48,7 @@ ORDER = [
     "web.answers",
     "web.interfaces",
     "web.v1",
+    "web.bodies",
     "web.caching",
     "web.stream",
     "web.v2",

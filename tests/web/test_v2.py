@@ -5,7 +5,7 @@ Tests of API v2, with processes that a test ends by hand.
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import urlencode
@@ -238,7 +238,9 @@ class OtherTests(V2TestCase):
         )
         self.assertEqual(about["bytes"], status.st_size)
         modified = datetime.fromisoformat(about["modified"])
-        self.assertEqual(modified, datetime.fromtimestamp(status.st_mtime, UTC))
+        since = modified - datetime(1970, 1, 1, tzinfo=UTC)
+        microseconds = status.st_mtime_ns // 1000
+        self.assertEqual(since, timedelta(microseconds=microseconds))
 
 
 class CacheTests(V2TestCase):

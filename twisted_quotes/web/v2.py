@@ -5,7 +5,6 @@ API v2: quotes as data (contract, section 4).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from re import compile
 
 import msgspec
@@ -23,6 +22,7 @@ from ..query import EVERY_DICTIONARY, DrawQuotes, FindQuotes
 from ..quote_finder import Results
 from ..quotes import Quote
 from .answers import send_json
+from .bodies import DictionariesBody, PageBody, SummaryBody, dictionary_body, quote_body
 from .caching import entity_tag, is_known, may_be_kept, must_not_be_kept
 from .record import IRecord, note, note_term
 from .stream import Flow, Stream
@@ -34,76 +34,8 @@ MOST_BYTES = 8 * 1024 * 1024
 _ID = compile(r"[0-9a-f]{24}")
 
 
-class Match(Struct, frozen=True):
-    """Where something was found in a text, in code points."""
-
-    start: int
-    end: int
-
-
-class QuoteBody(Struct, frozen=True):
-    """A quote, as it is answered."""
-
-    id: str
-    text: str
-    author: str | None
-    dictionary: str
-    line_from: int
-    line_to: int
-    matches: Sequence[Match]
-
-
-class PageBody(Struct, frozen=True):
-    """The body of an answer with quotes."""
-
-    total: int
-    offset: int
-    returned: int
-    truncated: bool
-    reason: str | None
-    quotes: Sequence[QuoteBody]
-
-
-class SummaryBody(Struct, frozen=True):
-    """The last line of an answer that was streamed."""
-
-    total: int
-    returned: int
-    truncated: bool
-    reason: str | None
-
-
-class DictionaryBody(Struct, frozen=True):
-    """A dictionary, as it is answered."""
-
-    name: str
-    default: bool
-    bytes: int
-    quotes: int
-    modified: datetime
-
-
-class DictionariesBody(Struct, frozen=True):
-    """The body of an answer with dictionaries."""
-
-    dictionaries: Sequence[DictionaryBody]
-
-
 class NoParameters(Struct, frozen=True, forbid_unknown_fields=True):
     """What goes with a URL that takes no parameters."""
-
-
-def quote_body(quote: Quote) -> QuoteBody:
-    """What a caller is told of a quote."""
-    return QuoteBody(
-        quote.id,
-        quote.text,
-        quote.author,
-        quote.dictionary,
-        quote.line,
-        quote.last_line,
-        [Match(start, end) for start, end in quote.places],
-    )
 
 
 def _line(value: Struct) -> bytes:
@@ -205,16 +137,8 @@ class QuotesV2:
         tag = await self._tag(EVERY_DICTIONARY, f"dictionaries, {default} first")
         if is_known(request, tag):
             return b""
-        bodies = [
-            DictionaryBody(
-                facts.name,
-                facts.name == default,
-                facts.state.size,
-                facts.count,
-                datetime.fromtimestamp(facts.state.modified / 1e9, UTC),
-            )
-            for facts in await self._finder.dictionaries()
-        ]
+        facts = await self._finder.dictionaries()
+        bodies = [dictionary_body(each, default) for each in facts]
         may_be_kept(request, tag)
         return send_json(request, DictionariesBody(bodies))
 

@@ -1,0 +1,98 @@
+"""
+The bodies of the answers of API v2 (contract, section 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
+
+from ..quote_finder import Facts
+from ..quotes import Quote
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Match(Struct, frozen=True):
+    """Where something was found in a text, in code points."""
+
+    start: int
+    end: int
+
+
+class QuoteBody(Struct, frozen=True):
+    """A quote, as it is answered."""
+
+    id: str
+    text: str
+    author: str | None
+    dictionary: str
+    line_from: int
+    line_to: int
+    matches: Sequence[Match]
+
+
+class PageBody(Struct, frozen=True):
+    """The body of an answer with quotes."""
+
+    total: int
+    offset: int
+    returned: int
+    truncated: bool
+    reason: str | None
+    quotes: Sequence[QuoteBody]
+
+
+class SummaryBody(Struct, frozen=True):
+    """The last line of an answer that was streamed."""
+
+    total: int
+    returned: int
+    truncated: bool
+    reason: str | None
+
+
+class DictionaryBody(Struct, frozen=True):
+    """A dictionary, as it is answered."""
+
+    name: str
+    default: bool
+    bytes: int
+    quotes: int
+    modified: datetime
+
+
+class DictionariesBody(Struct, frozen=True):
+    """The body of an answer with dictionaries."""
+
+    dictionaries: Sequence[DictionaryBody]
+
+
+def quote_body(quote: Quote) -> QuoteBody:
+    """What a caller is told of a quote."""
+    return QuoteBody(
+        quote.id,
+        quote.text,
+        quote.author,
+        quote.dictionary,
+        quote.line,
+        quote.last_line,
+        [Match(start, end) for start, end in quote.places],
+    )
+
+
+def dictionary_body(facts: Facts, default: str) -> DictionaryBody:
+    """
+    What a caller is told of a dictionary.
+
+    @param default: the name of the default dictionary.
+    """
+    return DictionaryBody(
+        facts.name,
+        facts.name == default,
+        facts.state.size,
+        facts.count,
+        _EPOCH + timedelta(microseconds=facts.state.modified // 1000),
+    )
