@@ -81,17 +81,39 @@ class Conversation:
         first, *lines = head.decode("latin-1").split("\r\n")
         pairs = (line.split(":", 1) for line in lines)
         headers = {name.lower(): value.strip() for name, value in pairs}
-        length = 0 if head_only else int(headers["content-length"])
-        while len(self._received) < length:
-            self._receive()
-        body, self._received = self._received[:length], self._received[length:]
+        if head_only:
+            body = b""
+        elif headers.get("transfer-encoding") == "chunked":
+            body = b"".join(iter(self._chunk, b""))
+        else:
+            body = self._take(int(headers["content-length"]))
         return Response(int(first.split()[1]), headers, body)
 
+    def _chunk(self) -> bytes:
+        """Read one chunk (RFC 9112, section 7.1), the last of which is empty."""
+        while b"\r\n" not in self._received:
+            self._receive()
+        size, _, self._received = self._received.partition(b"\r\n")
+        return self._take(int(size, 16) + 2)[:-2]
+
+    def _take(self, length: int) -> bytes:
+        """Read so many bytes."""
+        pieces, missing = [self._received], length - len(self._received)
+        while missing > 0:
+            pieces.append(self._piece())
+            missing -= len(pieces[-1])
+        received = b"".join(pieces)
+        self._received = received[length:]
+        return received[:length]
+
     def _receive(self) -> None:
+        self._received += self._piece()
+
+    def _piece(self) -> bytes:
         data = self.socket.recv(1 << 16)
         if not data:
             raise ConnectionError(f"closed in the middle of {self._received[:200]!r}")
-        self._received += data
+        return data
 
     def is_at_end(self) -> bool:
         """Wait for the server to close; say whether it sent nothing more."""

@@ -1,0 +1,338 @@
+"""
+Whole quotes from the real process: any file, and files that change under way.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+from threading import Event, Thread
+from typing import Any
+from urllib.parse import urlencode
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from twisted_quotes.fold import fold, fold_term
+from twisted_quotes.quotes import author_of, id_of
+
+from ..test_quotes import plain_quotes
+from .cases import LibraryTestCase
+from .conversation import Conversation
+from .server import Server, until
+
+ALPHABET = "aAb\u00e9\u00c9\u0301_0 .-\t\u2019'\u201c\"\u2014\u65e5"
+PIECE = st.one_of(
+    st.text(ALPHABET, max_size=8).map(str.encode),
+    st.sampled_from((b"\n", b"\r\n", b"\n\n", b"\n \t\n", b"\n%\n", b"\n--  Who\n")),
+    st.sampled_from((b"\xff", b"\0", b"\xc3", b"\xef\xbb\xbf")),
+)
+FILE = st.builds(
+    lambda bom, pieces: b"\xef\xbb\xbf" * bom + b"".join(pieces),
+    st.booleans(),
+    st.lists(PIECE, max_size=14),
+)
+NDJSON = "Accept: application/x-ndjson"
+
+
+def lines_of(data: bytes) -> list[str]:
+    """The lines of a file as readers see them."""
+    return [
+        line.removesuffix(b"\r").decode("utf-8", "replace")
+        for line in data.split(b"\n")
+    ]
+
+
+class QuotesTestCase(LibraryTestCase):
+    """A server with a dictionary that tests write to."""
+
+    server: Server
+
+    def setUp(self) -> None:
+        """Run a server until the test is over."""
+        super().setUp()
+        self.write(b"")
+        self.server = self.serve("--timeout=60")
+
+    def write(self, data: bytes) -> None:
+        """Write the dictionary, long ago, so that nobody waits for its writer."""
+        path = self.library / "book"
+        self.written = getattr(self, "written", 0) + 1
+        path.write_bytes(data)
+        os.utime(path, (self.written, self.written))
+
+    def page(self, url: str = "quotes", **parameters: Any) -> Any:
+        """Ask API v2 for something that is there."""
+        answer = self.server.get(f"/api/v2/{url}?{urlencode(parameters)}")
+        self.assertEqual(answer.status, 200, answer)
+        return answer.json()
+
+    def stream(self, **parameters: Any) -> list[Any]:
+        """Ask for a stream, and read it all."""
+        with self.server.connect() as connection:
+            connection.get(f"/api/v2/quotes?{urlencode(parameters)}", NDJSON)
+            return [
+                json.loads(each) for each in connection.response().body.splitlines()
+            ]
+
+
+class PropertyTests(QuotesTestCase):
+    """The service's quotes against a plain reading of the file."""
+
+    def test_quotes_are_as_a_plain_reading_of_the_file_has_them(self) -> None:
+        """Whatever the file: by v1, by v2 and as a stream, by number and by id."""
+
+        @settings(deadline=None, max_examples=150)
+        @given(data=FILE, term=st.text(ALPHABET, min_size=1, max_size=3))
+        def check(data: bytes, term: str) -> None:
+            self.write(data)
+            text = data.removeprefix(b"\xef\xbb\xbf")
+            lines = lines_of(text)
+            percent = re.search(rb"(?m)^%\r?$(?!\r)", text) is not None
+            spans = [
+                (line, line + len(each) - 1)
+                for line, each in plain_quotes(text, percent)
+            ]
+            quotes = ["\n".join(lines[a - 1 : b]) for a, b in spans]
+            everything = self.server.results(
+                action="all", unit="quote", dictionary="book"
+            )
+            self.assertEqual(everything, quotes)
+            page = self.page(limit=1000)
+            self.assertEqual([each["text"] for each in page["quotes"]], quotes)
+            self.assertEqual(
+                [(each["line_from"], each["line_to"]) for each in page["quotes"]], spans
+            )
+            for each in page["quotes"]:
+                self.assertEqual(each["author"], author_of(each["text"]))
+                self.assertEqual(each["id"], id_of(each["text"]))
+            *streamed, summary = self.stream()
+            self.assertEqual(streamed, page["quotes"])
+            self.assertEqual(summary["total"], len(quotes))
+            if quotes:
+                self.assertEqual(
+                    self.page(f"quotes/{id_of(quotes[-1])}")["text"], quotes[-1]
+                )
+            if term.strip():
+                self.check_search(quotes, term)
+
+        check()
+
+    def check_search(self, quotes: list[str], term: str) -> None:
+        """A search finds the quotes that hold the term, and where it stands."""
+        wanted = fold_term(term, regex=False)
+        holding = [quote for quote in quotes if wanted in fold(quote)]
+        asked = {"term": term, "dictionary": "book"}
+        self.assertEqual(
+            self.server.results(action="search", unit="quote", **asked), holding
+        )
+        page = self.page(limit=1000, **asked)
+        self.assertEqual(page["total"], len(holding))
+        self.assertEqual([each["text"] for each in page["quotes"]], holding)
+        for quote in page["quotes"]:
+            self.assertEqual(
+                len(quote["matches"]), fold(quote["text"]).count(wanted), quote
+            )
+            for match in quote["matches"]:
+                piece = quote["text"][match["start"] : match["end"]]
+                self.assertIn(wanted.strip(), fold(piece))
+
+
+class ChangeTests(QuotesTestCase):
+    """Dictionaries that are edited or replaced while they are searched."""
+
+    def test_every_answer_is_wholly_from_one_state(self) -> None:
+        """In lines and in quotes, whichever way the file is changed."""
+        path, new = self.library / "book", self.library / ".new"
+        states = [
+            "\n\n".join(f"love {state} {n}" for n in range(count)).encode() + b"\n"
+            for state, count in (("one", 400), ("two", 150), ("three", 900))
+        ]
+        path.write_bytes(states[0])
+        over, changes = Event(), [0]
+
+        def change() -> None:
+            while not over.wait(0.03):
+                data = states[changes[0] % len(states)]
+                if changes[0] % 2:
+                    path.write_bytes(data)
+                else:
+                    new.write_bytes(data)
+                    new.rename(path)
+                changes[0] += 1
+
+        changing = Thread(target=change)
+        changing.start()
+        try:
+            expected = {
+                len(quotes): quotes
+                for quotes in (data.decode().strip().split("\n\n") for data in states)
+            }
+            seen = set()
+            while changes[0] < 40:
+                for found in (
+                    self.server.results(action="search", term="love"),
+                    self.server.results(action="search", term="love", unit="quote"),
+                    [
+                        each["text"]
+                        for each in self.page(term="love", limit=1000)["quotes"]
+                    ],
+                ):
+                    self.assertEqual(found, expected.get(len(found)))
+                    seen.add(len(found))
+            self.assertEqual(seen, set(expected))
+        finally:
+            over.set()
+            changing.join()
+
+    def test_ids_stay_while_the_file_around_them_changes(self) -> None:
+        """A permalink outlives edits elsewhere, and other line ends."""
+        self.write(b"First.\n\nTo stay\nor not.\n-- H\n")
+        [quote] = self.page(term="stay or")["quotes"]
+        for data in (
+            b"To stay\nor not.\n-- H\n",
+            b"New\n\n\nnews.\n\nTo stay\r\nor not.\r\n-- H",
+            b"\xef\xbb\xbf%\nTo stay\nor not.\n-- H\n%\nother\n",
+        ):
+            self.write(data)
+            again = self.page(f"quotes/{quote['id']}")
+            self.assertEqual(again["text"], quote["text"])
+        self.write(b"To stay\nor go.\n-- H\n")
+        self.assertEqual(self.server.get(f"/api/v2/quotes/{quote['id']}").status, 404)
+
+
+class StreamTests(QuotesTestCase):
+    """Streams over a real socket."""
+
+    def setUp(self) -> None:
+        """Have more quotes than sockets hold."""
+        super().setUp()
+        self.write(b"\n\n".join(b"love %d " % n + b"x" * 500 for n in range(20_000)))
+
+    def begin(self, query: str = "") -> Conversation:
+        """Ask for a stream, and read no more than its head."""
+        connection = self.server.connect(receive_buffer=4096)
+        connection.get(f"/api/v2/quotes?{query}", NDJSON)
+        return connection
+
+    def test_the_first_quote_comes_before_the_search_has_ended(self) -> None:
+        """And the search goes no further than its reader."""
+        connection = self.begin("term=love")
+        self.assertIn(b"200 OK", connection.socket.recv(100))
+        until(lambda: not self.server.children(), "grep gone")
+        self.assertEqual(len(self.server.results(action="all", nresults=1)), 1)
+        self.assertFalse([x for x in self.server.lines if "/api/v2/quotes 200" in x])
+
+    def test_a_stream_under_way_is_answered_in_full_before_the_end(self) -> None:
+        """SIGTERM loses nothing of it."""
+        connection = self.begin()
+        until(lambda: connection.socket.recv(1, 2), "the first byte")
+        self.server.signal(signal.SIGTERM)
+        self.server.logged("Shutting down")
+        lines = connection.response().body.splitlines()
+        self.assertEqual(len(lines), 20_001)
+        self.assertEqual(json.loads(lines[-1])["returned"], 20_000)
+        self.assertEqual(self.server.ended(), -signal.SIGTERM)
+
+    def test_a_reader_who_leaves_is_forgotten(self) -> None:
+        """Nothing is left of it, neither grep nor place nor open file."""
+        descriptors = f"/proc/{self.server.process.pid}/fd"
+        self.server.results(action="search", term="love 19999", unit="quote")
+        before = len(os.listdir(descriptors))
+        for query in ("", "term=love", "term=love&author=x"):
+            self.begin(query).close()
+        until(lambda: len(os.listdir(descriptors)) <= before, "descriptors closed")
+        self.assertEqual(self.server.children(), [])
+
+
+class LargeTests(LibraryTestCase):
+    """A dictionary whose index is made by a process of its own."""
+
+    def setUp(self) -> None:
+        """Write one of more than four megabytes."""
+        super().setUp()
+        quote = "A quote that is neither short\nnor very long.\n-- Somebody\n\n"
+        path = self.library / "large"
+        path.write_text(quote * 90_000 + "The needle in\nthe haystack.\n")
+        (self.library / "small").write_text("love\n")
+
+    question = {
+        "action": "search",
+        "term": "needle in the haystack",
+        "unit": "quote",
+        "dictionary": "large",
+    }
+
+    def test_all_who_need_it_wait_for_one_index(self) -> None:
+        """Meanwhile lines are searched as ever, even with a single place."""
+        server = self.serve("--max-running=1")
+        waiting = [server.connect().ask(self.question) for _ in range(30)]
+        [_] = server.wait_for_children(1)
+        self.assertEqual(
+            server.results(action="search", term="love", dictionary="small"), ["love"]
+        )
+        for connection in waiting:
+            results = connection.response().json()["results"]
+            self.assertEqual(results, ["The needle in\nthe haystack."])
+
+    def test_the_next_service_finds_it_in_the_cache(self) -> None:
+        """No process is started to make it again."""
+        cache = f"--cache-dir={self.folder / 'cache'}"
+        for _ in range(2):
+            server = self.serve(cache)
+            self.assertEqual(len(server.results(**self.question)), 1)
+            server.signal()
+            server.ended()
+        (index,) = (self.folder / "cache").iterdir()
+        self.assertEqual(oct(index.parent.stat().st_mode & 0o777), "0o700")
+
+    def test_a_cache_that_cannot_be_written_is_said_once(self) -> None:
+        """The service works all the same, and leaves nothing behind."""
+        temporary = self.folder / "temporary"
+        temporary.mkdir()
+        server = self.serve(
+            "--cache-dir=/proc/none", environment={"TMPDIR": str(temporary)}
+        )
+        for _ in range(2):
+            self.assertEqual(len(server.results(**self.question)), 1)
+        server.signal()
+        self.assertEqual(server.ended(), -signal.SIGTERM)
+        said = [line for line in server.lines if "cache folder" in line]
+        self.assertEqual(len(said), 1, server.lines)
+        self.assertEqual(list(temporary.iterdir()), [])
+
+    def test_the_end_waits_for_who_waits_for_the_index(self) -> None:
+        """Who asked is answered."""
+        server = self.serve()
+        asking = server.connect().ask(self.question)
+        server.wait_for_children(1)
+        server.signal()
+        self.assertEqual(len(asking.response().json()["results"]), 1)
+        self.assertEqual(server.ended(), -signal.SIGTERM)
+
+    def test_the_end_does_not_wait_for_an_index_that_nobody_wants(self) -> None:
+        """Its process is killed, and no half of it is kept."""
+        cache = self.folder / "cache"
+        server = self.serve(f"--cache-dir={cache}")
+        asking = server.connect().ask(self.question)
+        [builder] = server.wait_for_children(1)
+        os.kill(builder, signal.SIGSTOP)
+        asking.close()
+        server.logged(" 499 ")
+        server.signal()
+        self.assertEqual(server.ended(), -signal.SIGTERM)
+        self.assertEqual(list(cache.iterdir()), [])
+
+    def test_a_second_signal_ends_the_wait_for_an_index(self) -> None:
+        """Who waits is told so."""
+        server = self.serve()
+        asking = server.connect().ask(self.question)
+        [builder] = server.wait_for_children(1)
+        os.kill(builder, signal.SIGSTOP)
+        server.signal()
+        server.logged("Shutting down")
+        server.signal()
+        self.assertEqual(asking.response().status, 503)
+        self.assertEqual(server.ended(), -signal.SIGTERM)
