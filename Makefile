@@ -1,13 +1,14 @@
 # serve: look for quotes on http://127.0.0.1:8000/
 # test: all tests, under pytest and under trial; check: lint and types
-# hostile: a hundred thousand hostile bodies; news: what the next release brings
+# hostile: a hundred thousand hostile bodies; big: a dictionary of half a gigabyte
+# news: what the next release brings
 
 PYTHON ?= python3
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	--config-settings editable_mode=compat
 
-.PHONY: serve test check news hostile clean
+.PHONY: serve test check news hostile big clean
 
 serve: .venv/.serve
 	$(BIN)/twist quotes
@@ -30,6 +31,10 @@ news: .venv/.check
 hostile: .venv/.test
 	HOSTILE_BODIES=100000 $(BIN)/python -m pytest -s --timeout=1800 \
 		tests/integration/test_hostile.py
+
+big: .venv/.test
+	BIG_MEGABYTES=500 $(BIN)/python -m pytest -s --timeout=1200 \
+		tests/integration/test_big.py
 
 clean:
 	rm -rf .venv .coverage _trial_temp* build *.egg-info

@@ -30,17 +30,19 @@ def curl(server: Server, command: str) -> str:
         ).stdout
     parser = ArgumentParser()
     parser.add_argument("-d", dest="data")
+    parser.add_argument("-H", dest="headers", action="append", default=[])
     parser.add_argument("url")
     asked = parser.parse_args(arguments[1:])
     path = asked.url.removeprefix(server.url)
     with server.connect() as connection:
-        host = "Host: {}:{}".format(*server.address)
+        lines = ["Host: {}:{}".format(*server.address), *asked.headers]
+        head = "\r\n".join(lines)
         if asked.data is None:
-            request = f"GET {path} HTTP/1.1\r\n{host}\r\n\r\n"
+            request = f"GET {path} HTTP/1.1\r\n{head}\r\n\r\n"
         else:
             length = len(asked.data.encode())
             request = (
-                f"POST {path} HTTP/1.1\r\n{host}\r\n"
+                f"POST {path} HTTP/1.1\r\n{head}\r\n"
                 f"Content-Length: {length}\r\n\r\n{asked.data}"
             )
         return connection.send(request.encode()).response().body.decode()
@@ -51,7 +53,7 @@ class ReadmeTests(SynchronousTestCase):
 
     def test_every_example_answers_as_it_says(self) -> None:
         """Each curl command prints exactly what stands below it."""
-        self.assertGreaterEqual(len(EXAMPLES), 9)
+        self.assertGreaterEqual(len(EXAMPLES), 14)
         with running() as server:
             for command, expected in EXAMPLES:
                 printed = curl(server, command)

@@ -12,7 +12,8 @@ import msgspec
 from twisted.internet.address import UNIXAddress
 
 from twisted_quotes.parse import parse_query
-from twisted_quotes.web.guide import FIELDS
+from twisted_quotes.query import ACTIONS
+from twisted_quotes.web.guide import FIELDS, PARAMETERS
 
 from .clients import HOST, FakeSocket, WebTestCase
 
@@ -156,21 +157,36 @@ class StartTests(PagesTestCase):
 class InstructionsTests(PagesTestCase):
     """Tests of the instructions."""
 
-    def test_every_action_is_shown(self) -> None:
-        """Each action stands there with its meaning."""
+    def test_every_action_and_url_is_shown(self) -> None:
+        """Each stands there with its meaning."""
         page = self.get("/api/v1/web")
-        self.assertEqual(page.texts["dt"], ["search", "all", "random", "list"])
-        self.assertEqual(len([each for each in page.texts["dd"] if each]), 4)
+        urls = [
+            f"/api/v2/{path}"
+            for path in ("quotes", "quotes/random", "quotes/{id}", "dictionaries")
+        ]
+        self.assertEqual(page.texts["dt"], [*ACTIONS, *urls])
+        self.assertEqual(len([each for each in page.texts["dd"] if each]), 8)
 
     def test_every_field_is_shown(self) -> None:
         """Each field stands there with its values, default, meaning and actions."""
         rows = self.get("/api/v1/web").texts["tr"]
-        for field in FIELDS:
-            [row] = [each for each in rows if each.split()[0] == field.name]
-            self.assertIn(field.allowed, row)
-            self.assertIn(field.meaning, row)
-            self.assertIn(field.users, row)
-            self.assertIn(field.default, row)
+        for field in (*FIELDS, *PARAMETERS):
+            texts = (field.allowed, field.default, field.meaning, field.users)
+            found = [
+                row
+                for row in rows
+                if row.split()[0] == field.name and all(text in row for text in texts)
+            ]
+            self.assertTrue(found, field)
+
+    def test_defaults_that_differ_are_told_apart(self) -> None:
+        """What one action needs, or takes otherwise, is said of that one."""
+        defaults = {field.name: field.default for field in FIELDS}
+        self.assertEqual(defaults["nresults"], "0; 1 for random")
+        self.assertEqual(defaults["term"], "required by search")
+        self.assertEqual(defaults["unit"], '"line"; "quote" for random')
+        parameters = {field.name: field.default for field in PARAMETERS}
+        self.assertEqual(parameters["limit"], "20; 1 for quotes/random")
 
     def test_the_fields_that_have_no_default_are_called_required(self) -> None:
         """Who reads the table knows what must be given."""
@@ -195,12 +211,27 @@ class InstructionsTests(PagesTestCase):
         self.assertGreaterEqual(len(commands), 2)
         asked = set()
         for command in commands:
-            curl, option, body, url = shlex.split(command)
-            self.assertEqual((curl, option), ("curl", "-d"))
-            self.assertEqual(url, f"http://{HOST}/api/v1/json")
-            parse_query(body.encode())
-            asked.add(msgspec.json.decode(body)["action"])
-        self.assertEqual(asked, {"search", "all", "random", "list"})
+            curl, *options, url = shlex.split(command)
+            self.assertEqual(curl, "curl")
+            if url == f"http://{HOST}/api/v1/json":
+                option, body = options
+                self.assertEqual(option, "-d")
+                parse_query(body.encode())
+                asked.add(msgspec.json.decode(body)["action"])
+            else:
+                asked.add(self.fetch(options, url))
+        self.assertEqual(asked, {*ACTIONS, "quotes", "random", "dictionaries"})
+
+    def fetch(self, options: list[str], url: str) -> str:
+        """Fetch what a command fetches, and return what it is."""
+        headers = dict([options[1].split(": ")]) if options else {}
+        path = url.removeprefix(f"http://{HOST}")
+        asked = self.web.ask("GET", path, headers=headers)
+        while running := self.web.running():
+            running[0].end(1)
+            self.web.flush()
+        self.assertEqual(self.successResultOf(asked).code, 200, url)
+        return path.partition("?")[0].split("/")[-1]
 
     def test_the_examples_name_the_scheme_that_was_called(self) -> None:
         """Who came by TLS gets commands that use TLS."""

@@ -47,12 +47,35 @@ EXAMPLES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("The names of the dictionaries", {"action": "list"}),
 )
 
+LINKS: tuple[tuple[str, str, str], ...] = (
+    ("Quotes that hold some words, ten of them", "quotes?term=love&limit=10", ""),
+    (
+        "The next ten, by whoever has Shakespeare in the name",
+        "quotes?author=shakespeare&limit=10&offset=10&dictionary=*",
+        "",
+    ),
+    ("A quote of the day", "quotes/random?seed=20261124&dictionary=*", ""),
+    (
+        "Every quote, one a line, as fast as it is read",
+        "quotes?dictionary=*",
+        "Accept: application/x-ndjson",
+    ),
+    ("All dictionaries, with the number of their quotes", "dictionaries", ""),
+)
+
+URLS = (
+    ("/api/v2/quotes", "quotes in the order of their dictionaries"),
+    ("/api/v2/quotes/random", "quotes drawn by chance"),
+    ("/api/v2/quotes/{id}", "one quote; its id is that of its text"),
+    ("/api/v2/dictionaries", "all dictionaries"),
+)
+
 ERRORS = (
     (400, "the request is not JSON, or not an object"),
     (400, "a field is missing, unknown or wrong, or a regular expression is bad"),
     (400, "the HTTP itself is bad"),
     (403, "the dictionary may not be read, or its name points outside the library"),
-    (404, "there is no such URL, or no such dictionary"),
+    (404, "there is no such URL, no such dictionary, or no quote with that id"),
     (405, "the URL does not take that method; Allow says which it takes"),
     (408, "the request was not complete within its time"),
     (413, "the body is too large"),
@@ -61,6 +84,7 @@ ERRORS = (
     (500, "something went wrong in the service; the message has an id for its log"),
     (501, "the action, or the HTTP method, is not known"),
     (503, "too busy, or shutting down; Retry-After says when to try again"),
+    (503, "the dictionary is being written to; Retry-After as above"),
     (504, "the search took too long and was ended"),
 )
 

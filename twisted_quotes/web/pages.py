@@ -19,7 +19,7 @@ from ..query import ACTIONS
 from .address import base_url
 from .answers import send
 from .connection import BODY_LIMIT
-from .guide import ERRORS, EXAMPLES, FIELDS, PARAMETERS, Row
+from .guide import ERRORS, EXAMPLES, FIELDS, LINKS, PARAMETERS, URLS, Row
 
 _ROOM = files("twisted_quotes.web")
 _STYLE = (_ROOM / "style.css").read_bytes()
@@ -103,6 +103,22 @@ class _Instructions(_Content):
         """A command for each example."""
         for caption, question in EXAMPLES:
             yield tags.figure(tags.figcaption(caption), self._example(question))
+
+    @renderer
+    def urls(self, request: IRequest, tag: Tag) -> Iterator[Tag]:
+        """A line for each URL of API v2."""
+        for url, meaning in URLS:
+            yield tag.clone().fillSlots(url=url, meaning=meaning)
+
+    @renderer
+    def links(self, request: IRequest, tag: Tag) -> Iterator[Tag]:
+        """A command for each example of API v2."""
+        for caption, path, header in LINKS:
+            command = ["curl", *(["-H", quote(header)] if header else [])]
+            command.append(quote(f"{self._base}/api/v2/{path}"))
+            yield tags.figure(
+                tags.figcaption(caption), tags.pre(tags.code(" ".join(command)))
+            )
 
     @renderer
     def errors(self, request: IRequest, tag: Tag) -> Iterator[Tag]:

@@ -1,0 +1,153 @@
+"""
+A big dictionary: how long its index takes, how much memory, and how much longer
+than grep alone the service is. C{make big} takes half a gigabyte and prints it.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+from pathlib import Path
+from shutil import which
+from statistics import median
+from threading import Thread
+from time import monotonic
+from urllib.parse import quote
+
+from .cases import LibraryTestCase
+from .server import ROOT, Server
+
+MEGABYTES = int(os.environ.get("BIG_MEGABYTES", "30"))
+NEEDLE = "Zanzibar nights are longer"
+MOST_BUILDER_MEMORY = 300
+MOST_SERVER_MEMORY = 150
+ROUNDS = 7
+
+
+def write_big(path: Path) -> int:
+    """Write quotes made of the words of those that ship; say how many they are."""
+    source = random.Random(1)
+    words = (ROOT / "dictionaries" / "authors").read_text("utf-8").split()
+    size, count = 0, 0
+    with path.open("w", encoding="utf-8") as file:
+        while size < MEGABYTES * 1_000_000:
+            lines = [
+                " ".join(source.choices(words, k=source.randint(5, 10)))
+                for _ in range(source.randint(1, 4) * 500)
+            ]
+            quotes = [
+                "\n".join([*lines[n : n + 4], f"-- {words[n % len(words)]}"])
+                for n in range(0, len(lines), 4)
+            ]
+            size += file.write("\n\n".join(quotes) + "\n\n")
+            count += len(quotes)
+        file.write(f"{NEEDLE}\nthan  the days.\n")
+    return count + 1
+
+
+def memory(pid: int, which_: str) -> float:
+    """How much memory a process has or had at most, in megabytes."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(f"{which_}:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+class BigTests(LibraryTestCase):
+    """What is promised of big dictionaries."""
+
+    server: Server
+
+    def setUp(self) -> None:
+        """Write the dictionary, beside a small one."""
+        super().setUp()
+        self.count = write_big(self.library / "big")
+        (self.library / "small").write_text("love\n")
+        self.cache = self.folder / "cache"
+        self.server = self.serve(f"--cache-dir={self.cache}", "--timeout=60")
+
+    def tell(self, what: str, seen: str) -> None:
+        """Print a figure."""
+        print(f"\n{MEGABYTES} MB: {what}: {seen}", end="")
+
+    def test_a_big_dictionary(self) -> None:
+        """Its index, its stream and its searches keep within their bounds."""
+        idle = memory(self.server.process.pid, "VmRSS")
+        self.check_index()
+        self.check_stream(idle)
+        self.check_search()
+
+    def check_index(self) -> None:
+        """It is made with little memory, and lines are searched meanwhile."""
+        began, latencies, builder = monotonic(), [], 0.0
+        found: list[str] = []
+        question = {"action": "search", "term": f"{NEEDLE} than the", "unit": "quote"}
+        asking = Thread(target=lambda: found.extend(self.server.results(**question)))
+        asking.start()
+        while asking.is_alive():
+            asked = monotonic()
+            self.server.results(action="search", term="love", dictionary="small")
+            latencies.append(monotonic() - asked)
+            for child in self.server.children():
+                try:
+                    builder = max(builder, memory(child, "VmHWM"))
+                except (FileNotFoundError, ProcessLookupError):
+                    continue
+            asking.join(0.02)
+        self.assertEqual(found, [f"{NEEDLE}\nthan  the days."])
+        self.assertLess(builder, MOST_BUILDER_MEMORY)
+        self.tell(
+            "the index, and the first answer from it", f"{monotonic() - began:.1f} s"
+        )
+        self.tell("memory of the process that made it", f"{builder:.0f} MB")
+        self.tell(
+            "lines searched meanwhile, half of them within",
+            f"{len(latencies)}, {1000 * median(latencies):.0f} ms",
+        )
+
+    def check_stream(self, idle: float) -> None:
+        """Every quote comes, and memory stays flat."""
+        began, received = monotonic(), 0
+        with self.server.connect() as connection:
+            connection.get("/api/v2/quotes", "Accept: application/x-ndjson")
+            tail = b""
+            while not tail.endswith(b"\r\n0\r\n\r\n"):
+                data = connection.socket.recv(1 << 20)
+                self.assertTrue(data)
+                received += len(data)
+                tail = (tail + data)[-200:]
+        self.assertIn(b'"total":%d,"returned":%d,' % (self.count, self.count), tail)
+        peak = memory(self.server.process.pid, "VmHWM") - idle
+        self.assertLess(peak, MOST_SERVER_MEMORY)
+        seconds, megabytes = monotonic() - began, received / 1e6
+        self.tell(
+            "the stream of every quote",
+            f"{self.count} quotes, {megabytes:.0f} MB, {seconds:.1f} s",
+        )
+        self.tell("memory of the service beyond idle", f"{peak:.1f} MB")
+
+    def check_search(self) -> None:
+        """A rare phrase takes little longer than grep alone on the same file."""
+        (texts,) = self.cache.glob("*/texts")
+        grep = which("grep")
+        assert grep is not None
+        alone, served = [], []
+        for _ in range(ROUNDS):
+            began = monotonic()
+            command = [grep, "-c", "-F", "-e", NEEDLE, str(texts)]
+            done = subprocess.run(command, env={"LC_ALL": "C"}, stdout=subprocess.PIPE)
+            self.assertEqual(done.stdout, b"1\n")
+            alone.append(monotonic() - began)
+            began = monotonic()
+            page = self.server.get(f"/api/v2/quotes?term={quote(NEEDLE)}").json()
+            self.assertEqual(page["total"], 1)
+            served.append(monotonic() - began)
+        ratio = median(served) / median(alone)
+        self.tell(
+            "a rare phrase, against grep -c -F alone",
+            f"{1000 * median(served):.0f} ms, {1000 * median(alone):.0f} ms, "
+            f"{ratio:.2f} times",
+        )
+        if MEGABYTES >= 500:
+            self.assertLessEqual(ratio, 1.5)
