@@ -30,6 +30,8 @@ try:
 except Exception as error:
     print(type(error).__name__, error)
 else:
+    if not sys.argv[2:]:
+        print(*library.names(), sep="\\n")
     for name in sys.argv[2:]:
         try:
             library.open(name).close()
@@ -399,3 +401,23 @@ class LibraryTests(_Folders):
         (self.root / "out").symlink_to("../outside")
         (self.root / "shown").symlink_to(".hidden")
         self.assertEqual(self.library().names(), ["cats"])
+
+    def test_companions_of_fortune_files_are_no_dictionaries(self) -> None:
+        """What strfile and Debian put beside a file is neither listed nor opened."""
+        for name in ("cats.dat", "pets/dogs", "pets/dogs.dat", "lone.dat"):
+            self.put(name)
+        (self.root / "cats.u8").symlink_to("cats")
+        library = self.library()
+        self.assertEqual(library.names(), ["cats", "lone.dat", "pets/dogs"])
+        for name in ("cats.dat", "cats.u8", "pets/dogs.dat"):
+            self.assertRaises(DictionaryNotFound, library.open, name)
+        library.open("lone.dat").close()
+
+    def test_names_are_of_what_may_be_read(self) -> None:
+        """A file or a folder without permission is not listed, and stops nothing."""
+        self.put("secret").chmod(0)
+        self.put("closed/dogs")
+        (self.root / "closed").chmod(0)
+        self.addCleanup((self.root / "closed").chmod, 0o700)
+        self.put("readable", b"x")
+        self.assertEqual(as_anyone(self.root), ["cats", "readable"])

@@ -101,3 +101,14 @@ class ChangeTests(RealGrepTestCase):
         self.patch(line_finder, "settled", settled)
         await lines.entries("dreams", Search(term="love"))
         self.assertEqual(len(waited), 1)
+
+
+class NormalTextTests(RealGrepTestCase):
+    """Tests of files whose bytes are not their text."""
+
+    async def test_a_text_is_normalized_once(self) -> None:
+        """The same line comes back, whichever way it was found."""
+        self.write("odd", b"x\r\r\ny\n")
+        for term, regex in (("x", False), ("x", True), ("^x.$", True)):
+            search = Search(term=term, regex=regex, dictionary="odd")
+            self.assertEqual(await self.make_finder().entries(search), ["x\r"])

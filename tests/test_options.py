@@ -52,11 +52,11 @@ BAD = {
     "cache-dir": (TEXT, [""]),
     "timeout": (
         "a number, 0.001 or more",
-        ["", "x", "0", "-1", "nan", "inf", "1e999", "1s"],
+        ["", "x", "0", "-1", "nan", "inf", "1e999", "1s", "1_0"],
     ),
     "max-running": (
         "a whole number, 1 or more",
-        ["", "x", "0", "-1", "1.5", "1e3", "0x5"],
+        ["", "x", "0", "-1", "1.5", "1e3", "0x5", "1_0", "\u0661"],
     ),
     "max-waiting": ("a whole number, 0 or more", ["", "x", "-1", "0.0"]),
     "max-connections": ("a whole number, 1 or more", ["", "x", "0"]),

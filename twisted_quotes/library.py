@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 from contextlib import ExitStack
 from errno import EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, ENXIO, EPERM
 
@@ -19,6 +20,9 @@ from .errors import DictionaryForbidden, DictionaryNotFound, QuotesError
 
 _ABSENT = {ENOENT, ENOTDIR, ENAMETOOLONG}
 _FORBIDDEN = {EACCES, EPERM, ELOOP, ENXIO}
+
+# What strfile(1) and Debian put beside a fortune file.
+_COMPANIONS = {".dat", ".u8"}
 
 
 class LibraryUnusable(Exception):
@@ -78,22 +82,31 @@ class Library:
 
     def names(self) -> list[str]:
         """The names of the dictionaries that may be read, in order."""
-        found: list[str] = []
-        for folder, folders, files in os.walk(self._root):
-            folders[:] = [each for each in folders if not each.startswith(".")]
-            paths = (os.path.join(folder, each) for each in files)
-            found += (os.path.relpath(each, self._root) for each in paths)
-        return sorted(filter(self._is_servable, found))
+        return sorted(self._names_in(self._root, ""))
 
-    def _is_servable(self, name: str) -> bool:
+    def _names_in(self, folder: str, prefix: str) -> Iterator[str]:
+        """The names in a folder, and in those below it."""
+        try:
+            entries = {each.name: each for each in os.scandir(folder)}
+        except OSError:
+            return
+        for name, entry in entries.items():
+            stem, suffix = os.path.splitext(name)
+            if name.startswith(".") or (suffix in _COMPANIONS and stem in entries):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                yield from self._names_in(entry.path, f"{prefix}{name}/")
+            elif self._is_servable(f"{prefix}{name}", entry):
+                yield f"{prefix}{name}"
+
+    def _is_servable(self, name: str, entry: os.DirEntry[str]) -> bool:
+        """Whether a file, or what a link leads to, may be read."""
         try:
             name.encode()
-            root, inside = self._resolve(name)
-            path = os.path.join(root, *inside)
-            return (
-                stat.S_ISREG(os.lstat(path).st_mode)
-                and os.access(path, os.R_OK, effective_ids=True)
-                and not self._is_companion(name)
+            if entry.is_symlink():
+                self._resolve(name)
+            return entry.is_file() and os.access(
+                entry.path, os.R_OK, effective_ids=True
             )
         except (OSError, UnicodeEncodeError, DictionaryForbidden):
             return False
@@ -101,7 +114,7 @@ class Library:
     def _is_companion(self, name: str) -> bool:
         """Whether it goes with a fortune file, and is none of its own."""
         stem, suffix = os.path.splitext(os.path.join(self._root, name))
-        return suffix in (".dat", ".u8") and os.path.isfile(stem)
+        return suffix in _COMPANIONS and os.path.exists(stem)
 
     def _resolve(self, name: str) -> tuple[str, list[str]]:
         """

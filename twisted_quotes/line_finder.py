@@ -61,37 +61,35 @@ class LineFinder:
         for _ in range(ATTEMPTS):
             with self._library.open(name) as dictionary:
                 await settled(self._runner.reactor, self._now, dictionary)
-                output = await self._print(dictionary, query, most, greps)
+                lines = await self._lines_of(dictionary, query, most, greps)
                 if dictionary.is_unchanged():
                     break
         else:
             raise DictionaryChanging()
-        entries = text_lines(output)
         if query.n_before or query.n_after:
-            lines, matches = grep.numbered_lines(entries)
-            entries = with_context(lines, matches, query.n_before, query.n_after)
-        return entries[:most]
+            lines, matches = grep.numbered_lines(lines)
+            lines = with_context(lines, matches, query.n_before, query.n_after)
+        return lines[:most]
 
-    async def _print(
+    async def _lines_of(
         self,
         dictionary: Dictionary,
         query: Search | All,
         most: int | None,
         greps: Greps,
-    ) -> bytes:
-        """Have grep print the lines."""
+    ) -> list[str]:
+        """Have grep print lines of a dictionary."""
         pattern = query.selection.pattern
         regex = pattern is not None and pattern.regex
         stdin: int | NormalizedFile = dictionary.fileno()
-        if grep.needs_normalized_text(pattern) and await self._is_abnormal(
-            dictionary, greps
-        ):
-            stdin = NormalizedFile(dictionary)
-        dictionary.rewind()
+        if grep.needs_normalized_text(pattern):
+            if await self._is_abnormal(dictionary, greps):
+                stdin = NormalizedFile(dictionary)
+            dictionary.rewind()
         outcome = await greps.run(
             grep.line_arguments(query, most), grep.environment(pattern), stdin, regex
         )
-        return outcome.output
+        return text_lines(outcome.output, isinstance(stdin, NormalizedFile))
 
     async def _is_abnormal(self, dictionary: Dictionary, greps: Greps) -> bool:
         """Whether the text of a dictionary is other than its bytes."""

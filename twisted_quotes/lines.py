@@ -20,14 +20,18 @@ class Readable(Protocol):
         """Read up to C{size} bytes; nothing at the end."""
 
 
-def text_lines(data: bytes) -> list[str]:
+def text_lines(data: bytes, normalized: bool = False) -> list[str]:
     """
     Read bytes as lines of text.
 
     @param data: whole lines, each ended by a line feed; the last one's may be
         missing.
+    @param normalized: whether it comes from a L{NormalizedFile}, where every
+        carriage return that is left is part of the text.
     """
-    text = data.decode("utf-8", "replace").replace("\r\n", "\n")
+    text = data.decode("utf-8", "replace")
+    if not normalized:
+        text = text.replace("\r\n", "\n")
     lines = text.split("\n")
     if not lines[-1]:
         del lines[-1]

@@ -29,6 +29,8 @@ def _number(number: type[int | float], least: float) -> _Kind:
     """Numbers from C{least} up."""
 
     def convert(text: str) -> float:
+        if "_" in text or not text.isascii():
+            raise ValueError("digits that Python alone knows")
         value = number(text)
         if not isfinite(value) or value < least:
             raise ValueError("out of range")

@@ -77,6 +77,12 @@ class HostTests(SynchronousTestCase):
             b"<script>",
             b"b\xc3\xbccher.example",
             b".".join([b"x" * 60] * 5),
+            b"[..]",
+            b"[1.2.3.4]",
+            b"[::::]",
+            b"[12345::]",
+            b"a:65536",
+            b"a:99999",
         ):
             self.assertFalse(is_host(value), value)
 

@@ -6,19 +6,24 @@ from __future__ import annotations
 
 from re import compile
 
+from twisted.internet.abstract import isIPv6Address
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.web.iweb import IRequest
 
 # A name, an IPv4 address or a bracketed IPv6 one, and a port (RFC 9110, 7.2).
-_LABEL = rb"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_LABEL = rb"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST = compile(
-    rb"(%b(\.%b)*\.?|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?" % (_LABEL, _LABEL)
+    rb"(?:%b(?:\.%b)*\.?|\[(?P<address>[0-9A-Fa-f:.]{2,45})\])(?::(?P<port>[0-9]{1,5}))?"
+    % (_LABEL, _LABEL)
 )
 
 
 def is_host(value: bytes) -> bool:
     """Whether a Host header names a host (RFC 9110, section 7.2)."""
-    return len(value) <= 261 and _HOST.fullmatch(value) is not None
+    parts = _HOST.fullmatch(value) if len(value) <= 261 else None
+    if parts is None or int(parts["port"] or 0) > 65535:
+        return False
+    return parts["address"] is None or isIPv6Address(parts["address"].decode())
 
 
 def base_url(request: IRequest) -> str:

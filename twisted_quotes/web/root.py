@@ -25,7 +25,7 @@ from .waits import Waits
 def root_resource(v1: QuotesV1, v2: QuotesV2, waits: Waits, pages: Pages) -> IResource:
     """Make the resource that answers all URLs; it is made once."""
     app = Klein()
-    # A redirect is no answer to a POST: what is not a URL as it stands is none.
+    # A redirect is no answer to a POST.
     app.url_map.merge_slashes = False
     answer_errors(app)
     for url, method, route in (
