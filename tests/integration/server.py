@@ -174,7 +174,7 @@ class Server:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        self._reader.join()
+        self._reader.join(LIMIT)
         if self.process.stdout is not None:
             self.process.stdout.close()
         self._cache.cleanup()

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 from urllib.parse import urlencode
@@ -265,6 +266,23 @@ class LargeTests(LibraryTestCase):
         "dictionary": "large",
     }
 
+    def stop_builder(self, server: Server) -> None:
+        """Wait for the process that makes the index, and hold it up."""
+
+        def builder() -> int | None:
+            for child in server.children():
+                # Before that it is the server's twin, which waits for it.
+                if (
+                    b"twisted_quotes.build"
+                    in Path(f"/proc/{child}/cmdline").read_bytes()
+                ):
+                    return child
+            return None
+
+        found = until(builder, "the process that makes the index")
+        assert isinstance(found, int)
+        os.kill(found, signal.SIGSTOP)
+
     def test_all_who_need_it_wait_for_one_index(self) -> None:
         """Meanwhile lines are searched as ever, even with a single place."""
         server = self.serve("--max-running=1")
@@ -317,8 +335,7 @@ class LargeTests(LibraryTestCase):
         cache = self.folder / "cache"
         server = self.serve(f"--cache-dir={cache}")
         asking = server.connect().ask(self.question)
-        [builder] = server.wait_for_children(1)
-        os.kill(builder, signal.SIGSTOP)
+        self.stop_builder(server)
         asking.close()
         server.logged(" 499 ")
         server.signal()
@@ -329,8 +346,7 @@ class LargeTests(LibraryTestCase):
         """Who waits is told so."""
         server = self.serve()
         asking = server.connect().ask(self.question)
-        [builder] = server.wait_for_children(1)
-        os.kill(builder, signal.SIGSTOP)
+        self.stop_builder(server)
         server.signal()
         server.logged("Shutting down")
         server.signal()
