@@ -46,6 +46,7 @@ ORDER = [
     "web.address",
     "web.record",
     "web.answers",
+    "web.access_log",
     "web.interfaces",
     "web.v1",
     "web.bodies",

@@ -123,6 +123,17 @@ class RefusalTests(WebTestCase):
         first.send(get())
         self.assertEqual([each.code for each in first.answers()], [200])
 
+    def test_one_that_was_refused_takes_no_room(self) -> None:
+        """While those who were turned away linger, others are let in."""
+        self.web = self.make_web(max_connections=1)
+        first = self.web.connect()
+        refused = [self.web.connect() for _ in range(3)]
+        first.leave()
+        client = self.web.connect()
+        client.send(get())
+        self.assertEqual([each.code for each in client.answers()], [200])
+        self.assertEqual([each.disconnected for each in refused], [False] * 3)
+
     def test_a_connection_that_is_gone_makes_room(self) -> None:
         """Only open connections count."""
         self.web = self.make_web(max_connections=1)

@@ -4,6 +4,7 @@ The site: its connections, its limits, its logs, its end.
 
 from __future__ import annotations
 
+import os
 from io import BytesIO
 from typing import IO
 
@@ -16,6 +17,7 @@ from twisted.web.server import Site
 from zope.interface import provider
 
 from ..outstanding import Outstanding
+from .access_log import AccessLog
 from .connection import Connection
 from .record import IRecord
 from .request import QuotesRequest
@@ -73,6 +75,7 @@ class QuotesSite(Site):
         self._outstanding = outstanding
         self._max_connections = max_connections
         self._connections: set[Connection] = set()
+        self._admitted: set[Connection] = set()
 
     def acceptableProtocols(self) -> list[bytes]:
         """HTTP/1.1 alone: HTTP/2 has no orderly end here."""
@@ -83,13 +86,21 @@ class QuotesSite(Site):
         return BytesIO()
 
     def join(self, connection: Connection) -> bool:
-        """Take in a new connection; say whether it is one too many."""
+        """
+        Take in a new connection; say whether there is room for it.
+
+        One that is refused takes nobody's room while it closes.
+        """
         self._connections.add(connection)
-        return len(self._connections) <= self._max_connections
+        if len(self._admitted) >= self._max_connections:
+            return False
+        self._admitted.add(connection)
+        return True
 
     def leave(self, connection: Connection) -> None:
         """Forget a connection that is gone."""
         self._connections.discard(connection)
+        self._admitted.discard(connection)
 
     def answer_is_due(self, connection: Connection) -> None:
         """Have the end wait for a connection that asked something."""
@@ -121,9 +132,9 @@ class QuotesSite(Site):
         for connection in list(self._connections):
             connection.abort()
 
-    def _openLogFile(self, path: str | bytes) -> IO[str]:
-        """Append to the access log, a whole line at a time."""
-        return open(path, "a", buffering=1, encoding="utf-8", newline="\n")
+    def _openLogFile(self, path: str | bytes) -> AccessLog:
+        """Open the access log."""
+        return AccessLog(os.fsdecode(path))
 
     def log(self, request: Request) -> None:
         """Log one request, answered or left by its client."""
