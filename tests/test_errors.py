@@ -20,6 +20,7 @@ from twisted_quotes.errors import (
     QuoteNotFound,
     QuotesError,
     RequestLineTooLong,
+    RequestTimedOut,
     SearchTimedOut,
     ShuttingDown,
     TooBusy,
@@ -45,6 +46,7 @@ class QuotesErrorTests(SynchronousTestCase):
             DictionaryForbidden: 403,
             DictionaryNotFound: 404,
             QuoteNotFound: 404,
+            RequestTimedOut: 408,
             BodyTooLarge: 413,
             RequestLineTooLong: 414,
             HeadersTooLarge: 431,
@@ -117,6 +119,7 @@ class QuotesErrorTests(SynchronousTestCase):
         for error in (
             DictionaryForbidden(),
             DictionaryNotFound("x", []),
+            RequestTimedOut(1),
             BodyTooLarge(1),
             TooBusy(),
             DictionaryChanging(),

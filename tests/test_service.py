@@ -25,7 +25,8 @@ from twisted.logger import LogLevel, capturedLogs, formatEvent
 from zope.interface import implementer
 
 from twisted_quotes.errors import CannotStart, ShuttingDown
-from twisted_quotes.service import FLUSH_TIME, MOST_PENDING, QuotesService
+from twisted_quotes.ports import MOST_PENDING
+from twisted_quotes.service import FLUSH_TIME, QuotesService
 from twisted_quotes.web.connection import NEXT_REQUEST_TIME
 
 from .fakes import FakeReactor

@@ -8,6 +8,7 @@ What can go wrong, in the words of the one who asked.
     ├── DictionaryForbidden         403   the dictionary may not be read
     ├── DictionaryNotFound          404   there is no such dictionary
     ├── QuoteNotFound               404   no quote has that id
+    ├── RequestTimedOut             408   the question did not come to its end
     ├── BodyTooLarge                413   the question is too long
     ├── RequestLineTooLong          414   its URL is too long
     ├── HeadersTooLarge             431   its headers are too long
@@ -92,6 +93,22 @@ class QuoteNotFound(QuotesError):
         super().__init__(
             "No quote has that id. It may have been changed or removed: "
             "look for its words with /api/v2/quotes?term=WORDS."
+        )
+
+
+class RequestTimedOut(QuotesError):
+    """
+    The request was not complete within its time.
+
+    @param limit: the time that a request may take to arrive, in seconds.
+    """
+
+    code = 408
+
+    def __init__(self, limit: float) -> None:
+        super().__init__(
+            f"The request was not complete within {limit:g} seconds. "
+            "Send it at once, and all of it."
         )
 
 

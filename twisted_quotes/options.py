@@ -88,6 +88,24 @@ _OPTIONS: tuple[tuple[str, _Kind, Any, str], ...] = (
         "Open connections; beyond that 503 and close [default: 4000]",
     ),
     (
+        "request-timeout",
+        _number(float, 0.001),
+        10.0,
+        "Seconds a request may take to arrive; beyond that 408 [default: 10]",
+    ),
+    (
+        "send-timeout",
+        _number(float, 0.001),
+        60.0,
+        "Seconds a client may take nothing of its answer [default: 60]",
+    ),
+    (
+        "idle-timeout",
+        _number(float, 0.001),
+        60.0,
+        "Seconds a connection may be idle [default: 60]",
+    ),
+    (
         "drain-delay",
         _number(float, 0),
         0.0,

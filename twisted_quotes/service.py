@@ -5,7 +5,6 @@ The service: how it starts, and the order in which it ends.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from select import POLLIN, poll
 from typing import Any
 
 from twisted.application.service import Service
@@ -17,7 +16,6 @@ from twisted.internet.interfaces import (
     IListeningPort,
     IReactorCore,
     IReactorTime,
-    IReadDescriptor,
     IStreamServerEndpoint,
 )
 from twisted.internet.task import deferLater
@@ -26,14 +24,12 @@ from twisted.python.failure import Failure
 
 from .errors import CannotStart
 from .outstanding import Outstanding
+from .ports import accept_pending, let_nobody_in
 from .web.address import authority
 from .web.site import QuotesSite
 
 FLUSH_TIME = 0.5
 """How long a forced end waits for its last answers to be taken, in seconds."""
-
-MOST_PENDING = 1000
-"""How many times connections are accepted at the end; guards against no end."""
 
 
 class ReactorForService(IReactorCore, IReactorTime):
@@ -82,7 +78,7 @@ class QuotesService(Service):
         self._drain_timeout = drain_timeout
         self._on_signal = on_signal
         self._clear_up = clear_up
-        self._ports: list[IListeningPort] = []
+        self._ports: list[tuple[IListeningPort, str]] = []
         self._failure: str | None = None
         self._trigger: Any = None
         self._delay: Deferred[None] | None = None
@@ -103,7 +99,7 @@ class QuotesService(Service):
             listening.addCallback(self._listening, description)
             listening.addErrback(self._cannot_listen, description)
         if self._failure is not None:
-            for port in self._ports:
+            for port, _ in self._ports:
                 port.stopListening()
             self._site.doStop()
             raise CannotStart(self._failure)
@@ -112,7 +108,7 @@ class QuotesService(Service):
         )
 
     def _listening(self, port: IListeningPort, description: str) -> None:
-        self._ports.append(port)
+        self._ports.append((port, description))
         self._log.info(
             "Listening on {address}",
             address=_shown(port.getHost(), description),
@@ -185,10 +181,13 @@ class QuotesService(Service):
 
     async def _stop_listening(self) -> None:
         """Close the listening sockets, and lose nobody who has connected."""
-        for port in self._ports:
+        for port, description in self._ports:
+            let_nobody_in(port, description)
             # Closing happens a turn later, and resets who was not let in by then.
-            self._reactor.callLater(0, _accept_pending, port)
-        await DeferredList([maybeDeferred(port.stopListening) for port in self._ports])
+            self._reactor.callLater(0, accept_pending, port)
+        await DeferredList(
+            [maybeDeferred(port.stopListening) for port, _ in self._ports]
+        )
 
     async def _read_what_arrived(self) -> None:
         """Let the reactor look at each connection once more."""
@@ -213,18 +212,6 @@ class QuotesService(Service):
     def _cut(self) -> None:
         self._site.abort()
         self._outstanding.abandon()
-
-
-def _accept_pending(port: IListeningPort) -> None:
-    """Accept all who have connected, before the listening socket closes."""
-    if not IReadDescriptor.providedBy(port) or not getattr(port, "connected", False):
-        return
-    ready = poll()
-    ready.register(port.fileno(), POLLIN)
-    for _ in range(MOST_PENDING):
-        if not ready.poll(0):
-            break
-        port.doRead()
 
 
 def _shown(address: IAddress, description: str) -> str:

@@ -71,6 +71,7 @@ def quotes_service(reactor: Any, options: Mapping[str, Any]) -> IService:
     # Importing Klein installs a reactor, so that must wait until one is chosen.
     from .service import QuotesService
     from .web.pages import Pages
+    from .web.patience import Limits
     from .web.root import root_resource
     from .web.site import QuotesSite
     from .web.v1 import QuotesV1
@@ -86,6 +87,7 @@ def quotes_service(reactor: Any, options: Mapping[str, Any]) -> IService:
         root_resource(QuotesV1(finder), QuotesV2(finder), waits, Pages(library)),
         outstanding,
         options["max-connections"],
+        Limits(*(options[f"{each}-timeout"] for each in ("request", "send", "idle"))),
         _writable(options["access-log"]),
     )
     return QuotesService(

@@ -34,6 +34,7 @@ from twisted_quotes.library import Library
 from twisted_quotes.places import Places
 from twisted_quotes.web.connection import Connection
 from twisted_quotes.web.pages import Pages
+from twisted_quotes.web.patience import Limits
 from twisted_quotes.web.root import root_resource
 from twisted_quotes.web.site import QuotesSite
 from twisted_quotes.web.v1 import QuotesV1
@@ -156,6 +157,7 @@ class FakeSocket(FileDescriptor):
         self.received = b""
         self.stalled = self.half_closed = self.aborted = False
         self.keep_alive = self.no_delay = False
+        self._window: int | None = None
         self.startReading()
         protocol.makeConnection(self)
 
@@ -168,11 +170,20 @@ class FakeSocket(FileDescriptor):
         self.deliver()
 
     def deliver(self) -> None:
-        """Have the client take all that was written."""
+        """Have the client take all that was written, and is by the next turn."""
+        self.reactor.advance(0)
         while self in self.reactor.getWriters() and not self.stalled:
             why = self.doWrite()
             if why is not None:
                 self.connectionLost(Failure(why))
+
+    def take(self, count: int) -> None:
+        """Have a slow client take no more than so many bytes."""
+        self._window, stalled = count, self.stalled
+        self.stalled = False
+        while self in self.reactor.getWriters() and self._window:
+            self.doWrite()
+        self._window, self.stalled = None, stalled
 
     def shut_down(self) -> None:
         """Have the client say that it will send no more."""
@@ -198,9 +209,12 @@ class FakeSocket(FileDescriptor):
     # FileDescriptor
 
     def writeSomeData(self, data: bytes) -> int:
-        """Hand everything to the client."""
-        self.received += bytes(data)
-        return len(data)
+        """Hand the client what it takes."""
+        taken = bytes(data) if self._window is None else bytes(data[: self._window])
+        if self._window is not None:
+            self._window -= len(taken)
+        self.received += taken
+        return len(taken)
 
     def _closeWriteConnection(self) -> None:
         self.half_closed = True
@@ -263,6 +277,7 @@ class Web:
         waits: int = 2,
         time_limit: float = 10.0,
         max_connections: int = 100,
+        limits: Limits | None = None,
         access_log: Path | None = None,
         reactor: FakeReactor | None = None,
         resource: IResource | None = None,
@@ -290,6 +305,7 @@ class Web:
             self.resource,
             self.outstanding,
             max_connections,
+            limits or Limits(),
             None if access_log is None else str(access_log),
         )
         self._client: Any = StubTreq(self.resource)

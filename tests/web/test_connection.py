@@ -8,6 +8,7 @@ from twisted.internet.testing import StringTransport, StringTransportWithDisconn
 
 from .clients import (
     HOST,
+    FakeSocket,
     WebTestCase,
     get,
     informed,
@@ -263,15 +264,36 @@ class ClosingTests(WebTestCase):
         self.assertTrue(client.half_closed)
         self.assertEqual([each.code for each in client.answers()], [200])
 
-    def test_a_client_that_never_reads_is_cut_when_it_was_idle(self) -> None:
-        """A connection that cannot be closed in good order is closed otherwise."""
-        client = self.web.connect()
-        client.stalled = True
-        client.send(get())
-        self.web.reactor.advance(60)
-        self.assertFalse(client.aborted)
-        self.web.reactor.advance(15)
-        self.assertTrue(client.aborted)
+    def test_a_client_that_never_reads_is_cut(self) -> None:
+        """Whether it is to be closed or could go on asking."""
+        for asked in (get(), self.last_answer()):
+            client = self.web.connect()
+            client.stalled = True
+            client.send(asked)
+            self.web.reactor.pump([1] * 59)
+            self.assertFalse(client.aborted)
+            self.web.reactor.pump([1] * 3)
+            self.assertTrue(client.aborted)
+
+    def test_a_client_that_reads_slowly_gets_everything(self) -> None:
+        """However long that takes, as long as it takes something."""
+        (self.folder / "long").write_text("love\n" * 40_000)
+        for headers in ("", "Connection: close\r\n"):
+            client = self.web.connect()
+            client.stalled = True
+            client.send(get("/api/v2/quotes?dictionary=long", headers=headers))
+            self.assertGreater(client.buffered, 100_000)
+            while client.buffered:
+                self.web.reactor.pump([1] * 40)
+                self.assertFalse(client.aborted)
+                client.take(20_000)
+            [answer] = client.answers()
+            self.assertEqual(answer.json["total"], 1)
+            self.web.reactor.pump([1] * 63)
+            client.stalled = False
+            client.deliver()
+            self.web.reactor.pump([1] * 3)
+            self.assertTrue(client.disconnected)
 
     def test_aborting_cuts_what_is_not_written(self) -> None:
         """The end does not wait for a client that does not read."""
@@ -329,3 +351,121 @@ class ClosingTests(WebTestCase):
         protocol.dataReceived(self.last_answer() + get())
         protocol.dataReceived(get())
         self.assertEqual(len(read_answers(transport.value())), 1)
+
+    def test_a_wrapped_connection_is_not_waited_for_without_end(self) -> None:
+        """Who never shakes hands at the end is closed without it."""
+        for sent in (self.last_answer(), b""):
+            protocol = self.web.protocol()
+            below = FakeSocket(self.web.reactor, protocol)
+            protocol.transport = wrapped = StringTransport()  # type: ignore[assignment]
+            wrapped.transport = below  # type: ignore[attr-defined]
+            self.web.reactor.advance(1)
+            if sent:
+                protocol.dataReceived(sent)
+            else:
+                protocol.close()
+            self.assertTrue(wrapped.disconnecting)
+            self.web.reactor.advance(1.9)
+            self.assertFalse(below.disconnecting)
+            self.web.reactor.advance(0.2)
+            self.assertTrue(below.disconnecting)
+
+
+class DeadlineTests(WebTestCase):
+    """Tests of requests that do not come to their end."""
+
+    def drip(self, client: FakeSocket, data: bytes) -> None:
+        """Have a client send a byte each half a second, as long as it may."""
+        for byte in data:
+            if client.half_closed:
+                break
+            client.send(bytes([byte]))
+            self.web.reactor.advance(0.5)
+        client.deliver()
+
+    def test_a_request_that_drips_is_a_408(self) -> None:
+        """In its line, its headers or its body, however steadily it comes."""
+        for begun in (b"", HEAD, POST + b"Content-Length: 999\r\n\r\n"):
+            client = self.web.connect()
+            if begun:
+                client.send(begun)
+            self.drip(client, b"x" * 100)
+            [answer] = client.answers()
+            self.assertEqual((answer.code, answer.is_last), (408, True))
+            self.assertIn("10 seconds", answer.message)
+            self.web.reactor.advance(2)
+            self.assertTrue(client.disconnected)
+
+    def test_a_request_that_comes_in_time_is_answered(self) -> None:
+        """The time counts from its first byte, not from the connection's."""
+        client = self.web.connect()
+        for _ in range(3):
+            self.web.reactor.advance(9)
+            sent = get()
+            client.send(sent[:20])
+            self.web.reactor.advance(9)
+            client.send(sent[20:])
+        self.assertEqual([each.code for each in client.answers()], [200, 200, 200])
+
+    def test_the_next_request_has_its_own_time(self) -> None:
+        """Half of one may come while the one before it is still answered."""
+        client = self.web.connect()
+        client.send(question() + HEAD)
+        self.web.reactor.advance(9)
+        self.web.running()[0].end()
+        client.deliver()
+        self.web.reactor.advance(9)
+        client.deliver()
+        self.assertEqual([each.code for each in client.answers()], [200])
+        self.web.reactor.advance(1)
+        client.deliver()
+        self.assertEqual([each.code for each in client.answers()], [200, 408])
+
+    def test_a_late_request_is_logged(self) -> None:
+        """As far as it came."""
+        client = self.web.connect()
+        with informed() as events:
+            client.send(HEAD)
+            self.web.reactor.advance(10)
+        [event] = request_events(events)
+        self.assertEqual((event["code"], event["uri"]), (408, "/"))
+
+    def test_no_timer_is_left(self) -> None:
+        """What is gone is waited for by nobody."""
+        for sent in (b"", b"x", HEAD, get(), question(), get() + get()):
+            client = self.web.connect()
+            if sent:
+                client.protocol.dataReceived(sent)
+            client.leave()
+        self.web.finish()
+        self.assertEqual(self.web.reactor.getDelayedCalls(), [])
+
+
+class TurnTests(WebTestCase):
+    """Tests of clients that ask much at once."""
+
+    def test_others_have_their_turn_between_pipelined_requests(self) -> None:
+        """One packet full of requests holds up nobody else."""
+        client, other = self.web.connect(), self.web.connect()
+        client.protocol.dataReceived(get() * 50)
+        other.send(get())
+        self.assertEqual([each.code for each in other.answers()], [200])
+        client.deliver()
+        self.assertEqual([each.code for each in client.answers()], [200] * 50)
+
+    def test_what_follows_a_body_is_answered_too(self) -> None:
+        """Also where the body was answered at once."""
+        client = self.web.connect()
+        client.send(question(b"{}") + get() + question(b"[]") + get())
+        codes = [each.code for each in client.answers()]
+        self.assertEqual(codes, [400, 200, 400, 200])
+
+    def test_a_client_that_leaves_between_two_turns_is_forgotten(self) -> None:
+        """What it asked next is not answered, and nothing goes wrong."""
+        client = self.web.connect()
+        with informed() as events:
+            client.protocol.dataReceived(get() * 3)
+            client.leave()
+            self.web.reactor.advance(0)
+        self.assertEqual([e["code"] for e in request_events(events)], [200])
+        self.assertEqual(self.flushLoggedErrors(), [])

@@ -54,6 +54,49 @@ class EndTests(WebTestCase):
         self.assertTrue(quiet.disconnected)
         self.assertFalse(quiet.aborted)
 
+    def test_what_follows_the_last_request_does_not_hold_up_the_end(self) -> None:
+        """Neither a line too many nor half of another request."""
+        for more in (b"\r\n", b"GET / HT"):
+            self.web = self.make_web()
+            client = self.web.connect()
+            client.send(question() + more)
+            self.web.site.close()
+            self.web.running()[0].end()
+            client.deliver()
+            self.assertEqual([each.code for each in client.answers()], [200])
+            self.web.reactor.advance(NEXT_REQUEST_TIME)
+            client.deliver()
+            self.assertTrue(client.disconnected)
+            self.assertEqual(len(self.web.outstanding), 0)
+
+    def test_who_takes_a_long_answer_is_closed_when_it_has_it(self) -> None:
+        """Also when the end began while it was taking it."""
+        (self.folder / "long").write_text("love\n" * 40_000)
+        client = self.web.connect()
+        client.stalled = True
+        client.send(get("/api/v2/quotes?dictionary=long"))
+        self.web.site.close()
+        client.stalled = False
+        client.deliver()
+        self.assertEqual([each.code for each in client.answers()], [200])
+        self.web.reactor.advance(NEXT_REQUEST_TIME)
+        client.deliver()
+        self.assertTrue(client.disconnected)
+        self.assertEqual(len(self.web.outstanding), 0)
+
+    def test_bytes_that_drip_do_not_hold_up_the_end(self) -> None:
+        """A moment is a moment, however much comes in it."""
+        client = self.web.connect()
+        self.web.site.close()
+        for _ in range(4):
+            client.send(b"G")
+            self.web.reactor.advance(NEXT_REQUEST_TIME / 5)
+        self.assertFalse(client.disconnected)
+        self.web.reactor.advance(NEXT_REQUEST_TIME / 5)
+        client.deliver()
+        self.assertTrue(client.disconnected)
+        self.assertEqual(len(self.web.outstanding), 0)
+
     def test_idle_connections_are_closed(self) -> None:
         """Nothing is expected of them, so they are closed for good."""
         kept, new = self.web.connect(), self.web.connect()

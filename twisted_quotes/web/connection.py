@@ -1,21 +1,15 @@
 """
-One connection: what is refused on it, and how it is closed without loss.
+One connection: what is waited for, answered and refused on it.
 """
 
 from __future__ import annotations
 
-from twisted.internet.abstract import FileDescriptor
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import (
-    IHalfCloseableProtocol,
-    ITCPTransport,
-)
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel
 from twisted.web.http_headers import Headers
 from twisted.web.server import Request
-from zope.interface import implementer
 
 from ..errors import (
     BadRequest,
@@ -23,10 +17,12 @@ from ..errors import (
     HeadersTooLarge,
     QuotesError,
     RequestLineTooLong,
+    RequestTimedOut,
     ShuttingDown,
     TooBusy,
 )
-from .interfaces import ISite
+from .channel import PatientChannel
+from .patience import LINGER
 
 BODY_LIMIT = 64 * 1024
 """The most bytes the body of a request may have (contract, section 1)."""
@@ -34,39 +30,30 @@ BODY_LIMIT = 64 * 1024
 NEXT_REQUEST_TIME = 0.5
 """How long a client may need to send its next request, in seconds."""
 
-_LINGER = 2.0
 _MOST_LATE = 16 * 1024
 
 
-@implementer(IHalfCloseableProtocol)
-class Connection(HTTPChannel):
+class Connection(PatientChannel):
     """
     One connection of a L{QuotesSite<twisted_quotes.web.site.QuotesSite>}.
-
-    It is closed in two steps (RFC 9112, section 9.6): first for writing, when
-    the last byte has been handed over; then, when the client has closed too or
-    some time has passed, for good. Until then what still comes is read and
-    thrown away, because closing a socket with unread bytes would take back
-    those that the client has not received yet.
 
     @ivar over: fires when the connection is gone.
     @ivar answer_due: whether the headers of a request have arrived whose
         answer is not complete.
     """
 
-    site: ISite
-    transport: ITCPTransport
-
     def __init__(self) -> None:
         super().__init__()
         self.over: Deferred[None] = Deferred()
         self.answer_due = False
         self._incomplete = False
+        self._arriving = False
+        self._last_moment = False
+        self._receiving = False
+        self._next_turn: IDelayedCall | None = None
         self._closing_when_read = False
         self._replaying = False
         self._late = b""
-        self._closing = False
-        self._all_written = False
         self._idle_since = 0.0
 
     # Arriving
@@ -80,7 +67,7 @@ class Connection(HTTPChannel):
 
     def dataReceived(self, data: bytes) -> None:
         """Take what the client sent, as long as it can still be answered."""
-        if self._closing:
+        if self.is_closing:
             return
         if not self._replaying and self.site.closing:
             if self.answer_due and not self._incomplete:
@@ -88,7 +75,10 @@ class Connection(HTTPChannel):
                 self._late = (self._late + data)[:_MOST_LATE]
                 return
             self._closing_when_read = True
+        before, self._receiving = self._receiving, True
         super().dataReceived(data)
+        self._receiving = before
+        self.wait()
 
     def headerReceived(self, line: bytes) -> bool:
         """Take one header; a length of thousands of digits is no length."""
@@ -111,9 +101,36 @@ class Connection(HTTPChannel):
 
     def allContentReceived(self) -> None:
         """Have the request answered, unless it has been."""
-        self._incomplete = False
-        if not self._closing:
+        self._incomplete = self._arriving = False
+        self.patience.stop()
+        if not self.is_closing:
             super().allContentReceived()
+
+    # Waiting
+
+    def wait(self) -> None:
+        """Wait for what the client is to do next: take, ask, or go on asking."""
+        limits = self.site.limits
+        if self.is_closing or self._last_moment:
+            return
+        if self.is_slow:
+            self._arriving = False
+            self.wait_for_client(self.wait)
+        elif self.answer_due and not self._incomplete:
+            return
+        elif not (self.requests or self._buffer):
+            self._arriving = False
+            self.wait_for_client(self._idle, min(LINGER, limits.idle))
+        elif not self._arriving:
+            self._arriving = True
+            self.patience.wait(
+                limits.request, lambda: self.refuse(RequestTimedOut(limits.request))
+            )
+
+    def _idle(self) -> None:
+        """The client has taken all, and asks nothing."""
+        idle = self.site.reactor.seconds() - self._idle_since
+        self.patience.wait(max(0, self.site.limits.idle - idle), self.loseConnection)
 
     # Refusing
 
@@ -144,7 +161,7 @@ class Connection(HTTPChannel):
 
     def _respondToBadRequestAndDisconnect(self) -> None:
         """The base class calls this for all it cannot read."""
-        if self._closing:
+        if self.is_closing:
             return
         if (
             self._receivedHeaderSize > self.totalHeadersSize
@@ -167,9 +184,16 @@ class Connection(HTTPChannel):
 
     def requestDone(self, request: Request) -> None:
         """An answer is complete."""
-        self.answer_due = False
         self._idle_since = self.site.reactor.seconds()
         self._decide_to_close()
+        if self.persistent and (self._receiving or any(self._dataBuffer)):
+            # However many were pipelined, others have their turn in between.
+            self._next_turn = self.site.reactor.callLater(0, self._go_on, request)
+        else:
+            self._go_on(request)
+
+    def _go_on(self, request: Request) -> None:
+        self.answer_due = False
         # The base class now has us receive again what it has buffered.
         before, self._replaying = self._replaying, True
         super().requestDone(request)
@@ -178,6 +202,9 @@ class Connection(HTTPChannel):
             late, self._late = self._late, b""
             self._closing_when_read = True
             super().dataReceived(late)
+        self.wait()
+        if self.site.closing:
+            self.close()
 
     def _decide_to_close(self) -> None:
         if self.site.closing and not any(self._dataBuffer) and not self._late:
@@ -192,59 +219,21 @@ class Connection(HTTPChannel):
         One that was busy until just now may have its next request on the way,
         and is left open for a moment to be told that it comes too late.
         """
-        if self.answer_due or self._closing:
+        if self.answer_due or self.is_closing or self._last_moment:
             return
         idle = self.site.reactor.seconds() - self._idle_since
         if idle < NEXT_REQUEST_TIME:
-            self.setTimeout(NEXT_REQUEST_TIME - idle)
+            self.patience.wait(NEXT_REQUEST_TIME - idle, self.close_unasked)
+            self._last_moment = True
         else:
-            self._closing = True
-            super().loseConnection()
-
-    def loseConnection(self) -> None:
-        """Close when all has been written, and read, as far as that can be told."""
-        if self._closing:
-            return
-        self._closing = True
-        # Wrapped transports, as for TLS, have a closing handshake of their own.
-        if isinstance(self.transport, FileDescriptor):
-            self.transport.unregisterProducer()
-            self.transport.resumeProducing()
-            self.transport.loseWriteConnection()
-        else:
-            super().loseConnection()
-
-    def abort(self) -> None:
-        """Close now, and lose what has not been handed over for sending."""
-        if self._all_written:
-            self.transport.loseConnection()
-        else:
-            self.transport.abortConnection()
-
-    def writeConnectionLost(self) -> None:
-        """All has been written. Give the client some time to close, too."""
-        self._all_written = True
-        self.setTimeout(_LINGER)
-
-    def readConnectionLost(self) -> None:
-        """The client has closed, or at least will send no more."""
-        if self._closing:
-            self.transport.loseConnection()
-        else:
-            self.transport.abortConnection()
-
-    def timeoutConnection(self) -> None:
-        """The client did nothing for too long."""
-        if self._closing:
-            self.transport.loseConnection()
-        elif self.site.closing:
-            self._closing = True
-            super().loseConnection()
-        else:
-            super().timeoutConnection()
+            self.close_unasked()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
-        super().connectionLost(reason)
-        self.site.leave(self)
-        self.over.callback(None)
+        if self._next_turn is not None and self._next_turn.active():
+            self._next_turn.cancel()
+        try:
+            super().connectionLost(reason)
+        finally:
+            self.site.leave(self)
+            self.over.callback(None)

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
+from .patience import Limits
+
 
 class IFailableRequest(Protocol):
     """A request that can be answered before it is complete."""
@@ -26,9 +28,11 @@ class ISite(Protocol):
     A site that knows its connections.
 
     @ivar closing: whether new requests are refused.
+    @ivar limits: how long clients may take.
     """
 
     closing: bool
+    limits: Limits
     reactor: IReactorTime
 
     def requestFactory(self, channel: Any) -> IFailableRequest:

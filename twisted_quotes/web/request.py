@@ -120,6 +120,8 @@ class QuotesRequest(Request):
 
     def connectionLost(self, reason: Failure) -> None:
         """The client left. That, too, stands in the access log."""
+        if self.finished:
+            return
         factory = self.channel.factory
         super().connectionLost(reason)
         self.setResponseCode(CLIENT_LEFT)

@@ -19,6 +19,7 @@ from zope.interface import provider
 from ..outstanding import Outstanding
 from .access_log import AccessLog
 from .connection import Connection
+from .patience import Limits
 from .record import IRecord
 from .request import QuotesRequest
 
@@ -44,6 +45,7 @@ class QuotesSite(Site):
     @param outstanding: is told of each connection the end must wait for.
     @param max_connections: how many connections may be open; a further one is
         answered with a 503.
+    @param limits: how long clients may take.
     @param access_log: a file for the access log, in combined format, or
         L{None}.
 
@@ -62,16 +64,19 @@ class QuotesSite(Site):
         resource: IResource,
         outstanding: Outstanding,
         max_connections: int,
+        limits: Limits,
         access_log: str | None = None,
     ) -> None:
         super().__init__(
             resource,
             reactor=reactor,
+            timeout=None,  # Its connections have limits of their own.
             logPath=access_log,
             logFormatter=combined,
             parsePOSTFormSubmission=False,
         )
         self.closing = False
+        self.limits = limits
         self._outstanding = outstanding
         self._max_connections = max_connections
         self._connections: set[Connection] = set()

@@ -1,0 +1,86 @@
+"""
+Tests for L{twisted_quotes.ports}, on real sockets.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory, Protocol
+from twisted.trial.unittest import TestCase
+
+from twisted_quotes.ports import accept_pending, let_nobody_in
+
+
+class Greeter(Protocol):
+    """Says something to whoever is let in."""
+
+    def connectionMade(self) -> None:
+        """Greet, and close."""
+        assert self.transport is not None
+        self.transport.write(b"hello")
+        self.transport.loseConnection()
+
+
+class PortTests(TestCase):
+    """Tests of a listening socket that is about to be closed."""
+
+    def listen(self) -> Any:
+        """Listen somewhere, without letting anybody in yet."""
+        from twisted.internet import reactor
+
+        factory: Any = Factory.forProtocol(Greeter)
+        port: Any = reactor.listenTCP(0, factory, interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        port.stopReading()
+        return port
+
+    def connect(self, port: Any) -> socket.socket:
+        """Begin to connect, which may take a while."""
+        client = socket.socket()
+        self.addCleanup(client.close)
+        client.setblocking(False)
+        client.connect_ex(("127.0.0.1", port.getHost().port))
+        return client
+
+    def is_connected(self, client: socket.socket) -> bool:
+        """Whether the kernel has made the connection."""
+        try:
+            client.getpeername()
+        except OSError:
+            return False
+        return True
+
+    async def test_who_came_before_is_let_in_and_nobody_after(self) -> None:
+        """The one gets its answer; the other is told that nobody is there."""
+        from twisted.internet import reactor
+
+        port = self.listen()
+        before = self.connect(port)
+        self.assertTrue(self.is_connected(before))
+        let_nobody_in(port, "tcp:0")
+        after = self.connect(port)
+        self.assertFalse(self.is_connected(after))
+        accept_pending(port)
+        await port.stopListening()
+        for _ in range(3):
+            turn: Deferred[None] = Deferred()
+            reactor.callLater(0, turn.callback, None)
+            await turn
+        before.setblocking(True)
+        before.settimeout(10)
+        self.assertEqual(before.recv(100), b"hello")
+        self.assertFalse(self.is_connected(after))
+
+    def test_a_socket_that_stays_open_is_left_as_it_is(self) -> None:
+        """What systemd has opened is for whoever comes next."""
+        for description in ("systemd:domain=INET:index=0", "haproxy:systemd:index=0"):
+            port = self.listen()
+            let_nobody_in(port, description)
+            self.assertTrue(self.is_connected(self.connect(port)))
+
+    def test_what_is_no_tcp_socket_is_left_as_it_is(self) -> None:
+        """There is nothing that could be told."""
+        let_nobody_in(object(), "tcp:0")  # type: ignore[arg-type]

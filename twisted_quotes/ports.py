@@ -1,0 +1,77 @@
+"""
+Listening sockets: how they are closed without a reset for who has connected.
+
+Closing a listening socket resets the connections that the kernel has made and
+nobody has accepted yet. However quickly one accepts before closing, another
+client may come in between; so first the kernel is told to let nobody new in.
+"""
+
+from __future__ import annotations
+
+import socket
+from ctypes import addressof, create_string_buffer
+from select import POLLIN, poll
+from struct import pack
+
+from twisted.internet.interfaces import IListeningPort, IReadDescriptor
+from twisted.internet.tcp import Port
+from twisted.logger import Logger
+
+MOST_PENDING = 1000
+"""How many times connections are accepted at the end; guards against no end."""
+
+# The first word of an endpoint whose socket is nobody else's.
+_OWN = {"tcp", "tcp6", "ssl", "tls", "haproxy"}
+
+# Linux, socket(7). Python's socket module has no name for it.
+_SO_ATTACH_FILTER = 26
+
+# A classic BPF program: what has SYN set among the TCP flags (RFC 9293, section
+# 3.1) is dropped, anything else goes on. So handshakes that have begun come to
+# their end, and who begins one now tries again, and finds the socket closed.
+_DROP_SYN = b"".join(
+    pack("HBBI", *instruction)
+    for instruction in (
+        (0x30, 0, 0, 13),  # load the byte at 13: the flags
+        (0x45, 0, 1, 0x02),  # go on to the next if SYN is set, else pass over it
+        (0x06, 0, 0, 0),  # drop
+        (0x06, 0, 0, 0xFFFFFFFF),  # let in
+    )
+)
+
+_log = Logger()
+
+
+def let_nobody_in(port: IListeningPort, description: str) -> None:
+    """
+    Have the kernel begin no more connections on a port, where it can.
+
+    @param description: the endpoint. A socket that systemd has opened is not
+        touched: it stays open for whoever comes next.
+    """
+    words = description.split(":")
+    if not isinstance(port, Port) or words[0] not in _OWN or "systemd" in words:
+        return
+    if port.addressFamily not in (socket.AF_INET, socket.AF_INET6):
+        return
+    program = create_string_buffer(_DROP_SYN, len(_DROP_SYN))
+    filter_ = pack("HP", len(_DROP_SYN) // 8, addressof(program))
+    try:
+        port.socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, filter_)
+    except OSError as error:
+        _log.info(
+            "A client that connects just now may be reset: {reason}",
+            reason=error.strerror,
+        )
+
+
+def accept_pending(port: IListeningPort) -> None:
+    """Accept all who have connected, before the listening socket closes."""
+    if not IReadDescriptor.providedBy(port) or not getattr(port, "connected", False):
+        return
+    ready = poll()
+    ready.register(port.fileno(), POLLIN)
+    for _ in range(MOST_PENDING):
+        if not ready.poll(0):
+            break
+        port.doRead()

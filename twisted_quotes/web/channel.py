@@ -1,0 +1,130 @@
+"""
+HTTP on a connection whose client may be slow, and that is closed without loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.interfaces import IHalfCloseableProtocol, ITCPTransport
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+from zope.interface import implementer
+
+from .interfaces import ISite
+from .patience import LINGER, Patience, socket_of, unsent
+
+
+@implementer(IHalfCloseableProtocol)
+class PatientChannel(HTTPChannel):
+    """
+    A channel that waits for its client, but not for ever.
+
+    It is closed in two steps (RFC 9112, section 9.6): first for writing, when
+    the last byte has been handed over; then, when the client has closed too or
+    some time has passed, for good. Until then what still comes is read and
+    thrown away, because closing a socket with unread bytes would take back
+    those that the client has not received yet.
+
+    @ivar patience: its one timer.
+    @ivar is_slow: whether much that was written has not been taken.
+    @ivar is_closing: whether it is being closed.
+    """
+
+    site: ISite
+    transport: ITCPTransport
+    patience: Patience
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_slow = self.is_closing = False
+        self._all_written = False
+
+    def connectionMade(self) -> None:
+        """Wait for the first request."""
+        super().connectionMade()
+        self.patience = Patience(self.site.reactor, lambda: unsent(self.transport))
+        self.wait()
+
+    # Waiting
+
+    def wait(self) -> None:
+        """Wait for what the client is to do next."""
+        raise NotImplementedError
+
+    def wait_for_client(
+        self, taken: Callable[[], object], step: float = LINGER
+    ) -> None:
+        """
+        Wait until the client has taken all, and cut it when it takes nothing.
+
+        @param taken: is called when it has taken all.
+        @param step: how often to look, in seconds.
+        """
+        self.patience.wait_for_sending(
+            self.site.limits.send, taken, self.transport.abortConnection, step
+        )
+
+    def pauseProducing(self) -> None:
+        """The client is slow. It may be, as long as it takes something."""
+        super().pauseProducing()
+        self.is_slow = True
+        self.wait()
+
+    def resumeProducing(self) -> None:
+        """The client has taken what waited for it."""
+        super().resumeProducing()
+        self.is_slow = False
+        self.wait()
+
+    # Closing
+
+    def loseConnection(self) -> None:
+        """Close when all has been written, and read, as far as that can be told."""
+        if self.is_closing:
+            return
+        self.is_closing = True
+        self.wait_for_client(self._close_for_good)
+        # Wrapped transports, as for TLS, have a closing handshake of their own.
+        if isinstance(self.transport, FileDescriptor):
+            self.transport.unregisterProducer()
+            self.transport.resumeProducing()
+            self.transport.loseWriteConnection()
+        else:
+            super().loseConnection()
+
+    def close_unasked(self) -> None:
+        """Close where no answer may be on its way to the client."""
+        self.is_closing = True
+        self.wait_for_client(self._close_for_good)
+        super().loseConnection()
+
+    def _close_for_good(self) -> None:
+        """Wait no longer for the client to close, too, or to shake hands."""
+        socket_of(self.transport).loseConnection()
+
+    def abort(self) -> None:
+        """Close now, and lose what has not been handed over for sending."""
+        if self._all_written:
+            self.transport.loseConnection()
+        else:
+            self.transport.abortConnection()
+
+    def writeConnectionLost(self) -> None:
+        """All has been written. Give the client some time to close, too."""
+        self._all_written = True
+        self.patience.wait(LINGER, self._close_for_good)
+
+    def readConnectionLost(self) -> None:
+        """The client has closed, or at least will send no more."""
+        if self.is_closing:
+            self.transport.loseConnection()
+        else:
+            self.transport.abortConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection is gone."""
+        self.patience.stop()
+        super().connectionLost(reason)

@@ -1,0 +1,115 @@
+"""
+How long a client is waited for, whatever it is to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fcntl import ioctl
+from struct import unpack
+from termios import TIOCOUTQ
+from typing import Any
+
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+LINGER = 2.0
+"""How long a client may take to close its side, in seconds."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """
+    How long a client may take, in seconds.
+
+    @ivar request: from the first byte of a request to its last one, however
+        steadily they come.
+    @ivar send: to take any of what was sent to it.
+    @ivar idle: to begin its next request.
+    """
+
+    request: float = 10.0
+    send: float = 60.0
+    idle: float = 60.0
+
+
+class Patience:
+    """
+    The one timer of a connection: for what its client is to do next.
+
+    @param clock: tells time.
+    @param unsent: tells how many bytes the client has not taken.
+    """
+
+    def __init__(self, clock: IReactorTime, unsent: Callable[[], int]) -> None:
+        self._clock = clock
+        self._unsent = unsent
+        self._call: IDelayedCall | None = None
+
+    def wait(self, seconds: float, over: Callable[[], object]) -> None:
+        """Wait so long, and for nothing else any more."""
+        self.stop()
+        self._call = self._clock.callLater(seconds, over)
+
+    def wait_for_sending(
+        self,
+        seconds: float,
+        sent: Callable[[], object],
+        stalled: Callable[[], object],
+        step: float = LINGER,
+    ) -> None:
+        """
+        Wait until the client has taken all, as long as it takes anything.
+
+        @param seconds: how long it may take nothing.
+        @param sent: is called when it has taken all.
+        @param stalled: is called when it has taken nothing for so long.
+        @param step: how often to look, in seconds.
+        """
+        least, since = self._unsent(), self._clock.seconds()
+
+        def look() -> None:
+            nonlocal least, since
+            unsent, now = self._unsent(), self._clock.seconds()
+            if unsent < least:
+                since = now
+            least = unsent
+            if not unsent:
+                sent()
+            elif now - since >= seconds:
+                stalled()
+            else:
+                self.wait(min(step, seconds), look)
+
+        self.wait(min(step, seconds), look)
+
+    def stop(self) -> None:
+        """Wait for nothing."""
+        if self._call is not None and self._call.active():
+            self._call.cancel()
+        self._call = None
+
+
+def socket_of(transport: Any) -> Any:
+    """The transport that has the socket, below all that wraps it, as TLS does."""
+    while not isinstance(transport, FileDescriptor) and hasattr(transport, "transport"):
+        transport = transport.transport
+    return transport
+
+
+def unsent(transport: Any) -> int:
+    """
+    How many bytes have been written that the client's side has not taken.
+
+    That is what waits here, and what the kernel has not had acknowledged
+    (C{SIOCOUTQ}, tcp(7)).
+    """
+    below = socket_of(transport)
+    if not isinstance(below, FileDescriptor):
+        return 0
+    waiting = len(below.dataBuffer) - below.offset + below._tempDataLen
+    if below.fileno() >= 0:
+        [in_kernel] = unpack("i", ioctl(below.fileno(), TIOCOUTQ, bytes(4)))
+        waiting += in_kernel
+    return waiting
