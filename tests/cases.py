@@ -48,12 +48,21 @@ class Collected(Results):
         self.quotes: list[Quote] = []
         self.room = room
 
-    async def take(self, quotes: Sequence[Quote]) -> int:
+    async def take(self, quotes: Sequence[Quote]) -> None:
         """Take quotes, as far as there is room."""
         taken = list(quotes)[: self.room]
         self.room -= len(taken)
         self.quotes += taken
-        return len(taken)
+        self.returned += len(taken)
+        self.full = not self.room
+
+    def begin_anew(self) -> bool:
+        """Forget what was taken."""
+        self.room += len(self.quotes)
+        self.quotes.clear()
+        self.total = self.returned = 0
+        self.full = False
+        return True
 
     @property
     def texts(self) -> list[str]:

@@ -248,14 +248,16 @@ def make_test_finder(
     time_limit: float = 10.0,
     executable: str = "/bin/grep",
     in_thread: InThread = at_once,
+    now: float = 2**33,
 ) -> Finder:
     """
-    A finder for whom every file was written long ago.
+    A finder for whom time stands still.
 
     @param cache: the folder of its indexes.
+    @param now: the time, so late that every file was written long ago.
     """
     runner = GrepRunner(
         reactor, executable, Places(running, waiting), time_limit, Outstanding()
     )
     indexes = Indexes(reactor, in_thread, Cache(str(cache)), waiting)
-    return make_finder(runner, library, indexes, in_thread, lambda: 2**33)
+    return make_finder(runner, library, indexes, in_thread, lambda: now)

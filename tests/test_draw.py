@@ -7,12 +7,13 @@ from __future__ import annotations
 import random
 from collections import Counter
 from itertools import islice, permutations
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.draw import permutation
+from twisted_quotes.draw import QuoteDrawer, permutation
 from twisted_quotes.query import DrawQuotes, Random
 
 from .cases import LOVE, RealGrepTestCase
@@ -111,7 +112,7 @@ class DrawTests(RealGrepTestCase):
             [4, 4, *[True] * 4],
         )
         query = DrawQuotes(dictionary="*", term="Love", author="h", limit=9, seed=1)
-        quotes, total = await self.make_finder().draw(query)
+        quotes, total = await self.make_finder().draw(query, 10**6)
         self.assertEqual((total, [each.author for each in quotes]), (1, ["Helena"]))
         self.assertEqual(quotes[0].places, [(0, 4)])
 
@@ -132,3 +133,33 @@ class DrawTests(RealGrepTestCase):
         # than 200 away from that many comes once in a thousand times.
         square = sum((each - times / 2) ** 2 / (times / 4) for each in drawn.values())
         self.assertLess(abs(square - count), 210)
+
+    async def test_no_more_is_drawn_than_there_is_room_for(self) -> None:
+        """The first ones drawn come, one in any case; all are counted."""
+        finder = self.make_finder()
+        query = DrawQuotes(dictionary="*", limit=5, seed=3)
+        whole, total = await finder.draw(query, 10**6)
+        self.assertEqual((len(whole), total), (5, 5))
+        for room in (0, 1, len(whole[0].text), 60, 100):
+            some, total = await finder.draw(query, room)
+            self.assertEqual((some, total), (whole[: len(some)], 5))
+            self.assertGreaterEqual(len(some), 1)
+            size = sum(len(quote.text) for quote in some)
+            self.assertTrue(size <= room or len(some) == 1)
+
+    async def test_a_dictionary_that_changes_meanwhile_is_drawn_from_anew(self) -> None:
+        """What was counted in one state is not looked for in another."""
+        self.write("dreams", "one\n\ntwo\n\nthree\n\nfour")
+        finder = self.make_finder()
+        places = QuoteDrawer._places
+        changed: list[bool] = []
+
+        async def places_after_a_change(*how: Any) -> Any:
+            if not changed:
+                changed.append(True)
+                self.write("dreams", "five\n\nsix")
+            return await places(*how)
+
+        self.patch(QuoteDrawer, "_places", places_after_a_change)
+        drawn = await finder.entries(Random(nresults=0))
+        self.assertEqual(sorted(drawn), ["five", "six"])

@@ -73,12 +73,14 @@ class GrepsTests(SynchronousTestCase):
         greps = self.successResultOf(self.take_place())
         greps.rest()
         other = self.successResultOf(self.take_place())
+        waiting = self.take_place()
         ran = self.run_grep(greps)
         self.assertEqual(self.reactor.processes, [])
-        self.assertRaises(
-            TooBusy, self.failureResultOf(self.take_place()).raiseException
-        )
+        self.assertNoResult(ran)
+        self.failureResultOf(self.take_place(), TooBusy)
         with other:
+            pass
+        with self.successResultOf(waiting):
             pass
         [process] = self.reactor.processes
         process.end()

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -51,6 +52,11 @@ class FakeThreads:
         """Do all, and what comes of it."""
         while self.waiting:
             self.run()
+
+
+def fail_to_open() -> Dictionary:
+    """What becomes of a file that cannot be opened."""
+    raise PermissionError("no")
 
 
 class IndexesTestCase(SynchronousTestCase):
@@ -130,6 +136,8 @@ class ThreadTests(IndexesTestCase):
         index = self.find()
         assert index is not None
         self.cache.drop(index.folder)
+        with self.library.open("book") as dictionary:
+            self.indexes.forget(dictionary)
         waiting = self.get()
         self.threads.run_all()
         self.assertEqual(self.successResultOf(waiting).count, 2)
@@ -148,12 +156,59 @@ class ThreadTests(IndexesTestCase):
     def test_too_many_may_not_wait(self) -> None:
         """One more than may is turned away, until one of them leaves."""
         self.indexes = self.make(most_waiting=2)
-        first, _ = self.get(), self.get()
+        first, _, _ = (self.get() for _ in range(3))
         self.assertRaises(TooBusy, self.get)
         first.cancel()
         self.failureResultOf(first, CancelledError)
         self.get()
         self.threads.run_all()
+
+    def test_who_has_it_made_may_always_wait(self) -> None:
+        """Even where nobody else may."""
+        self.indexes = self.make(most_waiting=0)
+        waiting = self.get()
+        self.assertRaises(TooBusy, self.get)
+        self.threads.run_all()
+        self.assertEqual(self.successResultOf(waiting).count, 2)
+
+    def test_one_thread_works_at_a_time(self) -> None:
+        """The others are there for who reads."""
+        (self.book.parent / "other").write_text("three\n")
+        self.get()
+        self.get("other")
+        self.threads.run(2)
+        self.assertEqual(len(self.threads.waiting), 1)
+        self.threads.run_all()
+
+    def test_a_file_that_cannot_be_opened_again_is_an_error(self) -> None:
+        """And nothing that others would wait for."""
+        with self.library.open("book") as dictionary:
+            duplicate = dictionary.duplicate
+            dictionary.duplicate = fail_to_open  # type: ignore[method-assign]
+            self.assertRaises(OSError, self.indexes.get, dictionary)
+            dictionary.duplicate = duplicate  # type: ignore[method-assign]
+            waiting = self.indexes.get(dictionary)
+        self.threads.run_all()
+        self.successResultOf(waiting)
+
+    def test_a_cache_that_was_cleared_is_made_anew(self) -> None:
+        """Folder and all."""
+        rmtree(self.cache_folder)
+        waiting = self.get()
+        self.threads.run_all()
+        self.successResultOf(waiting)
+
+    def test_what_stands_in_the_way_is_removed(self) -> None:
+        """A file is no index."""
+        waiting = self.get()
+        self.threads.run_all()
+        folder = Path(self.successResultOf(waiting).folder)
+        rmtree(folder)
+        folder.write_bytes(b"")
+        self.indexes = self.make()
+        waiting = self.get()
+        self.threads.run_all()
+        self.assertEqual(self.successResultOf(waiting).count, 2)
 
     def test_one_of_a_file_that_changed_meanwhile_is_not_kept(self) -> None:
         """It may be of neither state."""
@@ -290,6 +345,9 @@ class ProcessTests(IndexesTestCase):
         stopped = self.indexes.stop()
         self.assertEqual(process.signals, ["KILL"])
         self.assertNoResult(stopped)
+        self.threads.run_all()
+        self.assertNoResult(stopped)
+        self.assertEqual(len(self.leftovers()), 2)
         process.end(signal=9)
         self.threads.run_all()
         self.successResultOf(stopped)

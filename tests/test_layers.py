@@ -40,6 +40,7 @@ ORDER = [
     "cursor",
     "locate",
     "volume",
+    "volumes",
     "line_finder",
     "quote_finder",
     "draw",

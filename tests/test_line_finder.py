@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted_quotes import line_finder
 from twisted_quotes.errors import DictionaryChanging, DictionaryNotFound
 from twisted_quotes.greps import Greps
 from twisted_quotes.process import Outcome
@@ -88,19 +87,6 @@ class ChangeTests(RealGrepTestCase):
         self.change(times=ATTEMPTS)
         with self.assertRaises(DictionaryChanging):
             await self.make_finder().entries(Search(term="love"))
-
-    async def test_it_is_waited_for_who_writes_just_now(self) -> None:
-        """Half a writing is not answered with."""
-        finder = self.make_finder()
-        lines = finder.lines
-        waited = []
-
-        async def settled(*given: Any) -> None:
-            waited.append(given[-1])
-
-        self.patch(line_finder, "settled", settled)
-        await lines.entries("dreams", Search(term="love"))
-        self.assertEqual(len(waited), 1)
 
 
 class NormalTextTests(RealGrepTestCase):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,6 +25,7 @@ from twisted_quotes.query import (
     Query,
     Random,
     Search,
+    StreamQuotes,
 )
 
 ACTION = '"search", "all", "random" or "list"'
@@ -451,20 +453,17 @@ class ParameterTests(SynchronousTestCase):
 
     def parse(self, **given: str) -> FindQuotes:
         """Parse what is given once each."""
-        return parse_parameters(
-            {name.encode(): [value.encode()] for name, value in given.items()},
-            FindQuotes,
-        )
+        return parse_parameters(urlencode(given).encode(), FindQuotes)
 
-    def refusal(self, given: dict[bytes, list[bytes]]) -> str:
+    def refusal(self, query: bytes) -> str:
         """What a URL is refused with."""
-        error = self.assertRaises(BadRequest, parse_parameters, given, DrawQuotes)
+        error = self.assertRaises(BadRequest, parse_parameters, query, DrawQuotes)
         return str(error.message)
 
     def test_nothing_has_to_be_given(self) -> None:
         """Every parameter has a default."""
         self.assertEqual(self.parse(), FindQuotes())
-        self.assertEqual(parse_parameters({}, DrawQuotes), DrawQuotes())
+        self.assertEqual(parse_parameters(b"", DrawQuotes), DrawQuotes())
 
     def test_texts_are_read_as_what_they_should_be(self) -> None:
         """Numbers, flags and texts that look like them."""
@@ -480,7 +479,7 @@ class ParameterTests(SynchronousTestCase):
 
     def test_an_unknown_one_is_named(self) -> None:
         """With the nearest known one, and all that are."""
-        message = self.refusal({b"lmit": [b"1"]})
+        message = self.refusal(b"lmit=1")
         self.assertIn('"lmit" is not known. The nearest is "limit".', message)
         self.assertIn("seed", message)
 
@@ -488,27 +487,52 @@ class ParameterTests(SynchronousTestCase):
         """With what came, and what is allowed."""
         for name, value in (("limit", "0"), ("limit", "1001"), ("limit", "x")):
             self.assertEqual(
-                self.refusal({name.encode(): [value.encode()]}),
+                self.refusal(f"{name}={value}".encode()),
                 f'The field "{name}" is "{value}". '
                 "It must be a whole number from 1 to 1000.",
             )
-        self.assertIn("true or false", self.refusal({b"regex": [b"yes"]}))
-        self.assertIn("a whole number", self.refusal({b"seed": [b"1.5"]}))
+        self.assertIn("true or false", self.refusal(b"regex=yes"))
+        self.assertIn("a whole number", self.refusal(b"seed=1.5"))
 
     def test_what_is_looked_for_is_not_shown_back(self) -> None:
         """Neither a term nor an author."""
         for name in (b"term", b"author"):
-            message = self.refusal({name: [b"secret\n"]})
+            message = self.refusal(name + b"=secret%0A")
             self.assertIn("a string of 7 characters that is not allowed", message)
             self.assertNotIn("secret", message)
 
     def test_one_that_stands_twice_is_named(self) -> None:
         """Nobody guesses which one is meant."""
-        self.assertIn(
-            '"limit" stands more than once', self.refusal({b"limit": [b"1", b"2"]})
-        )
+        self.assertIn('"limit" stands more than once', self.refusal(b"limit=1&limit=2"))
 
     def test_what_is_not_utf_8_is_refused(self) -> None:
         """Names and values are text."""
-        for parameters in ({b"\xff": [b"1"]}, {b"term": [b"\xff"]}):
-            self.assertIn("not UTF-8", self.refusal(parameters))
+        for query in (b"%ff=1", b"term=%ff", b"term=\xff", b"\xff"):
+            self.assertIn("not UTF-8", self.refusal(query))
+
+    def test_nothing_is_left_out(self) -> None:
+        """A name without a value is a parameter, and a semicolon is text."""
+        self.assertEqual(self.parse(term="a;b&c").term, "a;b&c")
+        self.assertEqual(parse_parameters(b"term=a;b", FindQuotes).term, "a;b")
+        raw = "term=caf\u00e9+x".encode()
+        self.assertEqual(parse_parameters(raw, FindQuotes).term, "caf\u00e9 x")
+        for query, words in (
+            (b"nonsense", '"nonsense" is not known'),
+            (b"regex", '"regex" is "". It must be true or false'),
+            (b"term", '"term" is a string of 0'),
+            (b"=1", '"" is not known'),
+        ):
+            self.assertIn(words, self.refusal(query))
+
+    def test_a_number_is_one_as_in_json(self) -> None:
+        """No other way to write it is taken for one."""
+        for value in ("1.0", "1e1", "+1", "01", "0x1", "1_0", "%201", "true", "\u0661"):
+            self.assertIn("a whole number", self.refusal(f"seed={value}".encode()))
+            self.assertIn("a whole number", self.refusal(f"limit={value}".encode()))
+        for value in ("1", "True", "0", ""):
+            self.assertIn("true or false", self.refusal(f"whole_word={value}".encode()))
+
+    def test_a_stream_has_no_limit_unless_it_is_given(self) -> None:
+        """A page has one."""
+        self.assertIs(parse_parameters(b"", StreamQuotes).limit, UNSET)
+        self.assertEqual(parse_parameters(b"limit=5", StreamQuotes).limit, 5)

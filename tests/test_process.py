@@ -182,3 +182,25 @@ class RealProcessTests(TestCase):
         child.feed(io.BytesIO(b"x\n" * 1_000_000))
         self.assertEqual((await child.answered).output, b"x\n")
         await child.ended
+
+
+class OutputTests(SynchronousTestCase):
+    """Tests of commands that say too much."""
+
+    def test_a_command_that_says_too_much_is_killed(self) -> None:
+        """It is answered with what it has said, and ends when it is gone."""
+        reactor = FakeReactor()
+        child = run(reactor, Command("/bin/yes", (), {}), most_output=5)
+        [process] = reactor.processes
+        process.print(b"yes\n")
+        self.assertNoResult(child.answered)
+        process.print(b"yes\n")
+        self.assertEqual(
+            self.successResultOf(child.answered),
+            Outcome(0, None, b"yes\nyes\n", b"", is_whole=False),
+        )
+        self.assertEqual(process.signals, ["KILL"])
+        self.assertNoResult(child.ended)
+        process.print(b"yes\n")
+        process.end(signal=9)
+        self.successResultOf(child.ended)

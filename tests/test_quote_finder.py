@@ -4,16 +4,24 @@ Tests of finding whole quotes, with the real grep.
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from unittest.mock import patch
 
-from twisted_quotes import cursor, quote_finder, volume
+from twisted.internet.defer import Deferred, fail
+
+from twisted_quotes import cursor, quote_finder, volume, volumes
+from twisted_quotes.dictionary import Dictionary
 from twisted_quotes.errors import (
     BadRequest,
+    DictionaryChanging,
     DictionaryForbidden,
     DictionaryNotFound,
     QuoteNotFound,
 )
 from twisted_quotes.finder import Finder
+from twisted_quotes.index import Index
+from twisted_quotes.indexes import Indexes
 from twisted_quotes.query import All, FindQuotes, Search
 from twisted_quotes.quotes import id_of
 
@@ -259,11 +267,55 @@ class ChangeTests(RealGrepTestCase):
         finder = self.make_finder()
         search = Search(term="lo", unit="quote", dictionary="*")
         before = await finder.entries(search)
-        open_ = volume.Volumes.open
+        open_ = volumes.Volumes.open
 
-        def open_without_one(volumes: volume.Volumes, name: str) -> object:
+        def open_without_one(all_: volumes.Volumes, name: str) -> object:
             (self.folder / "fortunes").unlink(missing_ok=True)
-            return open_(volumes, name)
+            return open_(all_, name)
 
-        self.patch(volume.Volumes, "open", open_without_one)
+        self.patch(volumes.Volumes, "open", open_without_one)
         self.assertEqual(await finder.entries(search), before[:3])
+
+    async def test_one_that_is_busy_holds_up_none_of_the_others(self) -> None:
+        """Of every dictionary it is left out; asked for by name, it is an error."""
+        get = Indexes.get
+
+        def get_busy(indexes: Indexes, dictionary: Dictionary) -> Deferred[Index]:
+            if dictionary.path.endswith("fortunes"):
+                return fail(DictionaryChanging())
+            return get(indexes, dictionary)
+
+        self.patch(Indexes, "get", get_busy)
+        finder = self.make_finder()
+        every = await finder.entries(All(unit="quote", dictionary="*"))
+        self.assertEqual(every, [HELENA, LYSANDER, POLONIUS])
+        with self.assertRaises(DictionaryChanging):
+            await finder.entries(All(unit="quote", dictionary="fortunes"))
+
+
+class DamageTests(RealGrepTestCase):
+    """Tests of indexes that are damaged while the service runs."""
+
+    async def test_a_damaged_index_is_made_anew(self) -> None:
+        """Whichever part of it is cut short or missing."""
+        finder = self.make_finder()
+        search = FindQuotes(term="love", author="ly")
+        for name in ("texts", "authors", "ids", "spans", "summary.json"):
+            for damage in (lambda path: path.write_bytes(b""), Path.unlink):
+                whole = Collected()
+                await finder.find(search, whole)
+                self.assertEqual(whole.texts, [LYSANDER])
+                for folder in self.cache.iterdir():
+                    damage(folder / name)
+        shutil.rmtree(self.cache)
+        whole = Collected()
+        await finder.find(search, whole)
+        self.assertEqual(whole.texts, [LYSANDER])
+
+    async def test_an_index_that_lies_is_no_endless_search(self) -> None:
+        """What it says of its quotes may be wrong; the search ends all the same."""
+        finder = self.make_finder()
+        await finder.entries(All(unit="quote"))
+        self.patch(volume.Volume, "_spans", lambda *how: iter(()))
+        with self.assertRaises(DictionaryChanging):
+            await finder.entries(All(unit="quote"))

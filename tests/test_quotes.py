@@ -35,6 +35,8 @@ LINES = st.sampled_from(
         b"",
         b" ",
         b"\t",
+        b"\xc2\xa0",
+        b"\xe2\x80\x83",
     )
 )
 FILE = st.lists(
@@ -48,8 +50,12 @@ def plain_quotes(data: bytes, percent: bool) -> list[tuple[int, list[bytes]]]:
     current: list[bytes] = []
     end = b"%" if percent else b""
     for number, line in enumerate([*data.removesuffix(b"\n").split(b"\n"), end], 1):
-        if line.removesuffix(b"\r") == b"%" if percent else not line.strip():
-            if b"".join(current).strip():
+        if (
+            line.removesuffix(b"\r") == b"%"
+            if percent
+            else not line.decode("utf-8", "replace").strip()
+        ):
+            if b"".join(current).decode("utf-8", "replace").strip():
                 found.append((number - len(current), current))
             current = []
         else:
@@ -70,6 +76,15 @@ class SplitTests(SynchronousTestCase):
             self.split(b"\n \none\n  two\n\n\t\n\r\n  three\r\nfour\n\n"),
             [b"one\n  two", b"  three\r\nfour"],
         )
+
+    def test_every_blank_is_a_blank(self) -> None:
+        """A line of any blanks that Unicode has is a blank line."""
+        for blank in map(chr, range(0x110000)):
+            if blank.isspace() and blank != "\n":
+                data = f"one\n{blank} {blank}\ntwo\n{blank}".encode()
+                self.assertEqual(self.split(data), [b"one", b"two"], ascii(blank))
+                self.assertEqual(self.split(blank.encode()), [])
+        self.assertEqual(len(self.split("one\n\u200b\ntwo".encode())), 1)
 
     def test_percent_lines_separate_quotes(self) -> None:
         """Then blank lines belong to the quotes, and a quote is never empty."""

@@ -20,6 +20,7 @@ from .index import FORMAT, Index, IndexDamaged, load_index
 # Nothing of any other name is ever removed.
 _OURS = compile(r"([0-9a-f]{16})-[0-9a-f]{16}|building-\w+")
 _UNUSED = 30 * 24 * 3600.0
+_NEVER_FINISHED = 3600.0
 
 
 def default_cache_folder(home: str, xdg_cache_home: str | None) -> str:
@@ -67,7 +68,7 @@ class Cache:
         folder = self._place(path, state)
         try:
             index = load_index(folder)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except IndexDamaged as error:
             self._log.warn("An index is not used: {reason!a}", reason=str(error))
@@ -79,26 +80,30 @@ class Cache:
 
     def new_folder(self) -> str:
         """Make a folder to write an index in."""
+        os.makedirs(self._folder, mode=0o700, exist_ok=True)
         return mkdtemp(prefix="building-", dir=self._folder)
 
     def keep(self, written: str, path: str, state: State) -> Index:
         """
         Take in an index.
 
-        It takes the place of the one of an earlier state, and what nobody has
-        used for a month goes.
+        It takes the place of the one of an earlier state. What nobody has used
+        for a month goes, and what was not finished within an hour.
 
         @param written: the folder it was written in.
         """
         folder = self._place(path, state)
         # Another process may have been quicker, with the same result.
         if self.find(path, state) is None:
+            self.drop(folder)
+            with suppress(OSError):
+                os.remove(folder)
             os.rename(written, folder)
         self._tidy(os.path.basename(folder))
         return load_index(folder)
 
     def drop(self, written: str) -> None:
-        """Remove a folder in which an index was to be written."""
+        """Remove a folder in which an index is, or was to be written."""
         rmtree(written, ignore_errors=True)
 
     def close(self) -> None:
@@ -119,6 +124,7 @@ class Cache:
             if not ours or entry.name == kept:
                 continue
             with suppress(OSError):
-                unused = time() - entry.stat().st_mtime > _UNUSED
+                most = _UNUSED if ours[1] else _NEVER_FINISHED
+                unused = time() - entry.stat().st_mtime > most
                 if unused or ours[1] == kept.split("-")[0]:
                     rmtree(entry.path, ignore_errors=True)

@@ -61,6 +61,7 @@ class Field:
 
     @ivar default: its default as JSON, or the empty string where it has none.
     @ivar required: whether it must be given.
+    @ivar is_text: whether it is a string.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Field:
     meaning: str
     default: str
     required: bool
+    is_text: bool = True
 
 
 def fields_of(question: type[Struct]) -> dict[str, Field]:
@@ -89,10 +91,20 @@ def fields_of(question: type[Struct]) -> dict[str, Field]:
                 notes["meaning"],
                 default,
                 field.required,
+                _is_text(field.type),
             )
         )
     found.sort(key=lambda field: not field.required)
     return {field.name: field for field in found}
+
+
+def _is_text(type_: msgspec.inspect.Type) -> bool:
+    match type_:
+        case msgspec.inspect.Metadata():
+            return _is_text(type_.type)
+        case msgspec.inspect.UnionType():
+            return any(map(_is_text, type_.types))
+    return isinstance(type_, msgspec.inspect.StrType | msgspec.inspect.LiteralType)
 
 
 def _notes(type_: msgspec.inspect.Type) -> Iterator[tuple[str, str]]:

@@ -18,10 +18,10 @@ from .indexes import Indexes, InThread
 from .library import Library
 from .line_finder import LineFinder
 from .outstanding import Outstanding
-from .query import DrawQuotes, FindQuotes, List, Query, Random
+from .query import DrawQuotes, FindQuotes, List, Query, Random, StreamQuotes
 from .quote_finder import Facts, QuoteFinder, Results
 from .quotes import Quote
-from .volume import Volumes
+from .volumes import Volumes
 
 T = TypeVar("T")
 
@@ -72,7 +72,9 @@ class Finder:
             return await self.quotes.entries(asked, query)
         return await self.lines.entries(asked, query)
 
-    def find(self, query: FindQuotes, results: Results) -> Deferred[None]:
+    def find(
+        self, query: FindQuotes | StreamQuotes, results: Results
+    ) -> Deferred[None]:
         """
         Find quotes in order.
 
@@ -84,12 +86,17 @@ class Finder:
             self.quotes.find(asked, query.selection, query.offset, results)
         )
 
-    def draw(self, query: DrawQuotes) -> Deferred[tuple[list[Quote], int]]:
-        """Draw quotes by chance; fires with them and how many there were."""
+    def draw(
+        self, query: DrawQuotes, most_bytes: int
+    ) -> Deferred[tuple[list[Quote], int]]:
+        """
+        Draw quotes by chance; fires with them and how many there were.
+
+        @param most_bytes: about how many bytes they may have together.
+        """
         asked, seed = self.asked(query.dictionary), _seed(query.seed)
-        return self._answer(
-            self.drawer.draw(asked, query.selection, seed, query.offset, query.limit)
-        )
+        part = query.offset, query.limit, most_bytes
+        return self._answer(self.drawer.draw(asked, query.selection, seed, *part))
 
     def quote(self, identity: str) -> Deferred[Quote]:
         """Find a quote by its id."""
@@ -137,8 +144,8 @@ def make_finder(
         library,
         indexes,
         volumes,
-        LineFinder(runner, library, now),
-        QuoteFinder(volumes),
+        LineFinder(runner, library),
+        QuoteFinder(volumes, in_thread),
         QuoteDrawer(volumes, in_thread),
         runner.outstanding,
     )

@@ -52,7 +52,7 @@ def unfold(text: str, places: Sequence[tuple[int, int]]) -> list[tuple[int, int]
     @param places: where something starts and ends in C{fold(text)}, in code
         points: in order, none empty, none within another.
     @return: where it starts and ends in the text. What was folded into one
-        code point is returned whole.
+        code point is returned whole, and what then overlaps is one.
     """
     if is_normalized("NFC", text) and len(fold(text)) == len(text):
         return list(places)
@@ -68,7 +68,13 @@ def unfold(text: str, places: Sequence[tuple[int, int]]) -> list[tuple[int, int]
             return run.start, run.end
         return run.start + index - position, run.start + index - position + 1
 
-    return [(origin(start)[0], origin(end - 1)[1]) for start, end in places]
+    found: list[tuple[int, int]] = []
+    for start, end in places:
+        first, last = origin(start)[0], origin(end - 1)[1]
+        if found and first < found[-1][1]:
+            first, last = found.pop()[0], last
+        found.append((first, last))
+    return found
 
 
 class _Run(NamedTuple):

@@ -176,6 +176,7 @@ def read_places(output: bytes) -> list[tuple[int, int, int]]:
         start and its end in what grep read.
     """
     found = []
+    # What follows the last line feed was cut short.
     for line in output.split(b"\n")[:-1]:
         number, start, match = line.split(b":", 2)
         found.append((int(number) - 1, int(start), int(start) + len(match)))

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Literal
 
 from twisted.internet.defer import TimeoutError
 from twisted.internet.interfaces import IReactorProcess, IReactorTime
@@ -88,6 +89,7 @@ class Greps:
         environment: Mapping[str, str],
         stdin: int | NormalizedFile,
         regex: bool = False,
+        most_output: int | None = None,
     ) -> Outcome:
         """
         Run grep.
@@ -95,6 +97,8 @@ class Greps:
         @param stdin: what it reads: a file descriptor, or a text that is fed to
             it.
         @param regex: whether it looks for a regular expression of the caller's.
+        @param most_output: after how many bytes of output it is killed, and
+            answered with those; L{None} for never.
         @raise SearchTimedOut: the greps of this search took too long.
         @raise BadRequest: the regular expression is wrong.
         @raise GrepFailed: grep failed for a reason of its own.
@@ -105,7 +109,8 @@ class Greps:
             self._place = await runner.places.take_again()
         command = Command(runner.executable, arguments, environment)
         began = runner.reactor.seconds()
-        child = run(runner.reactor, command, stdin if isinstance(stdin, int) else "w")
+        from_here: int | Literal["w"] = stdin if isinstance(stdin, int) else "w"
+        child = run(runner.reactor, command, from_here, most_output)
         if isinstance(stdin, NormalizedFile):
             child.feed(stdin)
         self._place.hold_until(runner.outstanding.add(child.ended))

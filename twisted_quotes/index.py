@@ -69,12 +69,17 @@ class Index:
     The index of a dictionary in one state.
 
     @ivar count: how many quotes there are.
-    @ivar mean_size: how many bytes the folded text of a quote has, on average.
+    @ivar sizes: how many bytes each column has.
     """
 
     folder: str
     count: int
-    mean_size: int
+    sizes: tuple[int, ...]
+
+    @property
+    def mean_size(self) -> int:
+        """How many bytes the folded text of a quote has, on average; 1 at least."""
+        return self.sizes[0] // max(self.count, 1) + 1
 
     @contextmanager
     def open(self) -> Iterator[Columns]:
@@ -82,13 +87,16 @@ class Index:
         Open all columns. Opened, they can be read even if the index is removed.
 
         @raise FileNotFoundError: it was removed.
+        @raise IndexDamaged: it is no longer whole.
         """
         with ExitStack() as stack:
             descriptors = []
-            for name in _COLUMNS:
+            for name, size in zip(_COLUMNS, self.sizes, strict=True):
                 path = os.path.join(self.folder, name)
                 descriptors.append(os.open(path, os.O_RDONLY))
                 stack.callback(os.close, descriptors[-1])
+                if os.fstat(descriptors[-1]).st_size != size:
+                    raise IndexDamaged(f"the size of {path} is wrong")
             yield Columns(*descriptors)
 
 
@@ -130,11 +138,11 @@ def load_index(folder: str) -> Index:
         count, sizes = summary["count"], summary["sizes"]
         if sizes != _sizes(folder) or sizes[-1] != count * _SPAN.size:
             raise IndexDamaged(f"the sizes in {folder} are wrong")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise IndexDamaged(f"{folder}: {error}") from error
-    return Index(folder, count, sizes[0] // max(count, 1) + 1)
+    return Index(folder, count, tuple(sizes))
 
 
 def runs(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:

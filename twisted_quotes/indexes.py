@@ -4,7 +4,6 @@ Indexes: found where they are, made where they are not, once for all who ask.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -72,8 +71,8 @@ class Indexes:
     """
     The indexes of all dictionaries.
 
-    A thread makes the index of a small dictionary. That of a large one is made
-    by a process, one at a time, so that searches go on as before.
+    A thread makes the index of a small dictionary, a process that of a large
+    one, each of them one at a time, so that searches go on as before.
 
     @param reactor: starts the processes.
     @param in_thread: runs what may block.
@@ -96,6 +95,7 @@ class Indexes:
         self._most_waiting = most_waiting
         self._known: dict[str, tuple[State, Index]] = {}
         self._builds: dict[tuple[str, State], _Build] = {}
+        self._one_thread = DeferredLock()
         self._one_process = DeferredLock()
         self._outcome: Deferred[Outcome] | None = None
         self._stopping = False
@@ -114,28 +114,33 @@ class Indexes:
         index = self.find(dictionary)
         if index is not None:
             return succeed(index)
-        if sum(len(each.waiting) for each in self._builds.values()) >= (
-            self._most_waiting
-        ):
-            raise TooBusy()
         key = dictionary.path, dictionary.state
         if key in self._builds:
+            waiting = sum(len(each.waiting) for each in self._builds.values())
+            # Each index has one to wait for it that made it be made.
+            if waiting - len(self._builds) >= self._most_waiting:
+                raise TooBusy()
             return self._builds[key].wait()
+        own = dictionary.duplicate()
         build = self._builds[key] = _Build()
-        waiting = build.wait()
-        made = Deferred.fromCoroutine(self._make(dictionary.duplicate()))
+        first = build.wait()
+        made = Deferred.fromCoroutine(self._make(own))
         made.addBoth(self._made, key).chainDeferred(build.over)
-        return waiting
+        return first
 
     def find(self, dictionary: Dictionary) -> Index | None:
         """The index of a dictionary in its state, if it has been made."""
         path, state = dictionary.path, dictionary.state
         known_state, index = self._known.get(path, (None, None))
-        if index is None or known_state != state or not os.path.isdir(index.folder):
+        if index is None or known_state != state:
             index = self._cache.find(path, state)
             if index is not None:
                 self._known[path] = (state, index)
         return index
+
+    def forget(self, dictionary: Dictionary) -> None:
+        """Look at the cache again, and make the index anew if it is not there."""
+        self._known.pop(dictionary.path, None)
 
     def stop(self) -> Deferred[None]:
         """
@@ -161,7 +166,9 @@ class Indexes:
             folder = await self._in_thread(self._cache.new_folder)
             try:
                 if dictionary.state.size <= SMALL:
-                    await self._in_thread(write_index, dictionary, folder)
+                    await self._one_thread.run(
+                        self._in_thread, write_index, dictionary, folder
+                    )
                 else:
                     await self._one_process.run(self._run_builder, dictionary, folder)
                 if not dictionary.is_unchanged():

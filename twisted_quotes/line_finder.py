@@ -4,8 +4,6 @@ Finding lines, with the lines around them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from . import grep
 from .dictionary import Dictionary
 from .errors import DictionaryChanging, DictionaryForbidden, DictionaryNotFound
@@ -13,7 +11,7 @@ from .greps import GrepRunner, Greps
 from .library import Library
 from .lines import NormalizedFile, text_lines, with_context
 from .query import EVERY_DICTIONARY, All, Search
-from .settle import ATTEMPTS, settled
+from .settle import ATTEMPTS
 
 
 class LineFinder:
@@ -22,15 +20,11 @@ class LineFinder:
 
     @param runner: runs grep.
     @param library: the dictionaries.
-    @param now: tells the time, in seconds since 1970.
     """
 
-    def __init__(
-        self, runner: GrepRunner, library: Library, now: Callable[[], float]
-    ) -> None:
+    def __init__(self, runner: GrepRunner, library: Library) -> None:
         self._runner = runner
         self._library = library
-        self._now = now
 
     async def entries(self, asked: str, query: Search | All) -> list[str]:
         """
@@ -60,7 +54,6 @@ class LineFinder:
         """Find entries in one dictionary, in one state of it."""
         for _ in range(ATTEMPTS):
             with self._library.open(name) as dictionary:
-                await settled(self._runner.reactor, self._now, dictionary)
                 lines = await self._lines_of(dictionary, query, most, greps)
                 if dictionary.is_unchanged():
                     break

@@ -4,10 +4,11 @@ A question as it came, parsed into a query, or an error that names the field.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from re import search
 from typing import Any, TypeVar
+from urllib.parse import parse_qs
 
 import msgspec
 from msgspec import UNSET, Struct
@@ -49,37 +50,48 @@ def parse_query(body: bytes) -> Query:
         raise _not_json() from None
 
 
-def parse_parameters(given: Mapping[bytes, Sequence[bytes]], kind: type[T]) -> T:
+def parse_parameters(query: bytes, kind: type[T]) -> T:
     """
-    Decode the query parameters of a URL of API v2.
+    Decode the query of a URL of API v2.
 
-    @param given: the values of each parameter, by name.
+    @param query: what follows the question mark.
     @param kind: what is asked for (contract, section 4).
     @raise BadRequest: a parameter is unknown or wrong, or stands there twice;
         the message names it.
     """
     known = fields_of(kind)
     try:
-        texts = {
-            name.decode(): [each.decode() for each in values]
-            for name, values in given.items()
-        }
+        given = parse_qs(
+            query.decode(), keep_blank_values=True, errors="strict", separator="&"
+        )
     except UnicodeDecodeError:
         raise BadRequest("The query of the URL is not UTF-8.") from None
-    for name, values in texts.items():
+    for name, values in given.items():
         if name not in known:
             raise _unknown_field(name, known)
         if len(values) > 1:
             raise BadRequest(
                 f'The field "{name}" stands more than once. Give each field once.'
             )
-    single = {name: value for name, [value] in texts.items()}
+    single = {name: value for name, [value] in given.items()}
     try:
-        return msgspec.convert(single, kind, strict=False)
+        return msgspec.convert(
+            {name: _value(text, known[name]) for name, text in single.items()}, kind
+        )
     except msgspec.ValidationError as error:
         raise _wrong_field(str(error), single, known) or BadRequest(
             f"{error}."
         ) from None
+
+
+def _value(text: str, field: Field) -> object:
+    """Read a text as what it is to be: itself, or a number or flag in JSON."""
+    if field.is_text or text != text.strip():
+        return text
+    try:
+        return msgspec.json.decode(text)
+    except ValueError:
+        return text
 
 
 def _not_json() -> BadRequest:
@@ -159,9 +171,10 @@ def _wrong_action(action: object) -> QuotesError:
 
 
 def _unknown_field(name: str, known: Iterable[str]) -> BadRequest:
+    fields = ", ".join(known)
     return BadRequest(
         f"The field {_describe(name)} is not known.{_nearest(name, known)} "
-        f"The fields are {', '.join(known)}."
+        + (f"The fields are {fields}." if fields else "None goes with that URL.")
     )
 
 

@@ -45,17 +45,22 @@ class Outcome:
     @ivar signal: that signal, or L{None}.
     @ivar output: all of its standard output.
     @ivar errors: all of its standard error.
+    @ivar is_whole: whether the output is all that there was, or would have been.
     """
 
     status: int | None
     signal: int | None
     output: bytes
     errors: bytes
+    is_whole: bool = True
 
 
 class Child(ProcessProtocol):
     """
     One running command.
+
+    @param most_output: after how many bytes of output it is killed, and
+        answered with those; L{None} for never.
 
     @ivar answered: fires with the L{Outcome}. Cancelling it kills the command
         and fails it at once with L{CancelledError
@@ -66,7 +71,8 @@ class Child(ProcessProtocol):
 
     transport: IProcessTransport
 
-    def __init__(self) -> None:
+    def __init__(self, most_output: int | None = None) -> None:
+        self._room = most_output
         self.answered: Deferred[Outcome] = Deferred(lambda _: self._kill())
         self.ended: Deferred[None] = Deferred()
         self._output: list[bytes] = []
@@ -74,8 +80,15 @@ class Child(ProcessProtocol):
 
     def outReceived(self, data: bytes) -> None:
         """Keep a piece of the standard output, while somebody waits for it."""
-        if not self.answered.called:
-            self._output.append(data)
+        if self.answered.called:
+            return
+        self._output.append(data)
+        if self._room is not None:
+            self._room -= len(data)
+            if self._room <= 0:
+                self._kill()
+                output, errors = b"".join(self._output), b"".join(self._errors)
+                self.answered.callback(Outcome(0, None, output, errors, False))
 
     def errReceived(self, data: bytes) -> None:
         """Keep a piece of the standard error, while somebody waits for it."""
@@ -138,20 +151,25 @@ class _Watched:
 
 
 def run(
-    reactor: IReactorProcess, command: Command, stdin: int | Literal["w"] | None = None
+    reactor: IReactorProcess,
+    command: Command,
+    stdin: int | Literal["w"] | None = None,
+    most_output: int | None = None,
 ) -> Child:
     """
     Start a command that keeps no terminal signal and no open file of ours.
 
     @param stdin: an open file for its standard input, C{"w"} for a pipe that
         is written to here, or L{None} for nothing to read.
+    @param most_output: after how many bytes of output it is killed, and answered
+        with those; L{None} for never.
     @raise OSError: it could not be started: missing, too many processes or
         files, arguments too long.
     """
     if stdin is None:
         with open(os.devnull, "rb") as nothing:
-            return run(reactor, command, nothing.fileno())
-    child = Child()
+            return run(reactor, command, nothing.fileno(), most_output)
+    child = Child(most_output)
     with kept_from_children():
         reactor.spawnProcess(
             child,

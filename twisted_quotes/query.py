@@ -182,15 +182,14 @@ def action_of(query: Query) -> str:
     return str(query.__struct_config__.tag)
 
 
-class FindQuotes(_Looking, frozen=True, kw_only=True):
-    """A page of quotes, in the order of their dictionaries."""
+class _Quotes(_Looking, frozen=True, kw_only=True):
+    """What goes with every question for quotes as data."""
 
     term: Annotated[Text | UnsetType, _Term] = UNSET
     author: Annotated[
         Text | UnsetType,
         Meta(description="what the author's name holds, whatever its case"),
     ] = UNSET
-    limit: Annotated[PageSize, Meta(description="how many quotes to return")] = 20
     offset: _First = 0
 
     @property
@@ -199,8 +198,25 @@ class FindQuotes(_Looking, frozen=True, kw_only=True):
         return self._select(self.term, self.author)
 
 
-class DrawQuotes(FindQuotes, frozen=True, kw_only=True):
+class FindQuotes(_Quotes, frozen=True, kw_only=True):
+    """A page of quotes, in the order of their dictionaries."""
+
+    limit: Annotated[PageSize, Meta(description="how many quotes to return")] = 20
+
+
+class StreamQuotes(_Quotes, frozen=True, kw_only=True):
+    """Quotes in the order of their dictionaries, all of them or the first ones."""
+
+    limit: Annotated[
+        PageSize | UnsetType, Meta(description="how many quotes to return")
+    ] = UNSET
+
+
+class DrawQuotes(_Quotes, frozen=True, kw_only=True):
     """Quotes drawn by chance, each with the same chance, none twice."""
 
-    limit: Annotated[PageSize, Meta(description="how many quotes to draw")] = 1
+    limit: Annotated[PageSize, Meta(description="how many quotes to return")] = 1
     seed: _Seed = UNSET
+
+
+AboutQuotes: TypeAlias = FindQuotes | StreamQuotes | DrawQuotes

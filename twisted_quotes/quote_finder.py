@@ -14,10 +14,12 @@ from .cursor import Cursor
 from .dictionary import State
 from .errors import QuoteNotFound
 from .greps import Greps
+from .indexes import InThread
 from .locate import locate
 from .query import EVERY_DICTIONARY, All, Pattern, Search, Selection
 from .quotes import Quote
-from .volume import Volume, Volumes
+from .volume import Volume
+from .volumes import Volumes
 
 _BATCH = 1000
 """How many matches are looked for before the first of them is handed over."""
@@ -45,17 +47,28 @@ class Results(ABC):
     @cvar slow: whether taking quotes may take a while.
     @ivar total: how many match, as far as they have been counted.
     @ivar returned: how many were taken.
+    @ivar full: whether there is no room for more.
     """
 
     slow: ClassVar[bool] = False
 
     def __init__(self, limit: int | None) -> None:
-        self.limit = sys.maxsize if limit is None else limit
+        self._limit = sys.maxsize if limit is None else limit
         self.total = self.returned = 0
+        self.full = False
+
+    @property
+    def wanted(self) -> int:
+        """How many more may come."""
+        return 0 if self.full else self._limit - self.returned
 
     @abstractmethod
-    async def take(self, quotes: Sequence[Quote]) -> int:
-        """Take the next quotes; say how many. When it is not all, no more come."""
+    async def take(self, quotes: Sequence[Quote]) -> None:
+        """Take the next quotes, as far as there is room, and count them."""
+
+    @abstractmethod
+    def begin_anew(self) -> bool:
+        """Forget what was taken, if that is still possible; say whether it is."""
 
 
 class QuoteFinder:
@@ -63,10 +76,12 @@ class QuoteFinder:
     Finds whole quotes, in the order in which they stand.
 
     @param volumes: the dictionaries with their indexes.
+    @param in_thread: runs what may take a while.
     """
 
-    def __init__(self, volumes: Volumes) -> None:
+    def __init__(self, volumes: Volumes, in_thread: InThread) -> None:
         self._volumes = volumes
+        self._in_thread = in_thread
 
     async def entries(self, asked: str, query: Search | All) -> list[str]:
         """
@@ -84,10 +99,9 @@ class QuoteFinder:
                     cursor = await volume.open_cursor(greps, query.selection)
                     offset -= await cursor.skip(offset)
                     numbers = await cursor.take(most - len(entries))
-                    while numbers:
-                        read = await volume.read(numbers, query.n_before, query.n_after)
-                        entries += [quote.text for quote in read]
-                        numbers = numbers[len(read) :]
+                    around = query.n_before, query.n_after
+                    quotes = await volume.read_all(numbers, *around)
+                    entries += [quote.text for quote in quotes]
                 if len(entries) >= most:
                     break
             return entries
@@ -107,7 +121,7 @@ class QuoteFinder:
         """
 
         async def find(greps: Greps, names: list[str]) -> None:
-            results.total, left = 0, offset
+            left = offset
             for name in names:
                 with self._volumes.open(name) as volume:
                     cursor = await volume.open_cursor(greps, selection)
@@ -119,7 +133,7 @@ class QuoteFinder:
                     )
                     results.total += await cursor.count()
 
-        await self._volumes.search(asked, find, lambda: not results.returned)
+        await self._volumes.search(asked, find, results.begin_anew)
 
     async def _hand_over(
         self,
@@ -130,21 +144,19 @@ class QuoteFinder:
         results: Results,
     ) -> None:
         """Hand over what a cursor finds, until no more is wanted."""
-        while wanted := min(results.limit - results.returned, _BATCH):
+        while wanted := min(results.wanted, _BATCH):
             numbers = await cursor.take(wanted)
             results.total += len(numbers)
             at_end = len(numbers) < wanted
             while numbers:
                 quotes = await volume.read(numbers)
                 if pattern is not None:
-                    quotes = await locate(greps, pattern, quotes)
+                    quotes = await locate(greps, pattern, quotes, self._in_thread)
                 numbers = numbers[len(quotes) :]
                 if results.slow:
                     greps.rest()
-                taken = await results.take(quotes)
-                results.returned += taken
-                if taken < len(quotes):
-                    results.limit = results.returned
+                await results.take(quotes)
+                if results.full:
                     return
             if at_end:
                 return

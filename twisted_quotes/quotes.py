@@ -21,9 +21,17 @@ MOST_BYTES = 4 * 1024 * 1024
 
 _BLOCK = 1024 * 1024
 
-_BLANK_LINES = compile(rb"\n\s*\n")
-_BLANK_LINES_OR_END = compile(rb"\n\s*(?:\n|\Z)")
-_LEADING_BLANK_LINES = compile(rb"\s*\n")
+# What str.isspace() calls a blank, but for the line feed, in UTF-8.
+_BLANK = (
+    rb"(?:[ \t\r\f\v\x1c-\x1f]|\xc2[\x85\xa0]|\xe1\x9a\x80"
+    rb"|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80)*+"
+)
+_BLANK_LINES = compile(rb"\n(?:%b\n)++" % _BLANK)
+_BLANK_LINES_OR_END = compile(
+    rb"\n(?:%b\n)++|\n(?:%b\n)*+%b\Z" % (_BLANK, _BLANK, _BLANK)
+)
+_LEADING_BLANK_LINES = compile(rb"(?:%b\n)++" % _BLANK)
+_ALL_BLANK = compile(rb"(?:%b\n)*+%b" % (_BLANK, _BLANK))
 _PERCENT_LINE = compile(rb"^%\r?(?:\n|\Z)", MULTILINE)
 _AUTHOR = compile(r"\s*(?:-{2,}|\N{EM DASH}+)(.*)")
 
@@ -148,7 +156,7 @@ def _ranges(
     found += cut
     if final:
         found.append(last)
-    return [each for each in found if data[slice(*each)].strip()], last[0]
+    return [each for each in found if not _ALL_BLANK.fullmatch(data, *each)], last[0]
 
 
 def _pieces(data: bytes, start: int, end: int) -> list[tuple[int, int]]:

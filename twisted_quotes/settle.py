@@ -10,13 +10,12 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from .dictionary import Dictionary
-from .errors import DictionaryChanging
 
 ATTEMPTS = 5
 """How often an answer is begun anew because the file it is from has changed."""
 
 _SETTLED = 0.02
-_MOST_WAITS = 50
+_MOST_WAITS = 3
 
 
 async def settled(
@@ -29,8 +28,10 @@ async def settled(
     that was written to just now could be written to again, and look the same.
 
     @param now: tells the time, in seconds since 1970.
+    One that is written to all the time is not waited for any longer: what is
+    wrong about it is so for a moment only.
+
     @return: the dictionary, with its state as it is then.
-    @raise DictionaryChanging: it is written to all the time.
     """
     for _ in range(_MOST_WAITS):
         age = now() - dictionary.state.modified / 1e9
@@ -39,4 +40,4 @@ async def settled(
             return dictionary
         await deferLater(reactor, _SETTLED - age)
         dictionary.look_again()
-    raise DictionaryChanging()
+    return dictionary

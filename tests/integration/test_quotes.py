@@ -11,6 +11,7 @@ import signal
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
+from unicodedata import combining
 from urllib.parse import urlencode
 
 from hypothesis import given, settings
@@ -133,9 +134,12 @@ class PropertyTests(QuotesTestCase):
         self.assertEqual(page["total"], len(holding))
         self.assertEqual([each["text"] for each in page["quotes"]], holding)
         for quote in page["quotes"]:
-            self.assertEqual(
-                len(quote["matches"]), fold(quote["text"]).count(wanted), quote
-            )
+            count = fold(quote["text"]).count(wanted)
+            if combining(wanted[0]) or combining(wanted[-1]):
+                # Several may stand in what was folded together.
+                self.assertTrue(1 <= len(quote["matches"]) <= count, quote)
+            else:
+                self.assertEqual(len(quote["matches"]), count, quote)
             for match in quote["matches"]:
                 piece = quote["text"][match["start"] : match["end"]]
                 self.assertIn(wanted.strip(), fold(piece))

@@ -278,6 +278,7 @@ class Web:
         time_limit: float = 10.0,
         max_connections: int = 100,
         limits: Limits | None = None,
+        now: float = 2**33,
         access_log: Path | None = None,
         reactor: FakeReactor | None = None,
         resource: IResource | None = None,
@@ -292,6 +293,7 @@ class Web:
             waiting,
             time_limit,
             "/grep",
+            now=now,
         )
         self.outstanding = finder.outstanding
         self.resource = resource or root_resource(

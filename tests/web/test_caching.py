@@ -57,8 +57,8 @@ class HeaderTests(SynchronousTestCase):
         return request
 
     def test_a_client_that_has_the_answer_is_told_so(self) -> None:
-        """It may name several, weak or strong, or any."""
-        for header in ('"abc"', 'W/"abc"', '"x", "abc"', '"x",W/"abc"', "*"):
+        """It may name several, weak or strong."""
+        for header in ('"abc"', 'W/"abc"', '"x", "abc"', '"x",W/"abc"'):
             request = self.request(header)
             self.assertTrue(is_known(request, "abc"), header)
             self.assertEqual(request.code, 304)
@@ -66,7 +66,7 @@ class HeaderTests(SynchronousTestCase):
 
     def test_a_client_that_has_another_gets_the_answer(self) -> None:
         """Or one that has none, or talks nonsense."""
-        for header in (None, "", '"x"', '"abcd"', '"', "W/"):
+        for header in (None, "", "*", '"x"', '"abcd"', '"', "W/"):
             request = self.request(header)
             self.assertFalse(is_known(request, "abc"), header)
             self.assertEqual(request.code, 200)

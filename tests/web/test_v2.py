@@ -5,6 +5,7 @@ Tests of API v2, with processes that a test ends by hand.
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
@@ -453,6 +454,34 @@ class FlowTests(V2TestCase):
         self.assertEqual(self.web.running(), [])
         self.assertEqual(len(self.web.outstanding), 0)
         self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_what_is_on_its_way_counts(self) -> None:
+        """The summary counts the lines before it, taken by then or not."""
+        self.ask("&term=o")
+        self.end(self.found(0))
+        self.end(b"1:2:o\n")
+        self.assertGreater(self.client.buffered, 0)
+        self.web.outstanding.cancel()
+        self.client.stalled = False
+        self.client.deliver()
+        [answer] = self.client.answers()
+        *quotes, summary = map(json.loads, answer.body.splitlines())
+        self.assertGreater(len(quotes), 0)
+        self.assertEqual(summary["returned"], len(quotes))
+        self.assertEqual((answer.code, summary["reason"]), (200, "shutdown"))
+
+    def test_a_client_that_leaves_early_leaves_no_error(self) -> None:
+        """Though its stream began a while after it had asked."""
+        os.utime(self.path)
+        self.web = self.make_web(now=self.path.stat().st_mtime)
+        self.client = self.web.connect()
+        self.client.stalled = True
+        self.ask()
+        self.web.reactor.pump([0.02] * 10)
+        self.assertGreater(self.client.buffered, 0)
+        self.client.leave()
+        self.assertEqual(self.flushLoggedErrors(), [])
+        self.assertEqual(len(self.web.outstanding), 0)
 
     def test_a_stream_that_the_end_cuts_short_says_so(self) -> None:
         """The summary is all that can still be answered."""

@@ -33,7 +33,8 @@ def is_known(request: IRequest, tag: str) -> bool:
     This is the weak comparison of RFC 9110, section 13.1.2.
     """
     known = parse_etags(request.getHeader("if-none-match"))
-    if not (known.contains_weak(tag) or known.star_tag):
+    # The wildcard is for what exists, which is not known before it is found.
+    if known.star_tag or not known.contains_weak(tag):
         return False
     request.setResponseCode(NOT_MODIFIED)
     may_be_kept(request, tag)

@@ -9,7 +9,6 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..quote_finder import Results
@@ -22,18 +21,17 @@ class Flow:
     The way to a client, which is at times not free.
 
     @param request: what is answered.
-    @ivar client_left: whether the client is gone.
     """
 
     def __init__(self, request: Any) -> None:
-        self.client_left = False
         self._free: Deferred[None] | None = None
         self._request = request
-        request.notifyFinish().addErrback(self._left)
         request.registerProducer(self, True)
 
-    def _left(self, reason: Failure) -> None:
-        self.client_left = True
+    @property
+    def client_left(self) -> bool:
+        """Whether the client is gone."""
+        return self._request.channel is None
 
     async def write(self, data: bytes) -> None:
         """Send something, and wait until more can be sent."""
@@ -71,6 +69,11 @@ class Stream(Results):
 
     slow = True
 
+    def begin_anew(self) -> bool:
+        """What has been sent cannot be taken back."""
+        self.total = 0
+        return not self.returned
+
     def __init__(
         self, limit: int | None, flow: Flow, encode: Callable[[Quote], bytes]
     ) -> None:
@@ -78,7 +81,7 @@ class Stream(Results):
         self._flow = flow
         self._encode = encode
 
-    async def take(self, quotes: Sequence[Quote]) -> int:
-        """Send the quotes."""
+    async def take(self, quotes: Sequence[Quote]) -> None:
+        """Send the quotes. They count as soon as they are on their way."""
+        self.returned += len(quotes)
         await self._flow.write(b"".join(map(self._encode, quotes)))
-        return len(quotes)

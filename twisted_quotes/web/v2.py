@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from re import compile
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 from twisted.web.iweb import IRequest
@@ -18,7 +18,13 @@ from werkzeug.http import parse_accept_header
 from ..errors import DictionaryChanging, QuoteNotFound, SearchTimedOut
 from ..finder import Finder
 from ..parse import parse_parameters
-from ..query import EVERY_DICTIONARY, DrawQuotes, FindQuotes
+from ..query import (
+    EVERY_DICTIONARY,
+    AboutQuotes,
+    DrawQuotes,
+    FindQuotes,
+    StreamQuotes,
+)
 from ..quote_finder import Results
 from ..quotes import Quote
 from .answers import send_json
@@ -29,7 +35,9 @@ from .stream import Flow, Stream
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
 MOST_BYTES = 8 * 1024 * 1024
-"""About how many bytes of text a page may have."""
+"""About how many bytes a page may have."""
+
+_PLACE_BYTES = 30
 
 _ID = compile(r"[0-9a-f]{24}")
 
@@ -43,28 +51,30 @@ def _line(value: Struct) -> bytes:
 
 
 class Page(Results):
-    """
-    Quotes that are collected, up to a number of bytes.
-
-    @ivar full: whether there was no room for more.
-    """
+    """Quotes that are collected, up to a number of bytes."""
 
     def __init__(self, limit: int | None) -> None:
         super().__init__(limit)
-        self.full = False
         self.quotes: list[Quote] = []
         self._room = MOST_BYTES
 
-    async def take(self, quotes: Sequence[Quote]) -> int:
+    async def take(self, quotes: Sequence[Quote]) -> None:
         """Collect the quotes that there is room for, the first one always."""
-        before = len(self.quotes)
         for quote in quotes:
-            self._room -= len(quote.text.encode())
+            self._room -= len(quote.text.encode()) + _PLACE_BYTES * len(quote.places)
             if self.quotes and self._room < 0:
                 self.full = True
                 break
             self.quotes.append(quote)
-        return len(self.quotes) - before
+        self.returned = len(self.quotes)
+
+    def begin_anew(self) -> bool:
+        """Forget all: nothing has been sent yet."""
+        self.total = self.returned = 0
+        self.full = False
+        self.quotes.clear()
+        self._room = MOST_BYTES
+        return True
 
 
 class QuotesV2:
@@ -81,14 +91,12 @@ class QuotesV2:
 
     async def quotes(self, request: IRequest) -> bytes:
         """Quotes in order: a page of them, or a stream."""
-        query = parse_parameters(request.args, FindQuotes)
-        asked = self._note(request, query)
-        kind = _wanted_kind(request)
-        tag = await self._tag(asked, f"{kind} quotes", query)
+        if _wanted_kind(request) == NDJSON:
+            return await self._stream(request)
+        query = parse_parameters(_query(request), FindQuotes)
+        tag = await self._tag(self._note(request, query), "page", query)
         if is_known(request, tag):
             return b""
-        if kind == NDJSON:
-            return await self._stream(request, query, tag)
         page = Page(query.limit)
         try:
             await self._finder.find(query, page)
@@ -102,16 +110,18 @@ class QuotesV2:
 
     async def random(self, request: IRequest) -> bytes:
         """Quotes drawn by chance."""
-        query = parse_parameters(request.args, DrawQuotes)
+        query = parse_parameters(_query(request), DrawQuotes)
         asked = self._note(request, query)
         tag = ""
         if query.seed is not UNSET:
             tag = await self._tag(asked, "random", query)
             if is_known(request, tag):
                 return b""
-        drawn, total = await self._finder.draw(query)
+        drawn, total = await self._finder.draw(query, MOST_BYTES)
         page = Page(query.limit)
-        page.total, page.returned = total, await page.take(drawn)
+        await page.take(drawn)
+        page.total = total
+        page.full = page.full or len(drawn) < min(query.limit, total - query.offset)
         if tag:
             may_be_kept(request, tag)
         else:
@@ -120,7 +130,7 @@ class QuotesV2:
 
     async def quote(self, request: IRequest, identity: str) -> bytes:
         """One quote, by its id."""
-        parse_parameters(request.args, NoParameters)
+        parse_parameters(_query(request), NoParameters)
         if not _ID.fullmatch(identity):
             raise QuoteNotFound()
         tag = await self._tag(EVERY_DICTIONARY, identity)
@@ -132,7 +142,7 @@ class QuotesV2:
 
     async def dictionaries(self, request: IRequest) -> bytes:
         """All dictionaries."""
-        parse_parameters(request.args, NoParameters)
+        parse_parameters(_query(request), NoParameters)
         default = self._finder.library.default
         tag = await self._tag(EVERY_DICTIONARY, f"dictionaries, {default} first")
         if is_known(request, tag):
@@ -142,7 +152,7 @@ class QuotesV2:
         may_be_kept(request, tag)
         return send_json(request, DictionariesBody(bodies))
 
-    def _note(self, request: IRequest, query: FindQuotes) -> str:
+    def _note(self, request: IRequest, query: AboutQuotes) -> str:
         """Note for the log what is asked, and say which dictionaries."""
         asked = self._finder.asked(query.dictionary)
         note(request, dictionary=asked)
@@ -150,12 +160,18 @@ class QuotesV2:
             note_term(request, query.selection.pattern.term)
         return asked
 
-    async def _tag(self, asked: str, what: str, query: FindQuotes | None = None) -> str:
+    async def _tag(
+        self, asked: str, what: str, query: AboutQuotes | None = None
+    ) -> str:
         states = await self._finder.states(asked)
         return entity_tag(f"{what} {msgspec.json.encode(query)!r}", states)
 
-    async def _stream(self, request: IRequest, query: FindQuotes, tag: str) -> bytes:
+    async def _stream(self, request: IRequest) -> bytes:
         """Send quotes as they are found, then what became of the search."""
+        query = parse_parameters(_query(request), StreamQuotes)
+        tag = await self._tag(self._note(request, query), "stream", query)
+        if is_known(request, tag):
+            return b""
         may_be_kept(request, tag)
         # It may break off after its head has said that all is well.
         must_not_be_kept(request)
@@ -163,7 +179,7 @@ class QuotesV2:
         if request.method == b"HEAD":
             return b""
         flow = Flow(request)
-        limit = query.limit if b"limit" in request.args else None
+        limit = None if isinstance(query.limit, UnsetType) else query.limit
         stream = Stream(limit, flow, lambda quote: _line(quote_body(quote)))
         reason = None
         try:
@@ -188,6 +204,11 @@ class QuotesV2:
                 return "shutdown"
         self._log.failure("Request {id} broke off.", id=IRecord(request).id)
         return "error"
+
+
+def _query(request: IRequest) -> bytes:
+    """The query of a URL. Twisted's own reading of it leaves out what is odd."""
+    return bytes(request.uri.partition(b"?")[2])
 
 
 def _wanted_kind(request: IRequest) -> str:

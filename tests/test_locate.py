@@ -1,0 +1,62 @@
+"""
+Tests for L{twisted_quotes.locate}, with the real grep.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest.mock import patch
+
+from twisted.trial.unittest import TestCase
+
+from twisted_quotes import locate
+from twisted_quotes.greps import GrepRunner
+from twisted_quotes.outstanding import Outstanding
+from twisted_quotes.places import Places
+from twisted_quotes.query import Pattern
+from twisted_quotes.quotes import Quote
+
+from .fakes import at_once
+
+
+class LocateTests(TestCase):
+    """Tests of where quotes hold what they were found by."""
+
+    async def locate(self, pattern: Pattern, *texts: str) -> list[list[str]]:
+        """What is found in each of some texts."""
+        from twisted.internet import reactor
+
+        given: Any = reactor
+        runner = GrepRunner(given, "/bin/grep", Places(1, 0), 30.0, Outstanding())
+        quotes = [Quote("book", number, text) for number, text in enumerate(texts)]
+        with await runner.take_place() as greps:
+            located = await locate.locate(greps, pattern, quotes, at_once)
+        self.assertEqual([(q.line, q.text) for q in located], list(enumerate(texts)))
+        return [[q.text[a:b] for a, b in q.places] for q in located]
+
+    async def test_each_quote_has_its_own_places(self) -> None:
+        """In order, wherever the one before it ended."""
+        self.assertEqual(
+            await self.locate(
+                Pattern("a.", regex=True), "a\u00e9 ab", "", "b", "\n a  b\na\u00e9"
+            ),
+            [["a\u00e9", "ab"], [], [], ["a  ", "a\u00e9"]],
+        )
+
+    async def test_so_many_places_are_enough(self) -> None:
+        """The first ones of each quote."""
+        many, few = "x" * (locate.MOST_PLACES + 5), "xx"
+        found = await self.locate(Pattern("x"), few, many, few)
+        self.assertEqual([len(each) for each in found], [2, locate.MOST_PLACES, 2])
+
+    async def test_grep_is_asked_again_where_it_said_too_much(self) -> None:
+        """Whatever it may print at a time, the answer is the same."""
+        texts = ["x" * n for n in (3, 0, 50, 1, 40, 7, 7, 100, 0, 2)]
+        with patch.object(locate, "MOST_PLACES", 20):
+            whole = await self.locate(Pattern("x"), *texts)
+            for most in (1, 30, 70, 200):
+                with patch.object(locate, "_MOST_OUTPUT", most):
+                    self.assertEqual(await self.locate(Pattern("x"), *texts), whole)
+        self.assertEqual(
+            [len(each) for each in whole], [3, 0, 20, 1, 20, 7, 7, 20, 0, 2]
+        )

@@ -1,0 +1,158 @@
+"""
+All dictionaries of a library together with their indexes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from typing import TypeVar
+
+from twisted.logger import Logger
+
+from .dictionary import Dictionary, State
+from .errors import DictionaryChanging, DictionaryForbidden, DictionaryNotFound
+from .greps import GrepRunner, Greps
+from .index import IndexDamaged
+from .indexes import Indexes, InThread
+from .library import Library
+from .query import EVERY_DICTIONARY
+from .settle import ATTEMPTS, settled
+from .volume import NotReady, Volume
+
+T = TypeVar("T")
+
+
+class Volumes:
+    """
+    The dictionaries of a library, with their indexes.
+
+    @param runner: runs grep.
+    @param now: tells the time, in seconds since 1970.
+    @param in_thread: runs what may block.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        runner: GrepRunner,
+        library: Library,
+        indexes: Indexes,
+        in_thread: InThread,
+        now: Callable[[], float],
+    ) -> None:
+        self._runner = runner
+        self._library = library
+        self._indexes = indexes
+        self._in_thread = in_thread
+        self._now = now
+
+    def names(self, asked: str) -> list[str]:
+        """
+        The dictionaries that are asked for.
+
+        @param asked: a name, or C{"*"} for every dictionary.
+        """
+        return self._library.names() if asked == EVERY_DICTIONARY else [asked]
+
+    async def states(self, asked: str) -> dict[str, State]:
+        """
+        The states of the dictionaries that are asked for, by name, in order.
+
+        @param asked: a name, or C{"*"} for every dictionary that may be read.
+        """
+        states = {}
+        for name in self.names(asked):
+            with await self._open(name, asked) as dictionary:
+                if dictionary is not None:
+                    states[name] = dictionary.state
+        return states
+
+    async def prepare(self, asked: str) -> list[str]:
+        """
+        Have indexes for what is asked for. No file is open meanwhile.
+
+        @param asked: a name, or C{"*"} for every dictionary that may be read.
+        @return: the names.
+        """
+        ready = []
+        for name in self.names(asked):
+            with await self._open(name, asked) as dictionary:
+                if dictionary is None:
+                    continue
+                index = self._indexes.get(dictionary)
+            try:
+                await index
+            except DictionaryChanging:
+                # Of every dictionary, one that is busy holds up none of the rest.
+                if asked != EVERY_DICTIONARY:
+                    raise
+                self._log.warn("{name!a} is being written to, and left out", name=name)
+            else:
+                ready.append(name)
+        return ready
+
+    async def _open(self, name: str, asked: str) -> Dictionary | nullcontext[None]:
+        """Open a dictionary. Of every one, none that may not be read is missed."""
+        try:
+            dictionary = self._library.open(name)
+        except (DictionaryForbidden, DictionaryNotFound):
+            if asked == EVERY_DICTIONARY:
+                return nullcontext()
+            raise
+        try:
+            return await settled(self._runner.reactor, self._now, dictionary)
+        except BaseException:
+            dictionary.close()
+            raise
+
+    @contextmanager
+    def open(self, name: str, state: State | None = None) -> Iterator[Volume]:
+        """
+        Open a dictionary with its index.
+
+        @param state: the state that it must be in; L{None} for any.
+        @raise NotReady: it has no index as it is now, is no longer there, or is
+            in another state.
+        """
+        with ExitStack() as stack:
+            try:
+                dictionary = stack.enter_context(self._library.open(name))
+            except (DictionaryForbidden, DictionaryNotFound):
+                raise NotReady() from None
+            index = self._indexes.find(dictionary)
+            if index is None or state not in (None, dictionary.state):
+                raise NotReady()
+            try:
+                columns = stack.enter_context(index.open())
+            except (FileNotFoundError, IndexDamaged):
+                # It will be made anew, by whoever asks next.
+                self._indexes.forget(dictionary)
+                raise NotReady() from None
+            yield Volume(name, dictionary, index, columns, self._in_thread)
+
+    async def search(
+        self,
+        asked: str,
+        work: Callable[[Greps, list[str]], Awaitable[T]],
+        may_begin_anew: Callable[[], bool] = lambda: True,
+    ) -> T:
+        """
+        Do something with the dictionaries that are asked for, anew where one of
+        them is replaced or written to meanwhile.
+
+        @param asked: the name of a dictionary, or C{"*"} for every one.
+        @param work: is given a place for its greps, and the names.
+        @param may_begin_anew: whether it may be done once more.
+        @raise DictionaryChanging: one of them was written to again and again.
+        """
+        for _ in range(ATTEMPTS):
+            try:
+                names = await self.prepare(asked)
+                with await self._runner.take_place() as greps:
+                    return await work(greps, names)
+            except (NotReady, DictionaryChanging):
+                if not may_begin_anew():
+                    break
+        raise DictionaryChanging()
