@@ -17,6 +17,7 @@ from twisted_quotes.errors import (
     DictionaryForbidden,
     DictionaryNotFound,
     HeadersTooLarge,
+    NotReadyNow,
     QuoteNotFound,
     QuotesError,
     RequestLineTooLong,
@@ -55,6 +56,7 @@ class QuotesErrorTests(SynchronousTestCase):
             Unavailable: 503,
             TooBusy: 503,
             DictionaryChanging: 503,
+            NotReadyNow: 503,
             ShuttingDown: 503,
             SearchTimedOut: 504,
         }
@@ -123,6 +125,7 @@ class QuotesErrorTests(SynchronousTestCase):
             BodyTooLarge(1),
             TooBusy(),
             DictionaryChanging(),
+            NotReadyNow("grep"),
             QuoteNotFound(),
             ShuttingDown(),
             SearchTimedOut(1),

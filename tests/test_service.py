@@ -173,6 +173,7 @@ class ServiceTestCase(WebTestCase):
             timeout,
             self.signals,
             self.clear_up,
+            self.web.readiness,
         )
         self.addCleanup(self.end_for_good, service)
         return service
@@ -183,9 +184,9 @@ class ServiceTestCase(WebTestCase):
 
     def end_for_good(self, service: QuotesService) -> None:
         """Leave nothing of a service behind, however far it came."""
-        if not service.draining:
+        if not self.web.readiness.draining:
             self.reactor.fire_shutdown()
-        if service.draining:
+        if self.web.readiness.draining:
             service.force()
             self.reactor.advance(FLUSH_TIME)
         while self.web.site.numPorts:
@@ -321,10 +322,10 @@ class EndTests(ServiceTestCase):
 
     def test_with_nothing_under_way_it_ends_at_once(self) -> None:
         """Who waits for nothing has nothing to wait for."""
-        service = self.start()
-        self.assertFalse(service.draining)
+        self.start()
+        self.assertFalse(self.web.readiness.draining)
         over = self.begin_end()
-        self.assertTrue(service.draining)
+        self.assertTrue(self.web.readiness.draining)
         self.assert_ended(over)
 
     def test_the_reactor_is_given_a_deferred_list(self) -> None:
@@ -534,11 +535,11 @@ class DelayTests(ServiceTestCase):
 
     def test_it_goes_on_serving(self) -> None:
         """New and old connections are served as if nothing were."""
-        service = self.start(delay=5)
+        self.start(delay=5)
         kept = self.web.connect()
         kept.send(get())
         over = self.begin_end()
-        self.assertTrue(service.draining)
+        self.assertTrue(self.web.readiness.draining)
         self.assertTrue(self.reactor.ports[0].listening)
         self.reactor.advance(4.9)
         kept.send(get())

@@ -17,6 +17,7 @@ What can go wrong, in the words of the one who asked.
     ├── Unavailable                 503   not now; try again later
     │   ├── TooBusy
     │   ├── DictionaryChanging
+    │   ├── NotReadyNow
     │   └── ShuttingDown
     └── SearchTimedOut              504   the search took too long
 
@@ -176,6 +177,20 @@ class DictionaryChanging(Unavailable):
     def __init__(self) -> None:
         super().__init__(
             "The dictionary is being written to. "
+            f"Try again in {self.retry_after} second or more."
+        )
+
+
+class NotReadyNow(Unavailable):
+    """
+    The service lacks what it needs.
+
+    @param what: what it lacks.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"The service is not ready: it cannot use {what}. "
             f"Try again in {self.retry_after} second or more."
         )
 

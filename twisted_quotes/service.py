@@ -25,6 +25,7 @@ from twisted.python.failure import Failure
 from .errors import CannotStart
 from .outstanding import Outstanding
 from .ports import accept_pending, let_nobody_in
+from .readiness import Readiness
 from .web.address import authority
 from .web.site import QuotesSite
 
@@ -51,8 +52,7 @@ class QuotesService(Service):
     @param on_signal: has a further shutdown signal call a function, and
         returns what undoes that.
     @param clear_up: is called when all is answered; the end waits for it.
-
-    @ivar draining: whether the end has begun.
+    @param readiness: is told when the end has begun.
     """
 
     name = "quotes"
@@ -68,8 +68,9 @@ class QuotesService(Service):
         drain_timeout: float,
         on_signal: Callable[[Callable[[], object]], Callable[[], None]],
         clear_up: Callable[[], Deferred[None]],
+        readiness: Readiness,
     ) -> None:
-        self.draining = False
+        self._readiness = readiness
         self._reactor = reactor
         self._site = site
         self._endpoints = endpoints
@@ -148,7 +149,7 @@ class QuotesService(Service):
 
     async def _end(self) -> None:
         """The end, from its first step to its last (contract, section 2)."""
-        self.draining = True
+        self._readiness.draining = True
         self._log.info(
             "Shutting down: {count} under way.", count=len(self._outstanding)
         )

@@ -28,6 +28,7 @@ from .library import Library, LibraryUnusable
 from .options import QuotesOptions
 from .outstanding import Outstanding
 from .places import Places
+from .readiness import Readiness
 from .signals import on_shutdown_signal
 
 MOST_WAITS = 1000
@@ -70,21 +71,20 @@ def quotes_service(reactor: Any, options: Mapping[str, Any]) -> IService:
     """
     # Importing Klein installs a reactor, so that must wait until one is chosen.
     from .service import QuotesService
-    from .web.pages import Pages
     from .web.patience import Limits
     from .web.root import root_resource
     from .web.site import QuotesSite
-    from .web.v1 import QuotesV1
-    from .web.v2 import QuotesV2
     from .web.waits import Waits
 
     outstanding = Outstanding()
     library = _library(options["dictionaries"], options["default-dictionary"])
-    finder = _finder(reactor, options, library, outstanding)
+    grep = _executable("grep")
+    readiness = Readiness(library, grep)
+    finder = _finder(reactor, options, library, grep, outstanding)
     waits = Waits(reactor, _executable("sleep"), Places(MOST_WAITS, 0), outstanding)
     site = QuotesSite(
         reactor,
-        root_resource(QuotesV1(finder), QuotesV2(finder), waits, Pages(library)),
+        root_resource(finder, waits, readiness),
         outstanding,
         options["max-connections"],
         Limits(*(options[f"{each}-timeout"] for each in ("request", "send", "idle"))),
@@ -99,16 +99,21 @@ def quotes_service(reactor: Any, options: Mapping[str, Any]) -> IService:
         options["drain-timeout"],
         lambda call: on_shutdown_signal(lambda: reactor.callFromThread(call)),
         finder.indexes.stop,
+        readiness,
     )
 
 
 def _finder(
-    reactor: Any, options: Mapping[str, Any], library: Library, outstanding: Outstanding
+    reactor: Any,
+    options: Mapping[str, Any],
+    library: Library,
+    grep: str,
+    outstanding: Outstanding,
 ) -> Finder:
     running = options["max-running"] or _default_running()
     runner = GrepRunner(
         reactor,
-        _executable("grep"),
+        grep,
         Places(running, options["max-waiting"]),
         options["timeout"],
         outstanding,

@@ -32,13 +32,11 @@ from zope.interface import implementer
 
 from twisted_quotes.library import Library
 from twisted_quotes.places import Places
+from twisted_quotes.readiness import Readiness
 from twisted_quotes.web.connection import Connection
-from twisted_quotes.web.pages import Pages
 from twisted_quotes.web.patience import Limits
 from twisted_quotes.web.root import root_resource
 from twisted_quotes.web.site import QuotesSite
-from twisted_quotes.web.v1 import QuotesV1
-from twisted_quotes.web.v2 import QuotesV2
 from twisted_quotes.web.waits import Waits
 
 from ..fakes import FakeProcess, FakeReactor, make_test_finder
@@ -296,11 +294,11 @@ class Web:
             now=now,
         )
         self.outstanding = finder.outstanding
+        self.readiness = Readiness(self.library, "/bin/grep")
         self.resource = resource or root_resource(
-            QuotesV1(finder),
-            QuotesV2(finder),
+            finder,
             Waits(self.reactor, "/sleep", Places(waits, 0), self.outstanding),
-            Pages(self.library),
+            self.readiness,
         )
         self.site = QuotesSite(
             self.reactor,

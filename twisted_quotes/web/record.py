@@ -4,6 +4,7 @@ What is known of one request, for its line in the log.
 
 from __future__ import annotations
 
+from re import compile
 from secrets import token_hex
 from typing import Any
 
@@ -14,6 +15,8 @@ from twisted.web.server import Request
 from zope.interface import Attribute, Interface, implementer
 
 _log = Logger()
+
+_TOKEN = compile(rb"[A-Za-z0-9][A-Za-z0-9._:/+=@-]{0,127}")
 
 
 class IRecord(Interface):
@@ -28,12 +31,14 @@ class Record:
     """
     The record of one request, kept with it.
 
-    @ivar id: a token that names the request in messages and logs.
+    @ivar id: a token that names the request in messages, answers and logs: the
+        caller's own, if it sent a sane one as C{X-Request-ID}.
     @ivar facts: what its route noted: action, dictionary, entries.
     """
 
     def __init__(self, request: Request) -> None:
-        self.id = token_hex(8)
+        named = request.getHeader(b"x-request-id") or b""
+        self.id = named.decode() if _TOKEN.fullmatch(named) else token_hex(8)
         self.facts: dict[str, Any] = {}
 
 

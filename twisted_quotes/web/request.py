@@ -18,6 +18,7 @@ from ..errors import BadRequest, BodyTooLarge, QuotesError, UnknownMethod
 from .address import is_host
 from .answers import send_error
 from .connection import BODY_LIMIT, Connection
+from .record import IRecord
 
 # RFC 9110, section 9, and RFC 5789.
 _METHODS = {
@@ -109,6 +110,14 @@ class QuotesRequest(Request):
         """Answer with what went wrong outside the routes."""
         self.fail(reason)
         return reason
+
+    def write(self, data: bytes) -> None:
+        """Send a piece of the answer, with what goes with every answer before it."""
+        if not self.startedWriting:
+            self.setHeader(b"x-request-id", IRecord(self).id.encode())
+            # Which version answers is nobody's business.
+            self.responseHeaders.removeHeader(b"server")
+        super().write(data)
 
     def fail(self, reason: Failure) -> None:
         """Answer with an error, whatever has come of the request."""

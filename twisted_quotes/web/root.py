@@ -14,16 +14,27 @@ from klein._app import KleinRenderable, KleinRouteHandler
 from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource
 
+from ..finder import Finder
+from ..readiness import Readiness
 from .answers import answer_errors
 from .pages import Pages
+from .probes import Probes
 from .record import note
 from .v1 import QuotesV1
 from .v2 import QuotesV2
 from .waits import Waits
 
 
-def root_resource(v1: QuotesV1, v2: QuotesV2, waits: Waits, pages: Pages) -> IResource:
-    """Make the resource that answers all URLs; it is made once."""
+def root_resource(finder: Finder, waits: Waits, readiness: Readiness) -> IResource:
+    """
+    Make the resource that answers all URLs; it is made once.
+
+    @param finder: answers the questions.
+    @param waits: answers C{/wait}.
+    @param readiness: answers C{/readyz}.
+    """
+    v1, v2 = QuotesV1(finder), QuotesV2(finder)
+    pages, probes = Pages(finder.library), Probes(readiness)
     app = Klein()
     # A redirect is no answer to a POST.
     app.url_map.merge_slashes = False
@@ -38,6 +49,8 @@ def root_resource(v1: QuotesV1, v2: QuotesV2, waits: Waits, pages: Pages) -> IRe
         ("/api/v2/quotes/<identity>", "GET", v2.quote),
         ("/api/v2/dictionaries", "GET", v2.dictionaries),
         ("/wait", "GET", waits.wait),
+        ("/livez", "GET", probes.livez),
+        ("/readyz", "GET", probes.readyz),
     ):
         app.route(url, methods=[method], endpoint=url)(_noted(url, route))
     return app.resource()

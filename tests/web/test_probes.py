@@ -1,0 +1,98 @@
+"""
+Tests of what those who run the service look at.
+"""
+
+from __future__ import annotations
+
+import os
+
+from twisted_quotes.errors import ShuttingDown
+
+from .clients import Answer, WebTestCase, get
+
+
+class ProbeTests(WebTestCase):
+    """Tests of the probes."""
+
+    def probe(self, path: str) -> Answer:
+        """Ask a probe."""
+        return self.successResultOf(self.web.ask("GET", path))
+
+    def test_all_is_well(self) -> None:
+        """Both say so, and are kept by nobody."""
+        for path in ("/livez", "/readyz"):
+            answer = self.probe(path)
+            self.assertEqual((answer.code, answer.json), (200, {"status": "ok"}))
+            self.assertEqual(answer.header("cache-control"), "no-store")
+
+    def test_while_the_service_ends_it_is_alive_but_not_ready(self) -> None:
+        """Load balancers look elsewhere, and nobody kills it."""
+        self.web.readiness.draining = True
+        self.assertEqual(self.probe("/livez").code, 200)
+        answer = self.probe("/readyz")
+        self.assert_error(answer, 503, "shutting down")
+        self.assertEqual(answer.header("retry-after"), str(ShuttingDown.retry_after))
+
+    def test_without_grep_or_library_it_is_not_ready(self) -> None:
+        """What is missing is named, and no path is."""
+        self.web.readiness.executable = str(self.room / "no grep")
+        answer = self.probe("/readyz")
+        self.assert_error(answer, 503, "grep")
+        self.assertNotIn(str(self.room), answer.message)
+        self.web.readiness.executable = "/bin/grep"
+        os.rename(self.folder, self.room / "elsewhere")
+        answer = self.probe("/readyz")
+        self.assert_error(answer, 503, "default dictionary")
+        self.assertNotIn(str(self.room), answer.message)
+        os.rename(self.room / "elsewhere", self.folder)
+        self.assertEqual(self.probe("/readyz").code, 200)
+
+
+class HeaderTests(WebTestCase):
+    """Tests of what goes with every answer."""
+
+    def answer(self, sent: bytes) -> Answer:
+        """What a client gets over a connection."""
+        client = self.web.connect()
+        client.send(sent)
+        [answer] = client.answers()
+        return answer
+
+    def test_every_answer_has_the_id_of_its_request(self) -> None:
+        """Whatever becomes of the request, and an id of its own each."""
+        ids = {
+            self.answer(sent).header("x-request-id")
+            for sent in (get(), get("/x"), get("/%ff"), b"nonsense\r\n", get("/livez"))
+        }
+        self.assertEqual(len(ids), 5)
+        self.assertNotIn(None, ids)
+
+    def test_a_sane_id_is_taken_from_the_caller(self) -> None:
+        """Anything else is not."""
+        for given, taken in (
+            ("abc-123", True),
+            ("A" * 128, True),
+            ("6f9619ff-8b86-d011-b42d-00cf4fc964ff", True),
+            ("A" * 129, False),
+            ("a b", False),
+            ("<script>", False),
+            ("\x1b[31m", False),
+            ("", False),
+        ):
+            answer = self.answer(get(headers=f"X-Request-ID: {given}\r\n"))
+            self.assertEqual(answer.header("x-request-id") == given, taken, given)
+
+    def test_no_answer_tells_which_version_answers(self) -> None:
+        """Who looks for holes has to try."""
+        for sent in (get(), get("/x"), b"nonsense\r\n"):
+            self.assertIsNone(self.answer(sent).header("server"))
+
+    def test_every_answer_is_safe_to_show(self) -> None:
+        """No script, no frame, no guessing, nothing from elsewhere."""
+        for sent in (get("/"), get("/api/v1/web"), get("/x"), get("/api/v2/quotes")):
+            answer = self.answer(sent)
+            policy = answer.header("content-security-policy") or ""
+            self.assertIn("default-src 'none'", policy)
+            self.assertIn("frame-ancestors 'none'", policy)
+            self.assertNotIn("unsafe", policy)
+            self.assertEqual(answer.header("x-content-type-options"), "nosniff")
