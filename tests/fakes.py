@@ -164,6 +164,10 @@ class FakeThreadPool:
             onResult(True, result)
 
 
+def unrestrained(pid: int, seconds: float) -> None:
+    """Leave a process alone: it may be none."""
+
+
 def at_once(call: Callable[..., Any], /, *arguments: Any) -> Deferred[Any]:
     """Do what a thread is to do, before anything else."""
     return maybeDeferred(call, *arguments)
@@ -257,7 +261,12 @@ def make_test_finder(
     @param now: the time, so late that every file was written long ago.
     """
     runner = GrepRunner(
-        reactor, executable, Places(running, waiting), time_limit, Outstanding()
+        reactor,
+        executable,
+        Places(running, waiting),
+        time_limit,
+        Outstanding(),
+        unrestrained,
     )
     indexes = Indexes(reactor, in_thread, Cache(str(cache)), waiting)
     return make_finder(runner, library, indexes, in_thread, lambda: now)

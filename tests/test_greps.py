@@ -27,9 +27,14 @@ class GrepsTests(SynchronousTestCase):
         self.reactor = FakeReactor()
         reactor: Any = self.reactor
         self.outstanding = Outstanding()
+        self.restrained: list[tuple[int, float]] = []
         self.runner = GrepRunner(
-            reactor, "/bin/grep", Places(1, 1), 10.0, self.outstanding
+            reactor, "/bin/grep", Places(1, 1), 10.0, self.outstanding, self.restrain
         )
+
+    def restrain(self, pid: int, seconds: float) -> None:
+        """Note what is limited."""
+        self.restrained.append((pid, seconds))
 
     def take_place(self) -> Deferred[Greps]:
         """Wait for the place."""
@@ -50,6 +55,7 @@ class GrepsTests(SynchronousTestCase):
         process.print(b"12\n")
         process.end()
         self.assertEqual(self.successResultOf(ran).output, b"12\n")
+        self.assertEqual(self.restrained, [(4711, 10.0)])
 
     def test_the_greps_of_a_search_share_its_time(self) -> None:
         """A second one has what the first one left of it."""

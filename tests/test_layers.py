@@ -29,6 +29,7 @@ ORDER = [
     "parse",
     "grep",
     "process",
+    "restraint",
     "outstanding",
     "ports",
     "places",

@@ -16,7 +16,7 @@ from twisted_quotes.places import Places
 from twisted_quotes.query import Pattern
 from twisted_quotes.quotes import Quote
 
-from .fakes import at_once
+from .fakes import at_once, unrestrained
 
 
 class LocateTests(TestCase):
@@ -27,7 +27,9 @@ class LocateTests(TestCase):
         from twisted.internet import reactor
 
         given: Any = reactor
-        runner = GrepRunner(given, "/bin/grep", Places(1, 0), 30.0, Outstanding())
+        runner = GrepRunner(
+            given, "/bin/grep", Places(1, 0), 30.0, Outstanding(), unrestrained
+        )
         quotes = [Quote("book", number, text) for number, text in enumerate(texts)]
         with await runner.take_place() as greps:
             located = await locate.locate(greps, pattern, quotes, at_once)

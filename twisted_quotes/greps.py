@@ -4,7 +4,7 @@ The greps of a search: one after another, in a place, within a time limit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal
@@ -34,6 +34,8 @@ class GrepRunner:
     @ivar places: where they run, and searches wait.
     @ivar time_limit: how long the greps of a search may run, in seconds.
     @ivar outstanding: is told of each of them.
+    @ivar restrain: limits what a process may use: its id, and for how long it
+        is needed, in seconds.
     """
 
     reactor: ReactorForProcesses
@@ -41,6 +43,7 @@ class GrepRunner:
     places: Places
     time_limit: float
     outstanding: Outstanding
+    restrain: Callable[[int, float], object]
 
     async def take_place(self) -> Greps:
         """
@@ -113,6 +116,8 @@ class Greps:
         child = run(runner.reactor, command, from_here, most_output)
         if isinstance(stdin, NormalizedFile):
             child.feed(stdin)
+        if child.transport.pid is not None:
+            runner.restrain(child.transport.pid, runner.time_limit)
         self._place.hold_until(runner.outstanding.add(child.ended))
         try:
             outcome = await child.answered.addTimeout(self._time_left, runner.reactor)

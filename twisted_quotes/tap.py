@@ -29,6 +29,7 @@ from .options import QuotesOptions
 from .outstanding import Outstanding
 from .places import Places
 from .readiness import Readiness
+from .restraint import restrain
 from .signals import on_shutdown_signal
 
 MOST_WAITS = 1000
@@ -117,6 +118,7 @@ def _finder(
         Places(running, options["max-waiting"]),
         options["timeout"],
         outstanding,
+        restrain,
     )
     cache = Cache(options["cache-dir"] or _default_cache_folder())
     in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())

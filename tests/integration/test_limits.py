@@ -1,0 +1,104 @@
+"""
+Limits: of time for clients, and of what greps may use.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+from pathlib import Path
+from resource import RLIMIT_AS, RLIMIT_CPU, prlimit
+from select import poll
+
+from .cases import LibraryTestCase
+from .server import GatedGrep, is_gone, until
+
+
+class ClientTests(LibraryTestCase):
+    """Tests of clients that take their time."""
+
+    def setUp(self) -> None:
+        """Write a dictionary."""
+        super().setUp()
+        (self.library / "book").write_text("love\n" * 2_000_000)
+
+    def test_a_request_that_drips_is_a_408(self) -> None:
+        """However steadily its bytes come."""
+        server = self.serve("--request-timeout=1")
+        client = server.connect()
+        client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client.send(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ")
+        client.socket.settimeout(0.05)
+        received = b""
+        while not received:
+            client.send(b"x")
+            try:
+                received = client.socket.recv(1 << 16)
+            except TimeoutError:
+                continue
+        head, _, body = received.partition(b"\r\n\r\n")
+        self.assertIn(b"408", head.split(b"\r\n")[0])
+        self.assertEqual(json.loads(body)["Code"], 408)
+
+    def test_a_reader_who_takes_nothing_is_cut(self) -> None:
+        """And one who takes a little at a time is not."""
+        server = self.serve("--send-timeout=2")
+        question = {"action": "all", "dictionary": "book"}
+        stalled, slow = (server.connect(receive_buffer=4096) for _ in range(2))
+        stalled.ask(question)
+        slow.ask(question)
+        ends = poll()
+        ends.register(stalled.socket, 0)
+
+        def cut() -> bool:
+            return len(slow.socket.recv(2000)) > 0 and bool(ends.poll(0))
+
+        until(cut, "the stalled reader cut")
+        slow.socket.settimeout(30)
+        self.assertTrue(slow.socket.recv(1))
+
+
+class GrepTests(LibraryTestCase):
+    """Tests of what greps may use."""
+
+    def test_a_grep_is_limited(self) -> None:
+        """In memory and processor time, so that none outlives the service long."""
+        (self.library / "book").write_text("love\n")
+        gated = GatedGrep(self.folder)
+        server = self.serve("--timeout=5", environment=gated.environment)
+        server.connect().ask({"action": "search", "term": "love"})
+        [grep] = server.wait_for_children(1)
+        until(lambda: prlimit(grep, RLIMIT_CPU)[0] == 6, "the limits")
+        self.assertGreater(prlimit(grep, RLIMIT_AS)[0], 0)
+        os.kill(grep, signal.SIGKILL)
+        until(lambda: is_gone(grep), "grep's end")
+
+    def test_a_pattern_cannot_use_up_the_memory(self) -> None:
+        """It is refused, or takes too long; others are answered as ever."""
+        (self.library / "book").write_text("a" * 5000 + "\n")
+        server = self.serve("--timeout=5")
+        for term in ("(a{1,32767}){1,9}", "a{1,32767}b{1,32767}"):
+            answer = server.ask({"action": "search", "term": term, "regex": True})
+            self.assertIn(answer.status, (400, 504), answer)
+        self.assertEqual(server.results(action="search", term="b"), [])
+
+    def test_a_service_that_was_killed_leaves_no_grep_behind_for_long(self) -> None:
+        """A grep that works on is ended by the kernel."""
+        line = "a" * 30_000 + "\n"
+        (self.library / "book").write_text(line * 3)
+        server = self.serve("--timeout=1")
+        term = r"(a*)*\1\1$"
+        server.connect().ask({"action": "search", "term": term, "regex": True})
+
+        def searching() -> int | None:
+            for child in server.children():
+                if term.encode() in Path(f"/proc/{child}/cmdline").read_bytes():
+                    return child
+            return None
+
+        grep = until(searching, "a long search")
+        until(lambda: prlimit(grep, RLIMIT_CPU)[0] == 2, "the limits")
+        server.process.kill()
+        until(lambda: is_gone(grep), "grep's end")

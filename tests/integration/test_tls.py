@@ -1,0 +1,109 @@
+"""
+TLS for real, with a certificate that is thrown away.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import ssl
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from .cases import LibraryTestCase
+from .conversation import LIMIT
+from .server import Server
+
+REQUEST = b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n%b\r\n"
+
+
+def write_certificate(folder: Path) -> None:
+    """Write a key and a certificate of a day for 127.0.0.1."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "quotes")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]),
+            critical=False,
+        )
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    (folder / "certificate.pem").write_bytes(certificate.public_bytes(pem))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(
+            pem,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+
+
+class TLSTests(LibraryTestCase):
+    """Tests of a listener that speaks TLS."""
+
+    server: Server
+
+    def setUp(self) -> None:
+        """Serve over TLS."""
+        super().setUp()
+        (self.library / "book").write_text("love\n")
+        write_certificate(self.folder)
+        self.server = self.serve(
+            "--drain-timeout=25",
+            listen="ssl:0:interface=127.0.0.1"
+            f":privateKey={self.folder / 'key.pem'}"
+            f":certKey={self.folder / 'certificate.pem'}",
+        )
+        self.context = ssl.create_default_context(
+            cafile=str(self.folder / "certificate.pem")
+        )
+
+    def connect(self) -> ssl.SSLSocket:
+        """Connect, and check the certificate."""
+        plain = socket.create_connection(self.server.address, LIMIT)
+        secure = self.context.wrap_socket(plain, server_hostname="127.0.0.1")
+        self.addCleanup(secure.close)
+        return secure
+
+    def test_a_request_is_answered_and_links_are_secure(self) -> None:
+        """Errors lead to instructions over TLS."""
+        client = self.connect()
+        client.sendall(REQUEST.replace(b"livez", b"nothing") % b"Connection: close\r\n")
+        received = b"".join(iter(lambda: client.recv(1 << 16), b""))
+        self.assertIn(b"404", received)
+        self.assertIn(b"https://127.0.0.1/api/v1/web", received)
+
+    def test_what_is_not_tls_gets_no_answer(self) -> None:
+        """And harms nobody else."""
+        with socket.create_connection(self.server.address, LIMIT) as plain:
+            plain.sendall(REQUEST % b"")
+            received = plain.recv(100)
+            self.assertNotIn(b"HTTP", received)
+        self.test_a_request_is_answered_and_links_are_secure()
+
+    def test_a_client_that_never_shakes_hands_does_not_hold_up_the_end(self) -> None:
+        """An idle one, one that was answered last, and one that says nothing."""
+        idle, last = self.connect(), self.connect()
+        idle.sendall(REQUEST % b"")
+        self.assertIn(b"200 OK", idle.recv(1 << 16))
+        last.sendall(REQUEST % b"Connection: close\r\n")
+        self.server.logged("GET /livez 200(?s:.*)")
+        silent = socket.create_connection(self.server.address, LIMIT)
+        self.addCleanup(silent.close)
+        self.server.signal(signal.SIGTERM)
+        self.assertEqual(self.server.ended(), -signal.SIGTERM)
+        self.assertFalse([x for x in self.server.lines if "Ending at once" in x])
