@@ -1,6 +1,7 @@
 # serve: look for quotes on http://127.0.0.1:8000/
 # test: all tests, under pytest and under trial; check: lint and types
 # hostile: a hundred thousand hostile bodies; big: a dictionary of half a gigabyte
+# faults: a hundred shutdowns under load
 # news: what the next release brings
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	--config-settings editable_mode=compat
 
-.PHONY: serve test check news hostile big clean
+.PHONY: serve test check news hostile big faults clean
 
 serve: .venv/.serve
 	$(BIN)/twist quotes
@@ -35,6 +36,10 @@ hostile: .venv/.test
 big: .venv/.test
 	BIG_MEGABYTES=500 $(BIN)/python -m pytest -s --timeout=1200 \
 		tests/integration/test_big.py
+
+faults: .venv/.test
+	SHUTDOWN_ROUNDS=100 $(BIN)/python -m pytest -s --timeout=1200 \
+		tests/integration/test_rounds.py
 
 clean:
 	rm -rf .venv .coverage _trial_temp* build *.egg-info

@@ -1,0 +1,105 @@
+"""
+Shutdown under load, again and again, at random moments.
+
+C{make faults} does a hundred rounds, and prints what was counted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import socket
+from collections import Counter
+from threading import Event, Thread
+
+from .cases import LibraryTestCase
+from .conversation import LIMIT
+from .server import Server
+
+ROUNDS = int(os.environ.get("SHUTDOWN_ROUNDS", "4"))
+CLIENTS = 64
+BODY = json.dumps({"action": "search", "term": "love"}).encode()
+REQUEST = (
+    b"POST /api/v1/json HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n%b\r\n%b"
+)
+
+
+class Client:
+    """
+    One that asks, and asks again, until nobody is there any more.
+
+    @param kept: whether it asks on one connection, as long as it is kept.
+    """
+
+    def __init__(self, server: Server, kept: bool, over: Event) -> None:
+        self.counts = Counter[str]()
+        self._address = server.address
+        header = b"" if kept else b"Connection: close\r\n"
+        self._request = REQUEST % (len(BODY), header, BODY)
+        self._over = over
+        self.thread = Thread(target=self._run)
+        self.thread.start()
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            try:
+                connection = socket.create_connection(self._address, LIMIT)
+            except OSError:
+                self.counts["refused"] += 1
+                return
+            with connection:
+                while self._ask(connection):
+                    pass
+
+    def _ask(self, connection: socket.socket) -> bool:
+        """Ask once; say whether the connection is kept."""
+        received = b""
+        try:
+            connection.sendall(self._request)
+            while not self._is_whole(received):
+                data = connection.recv(1 << 16)
+                if not data:
+                    raise ConnectionError("cut short")
+                received += data
+        except OSError as error:
+            self.counts[f"lost: {error!r} after {len(received)} bytes"] += 1
+            return False
+        self.counts[received[9:12].decode()] += 1
+        return b"connection: close" not in received.lower()
+
+    def _is_whole(self, received: bytes) -> bool:
+        head, end, body = received.partition(b"\r\n\r\n")
+        if not end:
+            return False
+        length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
+        return len(body) == int(length)
+
+
+class RoundTests(LibraryTestCase):
+    """Tests of the end at any moment."""
+
+    def test_no_request_is_lost_whenever_the_end_comes(self) -> None:
+        """Whoever has sent a request gets a whole answer to it."""
+        (self.library / "book").write_text("love\n" * 50)
+        source = random.Random(1)
+        counts = Counter[str]()
+        for number in range(ROUNDS):
+            over = Event()
+            with self.subTest(round=number):
+                server = Server(f"--dictionaries={self.library}")
+                self.addCleanup(server.kill)
+                clients = [Client(server, n % 2 == 0, over) for n in range(CLIENTS)]
+                over.wait(source.uniform(0.2, 0.8))
+                server.signal(source.choice((signal.SIGTERM, signal.SIGINT)))
+                status = server.ended()
+                over.set()
+                for client in clients:
+                    client.thread.join(LIMIT)
+                    counts += client.counts
+                self.assertIn(status, (-signal.SIGTERM, -signal.SIGINT))
+                self.assertFalse([x for x in server.lines if "Ending at once" in x])
+        print(f"\n{ROUNDS} shutdowns, {CLIENTS} clients: {dict(counts)}", end="")
+        self.assertGreater(counts["200"], 100 * ROUNDS)
+        self.assertEqual([each for each in counts if each.startswith("lost")], [])
