@@ -5,7 +5,7 @@ All dictionaries of a library together with their indexes.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 from twisted.logger import Logger
@@ -64,8 +64,8 @@ class Volumes:
         """
         states = {}
         for name in self.names(asked):
-            with await self._open(name, asked) as dictionary:
-                if dictionary is not None:
+            if dictionary := await self._open(name, asked):
+                with dictionary:
                     states[name] = dictionary.state
         return states
 
@@ -78,9 +78,10 @@ class Volumes:
         """
         ready = []
         for name in self.names(asked):
-            with await self._open(name, asked) as dictionary:
-                if dictionary is None:
-                    continue
+            dictionary = await self._open(name, asked)
+            if dictionary is None:
+                continue
+            with dictionary:
                 index = self._indexes.get(dictionary)
             try:
                 await index
@@ -93,13 +94,13 @@ class Volumes:
                 ready.append(name)
         return ready
 
-    async def _open(self, name: str, asked: str) -> Dictionary | nullcontext[None]:
-        """Open a dictionary. Of every one, none that may not be read is missed."""
+    async def _open(self, name: str, asked: str) -> Dictionary | None:
+        """Open a dictionary. Of every one, those that may not be read are L{None}."""
         try:
             dictionary = self._library.open(name)
         except (DictionaryForbidden, DictionaryNotFound):
             if asked == EVERY_DICTIONARY:
-                return nullcontext()
+                return None
             raise
         try:
             return await settled(self._runner.reactor, self._now, dictionary)
