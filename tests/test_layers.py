@@ -30,6 +30,7 @@ ORDER = [
     "grep",
     "process",
     "restraint",
+    "descriptors",
     "outstanding",
     "ports",
     "places",

@@ -15,11 +15,13 @@ from twisted.application.service import IService
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
 from twisted.python.filepath import FilePath
 from twisted.python.procutils import which
 from twisted.python.usage import UsageError
 
 from .cache import Cache, default_cache_folder
+from .descriptors import allow_connections
 from .errors import CannotStart
 from .finder import Finder, make_finder
 from .greps import GrepRunner
@@ -31,6 +33,8 @@ from .places import Places
 from .readiness import Readiness
 from .restraint import restrain
 from .signals import on_shutdown_signal
+
+_log = Logger()
 
 MOST_WAITS = 1000
 """How many C{/wait} may block at one time (contract, section 1)."""
@@ -87,7 +91,7 @@ def quotes_service(reactor: Any, options: Mapping[str, Any]) -> IService:
         reactor,
         root_resource(finder, waits, readiness),
         outstanding,
-        options["max-connections"],
+        _connections(options),
         Limits(*(options[f"{each}-timeout"] for each in ("request", "send", "idle"))),
         _writable(options["access-log"]),
     )
@@ -111,11 +115,10 @@ def _finder(
     grep: str,
     outstanding: Outstanding,
 ) -> Finder:
-    running = options["max-running"] or _default_running()
     runner = GrepRunner(
         reactor,
         grep,
-        Places(running, options["max-waiting"]),
+        Places(_running(options), options["max-waiting"]),
         options["timeout"],
         outstanding,
         restrain,
@@ -165,5 +168,22 @@ def _default_cache_folder() -> str:
     return default_cache_folder(home, os.environ.get("XDG_CACHE_HOME"))
 
 
-def _default_running() -> int:
-    return max(8, 4 * len(os.sched_getaffinity(0)))
+def _running(options: Mapping[str, Any]) -> int:
+    running = options["max-running"] or max(8, 4 * len(os.sched_getaffinity(0)))
+    return int(running)
+
+
+def _connections(options: Mapping[str, Any]) -> int:
+    """How many connections there may be; fewer than asked for where files are few."""
+    wanted = options["max-connections"]
+    allowed = allow_connections(wanted, _running(options))
+    if not allowed:
+        raise CannotStart("too few files may be open (ulimit -n) for any connection")
+    if allowed < wanted:
+        _log.warn(
+            "No more than {allowed} connections may be open, not {wanted}: "
+            "the limit of open files (ulimit -n) is too low.",
+            allowed=allowed,
+            wanted=wanted,
+        )
+    return allowed

@@ -8,12 +8,16 @@ import json
 import os
 import signal
 import socket
+from collections import Counter
 from pathlib import Path
-from resource import RLIMIT_AS, RLIMIT_CPU, prlimit
+from resource import RLIMIT_AS, RLIMIT_CPU, RLIMIT_NOFILE, prlimit, setrlimit
 from select import poll
+from typing import Any
 
 from .cases import LibraryTestCase
 from .server import GatedGrep, is_gone, until
+
+LOVE = {"action": "search", "term": "love"}
 
 
 class ClientTests(LibraryTestCase):
@@ -102,3 +106,38 @@ class GrepTests(LibraryTestCase):
         until(lambda: prlimit(grep, RLIMIT_CPU)[0] == 2, "the limits")
         server.process.kill()
         until(lambda: is_gone(grep), "grep's end")
+
+
+class DescriptorTests(LibraryTestCase):
+    """Tests of machines that let a process open few files."""
+
+    def limited(self, soft: int, hard: int) -> dict[str, Any]:
+        """How a server is started with such limits."""
+        return {"preexec_fn": lambda: setrlimit(RLIMIT_NOFILE, (soft, hard))}
+
+    def test_the_limit_is_raised_where_it_may_be(self) -> None:
+        """A service that is allowed more takes what it needs."""
+        (self.library / "book").write_text("love\n")
+        server = self.serve("--max-connections=500", **self.limited(100, 4000))
+        soft, _ = prlimit(server.process.pid, RLIMIT_NOFILE)
+        self.assertGreater(soft, 500)
+        self.assertFalse([x for x in server.lines if "connections may be open" in x])
+
+    def test_with_few_files_there_are_few_connections(self) -> None:
+        """One too many is told to come again; nobody meets an error."""
+        (self.library / "book").write_text("love\n")
+        server = self.serve("--max-running=2", **self.limited(128, 128))
+        server.logged("No more than [0-9]+ connections may be open, not 4000")
+        clients = [server.connect().ask(LOVE) for _ in range(100)]
+        statuses = Counter(client.response().status for client in clients)
+        self.assertEqual(set(statuses), {200, 503}, statuses)
+        for client in clients:
+            client.close()
+        until(lambda: server.ask(LOVE).status == 200, "an answer as before")
+
+    def test_with_far_too_few_it_does_not_start(self) -> None:
+        """And says so in one line."""
+        (self.library / "book").write_text("love\n")
+        with self.assertRaises(AssertionError) as raised:
+            self.serve(**self.limited(60, 60))
+        self.assertIn("too few files may be open", str(raised.exception))
