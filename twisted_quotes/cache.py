@@ -72,7 +72,7 @@ class Cache:
             return None
         except IndexDamaged as error:
             self._log.warn("An index is not used: {reason!a}", reason=str(error))
-            rmtree(folder, ignore_errors=True)
+            self.drop(folder)
             return None
         with suppress(OSError):
             os.utime(folder)
@@ -127,4 +127,4 @@ class Cache:
                 most = _UNUSED if ours[1] else _NEVER_FINISHED
                 unused = time() - entry.stat().st_mtime > most
                 if unused or ours[1] == kept.split("-")[0]:
-                    rmtree(entry.path, ignore_errors=True)
+                    self.drop(entry.path)

@@ -389,6 +389,7 @@ class StreamTests(V2TestCase):
         self.end(b"1:o 1000\n")
         *quotes, summary = self.lines(self.successResultOf(asked))
         self.assertEqual((len(quotes), summary["reason"]), (1000, "changed"))
+        self.assertEqual((summary["total"], summary["returned"]), (1001, 1000))
 
 
 class FlowTests(V2TestCase):

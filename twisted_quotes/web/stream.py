@@ -71,8 +71,10 @@ class Stream(Results):
 
     def begin_anew(self) -> bool:
         """What has been sent cannot be taken back."""
+        if self.returned:
+            return False
         self.total = 0
-        return not self.returned
+        return True
 
     def __init__(
         self, limit: int | None, flow: Flow, encode: Callable[[Quote], bytes]
