@@ -16,6 +16,7 @@ PACKAGE = Path(twisted_quotes.__file__).parent
 
 # Each module may import those above it.
 ORDER = [
+    "closing",
     "errors",
     "signals",
     "lines",

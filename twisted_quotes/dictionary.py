@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import os
 from codecs import BOM_UTF8
-from types import TracebackType
 from typing import NamedTuple
+
+from .closing import Closing
 
 
 class State(NamedTuple):
@@ -23,7 +24,7 @@ class State(NamedTuple):
     modified: int
 
 
-class Dictionary:
+class Dictionary(Closing):
     """
     A dictionary, open for reading.
 
@@ -82,14 +83,3 @@ class Dictionary:
         """Give up the file descriptor; what is read afterwards fails."""
         descriptor, self._descriptor = self._descriptor, -1
         os.close(descriptor)
-
-    def __enter__(self) -> Dictionary:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Literal
 
 from twisted.internet.defer import TimeoutError
 from twisted.internet.interfaces import IReactorProcess, IReactorTime
 
 from . import grep
+from .closing import Closing
 from .errors import SearchTimedOut
 from .lines import NormalizedFile
 from .outstanding import Outstanding
@@ -54,7 +54,7 @@ class GrepRunner:
         return Greps(self, await self.places.take())
 
 
-class Greps:
+class Greps(Closing):
     """
     The greps of one search.
 
@@ -71,19 +71,11 @@ class Greps:
         """Give the place back until the next grep is run, which has all the time."""
         self._time_left = self._runner.time_limit
         if self._place is not None:
-            self._place.leave()
+            self._place.close()
             self._place = None
 
-    def __enter__(self) -> Greps:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Give the place back."""
+    def close(self) -> None:
+        """Give the place back for good."""
         self.rest()
 
     async def run(

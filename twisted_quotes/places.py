@@ -5,14 +5,14 @@ Bounded running and waiting.
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import TracebackType
 
 from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore
 
+from .closing import Closing
 from .errors import TooBusy
 
 
-class Place:
+class Place(Closing):
     """
     The right to run processes, until it is left and they have all ended.
     """
@@ -25,21 +25,9 @@ class Place:
         """Keep the place taken at least until this fires."""
         self._ends.append(ended)
 
-    def leave(self) -> None:
+    def close(self) -> None:
         """Leave the place. It is given back when what ran in it is gone."""
         DeferredList(self._ends).addCallback(lambda _: self._give_back())
-
-    def __enter__(self) -> Place:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Leave the place."""
-        self.leave()
 
 
 class Places:

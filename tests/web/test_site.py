@@ -39,6 +39,13 @@ class EndTests(WebTestCase):
         self.assertEqual(answer.header("retry-after"), str(ShuttingDown.retry_after))
         self.assertTrue(answer.is_last)
 
+    def assert_closed_after(self, seconds: float, client: FakeSocket) -> None:
+        """After so long the connection is closed, and the end waits for nothing."""
+        self.web.reactor.advance(seconds)
+        client.deliver()
+        self.assertTrue(client.disconnected)
+        self.assertEqual(len(self.web.outstanding), 0)
+
     def test_a_connection_just_idle_is_open_for_a_moment(self) -> None:
         """Its next request may be on the way, and must not meet a closed door."""
         busy, quiet = self.web.connect(), self.web.connect()
@@ -64,10 +71,7 @@ class EndTests(WebTestCase):
             self.web.running()[0].end()
             client.deliver()
             self.assertEqual([each.code for each in client.answers()], [200])
-            self.web.reactor.advance(NEXT_REQUEST_TIME)
-            client.deliver()
-            self.assertTrue(client.disconnected)
-            self.assertEqual(len(self.web.outstanding), 0)
+            self.assert_closed_after(NEXT_REQUEST_TIME, client)
 
     def test_who_takes_a_long_answer_is_closed_when_it_has_it(self) -> None:
         """Also when the end began while it was taking it."""
@@ -79,10 +83,7 @@ class EndTests(WebTestCase):
         client.stalled = False
         client.deliver()
         self.assertEqual([each.code for each in client.answers()], [200])
-        self.web.reactor.advance(NEXT_REQUEST_TIME)
-        client.deliver()
-        self.assertTrue(client.disconnected)
-        self.assertEqual(len(self.web.outstanding), 0)
+        self.assert_closed_after(NEXT_REQUEST_TIME, client)
 
     def test_bytes_that_drip_do_not_hold_up_the_end(self) -> None:
         """A moment is a moment, however much comes in it."""
@@ -92,10 +93,7 @@ class EndTests(WebTestCase):
             client.send(b"G")
             self.web.reactor.advance(NEXT_REQUEST_TIME / 5)
         self.assertFalse(client.disconnected)
-        self.web.reactor.advance(NEXT_REQUEST_TIME / 5)
-        client.deliver()
-        self.assertTrue(client.disconnected)
-        self.assertEqual(len(self.web.outstanding), 0)
+        self.assert_closed_after(NEXT_REQUEST_TIME / 5, client)
 
     def test_idle_connections_are_closed(self) -> None:
         """Nothing is expected of them, so they are closed for good."""
