@@ -14,8 +14,8 @@ from twisted.trial.unittest import TestCase
 
 from twisted_quotes.finder import Finder
 from twisted_quotes.library import Library
-from twisted_quotes.quote_finder import Results
 from twisted_quotes.quotes import Quote
+from twisted_quotes.results import Results
 
 from .fakes import make_test_finder
 
@@ -98,4 +98,7 @@ class RealGrepTestCase(TestCase):
         from twisted.internet import reactor
 
         library = Library(FilePath(str(self.folder)))
-        return make_test_finder(reactor, library, self.cache, 2, **how)
+        finder = make_test_finder(reactor, library, self.cache, 2, **how)
+        # A grep that was killed may still be dying.
+        self.addCleanup(finder.outstanding.when_over)
+        return finder

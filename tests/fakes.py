@@ -29,6 +29,8 @@ from twisted_quotes.indexes import Indexes, InThread
 from twisted_quotes.library import Library
 from twisted_quotes.outstanding import Outstanding
 from twisted_quotes.places import Places
+from twisted_quotes.query import Query
+from twisted_quotes.results import EntryResults
 
 
 @implementer(IProcessTransport)
@@ -241,6 +243,41 @@ class FakeReactor(MemoryReactorClock):
         """Call the triggers before shutdown, and return what they returned."""
         triggers = self.triggers.get("before", {}).get("shutdown", [])
         return [call(*args, **kw) for call, args, kw in triggers]
+
+
+class Gathered(EntryResults):
+    """Entries that are gathered, and can be forgotten at any time."""
+
+    def __init__(self) -> None:
+        self.entries: list[str] = []
+
+    def begin(self, count: int) -> None:
+        """Begin anew."""
+        super().begin(count)
+        self.entries = []
+
+    def add(self, entries: Sequence[str]) -> None:
+        """Gather entries."""
+        super().add(entries)
+        self.entries += entries
+
+    async def ready(self) -> None:
+        """More may come at once."""
+
+    def begin_anew(self) -> bool:
+        """Nothing has been sent."""
+        return True
+
+
+def entries(finder: Finder, query: Query) -> Deferred[list[str]]:
+    """All entries that a finder finds, as many as it has said that there are."""
+    gathered = Gathered()
+
+    def complete(_: None) -> list[str]:
+        assert not gathered.wanted, f"{gathered.wanted} are missing"
+        return gathered.entries
+
+    return finder.entries(query, gathered).addCallback(complete)
 
 
 def make_test_finder(

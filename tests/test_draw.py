@@ -11,12 +11,15 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET
 from twisted.trial.unittest import SynchronousTestCase
 
+from twisted_quotes import draw
 from twisted_quotes.draw import QuoteDrawer, permutation
 from twisted_quotes.query import DrawQuotes, Random
 
-from .cases import LOVE, RealGrepTestCase
+from .cases import LOVE, Collected, RealGrepTestCase
+from .fakes import entries
 
 DRAWS = 100_000
 
@@ -51,6 +54,13 @@ class PermutationTests(SynchronousTestCase):
             some = list(islice(permutation(1000, random.Random(seed)), 10))
             self.assertEqual(some == whole[:10], same)
 
+    def test_few_are_the_first_of_many(self) -> None:
+        """It does not matter that they are kept in another way."""
+        for most in (0, 1, 124, 125, 126, 999, 1000, 1001):
+            some = list(permutation(1000, random.Random(3), most))
+            whole = list(permutation(1000, random.Random(3)))
+            self.assertEqual(some, whole[:most])
+
     def test_the_first_is_drawn_evenly(self) -> None:
         """Of a hundred thousand draws from 20, each of these has its part."""
         source = random.Random(1)
@@ -74,7 +84,7 @@ class DrawTests(RealGrepTestCase):
 
     async def draw(self, **fields: object) -> list[str]:
         """Draw some quotes."""
-        return await self.make_finder().entries(Random(**fields))  # type: ignore[arg-type]
+        return await entries(self.make_finder(), Random(**fields))  # type: ignore[arg-type]
 
     async def test_one_whole_quote_is_drawn(self) -> None:
         """Who says nothing gets one of the default dictionary."""
@@ -112,9 +122,11 @@ class DrawTests(RealGrepTestCase):
             [4, 4, *[True] * 4],
         )
         query = DrawQuotes(dictionary="*", term="Love", author="h", limit=9, seed=1)
-        quotes, total = await self.make_finder().draw(query, 10**6)
-        self.assertEqual((total, [each.author for each in quotes]), (1, ["Helena"]))
-        self.assertEqual(quotes[0].places, [(0, 4)])
+        drawn_ones = Collected(query.limit)
+        await self.make_finder().draw(query, drawn_ones)
+        [quote] = drawn_ones.quotes
+        self.assertEqual((drawn_ones.total, quote.author), (1, "Helena"))
+        self.assertEqual(quote.places, [(0, 4)])
 
     async def test_a_hundred_thousand_are_drawn_evenly(self) -> None:
         """A thousand of two thousand, a hundred times: each has its part."""
@@ -123,8 +135,8 @@ class DrawTests(RealGrepTestCase):
         finder = self.make_finder()
         drawn = Counter[str]()
         for seed in range(times):
-            some = await finder.entries(
-                Random(dictionary="many", nresults=count // 2, seed=seed)
+            some = await entries(
+                finder, Random(dictionary="many", nresults=count // 2, seed=seed)
             )
             self.assertEqual(len(set(some)), count // 2)
             drawn.update(some)
@@ -138,28 +150,40 @@ class DrawTests(RealGrepTestCase):
         """The first ones drawn come, one in any case; all are counted."""
         finder = self.make_finder()
         query = DrawQuotes(dictionary="*", limit=5, seed=3)
-        whole, total = await finder.draw(query, 10**6)
-        self.assertEqual((len(whole), total), (5, 5))
-        for room in (0, 1, len(whole[0].text), 60, 100):
-            some, total = await finder.draw(query, room)
-            self.assertEqual((some, total), (whole[: len(some)], 5))
-            self.assertGreaterEqual(len(some), 1)
-            size = sum(len(quote.text) for quote in some)
-            self.assertTrue(size <= room or len(some) == 1)
+        whole = Collected(query.limit)
+        await finder.draw(query, whole)
+        self.assertEqual((len(whole.quotes), whole.total), (5, 5))
+        for room in range(1, 7):
+            some = Collected(query.limit, room)
+            await finder.draw(query, some)
+            self.assertEqual((some.texts, some.total), (whole.texts[:room], 5))
+
+    async def test_many_are_read_a_piece_at_a_time(self) -> None:
+        """They come in the order of drawing all the same, and none is missed."""
+        self.write("many", "\n\n".join(f"{n} of many" for n in range(300)))
+        finder = self.make_finder()
+        for term in (UNSET, "1", "f lo"):
+            query = Random(dictionary="*", nresults=0, seed=3, term=term)
+            whole = await entries(finder, query)
+            with self.subTest(term=term):
+                for room in (1, 100):
+                    self.patch(draw, "PIECE", room)
+                    self.patch(draw, "_MOST_AT_ONCE", 70)
+                    self.assertEqual(await entries(finder, query), whole)
 
     async def test_a_dictionary_that_changes_meanwhile_is_drawn_from_anew(self) -> None:
         """What was counted in one state is not looked for in another."""
         self.write("dreams", "one\n\ntwo\n\nthree\n\nfour")
         finder = self.make_finder()
-        places = QuoteDrawer._places
+        read = QuoteDrawer._read_some
         changed: list[bool] = []
 
-        async def places_after_a_change(*how: Any) -> Any:
+        async def read_after_a_change(*how: Any) -> Any:
             if not changed:
                 changed.append(True)
                 self.write("dreams", "five\n\nsix")
-            return await places(*how)
+            return await read(*how)
 
-        self.patch(QuoteDrawer, "_places", places_after_a_change)
-        drawn = await finder.entries(Random(nresults=0))
+        self.patch(QuoteDrawer, "_read_some", read_after_a_change)
+        drawn = await entries(finder, Random(nresults=0))
         self.assertEqual(sorted(drawn), ["five", "six"])

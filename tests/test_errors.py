@@ -16,6 +16,7 @@ from twisted_quotes.errors import (
     DictionaryChanging,
     DictionaryForbidden,
     DictionaryNotFound,
+    EntryTooLong,
     HeadersTooLarge,
     NotReadyNow,
     QuoteNotFound,
@@ -44,6 +45,7 @@ class QuotesErrorTests(SynchronousTestCase):
         """Each error has the status that the table of errors gives it."""
         codes = {
             BadRequest: 400,
+            EntryTooLong: 400,
             DictionaryForbidden: 403,
             DictionaryNotFound: 404,
             QuoteNotFound: 404,
@@ -123,6 +125,7 @@ class QuotesErrorTests(SynchronousTestCase):
             DictionaryNotFound("x", []),
             RequestTimedOut(1),
             BodyTooLarge(1),
+            EntryTooLong(1),
             TooBusy(),
             DictionaryChanging(),
             NotReadyNow("grep"),

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Sequence
 from itertools import pairwise
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -69,6 +70,13 @@ def flagged(term: str, flag: str, value: bool) -> Search:
     """A search with one flag set."""
     flags: dict[str, Any] = {flag: value}
     return Search(term=term, **flags)
+
+
+def around(
+    lines: Sequence[str], matches: Sequence[tuple[int, int]], before: int, after: int
+) -> list[str]:
+    """All matches with the lines around them."""
+    return list(with_context(lines, matches, before, after))
 
 
 class ArgumentsTests(SynchronousTestCase):
@@ -396,22 +404,20 @@ class NumberedLinesTests(SynchronousTestCase):
         """Matches that grep prints as one group are entries of their own."""
         query = Search(term="a", n_before=1, n_after=1)
         lines, matches = numbered_lines(asked(query, b"x\na1\na2\ny\n"))
-        self.assertEqual(with_context(lines, matches, 1, 1), ["x\na1\na2", "a1\na2\ny"])
+        self.assertEqual(around(lines, matches, 1, 1), ["x\na1\na2", "a1\na2\ny"])
 
     def test_context_that_looks_like_a_separator(self) -> None:
         """Lines such as C{--} are context like any other."""
         query = Search(term="cat", n_before=1, n_after=1)
         data = b"--\ncat\n1:x\ny\n7-z\ncat\n--\n"
         lines, matches = numbered_lines(asked(query, data))
-        self.assertEqual(
-            with_context(lines, matches, 1, 1), ["--\ncat\n1:x", "7-z\ncat\n--"]
-        )
+        self.assertEqual(around(lines, matches, 1, 1), ["--\ncat\n1:x", "7-z\ncat\n--"])
 
     def test_a_limit_cuts_no_context_short(self) -> None:
         """The last match wanted has all its context, matches or not."""
         query = Search(term="a", n_after=3, nresults=1)
         lines, matches = numbered_lines(asked(query, b"a1\na2\na3\nx\na4\n"))
-        self.assertEqual(with_context(lines, matches, 0, 3)[0], "a1\na2\na3\nx")
+        self.assertEqual(around(lines, matches, 0, 3)[0], "a1\na2\na3\nx")
 
     @settings(deadline=None, max_examples=100, database=None)
     @given(
@@ -432,7 +438,7 @@ class NumberedLinesTests(SynchronousTestCase):
         )
         printed = [f"{i + 1}{':' if i in hits else '-'}{dictionary[i]}" for i in shown]
         self.assertEqual(
-            with_context(*numbered_lines(printed), before, after),
+            around(*numbered_lines(printed), before, after),
             ["\n".join(dictionary[max(0, i - before) : i + after + 1]) for i in hits],
         )
 

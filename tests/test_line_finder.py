@@ -13,6 +13,7 @@ from twisted_quotes.query import All, List, Search
 from twisted_quotes.settle import ATTEMPTS
 
 from .cases import FORTUNES, LOVE, RealGrepTestCase
+from .fakes import entries
 
 
 class EveryDictionaryTests(RealGrepTestCase):
@@ -22,7 +23,7 @@ class EveryDictionaryTests(RealGrepTestCase):
         """And each has the context of its own dictionary only."""
         search = Search(term="ove", dictionary="*", n_before=1, ignore_case=True)
         self.assertEqual(
-            await self.make_finder().entries(search),
+            await entries(self.make_finder(), search),
             [
                 "Love looks not",
                 "\n\tThe course of true  love",
@@ -37,7 +38,9 @@ class EveryDictionaryTests(RealGrepTestCase):
             query = All(dictionary="*", offset=offset, nresults=nresults)
             whole = [*LOVE.split("\n")[:-1], *FORTUNES.split("\n")[:-1]]
             end = offset + nresults if nresults else None
-            self.assertEqual(await self.make_finder().entries(query), whole[offset:end])
+            self.assertEqual(
+                await entries(self.make_finder(), query), whole[offset:end]
+            )
 
     async def test_one_that_goes_meanwhile_is_not_missed(self) -> None:
         """One that is named is."""
@@ -49,16 +52,16 @@ class EveryDictionaryTests(RealGrepTestCase):
             return await run(greps, *how)
 
         self.patch(Greps, "run", run_without)
-        found = await finder.entries(Search(term="love", dictionary="*"))
+        found = await entries(finder, Search(term="love", dictionary="*"))
         self.assertEqual(found, ["\tThe course of true  love"])
         with self.assertRaises(DictionaryNotFound):
-            await finder.entries(Search(term="love", dictionary="fortunes"))
+            await entries(finder, Search(term="love", dictionary="fortunes"))
 
     async def test_names_are_listed(self) -> None:
         """All, or a part of them."""
         finder = self.make_finder()
-        self.assertEqual(await finder.entries(List()), ["dreams", "empty", "fortunes"])
-        self.assertEqual(await finder.entries(List(offset=1, nresults=1)), ["empty"])
+        self.assertEqual(await entries(finder, List()), ["dreams", "empty", "fortunes"])
+        self.assertEqual(await entries(finder, List(offset=1, nresults=1)), ["empty"])
 
 
 class ChangeTests(RealGrepTestCase):
@@ -79,14 +82,14 @@ class ChangeTests(RealGrepTestCase):
     async def test_the_answer_is_from_one_state(self) -> None:
         """grep is run again when the file has changed under it."""
         self.change(times=2)
-        found = await self.make_finder().entries(Search(term="love", nresults=2))
+        found = await entries(self.make_finder(), Search(term="love", nresults=2))
         self.assertEqual(found, ["love 0", "love 0"])
 
     async def test_one_that_changes_all_the_time_is_given_up(self) -> None:
         """The caller may come again."""
         self.change(times=ATTEMPTS)
         with self.assertRaises(DictionaryChanging):
-            await self.make_finder().entries(Search(term="love"))
+            await entries(self.make_finder(), Search(term="love"))
 
 
 class NormalTextTests(RealGrepTestCase):
@@ -97,4 +100,4 @@ class NormalTextTests(RealGrepTestCase):
         self.write("odd", b"x\r\r\ny\n")
         for term, regex in (("x", False), ("x", True), ("^x.$", True)):
             search = Search(term=term, regex=regex, dictionary="odd")
-            self.assertEqual(await self.make_finder().entries(search), ["x\r"])
+            self.assertEqual(await entries(self.make_finder(), search), ["x\r"])

@@ -4,6 +4,7 @@ Tests for L{twisted_quotes.lines}.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
 
 from hypothesis import given, settings
@@ -43,6 +44,13 @@ def normalized(data: bytes, size: int = 4096) -> bytes:
     """All of a normalized file, read in pieces."""
     file = NormalizedFile(BytesIO(data))
     return b"".join(iter(lambda: file.read(size), b""))
+
+
+def around(
+    lines: Sequence[str], matches: Sequence[tuple[int, int]], before: int, after: int
+) -> list[str]:
+    """All matches with the lines around them."""
+    return list(with_context(lines, matches, before, after))
 
 
 class TextLinesTests(SynchronousTestCase):
@@ -95,35 +103,33 @@ class WithContextTests(SynchronousTestCase):
 
     def test_no_matches(self) -> None:
         """Without matches there are no entries."""
-        self.assertEqual(with_context([], [], 1, 1), [])
+        self.assertEqual(around([], [], 1, 1), [])
 
     def test_no_context(self) -> None:
         """A match alone is its own entry."""
-        self.assertEqual(with_context(["a"], [(0, 7)], 0, 0), ["a"])
+        self.assertEqual(around(["a"], [(0, 7)], 0, 0), ["a"])
 
     def test_lines_before_and_after(self) -> None:
         """An entry is the match among its lines, joined by line feeds."""
         self.assertEqual(
-            with_context(list("abcde"), [(2, 3)], 1, 2),
+            around(list("abcde"), [(2, 3)], 1, 2),
             ["b\nc\nd\ne"],
         )
 
     def test_the_dictionary_starts_and_ends_somewhere(self) -> None:
         """At the ends there is as much context as there is."""
-        self.assertEqual(
-            with_context(list("ab"), [(0, 1), (1, 2)], 5, 5), ["a\nb", "a\nb"]
-        )
+        self.assertEqual(around(list("ab"), [(0, 1), (1, 2)], 5, 5), ["a\nb", "a\nb"])
 
     def test_neighbours_are_entries_of_their_own(self) -> None:
         """Matches whose context overlaps each have all of it."""
         self.assertEqual(
-            with_context(list("abcd"), [(1, 2), (2, 3)], 1, 1), ["a\nb\nc", "b\nc\nd"]
+            around(list("abcd"), [(1, 2), (2, 3)], 1, 1), ["a\nb\nc", "b\nc\nd"]
         )
 
     def test_context_does_not_reach_into_another_group(self) -> None:
         """Lines that stand far apart in the dictionary do not mix."""
         self.assertEqual(
-            with_context(["a", "b", "x", "y"], [(0, 1), (3, 90)], 1, 1),
+            around(["a", "b", "x", "y"], [(0, 1), (3, 90)], 1, 1),
             ["a\nb", "x\ny"],
         )
 

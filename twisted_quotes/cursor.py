@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import replace
 
 from . import grep
@@ -15,7 +14,9 @@ from .greps import Greps
 from .index import Columns, Index
 from .query import Pattern, Selection
 
-_MOST_NUMBERS = 100_000
+MOST_NUMBERS = 100_000
+"""How many numbers are best taken at one time, at the most."""
+
 _MOST_OUTPUT = 8 * 1024 * 1024
 """About how many bytes grep may print before what it found is read."""
 
@@ -46,32 +47,12 @@ class Cursor(ABC):
         """
         skipped = 0
         while skipped < most:
-            wanted = min(most - skipped, _MOST_NUMBERS)
+            wanted = min(most - skipped, MOST_NUMBERS)
             found = await self.take(wanted)
             skipped += len(found)
             if len(found) < wanted:
                 break
         return skipped
-
-    async def pick(self, positions: Sequence[int]) -> list[int]:
-        """
-        Those at certain positions among the ones that are left.
-
-        @param positions: in ascending order, counted from 0.
-        @return: the numbers at those positions that there are.
-        """
-        picked: list[int] = []
-        passed = index = 0
-        while index < len(positions):
-            wanted = min(positions[-1] + 1 - passed, _MOST_NUMBERS)
-            found = await self.take(wanted)
-            while index < len(positions) and positions[index] < passed + len(found):
-                picked.append(found[positions[index] - passed])
-                index += 1
-            passed += len(found)
-            if len(found) < wanted:
-                break
-        return picked
 
 
 class Every(Cursor):
@@ -93,10 +74,6 @@ class Every(Cursor):
         """How many are left."""
         left, self._left = self._left, range(0)
         return len(left)
-
-    async def pick(self, positions: Sequence[int]) -> list[int]:
-        """Those at certain positions."""
-        return [self._left[each] for each in positions if each < len(self._left)]
 
 
 class Matching(Cursor):
@@ -168,9 +145,9 @@ class Both(Cursor):
     async def take(self, most: int) -> list[int]:
         """The next ones."""
         while len(self._found) < most and not self._at_end:
-            found = await self._cursor.take(_MOST_NUMBERS)
+            found = await self._cursor.take(MOST_NUMBERS)
             self._found += [each for each in found if self._flags[each]]
-            self._at_end = len(found) < _MOST_NUMBERS
+            self._at_end = len(found) < MOST_NUMBERS
         taken, self._found = self._found[:most], self._found[most:]
         return taken
 
@@ -201,7 +178,7 @@ async def open_cursor(
     if selection.author is None:
         return matching
     flags = bytearray(index.count)
-    while numbers := await cursor.take(_MOST_NUMBERS):
+    while numbers := await cursor.take(MOST_NUMBERS):
         for each in numbers:
             flags[each] = 1
     return Both(matching, flags)

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from .closing import Closing
 
+_BLOCK = 64 * 1024
+
 
 class State(NamedTuple):
     """
@@ -61,6 +63,31 @@ class Dictionary(Closing):
         """
         marked = os.pread(self._descriptor, len(BOM_UTF8), 0) == BOM_UTF8
         return os.lseek(self._descriptor, len(BOM_UTF8) * marked, os.SEEK_SET)
+
+    def seek(self, offset: int) -> None:
+        """Have it read from an offset, here and by children."""
+        os.lseek(self._descriptor, offset, os.SEEK_SET)
+
+    def offset_behind(self, start: int, lines: int) -> int:
+        """
+        Where so many lines end.
+
+        @param start: the offset of the first of them.
+        @param lines: how many, 0 or more; there must be as many.
+        """
+        while lines:
+            block = self.read_at(start, start + _BLOCK)
+            ends = block.count(b"\n")
+            if ends >= lines:
+                at = -1
+                for _ in range(lines):
+                    at = block.index(b"\n", at + 1)
+                return start + at + 1
+            if not block:
+                raise EOFError("the dictionary has become shorter")
+            lines -= ends
+            start += len(block)
+        return start
 
     def is_unchanged(self) -> bool:
         """Whether the file is still in that state."""

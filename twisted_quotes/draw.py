@@ -4,35 +4,64 @@ Drawing quotes by chance, each with the same chance, none twice.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from array import array
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import accumulate, groupby, islice
 from random import Random
 from typing import NamedTuple
 
+from twisted.internet.defer import DeferredLock
+
+from .cursor import MOST_NUMBERS
 from .dictionary import State
 from .greps import Greps
 from .indexes import InThread
 from .locate import locate
 from .query import Selection
 from .quotes import Quote
+from .results import PIECE, Results
 from .volumes import Volumes
 
+_MOST_AT_ONCE = 1000
+"""How many quotes are read at one time, at the most."""
 
-def permutation(count: int, random: Random) -> Iterator[int]:
+
+class _Unmoved(dict[int, int]):
+    """A table in which everything stands in its own place until it is moved."""
+
+    def __missing__(self, key: int) -> int:
+        return key
+
+
+def permutation(count: int, random: Random, most: int | None = None) -> Iterator[int]:
     """
     Draw from C{range(count)}, each with the same chance, none twice.
 
     The first ones drawn do not depend on how many are drawn. This is the
-    shuffle of Fisher and Yates, which keeps only what it has moved.
+    shuffle of Fisher and Yates; where few are drawn, it keeps only what it has
+    moved.
 
-    @return: all of the range, in the order of drawing.
+    @param most: how many to draw, at the most; L{None} for all.
+    @return: that many of the range, in the order of drawing.
     """
-    moved: dict[int, int] = {}
-    for index in range(count):
+    most = count if most is None else min(most, count)
+    table: _Unmoved | array[int] = _Unmoved()
+    if most > count // 8:
+        table = array("I", range(count))
+    for index in range(most):
         drawn = random.randrange(index, count)
-        yield moved.get(drawn, drawn)
-        moved[drawn] = moved.pop(index, index)
+        yield table[drawn]
+        table[drawn] = table[index]
+
+
+class _Source(NamedTuple):
+    """A dictionary to draw from, in one state, and the numbers of its quotes."""
+
+    name: str
+    state: State
+    numbers: Sequence[int]
 
 
 class QuoteDrawer:
@@ -46,6 +75,7 @@ class QuoteDrawer:
     def __init__(self, volumes: Volumes, in_thread: InThread) -> None:
         self._volumes = volumes
         self._in_thread = in_thread
+        self._one_thread = DeferredLock()
 
     async def draw(
         self,
@@ -53,109 +83,92 @@ class QuoteDrawer:
         selection: Selection,
         seed: int | None,
         offset: int,
-        most: int | None,
-        most_bytes: int | None = None,
-    ) -> tuple[list[Quote], int]:
+        results: Results,
+    ) -> None:
         """
         Draw quotes by chance, each with the same chance, none twice.
 
         @param seed: has the same quotes drawn again; L{None} for chance.
         @param offset: how many to pass over first, 0 or more.
-        @param most: how many to draw, 1 or more; L{None} for all.
-        @param most_bytes: about how many bytes they may have together; L{None}
-            for any number. One is drawn in any case.
-        @return: the quotes, in the order of drawing, and how many there were to
-            draw from.
+        @param results: where they go, in the order of drawing. It is told the
+            total first, and given an empty list where nothing is drawn.
         """
 
-        async def find(greps: Greps, names: list[str]) -> tuple[list[Quote], int]:
-            counted: list[tuple[str, State, int]] = []
-            for name in names:
-                with self._volumes.open(name) as volume:
-                    cursor = await volume.open_cursor(greps, selection)
-                    counted.append((name, volume.state, await cursor.count()))
-            total = sum(count for _, _, count in counted)
-            end = total if most is None else min(offset + most, total)
-            drawn = await self._in_thread(_positions, total, seed, offset, end)
-            places = await self._places(greps, selection, counted, sorted(drawn))
-            drawn = _as_many_as_fit(drawn, places, most_bytes)
-            quotes = await self._read(greps, selection, drawn, places)
-            return [quotes[each] for each in drawn], total
+        async def find(greps: Greps, names: list[str]) -> None:
+            sources = [await self._source(greps, name, selection) for name in names]
+            total = results.total = sum(len(source.numbers) for source in sources)
+            greps.rest()
+            end = min(offset + results.wanted, total)
+            part = total, seed, offset, end
+            drawn = await self._one_thread.run(self._in_thread, _positions, *part)
+            done = 0
+            pattern = selection.pattern if results.places_wanted else None
+            while True:
+                positions = drawn[done : done + _MOST_AT_ONCE]
+                quotes = await self._read_some(sources, positions)
+                if pattern is not None:
+                    quotes = await locate(greps, pattern, quotes, self._in_thread)
+                    greps.rest()
+                done += len(quotes)
+                await results.take(quotes)
+                if results.full or done >= len(drawn):
+                    return
 
-        return await self._volumes.search(asked, find)
+        await self._volumes.search(asked, find, results.begin_anew)
 
-    async def _places(
-        self,
-        greps: Greps,
-        selection: Selection,
-        counted: Sequence[tuple[str, State, int]],
-        positions: Sequence[int],
-    ) -> dict[int, _Place]:
+    async def _source(self, greps: Greps, name: str, selection: Selection) -> _Source:
+        """Find what may be drawn from a dictionary."""
+        with self._volumes.open(name) as volume:
+            if selection == Selection():
+                return _Source(name, volume.state, range(volume.count))
+            numbers = array("I")
+            cursor = await volume.open_cursor(greps, selection)
+            while found := await cursor.take(MOST_NUMBERS):
+                numbers.extend(found)
+            return _Source(name, volume.state, numbers)
+
+    async def _read_some(
+        self, sources: Sequence[_Source], positions: Sequence[int]
+    ) -> list[Quote]:
         """
-        Find what stands at certain positions among all that match.
+        Read as many quotes as are read at one time, one at least.
 
-        @param counted: the dictionaries in which they were counted, each with
-            its state and how many there are.
-        @param positions: in ascending order.
+        @param positions: where they stand among all there are to draw from.
         """
-        places: dict[int, _Place] = {}
-        first = 0
-        for name, state, count in counted:
-            here = positions[
-                bisect_left(positions, first) : bisect_left(positions, first + count)
-            ]
-            if here:
-                with self._volumes.open(name, state) as volume:
-                    cursor = await volume.open_cursor(greps, selection)
-                    numbers = await cursor.pick([each - first for each in here])
-                    sizes = await volume.sizes(numbers)
-                for position, number, size in zip(here, numbers, sizes, strict=True):
-                    places[position] = _Place(name, state, number, size)
-            first += count
-        return places
-
-    async def _read(
-        self,
-        greps: Greps,
-        selection: Selection,
-        drawn: Sequence[int],
-        places: Mapping[int, _Place],
-    ) -> dict[int, Quote]:
-        """Read what was drawn, one dictionary after another."""
+        sizes: dict[int, int] = {}
+        for source, here in _by_source(sources, positions):
+            with self._volumes.open(source.name, source.state) as volume:
+                found = await volume.sizes(list(here.values()))
+            sizes.update(zip(here, found, strict=True))
+        positions = _as_many_as_fit(positions, sizes)
         quotes: dict[int, Quote] = {}
-        for (name, state), here in groupby(
-            sorted(drawn), lambda each: (places[each].name, places[each].state)
-        ):
-            positions = list(here)
-            with self._volumes.open(name, state) as volume:
-                read = await volume.read_all(
-                    [places[each].number for each in positions]
-                )
-            if selection.pattern is not None:
-                read = await locate(greps, selection.pattern, read, self._in_thread)
-            quotes.update(zip(positions, read, strict=True))
-        return quotes
+        for source, here in _by_source(sources, positions):
+            with self._volumes.open(source.name, source.state) as volume:
+                read = await volume.read_all(list(here.values()))
+            quotes.update(zip(here, read, strict=True))
+        return [quotes[each] for each in positions]
 
 
-class _Place(NamedTuple):
-    """Where something stands that was drawn, and how many bytes it has."""
+def _by_source(
+    sources: Sequence[_Source], positions: Sequence[int]
+) -> Iterator[tuple[_Source, dict[int, int]]]:
+    """For each dictionary drawn from, the number of the quote at each position."""
+    ends = list(accumulate(len(source.numbers) for source in sources))
+    for index, here in groupby(sorted(positions), partial(bisect_right, ends)):
+        source = sources[index]
+        first = ends[index] - len(source.numbers)
+        yield source, {each: source.numbers[each - first] for each in here}
 
-    name: str
-    state: State
-    number: int
-    size: int
 
-
-def _positions(count: int, seed: int | None, start: int, end: int) -> list[int]:
-    """Some of C{range(count)}, in the order of drawing."""
-    return list(islice(permutation(count, Random(seed)), min(start, end), end))
+def _positions(total: int, seed: int | None, start: int, end: int) -> Sequence[int]:
+    """Some of C{range(total)}, in the order of drawing."""
+    drawn = permutation(total, Random(seed), end)
+    return array("I", islice(drawn, min(start, end), None))
 
 
 def _as_many_as_fit(
-    drawn: list[int], places: Mapping[int, _Place], most_bytes: int | None
-) -> list[int]:
-    """The first ones drawn, as long as they have no more bytes than they may."""
-    if most_bytes is None:
-        return drawn
-    sizes = accumulate(places[each].size for each in drawn)
-    return drawn[: max(1, sum(size <= most_bytes for size in sizes))]
+    positions: Sequence[int], sizes: Mapping[int, int]
+) -> Sequence[int]:
+    """The first ones, one at least, that are read at one time."""
+    passed = accumulate(sizes[each] for each in positions)
+    return positions[: max(1, sum(size <= PIECE for size in passed))]

@@ -5,6 +5,7 @@ What can go wrong, in the words of the one who asked.
 
     QuotesError                     code
     ├── BadRequest                  400   the question is not well put
+    ├── EntryTooLong                400   an entry of its answer would be too long
     ├── DictionaryForbidden         403   the dictionary may not be read
     ├── DictionaryNotFound          404   there is no such dictionary
     ├── QuoteNotFound               404   no quote has that id
@@ -53,6 +54,22 @@ class BadRequest(QuotesError):
     """The request is not JSON, or a field is missing, unknown or wrong."""
 
     code = 400
+
+
+class EntryTooLong(QuotesError):
+    """
+    An entry is longer than the service sends.
+
+    @param limit: the most bytes that an entry may have.
+    """
+
+    code = 400
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"An entry of the answer has more than {limit} bytes. Ask for fewer "
+            "lines around each match, or for another dictionary."
+        )
 
 
 class DictionaryForbidden(QuotesError):

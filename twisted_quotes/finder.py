@@ -19,8 +19,9 @@ from .library import Library
 from .line_finder import LineFinder
 from .outstanding import Outstanding
 from .query import DrawQuotes, FindQuotes, List, Query, Random, StreamQuotes
-from .quote_finder import Facts, QuoteFinder, Results
+from .quote_finder import Facts, QuoteFinder
 from .quotes import Quote
+from .results import EntryResults, QuotesAsEntries, Results
 from .volumes import Volumes
 
 T = TypeVar("T")
@@ -54,23 +55,30 @@ class Finder:
     drawer: QuoteDrawer
     outstanding: Outstanding
 
-    def entries(self, query: Query) -> Deferred[list[str]]:
-        """Find the entries that API v1 is asked for."""
-        return self._answer(self._entries(query))
+    def entries(self, query: Query, results: EntryResults) -> Deferred[None]:
+        """
+        Find the entries that API v1 is asked for.
 
-    async def _entries(self, query: Query) -> list[str]:
+        @param results: where they go. If this fails, nothing of it is valid.
+        """
+        return self._answer(self._entries(query, results))
+
+    async def _entries(self, query: Query, results: EntryResults) -> None:
         if isinstance(query, List):
             names = self.library.names()[query.offset :]
-            return names[: query.nresults] if query.nresults > 0 else names
+            names = names[: query.nresults] if query.nresults > 0 else names
+            results.begin(len(names))
+            results.add(names)
+            return
         asked = self.asked(query.dictionary)
         if isinstance(query, Random):
-            drawn, _ = await self.drawer.draw(
-                asked, query.selection, _seed(query.seed), query.offset, query.most
-            )
-            return [quote.text for quote in drawn]
-        if query.unit == "quote":
-            return await self.quotes.entries(asked, query)
-        return await self.lines.entries(asked, query)
+            quotes = QuotesAsEntries(query.most, query.offset, results)
+            draw = query.selection, _seed(query.seed), query.offset
+            await self.drawer.draw(asked, *draw, quotes)
+        elif query.unit == "quote":
+            await self.quotes.entries(asked, query, results)
+        else:
+            await self.lines.find(asked, query, results)
 
     def find(
         self, query: FindQuotes | StreamQuotes, results: Results
@@ -86,17 +94,16 @@ class Finder:
             self.quotes.find(asked, query.selection, query.offset, results)
         )
 
-    def draw(
-        self, query: DrawQuotes, most_bytes: int
-    ) -> Deferred[tuple[list[Quote], int]]:
+    def draw(self, query: DrawQuotes, results: Results) -> Deferred[None]:
         """
-        Draw quotes by chance; fires with them and how many there were.
+        Draw quotes by chance.
 
-        @param most_bytes: about how many bytes they may have together.
+        @param results: where they go, as for L{find}.
         """
         asked, seed = self.asked(query.dictionary), _seed(query.seed)
-        part = query.offset, query.limit, most_bytes
-        return self._answer(self.drawer.draw(asked, query.selection, seed, *part))
+        return self._answer(
+            self.drawer.draw(asked, query.selection, seed, query.offset, results)
+        )
 
     def quote(self, identity: str) -> Deferred[Quote]:
         """Find a quote by its id."""
@@ -144,7 +151,7 @@ def make_finder(
         library,
         indexes,
         volumes,
-        LineFinder(runner, library),
+        LineFinder(runner, library, in_thread),
         QuoteFinder(volumes, in_thread),
         QuoteDrawer(volumes, in_thread),
         runner.outstanding,

@@ -29,13 +29,16 @@ class GrepFailed(Exception):
     """
 
 
-def line_arguments(query: Search | All, most: int | None) -> tuple[str, ...]:
+def line_arguments(
+    query: Search | All, most: int | None, numbered: bool = False
+) -> tuple[str, ...]:
     """
     The arguments that make grep print lines, with their context.
 
     @param most: after how many matches grep may end; L{None} for never.
+    @param numbered: whether lines are numbered where they have no context, too.
     """
-    numbering, limit = [], []
+    numbering, limit = ["-n"] * numbered, []
     if query.n_before or query.n_after:
         numbering = ["-n", "--no-group-separator"]
         numbering += [f"-B{query.n_before}", f"-A{query.n_after}"]
@@ -58,9 +61,16 @@ def number_arguments(pattern: Pattern, most: int) -> tuple[str, ...]:
     return ("-a", "-n", "-m", str(most), *_matching(pattern))
 
 
-def count_arguments(pattern: Pattern) -> tuple[str, ...]:
-    """The arguments that make grep count the lines that match."""
-    return ("-a", "-c", *_matching(pattern))
+def count_arguments(
+    pattern: Pattern | None, most: int | None = None
+) -> tuple[str, ...]:
+    """
+    The arguments that make grep count the lines that match.
+
+    @param most: how many to count; L{None} for all.
+    """
+    limit = [] if most is None else ["-m", str(min(most, 2**62))]
+    return ("-a", "-c", *limit, *_matching(pattern))
 
 
 def place_arguments(pattern: Pattern) -> tuple[str, ...]:

@@ -4,13 +4,18 @@ Finding lines, with the lines around them.
 
 from __future__ import annotations
 
+from itertools import islice
+
 from . import grep
-from .dictionary import Dictionary
+from .dictionary import Dictionary, State
 from .errors import DictionaryChanging, DictionaryForbidden, DictionaryNotFound
 from .greps import GrepRunner, Greps
+from .indexes import InThread
 from .library import Library
+from .line_reader import LineReader
 from .lines import NormalizedFile, text_lines, with_context
 from .query import EVERY_DICTIONARY, All, Search
+from .results import AT_ONCE, EntryResults, few, pieces
 from .settle import ATTEMPTS
 
 
@@ -20,75 +25,189 @@ class LineFinder:
 
     @param runner: runs grep.
     @param library: the dictionaries.
+    @param in_thread: runs what may take a while.
     """
 
-    def __init__(self, runner: GrepRunner, library: Library) -> None:
+    def __init__(
+        self, runner: GrepRunner, library: Library, in_thread: InThread
+    ) -> None:
         self._runner = runner
         self._library = library
+        self._in_thread = in_thread
 
-    async def entries(self, asked: str, query: Search | All) -> list[str]:
+    async def find(
+        self, asked: str, query: Search | All, results: EntryResults
+    ) -> None:
         """
         Find entries.
 
         @param asked: the name of a dictionary, or C{"*"} for every one.
         """
-        every = asked == EVERY_DICTIONARY
-        entries: list[str] = []
-        end = None if query.most is None else query.offset + query.most
         with await self._runner.take_place() as greps:
-            for name in self._library.names() if every else [asked]:
-                most = None if end is None else end - len(entries)
-                if most == 0:
-                    break
+            for _ in range(ATTEMPTS):
+                entries = await self._at_once(asked, query, greps)
+                if entries is not None:
+                    results.begin(len(entries))
+                    results.add(entries)
+                    return
                 try:
-                    entries += await self._entries_of(name, query, most, greps)
-                except (DictionaryForbidden, DictionaryNotFound):
-                    # Of every dictionary, none that is gone by now is missed.
-                    if not every:
+                    await self._piecemeal(asked, query, greps, results)
+                    return
+                except DictionaryChanging:
+                    if not results.begin_anew():
                         raise
+        raise DictionaryChanging()
+
+    def _names(self, asked: str) -> list[str]:
+        return self._library.names() if asked == EVERY_DICTIONARY else [asked]
+
+    # All at once
+
+    async def _at_once(
+        self, asked: str, query: Search | All, greps: Greps
+    ) -> list[str] | None:
+        """Find all entries, unless they are many: then there are L{None}."""
+        entries: list[str] = []
+        room = AT_ONCE
+        end = None if query.most is None else query.offset + query.most
+        for name in self._names(asked):
+            most = None if end is None else end - len(entries)
+            if most == 0:
+                break
+            try:
+                found = await self._entries_of(name, query, most, room, greps)
+            except (DictionaryForbidden, DictionaryNotFound):
+                # Of every dictionary, none that is gone by now is missed.
+                if asked != EVERY_DICTIONARY:
+                    raise
+                continue
+            if found is None:
+                return None
+            room -= sum(map(len, found))
+            entries += found
         return entries[query.offset : end]
 
     async def _entries_of(
-        self, name: str, query: Search | All, most: int | None, greps: Greps
-    ) -> list[str]:
-        """Find entries in one dictionary, in one state of it."""
+        self, name: str, query: Search | All, most: int | None, room: int, greps: Greps
+    ) -> list[str] | None:
+        """Find entries in one dictionary, in one state of it, unless they are many."""
         for _ in range(ATTEMPTS):
             with self._library.open(name) as dictionary:
-                lines = await self._lines_of(dictionary, query, most, greps)
-                if dictionary.is_unchanged():
+                lines = await self._lines_of(dictionary, query, most, room, greps)
+                if lines is None or dictionary.is_unchanged():
                     break
         else:
             raise DictionaryChanging()
-        if query.n_before or query.n_after:
+        if lines is not None and (query.n_before or query.n_after):
             lines, matches = grep.numbered_lines(lines)
-            lines = with_context(lines, matches, query.n_before, query.n_after)
-        return lines[:most]
+            around = with_context(lines, matches, query.n_before, query.n_after)
+            return few(islice(around, most), room)
+        return lines and lines[:most]
 
     async def _lines_of(
         self,
         dictionary: Dictionary,
         query: Search | All,
         most: int | None,
+        room: int,
         greps: Greps,
-    ) -> list[str]:
-        """Have grep print lines of a dictionary."""
+    ) -> list[str] | None:
+        """Have grep print lines of a dictionary, unless they are many."""
         pattern = query.selection.pattern
         regex = pattern is not None and pattern.regex
         stdin: int | NormalizedFile = dictionary.fileno()
-        if grep.needs_normalized_text(pattern):
-            if await self._is_abnormal(dictionary, greps):
-                stdin = NormalizedFile(dictionary)
-            dictionary.rewind()
+        if await self._is_to_be_normalized(dictionary, query, greps):
+            stdin = NormalizedFile(dictionary)
         outcome = await greps.run(
-            grep.line_arguments(query, most), grep.environment(pattern), stdin, regex
+            grep.line_arguments(query, most),
+            grep.environment(pattern),
+            stdin,
+            regex,
+            max(1, room),
         )
+        if not outcome.is_whole:
+            return None
         return text_lines(outcome.output, isinstance(stdin, NormalizedFile))
 
-    async def _is_abnormal(self, dictionary: Dictionary, greps: Greps) -> bool:
-        """Whether the text of a dictionary is other than its bytes."""
+    async def _is_to_be_normalized(
+        self, dictionary: Dictionary, query: Search | All, greps: Greps
+    ) -> bool:
+        """Whether grep must be fed the text of a dictionary instead of its bytes."""
+        if not grep.needs_normalized_text(query.selection.pattern):
+            return False
         outcome = await greps.run(
             grep.ABNORMAL_LINE_ARGUMENTS,
             grep.ABNORMAL_LINE_ENVIRONMENT,
             dictionary.fileno(),
         )
+        dictionary.rewind()
         return outcome.status == 0
+
+    # A piece at a time
+
+    async def _piecemeal(
+        self, asked: str, query: Search | All, greps: Greps, results: EntryResults
+    ) -> None:
+        """Count the entries, then find them a piece at a time."""
+        counted = await self._counted(asked, query, greps)
+        found = max(0, sum(count for _, _, count in counted) - query.offset)
+        results.begin(found if query.most is None else min(found, query.most))
+        skip = query.offset
+        for name, state, count in counted:
+            if skip < count and results.wanted:
+                await self._read(name, state, query, skip, greps, results)
+            skip = max(0, skip - count)
+
+    async def _counted(
+        self, asked: str, query: Search | All, greps: Greps
+    ) -> list[tuple[str, State, int]]:
+        """Count the entries in each dictionary, and tell the state it is in."""
+        counted = []
+        pattern = query.selection.pattern
+        for name in self._names(asked):
+            try:
+                dictionary = self._library.open(name)
+            except (DictionaryForbidden, DictionaryNotFound):
+                if asked != EVERY_DICTIONARY:
+                    raise
+                continue
+            with dictionary:
+                normalized = await self._is_to_be_normalized(dictionary, query, greps)
+                outcome = await greps.run(
+                    grep.count_arguments(pattern),
+                    grep.environment(pattern),
+                    NormalizedFile(dictionary) if normalized else dictionary.fileno(),
+                    pattern is not None and pattern.regex,
+                )
+                counted.append((name, dictionary.state, int(outcome.output)))
+        return counted
+
+    async def _read(
+        self,
+        name: str,
+        state: State,
+        query: Search | All,
+        skip: int,
+        greps: Greps,
+        results: EntryResults,
+    ) -> None:
+        """Find entries in one dictionary, as fast as they are taken."""
+        try:
+            opened = self._library.open(name)
+        except (DictionaryForbidden, DictionaryNotFound):
+            raise DictionaryChanging() from None
+        with opened as dictionary:
+            if dictionary.state != state:
+                raise DictionaryChanging()
+            normalized = await self._is_to_be_normalized(dictionary, query, greps)
+            reader = LineReader(dictionary, query, normalized, skip, self._in_thread)
+            while results.wanted and not reader.at_end:
+                entries = islice(await reader.read(greps), results.wanted)
+                # Who takes a while to take them must not hold a place.
+                greps.rest()
+                if not dictionary.is_unchanged():
+                    raise DictionaryChanging()
+                for piece in pieces(entries):
+                    results.add(piece)
+                    piece.clear()
+                    await results.ready()

@@ -9,7 +9,7 @@ a line feed ends a line, as for grep.
 from __future__ import annotations
 
 from codecs import getincrementaldecoder
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 
@@ -43,9 +43,9 @@ def with_context(
     matches: Sequence[tuple[int, int]],
     before: int,
     after: int,
-) -> list[str]:
+) -> Iterator[str]:
     r"""
-    Give each match the lines around it.
+    Give each match the lines around it, one match after another.
 
     @param lines: matches and context in the dictionary's order: all that is
         wanted here, as far as the dictionary has it.
@@ -53,12 +53,11 @@ def with_context(
         its line number in the dictionary, counted from 1.
     @param before: lines of context wanted before each match, 0 or more.
     @param after: the same after each match.
-    @return: an entry for each match: its own lines, joined by C{"\n"}.
+    @return: an entry for each match: its own lines, joined by C{"\n"}. Together
+        they may be much longer than the lines.
     """
-    return [
-        "\n".join(lines[index - min(before, number - 1) : index + after + 1])
-        for index, number in matches
-    ]
+    for index, number in matches:
+        yield "\n".join(lines[index - min(before, number - 1) : index + after + 1])
 
 
 class NormalizedFile:

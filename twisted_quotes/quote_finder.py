@@ -5,10 +5,8 @@ Finding whole quotes in the order in which they stand.
 from __future__ import annotations
 
 import sys
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import ClassVar
 
 from .cursor import Cursor
 from .dictionary import State
@@ -18,6 +16,7 @@ from .indexes import InThread
 from .locate import locate
 from .query import EVERY_DICTIONARY, All, Pattern, Search, Selection
 from .quotes import Quote
+from .results import PIECE, EntryResults, Results
 from .volume import Volume
 from .volumes import Volumes
 
@@ -38,39 +37,6 @@ class Facts:
     count: int
 
 
-class Results(ABC):
-    """
-    Where quotes go as they are found.
-
-    @param limit: how many are wanted; L{None} for all.
-
-    @cvar slow: whether taking quotes may take a while.
-    @ivar total: how many match, as far as they have been counted.
-    @ivar returned: how many were taken.
-    @ivar full: whether there is no room for more.
-    """
-
-    slow: ClassVar[bool] = False
-
-    def __init__(self, limit: int | None) -> None:
-        self._limit = sys.maxsize if limit is None else limit
-        self.total = self.returned = 0
-        self.full = False
-
-    @property
-    def wanted(self) -> int:
-        """How many more may come."""
-        return 0 if self.full else self._limit - self.returned
-
-    @abstractmethod
-    async def take(self, quotes: Sequence[Quote]) -> None:
-        """Take the next quotes, as far as there is room, and count them."""
-
-    @abstractmethod
-    def begin_anew(self) -> bool:
-        """Forget what was taken, if that is still possible; say whether it is."""
-
-
 class QuoteFinder:
     """
     Finds whole quotes, in the order in which they stand.
@@ -83,30 +49,95 @@ class QuoteFinder:
         self._volumes = volumes
         self._in_thread = in_thread
 
-    async def entries(self, asked: str, query: Search | All) -> list[str]:
+    async def entries(
+        self, asked: str, query: Search | All, results: EntryResults
+    ) -> None:
         """
         Find entries that are whole quotes, with other quotes around them.
 
         @param asked: the name of a dictionary, or C{"*"} for every one.
         """
 
-        async def find(greps: Greps, names: list[str]) -> list[str]:
-            entries: list[str] = []
-            offset = query.offset
-            most = sys.maxsize if query.most is None else query.most
-            for name in names:
-                with self._volumes.open(name) as volume:
-                    cursor = await volume.open_cursor(greps, query.selection)
-                    offset -= await cursor.skip(offset)
-                    numbers = await cursor.take(most - len(entries))
-                    around = query.n_before, query.n_after
-                    quotes = await volume.read_all(numbers, *around)
-                    entries += [quote.text for quote in quotes]
-                if len(entries) >= most:
-                    break
-            return entries
+        async def find(greps: Greps, names: list[str]) -> None:
+            entries = await self._at_once(greps, names, query)
+            if entries is not None:
+                results.begin(len(entries))
+                results.add(entries)
+            else:
+                await self._piecemeal(greps, names, query, results)
 
-        return await self._volumes.search(asked, find)
+        await self._volumes.search(asked, find, results.begin_anew)
+
+    async def _at_once(
+        self, greps: Greps, names: list[str], query: Search | All
+    ) -> list[str] | None:
+        """Find all entries, unless they are many: then there are L{None}."""
+        entries: list[str] = []
+        room = PIECE
+
+        async def hold(texts: list[str]) -> bool:
+            nonlocal room
+            room -= sum(map(len, texts))
+            entries.extend(texts)
+            return room >= 0 and len(entries) != query.most
+
+        await self._each(greps, [(name, None) for name in names], query, hold)
+        return None if room < 0 else entries
+
+    async def _piecemeal(
+        self,
+        greps: Greps,
+        names: list[str],
+        query: Search | All,
+        results: EntryResults,
+    ) -> None:
+        """Count the entries, then find them as fast as they are taken."""
+        counted: list[tuple[str, State]] = []
+        found = -query.offset
+        for name in names:
+            with self._volumes.open(name) as volume:
+                cursor = await volume.open_cursor(greps, query.selection)
+                found += await cursor.count()
+                counted.append((name, volume.state))
+        found = max(0, found)
+        results.begin(found if query.most is None else min(found, query.most))
+
+        async def hand_over(texts: list[str]) -> bool:
+            results.add(texts)
+            texts.clear()
+            await results.ready()
+            return results.wanted > 0
+
+        await self._each(greps, counted, query, hand_over)
+
+    async def _each(
+        self,
+        greps: Greps,
+        dictionaries: Iterable[tuple[str, State | None]],
+        query: Search | All,
+        take: Callable[[list[str]], Awaitable[bool]],
+    ) -> None:
+        """
+        Find entries, one dictionary after another.
+
+        @param dictionaries: their names, each with the state it must be in.
+        @param take: is given the next ones, and says whether to go on.
+        """
+        offset = query.offset
+        left = sys.maxsize if query.most is None else query.most
+        around = query.n_before, query.n_after
+        for name, state in dictionaries:
+            with self._volumes.open(name, state) as volume:
+                cursor = await volume.open_cursor(greps, query.selection)
+                offset -= await cursor.skip(offset)
+                while numbers := await cursor.take(min(left, _BATCH)):
+                    left -= len(numbers)
+                    greps.rest()
+                    while numbers:
+                        quotes = await volume.read(numbers, *around)
+                        numbers = numbers[len(quotes) :]
+                        if not await take([quote.text for quote in quotes]):
+                            return
 
     async def find(
         self, asked: str, selection: Selection, offset: int, results: Results
@@ -149,8 +180,10 @@ class QuoteFinder:
             results.total += len(numbers)
             at_end = len(numbers) < wanted
             while numbers:
+                if results.slow:
+                    greps.rest()
                 quotes = await volume.read(numbers)
-                if pattern is not None:
+                if pattern is not None and results.places_wanted:
                     quotes = await locate(greps, pattern, quotes, self._in_thread)
                 numbers = numbers[len(quotes) :]
                 if results.slow:

@@ -12,6 +12,7 @@ from time import time
 from typing import Any
 
 from twisted.application.service import IService
+from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.threads import deferToThreadPool
@@ -38,6 +39,13 @@ _log = Logger()
 
 MOST_WAITS = 1000
 """How many C{/wait} may block at one time (contract, section 1)."""
+
+
+MOST_THREADS = 4
+"""
+How many threads read and write files. More would be in each other's way, and
+together have the reactor do more for them in one turn than others may wait for.
+"""
 
 
 class Options(QuotesOptions):
@@ -124,7 +132,10 @@ def _finder(
         restrain,
     )
     cache = Cache(options["cache-dir"] or _default_cache_folder())
-    in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
+    in_thread = partial(
+        DeferredSemaphore(MOST_THREADS).run,
+        *(deferToThreadPool, reactor, reactor.getThreadPool()),
+    )
     indexes = Indexes(reactor, in_thread, cache, options["max-waiting"])
     return make_finder(runner, library, indexes, in_thread, time)
 

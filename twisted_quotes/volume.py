@@ -22,6 +22,9 @@ T = TypeVar("T")
 _READ_AT_ONCE = 128 * 1024
 """About how many bytes of quotes are read, and dealt with, at one time."""
 
+_GAP = 1024
+"""How many bytes between two quotes are read for nothing, at the most."""
+
 _MOST_AT_ONCE = 1000
 """How many quotes are, at the most."""
 
@@ -111,16 +114,25 @@ class Volume:
     def _read(
         self, numbers: Sequence[int], before: int, after: int
     ) -> list[tuple[Span, bytes]]:
-        found: list[tuple[Span, bytes]] = []
+        spans: list[Span] = []
         room = _READ_AT_ONCE
         for span in self._spans(numbers, before, after):
             room -= span.end - span.start
-            if found and room < 0:
+            if spans and room < 0:
                 break
-            found.append((span, self._dictionary.read_at(span.start, span.end)))
-        if not found:
+            spans.append(span)
+        if not spans:
             raise NotReady()
-        return found
+        return [
+            each for group in _neighbours(spans) for each in self._read_group(group)
+        ]
+
+    def _read_group(self, spans: Sequence[Span]) -> Iterator[tuple[Span, bytes]]:
+        """Read quotes that stand near each other, at one go."""
+        first = spans[0].start
+        data = self._dictionary.read_at(first, spans[-1].end)
+        for span in spans:
+            yield span, data[span.start - first : span.end - first]
 
     def _spans(self, numbers: Sequence[int], before: int, after: int) -> Iterator[Span]:
         if not (before or after):
@@ -133,3 +145,18 @@ class Volume:
             [start] = self._columns.read_spans(first, first + 1)
             [end] = self._columns.read_spans(last - 1, last)
             yield Span(start.start, end.end, start.line)
+
+
+def _neighbours(spans: Sequence[Span]) -> Iterator[list[Span]]:
+    """
+    Divide quotes into those that are best read together.
+
+    Each read lets another thread go on, which then takes its time.
+    """
+    group = [spans[0]]
+    for span in spans[1:]:
+        if span.start - group[-1].end > _GAP:
+            yield group
+            group = []
+        group.append(span)
+    yield group

@@ -34,7 +34,6 @@ from twisted_quotes.errors import (
     UnknownMethod,
 )
 from twisted_quotes.web.answers import (
-    Entries,
     answer_errors,
     send,
     send_error,
@@ -69,14 +68,14 @@ class SendTests(SynchronousTestCase):
     def test_the_length_is_counted_in_bytes(self) -> None:
         """Text that is longer in bytes than in characters is not cut."""
         asked = request()
-        body = send_json(asked, Entries(1, ["École"]))
+        body = send_json(asked, {"text": "École"})
         self.assertEqual(headers(asked)[b"content-length"], [b"%d" % len(body)])
-        self.assertEqual(json.loads(body), {"nr of entries": 1, "results": ["École"]})
+        self.assertEqual(json.loads(body), {"text": "École"})
 
     def test_json_is_called_json(self) -> None:
         """The type of an answer in JSON is application/json, and is no guess."""
         asked = request()
-        send_json(asked, Entries(0, []))
+        send_json(asked, [])
         self.assertEqual(headers(asked)[b"content-type"], [b"application/json"])
         self.assertEqual(headers(asked)[b"x-content-type-options"], [b"nosniff"])
 

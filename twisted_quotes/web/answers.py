@@ -4,8 +4,8 @@ Answers: JSON bodies, and the one place where errors become them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import msgspec
 from klein import Klein
@@ -31,13 +31,6 @@ _SECURITY = {
 }
 
 
-class Entries(msgspec.Struct, frozen=True):
-    """The body of an answer that found something, or nothing."""
-
-    count: int = msgspec.field(name="nr of entries")
-    results: Sequence[str] = ()
-
-
 class ErrorBody(msgspec.Struct, frozen=True):
     """The body of an answer that is an error (contract, section 1)."""
 
@@ -58,16 +51,34 @@ def send_json(request: IRequest, value: Any) -> bytes:
 
 def send(request: IRequest, content_type: bytes, body: bytes) -> bytes:
     """Make bytes the body of an answer, and return them."""
-    request.setHeader(b"content-type", content_type)
+    set_content_type(request, content_type)
     request.setHeader(b"content-length", b"%d" % len(body))
-    for name, value in _SECURITY.items():
-        request.setHeader(name, value)
     return body
 
 
-def send_error(request: IRequest, failure: Failure) -> bytes:
+def set_content_type(request: IRequest, content_type: bytes) -> None:
+    """Say what the body of an answer is, and have it safe to show."""
+    request.setHeader(b"content-type", content_type)
+    for name, value in _SECURITY.items():
+        request.setHeader(name, value)
+
+
+class Verdict(NamedTuple):
     """
-    Make a failure the answer, and log it.
+    What a failure comes to.
+
+    @ivar message: what the caller is told.
+    @ivar headers: what goes with the answer.
+    """
+
+    code: int
+    message: str
+    headers: Mapping[bytes, bytes]
+
+
+def judge(request: IRequest, failure: Failure) -> Verdict:
+    """
+    Log a failure, and say what it comes to.
 
     What the caller got wrong is logged at info. What is the service's own
     fault is logged at error with its traceback and the id of the request, and
@@ -89,7 +100,7 @@ def send_error(request: IRequest, failure: Failure) -> bytes:
         case HTTPException(code=404):
             code, message = 404, "There is nothing at that URL."
         case _:
-            return _send_incident(request, failure)
+            return _incident(request, failure)
     if isinstance(error, Unavailable):
         headers = {b"retry-after": b"%d" % error.retry_after}
     _log.info(
@@ -99,21 +110,21 @@ def send_error(request: IRequest, failure: Failure) -> bytes:
         error=type(error).__name__,
         reason=message,
     )
-    return _send_error_body(request, code, message, headers)
+    return Verdict(code, message, headers)
 
 
-def _send_incident(request: IRequest, failure: Failure) -> bytes:
+def _incident(request: IRequest, failure: Failure) -> Verdict:
     identity = IRecord(request).id
     _log.failure("Request {id} failed.", failure=failure, id=identity)
     message = (
         f"Something went wrong in the service. Its log tells more under {identity}."
     )
-    return _send_error_body(request, 500, message, {})
+    return Verdict(500, message, {})
 
 
-def _send_error_body(
-    request: IRequest, code: int, message: str, headers: Mapping[bytes, bytes]
-) -> bytes:
+def send_error(request: IRequest, failure: Failure) -> bytes:
+    """Make a failure the answer, and log it."""
+    code, message, headers = judge(request, failure)
     request.setResponseCode(code)
     for name, value in headers.items():
         request.setHeader(name, value)

@@ -73,6 +73,7 @@ URLS = (
 ERRORS = (
     (400, "the request is not JSON, or not an object"),
     (400, "a field is missing, unknown or wrong, or a regular expression is bad"),
+    (400, "an entry of the answer would be too long"),
     (400, "the HTTP itself is bad"),
     (403, "the dictionary may not be read, or its name points outside the library"),
     (404, "there is no such URL, no such dictionary, or no quote with that id"),

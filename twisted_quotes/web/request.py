@@ -16,7 +16,7 @@ from twisted.web.server import Request
 
 from ..errors import BadRequest, BodyTooLarge, QuotesError, UnknownMethod
 from .address import is_host
-from .answers import send_error
+from .answers import judge, send_error
 from .connection import BODY_LIMIT, Connection
 from .record import IRecord
 
@@ -77,6 +77,7 @@ class QuotesRequest(Request):
         self.began: float = channel.site.reactor.seconds()
         # A request refused before it was complete is logged all the same.
         self.method, self.uri, self.clientproto = b"-", b"-", b"HTTP/1.1"
+        self._cut_code = CLIENT_LEFT
 
     def handleContentChunk(self, data: bytes) -> None:
         """Take a piece of the body, up to the limit."""
@@ -127,11 +128,20 @@ class QuotesRequest(Request):
         self.write(send_error(self, reason))
         self.finish()
 
+    def break_off(self, reason: Failure) -> None:
+        """
+        Cut an answer that has begun.
+
+        The log tells what its code would have been, had that been known before.
+        """
+        self._cut_code = judge(self, reason).code
+        self.channel.abort()
+
     def connectionLost(self, reason: Failure) -> None:
-        """The client left. That, too, stands in the access log."""
+        """The client left, or was cut. That, too, stands in the access log."""
         if self.finished:
             return
         factory = self.channel.factory
         super().connectionLost(reason)
-        self.setResponseCode(CLIENT_LEFT)
+        self.setResponseCode(self._cut_code)
         factory.log(self)

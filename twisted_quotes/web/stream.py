@@ -7,12 +7,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ..quote_finder import Results
 from ..quotes import Quote
+from ..results import EntryResults, Results
+from .answers import send, set_content_type
+
+
+class EntriesMissing(Exception):
+    """Fewer entries came than were counted. The message is for the log alone."""
 
 
 @implementer(IPushProducer)
@@ -33,9 +40,12 @@ class Flow:
         """Whether the client is gone."""
         return self._request.channel is None
 
-    async def write(self, data: bytes) -> None:
-        """Send something, and wait until more can be sent."""
+    def write(self, data: bytes) -> None:
+        """Send something, though the way be not free."""
         self._request.write(data)
+
+    async def free(self) -> None:
+        """Wait until more can be sent."""
         if self._free is not None:
             await self._free
 
@@ -86,4 +96,72 @@ class Stream(Results):
     async def take(self, quotes: Sequence[Quote]) -> None:
         """Send the quotes. They count as soon as they are on their way."""
         self.returned += len(quotes)
-        await self._flow.write(b"".join(map(self._encode, quotes)))
+        self._flow.write(b"".join(map(self._encode, quotes)))
+        await self._flow.free()
+
+
+class EntryStream(EntryResults):
+    """
+    Entries that are sent as the one JSON object that API v1 answers with.
+
+    What comes in one piece is sent as such; the rest is sent while it is found.
+
+    @param request: what is answered.
+
+    @ivar count: how many entries were to come.
+    """
+
+    def __init__(self, request: Any) -> None:
+        self.count = 0
+        self._request = request
+        self._flow: Flow | None = None
+        self._unsent = b""
+
+    def begin(self, count: int) -> None:
+        """Write the beginning of the object."""
+        super().begin(count)
+        self.count = count
+        self._unsent = b'{"nr of entries":%d,"results":[' % count
+
+    def add(self, entries: Sequence[str]) -> None:
+        """Write entries; send what has been written if more is to come."""
+        comma = b"," if self.wanted < self.count and entries else b""
+        super().add(entries)
+        self._unsent += comma + msgspec.json.encode(entries)[1:-1]
+        if self._flow is None and self.wanted:
+            set_content_type(self._request, b"application/json")
+            self._flow = Flow(self._request)
+        if self._flow is not None:
+            self._flow.write(self._unsent)
+            self._unsent = b""
+
+    async def ready(self) -> None:
+        """Wait until the client takes more."""
+        if self._flow is not None:
+            await self._flow.free()
+
+    def begin_anew(self) -> bool:
+        """What has been sent cannot be taken back."""
+        return self._flow is None
+
+    def end(self) -> bytes:
+        """
+        Write the end of the object, for the route to return.
+
+        @raise EntriesMissing: fewer entries came than were to come.
+        """
+        if self.wanted:
+            raise EntriesMissing(f"{self.wanted} of {self.count}")
+        end = self._unsent + b"]}\n"
+        if self._flow is None:
+            return send(self._request, b"application/json", end)
+        self._flow.close()
+        return end
+
+    async def break_off(self, reason: Failure) -> None:
+        """Cut the answer, if it has begun: half of it must not seem to be all."""
+        if self._flow is not None and not self._flow.client_left:
+            self._flow.close()
+            self._request.break_off(reason)
+            # Klein cancels this when the connection is gone.
+            await Deferred()

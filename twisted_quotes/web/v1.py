@@ -4,13 +4,14 @@ API v1: a question in JSON, its answer in JSON (contract, section 1).
 
 from __future__ import annotations
 
+from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 
 from ..finder import Finder
 from ..parse import parse_query
 from ..query import List, action_of
-from .answers import Entries, send_json
 from .record import note, note_term
+from .stream import EntryStream
 
 
 class QuotesV1:
@@ -32,6 +33,11 @@ class QuotesV1:
             note(request, dictionary=self._finder.asked(query.dictionary))
             if pattern is not None:
                 note_term(request, pattern.term)
-        entries = await self._finder.entries(query)
-        note(request, entries=len(entries))
-        return send_json(request, Entries(len(entries), entries))
+        answer = EntryStream(request)
+        try:
+            await self._finder.entries(query, answer)
+            note(request, entries=answer.count)
+            return answer.end()
+        except Exception:
+            await answer.break_off(Failure())
+            raise

@@ -25,9 +25,9 @@ from ..query import (
     FindQuotes,
     StreamQuotes,
 )
-from ..quote_finder import Results
 from ..quotes import Quote
-from .answers import send_json
+from ..results import Results
+from .answers import send_json, set_content_type
 from .bodies import DictionariesBody, PageBody, SummaryBody, dictionary_body, quote_body
 from .caching import entity_tag, is_known, may_be_kept, must_not_be_kept
 from .record import IRecord, note, note_term
@@ -117,11 +117,8 @@ class QuotesV2:
             tag = await self._tag(asked, "random", query)
             if is_known(request, tag):
                 return b""
-        drawn, total = await self._finder.draw(query, MOST_BYTES)
         page = Page(query.limit)
-        await page.take(drawn)
-        page.total = total
-        page.full = page.full or len(drawn) < min(query.limit, total - query.offset)
+        await self._finder.draw(query, page)
         if tag:
             may_be_kept(request, tag)
         else:
@@ -175,7 +172,7 @@ class QuotesV2:
         may_be_kept(request, tag)
         # It may break off after its head has said that all is well.
         must_not_be_kept(request)
-        request.setHeader(b"content-type", NDJSON.encode())
+        set_content_type(request, NDJSON.encode())
         if request.method == b"HEAD":
             return b""
         flow = Flow(request)

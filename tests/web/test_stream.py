@@ -1,0 +1,154 @@
+"""
+Tests of long answers of API v1, which are sent while they are found.
+"""
+
+from __future__ import annotations
+
+import json
+from itertools import count
+
+from twisted_quotes import line_finder, line_reader
+from twisted_quotes.grep import GrepFailed
+
+from ..fakes import FakeProcess
+from .clients import FakeSocket, WebTestCase, informed, question, request_events
+
+LINES = [f"{number} love" for number in range(9)]
+ALL = {"action": "all"}
+
+
+class LongAnswerTests(WebTestCase):
+    """Tests of one client that asks for all of a dictionary."""
+
+    client: FakeSocket
+
+    def setUp(self) -> None:
+        """Have answers cut into pieces of about three lines."""
+        super().setUp()
+        self.patch(line_finder, "AT_ONCE", 20)
+        self.patch(line_reader, "PIECE", 20)
+        self.text = "".join(f"{line}\n" for line in LINES).encode()
+        (self.folder / "alpha").write_bytes(self.text)
+        self.client = self.web.connect()
+
+    def running(self) -> FakeProcess:
+        """The one grep that runs."""
+        [process] = self.web.running()
+        return process
+
+    def print(self, output: bytes = b"", status: int = 0) -> None:
+        """Have the grep that runs print something and end."""
+        process = self.running()
+        process.print(output)
+        process.end(status)
+        self.client.deliver()
+
+    def begin(self) -> None:
+        """Have the first two pieces found."""
+        self.client.send(question(ALL))
+        self.print(self.text)
+        self.assertIn("-c", self.running().arguments)
+        self.print(b"9\n")
+        self.print(self.text[:25])
+        self.print(self.text[21:45])
+
+    def test_it_is_one_object_as_ever(self) -> None:
+        """Nothing tells it from a short one but how it is sent."""
+        with informed() as events:
+            self.begin()
+            self.print(self.text[42:])
+        [answer] = self.client.answers()
+        self.assertEqual((answer.code, answer.json["results"]), (200, LINES))
+        self.assertEqual(list(answer.json), ["nr of entries", "results"])
+        self.assertEqual(answer.json["nr of entries"], len(LINES))
+        self.assertEqual(answer.header("content-type"), "application/json")
+        self.assertEqual(answer.body[-3:], b"]}\n")
+        [event] = request_events(events)
+        self.assertEqual((event["code"], event["entries"]), (200, len(LINES)))
+
+    def test_it_is_safe_to_show(self) -> None:
+        """What goes with every answer goes with it, too."""
+        self.begin()
+        self.print(self.text[42:])
+        [answer] = self.client.answers()
+        self.assertEqual(answer.header("x-content-type-options"), "nosniff")
+        self.assertIn("default-src", answer.header("content-security-policy") or "")
+        self.assertIsNotNone(answer.header("x-request-id"))
+
+    def test_nothing_runs_while_the_client_takes_nothing(self) -> None:
+        """Neither a grep nor a place is kept for it."""
+        self.patch(line_reader, "PIECE", 200_000)
+        lines = [f"{number} {'love' * 1000}" for number in range(400)]
+        (self.folder / "alpha").write_text("\n".join(lines) + "\n")
+        self.client.send(question(ALL))
+        self.print(b"x" * 30)
+        self.print(b"400\n")
+        self.client.stalled = True
+        starts, most = count(0, 100), 0
+        for start in starts:
+            if not self.web.running():
+                break
+            self.print("".join(f"{x}\n" for x in lines[start : start + 100]).encode())
+            most = start
+        self.assertLess(most, 300)
+        others = self.web.connect()
+        others.send(question({"action": "search", "term": "love", "nresults": 1}))
+        self.print(b"love\n")
+        self.assertEqual(self.web.running(), [])
+        self.client.stalled = False
+        self.client.deliver()
+        self.assertEqual(len(self.web.running()), 1)
+        self.client.leave()
+        self.assertEqual(self.running().signals, ["KILL"])
+
+    def test_half_an_answer_is_not_taken_for_the_whole(self) -> None:
+        """Where it cannot go on the connection is cut, and the log tells why."""
+        with informed() as events:
+            self.begin()
+            self.print(status=2)
+        self.assertTrue(self.client.aborted)
+        self.assertTrue(self.client.received.startswith(b"HTTP/1.1 200"))
+        self.assertFalse(self.client.received.endswith(b"0\r\n\r\n"))
+        [event] = request_events(events)
+        self.assertEqual(event["code"], 500)
+        self.assertEqual(len(self.flushLoggedErrors(GrepFailed)), 1)
+
+    def test_one_that_takes_too_long_is_cut_as_well(self) -> None:
+        """Its code would have been a 504."""
+        with informed() as events:
+            self.begin()
+            self.web.reactor.advance(10)
+            self.client.deliver()
+        self.assertTrue(self.client.aborted)
+        [event] = request_events(events)
+        self.assertEqual(event["code"], 504)
+
+    def test_fewer_entries_than_were_counted_are_no_answer(self) -> None:
+        """The number that was sent would be a lie."""
+        self.begin()
+        self.print(self.text[42:56])
+        self.assertTrue(self.client.aborted)
+        self.assertEqual(len(self.flushLoggedErrors(Exception)), 1)
+
+    def test_what_changes_before_anything_was_sent_is_asked_anew(self) -> None:
+        """Nobody has seen the number yet."""
+        self.client.send(question(ALL))
+        self.print(self.text)
+        self.print(b"9\n")
+        process = self.running()
+        (self.folder / "alpha").write_bytes(b"hate\n")
+        process.print(self.text[:25])
+        process.end()
+        self.print(b"hate\n")
+        [answer] = self.client.answers()
+        self.assertEqual(answer.json["results"], ["hate"])
+
+    def test_an_error_before_anything_was_sent_is_an_answer(self) -> None:
+        """With its own code."""
+        self.client.send(question(ALL))
+        self.print(self.text)
+        self.print(status=2)
+        [answer] = self.client.answers()
+        self.assert_error(answer, 500)
+        self.assertEqual(len(self.flushLoggedErrors(GrepFailed)), 1)
+        json.loads(answer.body)
