@@ -19,6 +19,7 @@ setup(
         "twisted[tls] >= 26.4",
         "klein >= 24.8",
         "msgspec >= 0.20",
+        "prometheus_client >= 0.21",
         # Klein is tested with this one; a later one may break it.
         "werkzeug < 3.2",
     ],

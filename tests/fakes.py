@@ -27,6 +27,7 @@ from twisted_quotes.finder import Finder, make_finder
 from twisted_quotes.greps import GrepRunner
 from twisted_quotes.indexes import Indexes, InThread
 from twisted_quotes.library import Library
+from twisted_quotes.metrics import Metrics
 from twisted_quotes.outstanding import Outstanding
 from twisted_quotes.places import Places
 from twisted_quotes.query import Query
@@ -290,6 +291,7 @@ def make_test_finder(
     executable: str = "/bin/grep",
     in_thread: InThread = at_once,
     now: float = 2**33,
+    metrics: Metrics | None = None,
 ) -> Finder:
     """
     A finder for whom time stands still.
@@ -304,6 +306,7 @@ def make_test_finder(
         time_limit,
         Outstanding(),
         unrestrained,
+        metrics or Metrics(),
     )
     indexes = Indexes(reactor, in_thread, Cache(str(cache)), waiting)
     return make_finder(runner, library, indexes, in_thread, lambda: now)

@@ -4,6 +4,9 @@ Tests for L{twisted_quotes.greps}.
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from tempfile import TemporaryFile
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -12,15 +15,17 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted_quotes.errors import BadRequest, SearchTimedOut, TooBusy
 from twisted_quotes.grep import GrepFailed
 from twisted_quotes.greps import GrepRunner, Greps
+from twisted_quotes.lines import NormalizedFile
+from twisted_quotes.metrics import Metrics
 from twisted_quotes.outstanding import Outstanding
 from twisted_quotes.places import Places
 from twisted_quotes.process import Outcome
 
-from .fakes import FakeReactor
+from .fakes import FakeProcess, FakeReactor
 
 
-class GrepsTests(SynchronousTestCase):
-    """Tests of the greps of one search, with processes that a test ends."""
+class GrepsTestCase(SynchronousTestCase):
+    """Has a runner of greps, with processes that a test ends."""
 
     def setUp(self) -> None:
         """Have one place, and room for one to wait."""
@@ -28,9 +33,19 @@ class GrepsTests(SynchronousTestCase):
         reactor: Any = self.reactor
         self.outstanding = Outstanding()
         self.restrained: list[tuple[int, float]] = []
+        self.metrics = Metrics()
         self.runner = GrepRunner(
-            reactor, "/bin/grep", Places(1, 1), 10.0, self.outstanding, self.restrain
+            reactor,
+            "/bin/grep",
+            Places(1, 1),
+            10.0,
+            self.outstanding,
+            self.restrain,
+            self.metrics,
         )
+        self.file = self.enterContext(TemporaryFile())
+        self.file.write(b"love\n" * 10)
+        self.file.seek(0)
 
     def restrain(self, pid: int, seconds: float) -> None:
         """Note what is limited."""
@@ -42,7 +57,13 @@ class GrepsTests(SynchronousTestCase):
 
     def run_grep(self, greps: Greps, regex: bool = False) -> Deferred[Outcome]:
         """Run a grep."""
-        return Deferred.fromCoroutine(greps.run(("-c",), {"A": "b"}, 7, regex))
+        return Deferred.fromCoroutine(
+            greps.run(("-c",), {"A": "b"}, self.file.fileno(), regex, 100)
+        )
+
+
+class GrepsTests(GrepsTestCase):
+    """Tests of the greps of one search."""
 
     def test_a_grep_is_run_as_it_is_told(self) -> None:
         """With its arguments, its environment and what it reads."""
@@ -51,7 +72,7 @@ class GrepsTests(SynchronousTestCase):
         [process] = self.reactor.processes
         self.assertEqual(process.arguments, ("grep", "-c"))
         self.assertEqual(process.environment, {"A": "b"})
-        self.assertEqual(process.child_fds[0], 7)
+        self.assertEqual(process.child_fds[0], self.file.fileno())
         process.print(b"12\n")
         process.end()
         self.assertEqual(self.successResultOf(ran).output, b"12\n")
@@ -125,3 +146,94 @@ class GrepsTests(SynchronousTestCase):
         self.assertNoResult(waiting)
         self.reactor.processes[0].end(signal=9)
         self.successResultOf(waiting)
+
+
+class MetricsTests(GrepsTestCase):
+    """Tests of what is counted of greps."""
+
+    def count(self, name: str) -> float:
+        """The value of a metric."""
+        line = rf"^quotes_{name} ([0-9.]+)$".encode()
+        [value] = re.findall(line, self.metrics.text("")[1], re.MULTILINE)
+        return float(value)
+
+    def assert_greps(self, total: int, running: int) -> None:
+        """So many greps were started, and so many run."""
+        counts = self.count("greps_total"), self.count("greps_running")
+        self.assertEqual(counts, (total, running))
+
+    def killed(self, reason: str) -> float:
+        """How many greps were killed for a reason."""
+        return self.count(rf'greps_killed_total\{{reason="{reason}"\}}')
+
+    def start(self) -> tuple[Deferred[Outcome], FakeProcess]:
+        """Run a grep in a place of its own."""
+        ran = self.run_grep(self.successResultOf(self.take_place_anew()))
+        return ran, self.reactor.processes[-1]
+
+    def test_greps_are_counted_until_they_are_gone(self) -> None:
+        """One that is being killed still runs."""
+        ran, process = self.start()
+        self.assertEqual(
+            (self.count("greps_total"), self.count("greps_running")), (1, 1)
+        )
+        ran.cancel()
+        self.failureResultOf(ran, CancelledError)
+        self.assert_greps(1, running=1)
+        process.end(signal=9)
+        self.assertEqual(
+            (self.count("greps_total"), self.count("greps_running")), (1, 0)
+        )
+
+    def test_those_that_are_killed_are_counted_by_reason(self) -> None:
+        """Each for one reason only."""
+        ran, process = self.start()
+        self.reactor.advance(10)
+        self.failureResultOf(ran, SearchTimedOut)
+        ran, process = self.start()
+        ran.cancel()
+        self.failureResultOf(ran, CancelledError)
+        ran, process = self.start()
+        process.print(b"x" * 100)
+        self.assertFalse(self.successResultOf(ran).is_whole)
+        ran, process = self.start()
+        process.end(signal=9)
+        self.failureResultOf(ran, GrepFailed)
+        ran, process = self.start()
+        process.end(1)
+        self.successResultOf(ran)
+        self.outstanding.cancel()
+        ran, process = self.start()
+        ran.cancel()
+        self.failureResultOf(ran, CancelledError)
+        for reason in ("timeout", "left", "output", "outside", "shutdown"):
+            self.assertEqual(self.killed(reason), 1, reason)
+
+    def test_what_cannot_be_started_is_counted(self) -> None:
+        """It is no grep."""
+        self.reactor.spawn_error = OSError("no more processes")
+        ran = self.run_grep(self.successResultOf(self.take_place()))
+        self.failureResultOf(ran, OSError)
+        self.assertEqual(self.count("spawn_failures_total"), 1)
+        self.assertEqual(
+            (self.count("greps_total"), self.count("greps_running")), (0, 0)
+        )
+
+    def test_the_bytes_that_were_searched_are_counted(self) -> None:
+        """Those that grep read, not those that there are; and what it was fed."""
+        ran, process = self.start()
+        self.file.seek(20)
+        process.end()
+        self.successResultOf(ran)
+        self.assertEqual(self.count("bytes_searched_total"), 20)
+        greps = self.successResultOf(self.take_place_anew())
+        fed = NormalizedFile(self.file)
+        ran = Deferred.fromCoroutine(greps.run((), {}, fed))
+        self.reactor.processes[-1].end()
+        self.successResultOf(ran)
+        self.assertEqual(self.count("bytes_searched_total"), 50)
+
+    def take_place_anew(self) -> Deferred[Greps]:
+        """Wait for one of new places."""
+        self.runner = replace(self.runner, places=Places(1, 1))
+        return self.take_place()

@@ -33,6 +33,7 @@ ORDER = [
     "restraint",
     "descriptors",
     "outstanding",
+    "metrics",
     "ports",
     "places",
     "library",

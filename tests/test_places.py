@@ -42,6 +42,13 @@ class PlacesTests(SynchronousTestCase):
             self.successResultOf(places.take())
         self.assertNoResult(places.take())
 
+    def test_how_many_are_taken_and_waited_for_is_known(self) -> None:
+        """At any moment."""
+        with self.successResultOf(self.places.take()):
+            self.places.take()
+            self.assertEqual((self.places.taken, self.places.queue), (1, 1))
+        self.assertEqual((self.places.taken, self.places.queue), (1, 0))
+
     def test_places_come_in_the_order_of_asking(self) -> None:
         """The first to wait is the first to get a place."""
         with self.successResultOf(self.places.take()):

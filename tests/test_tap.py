@@ -171,6 +171,27 @@ class ServiceTests(TapTestCase):
         protocol.dataReceived(get())
         self.assertIn('"GET /style.css HTTP/1.1" 200', log.read_text())
 
+    def test_the_metrics_tell_of_all_its_parts(self) -> None:
+        """What runs, what waits, and what there is to be searched."""
+        self.start(f"--dictionaries={self.library}", "--max-running=1")
+        for request in (get("/wait"), question(), question(), question()):
+            protocol, _ = self.connect()
+            protocol.dataReceived(request)
+        protocol, transport = self.connect()
+        protocol.dataReceived(get("/metrics"))
+        [answer] = read_answers(transport.value())
+        for line in (
+            b"quotes_dictionaries 1.0",
+            b"quotes_places_taken 1.0",
+            b"quotes_searches_waiting 2.0",
+            b"quotes_waits 1.0",
+            b"quotes_greps_running 1.0",
+            b"quotes_indexes_building 0.0",
+            b"quotes_connections 5.0",
+            b"quotes_requests_in_flight 5.0",
+        ):
+            self.assertIn(line, answer.body.splitlines())
+
     def test_a_second_signal_hurries_the_end(self) -> None:
         """During the end SIGINT and SIGTERM are the service's own."""
         before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]

@@ -4,20 +4,22 @@ The greps of a search: one after another, in a place, within a time limit.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from twisted.internet.defer import TimeoutError
+from twisted.internet.defer import CancelledError, TimeoutError
 from twisted.internet.interfaces import IReactorProcess, IReactorTime
 
 from . import grep
 from .closing import Closing
 from .errors import SearchTimedOut
 from .lines import NormalizedFile
+from .metrics import Metrics
 from .outstanding import Outstanding
 from .places import Place, Places
-from .process import Command, Outcome, run
+from .process import Child, Command, Outcome, run
 
 
 class ReactorForProcesses(IReactorProcess, IReactorTime):
@@ -36,6 +38,7 @@ class GrepRunner:
     @ivar outstanding: is told of each of them.
     @ivar restrain: limits what a process may use: its id, and for how long it
         is needed, in seconds.
+    @ivar metrics: has greps counted.
     """
 
     reactor: ReactorForProcesses
@@ -44,6 +47,7 @@ class GrepRunner:
     time_limit: float
     outstanding: Outstanding
     restrain: Callable[[int, float], object]
+    metrics: Metrics = field(default_factory=Metrics)
 
     async def take_place(self) -> Greps:
         """
@@ -103,18 +107,60 @@ class Greps(Closing):
         if self._place is None:
             self._place = await runner.places.take_again()
         command = Command(runner.executable, arguments, environment)
+        before = _bytes_read(stdin)
+        child = self._start(command, stdin, most_output)
+        self._place.hold_until(runner.outstanding.add(child.ended))
         began = runner.reactor.seconds()
+        try:
+            outcome = await self._answer(child)
+        finally:
+            runner.metrics.bytes_searched.inc(max(0, _bytes_read(stdin) - before))
+        self._time_left -= min(runner.reactor.seconds() - began, self._time_left)
+        grep.check(outcome.status, outcome.errors, regex)
+        return outcome
+
+    def _start(
+        self, command: Command, stdin: int | NormalizedFile, most_output: int | None
+    ) -> Child:
+        """Start a grep, within limits, and have it counted."""
+        runner, metrics = self._runner, self._runner.metrics
         from_here: int | Literal["w"] = stdin if isinstance(stdin, int) else "w"
-        child = run(runner.reactor, command, from_here, most_output)
+        try:
+            child = run(runner.reactor, command, from_here, most_output)
+        except OSError:
+            metrics.spawn_failures.inc()
+            raise
+        metrics.greps.inc()
+        metrics.greps_running.inc()
+        child.ended.addCallback(lambda _: metrics.greps_running.dec())
         if isinstance(stdin, NormalizedFile):
             child.feed(stdin)
         if child.transport.pid is not None:
             runner.restrain(child.transport.pid, runner.time_limit)
-        self._place.hold_until(runner.outstanding.add(child.ended))
+        return child
+
+    async def _answer(self, child: Child) -> Outcome:
+        """Wait for a grep as long as it may run, and count those that are killed."""
+        runner = self._runner
+        killed = runner.metrics.greps_killed
         try:
             outcome = await child.answered.addTimeout(self._time_left, runner.reactor)
         except TimeoutError:
+            killed.labels("timeout").inc()
             raise SearchTimedOut(runner.time_limit) from None
-        self._time_left -= min(runner.reactor.seconds() - began, self._time_left)
-        grep.check(outcome.status, outcome.errors, regex)
+        except CancelledError:
+            cut_short = runner.outstanding.is_cut_short
+            killed.labels("shutdown" if cut_short else "left").inc()
+            raise
+        if not outcome.is_whole:
+            killed.labels("output").inc()
+        elif outcome.signal is not None:
+            killed.labels("outside").inc()
         return outcome
+
+
+def _bytes_read(stdin: int | NormalizedFile) -> int:
+    """How far a file has been read, by this process and its children."""
+    if isinstance(stdin, NormalizedFile):
+        return stdin.bytes_read
+    return os.lseek(stdin, 0, os.SEEK_CUR)

@@ -100,6 +100,11 @@ class Indexes:
         self._outcome: Deferred[Outcome] | None = None
         self._stopping = False
 
+    @property
+    def building(self) -> int:
+        """How many indexes are being made."""
+        return len(self._builds)
+
     def get(self, dictionary: Dictionary) -> Deferred[Index]:
         """
         Get the index of a dictionary in the state in which it was opened.

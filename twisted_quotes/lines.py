@@ -68,7 +68,11 @@ class NormalizedFile:
     byte from the text that readers see, it is given this.
 
     @param file: the dictionary, open for reading at the start of its text.
+
+    @ivar bytes_read: how many of its bytes have been read.
     """
+
+    bytes_read = 0
 
     def __init__(self, file: Readable) -> None:
         self._file = file
@@ -83,6 +87,7 @@ class NormalizedFile:
         @return: more text; nothing at the end, and only there.
         """
         while data := self._file.read(size):
+            self.bytes_read += len(data)
             if text := self._text(data):
                 return text
         return self._text(b"", final=True)

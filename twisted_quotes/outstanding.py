@@ -17,7 +17,11 @@ class Outstanding:
     """
     All that must be over before the service may end: searches, the processes
     they started, connections on which an answer is due.
+
+    @ivar is_cut_short: whether all that can be ended early has been.
     """
+
+    is_cut_short = False
 
     def __init__(self) -> None:
         self._under_way: dict[Deferred[Any], _Item] = {}
@@ -55,6 +59,7 @@ class Outstanding:
 
     def cancel(self) -> None:
         """End early whatever can be ended early."""
+        self.is_cut_short = True
         for item in list(self._under_way.values()):
             if item.cancel is not None:
                 item.cancel()

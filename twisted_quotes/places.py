@@ -43,6 +43,16 @@ class Places:
         self._waiting = waiting
         self._due = 0
 
+    @property
+    def taken(self) -> int:
+        """How many are taken."""
+        return self._semaphore.limit - self._semaphore.tokens
+
+    @property
+    def queue(self) -> int:
+        """How many wait for one."""
+        return len(self._semaphore.waiting)
+
     def take(self) -> Deferred[Place]:
         """
         Take a place, in the order of asking.
@@ -51,7 +61,7 @@ class Places:
             the wait.
         @raise TooBusy: as many wait as may.
         """
-        if not self._semaphore.tokens and len(self._semaphore.waiting) >= self._waiting:
+        if not self._semaphore.tokens and self.queue >= self._waiting:
             raise TooBusy()
         return self.take_again()
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.resources import files
 from time import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import IService
 from twisted.internet.defer import DeferredSemaphore
@@ -28,12 +28,16 @@ from .finder import Finder, make_finder
 from .greps import GrepRunner
 from .indexes import Indexes
 from .library import Library, LibraryUnusable
+from .metrics import Metrics
 from .options import QuotesOptions
 from .outstanding import Outstanding
 from .places import Places
 from .readiness import Readiness
 from .restraint import restrain
 from .signals import on_shutdown_signal
+
+if TYPE_CHECKING:
+    from .web.waits import Waits
 
 _log = Logger()
 
@@ -87,20 +91,20 @@ def quotes_service(reactor: Any, options: Mapping[str, Any]) -> IService:
     from .web.patience import Limits
     from .web.root import root_resource
     from .web.site import QuotesSite
-    from .web.waits import Waits
 
-    outstanding = Outstanding()
+    metrics, outstanding = Metrics(), Outstanding()
     library = _library(options["dictionaries"], options["default-dictionary"])
-    grep = _executable("grep")
-    readiness = Readiness(library, grep)
-    finder = _finder(reactor, options, library, grep, outstanding)
-    waits = Waits(reactor, _executable("sleep"), Places(MOST_WAITS, 0), outstanding)
+    runner = _runner(reactor, options, outstanding, metrics)
+    finder = _finder(reactor, options, library, runner)
+    readiness = Readiness(library, runner.executable)
+    waits = _waits(reactor, outstanding, metrics)
     site = QuotesSite(
         reactor,
-        root_resource(finder, waits, readiness),
+        root_resource(finder, waits, readiness, metrics),
         outstanding,
         _connections(options),
-        Limits(*(options[f"{each}-timeout"] for each in ("request", "send", "idle"))),
+        Limits(*(options[f"{part}-timeout"] for part in ("request", "send", "idle"))),
+        metrics,
         _writable(options["access-log"]),
     )
     return QuotesService(
@@ -108,36 +112,59 @@ def quotes_service(reactor: Any, options: Mapping[str, Any]) -> IService:
         site,
         [(each, _endpoint(reactor, each)) for each in options["listen"]],
         outstanding,
-        options["drain-delay"],
-        options["drain-timeout"],
+        *(options["drain-delay"], options["drain-timeout"]),
         lambda call: on_shutdown_signal(lambda: reactor.callFromThread(call)),
         finder.indexes.stop,
         readiness,
     )
 
 
-def _finder(
+def _runner(
     reactor: Any,
     options: Mapping[str, Any],
-    library: Library,
-    grep: str,
     outstanding: Outstanding,
-) -> Finder:
-    runner = GrepRunner(
+    metrics: Metrics,
+) -> GrepRunner:
+    places = Places(_running(options), options["max-waiting"])
+    for name, meaning, value in (
+        ("places_taken", "Places of searches taken.", lambda: places.taken),
+        ("searches_waiting", "Searches that wait for a place.", lambda: places.queue),
+        ("outstanding", "All that a shutdown would wait for.", outstanding.__len__),
+        ("timers", "Calls that are due later.", lambda: len(reactor.getDelayedCalls())),
+    ):
+        metrics.watch(name, meaning, value)
+    return GrepRunner(
         reactor,
-        grep,
-        Places(_running(options), options["max-waiting"]),
+        _executable("grep"),
+        places,
         options["timeout"],
         outstanding,
         restrain,
+        metrics,
     )
+
+
+def _finder(
+    reactor: Any, options: Mapping[str, Any], library: Library, runner: GrepRunner
+) -> Finder:
     cache = Cache(options["cache-dir"] or _default_cache_folder())
     in_thread = partial(
         DeferredSemaphore(MOST_THREADS).run,
         *(deferToThreadPool, reactor, reactor.getThreadPool()),
     )
     indexes = Indexes(reactor, in_thread, cache, options["max-waiting"])
+    watch = runner.metrics.watch
+    watch("dictionaries", "Dictionaries served.", lambda: len(library.names()))
+    watch("indexes_building", "Indexes being made.", lambda: indexes.building)
     return make_finder(runner, library, indexes, in_thread, time)
+
+
+def _waits(reactor: Any, outstanding: Outstanding, metrics: Metrics) -> Waits:
+    from .web.waits import Waits
+
+    places = Places(MOST_WAITS, 0)
+    metrics.watch("waits", "Calls of /wait that block.", lambda: places.taken)
+    return Waits(reactor, _executable("sleep"), places, outstanding)
 
 
 def _library(folder: str | None, default: str | None) -> Library:

@@ -31,6 +31,7 @@ from twisted.web.resource import IResource
 from zope.interface import implementer
 
 from twisted_quotes.library import Library
+from twisted_quotes.metrics import Metrics
 from twisted_quotes.places import Places
 from twisted_quotes.readiness import Readiness
 from twisted_quotes.web.connection import Connection
@@ -283,6 +284,7 @@ class Web:
     ) -> None:
         self.reactor = reactor or FakeReactor()
         self.library = Library(FilePath(str(folder)))
+        self.metrics = Metrics()
         finder = make_test_finder(
             self.reactor,
             self.library,
@@ -292,6 +294,7 @@ class Web:
             time_limit,
             "/grep",
             now=now,
+            metrics=self.metrics,
         )
         self.outstanding = finder.outstanding
         self.readiness = Readiness(self.library, "/bin/grep")
@@ -299,6 +302,7 @@ class Web:
             finder,
             Waits(self.reactor, "/sleep", Places(waits, 0), self.outstanding),
             self.readiness,
+            self.metrics,
         )
         self.site = QuotesSite(
             self.reactor,
@@ -306,6 +310,7 @@ class Web:
             self.outstanding,
             max_connections,
             limits or Limits(),
+            self.metrics,
             None if access_log is None else str(access_log),
         )
         self._client: Any = StubTreq(self.resource)

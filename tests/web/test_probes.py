@@ -8,7 +8,7 @@ import os
 
 from twisted_quotes.errors import ShuttingDown
 
-from .clients import Answer, WebTestCase, get
+from .clients import Answer, WebTestCase, get, question
 
 
 class ProbeTests(WebTestCase):
@@ -46,6 +46,63 @@ class ProbeTests(WebTestCase):
         self.assertNotIn(str(self.room), answer.message)
         os.rename(self.room / "elsewhere", self.folder)
         self.assertEqual(self.probe("/readyz").code, 200)
+
+
+class MetricsTests(WebTestCase):
+    """Tests of what is counted of requests."""
+
+    def metrics(self) -> dict[str, float]:
+        """All metrics that there are, by name and labels."""
+        text = self.successResultOf(self.web.ask("GET", "/metrics")).body.decode()
+        lines = (each.rsplit(" ", 1) for each in text.splitlines() if each[0] != "#")
+        return {name: float(value) for name, value in lines}
+
+    def test_requests_are_counted_by_route_and_code(self) -> None:
+        """Those too that never came to a route, and those whose client left."""
+        for sent in (
+            get("/livez"),
+            get("/x"),
+            b"nonsense\r\n",
+            get("/%ff"),
+            question(),
+        ):
+            client = self.web.connect()
+            client.send(sent)
+        self.assertEqual(self.metrics()["quotes_requests_in_flight"], 1)
+        client.leave()
+        metrics = self.metrics()
+        for route, code, count in (
+            ("/livez", 200, 1),
+            ("none", 404, 1),
+            ("none", 400, 2),
+            ("/api/v1/json", 499, 1),
+        ):
+            name = f'quotes_requests_total{{code="{code}",route="{route}"}}'
+            self.assertEqual(metrics[name], count, name)
+        self.assertEqual(metrics["quotes_requests_in_flight"], 0)
+        self.assertEqual(metrics["quotes_connections"], 4)
+
+    def test_their_time_and_their_bytes_are_measured(self) -> None:
+        """From their first line on, and without their headers."""
+        client = self.web.connect()
+        client.send(question())
+        self.web.reactor.advance(2)
+        [process] = self.web.running()
+        process.print(b"love\n")
+        process.end()
+        client.deliver()
+        [answer] = client.answers()
+        metrics = self.metrics()
+        name = 'quotes_request_duration_seconds_{}{{route="/api/v1/json"}}'
+        self.assertEqual(metrics[name.format("count")], 1)
+        self.assertEqual(metrics[name.format("sum")], 2)
+        self.assertEqual(metrics["quotes_bytes_returned_total"], len(answer.body))
+
+    def test_they_are_in_a_format_that_is_asked_for(self) -> None:
+        """And kept by nobody."""
+        answer = self.successResultOf(self.web.ask("GET", "/metrics"))
+        self.assertEqual(answer.header("cache-control"), "no-store")
+        self.assertTrue((answer.header("content-type") or "").startswith("text/plain"))
 
 
 class HeaderTests(WebTestCase):

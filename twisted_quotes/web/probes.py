@@ -7,8 +7,9 @@ from __future__ import annotations
 import msgspec
 from twisted.web.iweb import IRequest
 
+from ..metrics import Metrics
 from ..readiness import Readiness
-from .answers import send_json
+from .answers import send, send_json
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -22,10 +23,12 @@ class Probes:
     The routes of the probes.
 
     @param readiness: whether the service is ready.
+    @param metrics: what is counted and measured.
     """
 
-    def __init__(self, readiness: Readiness) -> None:
+    def __init__(self, readiness: Readiness, metrics: Metrics) -> None:
         self._readiness = readiness
+        self._metrics = metrics
 
     def livez(self, request: IRequest) -> bytes:
         """The process runs."""
@@ -35,6 +38,13 @@ class Probes:
         """The service is ready for requests."""
         self._readiness.check()
         return _healthy(request)
+
+    def metrics(self, request: IRequest) -> bytes:
+        """All metrics, in the format that a Prometheus likes best."""
+        accept = request.getHeader("accept") or ""
+        content_type, text = self._metrics.text(accept)
+        request.setHeader(b"cache-control", b"no-store")
+        return send(request, content_type.encode(), text)
 
 
 def _healthy(request: IRequest) -> bytes:

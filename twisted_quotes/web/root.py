@@ -15,6 +15,7 @@ from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource
 
 from ..finder import Finder
+from ..metrics import Metrics
 from ..readiness import Readiness
 from .answers import answer_errors
 from .pages import Pages
@@ -25,16 +26,19 @@ from .v2 import QuotesV2
 from .waits import Waits
 
 
-def root_resource(finder: Finder, waits: Waits, readiness: Readiness) -> IResource:
+def root_resource(
+    finder: Finder, waits: Waits, readiness: Readiness, metrics: Metrics
+) -> IResource:
     """
     Make the resource that answers all URLs; it is made once.
 
     @param finder: answers the questions.
     @param waits: answers C{/wait}.
     @param readiness: answers C{/readyz}.
+    @param metrics: answers C{/metrics}.
     """
     v1, v2 = QuotesV1(finder), QuotesV2(finder)
-    pages, probes = Pages(finder.library), Probes(readiness)
+    pages, probes = Pages(finder.library), Probes(readiness, metrics)
     app = Klein()
     # A redirect is no answer to a POST.
     app.url_map.merge_slashes = False
@@ -51,6 +55,7 @@ def root_resource(finder: Finder, waits: Waits, readiness: Readiness) -> IResour
         ("/wait", "GET", waits.wait),
         ("/livez", "GET", probes.livez),
         ("/readyz", "GET", probes.readyz),
+        ("/metrics", "GET", probes.metrics),
     ):
         app.route(url, methods=[method], endpoint=url)(_noted(url, route))
     return app.resource()

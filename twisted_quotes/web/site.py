@@ -16,6 +16,7 @@ from twisted.web.resource import IResource
 from twisted.web.server import Site
 from zope.interface import provider
 
+from ..metrics import Metrics
 from ..outstanding import Outstanding
 from .access_log import AccessLog
 from .connection import Connection
@@ -46,6 +47,7 @@ class QuotesSite(Site):
     @param max_connections: how many connections may be open; a further one is
         answered with a 503.
     @param limits: how long clients may take.
+    @param metrics: has requests counted.
     @param access_log: a file for the access log, in combined format, or
         L{None}.
 
@@ -65,6 +67,7 @@ class QuotesSite(Site):
         outstanding: Outstanding,
         max_connections: int,
         limits: Limits,
+        metrics: Metrics,
         access_log: str | None = None,
     ) -> None:
         super().__init__(
@@ -77,10 +80,19 @@ class QuotesSite(Site):
         )
         self.closing = False
         self.limits = limits
+        self._metrics = metrics
         self._outstanding = outstanding
         self._max_connections = max_connections
         self._connections: set[Connection] = set()
         self._admitted: set[Connection] = set()
+        metrics.watch(
+            "connections", "Open connections.", lambda: len(self._connections)
+        )
+        metrics.watch(
+            "requests_in_flight",
+            "Requests whose headers have come, and whose answers are not complete.",
+            lambda: sum(each.answer_due for each in self._connections),
+        )
 
     def acceptableProtocols(self) -> list[bytes]:
         """HTTP/1.1 alone: HTTP/2 has no orderly end here."""
@@ -149,6 +161,8 @@ class QuotesSite(Site):
         record = IRecord(request)
         facts = {"route": None, "action": None, "dictionary": None, "entries": None}
         facts.update(record.facts)
+        seconds = self.reactor.seconds() - request.began
+        self._count(str(facts["route"] or "none"), request, seconds)
         self._log.info(
             "{id} {method} {uri} {code} {bytes} bytes {seconds:.3f} s",
             id=record.id,
@@ -157,6 +171,11 @@ class QuotesSite(Site):
             uri=ascii(request.uri.partition(b"?")[0])[2:-1],
             code=request.code,
             bytes=request.sentLength,
-            seconds=self.reactor.seconds() - request.began,
+            seconds=seconds,
             **facts,
         )
+
+    def _count(self, route: str, request: Request, seconds: float) -> None:
+        self._metrics.requests.labels(route, str(request.code)).inc()
+        self._metrics.seconds.labels(route).observe(seconds)
+        self._metrics.bytes_returned.inc(request.sentLength)

@@ -1,0 +1,95 @@
+"""
+Metrics: what is counted and measured for those who run the service, in the
+formats of Prometheus.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+)
+from prometheus_client.exposition import choose_encoder
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Metrics:
+    """
+    The metrics of one service.
+
+    @ivar requests: requests answered, or left by their client, by route and code.
+    @ivar seconds: how long they took, by route.
+    @ivar bytes_returned: the bytes of the answers' bodies.
+    @ivar greps: greps that were started.
+    @ivar greps_running: those that have not ended.
+    @ivar greps_killed: those that did not end by themselves, by reason:
+        C{timeout}, C{left} for a caller that left, C{output} for one that had
+        printed enough, C{shutdown}, or C{outside}.
+    @ivar spawn_failures: processes that could not be started.
+    @ivar bytes_searched: the bytes of the dictionaries that greps have read.
+    """
+
+    def __init__(self) -> None:
+        self._registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        self.requests = Counter(
+            "quotes_requests",
+            "Requests answered, or left by their client (499), by route and code.",
+            ["route", "code"],
+            registry=registry,
+        )
+        self.seconds = Histogram(
+            "quotes_request_duration_seconds",
+            "Time from the first line of a request to the end of its answer.",
+            ["route"],
+            registry=registry,
+            buckets=_SECONDS,
+        )
+        self.bytes_returned = self._counter("bytes_returned", "Bytes of answers.")
+        self.greps = self._counter("greps", "Greps started.")
+        self.greps_running = Gauge(
+            "quotes_greps_running", "Greps that have not ended.", registry=registry
+        )
+        self.greps_killed = Counter(
+            "quotes_greps_killed",
+            "Greps that did not end by themselves, by reason.",
+            ["reason"],
+            registry=registry,
+        )
+        for reason in ("timeout", "left", "output", "shutdown", "outside"):
+            self.greps_killed.labels(reason)
+        self.spawn_failures = self._counter(
+            "spawn_failures", "Processes that could not be started."
+        )
+        self.bytes_searched = self._counter(
+            "bytes_searched", "Bytes of dictionaries and indexes read by greps."
+        )
+
+    def _counter(self, name: str, meaning: str) -> Counter:
+        return Counter(f"quotes_{name}", meaning, registry=self._registry)
+
+    def watch(self, name: str, meaning: str, value: Callable[[], float]) -> None:
+        """
+        Add a metric whose value is asked for when it is shown.
+
+        @param name: its name, which is given the service's own prefix.
+        @param meaning: what it is, in a sentence.
+        """
+        gauge = Gauge(f"quotes_{name}", meaning, registry=self._registry)
+        gauge.set_function(value)
+
+    def text(self, accept: str) -> tuple[str, bytes]:
+        """
+        Show all metrics.
+
+        @param accept: the formats that the reader likes, as in an Accept header.
+        @return: the content type of the format, and the metrics in it.
+        """
+        encode, content_type = choose_encoder(accept)
+        return content_type, encode(self._registry)
