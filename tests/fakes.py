@@ -31,6 +31,7 @@ from twisted_quotes.metrics import Metrics
 from twisted_quotes.outstanding import Outstanding
 from twisted_quotes.places import Places
 from twisted_quotes.query import Query
+from twisted_quotes.reaper import MARK
 from twisted_quotes.results import EntryResults
 
 
@@ -41,7 +42,7 @@ class FakeProcess:
 
     @ivar executable: what was asked to be run.
     @ivar arguments: its C{argv}.
-    @ivar environment: all of its environment.
+    @ivar environment: all of its environment but the mark that all have.
     @ivar child_fds: how its file descriptors were asked to be connected.
     @ivar signals: what it was sent. It does not end by that: the test ends it.
     @ivar written: what was written to its standard input.
@@ -206,8 +207,11 @@ class FakeReactor(MemoryReactorClock):
         """Spawn a process that does nothing until the test has it do so."""
         if self.spawn_error is not None:
             raise self.spawn_error
+        environment = dict(env or {})
+        # Whose it is: all have that, and tests may take it for granted.
+        environment.pop(MARK, None)
         process = FakeProcess(
-            processProtocol, executable, args, env or {}, childFDs or {}
+            processProtocol, executable, args, environment, childFDs or {}
         )
         self.processes.append(process)
         return process

@@ -14,26 +14,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.index import load_index
 
-from .integration.server import is_gone, until
-
 ROOT = Path(__file__).parents[1]
 LOADED = """
 import sys, twisted_quotes.build
 print([each for each in ("twisted", "msgspec") if each in sys.modules])
-"""
-
-# Starts a process that waits as the real one works, says which, and does nothing.
-PARENT = """
-import subprocess, sys
-code = (
-    "import sys, pathlib; from twisted_quotes.build import end_with_parent; "
-    "end_with_parent(); pathlib.Path(sys.argv[1], 'ready').touch(); sys.stdin.read()"
-)
-with open(sys.argv[1]) as file:
-    command = [sys.executable, "-P", "-c", code, sys.argv[2]]
-    child = subprocess.Popen(command, stdin=file)
-    print(child.pid, flush=True)
-    child.wait()
 """
 
 
@@ -85,21 +69,3 @@ class BuildTests(SynchronousTestCase):
             env={"PYTHONPATH": str(ROOT)},
         )
         self.assertEqual(loaded.stdout, b"[]\n")
-
-    def test_it_ends_with_the_service(self) -> None:
-        """Even where that was killed, and could tell nobody."""
-        path = self.room / "book"
-        os.mkfifo(path)
-        parent = subprocess.Popen(
-            [sys.executable, "-c", PARENT, str(path), str(self.room)],
-            stdout=subprocess.PIPE,
-            env={"PYTHONPATH": str(ROOT)},
-        )
-        assert parent.stdout is not None
-        self.addCleanup(parent.stdout.close)
-        with path.open("wb"):
-            child = int(parent.stdout.readline())
-            until(lambda: (self.room / "ready").exists(), "the child at work")
-            parent.kill()
-            parent.wait()
-            until(lambda: is_gone(child), "the child's end")

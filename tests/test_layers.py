@@ -18,6 +18,7 @@ PACKAGE = Path(twisted_quotes.__file__).parent
 ORDER = [
     "closing",
     "errors",
+    "reaper",
     "signals",
     "lines",
     "fold",
@@ -30,6 +31,7 @@ ORDER = [
     "parse",
     "grep",
     "process",
+    "orphans",
     "restraint",
     "descriptors",
     "outstanding",

@@ -9,13 +9,15 @@ import os
 import re
 import signal
 import tempfile
+from typing import Any
 
 from twisted.internet.defer import CancelledError
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from twisted_quotes.process import Command, Outcome, run
+from twisted_quotes.reaper import MARK
 
-from .fakes import FakeReactor
+from .fakes import FakeProcess, FakeReactor
 
 COMMAND = Command("/bin/tool", ("-x", "y"), {"A": "b"})
 
@@ -42,6 +44,28 @@ class RunTests(SynchronousTestCase):
         self.assertEqual(process.executable, "/bin/tool")
         self.assertEqual(process.arguments, ("tool", "-x", "y"))
         self.assertEqual(process.environment, {"A": "b"})
+
+    def test_what_is_run_is_marked(self) -> None:
+        """So that it is found should the service be killed."""
+        marks = []
+
+        class Reactor(FakeReactor):
+            """Notes the marks."""
+
+            def spawnProcess(self, *how: Any, **more: Any) -> FakeProcess:
+                """Note the mark."""
+                marks.append(more["env"][MARK])
+                return super().spawnProcess(*how, **more)
+
+        for _ in range(2):
+            run(Reactor(), COMMAND, 7)
+        self.assertEqual(len(set(marks)), 1)
+        self.assertGreater(len(marks[0]), 20)
+
+    def test_its_file_descriptors_are_told(self) -> None:
+        """What it reads is given, what it says is collected."""
+        run(self.reactor, COMMAND, 7)
+        [process] = self.reactor.processes
         self.assertEqual(process.child_fds, {0: 7, 1: "r", 2: "r"})
 
     def test_the_outcome_has_all_that_was_said(self) -> None:

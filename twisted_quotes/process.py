@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from secrets import token_hex
 from typing import Literal
 
 from twisted.internet.defer import Deferred
@@ -18,7 +19,11 @@ from twisted.protocols.basic import FileSender
 from twisted.python.failure import Failure
 
 from .lines import Readable
+from .reaper import MARK
 from .signals import kept_from_children
+
+_SERVICE = token_hex(16)
+"""Marks what this process starts, and nothing else."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +164,8 @@ def run(
     """
     Start a command that keeps no terminal signal and no open file of ours.
 
+    Its environment says whose it is, should it be orphaned.
+
     @param stdin: an open file for its standard input, C{"w"} for a pipe that
         is written to here, or L{None} for nothing to read.
     @param most_output: after how many bytes of output it is killed, and answered
@@ -175,7 +182,7 @@ def run(
             child,
             command.executable,
             (os.path.basename(command.executable), *command.arguments),
-            env=dict(command.environment),
+            env={**command.environment, MARK: _SERVICE},
             childFDs={0: stdin, 1: "r", 2: "r"},
         )
     return child

@@ -4,7 +4,7 @@ The service: how it starts, and the order in which it ends.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from twisted.application.service import Service
@@ -67,7 +67,7 @@ class QuotesService(Service):
         drain_delay: float,
         drain_timeout: float,
         on_signal: Callable[[Callable[[], object]], Callable[[], None]],
-        clear_up: Callable[[], Deferred[None]],
+        clear_up: Callable[[], Awaitable[None]],
         readiness: Readiness,
     ) -> None:
         self._readiness = readiness

@@ -5,7 +5,7 @@ What C{twist quotes} runs: the options, and the service put together from them.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from importlib.resources import files
 from time import time
@@ -30,6 +30,7 @@ from .indexes import Indexes
 from .library import Library, LibraryUnusable
 from .metrics import Metrics
 from .options import QuotesOptions
+from .orphans import Reaper
 from .outstanding import Outstanding
 from .places import Places
 from .readiness import Readiness
@@ -114,7 +115,7 @@ def quotes_service(reactor: Any, options: Mapping[str, Any]) -> IService:
         outstanding,
         *(options["drain-delay"], options["drain-timeout"]),
         lambda call: on_shutdown_signal(lambda: reactor.callFromThread(call)),
-        finder.indexes.stop,
+        _clear_up(reactor, finder),
         readiness,
     )
 
@@ -157,6 +158,18 @@ def _finder(
     watch("dictionaries", "Dictionaries served.", lambda: len(library.names()))
     watch("indexes_building", "Indexes being made.", lambda: indexes.building)
     return make_finder(runner, library, indexes, in_thread, time)
+
+
+def _clear_up(reactor: Any, finder: Finder) -> Callable[[], Awaitable[None]]:
+    """Start what outlives a service that is killed, and end it where all is over."""
+    reaper = Reaper(reactor)
+    reactor.callWhenRunning(reaper.start)
+
+    async def clear_up() -> None:
+        await finder.indexes.stop()
+        await reaper.stop()
+
+    return clear_up
 
 
 def _waits(reactor: Any, outstanding: Outstanding, metrics: Metrics) -> Waits:

@@ -88,6 +88,7 @@ class Server:
             tcp = re.fullmatch(r"https?://([\d.]+):(\d+)/", found[1])
             if tcp:
                 self.address = (tcp[1], int(tcp[2]))
+            until(lambda: any(map(is_reaper, self.all_children())), "its reaper")
         except BaseException:
             self.kill()
             raise
@@ -144,7 +145,11 @@ class Server:
         return results
 
     def children(self) -> list[int]:
-        """The process ids of the processes that it runs now."""
+        """The process ids of the processes that it runs now, less its reaper."""
+        return [pid for pid in self.all_children() if not is_reaper(pid)]
+
+    def all_children(self) -> list[int]:
+        """The process ids of its processes."""
         pid = self.process.pid
         try:
             listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
@@ -188,6 +193,14 @@ def running(*options: str, **how: Any) -> Iterator[Server]:
         yield server
     finally:
         server.kill()
+
+
+def is_reaper(pid: int) -> bool:
+    """Whether a process is the one that outlives a service that was killed."""
+    try:
+        return b"twisted_quotes.reaper" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def is_gone(pid: int) -> bool:

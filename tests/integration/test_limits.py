@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from resource import RLIMIT_AS, RLIMIT_CPU, RLIMIT_NOFILE, prlimit, setrlimit
 from select import poll
@@ -88,24 +89,27 @@ class GrepTests(LibraryTestCase):
             self.assertIn(answer.status, (400, 504), answer)
         self.assertEqual(server.results(action="search", term="b"), [])
 
-    def test_a_service_that_was_killed_leaves_no_grep_behind_for_long(self) -> None:
-        """A grep that works on is ended by the kernel."""
+    def test_a_service_that_was_killed_leaves_nothing_behind(self) -> None:
+        """What searched, what blocked, and what was to see to that are gone."""
         line = "a" * 30_000 + "\n"
         (self.library / "book").write_text(line * 3)
-        server = self.serve("--timeout=1")
+        server = self.serve("--timeout=60")
         term = r"(a*)*\1\1$"
         server.connect().ask({"action": "search", "term": term, "regex": True})
+        server.connect().get("/wait?seconds=60")
 
-        def searching() -> int | None:
-            for child in server.children():
-                if term.encode() in Path(f"/proc/{child}/cmdline").read_bytes():
-                    return child
-            return None
+        def searching_and_blocking() -> list[int] | None:
+            children = server.children()
+            lines = [Path(f"/proc/{x}/cmdline").read_bytes() for x in children]
+            return children if term.encode() in b"".join(lines) else None
 
-        grep = until(searching, "a long search")
-        until(lambda: prlimit(grep, RLIMIT_CPU)[0] == 2, "the limits")
+        until(searching_and_blocking, "a long search")
+        server.wait_for_children(2)
+        children = server.all_children()
+        self.assertEqual(len(children), 3)
         server.process.kill()
-        until(lambda: is_gone(grep), "grep's end")
+        for child in children:
+            until(partial(is_gone, child), "their end")
 
 
 class DescriptorTests(LibraryTestCase):
