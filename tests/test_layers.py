@@ -40,6 +40,7 @@ ORDER = [
     "places",
     "library",
     "readiness",
+    "callers",
     "settle",
     "greps",
     "cache",
