@@ -18,6 +18,7 @@ from twisted_quotes.errors import (
     DictionaryNotFound,
     EntryTooLong,
     HeadersTooLarge,
+    NotAuthenticated,
     NotReadyNow,
     QuoteNotFound,
     QuotesError,
@@ -46,6 +47,7 @@ class QuotesErrorTests(SynchronousTestCase):
         codes = {
             BadRequest: 400,
             EntryTooLong: 400,
+            NotAuthenticated: 401,
             DictionaryForbidden: 403,
             DictionaryNotFound: 404,
             QuoteNotFound: 404,
@@ -75,6 +77,12 @@ class QuotesErrorTests(SynchronousTestCase):
         error = BadRequest("That is wrong. This would be right.")
         self.assertEqual(error.message, "That is wrong. This would be right.")
         self.assertEqual(str(error), error.message)
+
+    def test_not_authenticated_says_how_to_be(self) -> None:
+        """One who was not believed learns why, and both ways to be."""
+        message = NotAuthenticated("The name or the password is wrong.").message
+        for part in ("password is wrong. ", "Authorization: Basic", "Bearer"):
+            self.assertIn(part, message)
 
     def test_forbidden_says_what_may_be_read(self) -> None:
         """One who named a forbidden file learns which names are good."""
@@ -121,6 +129,7 @@ class QuotesErrorTests(SynchronousTestCase):
     def test_messages_are_whole_sentences(self) -> None:
         """Each message of our own starts large and ends with a full stop."""
         for error in (
+            NotAuthenticated("So it is."),
             DictionaryForbidden(),
             DictionaryNotFound("x", []),
             RequestTimedOut(1),

@@ -58,6 +58,7 @@ ORDER = [
     "web.address",
     "web.record",
     "web.answers",
+    "web.guard",
     "web.access_log",
     "web.patience",
     "web.interfaces",

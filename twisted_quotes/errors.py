@@ -6,6 +6,7 @@ What can go wrong, in the words of the one who asked.
     QuotesError                     code
     ├── BadRequest                  400   the question is not well put
     ├── EntryTooLong                400   an entry of its answer would be too long
+    ├── NotAuthenticated            401   who asks is not known
     ├── DictionaryForbidden         403   the dictionary may not be read
     ├── DictionaryNotFound          404   there is no such dictionary
     ├── QuoteNotFound               404   no quote has that id
@@ -70,6 +71,25 @@ class EntryTooLong(QuotesError):
             f"An entry of the answer has more than {limit} bytes. Ask for fewer "
             "lines around each match, or for another dictionary."
         )
+
+
+class NotAuthenticated(QuotesError):
+    """
+    The caller has not said who it is, or not so that it is believed.
+
+    @param reason: a whole sentence that says what was wrong, and nothing of
+        what came.
+    @ivar by_token: whether what came was meant as a bearer token.
+    """
+
+    code = 401
+
+    def __init__(self, reason: str, by_token: bool = False) -> None:
+        super().__init__(
+            f"{reason} Send a name and a password: as Authorization: Basic, "
+            "or joined by a dot as Authorization: Bearer."
+        )
+        self.by_token = by_token
 
 
 class DictionaryForbidden(QuotesError):

@@ -90,6 +90,7 @@ def quotes_service(reactor: Any, options: Mapping[str, Any]) -> IService:
     # Importing Klein installs a reactor, so that must wait until one is chosen.
     from .service import QuotesService
     from .web.patience import Limits
+    from .web.probes import Probes
     from .web.root import root_resource
     from .web.site import QuotesSite
 
@@ -101,7 +102,7 @@ def quotes_service(reactor: Any, options: Mapping[str, Any]) -> IService:
     waits = _waits(reactor, outstanding, metrics)
     site = QuotesSite(
         reactor,
-        root_resource(finder, waits, readiness, metrics),
+        root_resource(finder, waits, Probes(readiness, metrics)),
         outstanding,
         _connections(options),
         Limits(*(options[f"{part}-timeout"] for part in ("request", "send", "idle"))),

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from treq.testing import StubTreq
+from twisted.cred.portal import Portal
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
@@ -36,6 +37,7 @@ from twisted_quotes.places import Places
 from twisted_quotes.readiness import Readiness
 from twisted_quotes.web.connection import Connection
 from twisted_quotes.web.patience import Limits
+from twisted_quotes.web.probes import Probes
 from twisted_quotes.web.root import root_resource
 from twisted_quotes.web.site import QuotesSite
 from twisted_quotes.web.waits import Waits
@@ -281,6 +283,7 @@ class Web:
         access_log: Path | None = None,
         reactor: FakeReactor | None = None,
         resource: IResource | None = None,
+        portal: Portal | None = None,
     ) -> None:
         self.reactor = reactor or FakeReactor()
         self.library = Library(FilePath(str(folder)))
@@ -301,8 +304,8 @@ class Web:
         self.resource = resource or root_resource(
             finder,
             Waits(self.reactor, "/sleep", Places(waits, 0), self.outstanding),
-            self.readiness,
-            self.metrics,
+            Probes(self.readiness, self.metrics),
+            portal,
         )
         self.site = QuotesSite(
             self.reactor,

@@ -25,6 +25,7 @@ from twisted_quotes.errors import (
     DictionaryForbidden,
     DictionaryNotFound,
     HeadersTooLarge,
+    NotAuthenticated,
     QuotesError,
     RequestLineTooLong,
     SearchTimedOut,
@@ -122,7 +123,10 @@ class ErrorTests(SynchronousTestCase):
             (SearchTimedOut(3), 504, "3 seconds"),
         ]
         for error, code, words in errors:
-            self.assertNotIn(b"retry-after", self.assert_answered(error, code, words))
+            told = self.assert_answered(error, code, words)
+            self.assertFalse(
+                {b"retry-after", b"www-authenticate", b"allow"} & set(told)
+            )
 
     def test_who_cannot_be_served_now_is_told_when_to_try_again(self) -> None:
         """A 503 has a Retry-After that its message agrees with."""
@@ -130,6 +134,20 @@ class ErrorTests(SynchronousTestCase):
             words = f"Try again in {error.retry_after} second"
             told = self.assert_answered(error, 503, words)
             self.assertEqual(told[b"retry-after"], [b"%d" % error.retry_after])
+
+    def test_who_is_not_known_is_told_how_to_be(self) -> None:
+        """A 401 has a challenge for each scheme (RFC 9110, section 15.5.2)."""
+        basic = b'Basic realm="twisted_quotes", charset="UTF-8"'
+        bearer = b'Bearer realm="twisted_quotes"'
+        told = self.assert_answered(NotAuthenticated("Who are you?"), 401, "Who are")
+        self.assertEqual(told[b"www-authenticate"], [basic, bearer])
+
+    def test_a_wrong_token_is_told_as_such(self) -> None:
+        """Who sent none gets no error code for it (RFC 6750, section 3.1)."""
+        told = self.assert_answered(NotAuthenticated("No.", by_token=True), 401, "No.")
+        _, bearer = told[b"www-authenticate"]
+        wrong = b'Bearer realm="twisted_quotes", error="invalid_token"'
+        self.assertEqual(bearer, wrong)
 
     def test_what_was_cancelled_is_answered_as_shutting_down(self) -> None:
         """Who still waits when all work is cancelled is told to try again."""

@@ -198,7 +198,7 @@ class InstructionsTests(PagesTestCase):
         """Each code of an error stands in the table."""
         rows = self.get("/api/v1/web").texts["tr"]
         codes = {each.split()[0] for each in rows if each.split()[0].isdigit()}
-        expected = "400 403 404 405 408 413 414 431 500 501 503 504"
+        expected = "400 401 403 404 405 408 413 414 431 500 501 503 504"
         self.assertEqual(sorted(codes), expected.split())
 
     def test_the_limit_of_a_body_is_shown(self) -> None:

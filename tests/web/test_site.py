@@ -317,7 +317,7 @@ class EventTests(WebTestCase):
                 self.web.connect().send(sent)
             [event] = request_events(events)
             self.assertEqual((event["route"], event["code"]), (route, code), sent[:50])
-            for fact in ("action", "dictionary", "entries"):
+            for fact in ("user", "action", "dictionary", "entries"):
                 self.assertIsNone(event[fact])
             self.assertIsNotNone(event["id"])
 

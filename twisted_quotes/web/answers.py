@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from ..errors import QuotesError, ShuttingDown, Unavailable
+from ..errors import NotAuthenticated, QuotesError, ShuttingDown, Unavailable
 from .address import instructions_url
 from .record import IRecord
 
@@ -29,6 +29,11 @@ _SECURITY = {
     b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     b"referrer-policy": b"no-referrer",
 }
+
+
+# RFC 7617, section 2.1, and RFC 6750, section 3.
+_BASIC = b'Basic realm="twisted_quotes", charset="UTF-8"'
+_BEARER = b'Bearer realm="twisted_quotes"'
 
 
 class ErrorBody(msgspec.Struct, frozen=True):
@@ -73,7 +78,7 @@ class Verdict(NamedTuple):
 
     code: int
     message: str
-    headers: Mapping[bytes, bytes]
+    headers: Mapping[bytes, Sequence[bytes]]
 
 
 def judge(request: IRequest, failure: Failure) -> Verdict:
@@ -85,7 +90,6 @@ def judge(request: IRequest, failure: Failure) -> Verdict:
     the caller is told that id and nothing else.
     """
     error = failure.value
-    headers: Mapping[bytes, bytes] = {}
     match error:
         case QuotesError():
             code, message = error.code, error.message
@@ -94,15 +98,11 @@ def judge(request: IRequest, failure: Failure) -> Verdict:
             error = ShuttingDown()
             code, message = error.code, error.message
         case MethodNotAllowed():
-            allowed = ", ".join(sorted(error.valid_methods or ()))
-            code, message = 405, f"That URL takes the methods {allowed}."
-            headers = {b"allow": allowed.encode()}
+            code, message = 405, f"That URL takes the methods {_allowed(error)}."
         case HTTPException(code=404):
             code, message = 404, "There is nothing at that URL."
         case _:
             return _incident(request, failure)
-    if isinstance(error, Unavailable):
-        headers = {b"retry-after": b"%d" % error.retry_after}
     _log.info(
         "Request {id} is refused with {code}: {reason!a}",
         id=IRecord(request).id,
@@ -110,7 +110,24 @@ def judge(request: IRequest, failure: Failure) -> Verdict:
         error=type(error).__name__,
         reason=message,
     )
-    return Verdict(code, message, headers)
+    return Verdict(code, message, _headers(error))
+
+
+def _headers(error: BaseException) -> Mapping[bytes, Sequence[bytes]]:
+    """What an error tells in headers."""
+    match error:
+        case NotAuthenticated():
+            wrong_token = b', error="invalid_token"' * error.by_token
+            return {b"www-authenticate": [_BASIC, _BEARER + wrong_token]}
+        case MethodNotAllowed():
+            return {b"allow": [_allowed(error).encode()]}
+        case Unavailable():
+            return {b"retry-after": [b"%d" % error.retry_after]}
+    return {}
+
+
+def _allowed(error: MethodNotAllowed) -> str:
+    return ", ".join(sorted(error.valid_methods or ()))
 
 
 def _incident(request: IRequest, failure: Failure) -> Verdict:
@@ -126,8 +143,8 @@ def send_error(request: IRequest, failure: Failure) -> bytes:
     """Make a failure the answer, and log it."""
     code, message, headers = judge(request, failure)
     request.setResponseCode(code)
-    for name, value in headers.items():
-        request.setHeader(name, value)
+    for name, values in headers.items():
+        request.responseHeaders.setRawHeaders(name, values)
     body = ErrorBody(code, f"{message} Instructions: {instructions_url(request)}")
     return send_json(request, body)
 

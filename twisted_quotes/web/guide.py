@@ -75,6 +75,7 @@ ERRORS = (
     (400, "a field is missing, unknown or wrong, or a regular expression is bad"),
     (400, "an entry of the answer would be too long"),
     (400, "the HTTP itself is bad"),
+    (401, "authentication is asked for, and is missing or wrong"),
     (403, "the dictionary may not be read, or its name points outside the library"),
     (404, "there is no such URL, no such dictionary, or no quote with that id"),
     (405, "the URL does not take that method; Allow says which it takes"),

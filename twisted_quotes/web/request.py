@@ -120,6 +120,15 @@ class QuotesRequest(Request):
             self.responseHeaders.removeHeader(b"server")
         super().write(data)
 
+    def finish(self) -> None:
+        """
+        End the answer, if there is still someone to take it.
+
+        Klein sees a client leave only where it has found a route.
+        """
+        if self.channel is not None:
+            super().finish()
+
     def fail(self, reason: Failure) -> None:
         """Answer with an error, whatever has come of the request."""
         if self.content is None:

@@ -7,17 +7,21 @@ method a 405 with C{Allow}, whichever room answers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence, Set
+from inspect import isawaitable
+from typing import Any
 
 from klein import Klein
 from klein._app import KleinRenderable, KleinRouteHandler
+from twisted.cred.portal import Portal
+from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource
+from werkzeug.exceptions import HTTPException
 
 from ..finder import Finder
-from ..metrics import Metrics
-from ..readiness import Readiness
 from .answers import answer_errors
+from .guard import Guard
 from .pages import Pages
 from .probes import Probes
 from .record import note
@@ -25,43 +29,62 @@ from .v1 import QuotesV1
 from .v2 import QuotesV2
 from .waits import Waits
 
+# Whom a URL is for, where not everyone may ask: all, or those who are admitted.
+OPEN, GUARDED = "open", "guarded"
+
+_Route = Callable[..., KleinRenderable]
+
 
 def root_resource(
-    finder: Finder, waits: Waits, readiness: Readiness, metrics: Metrics
+    finder: Finder, waits: Waits, probes: Probes, portal: Portal | None = None
 ) -> IResource:
     """
     Make the resource that answers all URLs; it is made once.
 
     @param finder: answers the questions.
     @param waits: answers C{/wait}.
-    @param readiness: answers C{/readyz}.
-    @param metrics: answers C{/metrics}.
+    @param probes: answers those who run the service.
+    @param portal: knows the callers; without one, everyone may ask.
     """
-    v1, v2 = QuotesV1(finder), QuotesV2(finder)
-    pages, probes = Pages(finder.library), Probes(readiness, metrics)
+    table = _table(finder, waits, probes)
     app = Klein()
     # A redirect is no answer to a POST.
     app.url_map.merge_slashes = False
+    guard = None if portal is None else Guard(portal)
+    if guard is not None:
+        open_urls = {url.encode() for url, _, _, access in table if access is OPEN}
+        _guard_errors(app, guard, open_urls)
     answer_errors(app)
-    for url, method, route in (
-        ("/", "GET", pages.start),
-        ("/style.css", "GET", pages.style),
-        ("/api/v1/web", "GET", pages.instructions),
-        ("/api/v1/json", "POST", v1.find),
-        ("/api/v2/quotes", "GET", v2.quotes),
-        ("/api/v2/quotes/random", "GET", v2.random),
-        ("/api/v2/quotes/<identity>", "GET", v2.quote),
-        ("/api/v2/dictionaries", "GET", v2.dictionaries),
-        ("/wait", "GET", waits.wait),
-        ("/livez", "GET", probes.livez),
-        ("/readyz", "GET", probes.readyz),
-        ("/metrics", "GET", probes.metrics),
-    ):
+    for url, method, route, access in table:
+        if guard is not None and access is not OPEN:
+            route = _guarded(guard, route)
         app.route(url, methods=[method], endpoint=url)(_noted(url, route))
     return app.resource()
 
 
-def _noted(url: str, route: Callable[..., KleinRenderable]) -> KleinRouteHandler:
+def _table(
+    finder: Finder, waits: Waits, probes: Probes
+) -> Sequence[tuple[str, str, _Route, str]]:
+    """Each URL with its method, what it does, and whom it is for."""
+    v1, v2 = QuotesV1(finder), QuotesV2(finder)
+    pages = Pages(finder.library)
+    return (
+        ("/", "GET", pages.start, GUARDED),
+        ("/style.css", "GET", pages.style, GUARDED),
+        ("/api/v1/web", "GET", pages.instructions, GUARDED),
+        ("/api/v1/json", "POST", v1.find, GUARDED),
+        ("/api/v2/quotes", "GET", v2.quotes, GUARDED),
+        ("/api/v2/quotes/random", "GET", v2.random, GUARDED),
+        ("/api/v2/quotes/<identity>", "GET", v2.quote, GUARDED),
+        ("/api/v2/dictionaries", "GET", v2.dictionaries, GUARDED),
+        ("/wait", "GET", waits.wait, GUARDED),
+        ("/livez", "GET", probes.livez, OPEN),
+        ("/readyz", "GET", probes.readyz, OPEN),
+        ("/metrics", "GET", probes.metrics, OPEN),
+    )
+
+
+def _noted(url: str, route: _Route) -> KleinRouteHandler:
     """Note the URL for the log, then do what the route does."""
 
     def answer(request: IRequest, **parts: str) -> KleinRenderable:
@@ -69,3 +92,25 @@ def _noted(url: str, route: Callable[..., KleinRenderable]) -> KleinRouteHandler
         return route(request, **parts)
 
     return answer
+
+
+def _guarded(guard: Guard, route: _Route) -> _Route:
+    """Do what the route does, for those who are admitted."""
+
+    async def answer(request: IRequest, **parts: str) -> Any:
+        await guard.admit(request)
+        answer = route(request, **parts)
+        return await answer if isawaitable(answer) else answer
+
+    return answer
+
+
+def _guard_errors(app: Klein, guard: Guard, open_urls: Set[bytes]) -> None:
+    """Tell those who are not admitted nothing of which URLs there are."""
+
+    @app.handle_errors(HTTPException)
+    async def _admit(request: IRequest, failure: Failure) -> None:
+        if request.path not in open_urls:
+            await guard.admit(request)
+        # On to what answers all errors.
+        failure.raiseException()

@@ -31,10 +31,12 @@ def combined(timestamp: str, request: Request) -> str:
     Format a line of the access log as others do.
 
     Twisted's own formatter puts the address in quotes, which no reader of
-    combined logs expects.
+    combined logs expects, and names no user.
     """
-    address, rest = combinedLogFormatter(timestamp, request).split(" ", 1)
-    return f"{address.strip(chr(34))} {rest}"
+    line = combinedLogFormatter(timestamp, request)
+    address, identity, _, rest = line.split(" ", 3)
+    user = IRecord(request).facts.get("user", "-")
+    return f"{address.strip(chr(34))} {identity} {user} {rest}"
 
 
 class QuotesSite(Site):
@@ -159,7 +161,7 @@ class QuotesSite(Site):
         if self.logPath is not None:
             super().log(request)
         record = IRecord(request)
-        facts = {"route": None, "action": None, "dictionary": None, "entries": None}
+        facts = dict.fromkeys(("route", "user", "action", "dictionary", "entries"))
         facts.update(record.facts)
         seconds = self.reactor.seconds() - request.began
         self._count(str(facts["route"] or "none"), request, seconds)
