@@ -8,8 +8,12 @@ import os
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from twisted.cred.credentials import IUsernamePassword
+from twisted.plugins.cred_file import FileCheckerFactory
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -18,6 +22,7 @@ from twisted_quotes.options import QuotesOptions
 
 DEFAULTS: Mapping[str, Any] = {
     "listen": ["tcp:8000:interface=127.0.0.1"],
+    "auth": [],
     "dictionaries": None,
     "default-dictionary": None,
     "cache-dir": None,
@@ -171,6 +176,112 @@ class ListenTests(SynchronousTestCase):
         """Endpoints given once are not there the next time."""
         parsed("--listen", "tcp:0")
         self.assertEqual(parsed(), DEFAULTS)
+
+
+class AuthTests(SynchronousTestCase):
+    """What callers are checked by."""
+
+    def setUp(self) -> None:
+        """Write two password files."""
+        room = TemporaryDirectory()
+        self.addCleanup(room.cleanup)
+        self.room = Path(room.name)
+        self.files = []
+        for name in ("one", "two"):
+            (self.room / name).write_text(f"{name}:secret\n")
+            self.files.append(f"file:{self.room / name}")
+
+    def assert_made(self, options: dict[str, Any], *descriptions: str) -> None:
+        """The checkers are those of the descriptions, in their order."""
+        self.assertEqual(options["auth"], list(descriptions))
+        paths = [f"file:{each.filename}" for each in options["credCheckers"]]
+        self.assertEqual(paths, list(descriptions))
+        self.assertEqual(
+            options["credInterfaces"], {IUsernamePassword: options["credCheckers"]}
+        )
+
+    def test_once(self) -> None:
+        """One checker is made, and nothing else changes."""
+        options = parsed("--auth", self.files[0])
+        self.assert_made(options, self.files[0])
+        for name in ("auth", "credCheckers", "credInterfaces"):
+            del options[name]
+        self.assertEqual({**options, "auth": []}, DEFAULTS)
+
+    def test_repeated(self) -> None:
+        """Several checkers are kept in their order."""
+        one, two = self.files
+        self.assert_made(parsed(f"--auth={two}", f"--auth={one}"), two, one)
+
+    def test_in_the_environment(self) -> None:
+        """There, several are separated by blanks."""
+        one, two = self.files
+        self.assert_made(parsed(TWISTED_QUOTES_AUTH=f" {one}  {two} "), one, two)
+
+    def test_blank_in_the_environment(self) -> None:
+        """A variable that holds nothing is as good as none."""
+        self.assertEqual(parsed(TWISTED_QUOTES_AUTH=" "), DEFAULTS)
+
+    def test_the_command_line_beats_the_environment(self) -> None:
+        """What the variable holds is not even looked at."""
+        options = parsed("--auth", self.files[0], TWISTED_QUOTES_AUTH="nonsense:")
+        self.assert_made(options, self.files[0])
+
+    def test_every_parse_starts_anew(self) -> None:
+        """Checkers given once are not there the next time."""
+        parsed("--auth", self.files[0])
+        self.assertEqual(parsed(), DEFAULTS)
+
+    def test_what_cannot_be_used(self) -> None:
+        """The one line names the option, or the variable, and says why."""
+        missing = str(self.room / "missing")
+        for description, words in (
+            ("nonsense:1", ["nonsense"]),
+            ("non\nsense", ["non sense"]),
+            ("", ["not recognized"]),
+            ("file", ["filename"]),
+            ("file:", ["filename"]),
+            ("file: ", ["' '"]),
+            (f"file:{missing}", [missing, os.strerror(2)]),
+            (f"file:{self.room}", [str(self.room), "no regular file"]),
+            ("anonymous", ["IAnonymous"]),
+            ("memory:alice:hunter2", ["memory:", "file:"]),
+        ):
+            line = self.refusal("--auth", description)
+            self.assertTrue(line.startswith("--auth cannot be used: "), line)
+            for word in words:
+                self.assertIn(word, line)
+            self.assertNotIn("hunter2", line)
+        line = self.refusal(TWISTED_QUOTES_AUTH=f"{self.files[0]} file:{missing}")
+        self.assertTrue(line.startswith("TWISTED_QUOTES_AUTH cannot be used: "), line)
+
+    def refusal(self, *arguments: str, **environment: str) -> str:
+        """What is said of these options, in one line and nowhere else."""
+        printed = StringIO()
+        self.patch(FileCheckerFactory, "errorOutput", printed)
+        error = self.assertRaises(UsageError, parsed, *arguments, **environment)
+        self.assertEqual(printed.getvalue(), "")
+        self.assertEqual(len(str(error).splitlines()), 1, error)
+        return str(error)
+
+    def test_a_pipe_is_not_waited_for(self) -> None:
+        """What is no regular file is not opened."""
+        os.mkfifo(self.room / "pipe")
+        self.assertIn("no regular file", self.refusal(f"--auth=file:{self.room}/pipe"))
+
+    def test_help_shows_the_kinds(self) -> None:
+        """What can be given, of which the file is one, and how it is given."""
+        for arguments, words in (
+            (["--help-auth"], ["file", "ArgString", "--help-auth-type"]),
+            (["--help-auth-type=file"], ["username:password"]),
+        ):
+            options = QuotesOptions({})
+            options.authOutput = StringIO()
+            error = self.assertRaises(SystemExit, options.parseOptions, arguments)
+            self.assertEqual(error.code, 0)
+            for word in words:
+                self.assertIn(word, options.authOutput.getvalue())
+        self.assertIn("nonsense", self.refusal("--help-auth-type=nonsense"))
 
 
 class BadOptionsTests(SynchronousTestCase):

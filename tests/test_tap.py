@@ -11,6 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from twisted.application.service import IService
+from twisted.cred.checkers import FilePasswordDB
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocol
@@ -51,9 +53,14 @@ class TapTestCase(SynchronousTestCase):
     def start(self, *arguments: str) -> QuotesService:
         """Start a service from a command line, and stop it after the test."""
         service = self.make(*arguments)
+        self.run_until_the_end(service)
+        return service
+
+    def run_until_the_end(self, service: IService) -> None:
+        """Start a service, and stop it after the test."""
+        assert isinstance(service, QuotesService)
         service.startService()
         self.addCleanup(self.stop, service)
-        return service
 
     def stop(self, service: QuotesService) -> None:
         """Stop a service, with all that is under way."""
@@ -192,6 +199,49 @@ class ServiceTests(TapTestCase):
         ):
             self.assertIn(line, answer.body.splitlines())
 
+    def test_callers_are_checked_where_that_was_asked(self) -> None:
+        """By all the password files that were named."""
+        arguments = [f"--dictionaries={self.library}"]
+        for name in ("alice", "bob"):
+            (self.room / name).write_text(f"{name}:secret\n")
+            arguments.append(f"--auth=file:{self.room / name}")
+        self.start(*arguments)
+        codes = []
+        for token in ("alice.secret", "bob.secret", "carol.secret", "alice.wrong"):
+            header = f"Authorization: Bearer {token}\r\n"
+            codes.append(self.code(get(headers=header)))
+        self.assertEqual(codes, [200, 200, 401, 401])
+        self.assertEqual((self.code(get()), self.code(get("/livez"))), (401, 200))
+
+    def test_a_password_file_that_is_gone_lets_nobody_in(self) -> None:
+        """Nor is it taken for a wrong password."""
+        passwords = self.room / "passwords"
+        passwords.write_text("alice:secret\n")
+        self.start(f"--dictionaries={self.library}", f"--auth=file:{passwords}")
+        passwords.unlink()
+        header = "Authorization: Bearer alice.secret\r\n"
+        self.assertEqual(self.code(get(headers=header)), 500)
+        self.assertEqual(len(self.flushLoggedErrors(FileNotFoundError)), 1)
+
+    def test_checkers_of_other_kinds_are_asked_as_they_are(self) -> None:
+        """What a plugin makes of its argument is its own business."""
+        (self.room / "others").write_text("alice=secret\n")
+        options = Options({})
+        options.parseOptions([f"--cache-dir={self.room / 'cache'}"])
+        options["auth"] = ["others:others"]
+        options["credCheckers"] = [FilePasswordDB(self.room / "others", delim=b"=")]
+        self.run_until_the_end(quotes_service(self.reactor, options))
+        header = "Authorization: Bearer alice.secret\r\n"
+        self.assertEqual(self.code(get(headers=header)), 200)
+        self.assertEqual(self.code(get()), 401)
+
+    def code(self, request: bytes) -> int:
+        """The code of the answer to a request."""
+        protocol, transport = self.connect()
+        protocol.dataReceived(request)
+        [answer] = read_answers(transport.value())
+        return answer.code
+
     def test_a_second_signal_hurries_the_end(self) -> None:
         """During the end SIGINT and SIGTERM are the service's own."""
         before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
@@ -283,6 +333,14 @@ class CannotStartTests(TapTestCase):
         (programs / "grep").write_text("")
         (programs / "grep").chmod(0o700)
         self.assert_cannot_start(["sleep is not on the PATH"])
+
+    def test_callers_that_cannot_be_checked(self) -> None:
+        """Nobody is let in because it cannot be found out who is to be."""
+        missing = self.room / "missing"
+        self.assert_cannot_start(
+            ["--auth", str(missing), os.strerror(2)], f"--auth=file:{missing}"
+        )
+        self.assert_cannot_start(["--auth", "nonsense"], "--auth=nonsense:1")
 
     def test_wrong_options(self) -> None:
         """A wrong option is named, and the help with it."""

@@ -8,8 +8,11 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isfinite
+from stat import S_ISREG
 from typing import Any
 
+from twisted.cred.credentials import IUsernamePassword
+from twisted.cred.strcred import AuthOptionMixin
 from twisted.python.usage import Options, UsageError
 
 from . import __version__
@@ -126,19 +129,24 @@ _OPTIONS: tuple[tuple[str, _Kind, Any, str], ...] = (
 )
 
 
-class QuotesOptions(Options):
+class QuotesOptions(Options, AuthOptionMixin):
     """
     The options. One given on the command line beats the same one in the
     environment.
 
+    C{auth} has the descriptions of all checkers of callers, and
+    C{credCheckers} the checkers, in the same order, if there are any.
+
     @param environment: where C{TWISTED_QUOTES_*} is looked up.
     """
+
+    supportedInterfaces = (IUsernamePassword,)
 
     synopsis = "[options]"
     longdesc = (
         "Find quotes in text files: a web service that answers questions in JSON. "
         f"Each option can also be set in the environment: {PREFIX}MAX_RUNNING=4. "
-        f"{PREFIX}LISTEN takes several endpoints, separated by blanks."
+        f"{PREFIX}LISTEN and {PREFIX}AUTH take several, separated by blanks."
     )
     optParameters = [[name, None, None, help_] for name, _, _, help_ in _OPTIONS]
 
@@ -146,6 +154,7 @@ class QuotesOptions(Options):
         super().__init__()
         self._environment = environment
         self["listen"] = []
+        self["auth"] = []
 
     def opt_listen(self, endpoint: str) -> None:
         """
@@ -153,6 +162,13 @@ class QuotesOptions(Options):
         [default: tcp:8000:interface=127.0.0.1]
         """
         self["listen"].append(endpoint)
+
+    def opt_auth(self, description: str) -> None:
+        """
+        Checker of callers, as file:PATH; may be repeated
+        [default: none, all may ask]
+        """
+        self["auth"].append(description)
 
     def opt_version(self) -> None:
         """Display the version and exit."""
@@ -170,6 +186,7 @@ class QuotesOptions(Options):
         if not self["listen"]:
             listen = self._environment.get(f"{PREFIX}LISTEN", "")
             self["listen"] = listen.split() or ["tcp:8000:interface=127.0.0.1"]
+        self._make_checkers()
         if self["drain-delay"] > self["drain-timeout"]:
             raise UsageError("--drain-delay must not be longer than --drain-timeout")
 
@@ -184,3 +201,35 @@ class QuotesOptions(Options):
             return kind.convert(text)
         except (ValueError, OverflowError):
             raise UsageError(f"{source} must be {kind.allowed}, not {text!r}") from None
+
+    def _make_checkers(self) -> None:
+        source = "--auth"
+        if not self["auth"]:
+            source = f"{PREFIX}AUTH"
+            self["auth"] = self._environment.get(source, "").split()
+        for description in self["auth"]:
+            try:
+                _check_description(description)
+                super().opt_auth(description)
+            except UsageError as error:
+                reason = " ".join(str(error).split())
+                raise UsageError(f"{source} cannot be used: {reason}") from None
+
+
+def _check_description(description: str) -> None:
+    """
+    Refuse the checkers that can be made, but let nobody in.
+
+    @raise UsageError: this is one.
+    """
+    kind, _, path = description.partition(":")
+    if kind == "memory":
+        # It compares text with the bytes that come.
+        raise UsageError("memory: would let nobody in; use file:")
+    if kind == "file" and path:
+        try:
+            if not S_ISREG(os.stat(path).st_mode):
+                raise UsageError(f"{path!r} is no regular file")
+            open(path, "rb").close()
+        except OSError as error:
+            raise UsageError(f"cannot read {path!r}: {error.strerror}") from None

@@ -12,6 +12,8 @@ from time import time
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import IService
+from twisted.cred.checkers import ICredentialsChecker
+from twisted.cred.portal import Portal
 from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
@@ -22,6 +24,7 @@ from twisted.python.procutils import which
 from twisted.python.usage import UsageError
 
 from .cache import Cache, default_cache_folder
+from .callers import PasswordFile, portal_for
 from .descriptors import allow_connections
 from .errors import CannotStart
 from .finder import Finder, make_finder
@@ -102,7 +105,7 @@ def quotes_service(reactor: Any, options: Mapping[str, Any]) -> IService:
     waits = _waits(reactor, outstanding, metrics)
     site = QuotesSite(
         reactor,
-        root_resource(finder, waits, Probes(readiness, metrics)),
+        root_resource(finder, waits, Probes(readiness, metrics), _portal(options)),
         outstanding,
         _connections(options),
         Limits(*(options[f"{part}-timeout"] for part in ("request", "send", "idle"))),
@@ -179,6 +182,20 @@ def _waits(reactor: Any, outstanding: Outstanding, metrics: Metrics) -> Waits:
     places = Places(MOST_WAITS, 0)
     metrics.watch("waits", "Calls of /wait that block.", lambda: places.taken)
     return Waits(reactor, _executable("sleep"), places, outstanding)
+
+
+def _portal(options: Mapping[str, Any]) -> Portal | None:
+    """The way in for callers; none where all may ask."""
+    if not options["auth"]:
+        return None
+    checkers: list[ICredentialsChecker] = []
+    for description, checker in zip(
+        options["auth"], options["credCheckers"], strict=True
+    ):
+        kind, _, path = description.partition(":")
+        # Ours does not take a file that is gone for a wrong password.
+        checkers.append(PasswordFile(path) if kind == "file" else checker)
+    return portal_for(checkers)
 
 
 def _library(folder: str | None, default: str | None) -> Library:

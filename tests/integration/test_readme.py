@@ -8,7 +8,10 @@ import re
 import shlex
 import shutil
 import subprocess
+import tempfile
 from argparse import ArgumentParser
+from base64 import b64encode
+from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -30,12 +33,16 @@ def curl(server: Server, command: str) -> str:
         ).stdout
     parser = ArgumentParser()
     parser.add_argument("-d", dest="data")
+    parser.add_argument("-u", dest="user")
     parser.add_argument("-H", dest="headers", action="append", default=[])
     parser.add_argument("url")
     asked = parser.parse_args(arguments[1:])
     path = asked.url.removeprefix(server.url)
     with server.connect() as connection:
         lines = ["Host: {}:{}".format(*server.address), *asked.headers]
+        if asked.user is not None:
+            token = b64encode(asked.user.encode()).decode()
+            lines.append(f"Authorization: Basic {token}")
         head = "\r\n".join(lines)
         if asked.data is None:
             request = f"GET {path} HTTP/1.1\r\n{head}\r\n\r\n"
@@ -59,6 +66,21 @@ class ReadmeTests(SynchronousTestCase):
                 printed = curl(server, command)
                 here = expected.replace("http://127.0.0.1:8000", server.url)
                 self.assertEqual(printed, here, command)
+
+    def test_callers_are_let_in_as_it_says(self) -> None:
+        """Both ways to say who one is do, where that is asked for."""
+        [line] = re.findall(r"echo '(.*)' > passwords", README)
+        examples = [each for each in EXAMPLES if "alice" in each[0]]
+        self.assertEqual(len(examples), 2)
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        passwords = Path(folder.name, "passwords")
+        passwords.write_text(f"{line}\n")
+        with running(f"--auth=file:{passwords}") as server:
+            for command, expected in examples:
+                self.assertEqual(curl(server, command), expected)
+                wrong = command.replace("correct-horse", "wrong")
+                self.assertIn('"Code":401', curl(server, wrong))
 
     def test_every_option_is_in_the_table(self) -> None:
         """The table of options has all of them, and no other."""

@@ -103,6 +103,21 @@ class StartTests(LibraryTestCase):
         log = str(self.folder / "missing" / "access.log")
         self.check_failure("--access-log", log, says=log)
 
+    def test_callers_that_cannot_be_checked_stop_the_start(self) -> None:
+        """What is no checker, and what cannot be read, are told in one line."""
+        missing = self.folder / "missing"
+        self.check_failure("--auth", f"file:{missing}", says=str(missing))
+        self.check_failure("--auth", f"file:{self.folder}", says="regular file")
+        self.check_failure("--auth", "nonsense:1", says="nonsense")
+        self.check_failure("--auth", "memory:alice:secret", says="file:")
+        self.check_failure(says="TWISTED_QUOTES_AUTH", TWISTED_QUOTES_AUTH="nonsense")
+        locked = self.folder / "locked"
+        locked.write_text("alice:secret\n")
+        locked.chmod(0)
+        self.check_failure(
+            "--auth", f"file:{locked}", says="Permission", prefix=UNPRIVILEGED
+        )
+
     def test_options_come_from_the_environment_too(self) -> None:
         """An option on the command line beats the same one in the environment."""
         environment = {

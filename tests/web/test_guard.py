@@ -26,7 +26,7 @@ from twisted_quotes.web.guard import credentials_in, shown
 
 from .clients import LOVE, Answer, WebTestCase, get, question, request_events
 
-OPEN = ("/livez", "/readyz")
+OPEN = ("/livez", "/readyz", "/metrics")
 GUARDED = (
     "/",
     "/style.css",

@@ -4,7 +4,7 @@ Answers: JSON bodies, and the one place where errors become them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
