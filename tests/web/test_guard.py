@@ -292,8 +292,7 @@ class AdmissionTests(GuardTestCase):
         """Whatever one says of oneself."""
         for url in OPEN:
             for authorization in (None, "Bearer x", basic("alice", "wrong")):
-                answer = self.ask(url, authorization)
-                self.assertEqual((answer.code, answer.json), (200, {"status": "ok"}))
+                self.assertEqual(self.ask(url, authorization).code, 200)
 
     def test_a_service_without_a_portal_is_open(self) -> None:
         """There, what one says of oneself is not even read."""
