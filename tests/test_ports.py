@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import TestCase
 
-from twisted_quotes.ports import accept_pending, let_nobody_in
+from twisted_quotes.ports import accept_pending, let_nobody_in, stays_open
 
 
 class Greeter(Protocol):
@@ -74,12 +74,18 @@ class PortTests(TestCase):
         self.assertEqual(before.recv(100), b"hello")
         self.assertFalse(self.is_connected(after))
 
-    def test_a_socket_that_stays_open_is_left_as_it_is(self) -> None:
-        """What systemd has opened is for whoever comes next."""
+    def test_what_systemd_has_opened_stays_open(self) -> None:
+        """It is for whoever comes next; all else is closed with the service."""
         for description in ("systemd:domain=INET:index=0", "haproxy:systemd:index=0"):
-            port = self.listen()
-            let_nobody_in(port, description)
-            self.assertTrue(self.is_connected(self.connect(port)))
+            self.assertTrue(stays_open(description))
+        for description in ("tcp:8000", "unix:/run/systemd", "haproxy:tcp:8000"):
+            self.assertFalse(stays_open(description))
+
+    def test_a_socket_that_may_be_shared_is_left_as_it_is(self) -> None:
+        """Who knows what else listens on the socket of an unknown endpoint?"""
+        port = self.listen()
+        let_nobody_in(port, "onion:80")
+        self.assertTrue(self.is_connected(self.connect(port)))
 
     def test_what_is_no_tcp_socket_is_left_as_it_is(self) -> None:
         """There is nothing that could be told."""

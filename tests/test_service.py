@@ -741,11 +741,13 @@ class PipedPort(FakePort):
 class PendingTests(ServiceTestCase):
     """Tests of those who have connected, but were not let in yet."""
 
-    def end_with(self, port: PipedPort, clients: int) -> None:
+    def end_with(
+        self, port: PipedPort, clients: int, description: str = ENDPOINT
+    ) -> None:
         """End while so many clients wait on a port."""
         self.addCleanup(port.close)
         os.write(port.arriving, b"." * clients)
-        service = self.make((ENDPOINT, FakeEndpoint(succeed(port))))
+        service = self.make((description, FakeEndpoint(succeed(port))))
         port.startListening()
         service.startService()
         self.assert_ended(self.begin_end())
@@ -755,6 +757,12 @@ class PendingTests(ServiceTestCase):
         port = PipedPort(self.reactor, self.web.site)
         self.end_with(port, 3)
         self.assertEqual(port.accepted, 3)
+
+    def test_on_a_socket_that_stays_open_they_are_left_to_the_next(self) -> None:
+        """Nothing resets them there, and the next service has all its time."""
+        port = PipedPort(self.reactor, self.web.site)
+        self.end_with(port, 3, "systemd:domain=INET:index=0")
+        self.assertEqual(port.accepted, 0)
 
     def test_nobody_is_waited_for(self) -> None:
         """Where nobody has connected, nothing blocks."""

@@ -42,15 +42,25 @@ _DROP_SYN = b"".join(
 _log = Logger()
 
 
+def stays_open(description: str) -> bool:
+    """
+    Whether a listening socket outlives the service: whether systemd has opened it.
+
+    Who has connected there and was not let in waits for the service that comes
+    next, so that none is lost when one follows the other.
+
+    @param description: the endpoint.
+    """
+    return "systemd" in description.split(":")
+
+
 def let_nobody_in(port: IListeningPort, description: str) -> None:
     """
     Have the kernel begin no more connections on a port, where it can.
 
-    @param description: the endpoint. A socket that systemd has opened is not
-        touched: it stays open for whoever comes next.
+    @param description: the endpoint, which is not one that L{stays_open}.
     """
-    words = description.split(":")
-    if not isinstance(port, Port) or words[0] not in _OWN or "systemd" in words:
+    if not isinstance(port, Port) or description.split(":")[0] not in _OWN:
         return
     if port.addressFamily not in (socket.AF_INET, socket.AF_INET6):
         return

@@ -24,7 +24,7 @@ from twisted.python.failure import Failure
 
 from .errors import CannotStart
 from .outstanding import Outstanding
-from .ports import accept_pending, let_nobody_in
+from .ports import accept_pending, let_nobody_in, stays_open
 from .readiness import Readiness
 from .web.address import authority
 from .web.site import QuotesSite
@@ -183,9 +183,10 @@ class QuotesService(Service):
     async def _stop_listening(self) -> None:
         """Close the listening sockets, and lose nobody who has connected."""
         for port, description in self._ports:
-            let_nobody_in(port, description)
-            # Closing happens a turn later, and resets who was not let in by then.
-            self._reactor.callLater(0, accept_pending, port)
+            if not stays_open(description):
+                let_nobody_in(port, description)
+                # Closing happens a turn later, and resets who was not let in by then.
+                self._reactor.callLater(0, accept_pending, port)
         await DeferredList(
             [maybeDeferred(port.stopListening) for port, _ in self._ports]
         )
