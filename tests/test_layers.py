@@ -36,6 +36,7 @@ ORDER = [
     "descriptors",
     "outstanding",
     "metrics",
+    "notify",
     "ports",
     "places",
     "library",

@@ -25,6 +25,7 @@ from twisted.logger import LogLevel, capturedLogs, formatEvent
 from zope.interface import implementer
 
 from twisted_quotes.errors import CannotStart, ShuttingDown
+from twisted_quotes.notify import Systemd
 from twisted_quotes.ports import MOST_PENDING
 from twisted_quotes.service import FLUSH_TIME, QuotesService
 from twisted_quotes.web.connection import NEXT_REQUEST_TIME
@@ -143,6 +144,21 @@ class FakeSignals:
         self.restored += 1
 
 
+class FakeSystemd(Systemd):
+    """
+    A systemd that keeps what it is told.
+
+    @ivar told: all that, in order.
+    """
+
+    def __init__(self, reactor: FakeReactor) -> None:
+        super().__init__(reactor, "/run/notify", 10)
+        self.told: list[tuple[str, ...]] = []
+
+    def _tell(self, *news: str) -> None:
+        self.told.append(news)
+
+
 class ServiceTestCase(WebTestCase):
     """Starts and ends a service that listens in memory."""
 
@@ -151,6 +167,7 @@ class ServiceTestCase(WebTestCase):
         super().setUp()
         self.reactor = ListeningReactor()
         self.signals = FakeSignals()
+        self.systemd = FakeSystemd(self.reactor)
         self.log = self.room / "access.log"
         self.web = self.make_web(
             reactor=self.reactor, access_log=self.log, time_limit=1000.0
@@ -174,6 +191,7 @@ class ServiceTestCase(WebTestCase):
             self.signals,
             self.clear_up,
             self.web.readiness,
+            self.systemd,
         )
         self.addCleanup(self.end_for_good, service)
         return service
@@ -315,6 +333,64 @@ class StartTests(ServiceTestCase):
         [event] = events
         self.assertEqual(event["log_level"], LogLevel.critical)
         self.assertIn("127.0.0.1:8000", formatEvent(event))
+
+
+class SystemdTests(ServiceTestCase):
+    """Tests of what systemd is told."""
+
+    def run_reactor(self) -> None:
+        """Do what the reactor does when it runs."""
+        for call, arguments, keywords in self.reactor.whenRunningHooks:
+            call(*arguments, **keywords)
+
+    def test_the_service_is_ready_once_the_reactor_runs(self) -> None:
+        """Only then does a signal begin an orderly end."""
+        self.start()
+        self.assertEqual(self.systemd.told, [])
+        self.run_reactor()
+        status = "STATUS=Listening on http://127.0.0.1:8000/"
+        self.assertEqual(self.systemd.told, [("READY=1", status), ("WATCHDOG=1",)])
+
+    def test_it_is_not_ready_before_it_listens_everywhere(self) -> None:
+        """One endpoint may take longer than another."""
+        listening: Deferred[Any] = Deferred()
+        address = UNIXAddress("/run/quotes")
+        here = FakePort(self.reactor, self.web.site, address)
+        there = FakePort(self.reactor, self.web.site, address)
+        self.make(
+            ("unix:/late", FakeEndpoint(listening)),
+            ("unix:/here", FakeEndpoint(succeed(here))),
+        ).startService()
+        self.reactor.hasRun = True
+        self.run_reactor()
+        self.assertEqual(self.systemd.told, [])
+        listening.callback(there)
+        status = "STATUS=Listening on unix:/here, unix:/late"
+        self.assertEqual(self.systemd.told[0], ("READY=1", status))
+
+    def test_the_end_is_told_when_it_begins(self) -> None:
+        """Signs of life go on for as long as answers are due."""
+        self.start()
+        self.run_reactor()
+        client = self.search()
+        status = f"STATUS=Shutting down: {len(self.web.outstanding)} under way."
+        over = self.begin_end()
+        self.assertEqual(self.systemd.told[2:], [("STOPPING=1", status)])
+        self.reactor.advance(5)
+        self.assertEqual(self.systemd.told[3:], [("WATCHDOG=1",)])
+        self.answer(client)
+        client.shut_down()
+        self.assert_ended(over)
+        self.assertEqual(len(self.systemd.told), 4)
+
+    def test_a_service_that_ends_before_the_reactor_runs_is_never_ready(self) -> None:
+        """Nothing would take back the signs of life."""
+        over = self.start().stopService()
+        self.reactor.advance(0)
+        self.assert_ended(over)
+        self.run_reactor()
+        self.assertNotIn("READY=1", [each[0] for each in self.systemd.told])
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
 
 
 class EndTests(ServiceTestCase):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -241,6 +242,22 @@ class ServiceTests(TapTestCase):
         protocol.dataReceived(request)
         [answer] = read_answers(transport.value())
         return answer.code
+
+    def test_systemd_is_told_where_it_says(self) -> None:
+        """Its socket and its interval are read when the service is made."""
+        address = str(self.room / "notify")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
+            notified.bind(address)
+            notified.setblocking(False)
+            environment = {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "4000000"}
+            self.patch(os, "environ", {**os.environ, **environment})
+            self.start()
+            self.patch(os, "environ", {})
+            self.reactor.run()
+            self.assertEqual(notified.recv(100).split(b"\n")[0], b"READY=1")
+            self.assertEqual(notified.recv(100), b"WATCHDOG=1")
+            self.reactor.advance(2)
+            self.assertEqual(notified.recv(100), b"WATCHDOG=1")
 
     def test_a_second_signal_hurries_the_end(self) -> None:
         """During the end SIGINT and SIGTERM are the service's own."""

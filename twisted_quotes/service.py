@@ -23,6 +23,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .errors import CannotStart
+from .notify import Systemd
 from .outstanding import Outstanding
 from .ports import accept_pending, let_nobody_in, stays_open
 from .readiness import Readiness
@@ -53,6 +54,7 @@ class QuotesService(Service):
         returns what undoes that.
     @param clear_up: is called when all is answered; the end waits for it.
     @param readiness: is told when the end has begun.
+    @param systemd: is told when the service is ready, and when it ends.
     """
 
     name = "quotes"
@@ -69,8 +71,10 @@ class QuotesService(Service):
         on_signal: Callable[[Callable[[], object]], Callable[[], None]],
         clear_up: Callable[[], Awaitable[None]],
         readiness: Readiness,
+        systemd: Systemd,
     ) -> None:
         self._readiness = readiness
+        self._systemd = systemd
         self._reactor = reactor
         self._site = site
         self._endpoints = endpoints
@@ -115,6 +119,14 @@ class QuotesService(Service):
             address=_shown(port.getHost(), description),
             endpoint=description,
         )
+        if len(self._ports) == len(self._endpoints):
+            # From then on a signal begins the end, and does not just kill.
+            self._reactor.callWhenRunning(self._tell_ready)
+
+    def _tell_ready(self) -> None:
+        if self._over is None:
+            addresses = (_shown(port.getHost(), each) for port, each in self._ports)
+            self._systemd.ready(f"Listening on {', '.join(addresses)}")
 
     def _cannot_listen(self, failure: Failure, description: str) -> None:
         """Stop the start, or the program where the failure comes later."""
@@ -150,9 +162,9 @@ class QuotesService(Service):
     async def _end(self) -> None:
         """The end, from its first step to its last (contract, section 2)."""
         self._readiness.draining = True
-        self._log.info(
-            "Shutting down: {count} under way.", count=len(self._outstanding)
-        )
+        count = len(self._outstanding)
+        self._log.info("Shutting down: {count} under way.", count=count)
+        self._systemd.stopping(f"Shutting down: {count} under way.")
         restore = self._on_signal(self.force)
         deadline = self._reactor.callLater(self._drain_timeout, self.force)
         try:
@@ -169,6 +181,7 @@ class QuotesService(Service):
                     call.cancel()
             self._site.abort()
             self._site.doStop()
+            self._systemd.stopped()
             restore()
         self._log.info("All is answered.")
 

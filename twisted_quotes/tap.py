@@ -32,6 +32,7 @@ from .greps import GrepRunner
 from .indexes import Indexes
 from .library import Library, LibraryUnusable
 from .metrics import Metrics
+from .notify import Systemd, watchdog_of
 from .options import QuotesOptions
 from .orphans import Reaper
 from .outstanding import Outstanding
@@ -121,6 +122,7 @@ def quotes_service(reactor: Any, options: Mapping[str, Any]) -> IService:
         lambda call: on_shutdown_signal(lambda: reactor.callFromThread(call)),
         _clear_up(reactor, finder),
         readiness,
+        _systemd(reactor),
     )
 
 
@@ -221,6 +223,11 @@ def _endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
     except Exception as error:
         raise CannotStart(f"cannot listen on {description!r}: {error}") from None
     return endpoint
+
+
+def _systemd(reactor: Any) -> Systemd:
+    watchdog = watchdog_of(os.environ, os.getpid())
+    return Systemd(reactor, os.environ.get("NOTIFY_SOCKET") or None, watchdog)
 
 
 def _writable(path: str | None) -> str | None:
