@@ -4,11 +4,13 @@ What the tests of the real process have in common.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
+from shutil import which
 from typing import Any
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from .server import Server, running
 
@@ -34,3 +36,18 @@ class LibraryTestCase(SynchronousTestCase):
         server = running(f"--dictionaries={self.library}", *options, **how)
         self.addCleanup(server.__exit__, None, None, None)
         return server.__enter__()
+
+
+def program(name: str, package: str) -> str:
+    """
+    Find a program; without it a test is skipped, but fails where all is tested.
+
+    @param package: Debian's package that has it.
+    """
+    found = which(name, path=f"{os.environ['PATH']}:/usr/sbin")
+    if found is None:
+        reason = f"{name} is not installed (Debian has it in {package})"
+        if os.environ.get("CI"):
+            raise AssertionError(reason)
+        raise SkipTest(reason)
+    return found
