@@ -1,0 +1,144 @@
+"""
+The container, as far as it can be tested without building it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+
+from twisted_quotes import __version__
+from twisted_quotes.options import QuotesOptions
+
+from .cases import LibraryTestCase
+from .conversation import LIMIT
+from .server import ROOT
+
+PORT = 8000
+
+
+def instructions(wanted: str) -> list[str]:
+    """The arguments of all instructions of a kind, in order."""
+    text = (ROOT / "Containerfile").read_text()
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    found = []
+    for line in re.sub(r"\\\n\s*", "", "\n".join(lines)).splitlines():
+        name, _, arguments = line.partition(" ")
+        if name == wanted:
+            found.append(arguments)
+    return found
+
+
+def sources() -> list[str]:
+    """What is copied from here."""
+    copies = [each.split() for each in instructions("COPY")]
+    return [each for copy in copies if copy[0] != "--from=build" for each in copy[:-1]]
+
+
+class BuildTests(LibraryTestCase):
+    """Tests of what the image is built from."""
+
+    def test_what_is_copied_is_not_ignored(self) -> None:
+        """Each source is there, and all else is left out."""
+        rules = (ROOT / ".containerignore").read_text().splitlines()
+        kept = [each.removeprefix("!") for each in rules if each.startswith("!")]
+        self.assertEqual(sorted(kept), sorted(sources()))
+        self.assertIn("*", rules)
+        for name in kept:
+            self.assertTrue((ROOT / name).exists(), name)
+
+    def test_docker_ignores_the_same(self) -> None:
+        """It looks at a file of another name."""
+        docker = ROOT / ".dockerignore"
+        self.assertEqual(docker.read_text(), (ROOT / ".containerignore").read_text())
+
+    def test_what_is_copied_makes_the_whole_wheel(self) -> None:
+        """No module, template or dictionary is missing from it."""
+        ignore = shutil.ignore_patterns("__pycache__", "dropin.cache")
+        source = self.folder / "source"
+        source.mkdir()
+        for name in sources():
+            if (ROOT / name).is_dir():
+                shutil.copytree(
+                    ROOT / name, source / name, symlinks=True, ignore=ignore
+                )
+            else:
+                shutil.copy(ROOT / name, source)
+        subprocess.run(
+            [sys.executable, "setup.py", "--quiet", "bdist_wheel", f"-d{self.folder}"],
+            cwd=source,
+            check=True,
+            capture_output=True,
+            timeout=LIMIT,
+        )
+        [wheel] = self.folder.glob("*.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            names = set(archive.namelist())
+        for folder in ("twisted", "twisted_quotes", "twisted_quotes/dictionaries"):
+            for path in (source / folder).rglob("*"):
+                if path.is_file():
+                    self.assertIn(str(path.relative_to(source)), names)
+
+
+class RunTests(LibraryTestCase):
+    """Tests of how the image runs."""
+
+    def setUp(self) -> None:
+        """Write a dictionary."""
+        super().setUp()
+        (self.library / "book").write_text("love\n")
+
+    def test_the_command_starts_the_service(self) -> None:
+        """As a list, so that no shell stands between it and a signal."""
+        [entrypoint] = instructions("ENTRYPOINT")
+        command = json.loads(entrypoint)
+        twist = command.index("/opt/twisted_quotes/bin/twist")
+        shown = subprocess.check_output(
+            [sys.executable, "-m", "twisted", *command[twist + 1 :], "--version"],
+            cwd=ROOT,
+            text=True,
+            timeout=LIMIT,
+        )
+        self.assertEqual(shown, f"twisted_quotes {__version__}\n")
+        self.assertEqual(instructions("STOPSIGNAL"), ["SIGTERM"])
+
+    def test_the_environment_sets_options_that_there_are(self) -> None:
+        """It listens on the port that is exposed, and keeps indexes in the volume."""
+        [variables] = instructions("ENV")
+        options = QuotesOptions(dict(re.findall(r"(\w+)=(\S+)", variables)))
+        options.parseOptions([])
+        self.assertEqual(options["listen"], [f"tcp:{PORT}:interface=0.0.0.0"])
+        self.assertEqual([options["cache-dir"]], instructions("VOLUME"))
+        self.assertEqual(instructions("EXPOSE"), [str(PORT)])
+
+    def test_it_is_not_run_by_root(self) -> None:
+        """A number can be checked by who runs it, a name cannot."""
+        [user] = instructions("USER")
+        self.assertRegex(user, r"\A[1-9][0-9]+:[1-9][0-9]+\Z")
+
+    def test_the_check_of_its_health_tells_whether_it_is_ready(self) -> None:
+        """It succeeds while the service is, and fails as soon as it ends."""
+        [check] = instructions("HEALTHCHECK")
+        _, dash_c, program = json.loads(check.partition("CMD")[2])
+        server = self.serve("--drain-delay=20")
+        here = program.replace(f":{PORT}/", f":{server.address[1]}/")
+        self.assertNotEqual(here, program)
+
+        def is_healthy() -> bool:
+            command = [sys.executable, dash_c, here]
+            return not subprocess.run(command, stderr=subprocess.PIPE).returncode
+
+        self.assertTrue(is_healthy())
+        server.signal()
+        server.logged("Shutting down")
+        self.assertFalse(is_healthy())
+
+    def test_the_access_log_can_go_where_the_log_goes(self) -> None:
+        """A container has nothing but its standard output."""
+        server = self.serve("--access-log=/dev/stdout")
+        server.get("/livez")
+        server.logged(r'127\.0\.0\.1 - - .* "GET /livez HTTP/1\.1" 200')
