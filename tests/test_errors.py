@@ -12,7 +12,6 @@ from twisted_quotes import errors
 from twisted_quotes.errors import (
     BadRequest,
     BodyTooLarge,
-    CannotStart,
     DictionaryChanging,
     DictionaryForbidden,
     DictionaryNotFound,
@@ -143,17 +142,3 @@ class QuotesErrorTests(SynchronousTestCase):
             SearchTimedOut(1),
         ):
             self.assertRegex(error.message, r"\A[A-Z].*\.\Z")
-
-
-class CannotStartTests(SynchronousTestCase):
-    """What the one who starts the program is told."""
-
-    def test_it_ends_the_program_with_one_line(self) -> None:
-        """The interpreter prints the line and exits with 1."""
-        error = CannotStart("there is no grep")
-        self.assertIsInstance(error, SystemExit)
-        self.assertEqual(error.code, "twist quotes: there is no grep")
-
-    def test_it_is_not_answered_to_callers(self) -> None:
-        """It is none of the errors that become an HTTP answer."""
-        self.assertNotIsInstance(CannotStart("x"), QuotesError)

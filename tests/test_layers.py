@@ -56,6 +56,7 @@ ORDER = [
     "quote_finder",
     "draw",
     "finder",
+    "startup",
     "web.address",
     "web.record",
     "web.answers",

@@ -24,10 +24,11 @@ from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from zope.interface import implementer
 
-from twisted_quotes.errors import CannotStart, ShuttingDown
+from twisted_quotes.errors import ShuttingDown
 from twisted_quotes.notify import Systemd
 from twisted_quotes.ports import MOST_PENDING
 from twisted_quotes.service import FLUSH_TIME, QuotesService
+from twisted_quotes.startup import CannotStart
 from twisted_quotes.web.connection import NEXT_REQUEST_TIME
 
 from .fakes import FakeReactor

@@ -20,8 +20,9 @@ from twisted.internet.interfaces import IProtocol
 from twisted.internet.testing import StringTransport, StringTransportWithDisconnection
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.errors import CannotStart
+from twisted_quotes.reaper import GOODBYE
 from twisted_quotes.service import FLUSH_TIME, QuotesService
+from twisted_quotes.startup import CannotStart
 from twisted_quotes.tap import Options, quotes_service
 
 from .fakes import FakeReactor
@@ -68,6 +69,9 @@ class TapTestCase(SynchronousTestCase):
         over = service.stopService()
         service.force()
         self.reactor.advance(FLUSH_TIME)
+        for process in self.reactor.processes:
+            if process.written == GOODBYE:
+                process.end()
         self.successResultOf(over)
 
     def connect(self) -> tuple[IProtocol, StringTransport]:

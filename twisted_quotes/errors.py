@@ -23,8 +23,6 @@ What can go wrong, in the words of the one who asked.
     │   └── ShuttingDown
     └── SearchTimedOut              504   the search took too long
 
-L{CannotStart} is apart: it ends the program before anyone could ask.
-
 Each carries the ``code`` of the contract's error table and a message of whole
 sentences that says what was wrong and what would be right. Anything that is
 not a L{QuotesError} is unforeseen, and is answered as a 500.
@@ -258,15 +256,3 @@ class SearchTimedOut(QuotesError):
             f"The search took more than {limit:g} seconds and was ended. "
             "Look for a simpler term, or in a smaller dictionary."
         )
-
-
-class CannotStart(SystemExit):
-    """
-    The service cannot start.
-
-    Uncaught, it ends the program with its message on standard error, and no
-    traceback. The message says why, in one line.
-    """
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"twist quotes: {reason}")

@@ -22,11 +22,11 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .errors import CannotStart
 from .notify import Systemd
 from .outstanding import Outstanding
 from .ports import accept_pending, let_nobody_in, stays_open
 from .readiness import Readiness
+from .startup import CannotStart
 from .web.address import authority
 from .web.site import QuotesSite
 

@@ -1,0 +1,131 @@
+"""
+What the start needs: what the options name, found and fit for use, or refused.
+
+Each of these raises L{CannotStart} where what was named cannot be used.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+from twisted.cred.checkers import ICredentialsChecker
+from twisted.cred.portal import Portal
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.logger import Logger
+from twisted.python.filepath import FilePath
+from twisted.python.procutils import which
+
+from .cache import default_cache_folder
+from .callers import PasswordFile, portal_for
+from .descriptors import allow_connections
+from .library import Library, LibraryUnusable
+from .notify import Systemd, watchdog_of
+
+_log = Logger()
+
+
+class CannotStart(SystemExit):
+    """
+    The service cannot start.
+
+    Uncaught, it ends the program with its message on standard error, and no
+    traceback. The message says why, in one line.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"twist quotes: {reason}")
+
+
+def library(folder: str | None, default: str | None) -> Library:
+    """
+    The dictionaries.
+
+    @param folder: where they are; L{None} for those that ship.
+    @param default: the name of the default one; L{None} for the first.
+    """
+    root = folder or str(files("twisted_quotes") / "dictionaries")
+    try:
+        return Library(FilePath(root), default)
+    except LibraryUnusable as error:
+        raise CannotStart(str(error)) from None
+
+
+def executable(name: str) -> str:
+    """The absolute path of a program, which must be on the C{PATH}."""
+    found = which(name)
+    if not found:
+        raise CannotStart(f"{name} is not on the PATH")
+    path: str = os.path.abspath(found[0])
+    return path
+
+
+def endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
+    """An endpoint to listen on, as its description says."""
+    try:
+        endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
+    # Each kind of endpoint parses for itself, and raises what it likes.
+    except Exception as error:
+        raise CannotStart(f"cannot listen on {description!r}: {error}") from None
+    return endpoint
+
+
+def writable(path: str | None) -> str | None:
+    """The same path, of a file that can be written; it is made if it is not there."""
+    if path is not None:
+        try:
+            open(path, "a").close()
+        except OSError as error:
+            raise CannotStart(f"cannot write {path}: {error.strerror}") from None
+    return path
+
+
+def cache_folder() -> str:
+    """Where indexes are kept if no option says so."""
+    home = os.path.expanduser("~")
+    return default_cache_folder(home, os.environ.get("XDG_CACHE_HOME"))
+
+
+def running(options: Mapping[str, Any]) -> int:
+    """How many greps may run at one time."""
+    running = options["max-running"] or max(8, 4 * len(os.sched_getaffinity(0)))
+    return int(running)
+
+
+def connections(options: Mapping[str, Any]) -> int:
+    """How many connections there may be; fewer than asked for where files are few."""
+    wanted = options["max-connections"]
+    allowed = allow_connections(wanted, running(options))
+    if not allowed:
+        raise CannotStart("too few files may be open (ulimit -n) for any connection")
+    if allowed < wanted:
+        _log.warn(
+            "No more than {allowed} connections may be open, not {wanted}: "
+            "the limit of open files (ulimit -n) is too low.",
+            allowed=allowed,
+            wanted=wanted,
+        )
+    return allowed
+
+
+def portal(options: Mapping[str, Any]) -> Portal | None:
+    """The way in for callers; none where all may ask."""
+    if not options["auth"]:
+        return None
+    checkers: list[ICredentialsChecker] = []
+    for description, checker in zip(
+        options["auth"], options["credCheckers"], strict=True
+    ):
+        kind, _, path = description.partition(":")
+        # Ours does not take a file that is gone for a wrong password.
+        checkers.append(PasswordFile(path) if kind == "file" else checker)
+    return portal_for(checkers)
+
+
+def systemd(reactor: Any) -> Systemd:
+    """Whoever started the service, as the environment tells."""
+    watchdog = watchdog_of(os.environ, os.getpid())
+    return Systemd(reactor, os.environ.get("NOTIFY_SOCKET") or None, watchdog)
