@@ -28,6 +28,7 @@ from twisted_quotes.grep import (
     number_arguments,
     numbered_lines,
     place_arguments,
+    read_count,
     read_numbers,
     read_places,
     whole_line_arguments,
@@ -441,6 +442,22 @@ class NumberedLinesTests(SynchronousTestCase):
             around(*numbered_lines(printed), before, after),
             ["\n".join(dictionary[max(0, i - before) : i + after + 1]) for i in hits],
         )
+
+
+class GarbageTests(SynchronousTestCase):
+    """What is no answer of grep's."""
+
+    def test_what_is_no_number_is_no_count(self) -> None:
+        """However it looks like one."""
+        self.assertEqual(read_count(b"12\n"), 12)
+        for output in (b"", b"12", b"x\n", b"1\n2\n", b"-1\n", b"9" * 5000 + b"\n"):
+            self.assertRaises(GrepFailed, read_count, output)
+
+    def test_what_has_no_place_is_no_match(self) -> None:
+        """A match is told with its line and its place."""
+        self.assertEqual(read_places(b"2:30:ab\n"), [(1, 30, 32)])
+        for output in (b"ab\n", b"2:ab\n", b"2:x:ab\n", b":1:ab\n"):
+            self.assertRaises(GrepFailed, read_places, output)
 
 
 class QuoteTests(SynchronousTestCase):

@@ -12,6 +12,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from twisted_quotes import greps as module
 from twisted_quotes.errors import BadRequest, SearchTimedOut, TooBusy
 from twisted_quotes.grep import GrepFailed
 from twisted_quotes.greps import GrepRunner, Greps
@@ -94,6 +95,16 @@ class GrepsTests(GrepsTestCase):
         self.assertEqual(self.reactor.processes[1].signals, ["KILL"])
         self.reactor.processes[1].end(signal=9)
         self.assertEqual(len(self.outstanding), 0)
+
+    def test_a_grep_that_floods_is_ended(self) -> None:
+        """It prints more than it can have been asked for."""
+        self.patch(module, "MOST_OUTPUT", 1000)
+        searching = self.successResultOf(self.take_place())
+        ran = Deferred.fromCoroutine(searching.run((), {}, self.file.fileno()))
+        [process] = self.reactor.processes
+        process.print(b"1:love\n" * 200)
+        self.failureResultOf(ran, GrepFailed)
+        self.assertEqual(process.signals, ["KILL"])
 
     def test_at_rest_it_holds_no_place(self) -> None:
         """Another may have it meanwhile; the next grep waits for it again."""

@@ -19,7 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted_quotes import indexes
 from twisted_quotes.cache import Cache
 from twisted_quotes.dictionary import Dictionary
-from twisted_quotes.errors import DictionaryChanging, TooBusy
+from twisted_quotes.errors import DictionaryChanging, NotReadyNow, TooBusy
 from twisted_quotes.index import Index, write_index
 from twisted_quotes.indexes import BuildFailed, Indexes
 from twisted_quotes.library import Library
@@ -236,7 +236,8 @@ class ThreadTests(IndexesTestCase):
         (self.cache_folder / work / "texts").mkdir()
         self.threads.run_all()
         for each in waiting:
-            self.failureResultOf(each, OSError)
+            self.failureResultOf(each, NotReadyNow)
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
         self.assertEqual(self.leftovers(), [])
         again = self.get()
         self.threads.run_all()
@@ -250,6 +251,13 @@ class ThreadTests(IndexesTestCase):
         self.threads.run()
         [work] = self.leftovers()
         (self.cache_folder / work / "texts").mkdir()
+        self.threads.run_all()
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+        waiting = self.get()
+        waiting.cancel()
+        self.failureResultOf(waiting, CancelledError)
+        self.threads.run()
+        self.book.write_text("changed")
         with capturedLogs() as events:
             self.threads.run_all()
         self.assertEqual([each["log_level"] for each in events], [LogLevel.warn])
@@ -321,8 +329,9 @@ class ProcessTests(IndexesTestCase):
         self.process().print(errors=b"No space left on device\n")
         self.process().end(1)
         self.threads.run_all()
-        failure = self.failureResultOf(waiting, BuildFailed)
-        self.assertIn("No space left", str(failure.value))
+        self.failureResultOf(waiting, NotReadyNow)
+        [logged] = self.flushLoggedErrors(BuildFailed)
+        self.assertIn("No space left", str(logged.value))
         self.assertEqual(self.leftovers(), [])
         again = self.get()
         self.threads.run_all()
@@ -335,7 +344,8 @@ class ProcessTests(IndexesTestCase):
         for _ in range(2):
             waiting = self.get()
             self.threads.run_all()
-            self.failureResultOf(waiting, OSError)
+            self.failureResultOf(waiting, NotReadyNow)
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 2)
 
     def test_the_end_kills_the_process(self) -> None:
         """It is over when the process is gone and nothing of it is left."""

@@ -14,7 +14,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from twisted_quotes.process import Command, Outcome, run
+from twisted_quotes.process import MOST_ERRORS, Command, Outcome, run
 from twisted_quotes.reaper import MARK
 
 from .fakes import FakeProcess, FakeReactor
@@ -79,6 +79,16 @@ class RunTests(SynchronousTestCase):
             self.successResultOf(child.answered), Outcome(3, None, b"out", b"err")
         )
         self.assertIsNone(self.successResultOf(child.ended))
+
+    def test_of_many_errors_the_first_are_kept(self) -> None:
+        """A command that floods its standard error takes no memory."""
+        child = run(self.reactor, COMMAND)
+        [process] = self.reactor.processes
+        for _ in range(100):
+            process.print(errors=b"x" * 1000)
+        process.end(2)
+        outcome = self.successResultOf(child.answered)
+        self.assertEqual(len(outcome.errors), MOST_ERRORS)
 
     def test_a_signal_is_part_of_the_outcome(self) -> None:
         """A command that was killed has no exit code."""

@@ -118,7 +118,7 @@ class Matching(Cursor):
         if self._at_end:
             return 0
         self._at_end = True
-        return int(await self._grep(grep.count_arguments(self._pattern)))
+        return grep.read_count(await self._grep(grep.count_arguments(self._pattern)))
 
     async def _grep(self, arguments: tuple[str, ...]) -> bytes:
         pattern = self._pattern

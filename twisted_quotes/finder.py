@@ -34,9 +34,8 @@ class Finder:
 
     Each answer is a L{Deferred}. It fails with a L{QuotesError
     <twisted_quotes.errors.QuotesError>} that says why there is none, or with
-    what is wrong here: L{GrepFailed<twisted_quotes.grep.GrepFailed>},
-    L{BuildFailed<twisted_quotes.indexes.BuildFailed>} or L{OSError}. Cancelling
-    it gives up the wait, or kills the grep.
+    what is wrong here: L{GrepFailed<twisted_quotes.grep.GrepFailed>} or
+    L{OSError}. Cancelling it gives up the wait, or kills the grep.
 
     @ivar library: the dictionaries.
     @ivar indexes: their indexes.

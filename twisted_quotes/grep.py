@@ -18,8 +18,10 @@ _BYTES = {"LC_ALL": "C"}
 _CHARACTERS = {"LC_ALL": "C.UTF-8"}
 
 _FOUND, _FOUND_NOTHING = 0, 1
-_NUMBER = compile(rb"^(\d+):", MULTILINE)
-_NUMBERED_LINE = compile(r"(\d+)([:-])(.*)", DOTALL)
+_COUNT = compile(rb"\d{1,18}\n")
+_NUMBER = compile(rb"^(\d{1,18}):", MULTILINE)
+_PLACE = compile(rb"(\d{1,18}):(\d{1,18}):")
+_NUMBERED_LINE = compile(r"(\d{1,18})([:-])(.*)", DOTALL)
 
 
 class GrepFailed(Exception):
@@ -169,6 +171,17 @@ def numbered_lines(
     return lines, matches
 
 
+def read_count(output: bytes) -> int:
+    """
+    Read how many lines grep counted.
+
+    @raise GrepFailed: that is no number.
+    """
+    if not _COUNT.fullmatch(output):
+        raise GrepFailed("grep printed no number where it was to count")
+    return int(output)
+
+
 def read_numbers(output: bytes) -> list[int]:
     """
     Read the numbers of the lines that grep printed.
@@ -184,10 +197,14 @@ def read_places(output: bytes) -> list[tuple[int, int, int]]:
 
     @return: the number of its line, counted from 0, and the offsets of its
         start and its end in what grep read.
+    @raise GrepFailed: a line has no place.
     """
     found = []
     # What follows the last line feed was cut short.
     for line in output.split(b"\n")[:-1]:
-        number, start, match = line.split(b":", 2)
-        found.append((int(number) - 1, int(start), int(start) + len(match)))
+        place = _PLACE.match(line)
+        if place is None:
+            raise GrepFailed("grep printed a match without its place")
+        start, end = int(place[2]), len(line) - place.end()
+        found.append((int(place[1]) - 1, start, start + end))
     return found

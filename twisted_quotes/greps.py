@@ -15,11 +15,15 @@ from twisted.internet.interfaces import IReactorProcess, IReactorTime
 from . import grep
 from .closing import Closing
 from .errors import SearchTimedOut
+from .grep import GrepFailed
 from .lines import NormalizedFile
 from .metrics import Metrics
 from .outstanding import Outstanding
 from .places import Place, Places
 from .process import Child, Command, Outcome, run
+
+MOST_OUTPUT = 64 * 1024 * 1024
+"""How many bytes a grep may print of which few are expected, before it is killed."""
 
 
 class ReactorForProcesses(IReactorProcess, IReactorTime):
@@ -97,7 +101,7 @@ class Greps(Closing):
             it.
         @param regex: whether it looks for a regular expression of the caller's.
         @param most_output: after how many bytes of output it is killed, and
-            answered with those; L{None} for never.
+            answered with those; L{None} if it prints less than L{MOST_OUTPUT}.
         @raise SearchTimedOut: the greps of this search took too long.
         @raise BadRequest: the regular expression is wrong.
         @raise GrepFailed: grep failed for a reason of its own.
@@ -108,13 +112,15 @@ class Greps(Closing):
             self._place = await runner.places.take_again()
         command = Command(runner.executable, arguments, environment)
         before = _bytes_read(stdin)
-        child = self._start(command, stdin, most_output)
+        child = self._start(command, stdin, most_output or MOST_OUTPUT)
         self._place.hold_until(runner.outstanding.add(child.ended))
         began = runner.reactor.seconds()
         try:
             outcome = await self._answer(child)
         finally:
             runner.metrics.bytes_searched.inc(max(0, _bytes_read(stdin) - before))
+        if not (outcome.is_whole or most_output):
+            raise GrepFailed("grep printed more than it can have been asked for")
         self._time_left -= min(runner.reactor.seconds() - began, self._time_left)
         grep.check(outcome.status, outcome.errors, regex)
         return outcome

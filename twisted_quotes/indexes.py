@@ -23,7 +23,7 @@ from twisted.python.failure import Failure
 
 from .cache import Cache
 from .dictionary import Dictionary, State
-from .errors import DictionaryChanging, TooBusy
+from .errors import DictionaryChanging, NotReadyNow, TooBusy
 from .index import Index, write_index
 from .process import Command, Outcome, run
 
@@ -112,8 +112,8 @@ class Indexes:
         @return: fires with the index when there is one. Cancelling it gives up
             the wait; the index is made all the same, for who asks next. It
             fails with L{DictionaryChanging} where the file was written to
-            meanwhile, with L{BuildFailed} or L{OSError} where no index could
-            be made.
+            meanwhile, with L{NotReadyNow} where no index could be made; the
+            log tells why.
         @raise TooBusy: as many wait as may.
         """
         index = self.find(dictionary)
@@ -161,8 +161,14 @@ class Indexes:
 
     def _made(self, result: Index | Failure, key: tuple[str, State]) -> None:
         build = self._builds.pop(key)
-        if isinstance(result, Failure) and not build.waiting:
-            self._log.warn("No index was made: {reason!a}", reason=str(result.value))
+        if isinstance(result, Failure):
+            if result.check(OSError, BuildFailed):
+                # Whatever it is, a full disk most likely: it may be mended.
+                self._log.failure("No index was made.", failure=result)
+                result = Failure(NotReadyNow("an index of that dictionary"))
+            elif not build.waiting:
+                reason = str(result.value)
+                self._log.warn("No index was made: {reason!a}", reason=reason)
         build.settle(result)
 
     async def _make(self, dictionary: Dictionary) -> Index:

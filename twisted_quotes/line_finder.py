@@ -179,7 +179,9 @@ class LineFinder:
                     NormalizedFile(dictionary) if normalized else dictionary.fileno(),
                     pattern is not None and pattern.regex,
                 )
-                counted.append((name, dictionary.state, int(outcome.output)))
+                counted.append(
+                    (name, dictionary.state, grep.read_count(outcome.output))
+                )
         return counted
 
     async def _read(

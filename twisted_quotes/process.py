@@ -22,6 +22,9 @@ from .lines import Readable
 from .reaper import MARK
 from .signals import kept_from_children
 
+MOST_ERRORS = 64 * 1024
+"""How many bytes of a command's standard error are kept."""
+
 _SERVICE = token_hex(16)
 """Marks what this process starts, and nothing else."""
 
@@ -49,7 +52,7 @@ class Outcome:
     @ivar status: its exit code, or L{None} when a signal ended it.
     @ivar signal: that signal, or L{None}.
     @ivar output: all of its standard output.
-    @ivar errors: all of its standard error.
+    @ivar errors: the beginning of its standard error.
     @ivar is_whole: whether the output is all that there was, or would have been.
     """
 
@@ -78,6 +81,7 @@ class Child(ProcessProtocol):
 
     def __init__(self, most_output: int | None = None) -> None:
         self._room = most_output
+        self._errors_room = MOST_ERRORS
         self.answered: Deferred[Outcome] = Deferred(lambda _: self._kill())
         self.ended: Deferred[None] = Deferred()
         self._output: list[bytes] = []
@@ -96,9 +100,10 @@ class Child(ProcessProtocol):
                 self.answered.callback(Outcome(0, None, output, errors, False))
 
     def errReceived(self, data: bytes) -> None:
-        """Keep a piece of the standard error, while somebody waits for it."""
-        if not self.answered.called:
-            self._errors.append(data)
+        """Keep the beginning of the standard error, while somebody waits for it."""
+        if not self.answered.called and self._errors_room > 0:
+            self._errors.append(data[: self._errors_room])
+            self._errors_room -= len(data)
 
     def processEnded(self, reason: Failure) -> None:
         """The command has exited, and its pipes are at their end."""

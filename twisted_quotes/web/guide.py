@@ -86,7 +86,10 @@ ERRORS = (
     (500, "something went wrong in the service; the message has an id for its log"),
     (501, "the action, or the HTTP method, is not known"),
     (503, "too busy, or shutting down; Retry-After says when to try again"),
-    (503, "the dictionary is being written to; Retry-After as above"),
+    (
+        503,
+        "the dictionary is being written to, or no index can be made of it",
+    ),
     (504, "the search took too long and was ended"),
 )
 
