@@ -167,6 +167,14 @@ class FindTests(RealGrepTestCase):
             [each.dictionary for each in found.quotes], ["dreams", "dreams", "fortunes"]
         )
 
+    async def test_long_quotes_among_short_ones_are_found(self) -> None:
+        """However much longer they are than grep was expected to print."""
+        quotes = ["no"] * 300 + [f"love {n} {'x' * 900}" for n in range(30)]
+        self.write("many", "\n\n".join(quotes))
+        with patch.object(cursor, "_MOST_OUTPUT", 1000):
+            found = await self.find(None, dictionary="many", term="love")
+        self.assertEqual(found.texts, quotes[300:])
+
     async def test_small_steps_find_the_same(self) -> None:
         """However much grep may print at a time, and is read at a time."""
         self.write("many", "\n\n".join(f"o {n} \u00e9\n-- a{n % 3}" for n in range(50)))

@@ -4,14 +4,17 @@ Cursors: the numbers of the quotes that match, found as far as they are asked fo
 
 from __future__ import annotations
 
+import os
 import sys
 from abc import ABC, abstractmethod
 from dataclasses import replace
 
 from . import grep
 from .fold import fold, fold_term
+from .grep import GrepFailed
 from .greps import Greps
 from .index import Columns, Index
+from .process import Outcome
 from .query import Pattern, Selection
 
 MOST_NUMBERS = 100_000
@@ -104,28 +107,42 @@ class Matching(Cursor):
         """The next ones."""
         taken: list[int] = []
         while len(taken) < most and not self._at_end:
-            wanted = min(most - len(taken), self._most)
-            output = await self._grep(grep.number_arguments(self._pattern, wanted))
-            found = grep.read_numbers(output)
-            taken += [self._passed + each for each in found]
-            self._at_end = len(found) < wanted
-            if found:
-                self._passed += found[-1] + 1
+            taken += await self._take(min(most - len(taken), self._most))
         return taken
+
+    async def _take(self, wanted: int) -> list[int]:
+        """The next ones; fewer than C{wanted} where their lines are long."""
+        at = os.lseek(self._column, 0, os.SEEK_CUR)
+        arguments = grep.number_arguments(self._pattern, wanted)
+        outcome = await self._grep(arguments, 2 * _MOST_OUTPUT)
+        if not outcome.is_whole:
+            if wanted == 1:
+                raise GrepFailed("grep printed more than there is")
+            os.lseek(self._column, at, os.SEEK_SET)
+            return await self._take(max(1, wanted // 8))
+        found = grep.read_numbers(outcome.output)
+        self._at_end = len(found) < wanted
+        first = self._passed
+        if found:
+            self._passed += found[-1] + 1
+        return [first + each for each in found]
 
     async def count(self) -> int:
         """How many are left."""
         if self._at_end:
             return 0
         self._at_end = True
-        return grep.read_count(await self._grep(grep.count_arguments(self._pattern)))
+        outcome = await self._grep(grep.count_arguments(self._pattern))
+        return grep.read_count(outcome.output)
 
-    async def _grep(self, arguments: tuple[str, ...]) -> bytes:
-        pattern = self._pattern
-        outcome = await self._greps.run(
-            arguments, grep.environment(pattern), self._column, pattern.regex
+    async def _grep(
+        self, arguments: tuple[str, ...], most_output: int | None = None
+    ) -> Outcome:
+        pattern, column = self._pattern, self._column
+        environment = grep.environment(pattern)
+        return await self._greps.run(
+            arguments, environment, column, pattern.regex, most_output
         )
-        return outcome.output
 
 
 class Both(Cursor):

@@ -22,8 +22,8 @@ from .outstanding import Outstanding
 from .places import Place, Places
 from .process import Child, Command, Outcome, run
 
-MOST_OUTPUT = 64 * 1024 * 1024
-"""How many bytes a grep may print of which few are expected, before it is killed."""
+MOST_OUTPUT = 1000
+"""How many bytes a grep may print if nothing else is said, before it is killed."""
 
 
 class ReactorForProcesses(IReactorProcess, IReactorTime):
@@ -101,7 +101,8 @@ class Greps(Closing):
             it.
         @param regex: whether it looks for a regular expression of the caller's.
         @param most_output: after how many bytes of output it is killed, and
-            answered with those; L{None} if it prints less than L{MOST_OUTPUT}.
+            answered with those; L{None} where more than L{MOST_OUTPUT} cannot
+            be.
         @raise SearchTimedOut: the greps of this search took too long.
         @raise BadRequest: the regular expression is wrong.
         @raise GrepFailed: grep failed for a reason of its own.
