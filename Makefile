@@ -2,14 +2,16 @@
 # test: all tests, under pytest and under trial; check: lint and types
 # hostile: a hundred thousand hostile bodies; big: a dictionary of half a gigabyte
 # faults: a hundred shutdowns under load
+# bench: measure it beside its peers, a quarter of an hour; BENCH=quick, two minutes
 # news: what the next release brings
 
 PYTHON ?= python3
+BENCH ?= full
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	--config-settings editable_mode=compat
 
-.PHONY: serve test check news hostile big faults clean
+.PHONY: serve test check news hostile big faults bench clean
 
 serve: .venv/.serve
 	$(BIN)/twist quotes
@@ -41,6 +43,9 @@ faults: .venv/.test
 	SHUTDOWN_ROUNDS=100 $(BIN)/python -m pytest -s --timeout=1200 \
 		tests/integration/test_rounds.py
 
+bench: .venv/.bench
+	$(BIN)/python -m bench $(BENCH)
+
 clean:
 	rm -rf .venv .coverage _trial_temp* build *.egg-info
 
@@ -57,4 +62,8 @@ clean:
 
 .venv/.check: .venv/.test
 	$(PIP_INSTALL) --editable '.[test,check]'
+	touch $@
+
+.venv/.bench: .venv/.serve
+	$(PIP_INSTALL) --editable '.[bench]'
 	touch $@

@@ -33,6 +33,15 @@ setup(
             "setuptools >= 77",
             "treq >= 24.9",
         ],
+        "bench": [
+            "fastapi >= 0.115",
+            "httptools >= 0.6",
+            "hypercorn >= 0.17",
+            "matplotlib >= 3.9",
+            "quart >= 0.20",
+            "uvicorn >= 0.34",
+            "uvloop >= 0.21",
+        ],
         "check": [
             "mypy >= 2",
             "mypy-zope >= 1.0.17",

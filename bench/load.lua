@@ -1,0 +1,55 @@
+-- Sends each line of a file as the body of a request, in turn, and reports in JSON.
+-- Arguments: the file; how many requests a second to send, 0 for as many as go.
+
+local ffi = require("ffi")
+ffi.cdef("struct moment { long s; long us; }; int gettimeofday(struct moment *, void *);")
+
+local function now()
+    local moment = ffi.new("struct moment")
+    ffi.C.gettimeofday(moment, nil)
+    return tonumber(moment.s) * 1000000 + tonumber(moment.us)
+end
+
+local threads = {}
+local requests = {}
+asked = 0
+
+function setup(thread)
+    table.insert(threads, thread)
+end
+
+function init(args)
+    wrk.headers["Content-Type"] = "application/json"
+    for line in io.lines(args[1]) do
+        requests[#requests + 1] = wrk.format("POST", nil, nil, line)
+    end
+    local rate = tonumber(args[2])
+    if rate > 0 then
+        -- All connections share one timetable: a slow answer delays no other request.
+        local due = now()
+        function delay()
+            due = due + 1000000 / rate
+            return math.max(0, (due - now()) / 1000)
+        end
+    end
+end
+
+function request()
+    asked = asked + 1
+    return requests[(asked - 1) % #requests + 1]
+end
+
+function done(summary, latency)
+    local total = 0
+    for _, thread in ipairs(threads) do
+        total = total + thread:get("asked")
+    end
+    local errors = summary.errors
+    io.write(string.format(
+        'report: {"asked": %d, "requests": %d, "microseconds": %d, "bytes": %.0f, '
+        .. '"connect": %d, "read": %d, "write": %d, "status": %d, "timeout": %d, '
+        .. '"mean": %.1f, "p50": %.1f, "p99": %.1f}\n',
+        total, summary.requests, summary.duration, summary.bytes,
+        errors.connect, errors.read, errors.write, errors.status, errors.timeout,
+        latency.mean, latency:percentile(50), latency:percentile(99)))
+end

@@ -1,0 +1,182 @@
+"""
+A whole run: the servers that can be had, the loads in turn, and what came of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import corpus
+from .big_loads import ALL as BIG
+from .big_loads import BIG_LOADS, BigLoads
+from .errors import BenchmarkError
+from .ours import VARIANTS, Variant, known_options
+from .peers.catalogue import PEERS
+from .questions import everything
+from .reach import TARGETS, judge
+from .report import Report
+from .rounds import Load, Outcomes, measure
+from .scale import Scale
+from .servers import Server, running
+from .small_loads import SmallLoads
+from .subjects import Subject, program
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """
+    What is to be measured.
+
+    @ivar loads: the names of the loads; none for all.
+    @ivar servers: the names of the servers; none for all.
+    """
+
+    loads: Sequence[str] = ()
+    servers: Sequence[str] = ()
+
+    def has_load(self, name: str) -> bool:
+        """Whether a load is wanted."""
+        return not self.loads or name in self.loads
+
+    def has_server(self, name: str) -> bool:
+        """Whether a server is wanted."""
+        return not self.servers or name in self.servers
+
+
+def find_subjects(
+    wanted: Wanted, tell: Callable[[str], None]
+) -> tuple[list[Subject], dict[str, str]]:
+    """
+    Find out what can be measured here.
+
+    @param tell: is told what could be installed.
+    @return: the servers, and why others are absent, by name.
+    @raise BenchmarkError: wrk is missing, or no server has such a name.
+    """
+    variants = [each for each in VARIANTS if wanted.has_server(each.name)]
+    peers = [each for each in PEERS if wanted.has_server(each.name)]
+    names = {each.name for each in variants} | {each.name for each in peers}
+    if unknown := set(wanted.servers) - names:
+        raise BenchmarkError(f"There is no server {', '.join(sorted(unknown))}.")
+    packages = [] if program("wrk") else ["wrk"]
+    packages += [name for peer in peers for name in peer.packages_missing()]
+    if packages:
+        tell(f"some programs are missing: apt-get install {' '.join(packages)}")
+    if not program("wrk"):
+        raise BenchmarkError("Without wrk nothing can be measured.")
+    return _sorted_out(variants, peers)
+
+
+def _sorted_out(
+    variants: Iterable[Variant], peers: Iterable[Subject]
+) -> tuple[list[Subject], dict[str, str]]:
+    known = known_options()
+    subjects: list[Subject] = []
+    absent = {}
+    for variant in variants:
+        if unknown := variant.unknown(known):
+            absent[variant.name] = f"twist quotes does not know {' '.join(unknown)}"
+        else:
+            subjects.append(variant.subject(known))
+    for peer in peers:
+        if why := peer.why_missing():
+            absent[peer.name] = f"missing: {why}"
+        else:
+            subjects.append(peer)
+    return subjects, absent
+
+
+class Measuring:
+    """
+    One run.
+
+    @param folder: an empty folder for everything.
+    @param subjects: the servers to measure.
+    @param tell: is told how it goes.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        scale: Scale,
+        wanted: Wanted,
+        subjects: Sequence[Subject],
+        tell: Callable[[str], None],
+    ) -> None:
+        self._folder = folder
+        self._library = folder / "library"
+        self._scale = scale
+        self._wanted = wanted
+        self._subjects = subjects
+        self._tell = tell
+        self._loads: list[Load] = []
+        self._results: dict[str, Outcomes] = {}
+
+    def run(self) -> None:
+        """
+        Measure all that is wanted.
+
+        @raise BenchmarkError: servers do not start or do not answer alike, or no
+            load has such a name.
+        """
+        texts = corpus.sentences()
+        big = any(map(self._wanted.has_load, BIG_LOADS))
+        corpus.write_library(self._library, texts, big)
+        if not set(self._wanted.loads) or set(self._wanted.loads) - set(BIG_LOADS):
+            self._run_small(texts)
+        if big:
+            self._run_big()
+        if unknown := set(self._wanted.loads) - set(self._results):
+            raise BenchmarkError(f"There is no load {', '.join(sorted(unknown))}.")
+
+    def _run_small(self, texts: Sequence[str]) -> None:
+        terms = corpus.distinct_terms(texts)
+        with self._running(self._subjects) as servers:
+            small = SmallLoads(servers, terms, self._folder, self._library, self._scale)
+            small.check(corpus.small_lines(texts))
+            self._tell("all give the same answers")
+            small.warm_up()
+            self._measure(small.loads())
+
+    def _run_big(self) -> None:
+        # Fresh ones: what the small loads left in memory is not to be counted.
+        subjects = [each for each in self._subjects if each.name in BIG]
+        with self._running(subjects) as servers:
+            big = BigLoads(servers, self._library)
+            big.check()
+            self._tell("all give the same answers")
+            self._measure(big.loads())
+
+    def _running(
+        self, subjects: Sequence[Subject]
+    ) -> AbstractContextManager[Mapping[str, Server]]:
+        self._tell(f"starting {'; '.join(each.name for each in subjects)}")
+        return running(subjects, self._folder, self._library, everything(corpus.SMALL))
+
+    def _measure(self, loads: Iterable[Load]) -> None:
+        for load in loads:
+            if self._wanted.has_load(load.name):
+                self._loads.append(load)
+                outcomes = measure(load, self._scale.rounds, self._tell)
+                self._results[load.name] = outcomes
+
+    def report(
+        self,
+        scale: str,
+        absent: Mapping[str, str],
+        machine: Mapping[str, str],
+        versions: Mapping[str, str],
+    ) -> Report:
+        """All that came of it; the parameters are those of L{Report}."""
+        return Report(
+            scale,
+            machine,
+            versions,
+            self._loads,
+            self._results,
+            absent,
+            [judge(target, self._results, absent) for target in TARGETS],
+        )

@@ -1,0 +1,3 @@
+"""
+The peers: other servers that run grep for each request.
+"""

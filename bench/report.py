@@ -1,0 +1,184 @@
+"""
+Tables of what was measured, in Markdown that can be read as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from operator import truediv
+from typing import Any
+
+from .ours import OURS
+from .reach import Judgement
+from .rounds import Load, Outcomes, Spread, paired, spread
+
+BEGIN, END = "<!-- table -->", "<!-- end of the table -->"
+_UNITS = {
+    "rate": "requests/s",
+    "p50": "p50 ms",
+    "p99": "p99 ms",
+    "ms": "ms",
+    "MB/s": "MB/s",
+    "peak MB": "peak MB",
+    "more MB": "beyond idle MB",
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """
+    All that is reported.
+
+    @ivar scale: how much was measured, in words.
+    @ivar machine: on what, by what.
+    @ivar versions: with which versions, by name.
+    @ivar loads: the loads.
+    @ivar results: what became of them, by name.
+    @ivar absent: why contestants are absent, by name.
+    @ivar judgements: what was reached.
+    """
+
+    scale: str
+    machine: Mapping[str, str]
+    versions: Mapping[str, str]
+    loads: Sequence[Load]
+    results: Mapping[str, Outcomes]
+    absent: Mapping[str, str]
+    judgements: Sequence[Judgement]
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table; all columns but the first and the last are aligned to the right."""
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = (
+            f"{cell:{side}{width}}"
+            for cell, side, width in zip(cells, sides, widths, strict=True)
+        )
+        return f"| {' | '.join(padded)} |"
+
+    sides = ["<", *[">"] * (len(head) - 2), "<"]
+    rules = [
+        f"{'-' * (width + 1)}{':' if side == '>' else '-'}"
+        for side, width in zip(sides, widths, strict=True)
+    ]
+    return "\n".join([line(head), f"|{'|'.join(rules)}|", *map(line, rows)])
+
+
+def number(value: float) -> str:
+    """A number with as many digits as say something."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def ratio(seen: Spread) -> str:
+    """A ratio, with the least and the most that was seen."""
+    return f"{seen.median:.2f} ({seen.least:.2f}..{seen.most:.2f})"
+
+
+def load_table(outcomes: Outcomes) -> str:
+    """The table of one load: medians over the rounds, and how ours compares."""
+    metrics = [
+        metric
+        for metric in _UNITS
+        if any(metric in (each or {}) for o in outcomes.values() for each in o.numbers)
+    ]
+    if not metrics:
+        return _failures(outcomes)
+    main = metrics[0]
+    head = ["", *(_UNITS[metric] for metric in metrics), "ours / this", "failed runs"]
+    rows = []
+    for name, outcome in outcomes.items():
+        medians = [spread(outcome.values(metric)) for metric in metrics]
+        cells = ["-" if each is None else number(each.median) for each in medians]
+        failed = f"{len(outcome.failures)} of {len(outcome.numbers)}"
+        rows.append(
+            [name, *cells, _ours(name, outcomes, main), failed * bool(outcome.failures)]
+        )
+    return f"{table(head, rows)}\n{_failures(outcomes)}".rstrip()
+
+
+def _ours(name: str, outcomes: Outcomes, metric: str) -> str:
+    """How ours compares with another; nothing where it is not there."""
+    ours = outcomes.get(OURS.name)
+    if ours is None or name == OURS.name:
+        return ""
+    seen = paired(ours.values(metric), outcomes[name].values(metric), truediv)
+    return "-" if seen is None else ratio(seen)
+
+
+def _failures(outcomes: Outcomes) -> str:
+    told = [
+        f"Failed: {name}: {failure}."
+        for name, outcome in outcomes.items()
+        for failure in dict.fromkeys(outcome.failures)
+    ]
+    return "".join(f"\n{line}" for line in told)
+
+
+def reach_table(judgements: Sequence[Judgement]) -> str:
+    """The table of what is to be reached."""
+    rows = []
+    for each in judgements:
+        seen = "-"
+        if each.seen is not None:
+            seen = ratio(each.seen)
+        rows.append([each.target.what, each.target.wanted, seen, each.verdict])
+    return table(["load", "reach", "seen", "verdict"], rows)
+
+
+def text(report: Report) -> str:
+    """All of it."""
+    return "\n\n".join(_parts(report)) + "\n"
+
+
+def _parts(report: Report) -> Iterator[str]:
+    yield f"{report.scale} " + _listed(report.machine)
+    yield "Versions: " + _listed(report.versions)
+    if report.absent:
+        yield "Absent:"
+        yield "\n".join(f"- {name}: {why}" for name, why in report.absent.items())
+    yield "### What is to be reached"
+    yield reach_table(report.judgements)
+    for load in report.loads:
+        yield f"### {load.title}"
+        yield load_table(report.results[load.name])
+
+
+def _listed(values: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items()) + "."
+
+
+def data(report: Report) -> dict[str, Any]:
+    """All of it, for JSON."""
+    return {
+        "scale": report.scale,
+        "machine": dict(report.machine),
+        "versions": dict(report.versions),
+        "absent": dict(report.absent),
+        "targets": [asdict(judgement) for judgement in report.judgements],
+        "loads": {
+            load.name: {
+                "title": load.title,
+                "contestants": {
+                    name: asdict(outcome)
+                    for name, outcome in report.results[load.name].items()
+                },
+            }
+            for load in report.loads
+        },
+    }
+
+
+def put_between_markers(page: str, content: str) -> str:
+    """
+    Put something into a page, in place of what stands between its two markers.
+
+    @raise ValueError: the page does not have both, once each.
+    """
+    if page.count(BEGIN) != 1 or page.count(END) != 1:
+        raise ValueError(f"the page has not one {BEGIN} and one {END}")
+    before, rest = page.split(BEGIN)
+    _, after = rest.split(END)
+    return f"{before}{BEGIN}\n\n{content}\n{END}{after}"

@@ -1,0 +1,198 @@
+"""
+Servers as child processes: started, asked, watched, and ended.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+from .children import ROOT, last_line
+from .errors import BenchmarkError, RunFailed
+from .questions import Question, body
+from .subjects import API, Command, Site, Subject
+
+_PATIENCE = 30.0
+"""No wait is longer, in seconds, but for an answer."""
+_ANSWER = 120.0
+
+
+def free_port() -> int:
+    """A port on 127.0.0.1 that is free."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+        return port
+
+
+def until(condition: Callable[[], Any], what: str) -> None:
+    """
+    Wait for a condition.
+
+    @raise BenchmarkError: it takes too long.
+    """
+    end = time.monotonic() + _PATIENCE
+    while not condition():
+        if time.monotonic() > end:
+            raise BenchmarkError(f"{what} took more than {_PATIENCE:g} s.")
+        time.sleep(0.01)
+
+
+class Server:
+    """
+    A server that runs.
+
+    @param subject: what it is.
+    @param folder: the folder for its files.
+    @param library: the folder of the dictionaries.
+    """
+
+    def __init__(self, subject: Subject, folder: Path, library: Path) -> None:
+        self.subject = subject
+        self.site = Site(folder, library, free_port())
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._log = folder / "log"
+
+    def start(self, question: Question) -> None:
+        """
+        Start it, and wait until it answers.
+
+        @raise BenchmarkError: it does not.
+        """
+        for command in self.subject.commands(self.site):
+            self._run(command)
+        until(lambda: self._answers(question), f"The start of {self.subject.name}")
+
+    def _run(self, command: Command) -> None:
+        with self._log.open("ab") as log:
+            process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env={
+                    **os.environ,
+                    "LC_ALL": "C",
+                    "LIBRARY": str(self.site.library),
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                # Its process group is its own, to be ended as a whole.
+                start_new_session=True,
+            )
+        self._processes.append(process)
+
+    def _answers(self, question: Question) -> bool:
+        if any(process.poll() is not None for process in self._processes):
+            said = last_line(self._log.read_text("utf-8", "replace"))
+            raise BenchmarkError(f"{self.subject.name} ended, saying {said}")
+        try:
+            self.ask(question)
+        except (OSError, HTTPException, RunFailed):
+            return False
+        return True
+
+    def pids(self) -> list[int]:
+        """The ids of its processes, without those that they started."""
+        return [process.pid for process in self._processes]
+
+    def url(self, action: str = "search") -> str:
+        """The URL that is asked to do something."""
+        return f"http://127.0.0.1:{self.site.port}{self._path(action)}"
+
+    def _path(self, action: str) -> str:
+        return self.subject.paths.get(action, API)
+
+    def ask(self, question: Question) -> bytes:
+        """
+        Ask on a connection of its own.
+
+        @return: the body of the answer.
+        @raise RunFailed: it is not a good one.
+        """
+        connection = HTTPConnection("127.0.0.1", self.site.port, timeout=_ANSWER)
+        try:
+            connection.request(
+                "POST",
+                self._path(str(question["action"])),
+                body(question),
+                {"Content-Type": "application/json"},
+            )
+            response = connection.getresponse()
+            answer = response.read()
+        finally:
+            connection.close()
+        if response.status != 200:
+            raise RunFailed(f"status {response.status}")
+        return answer
+
+    def lines(self, question: Question) -> list[str]:
+        """
+        Ask, and read the answer.
+
+        @raise BenchmarkError: it is not a good one.
+        """
+        try:
+            return self.subject.lines(self.ask(question))
+        except (OSError, HTTPException, RunFailed, ValueError) as error:
+            raise BenchmarkError(
+                f"{self.subject.name} cannot answer {body(question)}: {error}"
+            ) from error
+
+    def stop(self) -> None:
+        """End it, with all that it started."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            for process in self._processes:
+                # One that has been waited for may have left others behind.
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, number)
+            for process in self._processes:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(5)
+
+
+@contextmanager
+def running(
+    subjects: Sequence[Subject], folder: Path, library: Path, question: Question
+) -> Iterator[dict[str, Server]]:
+    """
+    Run servers, and end them whatever happens.
+
+    @param folder: where each has a folder.
+    @param question: what all of them can answer.
+    @return: the servers by name.
+    """
+    servers: dict[str, Server] = {}
+    try:
+        for subject in subjects:
+            server = Server(subject, Path(mkdtemp(dir=folder)), library)
+            servers[subject.name] = server
+            server.start(question)
+        yield servers
+    finally:
+        for server in servers.values():
+            server.stop()
+
+
+def check_same_answers(
+    servers: Sequence[Server], question: Question, expected: Sequence[str]
+) -> None:
+    """
+    Make sure that all give the right answer before anything is measured.
+
+    @raise BenchmarkError: one does not.
+    """
+    for server in servers:
+        found = server.lines(question)
+        if found != expected:
+            raise BenchmarkError(
+                f"{server.subject.name} answers {body(question)} with {len(found)} "
+                f"lines that are not the {len(expected)} right ones."
+            )
