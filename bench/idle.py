@@ -8,15 +8,14 @@ C{ready}, waits until its input ends, and prints how many are still open.
 from __future__ import annotations
 
 import select
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException
 
 from .children import child, last_line, module, output_of
 from .errors import RunFailed
 
-_REQUEST = b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 _READY = "ready"
 
 
@@ -34,31 +33,44 @@ def idle_connections(port: int, count: int) -> Iterator[None]:
         assert process.stdout is not None
         said = process.stdout.readline()
         if said.strip() != _READY:
-            said = last_line(said + output_of(process))
-            raise RunFailed(f"no idle connections: {said}")
+            raise RunFailed(f"no idle connections: {said.strip()}")
         yield
         held = last_line(output_of(process))
         if held != str(count):
             raise RunFailed(f"of {count} idle connections were held: {held}")
 
 
-def is_open(connection: socket.socket) -> bool:
+def is_open(connection: HTTPConnection) -> bool:
     """Whether the other side has neither closed a connection nor said anything."""
+    if connection.sock is None:
+        return False
     said = select.poll()
-    said.register(connection, select.POLLIN)
+    said.register(connection.sock, select.POLLIN)
     return not said.poll(0)
+
+
+def connect(port: int) -> HTTPConnection:
+    """
+    Make one connection, and have an answer on it.
+
+    @raise OSError: it cannot be made, or the answer is no good one.
+    """
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", "/livez")
+    response = connection.getresponse()
+    response.read()
+    if response.status != 200:
+        raise OSError(f"the answer was {response.status}")
+    return connection
 
 
 def main(port: str, count: str) -> None:
     """Hold connections."""
-    connections = []
-    for _ in range(int(count)):
-        connection = socket.create_connection(("127.0.0.1", int(port)), timeout=30)
-        connection.sendall(_REQUEST)
-        answer = connection.recv(1 << 16)
-        if not answer.startswith(b"HTTP/1.1 200"):
-            raise SystemExit(f"the answer was {answer[:80]!r}")
-        connections.append(connection)
+    try:
+        connections = [connect(int(port)) for _ in range(int(count))]
+    except (OSError, HTTPException) as error:
+        # In one line, for that is all that is read.
+        raise SystemExit(str(error)) from error
     print(_READY, flush=True)
     sys.stdin.read()
     print(sum(map(is_open, connections)))

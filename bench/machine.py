@@ -18,7 +18,7 @@ _MODULES = (
     *("Twisted", "Klein", "msgspec"),
     *("fastapi", "starlette", "uvicorn", "uvloop", "httptools", "quart", "hypercorn"),
 )
-_WHILE = 2.0
+_WHILE = 1.0
 _PACKAGES = ("grep", "wrk", "webhook", "nginx-light", "fcgiwrap")
 
 

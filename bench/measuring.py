@@ -21,7 +21,7 @@ from .report import Report
 from .rounds import Load, Outcomes, measure
 from .scale import Scale
 from .servers import Server, running
-from .small_loads import SmallLoads
+from .small_loads import SmallLoads, small_names
 from .subjects import Subject, program
 
 
@@ -122,15 +122,16 @@ class Measuring:
         @raise BenchmarkError: servers do not start or do not answer alike, or no
             load has such a name.
         """
-        texts = corpus.sentences()
-        big = any(map(self._wanted.has_load, BIG_LOADS))
-        corpus.write_library(self._library, texts, big)
-        if not set(self._wanted.loads) or set(self._wanted.loads) - set(BIG_LOADS):
-            self._run_small(texts)
-        if big:
-            self._run_big()
-        if unknown := set(self._wanted.loads) - set(self._results):
+        small = small_names(self._scale)
+        if unknown := set(self._wanted.loads).difference(small, BIG_LOADS):
             raise BenchmarkError(f"There is no load {', '.join(sorted(unknown))}.")
+        texts = corpus.sentences()
+        has_big = any(map(self._wanted.has_load, BIG_LOADS))
+        corpus.write_library(self._library, texts, has_big)
+        if any(map(self._wanted.has_load, small)):
+            self._run_small(texts)
+        if has_big:
+            self._run_big()
 
     def _run_small(self, texts: Sequence[str]) -> None:
         terms = corpus.distinct_terms(texts)

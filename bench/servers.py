@@ -68,10 +68,10 @@ class Server:
         @raise BenchmarkError: it does not.
         """
         for command in self.subject.commands(self.site):
-            self._run(command)
+            self.run(command)
         until(lambda: self._answers(question), f"The start of {self.subject.name}")
 
-    def _run(self, command: Command) -> None:
+    def run(self, command: Command) -> None:
         with self._log.open("ab") as log:
             process = subprocess.Popen(
                 command,

@@ -39,6 +39,12 @@ _WHO = {16: [*ALL, ALONE.name, FASTAPI_UVLOOP.name], 256: MOST}
 _FLOOR_BESIDE = {1: ONE_GREP, 64: TWO_GREPS}
 
 
+def small_names(scale: Scale) -> list[str]:
+    """The names of all loads here."""
+    distinct = [f"distinct-{clients}" for clients in scale.clients]
+    return [*distinct, "popular-64", "zipf-64", "all-60KB", "idle", "beside", "floor"]
+
+
 def idle_name(connections: int) -> str:
     """What the run with so many idle connections is called."""
     return f"{connections:,} idle connections"

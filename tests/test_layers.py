@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 import twisted_quotes
 
 PACKAGE = Path(twisted_quotes.__file__).parent
+BENCHMARK = PACKAGE.parent / "bench"
 
 # Each module may import those above it.
 ORDER = [
@@ -87,22 +88,23 @@ MOST_LINES = 260
 MOST_LINES_OF_A_FUNCTION = 40
 
 
-def modules() -> dict[str, ast.Module]:
+def modules(package: Path = PACKAGE) -> dict[str, ast.Module]:
     """All modules, by their names inside the package."""
     found = {}
-    for path in sorted(PACKAGE.rglob("*.py")):
-        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    for path in sorted(package.rglob("*.py")):
+        name = ".".join(path.relative_to(package).with_suffix("").parts)
         found[name] = ast.parse(path.read_text("utf-8"), str(path))
     return found
 
 
-def imports(name: str, tree: ast.AST) -> Iterator[str]:
+def imports(name: str, tree: ast.AST, inside: str = "twisted_quotes") -> Iterator[str]:
     """
     All that a module imports, absolute, with what it takes from there.
 
     @param name: the module's name inside the package.
+    @param inside: the package's own name.
     """
-    package = ["twisted_quotes", *name.split(".")[:-1]]
+    package = [inside, *name.split(".")[:-1]]
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (each.name for each in node.names)
@@ -187,18 +189,30 @@ class LayerTests(SynchronousTestCase):
         self.assertTrue(calls_for(function, reactor, "tap"))
 
 
+class BenchmarkTests(SynchronousTestCase):
+    """Tests of what the benchmark knows."""
+
+    def test_it_knows_the_service_from_outside_only(self) -> None:
+        """It measures a process, as it does its peers'."""
+        measuring = modules(BENCHMARK)
+        self.assertIn("servers", measuring)
+        for name, tree in measuring.items():
+            known = {each.split(".")[0] for each in imports(name, tree, "bench")}
+            self.assertNotIn("twisted_quotes", known, name)
+
+
 class SizeTests(SynchronousTestCase):
     """Tests of how long things may grow."""
 
     def test_no_module_is_long(self) -> None:
         """A module that grows too long is split."""
-        for path in PACKAGE.rglob("*.py"):
+        for path in [*PACKAGE.rglob("*.py"), *BENCHMARK.rglob("*.py")]:
             lines = len(path.read_text("utf-8").splitlines())
             self.assertLessEqual(lines, MOST_LINES, path.name)
 
     def test_no_function_is_long(self) -> None:
         """A function is seen whole."""
-        for name, tree in modules().items():
+        for name, tree in [*modules().items(), *modules(BENCHMARK).items()]:
             for node in ast.walk(tree):
                 if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                     assert node.end_lineno is not None

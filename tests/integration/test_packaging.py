@@ -40,6 +40,7 @@ class WheelTests(SynchronousTestCase):
                 archive.extractall(installed)
                 names = archive.namelist()
             self.assertIn("twisted/plugins/twisted_quotes_plugin.py", names)
+            self.assertEqual([name for name in names if name.startswith("bench")], [])
             self.assertNotIn("twisted/__init__.py", names)
             self.assertNotIn("twisted/plugins/__init__.py", names)
             with running(

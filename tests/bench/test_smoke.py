@@ -1,0 +1,103 @@
+"""
+The whole benchmark, as small as it can be: ours and one peer under one load.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from shutil import which
+from tempfile import TemporaryDirectory
+
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
+
+from bench.children import ROOT
+from bench.memory import descendants
+
+from ..integration.conversation import LIMIT
+from ..integration.server import is_gone, until
+
+COMMAND = [
+    *(sys.executable, "-m", "bench", "quick", "--rounds=1", "--seconds=1"),
+    *("--server=ours", "--server=webhook"),
+]
+
+
+class SmokeTests(SynchronousTestCase):
+    """The benchmark as a process."""
+
+    def setUp(self) -> None:
+        """Have a folder for everything, where wrk and webhook are installed."""
+        missing = [name for name in ("wrk", "webhook") if which(name) is None]
+        if missing:
+            reason = f"not installed: {' '.join(missing)}"
+            if os.environ.get("CI"):
+                self.fail(reason)
+            raise SkipTest(reason)
+        folder = TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.temporary = self.folder / "tmp"
+        self.temporary.mkdir()
+
+    def start(self, *options: str) -> subprocess.Popen[str]:
+        """Start it."""
+        process = subprocess.Popen(
+            [*COMMAND, f"--output={self.folder}", *options],
+            cwd=ROOT,
+            env={**os.environ, "TMPDIR": str(self.temporary)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.addCleanup(process.__exit__, None, None, None)
+        self.addCleanup(process.kill)
+        return process
+
+    def test_a_run_compares_ours_with_a_peer(self) -> None:
+        """Both answer alike and without errors, and the ratio is told and kept."""
+        process = self.start("--load=distinct-1")
+        printed, _ = process.communicate(timeout=2 * LIMIT)
+        self.assertEqual(process.returncode, 0, printed)
+        self.assertIn("all give the same answers", printed)
+        self.assertRegex(printed, r"\| webhook +\| .* \d+\.\d\d \(")
+        data = json.loads((self.folder / "performance.json").read_text("utf-8"))
+        for name, outcome in data["loads"]["distinct-1"]["contestants"].items():
+            self.assertEqual(outcome["failures"], [], name)
+            [numbers] = outcome["numbers"]
+            self.assertGreater(numbers["rate"], 0, name)
+        [judged] = [each for each in data["targets"] if each["seen"]]
+        self.assertIn(judged["verdict"], ("reached", "missed"))
+        self.assertEqual(list(self.temporary.iterdir()), [])
+
+    def test_an_interrupted_run_leaves_nothing_behind(self) -> None:
+        """No server goes on, and no file stays."""
+        process = self.start("--load=popular-64", "--seconds=60")
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "all give the same answers" in line:
+                break
+        family = descendants(process.pid)[1:]
+        # Two servers, at the least.
+        self.assertGreaterEqual(len(family), 2)
+        process.send_signal(signal.SIGTERM)
+        printed, _ = process.communicate(timeout=LIMIT)
+        self.assertEqual(process.returncode, 130, printed)
+        self.assertIn("interrupted", printed)
+        until(lambda: all(map(is_gone, family)), "none left")
+        self.assertEqual(list(self.temporary.iterdir()), [])
+
+    def test_an_unknown_name_is_told(self) -> None:
+        """A misspelt load or server is no empty table."""
+        for option, message in (
+            ("--load=no-such", "There is no load no-such."),
+            ("--server=no-such", "There is no server no-such."),
+        ):
+            process = self.start(option)
+            printed, _ = process.communicate(timeout=2 * LIMIT)
+            self.assertEqual(process.returncode, 1, printed)
+            self.assertIn(message, printed)

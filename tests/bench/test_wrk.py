@@ -1,0 +1,85 @@
+"""
+Tests for L{bench.wrk}.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from bench.errors import RunFailed
+from bench.wrk import Report, Wrk, read_report
+
+GOOD = {
+    "asked": 1005,
+    "requests": 1000,
+    "microseconds": 2_000_000,
+    "bytes": 5,
+    "connect": 0,
+    "read": 0,
+    "write": 0,
+    "status": 0,
+    "timeout": 0,
+    "mean": 1500.0,
+    "p50": 1000.0,
+    "p99": 4000.0,
+}
+
+
+def printed(**changes: float) -> str:
+    """What wrk prints, its own words and the script's."""
+    return f"Running 2s test\n  1000 requests\nreport: {json.dumps(GOOD | changes)}\n"
+
+
+def report(**changes: float) -> Report:
+    """A report that was read."""
+    return read_report(printed(**changes))
+
+
+class ReportTests(SynchronousTestCase):
+    """Tests of what wrk reports."""
+
+    def test_a_good_run_has_a_rate_and_latencies(self) -> None:
+        """The rate is a second's, the latencies are in milliseconds."""
+        self.assertEqual(
+            report().numbers(),
+            {"rate": 500.0, "p50": 1.0, "p99": 4.0, "mean": 1.5},
+        )
+
+    def test_a_run_with_errors_is_not_counted(self) -> None:
+        """One bad status or one broken connection among thousands is enough."""
+        for kind in ("connect", "read", "write", "status", "timeout"):
+            error = self.assertRaises(RunFailed, report(**{kind: 1}).numbers)
+            self.assertEqual(str(error), f"errors: 1 {kind}")
+
+    def test_a_run_without_answers_is_not_counted(self) -> None:
+        """There is nothing to divide by."""
+        error = self.assertRaises(RunFailed, report(requests=0).numbers)
+        self.assertEqual(str(error), "no answers")
+
+    def test_distinct_terms_must_not_run_out(self) -> None:
+        """From the end of its file wrk begins anew, and terms would come twice."""
+        self.assertRaises(RunFailed, report().numbers, 1004)
+        self.assertEqual(report().numbers(1005)["rate"], 500.0)
+
+    def test_without_a_report_its_last_words_are_told(self) -> None:
+        """wrk itself failed."""
+        error = self.assertRaises(RunFailed, read_report, "usage\nno such file\n")
+        self.assertEqual(str(error), "wrk said no such file")
+
+
+class PaceTests(SynchronousTestCase):
+    """Tests of paced runs."""
+
+    def test_one_that_falls_behind_is_not_counted(self) -> None:
+        """Of 1,200 that were to be answered, 1,000 are too few."""
+        slow = Wrk("http://127.0.0.1:1/", Path("bodies"), 1, 2, rate=600)
+        error = self.assertRaises(RunFailed, slow.report, printed())
+        self.assertEqual(str(error), "only 1000 paced requests were answered")
+
+    def test_one_that_keeps_up_is(self) -> None:
+        """A few are always on their way at the end."""
+        steady = Wrk("http://127.0.0.1:1/", Path("bodies"), 1, 2, rate=520)
+        self.assertEqual(steady.report(printed()).requests, 1000)
