@@ -22,7 +22,7 @@ from types import FrameType
 from . import report
 from .children import ROOT
 from .errors import BenchmarkError
-from .machine import machine, versions
+from .machine import OtherWork, machine, versions
 from .measuring import Measuring, Wanted, find_subjects
 from .scale import SCALES, Scale
 
@@ -93,8 +93,7 @@ def write(folder: Path, made: report.Report) -> None:
 
 
 def _measure(scale: Scale, wanted: Wanted, name: str) -> report.Report:
-    began = time.monotonic()
-    on = machine()
+    began, other_work = time.monotonic(), OtherWork()
     subjects, absent = find_subjects(wanted, _tell)
     with TemporaryDirectory(prefix="bench-") as folder:
         measuring = Measuring(Path(folder), scale, wanted, subjects, _tell)
@@ -102,9 +101,11 @@ def _measure(scale: Scale, wanted: Wanted, name: str) -> report.Report:
     minutes = (time.monotonic() - began) / 60
     ran = (
         f"{name.capitalize()} run: {scale.rounds} rounds, {scale.seconds} s a run, "
-        f"{minutes:.1f} minutes in all."
+        f"{minutes:.1f} minutes in all. Meanwhile other work took "
+        f"{other_work.share():.0%} of the machine; numbers with more than a little of "
+        "that are not to be trusted."
     )
-    return measuring.report(ran, absent, on, versions())
+    return measuring.report(ran, absent, machine(), versions())
 
 
 def main(arguments: Sequence[str] = sys.argv[1:]) -> int:

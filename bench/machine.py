@@ -8,17 +8,16 @@ import os
 import platform
 import re
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from shutil import which
 
 _MODULES = (
     *("Twisted", "Klein", "msgspec"),
     *("fastapi", "starlette", "uvicorn", "uvloop", "httptools", "quart", "hypercorn"),
 )
-_WHILE = 1.0
 _PACKAGES = ("grep", "wrk", "webhook", "nginx-light", "fcgiwrap")
 
 
@@ -33,23 +32,38 @@ def machine() -> Mapping[str, str]:
         "system": _value(Path("/etc/os-release"), r'PRETTY_NAME="?([^"\n]*)'),
         "Linux": kernel[0] if kernel else "unknown",
         "Python": platform.python_version(),
-        "other work before the run": f"{_busy():.0%} of it",
     }
 
 
-def _busy() -> float:
-    """How much of the machine is busy for a while, as a share of all its cores."""
-    idle, total = _ticks()
-    time.sleep(_WHILE)
-    idle_later, total_later = _ticks()
-    return 1 - (idle_later - idle) / max(1, total_later - total)
+class OtherWork:
+    """
+    Watches, from when it is made, how busy the machine is with other things.
+
+    What this process and its children use does not count, once they have ended.
+    """
+
+    def __init__(self) -> None:
+        self._before = _times()
+
+    def share(self) -> float:
+        """How much of all cores' time other things took so far, 0 to 1."""
+        now = _times()
+        own, busy, total = (
+            after - before for before, after in zip(self._before, now, strict=True)
+        )
+        return max(0.0, busy - own) / total if total else 0.0
 
 
-def _ticks() -> tuple[int, int]:
-    """The processors' idle time since the start, and all their time."""
+def _times() -> tuple[float, float, float]:
+    """The processor time that we used, that all used, and that there was, in s."""
     first = Path("/proc/stat").read_text("utf-8").splitlines()[0]
     ticks = [int(each) for each in first.split()[1:9]]
-    return ticks[3] + ticks[4], sum(ticks)
+    # The fourth and the fifth are idle, and idle until a disk answers.
+    busy, total = sum(ticks) - ticks[3] - ticks[4], sum(ticks)
+    used = [getrusage(who) for who in (RUSAGE_SELF, RUSAGE_CHILDREN)]
+    own = sum(each.ru_utime + each.ru_stime for each in used)
+    second = os.sysconf("SC_CLK_TCK")
+    return own, busy / second, total / second
 
 
 def _value(path: Path, pattern: str) -> str:

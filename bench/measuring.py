@@ -139,7 +139,7 @@ class Measuring:
             small = SmallLoads(servers, terms, self._folder, self._library, self._scale)
             small.check(corpus.small_lines(texts))
             self._tell("all give the same answers")
-            small.warm_up()
+            small.warm_up(self._tell)
             self._measure(small.loads())
 
     def _run_big(self) -> None:

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .children import ROOT, last_line
+from .errors import BenchmarkError
 from .subjects import Command, Site, Subject, json_lines
 
 
@@ -74,7 +76,18 @@ def read_known_options(help_: str) -> set[str]:
 
 
 def known_options() -> set[str]:
-    """The options that C{twist quotes} knows."""
-    command = [sys.executable, "-m", "twisted", "quotes", "--help"]
-    printed = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return read_known_options(printed.stdout)
+    """
+    The options that C{twist quotes} knows.
+
+    @raise BenchmarkError: it does not tell.
+    """
+    told = subprocess.run(
+        [sys.executable, "-m", "twisted", "quotes", "--help"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if told.returncode:
+        raise BenchmarkError(f"twist quotes tells no options: {last_line(told.stdout)}")
+    return read_known_options(told.stdout)

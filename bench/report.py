@@ -96,6 +96,9 @@ def load_table(outcomes: Outcomes) -> str:
         rows.append(
             [name, *cells, _ours(name, outcomes, main), failed * bool(outcome.failures)]
         )
+    # What says nothing here is left out.
+    used = [0, *(n for n in range(1, len(head)) if any(row[n] for row in rows))]
+    head, *rows = ([row[n] for n in used] for row in (head, *rows))
     return f"{table(head, rows)}\n{_failures(outcomes)}".rstrip()
 
 

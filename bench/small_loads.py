@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .children import child, output_of
 from .corpus import SMALL
+from .errors import RunFailed
 from .floor import measure_floor
 from .idle import idle_connections
 from .ours import ALONE, OURS, TOGETHER, TWO_WORKERS
@@ -107,10 +108,17 @@ class SmallLoads:
             check_same_answers(servers, search(term), found)
         check_same_answers(servers, everything(SMALL), texts)
 
-    def warm_up(self) -> None:
-        """Have each server do something that is not counted."""
-        for server in self._servers.values():
-            self._distinct(server, 16, 1)
+    def warm_up(self, tell: Callable[[str], None]) -> None:
+        """
+        Have each server do something that is not counted.
+
+        @param tell: is told of a server that fails even there.
+        """
+        for name, server in self._servers.items():
+            try:
+                self._distinct(server, 16, 1)
+            except RunFailed as failure:
+                tell(f"warming up {name}: failed: {failure}")
 
     def _on(
         self, names: Sequence[str], measure: Callable[[Server, int], Numbers]

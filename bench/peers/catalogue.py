@@ -101,10 +101,13 @@ def _uvloop(site: Site) -> Sequence[Command]:
 
 
 def _hypercorn(site: Site) -> Sequence[Command]:
+    # No connection is closed under way: that looks like an error to wrk.
+    config = site.folder / "hypercorn.toml"
+    config.write_text("keep_alive_max_requests = 1000000\n")
     return [
         [
             *(sys.executable, "-m", "hypercorn", "bench.peers.quart_app:app"),
-            f"--bind=127.0.0.1:{site.port}",
+            *(f"--bind=127.0.0.1:{site.port}", f"--config={config}"),
         ]
     ]
 

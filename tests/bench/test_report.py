@@ -69,6 +69,15 @@ class TableTests(SynchronousTestCase):
         )
         self.assertEqual(lines[-1], "Failed: peer: errors: 3 status.")
 
+    def test_columns_that_say_nothing_are_left_out(self) -> None:
+        """Where no run failed and ours is not among them, that is not repeated."""
+        printed = load_table({"one": OURS, "other": OURS})
+        [head, *_] = printed.splitlines()
+        self.assertEqual(
+            [cell.strip() for cell in head.split("|")[1:-1]],
+            ["", "requests/s", "p50 ms"],
+        )
+
     def test_a_load_that_failed_throughout_says_why(self) -> None:
         """There are no numbers to make a table of."""
         failed = Outcome([None, None], ["no answers", "no answers"])
