@@ -5,7 +5,7 @@ The loads on the big dictionaries, where the search and its answer take the time
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from http.client import HTTPException
 from pathlib import Path
@@ -18,7 +18,7 @@ from .ours import OURS
 from .peers.catalogue import CGI, FASTAPI, QUART, WEBHOOK
 from .questions import Question, everything, search
 from .rounds import Load, Numbers
-from .servers import Server, check_same_answers
+from .servers import Contestants, Server, check_same_answers, contestants
 from .subjects import text_lines
 
 GREP = "grep alone"
@@ -52,22 +52,16 @@ class BigLoads:
 
     def loads(self) -> Iterator[Load]:
         """All of them, in the order in which they are measured."""
-        rare = self._on(SEARCHERS, partial(self._duration, _RARE_QUESTION))
+        rare, absent = self._timed(SEARCHERS, _RARE_QUESTION)
         rare[GREP] = partial(self._grep, _RARE_ARGUMENTS)
-        yield Load(RARE_LOAD, f"A rare term in {LARGE_MEGABYTES} MB, 1 client", rare)
-        first = self._on([OURS.name], partial(self._duration, _FIRST_QUESTION))
+        title = f"A rare term in {LARGE_MEGABYTES} MB, 1 client"
+        yield Load(RARE_LOAD, title, rare, absent)
+        first, absent = self._timed([OURS.name], _FIRST_QUESTION)
         first[GREP] = partial(self._grep, _FIRST_ARGUMENTS)
-        yield Load(
-            FIRST_LOAD,
-            f"The first {FIRST} lines with a common term in {LARGE_MEGABYTES} MB, "
-            "1 client",
-            first,
-        )
-        yield Load(
-            ALL_LOAD,
-            f"All of {MEDIUM_MEGABYTES} MB, 1 client",
-            self._on(ALL, self._throughput),
-        )
+        title = f"{FIRST} lines with a common term in {LARGE_MEGABYTES} MB, 1 client"
+        yield Load(FIRST_LOAD, title, first, absent)
+        entries, absent = contestants(ALL, self._servers, self._throughput)
+        yield Load(ALL_LOAD, f"All of {MEDIUM_MEGABYTES} MB, 1 client", entries, absent)
 
     def check(self) -> None:
         """
@@ -81,17 +75,11 @@ class BigLoads:
             ([OURS.name], _FIRST_QUESTION, self._lines(_FIRST_ARGUMENTS)),
             (ALL, _ALL_QUESTION, text.removesuffix("\n").split("\n")),
         ):
-            check_same_answers(self._running(names), question, lines)
+            servers = [self._servers[each] for each in names if each in self._servers]
+            check_same_answers(servers, question, lines)
 
-    def _running(self, names: Sequence[str]) -> list[Server]:
-        return [self._servers[name] for name in names if name in self._servers]
-
-    def _on(
-        self, names: Sequence[str], measure: Callable[[Server, int], Numbers]
-    ) -> dict[str, Callable[[int], Numbers]]:
-        """Measure those servers that run."""
-        running = self._running(names)
-        return {each.subject.name: partial(measure, each) for each in running}
+    def _timed(self, names: Sequence[str], question: Question) -> Contestants:
+        return contestants(names, self._servers, partial(self._duration, question))
 
     def _lines(self, arguments: Sequence[str]) -> list[str]:
         return text_lines(run_grep(find_grep(), arguments, self._large))

@@ -23,7 +23,9 @@ SENTENCES = 250
 COPIES = 2
 """In so many lines each term is found; the lines never stand side by side."""
 SHORTEST = 8
-_LETTERS = 114
+LINE = 119
+"""Each line has so many letters, without its line feed: a number and a sentence."""
+_LETTERS = LINE - len("0000 ")
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 
 COMMON = "common thread"

@@ -14,6 +14,8 @@ from .reach import Judgement
 from .rounds import Load, Outcomes, Spread, paired, spread
 
 BEGIN, END = "<!-- table -->", "<!-- end of the table -->"
+_WORDS = ("load", "verdict")
+"""The titles of columns that are not numbers; one of names has none."""
 _UNITS = {
     "rate": "requests/s",
     "p50": "p50 ms",
@@ -49,7 +51,7 @@ class Report:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table; all columns but the first and the last are aligned to the right."""
+    """A table; all columns but the first and the verdicts are aligned to the right."""
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
 
     def line(cells: Sequence[str]) -> str:
@@ -59,7 +61,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         )
         return f"| {' | '.join(padded)} |"
 
-    sides = ["<", *[">"] * (len(head) - 2), "<"]
+    sides = ["<" if title in ("", *_WORDS) else ">" for title in head]
     rules = [
         f"{'-' * (width + 1)}{':' if side == '>' else '-'}"
         for side, width in zip(sides, widths, strict=True)
@@ -77,8 +79,12 @@ def ratio(seen: Spread) -> str:
     return f"{seen.median:.2f} ({seen.least:.2f}..{seen.most:.2f})"
 
 
-def load_table(outcomes: Outcomes) -> str:
-    """The table of one load: medians over the rounds, and how ours compares."""
+def load_table(outcomes: Outcomes, absent: Sequence[str] = ()) -> str:
+    """
+    The table of one load: medians over the rounds, and how ours compares.
+
+    @param absent: who would be in it, and is not.
+    """
     metrics = [
         metric
         for metric in _UNITS
@@ -96,6 +102,7 @@ def load_table(outcomes: Outcomes) -> str:
         rows.append(
             [name, *cells, _ours(name, outcomes, main), failed * bool(outcome.failures)]
         )
+    rows += [[name, "absent", *[""] * (len(head) - 2)] for name in absent]
     # What says nothing here is left out.
     used = [0, *(n for n in range(1, len(head)) if any(row[n] for row in rows))]
     head, *rows = ([row[n] for n in used] for row in (head, *rows))
@@ -146,7 +153,9 @@ def _parts(report: Report) -> Iterator[str]:
     yield reach_table(report.judgements)
     for load in report.loads:
         yield f"### {load.title}"
-        yield load_table(report.results[load.name])
+        # Who was not wanted is not called absent.
+        absent = [name for name in load.absent if name in report.absent]
+        yield load_table(report.results[load.name], absent)
 
 
 def _listed(values: Mapping[str, str]) -> str:

@@ -22,11 +22,13 @@ class Load:
     @ivar name: a short name.
     @ivar title: what it is, in words.
     @ivar entries: measures each contestant once; given the number of the round.
+    @ivar absent: the contestants that are not measured in this run.
     """
 
     name: str
     title: str
     entries: Mapping[str, Callable[[int], Numbers]]
+    absent: Sequence[str] = ()
 
 
 @dataclass

@@ -9,8 +9,9 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from tempfile import mkdtemp
@@ -19,6 +20,7 @@ from typing import Any
 from .children import ROOT, last_line
 from .errors import BenchmarkError, RunFailed
 from .questions import Question, body
+from .rounds import Numbers
 from .subjects import API, Command, Site, Subject
 
 _PATIENCE = 30.0
@@ -179,6 +181,28 @@ def running(
     finally:
         for server in servers.values():
             server.stop()
+
+
+Contestants = tuple[dict[str, Callable[[int], Numbers]], list[str]]
+"""What measures each, and who cannot be measured."""
+
+
+def contestants(
+    names: Sequence[str],
+    servers: Mapping[str, Server],
+    measure: Callable[[Server, int], Numbers],
+) -> Contestants:
+    """
+    Have some servers measured, as far as they run.
+
+    @param names: whom to measure.
+    @param servers: those that run.
+    @param measure: measures one, in a round.
+    """
+    entries = {
+        name: partial(measure, servers[name]) for name in names if name in servers
+    }
+    return dict(entries), [name for name in names if name not in servers]
 
 
 def check_same_answers(

@@ -4,12 +4,12 @@ The loads on the small dictionary, where starting a grep takes longer than its s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from .children import child, output_of
-from .corpus import SMALL
+from .corpus import COPIES, LINE, SMALL
 from .errors import RunFailed
 from .floor import measure_floor
 from .idle import idle_connections
@@ -18,11 +18,12 @@ from .peers.catalogue import CGI, FASTAPI, FASTAPI_UVLOOP, QUART, WEBHOOK
 from .questions import ZIPF_TERMS, FreshTerms, body, everything, search, zipf
 from .rounds import Load, Numbers
 from .scale import Scale
-from .servers import Server, check_same_answers
+from .servers import Server, check_same_answers, contestants
 from .wrk import Wrk, write_bodies
 
 _MOST_RATE = 15_000
 """No server is expected to be asked more distinct terms a second."""
+_LEAST = COPIES * LINE
 _CHECKED = 5
 _PACE, _PACE_BESIDE, _PACED_CLIENTS = 200, 100, 8
 WITHOUT, BESIDE = "nothing beside", f"{_PACE_BESIDE} distinct searches a second beside"
@@ -79,17 +80,12 @@ class SmallLoads:
         """All of them, in the order in which they are measured."""
         for clients in self._scale.clients:
             yield self._distinct_load(clients)
-        yield Load(
-            "popular-64",
-            "One popular term, 64 clients",
-            self._on(ALL, self._popular_term),
+        yield self._load(
+            "popular-64", "One popular term, 64 clients", ALL, self._popular_term
         )
-        yield Load(
-            "zipf-64",
-            f"A Zipf mix of {ZIPF_TERMS:,} terms, 64 clients",
-            self._on(ALL, self._zipf),
-        )
-        yield Load("all-60KB", "All of 60 KB, 16 clients", self._on(ALL, self._all))
+        title = f"A Zipf mix of {ZIPF_TERMS:,} terms, 64 clients"
+        yield self._load("zipf-64", title, ALL, self._zipf)
+        yield self._load("all-60KB", "All of 60 KB, 16 clients", ALL, self._all)
         if OURS.name in self._servers:
             yield from self._loads_of_ours(self._servers[OURS.name])
         floors = {name: partial(self._floor, name) for name in FLOORS}
@@ -120,28 +116,26 @@ class SmallLoads:
             except RunFailed as failure:
                 tell(f"warming up {name}: failed: {failure}")
 
-    def _on(
-        self, names: Sequence[str], measure: Callable[[Server, int], Numbers]
-    ) -> dict[str, Callable[[int], Numbers]]:
-        """Measure those servers that run."""
-        return {
-            name: partial(measure, self._servers[name])
-            for name in names
-            if name in self._servers
-        }
+    def _load(
+        self,
+        name: str,
+        title: str,
+        servers: Sequence[str],
+        measure: Callable[[Server, int], Numbers],
+    ) -> Load:
+        return Load(name, title, *contestants(servers, self._servers, measure))
 
     def _distinct_load(self, clients: int) -> Load:
         def measure(server: Server, number: int) -> Numbers:
             return self._distinct(server, clients, self._scale.seconds)
 
-        entries = self._on(_WHO.get(clients, ALL), measure)
+        names = _WHO.get(clients, ALL)
+        entries, absent = contestants(names, self._servers, measure)
         if clients in _FLOOR_BESIDE:
             name = _FLOOR_BESIDE[clients]
             entries[name] = partial(self._floor, name)
-        plural = "client" if clients == 1 else "clients"
-        return Load(
-            f"distinct-{clients}", f"Distinct terms, {clients} {plural}", entries
-        )
+        title = f"Distinct terms, {clients} client{'s' * (clients > 1)}"
+        return Load(f"distinct-{clients}", title, entries, absent)
 
     def _loads_of_ours(self, server: Server) -> Iterator[Load]:
         yield Load(
@@ -167,21 +161,24 @@ class SmallLoads:
         write_bodies(self._bodies, (body(search(term)) for term in terms))
         report = Wrk(server.url(), self._bodies, clients, seconds).run()
         self._fresh.use(name, report.asked)
-        return report.numbers(len(terms))
+        return report.numbers(_LEAST, len(terms))
 
     def _popular_term(self, server: Server, number: int) -> Numbers:
-        write_bodies(self._bodies, [body(search(self._popular[0]))])
-        return Wrk(server.url(), self._bodies, 64, self._scale.seconds).run().numbers()
+        return self._64_clients(server, [self._popular[0]])
 
     def _zipf(self, server: Server, number: int) -> Numbers:
         terms = zipf(self._popular, _MOST_RATE * self._scale.seconds, seed=number)
+        return self._64_clients(server, terms)
+
+    def _64_clients(self, server: Server, terms: Iterable[str]) -> Numbers:
         write_bodies(self._bodies, (body(search(term)) for term in terms))
-        return Wrk(server.url(), self._bodies, 64, self._scale.seconds).run().numbers()
+        wrk = Wrk(server.url(), self._bodies, 64, self._scale.seconds)
+        return wrk.run().numbers(_LEAST)
 
     def _all(self, server: Server, number: int) -> Numbers:
         write_bodies(self._bodies, [body(everything(SMALL))])
-        url = server.url("all")
-        return Wrk(url, self._bodies, 16, self._scale.seconds).run().numbers()
+        wrk = Wrk(server.url("all"), self._bodies, 16, self._scale.seconds)
+        return wrk.run().numbers(self._dictionary.stat().st_size)
 
     def _idle(self, server: Server, connections: int, number: int) -> Numbers:
         with idle_connections(server.site.port, connections):
@@ -191,7 +188,7 @@ class SmallLoads:
         write_bodies(self._bodies, [body(search(self._popular[0]))])
         seconds = self._scale.paced_seconds
         wrk = Wrk(server.url(), self._bodies, _PACED_CLIENTS, seconds, _PACE)
-        return wrk.run().numbers()
+        return wrk.run().numbers(_LEAST)
 
     def _paced_beside(self, server: Server, number: int) -> Numbers:
         # It begins a little earlier and ends a little later.
@@ -207,7 +204,7 @@ class SmallLoads:
             numbers = self._paced(server, number)
             report = beside.report(output_of(process, seconds))
         self._fresh.use(name, report.asked)
-        report.numbers(len(terms))
+        report.numbers(_LEAST, len(terms))
         return numbers
 
     def _floor(self, name: str, number: int) -> Numbers:

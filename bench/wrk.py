@@ -29,6 +29,7 @@ class Report:
     @ivar asked: how many requests it took from its file.
     @ivar requests: how many were answered.
     @ivar seconds: how long it ran.
+    @ivar size: of all that it received, in bytes.
     @ivar errors: how many of each kind there were, those that occurred.
     @ivar latencies: the mean, the median (C{p50}) and the 99th percentile
         (C{p99}), in milliseconds.
@@ -37,15 +38,18 @@ class Report:
     asked: int
     requests: int
     seconds: float
+    size: int
     errors: Mapping[str, int]
     latencies: Mapping[str, float]
 
-    def numbers(self, bodies: int | None = None) -> Numbers:
+    def numbers(self, least: int, bodies: int | None = None) -> Numbers:
         """
         The rate, in requests a second, and the latencies.
 
+        @param least: how many bytes a good answer has, at the least.
         @param bodies: how many there were, where none may be sent twice.
-        @raise RunFailed: there were errors, no answers, or too few bodies.
+        @raise RunFailed: there were errors, no answers, answers too short, or too
+            few bodies.
         """
         if self.errors:
             seen = ", ".join(f"{count} {kind}" for kind, count in self.errors.items())
@@ -54,6 +58,8 @@ class Report:
             raise RunFailed(f"{self.asked} requests, but only {bodies} that differ")
         if not self.requests:
             raise RunFailed("no answers")
+        if self.size < least * self.requests:
+            raise RunFailed(f"answers of only {self.size // self.requests} bytes")
         return {"rate": self.requests / self.seconds, **self.latencies}
 
 
@@ -70,6 +76,7 @@ def read_report(printed: str) -> Report:
                 seen["asked"],
                 seen["requests"],
                 seen["microseconds"] / 1e6,
+                seen["bytes"],
                 {kind: seen[kind] for kind in _ERRORS if seen[kind]},
                 {key: seen[key] / 1000 for key in ("p50", "p99", "mean")},
             )

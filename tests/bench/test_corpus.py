@@ -55,6 +55,12 @@ class SmallTests(SynchronousTestCase):
         terms = distinct_terms(sentences()[:20])
         self.assertEqual(len(set(terms)), len(terms))
 
+    def test_what_stands_in_two_sentences_is_no_term(self) -> None:
+        """It would be found in more lines than others."""
+        [text] = sentences()[:1]
+        self.assertEqual(distinct_terms([text, text]), [])
+        self.assertNotEqual(distinct_terms([text]), [])
+
     def test_terms_need_no_care(self) -> None:
         """The peers read them with simple means: only letters and blanks inside."""
         for term in distinct_terms(sentences()[:2]):

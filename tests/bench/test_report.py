@@ -35,11 +35,13 @@ class TableTests(SynchronousTestCase):
     def test_columns_are_aligned(self) -> None:
         """Numbers stand under each other, and Markdown is told so."""
         self.assertEqual(
-            table(["", "rate", "note"], [["ours", "10", ""], ["a peer", "9", "slow"]]),
-            "|        | rate | note |\n"
-            "|--------|-----:|------|\n"
-            "| ours   |   10 |      |\n"
-            "| a peer |    9 | slow |",
+            table(
+                ["", "rate", "verdict"], [["ours", "10", ""], ["a peer", "9", "slow"]]
+            ),
+            "|        | rate | verdict |\n"
+            "|--------|-----:|---------|\n"
+            "| ours   |   10 |         |\n"
+            "| a peer |    9 | slow    |",
         )
 
     def test_numbers_have_the_digits_that_say_something(self) -> None:
@@ -78,6 +80,13 @@ class TableTests(SynchronousTestCase):
             ["", "requests/s", "p50 ms"],
         )
 
+    def test_who_is_absent_has_a_row(self) -> None:
+        """A peer that is not installed is not passed over in silence."""
+        [*_, last] = load_table({"ours": OURS}, ["peer"]).splitlines()
+        self.assertEqual(
+            [cell.strip() for cell in last.split("|")[1:-1]], ["peer", "absent", ""]
+        )
+
     def test_a_load_that_failed_throughout_says_why(self) -> None:
         """There are no numbers to make a table of."""
         failed = Outcome([None, None], ["no answers", "no answers"])
@@ -102,7 +111,7 @@ class PageTests(SynchronousTestCase):
         "A run.",
         {"processor": "some"},
         {"grep": "3.8"},
-        [Load("load", "A load", {})],
+        [Load("load", "A load", {}, ["other", "unwanted"])],
         {"load": {"ours": OURS, "peer": PEER}},
         {"other": "missing: pip install other"},
         [Judgement(TARGET, None, "failed")],
@@ -115,6 +124,8 @@ class PageTests(SynchronousTestCase):
         self.assertIn("Versions: grep 3.8.", written)
         self.assertIn("- other: missing: pip install other", written)
         self.assertIn("### A load", written)
+        self.assertRegex(written, r"\| other +\| +absent \|")
+        self.assertNotIn("unwanted", written)
 
     def test_the_data_are_json_with_every_round(self) -> None:
         """Who doubts a median can see what it was made of."""

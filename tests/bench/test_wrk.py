@@ -16,7 +16,7 @@ GOOD = {
     "asked": 1005,
     "requests": 1000,
     "microseconds": 2_000_000,
-    "bytes": 5,
+    "bytes": 250_000,
     "connect": 0,
     "read": 0,
     "write": 0,
@@ -44,25 +44,30 @@ class ReportTests(SynchronousTestCase):
     def test_a_good_run_has_a_rate_and_latencies(self) -> None:
         """The rate is a second's, the latencies are in milliseconds."""
         self.assertEqual(
-            report().numbers(),
+            report().numbers(200),
             {"rate": 500.0, "p50": 1.0, "p99": 4.0, "mean": 1.5},
         )
 
     def test_a_run_with_errors_is_not_counted(self) -> None:
         """One bad status or one broken connection among thousands is enough."""
         for kind in ("connect", "read", "write", "status", "timeout"):
-            error = self.assertRaises(RunFailed, report(**{kind: 1}).numbers)
+            error = self.assertRaises(RunFailed, report(**{kind: 1}).numbers, 200)
             self.assertEqual(str(error), f"errors: 1 {kind}")
 
     def test_a_run_without_answers_is_not_counted(self) -> None:
         """There is nothing to divide by."""
-        error = self.assertRaises(RunFailed, report(requests=0).numbers)
+        error = self.assertRaises(RunFailed, report(requests=0).numbers, 200)
         self.assertEqual(str(error), "no answers")
+
+    def test_short_answers_are_not_counted(self) -> None:
+        """To find nothing is quick."""
+        error = self.assertRaises(RunFailed, report().numbers, 251)
+        self.assertEqual(str(error), "answers of only 250 bytes")
 
     def test_distinct_terms_must_not_run_out(self) -> None:
         """From the end of its file wrk begins anew, and terms would come twice."""
-        self.assertRaises(RunFailed, report().numbers, 1004)
-        self.assertEqual(report().numbers(1005)["rate"], 500.0)
+        self.assertRaises(RunFailed, report().numbers, 200, 1004)
+        self.assertEqual(report().numbers(200, 1005)["rate"], 500.0)
 
     def test_without_a_report_its_last_words_are_told(self) -> None:
         """wrk itself failed."""
