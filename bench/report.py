@@ -144,7 +144,8 @@ def text(report: Report) -> str:
 
 
 def _parts(report: Report) -> Iterator[str]:
-    yield f"{report.scale} " + _listed(report.machine)
+    yield report.scale
+    yield "Machine: " + _listed(report.machine)
     yield "Versions: " + _listed(report.versions)
     if report.absent:
         yield "Absent:"

@@ -120,7 +120,7 @@ class PageTests(SynchronousTestCase):
     def test_the_text_says_on_what_and_who_was_absent(self) -> None:
         """A number means nothing without its machine."""
         written = text(self.report)
-        self.assertIn("A run. processor some.", written)
+        self.assertIn("Machine: processor some.", written)
         self.assertIn("Versions: grep 3.8.", written)
         self.assertIn("- other: missing: pip install other", written)
         self.assertIn("### A load", written)
