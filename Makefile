@@ -1,7 +1,7 @@
 # serve: look for quotes on http://127.0.0.1:8000/
 # test: all tests, under pytest and under trial; check: lint and types
 # hostile: a hundred thousand hostile bodies; big: a dictionary of half a gigabyte
-# faults: a hundred shutdowns under load
+# faults: all that can go wrong, made on purpose; each fault in a line
 # bench: measure it beside its peers, a quarter of an hour; BENCH=quick, two minutes
 # news: what the next release brings
 
@@ -40,8 +40,7 @@ big: .venv/.test
 		tests/integration/test_big.py
 
 faults: .venv/.test
-	SHUTDOWN_ROUNDS=100 $(BIN)/python -m pytest -s --timeout=1200 \
-		tests/integration/test_rounds.py
+	FAULTS_IN_FULL=1 $(BIN)/python -m pytest -s --timeout=1800 tests/faults
 
 bench: .venv/.bench
 	$(BIN)/python -m bench $(BENCH)

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import which
@@ -68,6 +68,7 @@ class FaultTestCase(LibraryTestCase):
     @cvar done: what is done, for the report.
     @cvar promised: what is promised.
     @cvar options: options of the server.
+    @cvar prefix: what runs it.
     @ivar grep: the grep that the server runs.
     """
 
@@ -275,7 +276,7 @@ class Others:
     """
 
     def __init__(
-        self, server: Server, question: dict[str, object], count: int = 2
+        self, server: Server, question: Mapping[str, object], count: int = 2
     ) -> None:
         self.codes = Counter[int]()
         self.results: set[tuple[str, ...]] = set()
@@ -289,7 +290,7 @@ class Others:
         try:
             while not self._over.is_set():
                 with Conversation(self._server.address) as conversation:
-                    response = conversation.ask(self._question).response()
+                    response = conversation.ask(dict(self._question)).response()
                 self.codes[response.status] += 1
                 if response.status == 200:
                     self.results.add(tuple(response.json()["results"]))

@@ -16,10 +16,10 @@ from threading import Event
 from twisted_quotes import __version__
 from twisted_quotes.options import PREFIX, QuotesOptions
 
+from ..faults.test_rounds import Client
 from .cases import LibraryTestCase, program
 from .conversation import LIMIT, Conversation
 from .server import ROOT, GatedGrep, Server, until
-from .test_rounds import Client
 
 DEPLOY = ROOT / "deploy"
 UNITS = ("twisted_quotes.service", "twisted_quotes.socket")

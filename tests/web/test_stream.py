@@ -101,6 +101,14 @@ class LongAnswerTests(WebTestCase):
         self.client.leave()
         self.assertEqual(self.running().signals, ["KILL"])
 
+    def test_what_a_client_did_not_take_goes_with_it(self) -> None:
+        """It does not wait for the garbage collector, which has its own time."""
+        self.client.stalled = True
+        self.begin()
+        self.assertGreater(self.client.buffered, 0)
+        self.client.leave()
+        self.assertEqual(self.client.buffered, 0)
+
     def test_half_an_answer_is_not_taken_for_the_whole(self) -> None:
         """Where it cannot go on the connection is cut, and the log tells why."""
         with informed() as events:

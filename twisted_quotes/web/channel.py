@@ -5,6 +5,7 @@ HTTP on a connection whose client may be slow, and that is closed without loss.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import IHalfCloseableProtocol, ITCPTransport
@@ -14,7 +15,7 @@ from twisted.web.http import HTTPChannel
 from zope.interface import implementer
 
 from .interfaces import ISite
-from .patience import LINGER, Patience, socket_of, unsent
+from .patience import LINGER, Patience, forget_unsent, socket_of, unsent
 
 
 @implementer(IHalfCloseableProtocol)
@@ -45,7 +46,8 @@ class PatientChannel(HTTPChannel):
     def connectionMade(self) -> None:
         """Wait for the first request."""
         super().connectionMade()
-        self.patience = Patience(self.site.reactor, lambda: unsent(self.transport))
+        # It must not know this channel, which would then outlive its connection.
+        self.patience = Patience(self.site.reactor, partial(unsent, self.transport))
         self.wait()
 
     # Waiting
@@ -127,4 +129,5 @@ class PatientChannel(HTTPChannel):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
         self.patience.stop()
+        forget_unsent(self.transport)
         super().connectionLost(reason)

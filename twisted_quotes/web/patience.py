@@ -46,11 +46,15 @@ class Patience:
         self._clock = clock
         self._unsent = unsent
         self._call: IDelayedCall | None = None
+        self._least = 0
+        self._since = 0.0
 
-    def wait(self, seconds: float, over: Callable[[], object]) -> None:
+    def wait(
+        self, seconds: float, over: Callable[..., object], *arguments: object
+    ) -> None:
         """Wait so long, and for nothing else any more."""
         self.stop()
-        self._call = self._clock.callLater(seconds, over)
+        self._call = self._clock.callLater(seconds, over, *arguments)
 
     def wait_for_sending(
         self,
@@ -67,22 +71,27 @@ class Patience:
         @param stalled: is called when it has taken nothing for so long.
         @param step: how often to look, in seconds.
         """
-        least, since = self._unsent(), self._clock.seconds()
+        self._least, self._since = self._unsent(), self._clock.seconds()
+        self.wait(min(step, seconds), self._look, seconds, sent, stalled, step)
 
-        def look() -> None:
-            nonlocal least, since
-            unsent, now = self._unsent(), self._clock.seconds()
-            if unsent < least:
-                since = now
-            least = unsent
-            if not unsent:
-                sent()
-            elif now - since >= seconds:
-                stalled()
-            else:
-                self.wait(min(step, seconds), look)
-
-        self.wait(min(step, seconds), look)
+    def _look(
+        self,
+        seconds: float,
+        sent: Callable[[], object],
+        stalled: Callable[[], object],
+        step: float,
+    ) -> None:
+        """Look whether the client has taken anything since."""
+        unsent, now = self._unsent(), self._clock.seconds()
+        if unsent < self._least:
+            self._since = now
+        self._least = unsent
+        if not unsent:
+            sent()
+        elif now - self._since >= seconds:
+            stalled()
+        else:
+            self.wait(min(step, seconds), self._look, seconds, sent, stalled, step)
 
     def stop(self) -> None:
         """Wait for nothing."""
@@ -96,6 +105,19 @@ def socket_of(transport: Any) -> Any:
     while not isinstance(transport, FileDescriptor) and hasattr(transport, "transport"):
         transport = transport.transport
     return transport
+
+
+def forget_unsent(transport: Any) -> None:
+    """
+    Let go of what waits for a client that is gone.
+
+    A connection may live on for a while in what knew it, its buffer too.
+    """
+    below = socket_of(transport)
+    if isinstance(below, FileDescriptor):
+        below.dataBuffer = b""
+        below._tempDataBuffer.clear()
+        below._tempDataLen = below.offset = 0
 
 
 def unsent(transport: Any) -> int:

@@ -1,24 +1,22 @@
 """
 Shutdown under load, again and again, at random moments.
-
-C{make faults} does a hundred rounds, and prints what was counted.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import socket
 from collections import Counter
 from threading import Event, Thread
 
-from .cases import LibraryTestCase
-from .conversation import LIMIT
-from .server import Server
+from ..integration.cases import LibraryTestCase
+from ..integration.conversation import LIMIT
+from ..integration.server import Server
+from .cases import FULL
 
-ROUNDS = int(os.environ.get("SHUTDOWN_ROUNDS", "4"))
+ROUNDS = 100 if FULL else 4
 CLIENTS = 64
 BODY = json.dumps({"action": "search", "term": "love"}).encode()
 REQUEST = (
@@ -100,6 +98,8 @@ class RoundTests(LibraryTestCase):
                     counts += client.counts
                 self.assertIn(status, (-signal.SIGTERM, -signal.SIGINT))
                 self.assertFalse([x for x in server.lines if "Ending at once" in x])
-        print(f"\n{ROUNDS} shutdowns, {CLIENTS} clients: {dict(counts)}", end="")
+        seen = ", ".join(f"{count} x {code}" for code, count in sorted(counts.items()))
+        done = f"{ROUNDS} x SIGTERM or SIGINT at any moment, {CLIENTS} clients"
+        print(f"\n| {done} | a whole answer for each that has asked | {seen} |", end="")
         self.assertGreater(counts["200"], 100 * ROUNDS)
         self.assertEqual([each for each in counts if each.startswith("lost")], [])
