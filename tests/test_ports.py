@@ -11,7 +11,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import TestCase
 
-from twisted_quotes.ports import accept_pending, let_nobody_in, stays_open
+from twisted_quotes.ports import (
+    accept_pending,
+    let_many_wait,
+    let_nobody_in,
+    stays_open,
+)
 
 
 class Greeter(Protocol):
@@ -52,6 +57,23 @@ class PortTests(TestCase):
         except OSError:
             return False
         return True
+
+    async def test_many_may_wait_to_be_let_in(self) -> None:
+        """All who connect are connected, though nobody is let in for a while."""
+        port = self.listen()
+        let_many_wait(port, "tcp:0")
+        clients = [self.connect(port) for _ in range(200)]
+        self.assertEqual([each for each in clients if not self.is_connected(each)], [])
+        accept_pending(port)
+
+    async def test_how_many_may_wait_can_be_said(self) -> None:
+        """What an endpoint says of it holds."""
+        port = self.listen()
+        port.socket.listen(10)
+        let_many_wait(port, "tcp:0:backlog=10")
+        clients = [self.connect(port) for _ in range(100)]
+        self.assertLess(sum(map(self.is_connected, clients)), 100)
+        let_many_wait(object(), "onion:80")  # type: ignore[arg-type]
 
     async def test_who_came_before_is_let_in_and_nobody_after(self) -> None:
         """The one gets its answer; the other is told that nobody is there."""

@@ -1,5 +1,6 @@
 """
-Listening sockets: how they are closed without a reset for who has connected.
+Listening sockets: how many may wait there, and how they are closed without a
+reset for who has connected.
 
 Closing a listening socket resets the connections that the kernel has made and
 nobody has accepted yet. However quickly one accepts before closing, another
@@ -19,6 +20,9 @@ from twisted.logger import Logger
 
 MOST_PENDING = 1000
 """How many times connections are accepted at the end; guards against no end."""
+
+MOST_WAITING = 65535
+"""How many may wait to be let in; the kernel's own limit is less (listen(2))."""
 
 # The first word of an endpoint whose socket is nobody else's.
 _OWN = {"tcp", "tcp6", "ssl", "tls", "haproxy"}
@@ -52,6 +56,19 @@ def stays_open(description: str) -> bool:
     @param description: the endpoint.
     """
     return "systemd" in description.split(":")
+
+
+def let_many_wait(port: IListeningPort, description: str) -> None:
+    """
+    Have the kernel keep those who connect faster than they are let in.
+
+    Twisted has fifty of them wait. Of those that come after, many try again a
+    second later, and some believe that they are connected and are not.
+
+    @param description: the endpoint. Where it says how many may wait, that holds.
+    """
+    if isinstance(port, Port) and "backlog=" not in description:
+        port.socket.listen(MOST_WAITING)
 
 
 def let_nobody_in(port: IListeningPort, description: str) -> None:

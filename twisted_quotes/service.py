@@ -24,7 +24,7 @@ from twisted.python.failure import Failure
 
 from .notify import Systemd
 from .outstanding import Outstanding
-from .ports import accept_pending, let_nobody_in, stays_open
+from .ports import accept_pending, let_many_wait, let_nobody_in, stays_open
 from .readiness import Readiness
 from .startup import CannotStart
 from .web.address import authority
@@ -114,6 +114,7 @@ class QuotesService(Service):
 
     def _listening(self, port: IListeningPort, description: str) -> None:
         self._ports.append((port, description))
+        let_many_wait(port, description)
         self._log.info(
             "Listening on {address}",
             address=_shown(port.getHost(), description),
