@@ -8,6 +8,7 @@ import random
 from typing import Any
 
 from twisted_quotes import line_finder, line_reader
+from twisted_quotes.dictionary import Dictionary
 from twisted_quotes.errors import DictionaryChanging, EntryTooLong
 from twisted_quotes.query import All, Search
 
@@ -131,3 +132,19 @@ class LimitTests(LineReaderTestCase):
             await self.make_finder().entries(All(dictionary="many"), gathered)
         self.assertEqual(set(gathered.entries), {"love"})
         self.assertGreater(gathered.wanted, 0)
+
+    async def test_a_dictionary_that_becomes_shorter_is_read_anew(self) -> None:
+        """Though what has just been found in it is no longer there."""
+        self.write("many", "love\n" * 50_000)
+        self.hold(1000, 20_000)
+        looked_for = Dictionary.offset_behind
+
+        def cut(dictionary: Dictionary, start: int, lines: int) -> int:
+            self.write("many", "love\n" * 3)
+            return looked_for(dictionary, start, lines)
+
+        self.patch(Dictionary, "offset_behind", cut)
+        found = await entries(
+            self.make_finder(), Search(term="love", dictionary="many")
+        )
+        self.assertEqual(found, ["love"] * 3)

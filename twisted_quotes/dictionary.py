@@ -73,7 +73,8 @@ class Dictionary(Closing):
         Where so many lines end.
 
         @param start: the offset of the first of them.
-        @param lines: how many, 0 or more; there must be as many.
+        @param lines: how many, 0 or more.
+        @raise EOFError: there are fewer.
         """
         while lines:
             block = self.read_at(start, start + _BLOCK)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from . import grep
 from .dictionary import Dictionary
-from .errors import EntryTooLong
+from .errors import DictionaryChanging, EntryTooLong
 from .greps import Greps
 from .indexes import InThread
 from .lines import NormalizedFile, text_lines, with_context
@@ -59,6 +59,7 @@ class LineReader:
         Read the next entries; none only where no more follow.
 
         @raise EntryTooLong: an entry is longer than may be.
+        @raise DictionaryChanging: the dictionary has become shorter.
         """
         room = PIECE
         while True:
@@ -124,9 +125,13 @@ class LineReader:
         Begin the next time with the context of what may follow a match.
 
         @param last: the number of its line, counted from 1 at the last start.
+        @raise DictionaryChanging: the dictionary has no such line any longer.
         """
         passed = max(0, last - self._query.n_before)
-        self._start = await self._in_thread(
-            self._dictionary.offset_behind, self._start, passed
-        )
+        try:
+            self._start = await self._in_thread(
+                self._dictionary.offset_behind, self._start, passed
+            )
+        except EOFError:
+            raise DictionaryChanging() from None
         self._seen = last - passed
