@@ -81,15 +81,22 @@ class Library:
         return Dictionary(descriptor, os.path.join(root, *inside))
 
     def names(self) -> list[str]:
-        """The names of the dictionaries that may be read, in order."""
+        """
+        The names of the dictionaries that may be read, in order.
+
+        @raise OSError: a folder cannot be listed, and neither is it gone nor may
+            it not be read.
+        """
         return sorted(self._names_in(self._root, ""))
 
     def _names_in(self, folder: str, prefix: str) -> Iterator[str]:
         """The names in a folder, and in those below it."""
         try:
             entries = {each.name: each for each in os.scandir(folder)}
-        except OSError:
-            return
+        except OSError as error:
+            if error.errno in _ABSENT | _FORBIDDEN:
+                return
+            raise
         for name, entry in entries.items():
             stem, suffix = os.path.splitext(name)
             if name.startswith(".") or (suffix in _COMPANIONS and stem in entries):
