@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from errno import EAGAIN, EMFILE, ENFILE, ENOMEM
 from typing import Any
 
 from klein import Klein
 from treq.testing import StubTreq
 from twisted.internet.defer import CancelledError
-from twisted.logger import formatEvent
+from twisted.logger import LogLevel, formatEvent
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.iweb import IRequest
@@ -134,6 +135,15 @@ class ErrorTests(SynchronousTestCase):
             words = f"Try again in {error.retry_after} second"
             told = self.assert_answered(error, 503, words)
             self.assertEqual(told[b"retry-after"], [b"%d" % error.retry_after])
+
+    def test_where_the_machine_is_full_one_may_try_again(self) -> None:
+        """The log has what was missing, and the caller is told nothing of that."""
+        for number in (EAGAIN, EMFILE, ENFILE, ENOMEM):
+            with informed() as events:
+                told = self.assert_answered(OSError(number, SECRET), 503, "not ready")
+            self.assertEqual(told[b"retry-after"], [b"1"])
+            [error] = [each for each in events if each["log_level"] == LogLevel.error]
+            self.assertIn(f"[Errno {number}] {SECRET}", formatEvent(error))
 
     def test_who_is_not_known_is_told_how_to_be(self) -> None:
         """A 401 has a challenge for each scheme (RFC 9110, section 15.5.2)."""

@@ -5,6 +5,7 @@ Answers: JSON bodies, and the one place where errors become them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from errno import EAGAIN, EMFILE, ENFILE, ENOMEM
 from typing import Any, NamedTuple
 
 import msgspec
@@ -15,7 +16,13 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from ..errors import NotAuthenticated, QuotesError, ShuttingDown, Unavailable
+from ..errors import (
+    NotAuthenticated,
+    NotReadyNow,
+    QuotesError,
+    ShuttingDown,
+    Unavailable,
+)
 from .address import instructions_url
 from .record import IRecord
 
@@ -34,6 +41,9 @@ _SECURITY = {
 # RFC 7617, section 2.1, and RFC 6750, section 3.
 _BASIC = b'Basic realm="twisted_quotes", charset="UTF-8"'
 _BEARER = b'Bearer realm="twisted_quotes"'
+
+# The machine has no more processes, files or memory for now.
+_EXHAUSTED = {EAGAIN, EMFILE, ENFILE, ENOMEM}
 
 
 class ErrorBody(msgspec.Struct, frozen=True):
@@ -87,7 +97,8 @@ def judge(request: IRequest, failure: Failure) -> Verdict:
 
     What the caller got wrong is logged at info. What is the service's own
     fault is logged at error with its traceback and the id of the request, and
-    the caller is told that id and nothing else.
+    the caller is told that id and nothing else. Where the machine has nothing
+    more to give the reason is logged at error, and the caller may try again.
     """
     error = failure.value
     match error:
@@ -96,6 +107,14 @@ def judge(request: IRequest, failure: Failure) -> Verdict:
         case CancelledError():
             # The caller is still there, so it is the service that is ending.
             error = ShuttingDown()
+            code, message = error.code, error.message
+        case OSError() if error.errno in _EXHAUSTED:
+            _log.error(
+                "Request {id} needs what the machine has not: {reason!a}",
+                id=IRecord(request).id,
+                reason=str(error),
+            )
+            error = NotReadyNow("any more processes, files or memory")
             code, message = error.code, error.message
         case MethodNotAllowed():
             code, message = 405, f"That URL takes the methods {_allowed(error)}."

@@ -86,10 +86,8 @@ ERRORS = (
     (500, "something went wrong in the service; the message has an id for its log"),
     (501, "the action, or the HTTP method, is not known"),
     (503, "too busy, or shutting down; Retry-After says when to try again"),
-    (
-        503,
-        "the dictionary is being written to, or no index can be made of it",
-    ),
+    (503, "the machine has no more processes, files or memory for now"),
+    (503, "the dictionary is being written to, or no index can be made of it"),
     (504, "the search took too long and was ended"),
 )
 
