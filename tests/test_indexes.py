@@ -307,7 +307,9 @@ class ProcessTests(IndexesTestCase):
         waiting = self.get()
         self.threads.run_all()
         process = self.process()
-        self.assertEqual(process.arguments[1:4], ("-P", "-m", "twisted_quotes.build"))
+        self.assertEqual(
+            process.arguments[1:5], ("-B", "-P", "-m", "twisted_quotes.build")
+        )
         self.assertEqual(list(process.environment), ["PYTHONPATH"])
         self.succeed(process)
         self.assertEqual(self.successResultOf(waiting).count, 2)

@@ -198,9 +198,10 @@ class Indexes:
         """Have a process write an index."""
         if self._stopping:
             raise CancelledError()
+        # Python would leave half of a .pyc file where the disk is full (-B).
         command = Command(
             sys.executable,
-            ("-P", "-m", "twisted_quotes.build", folder),
+            ("-B", "-P", "-m", "twisted_quotes.build", folder),
             {"PYTHONPATH": str(Path(__file__).parents[1])},
         )
         child = run(self._reactor, command, dictionary.fileno())
