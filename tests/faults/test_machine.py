@@ -320,21 +320,29 @@ class RemovedCacheTests(CacheFault):
 class StoppedTests(MachineFault):
     """Tests of a service that stands still for a while."""
 
-    done = "SIGSTOP for a second, then SIGCONT; 8 running, 8 waiting, 16 come meanwhile"
-    promised = "all are answered; --timeout=0.5 has run out for who was running"
-    options = (f"--max-running={RUNNING}", "--timeout=0.5")
+    done = "SIGSTOP for 2 s, then SIGCONT; 8 running, 8 waiting, 18 ask meanwhile"
+    promised = "all answered; of all limits, of 1.5 s, only --timeout has run out"
+    options = (
+        f"--max-running={RUNNING}",
+        *(f"--{name}timeout=1.5" for name in ("", "request-", "idle-")),
+    )
 
     def begin(self) -> list[Conversation]:
-        """Stop it, have more clients come, and go on."""
+        """Stop it, have clients begin to ask, or go on with that, and continue it."""
         self.grep.hang()
         asked = self.ask(RUNNING)
         self.grep.wait_for_hanging(RUNNING)
         self.grep.be_real()
+        idle, half = self.server.connect(), self.server.connect()
+        idle.get("/livez").response()
+        half.send(b"GET /livez HTTP/1.1\r\n")
+        # What it has been sent before is read before this is answered.
+        self.assertEqual(self.server.get("/livez").status, 200)
         self.server.signal(signal.SIGSTOP)
         until(self.stands_still, "its standing still")
-        end = monotonic() + 1
-        asked += self.ask(RUNNING)
-        until(lambda: monotonic() > end, "a second")
+        end = monotonic() + 2
+        asked += [*self.ask(RUNNING), idle.get("/livez"), half.send(b"Host: a\r\n\r\n")]
+        until(lambda: monotonic() > end, "two seconds")
         self.server.signal(signal.SIGCONT)
         return asked
 
@@ -347,7 +355,7 @@ class StoppedTests(MachineFault):
         """Look what each gets."""
         answers = answers_to(self.begin())
         codes = Counter(each.status for each in answers)
-        self.assertEqual(codes, {200: 3 * RUNNING, 504: RUNNING})
+        self.assertEqual(codes, {200: 3 * RUNNING + 2, 504: RUNNING})
         return counted(answers)
 
 

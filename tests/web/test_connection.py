@@ -407,6 +407,18 @@ class DeadlineTests(WebTestCase):
             client.send(sent[20:])
         self.assertEqual([each.code for each in client.answers()], [200, 200, 200])
 
+    def test_what_came_while_the_service_stood_still_is_in_time(self) -> None:
+        """It is read before the time is found to be over: a request, or its rest."""
+        for seconds, begun in ((10, get()[:20]), (60, b"")):
+            client = self.web.connect()
+            if begun:
+                client.send(begun)
+            rest = get()[len(begun) :]
+            self.web.reactor.callLater(seconds, client.send, rest)
+            self.web.reactor.advance(seconds)
+            client.deliver()
+            self.assertEqual([each.code for each in client.answers()], [200])
+
     def test_the_next_request_has_its_own_time(self) -> None:
         """Half of one may come while the one before it is still answered."""
         client = self.web.connect()

@@ -52,9 +52,19 @@ class Patience:
     def wait(
         self, seconds: float, over: Callable[..., object], *arguments: object
     ) -> None:
-        """Wait so long, and for nothing else any more."""
+        """
+        Wait so long, and for nothing else any more.
+
+        Should the service itself have stood still, what its client has sent
+        meanwhile is read before the time is over.
+        """
         self.stop()
-        self._call = self._clock.callLater(seconds, over, *arguments)
+        self._call = self._clock.callLater(
+            seconds, self._wait_a_turn, over, *arguments
+        )
+
+    def _wait_a_turn(self, over: Callable[..., object], *arguments: object) -> None:
+        self._call = self._clock.callLater(0, over, *arguments)
 
     def wait_for_sending(
         self,
