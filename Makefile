@@ -2,7 +2,7 @@
 # test: all tests, under pytest and under trial; check: lint and types
 # hostile: a hundred thousand hostile bodies; big: a dictionary of half a gigabyte
 # faults: all that can go wrong, made on purpose; each fault in a line
-# bench: measure it beside its peers, a quarter of an hour; BENCH=quick, two minutes
+# bench: measure it beside its peers, a quarter of an hour; BENCH=quick, three minutes
 # news: what the next release brings
 
 PYTHON ?= python3

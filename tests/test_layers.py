@@ -18,6 +18,8 @@ BENCHMARK = PACKAGE.parent / "bench"
 # Each module may import those above it.
 ORDER = [
     "closing",
+    "permutation",
+    "threads",
     "errors",
     "reaper",
     "signals",

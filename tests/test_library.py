@@ -266,6 +266,17 @@ class DictionaryTests(_Folders):
             pieces = [dictionary.read(4) for _ in range(3)]
         self.assertEqual(pieces, [b"miao", b"w\n", b""])
 
+    def test_it_can_be_read_from_a_position_of_its_own(self) -> None:
+        """Wherever children, that have been killed perhaps, read on meanwhile."""
+        self.put("marked", b"\xef\xbb\xbfone\ntwo\n")
+        with self.library().open("marked") as dictionary:
+            reading = dictionary.reading()
+            self.assertEqual(reading.read(4), b"one\n")
+            dictionary.seek(0)
+            os.read(dictionary.fileno(), 5)
+            self.assertEqual((reading.read(100), reading.read(100)), (b"two\n", b""))
+            self.assertEqual(dictionary.reading(7).read(3), b"two")
+
     def test_it_can_be_read_again(self) -> None:
         """Rewound, it is read from its start."""
         with self.library().open("cats") as dictionary:

@@ -101,7 +101,7 @@ class LimitTests(LineReaderTestCase):
 
     async def test_an_entry_has_its_limit(self) -> None:
         """One that is longer is named as the reason; the others are answered."""
-        self.patch(line_reader, "MOST_OUTPUT", 400_000)
+        self.patch(line_reader, "MOST_BYTES", 400_000)
         self.write("long", "x" * 300_000 + "\nlove\n" + "x" * 500_000 + "\n")
         self.hold(1000, 1000)
         finder = self.make_finder()

@@ -9,7 +9,6 @@ from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.orphans import Reaper
-from twisted_quotes.reaper import GOODBYE
 
 from .fakes import FakeReactor
 
@@ -31,12 +30,12 @@ class ReaperTests(SynchronousTestCase):
         self.assertEqual(process.child_fds[0], "w")
         self.assertEqual((process.written, process.closed), (b"", []))
 
-    def test_at_a_good_end_it_is_told(self) -> None:
-        """And its own end is waited for."""
+    def test_at_a_good_end_it_is_killed(self) -> None:
+        """However it is, nothing is left for it to do; and its end is waited for."""
         self.reaper.start()
         [process] = self.reactor.processes
         stopped = self.reaper.stop()
-        self.assertEqual((process.written, process.closed), (GOODBYE, [0]))
+        self.assertEqual((process.signals, process.closed), (["KILL"], []))
         self.assertNoResult(stopped)
         process.end()
         self.successResultOf(stopped)

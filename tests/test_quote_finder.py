@@ -18,6 +18,7 @@ from twisted_quotes.errors import (
     DictionaryChanging,
     DictionaryForbidden,
     DictionaryNotFound,
+    EntryTooLong,
     QuoteNotFound,
 )
 from twisted_quotes.finder import Finder
@@ -166,6 +167,17 @@ class FindTests(RealGrepTestCase):
         self.assertEqual(
             [each.dictionary for each in found.quotes], ["dreams", "dreams", "fortunes"]
         )
+
+    async def test_an_entry_has_its_limit(self) -> None:
+        """Many quotes around one may be more than is sent."""
+        self.write("many", "\n\n".join(["love"] + ["x" * 90] * 30))
+        finder = self.make_finder()
+        around = {"dictionary": "many", "term": "love", "unit": "quote"}
+        with patch.object(volume, "MOST_BYTES", 1000):
+            with self.assertRaises(EntryTooLong):
+                await entries(finder, Search(**around, n_after=30))  # type: ignore[arg-type]
+            [entry] = await entries(finder, Search(**around, n_after=3))  # type: ignore[arg-type]
+        self.assertEqual(entry.count("x"), 270)
 
     async def test_long_quotes_among_short_ones_are_found(self) -> None:
         """However much longer they are than grep was expected to print."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.reaper import GOODBYE, MARK
+from twisted_quotes.reaper import MARK
 
 from .integration.server import is_gone, until
 
@@ -41,25 +41,10 @@ class ReaperTests(SynchronousTestCase):
         command = [sys.executable, "-P", "-S", "-m", "twisted_quotes.reaper"]
         self.reaper = self.start(command, "a")
 
-    def end_with(self, last_words: bytes) -> None:
-        """Have the service end."""
-        output, _ = self.reaper.communicate(last_words)
-        self.assertEqual((self.reaper.returncode, output), (0, b""))
-
     def test_what_a_killed_service_ran_is_killed(self) -> None:
         """And nothing else."""
-        self.end_with(b"")
+        output, _ = self.reaper.communicate()
+        self.assertEqual((self.reaper.returncode, output), (0, b""))
         for process in self.own:
             until(partial(is_gone, process.pid), "its end")
         self.assertIsNone(self.other.poll())
-
-    def test_where_all_is_over_nothing_is_killed(self) -> None:
-        """Somebody may still have use for it."""
-        self.end_with(GOODBYE)
-        self.assertEqual([each.poll() for each in self.own], [None, None])
-
-    def test_half_a_goodbye_is_none(self) -> None:
-        """The service may be killed at any moment."""
-        self.end_with(GOODBYE[:3])
-        for process in self.own:
-            until(partial(is_gone, process.pid), "its end")

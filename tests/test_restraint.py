@@ -26,6 +26,17 @@ class RestrainTests(SynchronousTestCase):
             process.kill()
             process.wait()
 
+    def test_one_that_has_less_is_given_no_more(self) -> None:
+        """Who started the service may have limited it further."""
+        process = subprocess.Popen(["sleep", "60"])
+        try:
+            prlimit(process.pid, RLIMIT_CPU, (2, 2))
+            restrain(process.pid, 30)
+            self.assertEqual(prlimit(process.pid, RLIMIT_CPU), (2, 2))
+        finally:
+            process.kill()
+            process.wait()
+
     def test_a_process_that_has_ended_is_left_alone(self) -> None:
         """It needs no limits any more."""
         process = subprocess.Popen(["true"])

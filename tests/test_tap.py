@@ -20,7 +20,6 @@ from twisted.internet.interfaces import IProtocol
 from twisted.internet.testing import StringTransport, StringTransportWithDisconnection
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.reaper import GOODBYE
 from twisted_quotes.service import FLUSH_TIME, QuotesService
 from twisted_quotes.startup import CannotStart
 from twisted_quotes.tap import Options, quotes_service
@@ -70,7 +69,7 @@ class TapTestCase(SynchronousTestCase):
         service.force()
         self.reactor.advance(FLUSH_TIME)
         for process in self.reactor.processes:
-            if process.written == GOODBYE:
+            if "twisted_quotes.reaper" in process.arguments:
                 process.end()
         self.successResultOf(over)
 

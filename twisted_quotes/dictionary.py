@@ -64,6 +64,14 @@ class Dictionary(Closing):
         marked = os.pread(self._descriptor, len(BOM_UTF8), 0) == BOM_UTF8
         return os.lseek(self._descriptor, len(BOM_UTF8) * marked, os.SEEK_SET)
 
+    def reading(self, start: int | None = None) -> Reading:
+        """
+        Read with a position of its own, wherever children read.
+
+        @param start: the offset to begin at; L{None} for the start of the text.
+        """
+        return Reading(self, self.rewind() if start is None else start)
+
     def seek(self, offset: int) -> None:
         """Have it read from an offset, here and by children."""
         os.lseek(self._descriptor, offset, os.SEEK_SET)
@@ -111,3 +119,21 @@ class Dictionary(Closing):
         """Give up the file descriptor; what is read afterwards fails."""
         descriptor, self._descriptor = self._descriptor, -1
         os.close(descriptor)
+
+
+class Reading:
+    """
+    Reads a dictionary with a position of its own.
+
+    @param start: the offset to begin at.
+    """
+
+    def __init__(self, dictionary: Dictionary, start: int) -> None:
+        self._dictionary = dictionary
+        self._at = start
+
+    def read(self, size: int) -> bytes:
+        """Read on."""
+        data = self._dictionary.read_at(self._at, self._at + size)
+        self._at += len(data)
+        return data

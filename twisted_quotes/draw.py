@@ -8,17 +8,15 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from itertools import accumulate, groupby, islice
-from random import Random
+from itertools import accumulate, groupby
 from typing import NamedTuple
-
-from twisted.internet.defer import DeferredLock
 
 from .cursor import MOST_NUMBERS
 from .dictionary import State
 from .greps import Greps
 from .indexes import InThread
 from .locate import locate
+from .permutation import Permutation
 from .query import Selection
 from .quotes import Quote
 from .results import PIECE, Results
@@ -26,34 +24,6 @@ from .volumes import Volumes
 
 _MOST_AT_ONCE = 1000
 """How many quotes are read at one time, at the most."""
-
-
-class _Unmoved(dict[int, int]):
-    """A table in which everything stands in its own place until it is moved."""
-
-    def __missing__(self, key: int) -> int:
-        return key
-
-
-def permutation(count: int, random: Random, most: int | None = None) -> Iterator[int]:
-    """
-    Draw from C{range(count)}, each with the same chance, none twice.
-
-    The first ones drawn do not depend on how many are drawn. This is the
-    shuffle of Fisher and Yates; where few are drawn, it keeps only what it has
-    moved.
-
-    @param most: how many to draw, at the most; L{None} for all.
-    @return: that many of the range, in the order of drawing.
-    """
-    most = count if most is None else min(most, count)
-    table: _Unmoved | array[int] = _Unmoved()
-    if most > count // 8:
-        table = array("I", range(count))
-    for index in range(most):
-        drawn = random.randrange(index, count)
-        yield table[drawn]
-        table[drawn] = table[index]
 
 
 class _Source(NamedTuple):
@@ -75,7 +45,6 @@ class QuoteDrawer:
     def __init__(self, volumes: Volumes, in_thread: InThread) -> None:
         self._volumes = volumes
         self._in_thread = in_thread
-        self._one_thread = DeferredLock()
 
     async def draw(
         self,
@@ -98,20 +67,20 @@ class QuoteDrawer:
             sources = [await self._source(greps, name, selection) for name in names]
             total = results.total = sum(len(source.numbers) for source in sources)
             greps.rest()
+            order = Permutation(total, seed)
             end = min(offset + results.wanted, total)
-            part = total, seed, offset, end
-            drawn = await self._one_thread.run(self._in_thread, _positions, *part)
-            done = 0
+            done = min(offset, end)
             pattern = selection.pattern if results.places_wanted else None
             while True:
-                positions = drawn[done : done + _MOST_AT_ONCE]
+                part = range(done, min(done + _MOST_AT_ONCE, end))
+                positions = await self._in_thread(list, map(order.__getitem__, part))
                 quotes = await self._read_some(sources, positions)
                 if pattern is not None:
                     quotes = await locate(greps, pattern, quotes, self._in_thread)
                     greps.rest()
                 done += len(quotes)
                 await results.take(quotes)
-                if results.full or done >= len(drawn):
+                if results.full or done >= end:
                     return
 
         await self._volumes.search(asked, find, results.begin_anew)
@@ -158,12 +127,6 @@ def _by_source(
         source = sources[index]
         first = ends[index] - len(source.numbers)
         yield source, {each: source.numbers[each - first] for each in here}
-
-
-def _positions(total: int, seed: int | None, start: int, end: int) -> Sequence[int]:
-    """Some of C{range(total)}, in the order of drawing."""
-    drawn = permutation(total, Random(seed), end)
-    return array("I", islice(drawn, min(start, end), None))
 
 
 def _as_many_as_fit(

@@ -63,16 +63,9 @@ def number_arguments(pattern: Pattern, most: int) -> tuple[str, ...]:
     return ("-a", "-n", "-m", str(most), *_matching(pattern))
 
 
-def count_arguments(
-    pattern: Pattern | None, most: int | None = None
-) -> tuple[str, ...]:
-    """
-    The arguments that make grep count the lines that match.
-
-    @param most: how many to count; L{None} for all.
-    """
-    limit = [] if most is None else ["-m", str(min(most, 2**62))]
-    return ("-a", "-c", *limit, *_matching(pattern))
+def count_arguments(pattern: Pattern | None) -> tuple[str, ...]:
+    """The arguments that make grep count the lines that match."""
+    return ("-a", "-c", *_matching(pattern))
 
 
 def place_arguments(pattern: Pattern) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from twisted.internet.defer import CancelledError, TimeoutError
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorProcess, IReactorTime
 
 from . import grep
@@ -97,8 +97,7 @@ class Greps(Closing):
         """
         Run grep.
 
-        @param stdin: what it reads: a file descriptor, or a text that is fed to
-            it.
+        @param stdin: what it reads: a file descriptor, or a text it is fed.
         @param regex: whether it looks for a regular expression of the caller's.
         @param most_output: after how many bytes of output it is killed, and
             answered with those; L{None} where more than L{MOST_OUTPUT} cannot
@@ -115,6 +114,8 @@ class Greps(Closing):
         before = _bytes_read(stdin)
         child = self._start(command, stdin, most_output or MOST_OUTPUT)
         self._place.hold_until(runner.outstanding.add(child.ended))
+        if child.transport.pid is not None:
+            runner.restrain(child.transport.pid, runner.time_limit)
         began = runner.reactor.seconds()
         try:
             outcome = await self._answer(child)
@@ -127,9 +128,9 @@ class Greps(Closing):
         return outcome
 
     def _start(
-        self, command: Command, stdin: int | NormalizedFile, most_output: int | None
+        self, command: Command, stdin: int | NormalizedFile, most_output: int
     ) -> Child:
-        """Start a grep, within limits, and have it counted."""
+        """Start a grep, and have it counted."""
         runner, metrics = self._runner, self._runner.metrics
         from_here: int | Literal["w"] = stdin if isinstance(stdin, int) else "w"
         try:
@@ -142,8 +143,6 @@ class Greps(Closing):
         child.ended.addCallback(lambda _: metrics.greps_running.dec())
         if isinstance(stdin, NormalizedFile):
             child.feed(stdin)
-        if child.transport.pid is not None:
-            runner.restrain(child.transport.pid, runner.time_limit)
         return child
 
     async def _answer(self, child: Child) -> Outcome:
@@ -161,9 +160,18 @@ class Greps(Closing):
             raise
         if not outcome.is_whole:
             killed.labels("output").inc()
+            # Until it is gone it may read on, and move the position of its file.
+            await _after(child.ended)
         elif outcome.signal is not None:
             killed.labels("outside").inc()
         return outcome
+
+
+def _after(ended: Deferred[None]) -> Deferred[None]:
+    """Wait for something that others wait for, too."""
+    waiting: Deferred[None] = Deferred()
+    ended.addCallback(waiting.callback)
+    return waiting
 
 
 def _bytes_read(stdin: int | NormalizedFile) -> int:

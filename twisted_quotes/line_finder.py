@@ -83,7 +83,7 @@ class LineFinder:
                 continue
             if found is None:
                 return None
-            room -= sum(map(len, found))
+            room -= sum(map(len, found)) + len(found)
             entries += found
         return entries[query.offset : end]
 
@@ -117,7 +117,7 @@ class LineFinder:
         regex = pattern is not None and pattern.regex
         stdin: int | NormalizedFile = dictionary.fileno()
         if await self._is_to_be_normalized(dictionary, query, greps):
-            stdin = NormalizedFile(dictionary)
+            stdin = NormalizedFile(dictionary.reading())
         outcome = await greps.run(
             grep.line_arguments(query, most),
             grep.environment(pattern),
@@ -176,7 +176,9 @@ class LineFinder:
                 outcome = await greps.run(
                     grep.count_arguments(pattern),
                     grep.environment(pattern),
-                    NormalizedFile(dictionary) if normalized else dictionary.fileno(),
+                    NormalizedFile(dictionary.reading())
+                    if normalized
+                    else dictionary.fileno(),
                     pattern is not None and pattern.regex,
                 )
                 counted.append(

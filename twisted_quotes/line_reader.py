@@ -13,10 +13,7 @@ from .greps import Greps
 from .indexes import InThread
 from .lines import NormalizedFile, text_lines, with_context
 from .query import All, Search
-from .results import PIECE
-
-MOST_OUTPUT = 16 * 1024 * 1024
-"""The most bytes that grep may print for one entry."""
+from .results import MOST_BYTES, PIECE
 
 
 class LineReader:
@@ -56,12 +53,15 @@ class LineReader:
 
     async def read(self, greps: Greps) -> Iterator[str]:
         """
-        Read the next entries; none only where no more follow.
+        Read the next entries; there are some until the end, but for those that
+        are passed over.
 
         @raise EntryTooLong: an entry is longer than may be.
         @raise DictionaryChanging: the dictionary has become shorter.
         """
-        room = PIECE
+        query = self._query
+        # What stands around an entry may make it much longer than what is read.
+        room = PIECE // 4 if query.n_before or query.n_after else PIECE
         while True:
             output, is_whole = await self._print(greps, room)
             lines = text_lines(output, self._normalized)
@@ -70,19 +70,21 @@ class LineReader:
                 self.at_end = is_whole
                 return entries
             # It had no room for one entry.
-            if room >= MOST_OUTPUT:
-                raise EntryTooLong(MOST_OUTPUT)
-            room = min(room * 4, MOST_OUTPUT)
+            if room >= MOST_BYTES:
+                raise EntryTooLong(MOST_BYTES)
+            room = min(room * 4, MOST_BYTES)
 
     async def _print(self, greps: Greps, room: int) -> tuple[bytes, bool]:
         """Have grep print lines; say whether these are all, and whole in any case."""
         query, dictionary = self._query, self._dictionary
         pattern = query.selection.pattern
-        dictionary.seek(self._start)
+        start = self._start
+        dictionary.seek(start)
+        text = NormalizedFile(dictionary.reading(start))
         outcome = await greps.run(
             grep.line_arguments(query, None, numbered=pattern is not None),
             grep.environment(pattern),
-            NormalizedFile(dictionary) if self._normalized else dictionary.fileno(),
+            text if self._normalized else dictionary.fileno(),
             pattern is not None and pattern.regex,
             room,
         )

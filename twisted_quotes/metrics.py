@@ -95,5 +95,9 @@ class Metrics:
         @param accept: the formats that the reader likes, as in an Accept header.
         @return: the content type of the format, and the metrics in it.
         """
-        encode, content_type = choose_encoder(accept)
+        try:
+            encode, content_type = choose_encoder(accept)
+        except (TypeError, ValueError):
+            # It asks for a version of the format that is none.
+            encode, content_type = choose_encoder("")
         return content_type, encode(self._registry)

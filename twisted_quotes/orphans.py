@@ -12,7 +12,6 @@ from twisted.internet.interfaces import IReactorProcess
 from twisted.logger import Logger
 
 from .process import Child, Command, Outcome, run
-from .reaper import GOODBYE
 
 
 class Reaper:
@@ -41,7 +40,7 @@ class Reaper:
         except OSError as error:
             self._complain(error.strerror)
         else:
-            self._reaper.answered.addCallback(self._ended)
+            self._reaper.answered.addCallbacks(self._ended, lambda _: None)
 
     def stop(self) -> Deferred[None]:
         """
@@ -52,8 +51,8 @@ class Reaper:
         reaper, self._reaper = self._reaper, None
         if reaper is None:
             return succeed(None)
-        reaper.transport.write(GOODBYE)
-        reaper.transport.closeStdin()
+        # It may be slow, or stand still; and nothing is left for it to do.
+        reaper.answered.cancel()
         return reaper.ended
 
     def _ended(self, outcome: Outcome) -> None:

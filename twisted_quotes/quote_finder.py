@@ -77,7 +77,7 @@ class QuoteFinder:
 
         async def hold(texts: list[str]) -> bool:
             nonlocal room
-            room -= sum(map(len, texts))
+            room -= sum(map(len, texts)) + len(texts)
             entries.extend(texts)
             return room >= 0 and len(entries) != query.most
 

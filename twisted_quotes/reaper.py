@@ -2,10 +2,10 @@
 A process that outlives the service, to end what else would:
 C{python -m twisted_quotes.reaper}.
 
-It waits for the other end of its standard input to close. Where that happens
-without a word the service was killed, and all that it had started is killed as
-well. What the service starts has a mark in its environment, which says whose
-it is.
+It waits for the other end of its standard input to close. That happens when the
+service has been killed, for one that ends well kills this first. Then all that
+it had started is killed as well: what the service starts has a mark in its
+environment, which says whose it is.
 """
 
 from __future__ import annotations
@@ -19,9 +19,6 @@ from contextlib import suppress
 
 MARK = "TWISTED_QUOTES_SERVICE"
 """The variable that marks what one service starts."""
-
-GOODBYE = b"all is over\n"
-"""What the service says where nothing is left to be killed."""
 
 _LOOKS = 5
 _BETWEEN_LOOKS = 0.05
@@ -45,8 +42,7 @@ def marked(value: str) -> Iterator[int]:
 
 def main() -> None:
     """Wait for the end of the service, and kill what is left of it."""
-    if sys.stdin.buffer.read() == GOODBYE:
-        return
+    sys.stdin.buffer.read()
     # One that is being started may not have its environment yet.
     for _ in range(_LOOKS):
         for pid in marked(os.environ[MARK]):

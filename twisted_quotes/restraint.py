@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from math import ceil
-from resource import RLIMIT_AS, RLIMIT_CPU, prlimit
+from resource import RLIM_INFINITY, RLIMIT_AS, RLIMIT_CPU, prlimit
 
 MOST_MEMORY = 512 * 1024 * 1024
 """How much memory a grep may have, in bytes."""
@@ -22,7 +22,13 @@ def restrain(pid: int, seconds: float) -> None:
     @param pid: its id; one that has ended by now is left alone.
     @param seconds: the time after which it would be ended anyway.
     """
-    time = ceil(seconds) + 1
     with suppress(ProcessLookupError):
-        prlimit(pid, RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
-        prlimit(pid, RLIMIT_CPU, (time, time))
+        _limit(pid, RLIMIT_AS, MOST_MEMORY)
+        _limit(pid, RLIMIT_CPU, ceil(seconds) + 1)
+
+
+def _limit(pid: int, what: int, most: int) -> None:
+    """Limit something, to less than is wanted if it is less already."""
+    _, hard = prlimit(pid, what)
+    most = most if hard == RLIM_INFINITY else min(most, hard)
+    prlimit(pid, what, (most, most))

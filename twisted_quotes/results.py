@@ -14,6 +14,9 @@ from .quotes import Quote
 AT_ONCE = 1024 * 1024
 """Up to about how many characters an answer is held whole before it is sent."""
 
+MOST_BYTES = 16 * 1024 * 1024
+"""The most bytes that one entry may have."""
+
 PIECE = 256 * 1024
 """About how many characters the pieces of a longer one have."""
 

@@ -5,13 +5,10 @@ What C{twist quotes} runs: the options, and the service put together from them.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import partial
 from time import time
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import IService
-from twisted.internet.defer import DeferredSemaphore
-from twisted.internet.threads import deferToThreadPool
 from twisted.python.usage import UsageError
 
 from . import startup
@@ -29,6 +26,7 @@ from .readiness import Readiness
 from .restraint import restrain
 from .signals import on_shutdown_signal
 from .startup import CannotStart
+from .threads import Threads
 
 if TYPE_CHECKING:
     from .web.waits import Waits
@@ -38,10 +36,7 @@ MOST_WAITS = 1000
 
 
 MOST_THREADS = 4
-"""
-How many threads read and write files. More would be in each other's way, and
-together have the reactor do more for them in one turn than others may wait for.
-"""
+"""How many threads read and write files."""
 
 
 class Options(QuotesOptions):
@@ -137,10 +132,7 @@ def _finder(
     reactor: Any, options: Mapping[str, Any], library: Library, runner: GrepRunner
 ) -> Finder:
     cache = Cache(options["cache-dir"] or startup.cache_folder())
-    in_thread = partial(
-        DeferredSemaphore(MOST_THREADS).run,
-        *(deferToThreadPool, reactor, reactor.getThreadPool()),
-    )
+    in_thread = Threads(reactor, reactor.getThreadPool(), MOST_THREADS)
     indexes = Indexes(reactor, in_thread, cache, options["max-waiting"])
     watch = runner.metrics.watch
     watch("dictionaries", "Dictionaries served.", lambda: len(library.names()))

@@ -10,12 +10,13 @@ from typing import TypeVar
 from . import grep
 from .cursor import Cursor, open_cursor
 from .dictionary import Dictionary
-from .errors import DictionaryChanging
+from .errors import DictionaryChanging, EntryTooLong
 from .greps import Greps
 from .index import Columns, Index, runs
 from .indexes import InThread
 from .query import Selection
 from .quotes import Quote, Span, text_of
+from .results import MOST_BYTES
 
 T = TypeVar("T")
 
@@ -83,6 +84,7 @@ class Volume:
         @return: the first ones of them, one at least, as many as are read at
             one time.
         @raise DictionaryChanging: the file has been written to.
+        @raise EntryTooLong: a quote with those around it is longer than may be.
         @raise NotReady: the index does not know them all.
         """
         read: list[tuple[Span, bytes]] = await self._in_thread(
@@ -118,6 +120,8 @@ class Volume:
         room = _READ_AT_ONCE
         for span in self._spans(numbers, before, after):
             room -= span.end - span.start
+            if span.end - span.start > MOST_BYTES:
+                raise EntryTooLong(MOST_BYTES)
             if spans and room < 0:
                 break
             spans.append(span)

@@ -98,6 +98,19 @@ class MetricsTests(WebTestCase):
         self.assertEqual(metrics[name.format("sum")], 2)
         self.assertEqual(metrics["quotes_bytes_returned_total"], len(answer.body))
 
+    def test_whatever_is_asked_for_they_are_shown(self) -> None:
+        """A format that is none is no reason for an error."""
+        for accept in (
+            "\xff",
+            "application/openmetrics-text; version=abc",
+            "application/openmetrics-text; version=1.x",
+        ):
+            client = self.web.connect()
+            request = get("/metrics", headers=f"Accept: {accept}\r\n")
+            client.send(request.decode().encode("latin-1"))
+            [answer] = client.answers()
+            self.assertEqual(answer.code, 200, accept)
+
     def test_they_are_in_a_format_that_is_asked_for(self) -> None:
         """And kept by nobody."""
         answer = self.successResultOf(self.web.ask("GET", "/metrics"))

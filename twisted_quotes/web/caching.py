@@ -13,6 +13,7 @@ from werkzeug.http import parse_etags
 
 from .. import __version__
 from ..dictionary import State
+from .record import header
 
 
 def entity_tag(asked: str, states: Mapping[str, State]) -> str:
@@ -32,7 +33,7 @@ def is_known(request: IRequest, tag: str) -> bool:
 
     This is the weak comparison of RFC 9110, section 13.1.2.
     """
-    known = parse_etags(request.getHeader("if-none-match"))
+    known = parse_etags(header(request, b"if-none-match"))
     # The wildcard is for what exists, which is not known before it is found.
     if known.star_tag or not known.contains_weak(tag):
         return False

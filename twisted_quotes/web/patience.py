@@ -59,9 +59,7 @@ class Patience:
         meanwhile is read before the time is over.
         """
         self.stop()
-        self._call = self._clock.callLater(
-            seconds, self._wait_a_turn, over, *arguments
-        )
+        self._call = self._clock.callLater(seconds, self._wait_a_turn, over, *arguments)
 
     def _wait_a_turn(self, over: Callable[..., object], *arguments: object) -> None:
         self._call = self._clock.callLater(0, over, *arguments)

@@ -10,6 +10,7 @@ from twisted.web.iweb import IRequest
 from ..metrics import Metrics
 from ..readiness import Readiness
 from .answers import send, send_json
+from .record import header
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -41,8 +42,7 @@ class Probes:
 
     def metrics(self, request: IRequest) -> bytes:
         """All metrics, in the format that a Prometheus likes best."""
-        accept = request.getHeader("accept") or ""
-        content_type, text = self._metrics.text(accept)
+        content_type, text = self._metrics.text(header(request, b"accept"))
         request.setHeader(b"cache-control", b"no-store")
         return send(request, content_type.encode(), text)
 

@@ -45,6 +45,12 @@ class Record:
 registerAdapter(Record, Request, IRecord)
 
 
+def header(request: IRequest, name: bytes) -> str:
+    """A header as text, whatever its bytes are; empty if it is not there."""
+    value: bytes = request.getHeader(name) or b""
+    return value.decode("latin-1")
+
+
 def note(request: IRequest, **facts: Any) -> None:
     """Note something about a request for its line in the log."""
     IRecord(request).facts.update(facts)

@@ -30,7 +30,7 @@ from ..results import Results
 from .answers import send_json, set_content_type
 from .bodies import DictionariesBody, PageBody, SummaryBody, dictionary_body, quote_body
 from .caching import entity_tag, is_known, may_be_kept, must_not_be_kept
-from .record import IRecord, note, note_term
+from .record import IRecord, header, note, note_term
 from .stream import Flow, Stream
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
@@ -210,7 +210,7 @@ def _query(request: IRequest) -> bytes:
 
 def _wanted_kind(request: IRequest) -> str:
     """The media type that the client likes best (RFC 9110, section 12.5.1)."""
-    accept = parse_accept_header(request.getHeader("accept"), MIMEAccept)
+    accept = parse_accept_header(header(request, b"accept"), MIMEAccept)
     return str(accept.best_match([JSON, NDJSON], default=JSON))
 
 

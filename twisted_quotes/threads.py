@@ -1,0 +1,57 @@
+"""
+Threads: a few of them, for what may block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.threadpool import ThreadPool
+
+
+class Threads:
+    """
+    Has functions run by threads, so many at a time.
+
+    More would be in each other's way, and together have the reactor do more for
+    them in one turn than others may wait for.
+
+    @param reactor: where the results are wanted.
+    @param pool: has the threads.
+    @param most: how many may run at one time, 1 or more.
+    """
+
+    def __init__(
+        self, reactor: IReactorFromThreads, pool: ThreadPool, most: int
+    ) -> None:
+        self._reactor = reactor
+        self._pool = pool
+        self._free = DeferredSemaphore(most)
+
+    def __call__(self, call: Callable[..., Any], /, *arguments: Any) -> Deferred[Any]:
+        """
+        Have a function called by a thread.
+
+        @return: fires with what it returns, or fails with what it raises.
+            Cancelling it gives up the wait for a thread; a function that is
+            running runs on, and counts until it has ended.
+        """
+        waiting = self._free.acquire()
+        result: Deferred[Any] = Deferred(lambda _: waiting.cancel())
+
+        def start(_: object) -> None:
+            done = deferToThreadPool(self._reactor, self._pool, call, *arguments)
+            done.addBoth(free_and_tell)
+
+        def free_and_tell(value: object) -> None:
+            self._free.release()
+            if not result.called:
+                result.callback(value)
+
+        # Who waits no longer has been told so by the cancelling itself.
+        waiting.addCallbacks(start, lambda _: None)
+        return result
