@@ -272,9 +272,11 @@ class Changing(DictionaryFault):
                 self.begin_anew()
                 with Others(self.server, {**what, "dictionary": "book"}) as readers:
                     with self.changing():
-                        readers.wait_for_more(ROUNDS)
+                        for _ in range(ROUNDS):
+                            readers.wait_for_more(1)
                     with self.changing(lambda: readers.wait_for_more(2)):
-                        readers.wait_for_more(2 * ROUNDS)
+                        for _ in range(ROUNDS):
+                            readers.wait_for_more(2)
                 self.check_codes(what, readers)
                 states = [each for each in readers.results if each]
                 self.assertGreater(len(states), 1)
@@ -310,7 +312,8 @@ class AppendedTests(Changing):
     promised = "each answer wholly of one state, or a 503"
 
     def change(self, number: int) -> None:
-        """Append a quote to it, or begin it anew."""
+        """Append a quote to it, or begin it anew before it becomes long."""
+        number %= 1000
         with self.book.open("a" if number else "w") as file:
             file.write(f"love {number}\n\n")
 
