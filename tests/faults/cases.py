@@ -37,6 +37,7 @@ _STEADY = (
 )
 _MEMORY = "process_resident_memory_bytes"
 _MORE = 1.10
+_TIMES = 3
 
 
 def metrics_of(server: Server) -> dict[str, float]:
@@ -69,6 +70,7 @@ class FaultTestCase(LibraryTestCase):
     @cvar promised: what is promised.
     @cvar options: options of the server.
     @cvar prefix: what runs it.
+    @cvar may_be_forced: whether it has clients that may not be waited for.
     @ivar grep: the grep that the server runs.
     """
 
@@ -76,6 +78,7 @@ class FaultTestCase(LibraryTestCase):
     promised: ClassVar[str]
     options: ClassVar[tuple[str, ...]] = ()
     prefix: ClassVar[tuple[str, ...]] = ()
+    may_be_forced: ClassVar[bool] = False
 
     def setUp(self) -> None:
         """Start a server, and have it answer one question of each kind."""
@@ -179,12 +182,14 @@ class Fault(FaultTestCase):
         """And afterwards all is as before, its memory too."""
         seen = self.make()
         memory = self.as_before()
-        if self.memory > self.before[_MEMORY] * _MORE:
-            # What the first time left may be kept for the next one; not for more.
+        for _ in range(_TIMES):
+            if self.memory <= self.before[_MEMORY] * _MORE:
+                break
+            # What it took once may be kept for the next time, and no more each time.
             self.before[_MEMORY] = self.memory
             self.make()
             memory += f", then {self.as_before()}"
-            self.assertLess(self.memory, self.before[_MEMORY] * _MORE, memory)
+        self.assertLessEqual(self.memory, self.before[_MEMORY] * _MORE, memory)
         self.report(f"{seen}; {memory}")
 
     def lose_nobody(self) -> None:
@@ -193,7 +198,9 @@ class Fault(FaultTestCase):
         self.server.signal(signal.SIGTERM)
         responses = [each.response() for each in conversations]
         self.assertEqual(self.server.ended(), -signal.SIGTERM)
-        self.assertEqual([x for x in self.server.lines if "Ending at once" in x], [])
+        if not self.may_be_forced:
+            forced = [x for x in self.server.lines if "Ending at once" in x]
+            self.assertEqual(forced, [])
         print(f"\n|   ... and SIGTERM | nobody lost | {counted(responses)} |", end="")
         for response in responses:
             if response.status != 200:

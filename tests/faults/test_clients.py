@@ -128,6 +128,7 @@ class SlowReadersTests(SlowFault):
 
     done = f"slowhttptest -X: {SLOW} clients who read 5 bytes a second"
     promised = "cut when they take nothing for --send-timeout (2 s), others as ever"
+    may_be_forced = True
     mode = ("-X", "-n", "1", "-w", "10", "-y", "20", "-z", "5", "-k", "3")
 
     def prepare(self) -> None:
