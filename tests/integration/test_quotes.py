@@ -178,7 +178,7 @@ class ChangeTests(QuotesTestCase):
                 len(quotes): quotes
                 for quotes in (data.decode().strip().split("\n\n") for data in states)
             }
-            seen = set()
+            seen: set[int] = set()
             while changes[0] < 40 or seen != set(expected):
                 for response in (
                     self.server.ask(LOVE),
