@@ -13,6 +13,7 @@ from twisted.python.usage import UsageError
 
 from . import startup
 from .cache import Cache
+from .descriptors import close_in_children, inheritable
 from .finder import Finder, make_finder
 from .greps import GrepRunner
 from .indexes import Indexes
@@ -62,6 +63,7 @@ def makeService(options: Mapping[str, Any]) -> IService:
     """
     from twisted.internet import reactor
 
+    close_in_children(inheritable())
     return quotes_service(reactor, options)
 
 

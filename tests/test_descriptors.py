@@ -1,0 +1,71 @@
+"""
+Tests of open files. How many there may be is tested with the real process.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from twisted.internet import process
+from twisted.logger import capturedLogs
+from twisted.trial.unittest import TestCase
+
+from twisted_quotes.descriptors import close_in_children, inheritable
+from twisted_quotes.process import Command, run
+
+
+class SpawnTests(TestCase):
+    """Tests of what processes inherit, with real ones."""
+
+    def setUp(self) -> None:
+        """Have what is changed changed back."""
+        detector: Any = process.detector
+        self.patch(detector, "_listOpenFDs", detector._listOpenFDs)
+
+    def open(self, inherited: bool) -> int:
+        """Open a file."""
+        descriptor = os.open(os.devnull, os.O_RDONLY)
+        self.addCleanup(os.close, descriptor)
+        os.set_inheritable(descriptor, inherited)
+        return descriptor
+
+    async def in_child(self) -> set[int]:
+        """What is open in a child, less what it opens to find that out."""
+        from twisted.internet import reactor
+
+        command = Command("/bin/ls", ("/proc/self/fd",), {})
+        child = run(reactor, command)
+        outcome = await child.answered
+        return {int(each) for each in outcome.output.split()} - {3}
+
+    def test_what_children_would_inherit_is_found(self) -> None:
+        """The standard files in any case, and what was opened to be inherited."""
+        ours, theirs = self.open(inherited=False), self.open(inherited=True)
+        found = inheritable()
+        self.assertLessEqual({0, 1, 2, theirs}, set(found))
+        self.assertNotIn(ours, found)
+
+    async def test_children_have_their_own_three_files(self) -> None:
+        """Neither what was there at the start, nor what was opened since."""
+        for _ in range(3):
+            self.open(inherited=True)
+        close_in_children(inheritable())
+        for _ in range(20):
+            self.open(inherited=False)
+        self.assertEqual(await self.in_child(), {0, 1, 2})
+
+    async def test_no_other_file_is_looked_at(self) -> None:
+        """So that it does not matter how many there are."""
+        close_in_children([0, 1, 2])
+        listed: list[str] = []
+        self.patch(os, "listdir", listed.append)
+        await self.in_child()
+        self.assertEqual(listed, [])
+
+    def test_where_that_cannot_be_said_it_is_logged(self) -> None:
+        """All works, but more slowly."""
+        self.patch(process, "detector", object())
+        with capturedLogs() as events:
+            close_in_children([0])
+        self.assertEqual(len(events), 1)
