@@ -39,6 +39,7 @@ ORDER = [
     "descriptors",
     "outstanding",
     "metrics",
+    "sharing",
     "notify",
     "ports",
     "places",

@@ -26,6 +26,7 @@ DEFAULTS: Mapping[str, Any] = {
     "dictionaries": None,
     "default-dictionary": None,
     "cache-dir": None,
+    "cache-bytes": 64 * 1024 * 1024,
     "timeout": 10.0,
     "max-running": None,
     "max-waiting": 1000,
@@ -43,6 +44,7 @@ GOOD = {
     "dictionaries": ("some/folder", "some/folder"),
     "default-dictionary": ("pets/cats", "pets/cats"),
     "cache-dir": ("some/cache", "some/cache"),
+    "cache-bytes": ("0", 0),
     "timeout": ("0.5", 0.5),
     "max-running": ("3", 3),
     "max-waiting": ("0", 0),
@@ -61,6 +63,7 @@ BAD = {
     "dictionaries": (TEXT, [""]),
     "default-dictionary": (TEXT, [""]),
     "cache-dir": (TEXT, [""]),
+    "cache-bytes": ("a whole number, 0 or more", ["-1", "1.5", "1M"]),
     "timeout": (
         "a number, 0.001 or more",
         ["", "x", "0", "-1", "nan", "inf", "1e999", "1s", "1_0"],

@@ -46,7 +46,8 @@ class TapTestCase(SynchronousTestCase):
     def make(self, *arguments: str) -> QuotesService:
         """Make a service from a command line."""
         options = Options({})
-        options.parseOptions([f"--cache-dir={self.room / 'cache'}", *arguments])
+        cache = f"--cache-dir={self.room / 'cache'}", "--cache-bytes=0"
+        options.parseOptions([*cache, *arguments])
         service = quotes_service(self.reactor, options)
         assert isinstance(service, QuotesService)
         return service

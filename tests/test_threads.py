@@ -4,30 +4,35 @@ Tests of threads that run what may block.
 
 from __future__ import annotations
 
-from threading import Event
+from threading import Event, Semaphore
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.threadpool import ThreadPool
 from twisted.trial.unittest import TestCase
 
 from twisted_quotes.threads import Threads
 
 
 class ThreadsTests(TestCase):
-    """Tests with the reactor's own threads, and functions that block for a test."""
+    """Tests with two threads, and functions that block for a test."""
 
     def setUp(self) -> None:
         """Have two threads, and a function that blocks."""
         from twisted.internet import reactor
 
-        pool = reactor.getThreadPool()  # type: ignore[attr-defined]
+        pool = ThreadPool(2, 2)
+        pool.start()
+        self.addCleanup(pool.stop)
         self.threads = Threads(reactor, pool, 2)  # type: ignore[arg-type]
         self.begun: list[int] = []
         self.gate = Event()
+        self.started = Semaphore(0)
         self.addCleanup(self.gate.set)
 
     def block(self, number: int) -> int:
         """Block until the test says so."""
         self.begun.append(number)
+        self.started.release()
         self.gate.wait(30)
         return number
 
@@ -47,6 +52,8 @@ class ThreadsTests(TestCase):
     async def test_one_that_is_given_up_counts_until_it_has_ended(self) -> None:
         """However many are given up, no more run than may, and none queue up."""
         running = [self.threads(self.block, number) for number in range(2)]
+        for _ in running:
+            self.assertTrue(self.started.acquire(timeout=30))
         given_up = [self.threads(self.block, 100 + number) for number in range(50)]
         for each in (*running, *given_up):
             each.cancel()

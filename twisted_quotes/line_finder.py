@@ -15,7 +15,7 @@ from .library import Library
 from .line_reader import LineReader
 from .lines import NormalizedFile, text_lines, with_context
 from .query import EVERY_DICTIONARY, All, Search
-from .results import AT_ONCE, EntryResults, few, pieces
+from .results import AT_ONCE, EntryResults, NotAtOnce, few, pieces
 from .settle import ATTEMPTS
 
 
@@ -50,6 +50,8 @@ class LineFinder:
                     results.begin(len(entries))
                     results.add(entries)
                     return
+                if results.whole:
+                    raise NotAtOnce()
                 try:
                     await self._piecemeal(asked, query, greps, results)
                     return

@@ -35,6 +35,8 @@ class Metrics:
     @ivar greps_killed: those that did not end by themselves, by reason:
         C{timeout}, C{left} for a caller that left, C{output} for one that had
         printed enough, C{shutdown}, or C{outside}.
+    @ivar cache: questions, by how they were answered: C{hit} from what was kept,
+        C{shared} by a search for others, C{miss} by one of their own.
     @ivar spawn_failures: processes that could not be started.
     @ivar bytes_searched: the bytes of the dictionaries that greps have read.
     """
@@ -60,16 +62,18 @@ class Metrics:
         self.greps_running = Gauge(
             "quotes_greps_running", "Greps that have not ended.", registry=registry
         )
-        self.greps_killed = Counter(
-            "quotes_greps_killed",
+        self.greps_killed = self._kinds(
+            "greps_killed",
             "Greps that did not end by themselves, by reason.",
-            ["reason"],
-            registry=registry,
+            *("reason", "timeout", "left", "output", "shutdown", "outside"),
         )
-        for reason in ("timeout", "left", "output", "shutdown", "outside"):
-            self.greps_killed.labels(reason)
         self.spawn_failures = self._counter(
             "spawn_failures", "Processes that could not be started."
+        )
+        self.cache = self._kinds(
+            "cache",
+            "Questions answered from what was kept, with others, or by themselves.",
+            *("result", "hit", "shared", "miss"),
         )
         self.bytes_searched = self._counter(
             "bytes_searched", "Bytes of dictionaries and indexes read by greps."
@@ -77,6 +81,13 @@ class Metrics:
 
     def _counter(self, name: str, meaning: str) -> Counter:
         return Counter(f"quotes_{name}", meaning, registry=self._registry)
+
+    def _kinds(self, name: str, meaning: str, label: str, *kinds: str) -> Counter:
+        """A counter of several kinds, all of which are there from the start."""
+        counter = Counter(f"quotes_{name}", meaning, [label], registry=self._registry)
+        for kind in kinds:
+            counter.labels(kind)
+        return counter
 
     def watch(self, name: str, meaning: str, value: Callable[[], float]) -> None:
         """

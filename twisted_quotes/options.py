@@ -67,6 +67,12 @@ _OPTIONS: tuple[tuple[str, _Kind, Any, str], ...] = (
         "Folder for indexes of the quotes [default: the user's cache folder]",
     ),
     (
+        "cache-bytes",
+        _number(int, 0),
+        64 * 1024 * 1024,
+        "Bytes of answers to keep; 0 keeps and shares none [default: 67108864]",
+    ),
+    (
         "timeout",
         _number(float, 0.001),
         10.0,

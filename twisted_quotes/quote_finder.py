@@ -16,7 +16,7 @@ from .indexes import InThread
 from .locate import locate
 from .query import EVERY_DICTIONARY, All, Pattern, Search, Selection
 from .quotes import Quote
-from .results import PIECE, EntryResults, Results
+from .results import PIECE, EntryResults, NotAtOnce, Results
 from .volume import Volume
 from .volumes import Volumes
 
@@ -63,6 +63,8 @@ class QuoteFinder:
             if entries is not None:
                 results.begin(len(entries))
                 results.add(entries)
+            elif results.whole:
+                raise NotAtOnce()
             else:
                 await self._piecemeal(greps, names, query, results)
 

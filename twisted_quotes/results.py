@@ -61,9 +61,11 @@ class EntryResults(ABC):
     Where the entries of API v1 go, when it is known how many there will be.
 
     @ivar wanted: how many are still to come.
+    @ivar whole: whether they are of use only if they all come at once.
     """
 
     wanted = 0
+    whole = False
 
     def begin(self, count: int) -> None:
         """Say how many entries will come. Before any was added, it may be said anew."""
@@ -112,6 +114,10 @@ class QuotesAsEntries(Results):
         """Forget what was taken, where the entries can be forgotten."""
         self.total = self.returned = 0
         return self._entries.begin_anew()
+
+
+class NotAtOnce(Exception):
+    """The entries are too many to come at once, where that alone is of use."""
 
 
 def pieces(entries: Iterable[str], size: int = PIECE) -> Iterator[list[str]]:

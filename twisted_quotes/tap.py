@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.application.service import IService
 from twisted.python.usage import UsageError
@@ -25,12 +25,10 @@ from .outstanding import Outstanding
 from .places import Places
 from .readiness import Readiness
 from .restraint import restrain
+from .sharing import SharedAnswers
 from .signals import on_shutdown_signal
 from .startup import CannotStart
 from .threads import Threads
-
-if TYPE_CHECKING:
-    from .web.waits import Waits
 
 MOST_WAITS = 1000
 """How many C{/wait} may block at one time (contract, section 1)."""
@@ -78,18 +76,15 @@ def quotes_service(reactor: Any, options: Mapping[str, Any]) -> IService:
     # Importing Klein installs a reactor, so that must wait until one is chosen.
     from .service import QuotesService
     from .web.patience import Limits
-    from .web.probes import Probes
-    from .web.root import root_resource
     from .web.site import QuotesSite
 
     library = startup.library(options["dictionaries"], options["default-dictionary"])
     runner = _runner(reactor, options)
     finder = _finder(reactor, options, library, runner)
     readiness = Readiness(library, runner.executable)
-    probes = Probes(readiness, runner.metrics)
     site = QuotesSite(
         reactor,
-        root_resource(finder, _waits(reactor, runner), probes, startup.portal(options)),
+        _resource(reactor, options, runner, finder, readiness),
         runner.outstanding,
         startup.connections(options),
         Limits(*(options[f"{part}-timeout"] for part in ("request", "send", "idle"))),
@@ -154,9 +149,26 @@ def _clear_up(reactor: Any, finder: Finder) -> Callable[[], Awaitable[None]]:
     return clear_up
 
 
-def _waits(reactor: Any, runner: GrepRunner) -> Waits:
+def _resource(
+    reactor: Any,
+    options: Mapping[str, Any],
+    runner: GrepRunner,
+    finder: Finder,
+    readiness: Readiness,
+) -> Any:
+    """All URLs, with what they need besides the finder."""
+    from .web.probes import Probes
+    from .web.root import root_resource
     from .web.waits import Waits
 
+    metrics = runner.metrics
     places = Places(MOST_WAITS, 0)
-    runner.metrics.watch("waits", "Calls of /wait that block.", lambda: places.taken)
-    return Waits(reactor, startup.executable("sleep"), places, runner.outstanding)
+    metrics.watch("waits", "Calls of /wait that block.", lambda: places.taken)
+    sleep = startup.executable("sleep")
+    return root_resource(
+        finder,
+        Waits(reactor, sleep, places, runner.outstanding),
+        Probes(readiness, metrics),
+        SharedAnswers(options["cache-bytes"], metrics),
+        startup.portal(options),
+    )

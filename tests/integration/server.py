@@ -64,7 +64,11 @@ class Server:
         self.lines: list[str] = []
         self._connections: list[Conversation] = []
         self._cache = TemporaryDirectory()
-        cache = {"TWISTED_QUOTES_CACHE_DIR": self._cache.name}
+        cache = {
+            "TWISTED_QUOTES_CACHE_DIR": self._cache.name,
+            # Most tests are about greps, of which there would be fewer.
+            "TWISTED_QUOTES_CACHE_BYTES": "0",
+        }
         self.process = subprocess.Popen(
             [
                 *prefix,

@@ -35,6 +35,7 @@ from twisted_quotes.library import Library
 from twisted_quotes.metrics import Metrics
 from twisted_quotes.places import Places
 from twisted_quotes.readiness import Readiness
+from twisted_quotes.sharing import SharedAnswers
 from twisted_quotes.web.connection import Connection
 from twisted_quotes.web.patience import Limits
 from twisted_quotes.web.probes import Probes
@@ -284,6 +285,7 @@ class Web:
         reactor: FakeReactor | None = None,
         resource: IResource | None = None,
         portal: Portal | None = None,
+        cache_bytes: int = 0,
     ) -> None:
         self.reactor = reactor or FakeReactor()
         self.library = Library(FilePath(str(folder)))
@@ -305,6 +307,7 @@ class Web:
             finder,
             Waits(self.reactor, "/sleep", Places(waits, 0), self.outstanding),
             Probes(self.readiness, self.metrics),
+            SharedAnswers(cache_bytes, self.metrics),
             portal,
         )
         self.site = QuotesSite(

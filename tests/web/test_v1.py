@@ -10,6 +10,7 @@ from pathlib import Path
 from twisted.internet.defer import Deferred
 from twisted.logger import LogLevel, capturedLogs
 
+from twisted_quotes import line_finder
 from twisted_quotes.grep import GrepFailed
 
 from .clients import Answer, WebTestCase, informed, question
@@ -297,3 +298,98 @@ class LogTests(WebTestCase):
             self.assertGreaterEqual(answer.code, 400)
             self.assertTrue(events)
             self.assertNotIn(self.term, str(events))
+
+
+class SharedTests(WebTestCase):
+    """Tests of questions that are asked more than once."""
+
+    def setUp(self) -> None:
+        """Have answers kept."""
+        super().setUp()
+        self.web = self.make_web(cache_bytes=100_000)
+
+    def ask(self, **fields: object) -> Deferred[Answer]:
+        """Ask something."""
+        return self.web.find(**{"action": "search", "term": "love", **fields})
+
+    def end(self, output: bytes = b"love\n", status: int = 0) -> None:
+        """Have the one grep that runs print something and end."""
+        [process] = self.web.running()
+        process.print(output)
+        process.end(status)
+        self.web.flush()
+
+    def test_one_grep_answers_all_who_ask_the_same(self) -> None:
+        """At the same time, and later, byte for byte."""
+        asked = [self.ask() for _ in range(5)]
+        self.end()
+        asked.append(self.ask())
+        self.web.flush()
+        answers = [self.successResultOf(each) for each in asked]
+        self.assertEqual({each.body for each in answers}, {answers[0].body})
+        self.assertEqual(answers[5].json["results"], ["love"])
+        self.assertEqual(answers[5].header("content-type"), "application/json")
+        self.assertEqual(len(self.web.reactor.processes), 1)
+
+    def test_a_changed_file_is_not_answered_from_the_past(self) -> None:
+        """Its state is part of what is asked."""
+        self.ask()
+        self.end()
+        (self.folder / "alpha").write_bytes(b"new love\n")
+        asked = self.ask()
+        self.end(b"new love\n")
+        self.assertEqual(self.successResultOf(asked).json["results"], ["new love"])
+
+    def test_each_question_has_its_own_answer(self) -> None:
+        """However alike they are."""
+        for fields in (
+            {},
+            {"ignore_case": True},
+            {"whole_word": True},
+            {"nresults": 1},
+            {"offset": 1},
+            {"n_after": 1},
+            {"term": "Love"},
+            {"dictionary": "sub/beta"},
+        ):
+            self.ask(**fields)
+            self.end(b"1:love\n")
+        self.assertEqual(len(self.web.reactor.processes), 8)
+
+    def test_an_error_is_not_kept(self) -> None:
+        """It may be mended at any time."""
+        asked = self.ask()
+        self.end(status=2)
+        self.assertEqual(self.successResultOf(asked).code, 500)
+        self.assertEqual(len(self.flushLoggedErrors(GrepFailed)), 1)
+        asked = self.ask()
+        self.end()
+        self.assertEqual(self.successResultOf(asked).code, 200)
+
+    def test_what_chance_decides_is_not_shared(self) -> None:
+        """Unless a seed decides it."""
+        (self.folder / "alpha").write_text("\n\n".join(str(n) for n in range(500)))
+
+        def draw(**fields: object) -> str:
+            answer = self.successResultOf(self.web.find(action="random", **fields))
+            [drawn] = answer.json["results"]
+            return str(drawn)
+
+        self.assertGreater(len({draw() for _ in range(5)}), 1)
+        self.assertEqual(len({draw(seed=1) for _ in range(5)}), 1)
+
+    def test_a_long_answer_is_sent_to_each_by_itself(self) -> None:
+        """As fast as each takes it; it is not kept."""
+        self.patch(line_finder, "AT_ONCE", 20)
+        text = b"".join(b"love %d\n" % n for n in range(9))
+        clients = [self.web.connect() for _ in range(2)]
+        for client in clients:
+            client.send(question({"action": "all"}))
+        while running := self.web.running():
+            counts = "-c" in running[0].arguments
+            running[0].print(b"9\n" if counts else text)
+            running[0].end()
+        for client in clients:
+            client.deliver()
+            [answer] = client.answers()
+            self.assertEqual(len(answer.json["results"]), 9)

@@ -20,6 +20,7 @@ from twisted.web.resource import IResource
 from werkzeug.exceptions import HTTPException
 
 from ..finder import Finder
+from ..sharing import SharedAnswers
 from .answers import answer_errors
 from .guard import Guard
 from .pages import Pages
@@ -36,7 +37,11 @@ _Route = Callable[..., KleinRenderable]
 
 
 def root_resource(
-    finder: Finder, waits: Waits, probes: Probes, portal: Portal | None = None
+    finder: Finder,
+    waits: Waits,
+    probes: Probes,
+    shared: SharedAnswers,
+    portal: Portal | None = None,
 ) -> IResource:
     """
     Make the resource that answers all URLs; it is made once.
@@ -44,9 +49,10 @@ def root_resource(
     @param finder: answers the questions.
     @param waits: answers C{/wait}.
     @param probes: answers those who run the service.
+    @param shared: has answers shared, and keeps them.
     @param portal: knows the callers; without one, everyone may ask.
     """
-    table = _table(finder, waits, probes)
+    table = _table(finder, waits, probes, shared)
     app = Klein()
     # A redirect is no answer to a POST.
     app.url_map.merge_slashes = False
@@ -63,10 +69,10 @@ def root_resource(
 
 
 def _table(
-    finder: Finder, waits: Waits, probes: Probes
+    finder: Finder, waits: Waits, probes: Probes, shared: SharedAnswers
 ) -> Sequence[tuple[str, str, _Route, str]]:
     """Each URL with its method, what it does, and whom it is for."""
-    v1, v2 = QuotesV1(finder), QuotesV2(finder)
+    v1, v2 = QuotesV1(finder, shared), QuotesV2(finder)
     pages = Pages(finder.library)
     return (
         ("/", "GET", pages.start, GUARDED),

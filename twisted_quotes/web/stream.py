@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..quotes import Quote
-from ..results import EntryResults, Results
+from ..results import EntryResults, NotAtOnce, Results
 from .answers import send, set_content_type
 
 
@@ -100,21 +100,17 @@ class Stream(Results):
         await self._flow.free()
 
 
-class EntryStream(EntryResults):
+class EntryBody(EntryResults):
     """
-    Entries that are sent as the one JSON object that API v1 answers with.
-
-    What comes in one piece is sent as such; the rest is sent while it is found.
-
-    @param request: what is answered.
+    Entries that are written as the one JSON object that API v1 answers with.
 
     @ivar count: how many entries were to come.
     """
 
-    def __init__(self, request: Any) -> None:
+    whole = True
+
+    def __init__(self) -> None:
         self.count = 0
-        self._request = request
-        self._flow: Flow | None = None
         self._unsent = b""
 
     def begin(self, count: int) -> None:
@@ -124,10 +120,53 @@ class EntryStream(EntryResults):
         self._unsent = b'{"nr of entries":%d,"results":[' % count
 
     def add(self, entries: Sequence[str]) -> None:
-        """Write entries; send what has been written if more is to come."""
+        """Write entries, of which no more may follow."""
+        self.write(entries)
+        if self.wanted and self.whole:
+            raise NotAtOnce()
+
+    def write(self, entries: Sequence[str]) -> None:
+        """Write entries."""
         comma = b"," if self.wanted < self.count and entries else b""
         super().add(entries)
         self._unsent += comma + msgspec.json.encode(entries)[1:-1]
+
+    async def ready(self) -> None:
+        """More may be added at once."""
+
+    def begin_anew(self) -> bool:
+        """Nothing has been sent."""
+        return True
+
+    def body(self) -> bytes:
+        """
+        Write the end of the object.
+
+        @return: all that has not been sent.
+        @raise EntriesMissing: fewer entries came than were to come.
+        """
+        if self.wanted:
+            raise EntriesMissing(f"{self.wanted} of {self.count}")
+        return self._unsent + b"]}\n"
+
+
+class EntryStream(EntryBody):
+    """
+    Entries that are sent while they are found, but for those that come at once.
+
+    @param request: what is answered.
+    """
+
+    whole = False
+
+    def __init__(self, request: Any) -> None:
+        super().__init__()
+        self._request = request
+        self._flow: Flow | None = None
+
+    def add(self, entries: Sequence[str]) -> None:
+        """Write entries; send what has been written if more is to come."""
+        self.write(entries)
         if self._flow is None and self.wanted:
             set_content_type(self._request, b"application/json")
             self._flow = Flow(self._request)
@@ -150,9 +189,7 @@ class EntryStream(EntryResults):
 
         @raise EntriesMissing: fewer entries came than were to come.
         """
-        if self.wanted:
-            raise EntriesMissing(f"{self.wanted} of {self.count}")
-        end = self._unsent + b"]}\n"
+        end = self.body()
         if self._flow is None:
             return send(self._request, b"application/json", end)
         self._flow.close()

@@ -1,0 +1,123 @@
+"""
+Tests of answers that are found once, and kept.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from twisted_quotes.metrics import Metrics
+from twisted_quotes.sharing import Answer, SharedAnswers
+
+
+class SharedAnswersTests(SynchronousTestCase):
+    """Tests with searches that a test ends by hand."""
+
+    def setUp(self) -> None:
+        """Keep as much as two answers of a thousand bytes take."""
+        self.metrics = Metrics()
+        self.shared = SharedAnswers(3100, self.metrics)
+        self.searches: list[Deferred[Answer]] = []
+
+    def get(self, key: str = "love") -> Deferred[Answer]:
+        """Ask something."""
+
+        def find() -> Deferred[Answer]:
+            self.searches.append(Deferred())
+            return self.searches[-1]
+
+        return self.shared.get(key, find)
+
+    def put(self, key: str, size: int = 1000) -> Answer:
+        """Have something asked, and answered."""
+        answer = Answer(1, b"x" * size)
+        waiting = self.get(key)
+        self.searches[-1].callback(answer)
+        self.assertIs(self.successResultOf(waiting), answer)
+        return answer
+
+    def is_kept(self, key: str) -> bool:
+        """Whether the answer to something is kept."""
+        before = len(self.searches)
+        got = self.get(key)
+        kept = len(self.searches) == before
+        if not kept:
+            got.cancel()
+            self.failureResultOf(got, CancelledError)
+        return kept
+
+    def test_who_asks_the_same_meanwhile_shares_the_search(self) -> None:
+        """And who asks something else does not."""
+        waiting = [self.get(), self.get(), self.get("hate"), self.get()]
+        self.assertEqual(len(self.searches), 2)
+        answer = Answer(0, b"[]")
+        self.searches[0].callback(answer)
+        for index in (0, 1, 3):
+            self.assertIs(self.successResultOf(waiting[index]), answer)
+        self.assertNoResult(waiting[2])
+
+    def test_who_asks_the_same_later_gets_what_was_kept(self) -> None:
+        """Nothing is searched."""
+        answer = self.put("love")
+        self.assertIs(self.successResultOf(self.get()), answer)
+        self.assertEqual(len(self.searches), 1)
+
+    def test_an_error_is_told_to_all_and_not_kept(self) -> None:
+        """The next who asks has it tried anew."""
+        waiting = [self.get(), self.get()]
+        self.searches[0].errback(ValueError())
+        for each in waiting:
+            self.failureResultOf(each, ValueError)
+        self.put("love")
+
+    def test_a_search_goes_on_while_anybody_waits_for_it(self) -> None:
+        """Whoever began it may leave."""
+        first, second = self.get(), self.get()
+        first.cancel()
+        self.failureResultOf(first, CancelledError)
+        answer = Answer(0, b"[]")
+        self.searches[0].callback(answer)
+        self.assertIs(self.successResultOf(second), answer)
+
+    def test_a_search_that_nobody_waits_for_ends(self) -> None:
+        """And who asks then has it begun anew."""
+        killed: list[bool] = []
+        found: Deferred[Answer] = Deferred(lambda _: killed.append(True))
+        waiting = [self.shared.get("love", lambda: found), self.get()]
+        for each in waiting:
+            each.cancel()
+            self.failureResultOf(each, CancelledError)
+        self.assertEqual(killed, [True])
+        self.put("love")
+
+    def test_what_was_asked_for_longest_ago_goes_first(self) -> None:
+        """So many bytes are kept, and no more."""
+        self.put("a")
+        self.put("b")
+        self.successResultOf(self.get("a"))
+        self.put("c")
+        self.assertEqual([self.is_kept(key) for key in "abc"], [True, False, True])
+        self.assertIn(b"quotes_cache_bytes 3000.0\n", self.metrics.text("")[1])
+
+    def test_what_is_too_large_is_not_kept(self) -> None:
+        """And nothing goes for its sake."""
+        self.put("a")
+        self.put("b", 5000)
+        self.assertEqual([self.is_kept(key) for key in "ab"], [True, False])
+
+    def test_how_questions_are_answered_is_counted(self) -> None:
+        """By what was kept, with others, or by themselves."""
+        self.get("x")
+        self.get("x")
+        self.put("a")
+        self.successResultOf(self.get("a"))
+        _, text = self.metrics.text("")
+        for result, count in (("hit", 1), ("shared", 1), ("miss", 2)):
+            line = f'quotes_cache_total{{result="{result}"}} {count}.0\n'
+            self.assertIn(line.encode(), text)
+
+    def test_it_can_be_off(self) -> None:
+        """With no bytes to keep."""
+        self.assertFalse(self.shared.is_off)
+        self.assertTrue(SharedAnswers(0, Metrics()).is_off)

@@ -1,0 +1,129 @@
+"""
+Answers found once: for all who ask the same at the same time, and for those who
+ask it later.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.python.failure import Failure
+
+from .metrics import Metrics
+
+_OVERHEAD = 500
+"""About how many bytes it takes to keep an answer, besides its own."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """
+    An answer, ready to send.
+
+    @ivar count: how many entries it has.
+    @ivar body: it, encoded; L{None} where it is too long to be shared.
+    """
+
+    count: int
+    body: bytes | None
+
+
+@dataclass
+class _Search:
+    """An answer that is being found, and who waits for it."""
+
+    found: Deferred[Answer]
+    waiting: list[Deferred[Answer]] = field(default_factory=list)
+
+
+class SharedAnswers:
+    """
+    Has each answer found once, and keeps the last ones that were asked for.
+
+    Errors are told to all who wait, and are not kept.
+
+    @param most_bytes: how many bytes may be kept, 0 or more; with 0, nothing is
+        shared either.
+    @param metrics: has what is shared and kept counted.
+    """
+
+    def __init__(self, most_bytes: int, metrics: Metrics) -> None:
+        self._room = self._most_bytes = most_bytes
+        self._metrics = metrics
+        self._kept: OrderedDict[Hashable, Answer] = OrderedDict()
+        self._searches: dict[Hashable, _Search] = {}
+        metrics.watch(
+            "cache_bytes",
+            "Bytes of answers that are kept.",
+            lambda: self._most_bytes - self._room,
+        )
+
+    @property
+    def is_off(self) -> bool:
+        """Whether each question is to be answered by itself."""
+        return not self._most_bytes
+
+    def get(
+        self, key: Hashable, find: Callable[[], Deferred[Answer]]
+    ) -> Deferred[Answer]:
+        """
+        Get an answer: one that was kept, one that is being found, or a new one.
+
+        @param key: tells the question, and the state of all that it asks about.
+        @param find: begins to find the answer.
+        @return: fires with the answer. Cancelling it gives up the wait, and the
+            search where nobody else waits for it.
+        """
+        kept = self._kept.get(key)
+        if kept is not None:
+            self._kept.move_to_end(key)
+            self._metrics.cache.labels("hit").inc()
+            return succeed(kept)
+        search = self._searches.get(key)
+        self._metrics.cache.labels("shared" if search else "miss").inc()
+        waiting: Deferred[Answer] = Deferred(
+            lambda given_up: self._leave(key, given_up)
+        )
+        if search is not None:
+            search.waiting.append(waiting)
+            return waiting
+        search = self._searches[key] = _Search(find(), [waiting])
+        search.found.addBoth(self._found, key, search)
+        return waiting
+
+    def _leave(self, key: Hashable, given_up: Deferred[Answer]) -> None:
+        """Wait no longer, and have nobody look for what nobody waits for."""
+        search = self._searches[key]
+        search.waiting.remove(given_up)
+        if not search.waiting:
+            # Who asks from now on has it looked for anew.
+            del self._searches[key]
+            search.found.cancel()
+
+    def _found(self, result: Answer | Failure, key: Hashable, search: _Search) -> None:
+        """Tell all who wait, and keep the answer if there is room for it."""
+        if self._searches.get(key) is search:
+            del self._searches[key]
+        if isinstance(result, Answer) and search.waiting:
+            self._keep(key, result)
+        waiting, search.waiting = search.waiting, []
+        for each in waiting:
+            each.callback(result)
+
+    def _keep(self, key: Hashable, answer: Answer) -> None:
+        """Keep an answer, in the place of those that were asked for longest ago."""
+        size = _size(answer)
+        if size > self._most_bytes:
+            return
+        self._room -= size
+        self._kept[key] = answer
+        while self._room < 0:
+            _, dropped = self._kept.popitem(last=False)
+            self._room += _size(dropped)
+
+
+def _size(answer: Answer) -> int:
+    return _OVERHEAD + len(answer.body or b"")
