@@ -185,7 +185,7 @@ class LeavingTests(Fault):
     """Tests of clients who leave in the middle."""
 
     done = f"{DISCONNECTS} clients leave at any point of a request, half by a reset"
-    promised = "nothing is left of them, nobody else is disturbed"
+    promised = "nothing is left of them, others get their answers in their turn"
 
     def leave(self, count: int) -> None:
         """Ask, as far as it goes, and leave."""
