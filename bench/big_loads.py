@@ -14,7 +14,7 @@ from .corpus import COMMON, LARGE, LARGE_MEGABYTES, MEDIUM, MEDIUM_MEGABYTES, RA
 from .errors import RunFailed
 from .floor import find_grep, run_grep
 from .memory import PeakMemory, resident_megabytes
-from .ours import OURS
+from .ours import ALONE, OURS
 from .peers.catalogue import CGI, FASTAPI, QUART, WEBHOOK
 from .questions import Question, everything, search
 from .rounds import Load, Numbers
@@ -25,8 +25,8 @@ GREP = "grep alone"
 BIG_LOADS = RARE_LOAD, FIRST_LOAD, ALL_LOAD = "rare-500MB", "first-500MB", "all-50MB"
 FIRST = 10
 
-SEARCHERS = [OURS.name, WEBHOOK.name, FASTAPI.name]
-ALL = [*SEARCHERS, QUART.name, CGI.name]
+SEARCHERS = [ALONE.name, WEBHOOK.name, FASTAPI.name]
+ALL = [each.name for each in (OURS, WEBHOOK, FASTAPI, QUART, CGI)]
 _RARE_ARGUMENTS = ["-e", RARE]
 _FIRST_ARGUMENTS = ["-m", str(FIRST), "-e", COMMON]
 _RARE_QUESTION = search(RARE, LARGE)
@@ -56,7 +56,7 @@ class BigLoads:
         rare[GREP] = partial(self._grep, _RARE_ARGUMENTS)
         title = f"A rare term in {LARGE_MEGABYTES} MB, 1 client"
         yield Load(RARE_LOAD, title, rare, absent)
-        first, absent = self._timed([OURS.name], _FIRST_QUESTION)
+        first, absent = self._timed([ALONE.name], _FIRST_QUESTION)
         first[GREP] = partial(self._grep, _FIRST_ARGUMENTS)
         title = f"{FIRST} lines with a common term in {LARGE_MEGABYTES} MB, 1 client"
         yield Load(FIRST_LOAD, title, first, absent)
@@ -72,7 +72,7 @@ class BigLoads:
         text = self._medium.read_text("utf-8")
         for names, question, lines in (
             (SEARCHERS, _RARE_QUESTION, self._lines(_RARE_ARGUMENTS)),
-            ([OURS.name], _FIRST_QUESTION, self._lines(_FIRST_ARGUMENTS)),
+            ([ALONE.name], _FIRST_QUESTION, self._lines(_FIRST_ARGUMENTS)),
             (ALL, _ALL_QUESTION, text.removesuffix("\n").split("\n")),
         ):
             servers = [self._servers[each] for each in names if each in self._servers]

@@ -49,7 +49,7 @@ class Variant:
 OURS = Variant("ours")
 ALONE = Variant(
     "ours, one process, each search alone",
-    where_known=("--workers=1", "--search-together=no"),
+    where_known=("--workers=1", "--search-together=no", "--cache-bytes=0"),
 )
 TWO_WORKERS = Variant("ours, 2 workers", ("--workers=2",))
 TOGETHER = Variant("ours, searching together", ("--search-together=yes",))
