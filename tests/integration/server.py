@@ -199,12 +199,17 @@ def running(*options: str, **how: Any) -> Iterator[Server]:
         server.kill()
 
 
+def command_line(pid: int) -> bytes:
+    """The command line of a process; empty if it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
 def is_reaper(pid: int) -> bool:
     """Whether a process is the one that outlives a service that was killed."""
-    try:
-        return b"twisted_quotes.reaper" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+    return b"twisted_quotes.reaper" in command_line(pid)
 
 
 def is_gone(pid: int) -> bool:

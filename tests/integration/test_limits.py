@@ -10,13 +10,12 @@ import signal
 import socket
 from collections import Counter
 from functools import partial
-from pathlib import Path
 from resource import RLIMIT_AS, RLIMIT_CPU, RLIMIT_NOFILE, prlimit, setrlimit
 from select import poll
 from typing import Any
 
 from .cases import LibraryTestCase
-from .server import GatedGrep, is_gone, until
+from .server import GatedGrep, command_line, is_gone, until
 
 LOVE = {"action": "search", "term": "love"}
 
@@ -100,8 +99,8 @@ class GrepTests(LibraryTestCase):
 
         def searching_and_blocking() -> list[int] | None:
             children = server.children()
-            lines = [Path(f"/proc/{x}/cmdline").read_bytes() for x in children]
-            return children if term.encode() in b"".join(lines) else None
+            lines = b"".join(map(command_line, children))
+            return children if term.encode() in lines else None
 
         until(searching_and_blocking, "a long search")
         server.wait_for_children(2)
