@@ -67,6 +67,7 @@ class TLSTests(LibraryTestCase):
             listen="ssl:0:interface=127.0.0.1"
             f":privateKey={self.folder / 'key.pem'}"
             f":certKey={self.folder / 'certificate.pem'}",
+            twist_options=("--log-level=debug",),
         )
         self.context = ssl.create_default_context(
             cafile=str(self.folder / "certificate.pem")

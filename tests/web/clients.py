@@ -373,13 +373,15 @@ class Web:
 
 @contextmanager
 def informed() -> Iterator[list[LogEvent]]:
-    """Collect what is logged at info or above."""
+    """Collect what is logged at info or above, and the event of each request."""
     events: list[LogEvent] = []
     with capturedLogs() as captured:
         yield events
     # Twisted's older events have no level of their own, and are as good as info.
     events += [
-        e for e in captured if e.get("log_level", LogLevel.info) >= LogLevel.info
+        each
+        for each in captured
+        if each.get("log_level", LogLevel.info) >= LogLevel.info or "seconds" in each
     ]
 
 

@@ -8,7 +8,7 @@ from io import BytesIO
 from re import findall
 
 from twisted.internet.address import UNIXAddress
-from twisted.logger import formatEvent
+from twisted.logger import LogLevel, formatEvent
 from twisted.python.log import textFromEventDict
 
 from twisted_quotes.errors import ShuttingDown
@@ -337,6 +337,14 @@ class EventTests(WebTestCase):
         self.assertEqual(refusal["id"], request["id"])
         said, _, _ = client.answers()[0].message.partition(" Instructions")
         self.assertIn(said, formatEvent(refusal))
+
+    def test_what_went_well_is_logged_for_those_who_ask_for_more(self) -> None:
+        """A busy service logs no line for each request, but for each refusal."""
+        for url, level in (("/livez", LogLevel.debug), ("/x", LogLevel.info)):
+            with informed() as events:
+                self.web.connect().send(get(url))
+            [event] = request_events(events)
+            self.assertEqual(event["log_level"], level)
 
     def test_head_is_logged_without_bytes(self) -> None:
         """What was not sent is not counted."""

@@ -156,7 +156,7 @@ class QuotesSite(Site):
         return AccessLog(os.fsdecode(path))
 
     def log(self, request: Request) -> None:
-        """Log one request, answered or left by its client."""
+        """Log one request, answered or left by its client, and count it."""
         assert isinstance(request, QuotesRequest)
         if self.logPath is not None:
             super().log(request)
@@ -165,7 +165,9 @@ class QuotesSite(Site):
         facts.update(record.facts)
         seconds = self.reactor.seconds() - request.began
         self._count(str(facts["route"] or "none"), request, seconds)
-        self._log.info(
+        # Those that went well have the access log and the metrics.
+        log = self._log.debug if request.code < 400 else self._log.info
+        log(
             "{id} {method} {uri} {code} {bytes} bytes {seconds:.3f} s",
             id=record.id,
             method=ascii(request.method)[2:-1],
