@@ -102,7 +102,7 @@ class Connection(PatientChannel):
     def allContentReceived(self) -> None:
         """Have the request answered, unless it has been."""
         self._incomplete = self._arriving = False
-        self.patience.stop()
+        self.patience.pause()
         if not self.is_closing:
             super().allContentReceived()
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fcntl import ioctl
+from functools import partial
 from struct import unpack
 from termios import TIOCOUTQ
 from typing import Any
@@ -46,23 +47,32 @@ class Patience:
         self._clock = clock
         self._unsent = unsent
         self._call: IDelayedCall | None = None
+        self._over: Callable[[], object] | None = None
+        self._turn_left = False
         self._least = 0
         self._since = 0.0
 
-    def wait(
-        self, seconds: float, over: Callable[..., object], *arguments: object
-    ) -> None:
+    def wait(self, seconds: float, over: Callable[[], object]) -> None:
         """
         Wait so long, and for nothing else any more.
 
         Should the service itself have stood still, what its client has sent
         meanwhile is read before the time is over.
         """
-        self.stop()
-        self._call = self._clock.callLater(seconds, self._wait_a_turn, over, *arguments)
+        self._over, self._turn_left = over, True
+        if self._call is None:
+            self._call = self._clock.callLater(seconds, self._reached)
+        else:
+            # To put off a call costs next to nothing, unlike a new one.
+            self._call.reset(seconds)
 
-    def _wait_a_turn(self, over: Callable[..., object], *arguments: object) -> None:
-        self._call = self._clock.callLater(0, over, *arguments)
+    def _reached(self) -> None:
+        self._call = None
+        if self._turn_left:
+            self._turn_left = False
+            self._call = self._clock.callLater(0, self._reached)
+        elif self._over is not None:
+            self._over()
 
     def wait_for_sending(
         self,
@@ -80,7 +90,7 @@ class Patience:
         @param step: how often to look, in seconds.
         """
         self._least, self._since = self._unsent(), self._clock.seconds()
-        self.wait(min(step, seconds), self._look, seconds, sent, stalled, step)
+        self.wait(min(step, seconds), partial(self._look, seconds, sent, stalled, step))
 
     def _look(
         self,
@@ -99,13 +109,21 @@ class Patience:
         elif now - self._since >= seconds:
             stalled()
         else:
-            self.wait(min(step, seconds), self._look, seconds, sent, stalled, step)
+            self.wait(
+                min(step, seconds),
+                partial(self._look, seconds, sent, stalled, step),
+            )
+
+    def pause(self) -> None:
+        """Wait for nothing, until something else is to be waited for."""
+        self._over = None
 
     def stop(self) -> None:
-        """Wait for nothing."""
-        if self._call is not None and self._call.active():
+        """Wait for nothing any more."""
+        self.pause()
+        if self._call is not None:
             self._call.cancel()
-        self._call = None
+            self._call = None
 
 
 def socket_of(transport: Any) -> Any:
