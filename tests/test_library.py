@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
+from twisted_quotes.dictionary import Version
 from twisted_quotes.errors import DictionaryForbidden, DictionaryNotFound
 from twisted_quotes.library import Library, LibraryUnusable
 
@@ -255,6 +256,49 @@ class OpenTests(_Folders):
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, before)
         self.assertEqual([error.errno for error in errors], [EMFILE, EMFILE])
+
+
+class VersionTests(_Folders):
+    """Tests of looking at a dictionary from outside."""
+
+    def version(self, name: str = "cats") -> Version | None:
+        """Look at one."""
+        return self.library().version(name)
+
+    def test_a_file_that_stays_as_it_is_has_one_version(self) -> None:
+        """However often it is read, and whatever leads to it."""
+        before = self.version()
+        (self.root / "cats").read_bytes()
+        (self.root / "link").symlink_to("cats")
+        self.assertIsNotNone(before)
+        self.assertEqual((self.version(), self.version("link")), (before, before))
+
+    def test_whatever_is_done_to_it_makes_another(self) -> None:
+        """Even where its size and the time of its last change are put back."""
+        path = self.root / "cats"
+        status = path.stat()
+
+        def restore() -> None:
+            path.write_bytes(path.read_bytes().swapcase())
+            os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+        def replace() -> None:
+            other = self.root / "other"
+            other.write_bytes(path.read_bytes())
+            other.rename(path)
+
+        for change in (restore, replace, lambda: path.chmod(0o600)):
+            seen = {self.version()}
+            # The kernel's clock goes on in steps.
+            while self.version() in seen:
+                change()
+            self.assertIsNotNone(self.version())
+
+    def test_what_is_not_there_has_none(self) -> None:
+        """Nor has what could never be opened."""
+        (self.root / "cats.dat").write_bytes(b"strfile's")
+        for name in ("nothing", "a" * 5000, "a\0b", "a\ud800", "cats.dat"):
+            self.assertIsNone(self.version(name), name)
 
 
 class DictionaryTests(_Folders):

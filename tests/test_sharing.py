@@ -4,7 +4,7 @@ Tests of answers that are found once, and kept.
 
 from __future__ import annotations
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.metrics import Metrics
@@ -27,7 +27,8 @@ class SharedAnswersTests(SynchronousTestCase):
             self.searches.append(Deferred())
             return self.searches[-1]
 
-        return self.shared.get(key, find)
+        kept = self.shared.kept(key)
+        return self.shared.find(key, find) if kept is None else succeed(kept)
 
     def put(self, key: str, size: int = 1000) -> Answer:
         """Have something asked, and answered."""
@@ -84,7 +85,7 @@ class SharedAnswersTests(SynchronousTestCase):
         """And who asks then has it begun anew."""
         killed: list[bool] = []
         found: Deferred[Answer] = Deferred(lambda _: killed.append(True))
-        waiting = [self.shared.get("love", lambda: found), self.get()]
+        waiting = [self.shared.find("love", lambda: found), self.get()]
         for each in waiting:
             each.cancel()
             self.failureResultOf(each, CancelledError)

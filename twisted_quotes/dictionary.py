@@ -25,6 +25,23 @@ class State(NamedTuple):
     size: int
     modified: int
 
+    @classmethod
+    def of(cls, status: os.stat_result) -> State:
+        """Read it off a file's status."""
+        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+class Version(NamedTuple):
+    """
+    What tells a file as it is from what it was, with whom it belongs to and who
+    may read it.
+
+    @ivar changed: when anything of that was last changed, in nanoseconds since 1970.
+    """
+
+    state: State
+    changed: int
+
 
 class Dictionary(Closing):
     """
@@ -107,8 +124,7 @@ class Dictionary(Closing):
         self.state = self._state()
 
     def _state(self) -> State:
-        status = os.fstat(self._descriptor)
-        return State(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        return State.of(os.fstat(self._descriptor))
 
     def duplicate(self) -> Dictionary:
         """Open the same file once more, with a position of its own."""

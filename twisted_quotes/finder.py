@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from msgspec import UNSET, UnsetType
 from twisted.internet.defer import Deferred
 
-from .dictionary import State
+from .dictionary import State, Version
 from .draw import QuoteDrawer
 from .greps import GrepRunner
 from .indexes import Indexes, InThread
@@ -119,6 +119,14 @@ class Finder:
         @param asked: the name of one, or C{"*"} for every one that may be read.
         """
         return self._answer(self.volumes.states(asked))
+
+    def versions(self, asked: str) -> tuple[Version, ...] | None:
+        """
+        What tells whether anything has changed that an answer depends on.
+
+        @return: as for L{Volumes.versions}.
+        """
+        return self.volumes.versions(asked)
 
     def asked(self, dictionary: str | UnsetType) -> str:
         """What a query asks for that names a dictionary, or none."""

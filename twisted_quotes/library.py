@@ -15,7 +15,7 @@ from errno import EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, ENXIO, EPERM
 
 from twisted.python.filepath import FilePath
 
-from .dictionary import Dictionary
+from .dictionary import Dictionary, State, Version
 from .errors import DictionaryForbidden, DictionaryNotFound, QuotesError
 
 _ABSENT = {ENOENT, ENOTDIR, ENAMETOOLONG}
@@ -80,6 +80,23 @@ class Library:
             raise DictionaryForbidden()
         return Dictionary(descriptor, os.path.join(root, *inside))
 
+    def version(self, name: str) -> Version | None:
+        """
+        Look at a dictionary from outside: that costs next to nothing.
+
+        It says nothing of whether the file may be served, only whether it is
+        still the one that was.
+
+        @return: L{None} where there is none to be seen.
+        """
+        try:
+            status = os.stat(os.path.join(self._root, name))
+            if self._is_companion(name):
+                return None
+        except (OSError, ValueError):
+            return None
+        return Version(State.of(status), status.st_ctime_ns)
+
     def names(self) -> list[str]:
         """
         The names of the dictionaries that may be read, in order.
@@ -120,8 +137,8 @@ class Library:
 
     def _is_companion(self, name: str) -> bool:
         """Whether it goes with a fortune file, and is none of its own."""
-        stem, suffix = os.path.splitext(os.path.join(self._root, name))
-        return suffix in _COMPANIONS and os.path.exists(stem)
+        stem, suffix = os.path.splitext(name)
+        return suffix in _COMPANIONS and os.path.exists(os.path.join(self._root, stem))
 
     def _resolve(self, name: str) -> tuple[str, list[str]]:
         """

@@ -75,6 +75,7 @@ class Metrics:
             "Questions answered from what was kept, with others, or by themselves.",
             *("result", "hit", "shared", "miss"),
         )
+        self.cache_hits = self.cache.labels("hit")
         self.bytes_searched = self._counter(
             "bytes_searched", "Bytes of dictionaries and indexes read by greps."
         )

@@ -18,26 +18,34 @@ _SETTLED = 0.02
 _MOST_WAITS = 3
 
 
+def is_fresh(now: float, written: int) -> bool:
+    """
+    Whether a file that was written to could be written to again, and look the same.
+
+    The kernel tells the time of a write in steps of some milliseconds.
+
+    @param now: in seconds since 1970.
+    @param written: in nanoseconds since 1970. What was written in the future, by
+        another clock, is not fresh.
+    """
+    return 0 <= now - written / 1e9 < _SETTLED
+
+
 async def settled(
     reactor: IReactorTime, now: Callable[[], float], dictionary: Dictionary
 ) -> Dictionary:
     """
     Wait until nobody has written to a dictionary for a moment.
 
-    The kernel tells the time of a write in steps of some milliseconds. A file
-    that was written to just now could be written to again, and look the same.
-
-    @param now: tells the time, in seconds since 1970.
     One that is written to all the time is not waited for any longer: what is
     wrong about it is so for a moment only.
 
+    @param now: tells the time, in seconds since 1970.
     @return: the dictionary, with its state as it is then.
     """
     for _ in range(_MOST_WAITS):
-        age = now() - dictionary.state.modified / 1e9
-        # What was written in the future, by another clock, is not waited for.
-        if not 0 <= age < _SETTLED:
+        if not is_fresh(now(), dictionary.state.modified):
             return dictionary
-        await deferLater(reactor, _SETTLED - age)
+        await deferLater(reactor, _SETTLED)
         dictionary.look_again()
     return dictionary

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from .metrics import Metrics
@@ -25,10 +25,12 @@ class Answer:
 
     @ivar count: how many entries it has.
     @ivar body: it, encoded; L{None} where it is too long to be shared.
+    @ivar lasts: whether it will do for those who ask later, too.
     """
 
     count: int
     body: bytes | None
+    lasts: bool = True
 
 
 @dataclass
@@ -66,22 +68,29 @@ class SharedAnswers:
         """Whether each question is to be answered by itself."""
         return not self._most_bytes
 
-    def get(
+    def kept(self, key: Hashable) -> Answer | None:
+        """
+        Get an answer that was kept.
+
+        @param key: tells the question, and the state of all that it asks about.
+        """
+        answer = self._kept.get(key)
+        if answer is not None:
+            self._kept.move_to_end(key)
+            self._metrics.cache_hits.inc()
+        return answer
+
+    def find(
         self, key: Hashable, find: Callable[[], Deferred[Answer]]
     ) -> Deferred[Answer]:
         """
-        Get an answer: one that was kept, one that is being found, or a new one.
+        Get an answer that was not kept: one that is being found, or a new one.
 
         @param key: tells the question, and the state of all that it asks about.
         @param find: begins to find the answer.
         @return: fires with the answer. Cancelling it gives up the wait, and the
             search where nobody else waits for it.
         """
-        kept = self._kept.get(key)
-        if kept is not None:
-            self._kept.move_to_end(key)
-            self._metrics.cache.labels("hit").inc()
-            return succeed(kept)
         search = self._searches.get(key)
         self._metrics.cache.labels("shared" if search else "miss").inc()
         waiting: Deferred[Answer] = Deferred(
@@ -107,7 +116,7 @@ class SharedAnswers:
         """Tell all who wait, and keep the answer if there is room for it."""
         if self._searches.get(key) is search:
             del self._searches[key]
-        if isinstance(result, Answer) and search.waiting:
+        if isinstance(result, Answer) and result.lasts and search.waiting:
             self._keep(key, result)
         waiting, search.waiting = search.waiting, []
         for each in waiting:

@@ -10,14 +10,14 @@ from typing import TypeVar
 
 from twisted.logger import Logger
 
-from .dictionary import Dictionary, State
+from .dictionary import Dictionary, State, Version
 from .errors import DictionaryChanging, DictionaryForbidden, DictionaryNotFound
 from .greps import GrepRunner, Greps
 from .index import IndexDamaged
 from .indexes import Indexes, InThread
 from .library import Library
 from .query import EVERY_DICTIONARY
-from .settle import ATTEMPTS, settled
+from .settle import ATTEMPTS, is_fresh, settled
 from .volume import NotReady, Volume
 
 T = TypeVar("T")
@@ -68,6 +68,21 @@ class Volumes:
                 with dictionary:
                     states[name] = dictionary.state
         return states
+
+    def versions(self, asked: str) -> tuple[Version, ...] | None:
+        """
+        What tells whether anything has changed that an answer depends on.
+
+        @param asked: a name, or C{"*"} for every dictionary that may be read.
+        @return: the versions, in the order of the names; L{None} where one is
+            not to be seen, or was changed just now and could change unseen.
+        """
+        versions = [self._library.version(name) for name in self.names(asked)]
+        seen = tuple(each for each in versions if each is not None)
+        if len(seen) < len(versions):
+            return None
+        now = self._now()
+        return None if any(is_fresh(now, each.changed) for each in seen) else seen
 
     async def prepare(self, asked: str) -> list[str]:
         """

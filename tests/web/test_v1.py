@@ -340,6 +340,37 @@ class SharedTests(WebTestCase):
         self.end(b"new love\n")
         self.assertEqual(self.successResultOf(asked).json["results"], ["new love"])
 
+    def test_a_file_that_may_no_longer_be_read_is_looked_at_again(self) -> None:
+        """Who may read it is a part of its state."""
+        self.ask()
+        self.end()
+        (self.folder / "alpha").chmod(0o600)
+        asked = self.ask()
+        self.end(b"love again\n")
+        self.assertEqual(self.successResultOf(asked).json["results"], ["love again"])
+
+    def test_what_could_change_unseen_is_not_kept(self) -> None:
+        """A file that was written just now could be written once more in that tick."""
+        written = (self.folder / "alpha").stat().st_ctime
+        self.web = self.make_web(cache_bytes=100_000, now=written + 0.01)
+        for _ in range(2):
+            self.ask()
+            self.end()
+        self.assertEqual(len(self.web.reactor.processes), 2)
+
+    def test_what_changed_while_it_was_searched_is_not_kept(self) -> None:
+        """The answer may be from either state."""
+        link, beta = self.folder / "link", self.folder / "sub" / "beta"
+        link.symlink_to("alpha")
+        self.ask(dictionary="link")
+        link.unlink()
+        link.symlink_to(beta)
+        self.end()
+        link.unlink()
+        link.symlink_to("alpha")
+        self.ask(dictionary="link")
+        self.assertEqual(len(self.web.running()), 1)
+
     def test_each_question_has_its_own_answer(self) -> None:
         """However alike they are."""
         for fields in (

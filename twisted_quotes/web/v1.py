@@ -4,6 +4,9 @@ API v1: a question in JSON, its answer in JSON (contract, section 1).
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
+from klein._app import KleinRenderable
 from msgspec import UNSET
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -31,37 +34,47 @@ class QuotesV1:
         self._finder = finder
         self._shared = shared
 
-    async def find(self, request: IRequest) -> bytes:
+    def find(self, request: IRequest) -> KleinRenderable:
         """Answer the query in the body, whatever its Content-Type."""
         query = parse_query(request.content.read())
         note(request, action=action_of(query))
-        if not isinstance(query, List):
-            asked = self._finder.asked(query.dictionary)
-            note(request, dictionary=asked)
-            if query.selection.pattern is not None:
-                note_term(request, query.selection.pattern.term)
-            if not self._shared.is_off and _has_one_answer(query):
-                answer = await self._share(query, asked)
-                if answer.body is not None:
-                    note(request, entries=answer.count)
-                    return send(request, b"application/json", answer.body)
-        return await self._stream(request, query)
+        if isinstance(query, List):
+            return self._stream(request, query)
+        asked = self._finder.asked(query.dictionary)
+        note(request, dictionary=asked)
+        if query.selection.pattern is not None:
+            note_term(request, query.selection.pattern.term)
+        versions = None
+        if not self._shared.is_off and _has_one_answer(query):
+            versions = self._finder.versions(asked)
+        if versions is None:
+            return self._stream(request, query)
+        key = query, asked, versions
+        kept = self._shared.kept(key)
+        if kept is not None and kept.body is not None:
+            return _send(request, kept, kept.body)
+        return self._share(request, query, key)
 
-    async def _share(self, query: Query, asked: str) -> Answer:
-        """Find an answer for all who ask the same of the same dictionaries."""
-        states = await self._finder.states(asked)
-        key = query, asked, tuple(sorted(states.items()))
-        return await self._shared.get(
-            key, lambda: Deferred.fromCoroutine(self._find(query))
+    async def _share(
+        self, request: IRequest, query: Query, key: tuple[Query, str, Hashable]
+    ) -> bytes:
+        """Answer with what is found for all who ask the same meanwhile."""
+        answer = await self._shared.find(
+            key, lambda: Deferred.fromCoroutine(self._find(*key))
         )
+        if answer.body is None:
+            return await self._stream(request, query)
+        return _send(request, answer, answer.body)
 
-    async def _find(self, query: Query) -> Answer:
+    async def _find(self, query: Query, asked: str, versions: Hashable) -> Answer:
         entries = EntryBody()
         try:
             await self._finder.entries(query, entries)
         except NotAtOnce:
             return Answer(0, None)
-        return Answer(entries.count, entries.body())
+        # Waiting for its turn, it may have been found in something newer.
+        lasts = self._finder.versions(asked) == versions
+        return Answer(entries.count, entries.body(), lasts)
 
     async def _stream(self, request: IRequest, query: Query) -> bytes:
         """Answer by itself, with what is found as it is found if that is much."""
@@ -73,6 +86,11 @@ class QuotesV1:
         except Exception:
             await answer.break_off(Failure())
             raise
+
+
+def _send(request: IRequest, answer: Answer, body: bytes) -> bytes:
+    note(request, entries=answer.count)
+    return send(request, b"application/json", body)
 
 
 def _has_one_answer(query: Query) -> bool:
