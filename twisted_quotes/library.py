@@ -19,6 +19,8 @@ from .dictionary import Dictionary, State, Version
 from .errors import DictionaryForbidden, DictionaryNotFound, QuotesError
 
 _ABSENT = {ENOENT, ENOTDIR, ENAMETOOLONG}
+# What is said where a link is met that is not to be followed (openat(2)).
+_LINK = {ELOOP, ENOTDIR}
 _FORBIDDEN = {EACCES, EPERM, ELOOP, ENXIO}
 
 # What strfile(1) and Debian put beside a fortune file.
@@ -64,11 +66,12 @@ class Library:
             something hidden, or the file is not regular or not readable.
         @raise DictionaryNotFound: there is no such file.
         """
-        root, inside = self._resolve(name)
+        if _is_hidden(name.split("/")):
+            raise DictionaryForbidden()
         if self._is_companion(name):
             raise DictionaryNotFound(name, self.names())
         try:
-            descriptor = _open_below(root, inside)
+            descriptor, path = self._open(name)
         except OSError as error:
             if error.errno in _ABSENT:
                 raise DictionaryNotFound(name, self.names()) from None
@@ -78,7 +81,23 @@ class Library:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise DictionaryForbidden()
-        return Dictionary(descriptor, os.path.join(root, *inside))
+        return Dictionary(descriptor, path)
+
+    def _open(self, name: str) -> tuple[int, str]:
+        """
+        Open a file, wherever the links inside the library lead.
+
+        @return: its file descriptor and its path.
+        """
+        try:
+            descriptor = _open_below(self._root, name.split("/"))
+        except OSError as error:
+            if error.errno not in _LINK:
+                raise
+        else:
+            return descriptor, os.path.join(self._root, name)
+        root, inside = self._resolve(name)
+        return _open_below(root, inside), os.path.join(root, *inside)
 
     def version(self, name: str) -> Version | None:
         """
@@ -151,10 +170,14 @@ class Library:
         real = os.path.realpath(os.path.join(root, name))
         inside = os.path.relpath(real, root).split("/")
         # What leads outside starts with "..", so it is as good as hidden.
-        for segment in (*name.split("/"), *inside):
-            if not segment or segment.startswith("."):
-                raise DictionaryForbidden()
+        if _is_hidden(inside):
+            raise DictionaryForbidden()
         return root, inside
+
+
+def _is_hidden(segments: list[str]) -> bool:
+    """Whether there is anything on the way that nobody may see, or that is no name."""
+    return any(not segment or segment.startswith(".") for segment in segments)
 
 
 def _open_below(root: str, segments: list[str]) -> int:
