@@ -296,6 +296,7 @@ def make_test_finder(
     in_thread: InThread = at_once,
     now: float = 2**33,
     metrics: Metrics | None = None,
+    together: int = 0,
 ) -> Finder:
     """
     A finder for whom time stands still.
@@ -313,4 +314,6 @@ def make_test_finder(
         metrics or Metrics(),
     )
     indexes = Indexes(reactor, in_thread, Cache(str(cache)), waiting)
-    return make_finder(runner, library, indexes, in_thread, lambda: now)
+    return make_finder(
+        *(runner, library, indexes, in_thread, lambda: now), together=together
+    )

@@ -55,6 +55,8 @@ ORDER = [
     "locate",
     "volume",
     "volumes",
+    "turns",
+    "together",
     "line_reader",
     "line_finder",
     "quote_finder",

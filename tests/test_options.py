@@ -27,6 +27,7 @@ DEFAULTS: Mapping[str, Any] = {
     "default-dictionary": None,
     "cache-dir": None,
     "cache-bytes": 64 * 1024 * 1024,
+    "search-together": True,
     "timeout": 10.0,
     "max-running": None,
     "max-waiting": 1000,
@@ -45,6 +46,7 @@ GOOD = {
     "default-dictionary": ("pets/cats", "pets/cats"),
     "cache-dir": ("some/cache", "some/cache"),
     "cache-bytes": ("0", 0),
+    "search-together": ("no", False),
     "timeout": ("0.5", 0.5),
     "max-running": ("3", 3),
     "max-waiting": ("0", 0),
@@ -64,6 +66,7 @@ BAD = {
     "default-dictionary": (TEXT, [""]),
     "cache-dir": (TEXT, [""]),
     "cache-bytes": ("a whole number, 0 or more", ["-1", "1.5", "1M"]),
+    "search-together": ("yes or no", ["", "maybe", "1", "true"]),
     "timeout": (
         "a number, 0.001 or more",
         ["", "x", "0", "-1", "nan", "inf", "1e999", "1s", "1_0"],

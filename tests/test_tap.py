@@ -150,7 +150,7 @@ class ServiceTests(TapTestCase):
 
     def test_at_least_eight_greps_run_at_a_time(self) -> None:
         """Even a small machine runs several, and a large one more."""
-        self.start(f"--dictionaries={self.library}")
+        self.start(f"--dictionaries={self.library}", "--search-together=no")
         running = max(8, 4 * len(os.sched_getaffinity(0)))
         for _ in range(running + 2):
             protocol, _ = self.connect()

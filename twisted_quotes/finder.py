@@ -22,6 +22,7 @@ from .query import DrawQuotes, FindQuotes, List, Query, Random, StreamQuotes
 from .quote_finder import Facts, QuoteFinder
 from .quotes import Quote
 from .results import EntryResults, QuotesAsEntries, Results
+from .together import Together
 from .volumes import Volumes
 
 T = TypeVar("T")
@@ -143,6 +144,7 @@ def make_finder(
     indexes: Indexes,
     in_thread: InThread,
     now: Callable[[], float],
+    together: int = 1,
 ) -> Finder:
     """
     Put a finder together.
@@ -152,13 +154,18 @@ def make_finder(
     @param indexes: their indexes.
     @param in_thread: runs what may block.
     @param now: tells the time, in seconds since 1970.
+    @param together: how many greps may look through a dictionary before further
+        searches wait to be answered by one; 0 to search for each alone.
     """
     volumes = Volumes(runner, library, indexes, in_thread, now)
     return Finder(
         library,
         indexes,
         volumes,
-        LineFinder(runner, library, in_thread),
+        LineFinder(
+            *(runner, library, in_thread),
+            Together(runner, library, together) if together else None,
+        ),
         QuoteFinder(volumes, in_thread),
         QuoteDrawer(volumes, in_thread),
         runner.outstanding,

@@ -51,6 +51,44 @@ def line_arguments(
     return ("-a", *numbering, *limit, *_matching(query.selection.pattern))
 
 
+def is_plain(query: Search) -> bool:
+    """
+    Whether each line matches or not by the bytes of the term alone.
+
+    It does where a fixed string is looked for as it stands, and each entry is
+    the line that it stands in.
+    """
+    pattern = query.selection.pattern
+    return (
+        pattern is not None
+        and not (query.n_before or query.n_after)
+        and environment(pattern) is _BYTES
+        and not needs_normalized_text(pattern)
+    )
+
+
+def any_arguments(terms: Sequence[str]) -> tuple[str, ...]:
+    """The arguments that make grep print the lines that hold any of some terms."""
+    return ("-a", "-F", *(argument for term in terms for argument in ("-e", term)))
+
+
+def lines_with(term: str, output: bytes) -> bytes:
+    """
+    Of what grep printed for several terms, the lines that hold one of them.
+
+    @param term: one of the terms, in which no line ends.
+    @param output: whole lines.
+    """
+    wanted = term.encode()
+    lines = []
+    at = output.find(wanted)
+    while at >= 0:
+        end = output.index(b"\n", at) + 1
+        lines.append(output[output.rfind(b"\n", 0, at) + 1 : end])
+        at = output.find(wanted, end)
+    return b"".join(lines)
+
+
 def number_arguments(pattern: Pattern, most: int) -> tuple[str, ...]:
     """
     The arguments that make grep number the lines that match.

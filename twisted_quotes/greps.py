@@ -61,6 +61,10 @@ class GrepRunner:
         """
         return Greps(self, await self.places.take())
 
+    async def take_place_again(self) -> Greps:
+        """Wait for a place after another one, or another's, was of no use."""
+        return Greps(self, await self.places.take_again())
+
 
 class Greps(Closing):
     """

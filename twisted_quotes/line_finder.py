@@ -17,6 +17,7 @@ from .lines import NormalizedFile, text_lines, with_context
 from .query import EVERY_DICTIONARY, All, Search
 from .results import AT_ONCE, EntryResults, NotAtOnce, few, pieces
 from .settle import ATTEMPTS
+from .together import Together
 
 
 class LineFinder:
@@ -26,11 +27,18 @@ class LineFinder:
     @param runner: runs grep.
     @param library: the dictionaries.
     @param in_thread: runs what may take a while.
+    @param together: has searches that wait answered by one grep; L{None} to have
+        each searched alone.
     """
 
     def __init__(
-        self, runner: GrepRunner, library: Library, in_thread: InThread
+        self,
+        runner: GrepRunner,
+        library: Library,
+        in_thread: InThread,
+        together: Together | None = None,
     ) -> None:
+        self._together = together
         self._runner = runner
         self._library = library
         self._in_thread = in_thread
@@ -43,7 +51,13 @@ class LineFinder:
 
         @param asked: the name of a dictionary, or C{"*"} for every one.
         """
-        with await self._runner.take_place() as greps:
+        place = await self._place_or_lines(asked, query)
+        if isinstance(place, list):
+            lines = place[query.offset : query.end]
+            results.begin(len(lines))
+            results.add(lines)
+            return
+        with place as greps:
             for _ in range(ATTEMPTS):
                 entries = await self._at_once(asked, query, greps)
                 if entries is not None:
@@ -60,6 +74,19 @@ class LineFinder:
                         raise
         raise DictionaryChanging()
 
+    async def _place_or_lines(
+        self, asked: str, query: Search | All
+    ) -> Greps | list[str]:
+        """Wait for a place, or for the lines that another search has found."""
+        if (
+            self._together is None
+            or asked == EVERY_DICTIONARY
+            or not isinstance(query, Search)
+            or not grep.is_plain(query)
+        ):
+            return await self._runner.take_place()
+        return await self._together.search(asked, query)
+
     def _names(self, asked: str) -> list[str]:
         return self._library.names() if asked == EVERY_DICTIONARY else [asked]
 
@@ -71,7 +98,7 @@ class LineFinder:
         """Find all entries, unless they are many: then there are L{None}."""
         entries: list[str] = []
         room = AT_ONCE
-        end = None if query.most is None else query.offset + query.most
+        end = query.end
         for name in self._names(asked):
             most = None if end is None else end - len(entries)
             if most == 0:

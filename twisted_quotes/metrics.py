@@ -37,6 +37,7 @@ class Metrics:
         printed enough, C{shutdown}, or C{outside}.
     @ivar cache: questions, by how they were answered: C{hit} from what was kept,
         C{shared} by a search for others, C{miss} by one of their own.
+    @ivar searches_together: searches answered by the grep of another one.
     @ivar spawn_failures: processes that could not be started.
     @ivar bytes_searched: the bytes of the dictionaries that greps have read.
     """
@@ -75,7 +76,9 @@ class Metrics:
             "Questions answered from what was kept, with others, or by themselves.",
             *("result", "hit", "shared", "miss"),
         )
-        self.cache_hits = self.cache.labels("hit")
+        self.searches_together = self._counter(
+            "searches_together", "Searches answered by the grep of another one."
+        )
         self.bytes_searched = self._counter(
             "bytes_searched", "Bytes of dictionaries and indexes read by greps."
         )

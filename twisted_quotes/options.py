@@ -49,6 +49,11 @@ def _some(text: str) -> str:
     return text
 
 
+def _yes_or_no(text: str) -> bool:
+    return {"yes": True, "no": False}[text.lower()]
+
+
+_YES_OR_NO = _Kind("yes or no", _yes_or_no)
 _TEXT = _Kind("a text that is not empty", _some)
 
 # Name, kind, default, and what the help says of it (contract, section 2).
@@ -71,6 +76,12 @@ _OPTIONS: tuple[tuple[str, _Kind, Any, str], ...] = (
         _number(int, 0),
         64 * 1024 * 1024,
         "Bytes of answers to keep; 0 keeps and shares none [default: 67108864]",
+    ),
+    (
+        "search-together",
+        _YES_OR_NO,
+        True,
+        "Whether one grep may answer several searches that wait [default: yes]",
     ),
     (
         "timeout",
@@ -205,7 +216,7 @@ class QuotesOptions(Options, AuthOptionMixin):
             return default
         try:
             return kind.convert(text)
-        except (ValueError, OverflowError):
+        except (ValueError, OverflowError, KeyError):
             raise UsageError(f"{source} must be {kind.allowed}, not {text!r}") from None
 
     def _make_checkers(self) -> None:

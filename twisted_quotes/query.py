@@ -112,6 +112,11 @@ class _Action(_Looking, frozen=True, kw_only=True, tag_field="action"):
         """How many entries are wanted at the most; L{None} for all."""
         return self.nresults if self.nresults > 0 else None
 
+    @property
+    def end(self) -> int | None:
+        """How many entries to find, with those passed over; L{None} for all."""
+        return None if self.most is None else self.offset + self.most
+
 
 class Search(_Action, frozen=True, kw_only=True, tag="search"):
     """Find what matches a term: lines, or whole quotes."""

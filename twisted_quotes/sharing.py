@@ -55,6 +55,7 @@ class SharedAnswers:
     def __init__(self, most_bytes: int, metrics: Metrics) -> None:
         self._room = self._most_bytes = most_bytes
         self._metrics = metrics
+        self._hits = metrics.cache.labels("hit")
         self._kept: OrderedDict[Hashable, Answer] = OrderedDict()
         self._searches: dict[Hashable, _Search] = {}
         metrics.watch(
@@ -77,7 +78,7 @@ class SharedAnswers:
         answer = self._kept.get(key)
         if answer is not None:
             self._kept.move_to_end(key)
-            self._metrics.cache_hits.inc()
+            self._hits.inc()
         return answer
 
     def find(

@@ -89,9 +89,14 @@ def cache_folder() -> str:
     return default_cache_folder(home, os.environ.get("XDG_CACHE_HOME"))
 
 
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
 def running(options: Mapping[str, Any]) -> int:
     """How many greps may run at one time."""
-    running = options["max-running"] or max(8, 4 * len(os.sched_getaffinity(0)))
+    running = options["max-running"] or max(8, 4 * cores())
     return int(running)
 
 

@@ -134,7 +134,10 @@ def _finder(
     watch = runner.metrics.watch
     watch("dictionaries", "Dictionaries served.", lambda: len(library.names()))
     watch("indexes_building", "Indexes being made.", lambda: indexes.building)
-    return make_finder(runner, library, indexes, in_thread, time)
+    return make_finder(
+        *(runner, library, indexes, in_thread, time),
+        together=startup.cores() if options["search-together"] else 0,
+    )
 
 
 def _clear_up(reactor: Any, finder: Finder) -> Callable[[], Awaitable[None]]:

@@ -64,6 +64,7 @@ class ShutdownTests(LibraryTestCase):
         with running(
             *self.options,
             f"--max-running={RUNNING}",
+            "--search-together=no",
             f"--access-log={log}",
             environment=gated.environment,
         ) as server:
@@ -99,6 +100,7 @@ class ShutdownTests(LibraryTestCase):
         with running(
             *self.options,
             f"--max-running={RUNNING}",
+            "--search-together=no",
             environment=gated.environment,
             new_session=False,
             stdin=theirs,
@@ -112,6 +114,25 @@ class ShutdownTests(LibraryTestCase):
             outstanding.check(self)
             self.assertEqual(server.ended(), -signal.SIGINT)
             self.assertTrue(all(map(is_gone, outstanding.pids)))
+
+    def test_who_is_searched_for_together_is_answered(self) -> None:
+        """By the grep that runs, and by the one that begins when the end has."""
+        gated = GatedGrep(self.folder)
+        with running(
+            *self.options, "--max-running=1", environment=gated.environment
+        ) as server:
+            clients = [server.connect() for _ in range(30)]
+            for number, client in enumerate(clients):
+                client.ask({"action": "search", "term": f"line {number} of"})
+            text = "quotes_outstanding 31.0"
+            until(lambda: text in server.get("/metrics").body.decode(), text)
+            server.signal()
+            server.logged("Port [0-9]+ Closed")
+            gated.open()
+            for number, client in enumerate(clients):
+                results = client.response().json()["results"]
+                self.assertEqual(results, [f"line {number} of a story"])
+            self.assertEqual(server.ended(), -signal.SIGTERM)
 
     def test_a_slow_reader_gets_a_long_answer_whole(self) -> None:
         """

@@ -240,7 +240,9 @@ class ActivationTests(LibraryTestCase):
         waits on the socket, and is answered by the next.
         """
         gated = GatedGrep(self.folder)
-        first = self.activate("--max-running=20", **gated.environment)
+        first = self.activate(
+            "--max-running=20", "--search-together=no", **gated.environment
+        )
         asked = [self.connect().ask(LOVE) for _ in range(20)]
         waits = [self.connect().get("/wait?seconds=1") for _ in range(5)]
         first.wait_for_children(25)

@@ -1,0 +1,121 @@
+"""
+Searching together: one grep for all who wait, where it will do.
+
+What databases do for transactions that wait to be written: searches of the same
+dictionary gather while there is no place for them, or as many greps look
+through it as can do so at one time. The first to begin has its grep look for
+what all of them look for. So a grep answers the more, the more there is to do,
+and a search that need not wait is held up by nobody.
+
+Each is given exactly what a grep of its own would have printed: bytes are
+looked for, as they stand, and a line that was printed is for those whose term
+it holds. What cannot be dealt out so is searched alone, as ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from . import grep
+from .dictionary import Dictionary
+from .greps import GrepRunner, Greps
+from .library import Library
+from .lines import text_lines
+from .query import Search
+from .results import AT_ONCE
+from .turns import Turns
+
+MOST_TERMS = 64
+"""For how many searches one grep may look."""
+
+
+class Together:
+    """
+    Has searches that wait answered by one grep.
+
+    @param runner: runs grep.
+    @param library: the dictionaries.
+    @param most_greps: how many greps can look through a dictionary at one time,
+        and none is slower for it: as many as there are cores.
+    """
+
+    def __init__(self, runner: GrepRunner, library: Library, most_greps: int) -> None:
+        self._runner = runner
+        self._library = library
+        self._turns: Turns[list[str]] = Turns(runner.reactor, most_greps)
+
+    async def search(self, name: str, query: Search) -> list[str] | Greps:
+        """
+        Find the lines that hold a term, or wait for a place to look for them in.
+
+        @param name: the name of a dictionary.
+        @param query: what is looked for, which is L{plain<grep.is_plain>}.
+        @return: the lines, of which the query may want a part; or a place, where
+            they are to be looked for alone.
+        @raise TooBusy: as many wait as may.
+        @raise QuotesError: there is no such dictionary, it may not be read, or
+            grep took too long.
+        """
+        place = self._runner.places.take()
+        turn = await self._turns.turn(name, query.term, place)
+        if isinstance(turn, list):
+            self._runner.metrics.searches_together.inc()
+            return turn
+        if turn is None:
+            return await self._runner.take_place_again()
+        greps = Greps(self._runner, turn)
+        try:
+            found = await self._search(name, query, greps)
+        except BaseException:
+            greps.close()
+            raise
+        else:
+            if found is None:
+                return greps
+            greps.close()
+            return found
+        finally:
+            self._turns.ended(name)
+
+    async def _search(self, name: str, query: Search, greps: Greps) -> list[str] | None:
+        """
+        Find the lines that hold a term, and those that others wait for.
+
+        @return: L{None} if they are to be looked for alone.
+        """
+        with self._library.open(name) as dictionary:
+            if dictionary.state.size >= AT_ONCE:
+                return None
+            others = self._turns.join(name, MOST_TERMS - 1)
+            output = None
+            try:
+                terms = [query.term, *(each.term for each in others)]
+                output = await self._print(dictionary, query, terms, greps)
+            finally:
+                # Whatever came between, nobody waits in vain.
+                for each in others:
+                    each.take(None if output is None else _found(each.term, output))
+        if output is None or not others:
+            return None if output is None else text_lines(output)
+        return _found(query.term, output)
+
+    async def _print(
+        self, dictionary: Dictionary, query: Search, terms: Sequence[str], greps: Greps
+    ) -> bytes | None:
+        """Have grep print what is looked for, in one state of the dictionary."""
+        arguments = grep.line_arguments(query, query.end)
+        if len(terms) > 1:
+            arguments = grep.any_arguments(terms)
+        outcome = await greps.run(
+            *(arguments, grep.environment(query.selection.pattern)),
+            dictionary.fileno(),
+            # A line feed more, where the last line has none.
+            most_output=AT_ONCE + 2,
+        )
+        is_good = outcome.is_whole and dictionary.is_unchanged()
+        return outcome.output if is_good else None
+
+
+def _found(term: str, output: bytes) -> list[str]:
+    """What one of several looked for, of what grep has printed for all."""
+    return text_lines(grep.lines_with(term, output))
