@@ -64,7 +64,7 @@ def search_environment(query: Search | All) -> dict[str, str]:
 def asked(query: Search | All, data: bytes) -> list[str]:
     """What the real grep prints to answer a query."""
     done = grep(search_arguments(query), search_environment(query), data)
-    return text_lines(done.stdout)
+    return list(text_lines(done.stdout))
 
 
 def flagged(term: str, flag: str, value: bool) -> Search:

@@ -24,7 +24,8 @@ class LineReaderTestCase(RealGrepTestCase):
     def hold(self, at_once: int, piece: int) -> None:
         """Hold no more bytes than these at one time."""
         self.patch(line_finder, "AT_ONCE", at_once)
-        self.patch(line_reader, "PIECE", piece)
+        for name in ("READ", "PIECE"):
+            self.patch(line_reader, name, piece)
 
 
 class PieceTests(LineReaderTestCase):

@@ -202,6 +202,21 @@ def numbered_lines(
     return lines, matches
 
 
+def without_numbers(output: bytes) -> tuple[bytes, int]:
+    """
+    Read whole lines that grep numbered, all of which match.
+
+    @param output: one of them at least.
+    @return: the lines, and the line number of the last of them.
+    @raise GrepFailed: a line has no number.
+    """
+    last = _NUMBER.match(output, output.rfind(b"\n", 0, -1) + 1)
+    lines, numbers = _NUMBER.subn(b"", output)
+    if last is None or numbers != output.count(b"\n"):
+        raise GrepFailed("grep printed a line without its number")
+    return lines, int(last[1])
+
+
 def read_count(output: bytes) -> int:
     """
     Read how many lines grep counted.

@@ -4,6 +4,7 @@ Finding lines, with the lines around them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 
 from . import grep
@@ -12,8 +13,8 @@ from .errors import DictionaryChanging, DictionaryForbidden, DictionaryNotFound
 from .greps import GrepRunner, Greps
 from .indexes import InThread
 from .library import Library
-from .line_reader import LineReader
-from .lines import NormalizedFile, text_lines, with_context
+from .line_reader import MatchReader, Reader, TextReader
+from .lines import NormalizedFile, joined, size_of, text_lines, with_context
 from .query import EVERY_DICTIONARY, All, Search
 from .results import AT_ONCE, EntryResults, NotAtOnce, few, pieces
 from .settle import ATTEMPTS
@@ -94,13 +95,13 @@ class LineFinder:
 
     async def _at_once(
         self, asked: str, query: Search | All, greps: Greps
-    ) -> list[str] | None:
+    ) -> Sequence[str] | None:
         """Find all entries, unless they are many: then there are L{None}."""
-        entries: list[str] = []
-        room = AT_ONCE
+        parts: list[Sequence[str]] = []
+        count, room = 0, AT_ONCE
         end = query.end
         for name in self._names(asked):
-            most = None if end is None else end - len(entries)
+            most = None if end is None else end - count
             if most == 0:
                 break
             try:
@@ -112,13 +113,14 @@ class LineFinder:
                 continue
             if found is None:
                 return None
-            room -= sum(map(len, found)) + len(found)
-            entries += found
-        return entries[query.offset : end]
+            parts.append(found)
+            count += len(found)
+            room -= size_of(found)
+        return joined(parts)[query.offset : end]
 
     async def _entries_of(
         self, name: str, query: Search | All, most: int | None, room: int, greps: Greps
-    ) -> list[str] | None:
+    ) -> Sequence[str] | None:
         """Find entries in one dictionary, in one state of it, unless they are many."""
         for _ in range(ATTEMPTS):
             with self._library.open(name) as dictionary:
@@ -140,9 +142,11 @@ class LineFinder:
         most: int | None,
         room: int,
         greps: Greps,
-    ) -> list[str] | None:
+    ) -> Sequence[str] | None:
         """Have grep print lines of a dictionary, unless they are many."""
         pattern = query.selection.pattern
+        if pattern is None and most is None and dictionary.state.size > room:
+            return None
         regex = pattern is not None and pattern.regex
         stdin: int | NormalizedFile = dictionary.fileno()
         if await self._is_to_be_normalized(dictionary, query, greps):
@@ -233,14 +237,25 @@ class LineFinder:
             if dictionary.state != state:
                 raise DictionaryChanging()
             normalized = await self._is_to_be_normalized(dictionary, query, greps)
-            reader = LineReader(dictionary, query, normalized, skip, self._in_thread)
+            reader = self._reader(dictionary, query, normalized, skip)
             while results.wanted and not reader.at_end:
-                entries = islice(await reader.read(greps), results.wanted)
+                found = pieces(await reader.read(greps), results.wanted)
                 # Who takes a while to take them must not hold a place.
                 greps.rest()
                 if not dictionary.is_unchanged():
                     raise DictionaryChanging()
-                for piece in pieces(entries):
+                for piece in found:
                     results.add(piece)
                     piece.clear()
                     await results.ready()
+
+    def _reader(
+        self, dictionary: Dictionary, query: Search | All, normalized: bool, skip: int
+    ) -> Reader:
+        """What reads the entries, of which so many are to be passed over."""
+        pattern = query.selection.pattern
+        if pattern is None or isinstance(query, All):
+            return TextReader(dictionary, skip, self._in_thread)
+        return MatchReader(
+            dictionary, query, pattern, normalized, skip, self._in_thread
+        )

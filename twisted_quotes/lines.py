@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from codecs import getincrementaldecoder
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from functools import cached_property
+from itertools import chain
+from typing import Protocol, overload
 
 
 class Readable(Protocol):
@@ -20,7 +22,69 @@ class Readable(Protocol):
         """Read up to C{size} bytes; nothing at the end."""
 
 
-def text_lines(data: bytes, normalized: bool = False) -> list[str]:
+class Lines(Sequence[str]):
+    """
+    Lines of text that are kept together as bytes.
+
+    Thousands of them are counted, cut and encoded as one. They become strings
+    only where they are asked for one by one, all of them each time.
+
+    @param data: the lines, each ended by a line feed that is no part of it.
+
+    @ivar data: the same.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def __len__(self) -> int:
+        return self._count
+
+    @cached_property
+    def _count(self) -> int:
+        return self.data.count(b"\n")
+
+    def __iter__(self) -> Iterator[str]:
+        lines = self.data.decode("utf-8", "replace").split("\n")
+        del lines[-1]
+        return iter(lines)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Lines: ...
+
+    def __getitem__(self, index: int | slice) -> str | Lines:
+        if isinstance(index, int):
+            return list(self)[index]
+        start, stop, step = index.indices(len(self))
+        if step != 1:
+            raise ValueError("only lines that follow each other are kept together")
+        if (start, stop) == (0, len(self)):
+            return self
+        end = end_of_lines(self.data, max(start, stop))
+        return Lines(self.data[end_of_lines(self.data, start) : end])
+
+    def clear(self) -> None:
+        """Forget them, for who has taken what he needs while others know them."""
+        self.data = b""
+        self._count = 0
+
+
+def end_of_lines(data: bytes, count: int) -> int:
+    """
+    Where so many lines end.
+
+    @param data: lines, as many at least, each ended by a line feed.
+    """
+    end = 0
+    for _ in range(count):
+        end = data.index(b"\n", end) + 1
+    return end
+
+
+def text_lines(data: bytes, normalized: bool = False) -> Lines:
     """
     Read bytes as lines of text.
 
@@ -29,13 +93,29 @@ def text_lines(data: bytes, normalized: bool = False) -> list[str]:
     @param normalized: whether it comes from a L{NormalizedFile}, where every
         carriage return that is left is part of the text.
     """
-    text = data.decode("utf-8", "replace")
-    if not normalized:
-        text = text.replace("\r\n", "\n")
-    lines = text.split("\n")
-    if not lines[-1]:
-        del lines[-1]
-    return lines
+    if data and not data.endswith(b"\n"):
+        data += b"\n"
+    # One byte is looked for much more quickly than two.
+    if not normalized and b"\r" in data:
+        data = data.replace(b"\r\n", b"\n")
+    return Lines(data)
+
+
+def joined(parts: Sequence[Sequence[str]]) -> Sequence[str]:
+    """Entries from several places, one after another."""
+    if len(parts) == 1:
+        return parts[0]
+    lines = [part.data for part in parts if isinstance(part, Lines)]
+    if len(lines) == len(parts):
+        return Lines(b"".join(lines))
+    return list(chain.from_iterable(parts))
+
+
+def size_of(entries: Sequence[str]) -> int:
+    """About how many characters entries have, with their ends."""
+    if isinstance(entries, Lines):
+        return len(entries.data)
+    return sum(map(len, entries)) + len(entries)
 
 
 def with_context(

@@ -7,8 +7,10 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import ClassVar
 
+from .lines import Lines
 from .quotes import Quote
 
 AT_ONCE = 1024 * 1024
@@ -120,15 +122,24 @@ class NotAtOnce(Exception):
     """The entries are too many to come at once, where that alone is of use."""
 
 
-def pieces(entries: Iterable[str], size: int = PIECE) -> Iterator[list[str]]:
+def pieces(
+    entries: Iterable[str], most: int, size: int = PIECE
+) -> Iterator[Lines | list[str]]:
     """
-    Divide entries into lists.
+    Divide entries into pieces, which may be cleared before the next is made.
 
-    @param size: how many characters each may have, before its last entry.
+    @param most: how many entries are wanted.
+    @param size: how many characters each piece may have, before its last entry.
+        L{Lines} are a piece as they come.
     """
+    if isinstance(entries, Lines):
+        entries = entries[:most]
+        if entries:
+            yield entries
+        return
     piece: list[str] = []
     room = size
-    for entry in entries:
+    for entry in islice(entries, most):
         piece.append(entry)
         room -= len(entry) + 1
         if room <= 0:

@@ -413,6 +413,7 @@ class SharedTests(WebTestCase):
         """As fast as each takes it; it is not kept."""
         self.patch(line_finder, "AT_ONCE", 20)
         text = b"".join(b"love %d\n" % n for n in range(9))
+        (self.folder / "alpha").write_bytes(text)
         clients = [self.web.connect() for _ in range(2)]
         for client in clients:
             client.send(question({"action": "all"}))
