@@ -32,6 +32,7 @@ from twisted_quotes.grep import (
     read_numbers,
     read_places,
     whole_line_arguments,
+    without_numbers,
 )
 from twisted_quotes.lines import text_lines, with_context
 from twisted_quotes.query import All, Pattern, Search
@@ -442,6 +443,23 @@ class NumberedLinesTests(SynchronousTestCase):
             around(*numbered_lines(printed), before, after),
             ["\n".join(dictionary[max(0, i - before) : i + after + 1]) for i in hits],
         )
+
+
+class WithoutNumbersTests(SynchronousTestCase):
+    """Lines that all match, without their numbers."""
+
+    def test_only_what_grep_put_before_a_line_goes(self) -> None:
+        """Numbers that stand in the lines are left as they are."""
+        self.assertEqual(
+            without_numbers(b"2:a\n3:\n40:7:b\n500:\xff\r\n"),
+            (b"a\n\n7:b\n\xff\r\n", 500),
+        )
+
+    def test_a_line_without_a_number(self) -> None:
+        """Anything but a number before each line is not to be explained away."""
+        for output in (b"a\n", b"1:a\nb\n", b"a\n2:b\n", b"1:a\n\n", b"1-a\n"):
+            with self.subTest(output=output):
+                self.assertRaises(GrepFailed, without_numbers, output)
 
 
 class GarbageTests(SynchronousTestCase):

@@ -9,7 +9,7 @@ import resource
 import socket
 import subprocess
 import sys
-from errno import EMFILE
+from errno import EAGAIN, EMFILE
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -309,6 +309,31 @@ class DictionaryTests(_Folders):
         with self.library().open("cats") as dictionary:
             pieces = [dictionary.read(4) for _ in range(3)]
         self.assertEqual(pieces, [b"miao", b"w\n", b""])
+
+    def test_what_is_in_memory_is_read_at_once(self) -> None:
+        """As far as the file goes, wherever it was last read."""
+        with self.library().open("cats") as dictionary:
+            dictionary.read(3)
+            # There is nothing where the file system cannot tell.
+            self.assertIn(dictionary.read_at_once(1, 4), (b"iao", None))
+            self.assertIn(dictionary.read_at_once(4, 99), (b"w\n", None))
+            self.assertEqual(dictionary.read(2), b"ow")
+
+    def test_what_is_not_in_memory_is_not_waited_for(self) -> None:
+        """Nor is half of it enough, nor a file system that cannot tell."""
+
+        def half(_: int, buffers: list[bytearray], *at: int) -> int:
+            self.assertEqual(at, (1, os.RWF_NOWAIT))
+            buffers[0][:1] = b"i"
+            return 1
+
+        def fail(*_: object) -> int:
+            raise OSError(EAGAIN, "not now")
+
+        with self.library().open("cats") as dictionary:
+            for read in (half, fail):
+                self.patch(os, "preadv", read)
+                self.assertIsNone(dictionary.read_at_once(1, 4))
 
     def test_it_can_be_read_from_a_position_of_its_own(self) -> None:
         """Wherever children, that have been killed perhaps, read on meanwhile."""

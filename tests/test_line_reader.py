@@ -57,6 +57,28 @@ class PieceTests(LineReaderTestCase):
                 with self.subTest(number=number, query=query):
                     self.assertEqual(await entries(finder, query), whole)
 
+    async def test_what_is_not_in_memory_is_read_by_a_thread(self) -> None:
+        """Nobody waits for a disk but who asked; the answer is the same."""
+        lines = ["a\r", "", "love" * 99, *("b" * 50), "no end\r\r"]
+        self.write("cold", "\r\n".join(lines))
+        self.hold(0, 20)
+        reads: list[int] = []
+        read_at = Dictionary.read_at
+
+        def noted(dictionary: Dictionary, start: int, end: int) -> bytes:
+            reads.append(end - start)
+            return read_at(dictionary, start, end)
+
+        self.patch(Dictionary, "read_at", noted)
+        self.patch(Dictionary, "read_at_once", lambda *_: None)
+        lines[-1] = "no end\r"
+        for offset, nresults in ((0, 0), (0, 3), (1, 0), (5, 40), (53, 0)):
+            query = All(dictionary="cold", offset=offset, nresults=nresults)
+            end = offset + nresults if nresults else None
+            found = await entries(self.make_finder(), query)
+            self.assertEqual(found, lines[offset:end])
+        self.assertEqual({20, 80, 320, 1280} - set(reads), set())
+
     async def test_a_long_answer_comes_in_many_pieces(self) -> None:
         """No grep prints much more than a piece, and each goes on where one ended."""
         numbers = [f"{number} love" for number in range(60_000)]
@@ -133,6 +155,22 @@ class LimitTests(LineReaderTestCase):
             await self.make_finder().entries(All(dictionary="many"), gathered)
         self.assertEqual(set(gathered.entries), {"love"})
         self.assertGreater(gathered.wanted, 0)
+
+    async def test_a_text_that_becomes_shorter_is_read_anew(self) -> None:
+        """Though its line ends are gone where it was to be gone on with."""
+        self.write("many", "love\n" * 50_000)
+        self.hold(1000, 20_000)
+        read_at, left = Dictionary.read_at, [1]
+
+        def cut(dictionary: Dictionary, start: int, end: int) -> bytes:
+            if left:
+                self.write("many", "love\n" * left.pop() * 3 + "x" * 21_000)
+            return read_at(dictionary, start, end)
+
+        self.patch(Dictionary, "read_at", cut)
+        self.patch(Dictionary, "read_at_once", lambda *_: None)
+        found = await entries(self.make_finder(), All(dictionary="many", offset=3))
+        self.assertEqual(found, ["x" * 21_000])
 
     async def test_a_dictionary_that_becomes_shorter_is_read_anew(self) -> None:
         """Though what has just been found in it is no longer there."""

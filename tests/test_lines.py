@@ -11,7 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.lines import NormalizedFile, text_lines, with_context
+from twisted_quotes.lines import (
+    Lines,
+    NormalizedFile,
+    joined,
+    size_of,
+    text_lines,
+    with_context,
+)
 
 PIECES = (
     b"a",
@@ -30,6 +37,7 @@ PIECES = (
     b"\xe2\x80\xa8",
 )
 DATA = st.lists(st.sampled_from(PIECES) | st.binary(max_size=3)).map(b"".join)
+OFFSETS = st.none() | st.integers(-9, 9)
 
 
 def plain_lines(data: bytes) -> list[str]:
@@ -98,6 +106,52 @@ class TextLinesTests(SynchronousTestCase):
         """Lines of any bytes are those of the plain way to read them."""
         whole = data if data.endswith(b"\n") or not data else data + b"\n"
         self.assertEqual(list(text_lines(whole)), plain_lines(whole))
+
+
+class LinesTests(SynchronousTestCase):
+    """Lines that are kept together."""
+
+    @settings(deadline=None, max_examples=100, database=None)
+    @given(DATA, OFFSETS, OFFSETS)
+    def test_they_are_cut_like_a_list(
+        self, data: bytes, start: int | None, stop: int | None
+    ) -> None:
+        """Any part of them is the same as that part of a list."""
+        lines = text_lines(data)
+        self.assertEqual(len(lines), len(list(lines)))
+        self.assertEqual(list(lines[start:stop]), list(lines)[start:stop])
+
+    def test_one_of_them(self) -> None:
+        """Each can be had by itself."""
+        lines = text_lines(b"a\nb\n")
+        self.assertEqual((lines[0], lines[-1]), ("a", "b"))
+        self.assertRaises(IndexError, lambda: lines[2])
+
+    def test_every_other_one_is_no_part(self) -> None:
+        """What does not stand together is not kept together."""
+        self.assertRaises(ValueError, lambda: text_lines(b"a\nb\n")[::2])
+
+    def test_forgotten(self) -> None:
+        """What was forgotten takes no memory, and counts no more."""
+        lines = text_lines(b"a\nb\n")
+        self.assertEqual(len(lines), 2)
+        lines.clear()
+        self.assertEqual((lines.data, len(lines), list(lines)), (b"", 0, []))
+
+    def test_joined(self) -> None:
+        """Lines of several dictionaries are kept together, entries are not."""
+        one, two = text_lines(b"a\nb"), text_lines(b"c\n\n")
+        both = joined([one, two])
+        self.assertIsInstance(both, Lines)
+        self.assertEqual(list(both), ["a", "b", "c", ""])
+        self.assertIs(joined([one]), one)
+        self.assertEqual(joined([one, ["c\nd"]]), ["a", "b", "c\nd"])
+        self.assertEqual(list(joined([])), [])
+
+    def test_size(self) -> None:
+        """They are as long one by one as together."""
+        lines = text_lines(b"a\n\nbc\n")
+        self.assertEqual((size_of(lines), size_of(list(lines))), (6, 6))
 
 
 class WithContextTests(SynchronousTestCase):

@@ -70,6 +70,21 @@ class Dictionary(Closing):
         """Read a piece, wherever it was last read."""
         return os.pread(self._descriptor, end - start, start)
 
+    def read_at_once(self, start: int, end: int) -> bytes | None:
+        """
+        Read a piece, if nobody has to wait for it.
+
+        @return: L{None} where it is not in memory, or the file system cannot
+            tell (preadv2(2), C{RWF_NOWAIT}).
+        """
+        piece = bytearray(min(end, self.state.size) - start)
+        try:
+            size = os.preadv(self._descriptor, [piece], start, os.RWF_NOWAIT)
+        except OSError:
+            # Who reads it by waiting for it is told what is wrong, if it still is.
+            return None
+        return bytes(piece) if size == len(piece) else None
+
     def rewind(self) -> int:
         """
         Have it read from the start of its text, here and by children.

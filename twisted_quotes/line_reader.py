@@ -66,26 +66,33 @@ class TextReader:
 
     async def read(self, greps: Greps) -> Lines:
         """Read the next lines."""
-        lines: Lines = await self._in_thread(self._read)
-        return lines
-
-    def _read(self) -> Lines:
         dictionary, size = self._dictionary, READ
-        self._start = _behind(dictionary, self._start, self._skip)
-        self._skip = 0
+        if self._skip:
+            self._start = await self._in_thread(
+                _behind, dictionary, self._start, self._skip
+            )
+            self._skip = 0
         while True:
-            data = dictionary.read_at(self._start, self._start + size)
-            self.at_end = self._start + len(data) >= dictionary.state.size
-            end = len(data) if self.at_end else data.rfind(b"\n") + 1
-            if end or self.at_end:
-                self._start += end
-                return text_lines(data[:end])
+            piece = self._start, self._start + size
+            data = dictionary.read_at_once(*piece)
+            if data is None:
+                data = await self._in_thread(dictionary.read_at, *piece)
+            lines = self._take(data)
+            if lines or self.at_end:
+                return lines
             if len(data) < size:
                 raise DictionaryChanging()
             # It had no room for one line.
             if size >= MOST_BYTES:
                 raise EntryTooLong(MOST_BYTES)
             size = min(size * 4, MOST_BYTES)
+
+    def _take(self, data: bytes) -> Lines:
+        """Take the lines that are complete, and go on behind them."""
+        self.at_end = self._start + len(data) >= self._dictionary.state.size
+        end = len(data) if self.at_end else data.rfind(b"\n") + 1
+        self._start += end
+        return text_lines(data[:end])
 
 
 class MatchReader:
