@@ -210,11 +210,12 @@ def without_numbers(output: bytes) -> tuple[bytes, int]:
     @return: the lines, and the line number of the last of them.
     @raise GrepFailed: a line has no number.
     """
-    last = _NUMBER.match(output, output.rfind(b"\n", 0, -1) + 1)
-    lines, numbers = _NUMBER.subn(b"", output)
-    if last is None or numbers != output.count(b"\n"):
+    # Twice as quick as a regular expression, for some thousands of lines.
+    printed = [each.partition(b":") for each in output[:-1].split(b"\n")]
+    numbers, marks, lines = zip(*printed, strict=True)
+    if not (all(numbers) and all(marks) and b"".join(numbers).isdigit()):
         raise GrepFailed("grep printed a line without its number")
-    return lines, int(last[1])
+    return b"\n".join([*lines, b""]), int(numbers[-1])
 
 
 def read_count(output: bytes) -> int:
