@@ -16,13 +16,13 @@ from .lines import Lines, NormalizedFile, text_lines, with_context
 from .query import Pattern, Search
 from .results import MOST_BYTES, PIECE
 
-READ = 96 * 1024
+READ = 60 * 1024
 """
 How many bytes of a text are read at one time.
 
-Encoded they still have less than 128 KiB: for more than that malloc asks the
-kernel each time, which takes longer than all that is done with them (mallopt(3),
-M_MMAP_THRESHOLD).
+Decoded, most texts take up to two bytes for each of them, and then still less
+than 128 KiB: for more than that malloc asks the kernel each time, which takes
+longer than all that is done with them (mallopt(3), M_MMAP_THRESHOLD).
 """
 
 
