@@ -14,7 +14,7 @@ from .greps import GrepRunner, Greps
 from .indexes import InThread
 from .library import Library
 from .line_reader import MatchReader, Reader, TextReader
-from .lines import NormalizedFile, joined, size_of, text_lines, with_context
+from .lines import Lines, NormalizedFile, joined, size_of, text_lines, with_context
 from .query import EVERY_DICTIONARY, All, Search
 from .results import AT_ONCE, EntryResults, NotAtOnce, few, pieces
 from .settle import ATTEMPTS
@@ -53,7 +53,7 @@ class LineFinder:
         @param asked: the name of a dictionary, or C{"*"} for every one.
         """
         place = await self._place_or_lines(asked, query)
-        if isinstance(place, list):
+        if isinstance(place, Lines):
             lines = place[query.offset : query.end]
             results.begin(len(lines))
             results.add(lines)
@@ -75,9 +75,7 @@ class LineFinder:
                         raise
         raise DictionaryChanging()
 
-    async def _place_or_lines(
-        self, asked: str, query: Search | All
-    ) -> Greps | list[str]:
+    async def _place_or_lines(self, asked: str, query: Search | All) -> Greps | Lines:
         """Wait for a place, or for the lines that another search has found."""
         if (
             self._together is None

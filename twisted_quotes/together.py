@@ -20,7 +20,7 @@ from . import grep
 from .dictionary import Dictionary
 from .greps import GrepRunner, Greps
 from .library import Library
-from .lines import text_lines
+from .lines import Lines, text_lines
 from .query import Search
 from .results import AT_ONCE
 from .turns import Turns
@@ -42,9 +42,9 @@ class Together:
     def __init__(self, runner: GrepRunner, library: Library, most_greps: int) -> None:
         self._runner = runner
         self._library = library
-        self._turns: Turns[list[str]] = Turns(runner.reactor, most_greps)
+        self._turns: Turns[Lines] = Turns(runner.reactor, most_greps)
 
-    async def search(self, name: str, query: Search) -> list[str] | Greps:
+    async def search(self, name: str, query: Search) -> Lines | Greps:
         """
         Find the lines that hold a term, or wait for a place to look for them in.
 
@@ -58,7 +58,7 @@ class Together:
         """
         place = self._runner.places.take()
         turn = await self._turns.turn(name, query.term, place)
-        if isinstance(turn, list):
+        if isinstance(turn, Lines):
             self._runner.metrics.searches_together.inc()
             return turn
         if turn is None:
@@ -77,7 +77,7 @@ class Together:
         finally:
             self._turns.ended(name)
 
-    async def _search(self, name: str, query: Search, greps: Greps) -> list[str] | None:
+    async def _search(self, name: str, query: Search, greps: Greps) -> Lines | None:
         """
         Find the lines that hold a term, and those that others wait for.
 
@@ -116,6 +116,6 @@ class Together:
         return outcome.output if is_good else None
 
 
-def _found(term: str, output: bytes) -> list[str]:
+def _found(term: str, output: bytes) -> Lines:
     """What one of several looked for, of what grep has printed for all."""
     return text_lines(grep.lines_with(term, output))
