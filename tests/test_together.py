@@ -336,6 +336,25 @@ class RoomTests(WaitingTestCase):
         self.reactor.advance(GATHERING_TIME)
         self.assertEqual(len(self.running()), 8)
 
+    def test_who_leaves_while_another_searches_for_it_gives_back_no_place_twice(
+        self,
+    ) -> None:
+        """It has left it to others already."""
+        self.running()[0].end()
+        leaving = self.waiting[1]
+        leaving.cancel()
+        self.failureResultOf(leaving, CancelledError)
+        for grep in self.running():
+            grep.end()
+        self.assertEqual(
+            [self.successResultOf(self.waiting[each]) for each in (0, 2)], [[], []]
+        )
+        others = [self.search("love", ignore_case=True) for _ in range(9)]
+        self.assertEqual(len(self.running()), 8)
+        while self.running():
+            self.running()[0].end()
+        self.assertEqual([self.successResultOf(each) for each in others], [[]] * 9)
+
     def test_another_dictionary_is_another_matter(self) -> None:
         """Nobody waits for greps that look through something else."""
         self.search("love", dictionary="beta")

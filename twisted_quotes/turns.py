@@ -59,10 +59,11 @@ class Waiting(Generic[T]):
         failure.trap(CancelledError)
 
     def give_up_place(self) -> None:
-        """Leave the place, or the wait for it, to others."""
+        """Leave the place, or the wait for it, to others. It may be done twice."""
         self._taking.cancel()
-        if self._place is not None:
-            self._place.close()
+        place, self._place = self._place, None
+        if place is not None:
+            place.close()
 
     def begin(self) -> None:
         """Search."""
