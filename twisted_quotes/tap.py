@@ -4,6 +4,7 @@ What C{twist quotes} runs: the options, and the service put together from them.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from time import time
 from typing import Any
@@ -62,6 +63,8 @@ def makeService(options: Mapping[str, Any]) -> IService:
     from twisted.internet import reactor
 
     close_in_children(inheritable())
+    # What is there by then stays, and need not be looked at again and again.
+    reactor.callWhenRunning(gc.freeze)
     return quotes_service(reactor, options)
 
 
