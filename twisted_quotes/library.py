@@ -24,7 +24,7 @@ _LINK = {ELOOP, ENOTDIR}
 _FORBIDDEN = {EACCES, EPERM, ELOOP, ENXIO}
 
 # What strfile(1) and Debian put beside a fortune file.
-_COMPANIONS = {".dat", ".u8"}
+_COMPANIONS = (".dat", ".u8")
 
 
 class LibraryUnusable(Exception):
@@ -109,7 +109,7 @@ class Library:
         @return: L{None} where there is none to be seen.
         """
         try:
-            status = os.stat(os.path.join(self._root, name))
+            status = os.stat(f"{self._root}/{name}")
             if self._is_companion(name):
                 return None
         except (OSError, ValueError):
@@ -156,8 +156,10 @@ class Library:
 
     def _is_companion(self, name: str) -> bool:
         """Whether it goes with a fortune file, and is none of its own."""
-        stem, suffix = os.path.splitext(name)
-        return suffix in _COMPANIONS and os.path.exists(os.path.join(self._root, stem))
+        if not name.endswith(_COMPANIONS):
+            return False
+        stem, _ = os.path.splitext(name)
+        return os.path.exists(os.path.join(self._root, stem))
 
     def _resolve(self, name: str) -> tuple[str, list[str]]:
         """

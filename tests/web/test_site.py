@@ -290,7 +290,8 @@ class EventTests(WebTestCase):
         self.assertEqual(event["bytes"], len(answer.body))
         self.assertEqual(event["method"], "POST")
         self.assertEqual(event["uri"], "/api/v1/json")
-        self.assertNotIn("love", str(events))
+        self.assertEqual(event["term"], "love")
+        self.assertIn("looked for 'love'", formatEvent(event))
 
     def test_a_named_dictionary_is_logged(self) -> None:
         """The event has the dictionary's name, and the name of the action."""

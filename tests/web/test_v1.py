@@ -276,9 +276,12 @@ class LogTests(WebTestCase):
     def test_the_term_is_logged_for_debugging_alone(self) -> None:
         """Who looks for the terms finds them at debug, and nowhere else."""
         with capturedLogs() as events:
-            self.web.find(action="search", term=self.term)
-        levels = {each["log_level"] for each in events if self.term in str(each)}
-        self.assertEqual(levels, {LogLevel.debug})
+            for dictionary in ("alpha", "none"):
+                asked = {"action": "search", "term": self.term}
+                self.web.connect().send(question({**asked, "dictionary": dictionary}))
+                self.web.finish()
+        levels = [each["log_level"] for each in events if self.term in str(each)]
+        self.assertEqual(levels, [LogLevel.debug] * 2)
 
     def test_a_term_that_is_not_right_is_not_logged(self) -> None:
         """What an error says of a term does not hold it."""

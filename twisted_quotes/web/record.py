@@ -8,13 +8,10 @@ from re import compile
 from secrets import token_hex
 from typing import Any
 
-from twisted.logger import Logger
 from twisted.python.components import registerAdapter
 from twisted.web.iweb import IRequest
 from twisted.web.server import Request
 from zope.interface import Attribute, Interface, implementer
-
-_log = Logger()
 
 _TOKEN = compile(rb"[A-Za-z0-9][A-Za-z0-9._:/+=@-]{0,127}")
 
@@ -24,6 +21,7 @@ class IRecord(Interface):
 
     id: str = Attribute("A token that names the request in messages and logs.")
     facts: dict[str, Any] = Attribute("What its route noted, by name.")
+    term: str | None = Attribute("What is looked for.")
 
 
 @implementer(IRecord)
@@ -34,12 +32,14 @@ class Record:
     @ivar id: a token that names the request in messages, answers and logs: the
         caller's own, if it sent a sane one as C{X-Request-ID}.
     @ivar facts: what its route noted: action, dictionary, entries.
+    @ivar term: what is looked for, if anything is known of that.
     """
 
     def __init__(self, request: Request) -> None:
         named = request.getHeader(b"x-request-id") or b""
         self.id = named.decode() if _TOKEN.fullmatch(named) else token_hex(8)
         self.facts: dict[str, Any] = {}
+        self.term: str | None = None
 
 
 registerAdapter(Record, Request, IRecord)
@@ -57,5 +57,5 @@ def note(request: IRequest, **facts: Any) -> None:
 
 
 def note_term(request: IRequest, term: str) -> None:
-    """Log what is looked for, at debug and nowhere else."""
-    _log.debug("Request {id} looks for {term!r}.", id=IRecord(request).id, term=term)
+    """Note what is looked for, which is logged at debug and nowhere else."""
+    IRecord(request).term = term

@@ -24,6 +24,9 @@ from .patience import Limits
 from .record import IRecord
 from .request import QuotesRequest
 
+_ANSWERED = "{id} {method} {uri} {code} {bytes} bytes {seconds:.3f} s"
+_LOOKED_FOR = "looked for {term!r}"
+
 
 @provider(IAccessLogFormatter)
 def combined(timestamp: str, request: Request) -> str:
@@ -165,10 +168,16 @@ class QuotesSite(Site):
         facts.update(record.facts)
         seconds = self.reactor.seconds() - request.began
         self._count(str(facts["route"] or "none"), request, seconds)
-        # Those that went well have the access log and the metrics.
-        log = self._log.debug if request.code < 400 else self._log.info
+        log, format_, terms = self._log.info, _ANSWERED, {}
+        if request.code < 400:
+            # Those that went well have the access log and the metrics.
+            log = self._log.debug
+            if record.term is not None:
+                format_, terms = f"{_ANSWERED}, {_LOOKED_FOR}", {"term": record.term}
+        elif record.term is not None:
+            self._log.debug(f"{{id}} {_LOOKED_FOR}", id=record.id, term=record.term)
         log(
-            "{id} {method} {uri} {code} {bytes} bytes {seconds:.3f} s",
+            format_,
             id=record.id,
             method=ascii(request.method)[2:-1],
             # What is looked for may stand in the query, and is nobody's business.
@@ -176,6 +185,7 @@ class QuotesSite(Site):
             code=request.code,
             bytes=request.sentLength,
             seconds=seconds,
+            **terms,
             **facts,
         )
 
