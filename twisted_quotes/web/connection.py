@@ -51,6 +51,7 @@ class Connection(PatientChannel):
         self._last_moment = False
         self._receiving = False
         self._next_turn: IDelayedCall | None = None
+        self._answered: Request | None = None
         self._closing_when_read = False
         self._replaying = False
         self._late = b""
@@ -78,6 +79,9 @@ class Connection(PatientChannel):
         before, self._receiving = self._receiving, True
         super().dataReceived(data)
         self._receiving = before
+        answered, self._answered = self._answered, None
+        if answered is not None:
+            self.requestDone(answered)
         self.wait()
 
     def headerReceived(self, line: bytes) -> bool:
@@ -186,7 +190,10 @@ class Connection(PatientChannel):
         """An answer is complete."""
         self._idle_since = self.site.reactor.seconds()
         self._decide_to_close()
-        if self.persistent and (self._receiving or any(self._dataBuffer)):
+        if self.persistent and self._receiving:
+            # Only then it is known whether more has come.
+            self._answered = request
+        elif self.persistent and any(self._dataBuffer):
             # However many were pipelined, others have their turn in between.
             self._next_turn = self.site.reactor.callLater(0, self._go_on, request)
         else:
@@ -230,6 +237,7 @@ class Connection(PatientChannel):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
+        self._answered = None
         if self._next_turn is not None and self._next_turn.active():
             self._next_turn.cancel()
         try:
