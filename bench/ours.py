@@ -52,8 +52,7 @@ ALONE = Variant(
     where_known=("--workers=1", "--search-together=no", "--cache-bytes=0"),
 )
 TWO_WORKERS = Variant("ours, 2 workers", ("--workers=2",))
-TOGETHER = Variant("ours, searching together", ("--search-together=yes",))
-VARIANTS = (OURS, ALONE, TWO_WORKERS, TOGETHER)
+VARIANTS = (OURS, ALONE, TWO_WORKERS)
 
 
 def _name(option: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from operator import sub, truediv
 
 from .big_loads import ALL_LOAD, FIRST_LOAD, GREP, RARE_LOAD
-from .ours import ALONE, OURS, TOGETHER, TWO_WORKERS
+from .ours import ALONE, OURS, TWO_WORKERS
 from .peers.catalogue import FASTAPI, QUART, WEBHOOK
 from .rounds import Outcome, Outcomes, Spread, paired
 from .small_loads import BESIDE, TWO_GREPS, WITHOUT, idle_name
@@ -80,11 +80,15 @@ TARGETS = (
     ),
     Target(
         "distinct terms, 64 clients, searching together, against webhook",
-        *("distinct-64", TOGETHER.name, _WEBHOOK, "rate", 2),
+        *("distinct-64", _OURS, _WEBHOOK, "rate", 2),
     ),
     Target(
         "distinct terms, 64 clients, searching together, against grep alone",
-        *("distinct-64", TOGETHER.name, TWO_GREPS, "rate", 1),
+        *("distinct-64", _OURS, TWO_GREPS, "rate", 1),
+    ),
+    Target(
+        "distinct terms, 64 clients, `--workers 2`, against webhook",
+        *("distinct-64", TWO_WORKERS.name, _WEBHOOK, "rate", 2),
     ),
     Target(
         "distinct terms, 16 clients, against FastAPI",
@@ -99,8 +103,16 @@ TARGETS = (
         *("popular-64", _OURS, _WEBHOOK, "rate", 5),
     ),
     Target(
+        "one popular term, 64 clients, `--workers 2`, against webhook",
+        *("popular-64", TWO_WORKERS.name, _WEBHOOK, "rate", 5),
+    ),
+    Target(
         "Zipf mix, 64 clients, against webhook",
         *("zipf-64", _OURS, _WEBHOOK, "rate", 3),
+    ),
+    Target(
+        "Zipf mix, 64 clients, `--workers 2`, against webhook",
+        *("zipf-64", TWO_WORKERS.name, _WEBHOOK, "rate", 3),
     ),
     Target(
         "3,000 idle connections, distinct terms, against none",

@@ -13,7 +13,7 @@ from .corpus import COPIES, LINE, SMALL
 from .errors import RunFailed
 from .floor import measure_floor
 from .idle import idle_connections
-from .ours import ALONE, OURS, TOGETHER, TWO_WORKERS
+from .ours import ALONE, OURS, TWO_WORKERS
 from .peers.catalogue import CGI, FASTAPI, FASTAPI_UVLOOP, QUART, WEBHOOK
 from .questions import ZIPF_TERMS, FreshTerms, body, everything, search, zipf
 from .rounds import Load, Numbers
@@ -34,7 +34,7 @@ FLOORS = {
 }
 ONE_GREP, _, _, TWO_GREPS = FLOORS
 
-MOST = [each.name for each in (OURS, TWO_WORKERS, TOGETHER, WEBHOOK, FASTAPI)]
+MOST = [each.name for each in (OURS, TWO_WORKERS, WEBHOOK, FASTAPI)]
 ALL = [*MOST, QUART.name, CGI.name]
 # Who is asked distinct terms, by the number of clients, if not all.
 _WHO = {16: [*ALL, ALONE.name, FASTAPI_UVLOOP.name], 256: MOST}
