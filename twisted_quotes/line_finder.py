@@ -60,7 +60,9 @@ class LineFinder:
             return
         with place as greps:
             for _ in range(ATTEMPTS):
-                entries = await self._at_once(asked, query, greps)
+                entries = None
+                if not results.long:
+                    entries = await self._at_once(asked, query, greps)
                 if entries is not None:
                     results.begin(len(entries))
                     results.add(entries)

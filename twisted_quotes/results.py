@@ -64,10 +64,12 @@ class EntryResults(ABC):
 
     @ivar wanted: how many are still to come.
     @ivar whole: whether they are of use only if they all come at once.
+    @ivar long: whether they are known not to come at once.
     """
 
     wanted = 0
     whole = False
+    long = False
 
     def begin(self, count: int) -> None:
         """Say how many entries will come. Before any was added, it may be said anew."""

@@ -428,3 +428,13 @@ class SharedTests(WebTestCase):
             client.deliver()
             [answer] = client.answers()
             self.assertEqual(len(answer.json["results"]), 9)
+
+    def test_what_is_known_to_be_long_is_not_tried_at_once_again(self) -> None:
+        """One grep finds that it is, one counts, and one finds the entries."""
+        self.patch(line_finder, "AT_ONCE", 20)
+        text = b"".join(b"love %d\n" % n for n in range(9))
+        (self.folder / "alpha").write_bytes(text)
+        asked = self.ask(ignore_case=True)
+        for output in (text, b"9\n", b"".join(b"%d:love\n" % n for n in range(1, 10))):
+            self.end(output)
+        self.assertEqual(self.successResultOf(asked).json["results"], ["love"] * 9)

@@ -170,12 +170,14 @@ class EntryStream(EntryBody):
     Entries that are sent while they are found, but for those that come at once.
 
     @param request: what is answered.
+    @param long: whether they are known not to come at once.
     """
 
     whole = False
 
-    def __init__(self, request: Any) -> None:
+    def __init__(self, request: Any, long: bool = False) -> None:
         super().__init__()
+        self.long = long
         self._request = request
         self._flow: Flow | None = None
 

@@ -63,7 +63,7 @@ class QuotesV1:
             key, lambda: Deferred.fromCoroutine(self._find(*key))
         )
         if answer.body is None:
-            return await self._stream(request, query)
+            return await self._stream(request, query, long=True)
         return _send(request, answer, answer.body)
 
     async def _find(self, query: Query, asked: str, versions: Hashable) -> Answer:
@@ -76,9 +76,11 @@ class QuotesV1:
         lasts = self._finder.versions(asked) == versions
         return Answer(entries.count, entries.body(), lasts)
 
-    async def _stream(self, request: IRequest, query: Query) -> bytes:
+    async def _stream(
+        self, request: IRequest, query: Query, long: bool = False
+    ) -> bytes:
         """Answer by itself, with what is found as it is found if that is much."""
-        answer = EntryStream(request)
+        answer = EntryStream(request, long)
         try:
             await self._finder.entries(query, answer)
             note(request, entries=answer.count)
