@@ -27,6 +27,7 @@ DEFAULTS: Mapping[str, Any] = {
     "default-dictionary": None,
     "cache-dir": None,
     "cache-bytes": 64 * 1024 * 1024,
+    "workers": 1,
     "timeout": 10.0,
     "max-running": None,
     "max-waiting": 1000,
@@ -45,6 +46,7 @@ GOOD = {
     "default-dictionary": ("pets/cats", "pets/cats"),
     "cache-dir": ("some/cache", "some/cache"),
     "cache-bytes": ("0", 0),
+    "workers": ("3", 3),
     "timeout": ("0.5", 0.5),
     "max-running": ("3", 3),
     "max-waiting": ("0", 0),
@@ -64,6 +66,7 @@ BAD = {
     "default-dictionary": (TEXT, [""]),
     "cache-dir": (TEXT, [""]),
     "cache-bytes": ("a whole number, 0 or more", ["-1", "1.5", "1M"]),
+    "workers": ("a whole number, 1 or more, or auto", ["", "0", "-1", "1.5", "all"]),
     "timeout": (
         "a number, 0.001 or more",
         ["", "x", "0", "-1", "nan", "inf", "1e999", "1s", "1_0"],
@@ -120,6 +123,11 @@ class GoodOptionsTests(SynchronousTestCase):
         values = {name: value for name, (_, value) in GOOD.items()}
         self.assertEqual(parsed(*arguments), {**DEFAULTS, **values})
 
+    def test_there_can_be_a_worker_for_each_core(self) -> None:
+        """That is, for each that this process may use."""
+        cores = len(os.sched_getaffinity(0))
+        self.assertEqual(parsed("--workers=auto")["workers"], cores)
+
     def test_the_command_line_beats_the_environment(self) -> None:
         """What is given there is not even looked at in the environment."""
         for name, (text, value) in GOOD.items():
@@ -167,6 +175,11 @@ class ListenTests(SynchronousTestCase):
     def test_blank_in_the_environment(self) -> None:
         """A variable that holds nothing leaves the default."""
         self.assertEqual(parsed(TWISTED_QUOTES_LISTEN=" "), DEFAULTS)
+
+    def test_there_can_be_a_worker_for_each_core(self) -> None:
+        """That is, for each that this process may use."""
+        cores = len(os.sched_getaffinity(0))
+        self.assertEqual(parsed("--workers=auto")["workers"], cores)
 
     def test_the_command_line_beats_the_environment(self) -> None:
         """The two are not added up."""
@@ -224,6 +237,11 @@ class AuthTests(SynchronousTestCase):
     def test_blank_in_the_environment(self) -> None:
         """A variable that holds nothing is as good as none."""
         self.assertEqual(parsed(TWISTED_QUOTES_AUTH=" "), DEFAULTS)
+
+    def test_there_can_be_a_worker_for_each_core(self) -> None:
+        """That is, for each that this process may use."""
+        cores = len(os.sched_getaffinity(0))
+        self.assertEqual(parsed("--workers=auto")["workers"], cores)
 
     def test_the_command_line_beats_the_environment(self) -> None:
         """What the variable holds is not even looked at."""

@@ -51,6 +51,13 @@ def _some(text: str) -> str:
 
 _TEXT = _Kind("a text that is not empty", _some)
 
+
+def _workers(text: str) -> int:
+    if text == "auto":
+        return len(os.sched_getaffinity(0))
+    return int(_number(int, 1).convert(text))
+
+
 # Name, kind, default, and what the help says of it (contract, section 2).
 _OPTIONS: tuple[tuple[str, _Kind, Any, str], ...] = (
     ("dictionaries", _TEXT, None, "Folder of dictionaries [default: those that ship]"),
@@ -71,6 +78,12 @@ _OPTIONS: tuple[tuple[str, _Kind, Any, str], ...] = (
         _number(int, 0),
         64 * 1024 * 1024,
         "Bytes of answers to keep; 0 keeps and shares none [default: 67108864]",
+    ),
+    (
+        "workers",
+        _Kind("a whole number, 1 or more, or auto", _workers),
+        1,
+        "Processes that serve; auto is one for each core [default: 1]",
     ),
     (
         "timeout",
