@@ -105,6 +105,7 @@ class Cache:
                 known = self.find(path, state)
                 if known is not None:
                     return known
+                self.drop(folder)
                 with suppress(OSError):
                     os.remove(folder)
                 if attempt == _ATTEMPTS - 1:
