@@ -20,7 +20,7 @@ test: .venv/.test
 	rm -f .coverage
 	$(BIN)/python -m coverage run -m pytest
 	$(BIN)/python -m coverage run --append -m twisted.trial --random=0 \
-		tests/test_*.py tests.web tests.integration tests.bench
+		tests/test_*.py tests.web tests.workers tests.integration tests.bench
 	$(BIN)/python -m coverage report
 
 check: .venv/.check
