@@ -81,9 +81,23 @@ class SupervisorTestCase(SynchronousTestCase):
         """A supervisor that has started its workers."""
         scoreboard = Scoreboard.make(8)
         self.addCleanup(os.close, scoreboard.descriptor)
-        parts: list[Any] = [self.reactor, 2, self.listeners, self.starter, scoreboard]
-        parts += [delay, timeout, self.signals, self.reaper, self.systemd, Metrics()]
-        supervisor = Supervisor(*parts, give_up=self.given_up.append)
+        fakes: dict[str, Any] = {
+            "reactor": self.reactor,
+            "listeners": self.listeners,
+            "reaper": self.reaper,
+            "systemd": self.systemd,
+        }
+        supervisor = Supervisor(
+            count=2,
+            start_worker=self.starter,
+            scoreboard=scoreboard,
+            drain_delay=delay,
+            drain_timeout=timeout,
+            on_signal=self.signals,
+            metrics=Metrics(),
+            give_up=self.given_up.append,
+            **fakes,
+        )
         supervisor.startService()
         return supervisor
 
