@@ -69,7 +69,9 @@ class Link:
         told: Deferred[Any] = self.control.callRemote(
             Farewell, families=self.metrics.families()
         )
-        await DeferredList([told.addTimeout(TOTAL_TIME, self._reactor)])
+        told.addTimeout(TOTAL_TIME, self._reactor)
+        # Who is gone, or stands still, has no use for them.
+        await DeferredList([told], consumeErrors=True)
 
 
 class WorkerService(QuotesService):
