@@ -101,6 +101,7 @@ class Server:
             tcp = re.fullmatch(r"https?://([\d.]+):(\d+)/", found[1])
             if tcp:
                 self.address = (tcp[1], int(tcp[2]))
+            # One for each process.
             reapers = 1 + self._workers
             until(
                 lambda: sum(map(is_reaper, self.all_children())) == reapers,
@@ -169,6 +170,11 @@ class Server:
             for pid in self.all_children()
             if pid not in others and not is_reaper(pid)
         ]
+
+    @property
+    def helpers(self) -> int:
+        """How many of its processes are workers, or reapers."""
+        return 1 + 2 * self._workers
 
     def all_children(self) -> list[int]:
         """The process ids of its processes, and of those of its workers."""

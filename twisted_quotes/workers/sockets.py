@@ -18,8 +18,11 @@ from zope.interface import implementer
 
 from .scoreboard import Column, Scoreboard
 
-PATIENCE = 0.005
+PATIENCE = 0.002
 """How long a worker leaves a new connection to those that have fewer, in seconds."""
+
+MOST_IN_VAIN = 100
+"""How often one is waited for that takes nothing: on a busy machine, it may be slow."""
 
 _MANY_AT_ONCE = 100
 
@@ -128,8 +131,8 @@ class FairReader:
     has fewer.
 
     Whoever asked a port to accept all that wait would give one worker all of
-    those that come at once. A worker that takes nothing while it is waited for
-    is busy, or stands still, and is not waited for again until it does.
+    those that come at once. A worker that takes nothing, however often it is
+    waited for, stands still, and is not waited for again until it does.
 
     @param reactor: tells when somebody waits to be let in, and time.
     @param port: where.
@@ -145,6 +148,8 @@ class FairReader:
         self._scoreboard = scoreboard
         self._row = row
         self._waited_for: int | None = None
+        self._in_vain = 0
+        self._has_waited = False
         self._waiting: IDelayedCall | None = None
 
     def start(self) -> None:
@@ -163,15 +168,26 @@ class FairReader:
 
     def doRead(self) -> None:
         """Somebody waits to be let in, or has been let in by another worker."""
+        if self._has_waited or not self._is_to_wait():
+            self._has_waited = False
+            self._port.numberAccepts = 1
+            self._port.doRead()
+            return
+        self._has_waited = True
+        self._reactor.removeReader(self)
+        self._waiting = self._reactor.callLater(PATIENCE, self._go_on)
+
+    def _is_to_wait(self) -> bool:
+        """Whether another worker has fewer connections, and may take this one."""
         own = self._scoreboard.read(self._row, Column.CONNECTIONS)
         fewest = self._scoreboard.fewest_elsewhere(self._row)
-        if fewest is not None and fewest < own and fewest != self._waited_for:
-            self._waited_for = fewest
-            self._reactor.removeReader(self)
-            self._waiting = self._reactor.callLater(PATIENCE, self._go_on)
-            return
-        self._port.numberAccepts = 1
-        self._port.doRead()
+        # Of many, it does not matter where a few are.
+        if fewest is None or own <= fewest + own // 8:
+            return False
+        if fewest != self._waited_for:
+            self._waited_for, self._in_vain = fewest, 0
+        self._in_vain += 1
+        return self._in_vain <= MOST_IN_VAIN
 
     def _go_on(self) -> None:
         self._waiting = None
