@@ -196,6 +196,19 @@ class ReplacingTests(PoolTestCase):
         self.reactor.advance(0)
         self.assertEqual(self.values()[REQUESTS], 12)
 
+    def test_those_that_hang_are_killed(self) -> None:
+        """If they tell nothing for too long, and there is any such time."""
+        one, _ = self.serve()
+        one.silent_since = self.reactor.seconds()
+        for seconds, longest in ((30, 30), (1, None)):
+            self.reactor.advance(seconds)
+            self.successResultOf(self.pool.look(longest))
+            self.assertEqual(one.process.signals, [])
+        with capturedLogs() as events:
+            self.successResultOf(self.pool.look(30))
+        self.assertEqual(one.process.signals, ["KILL"])
+        self.assertEqual(len(events), 1)
+
 
 class EndTests(PoolTestCase):
     """Tests of the end of all of them."""

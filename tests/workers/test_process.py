@@ -142,6 +142,9 @@ class WorkerTests(SynchronousTestCase):
         self.successResultOf(asked)
         self.assertEqual(self.worker.last, before)
         self.assertEqual(len(events), 1)
+        self.assertEqual(self.worker.silent_since, 0)
+        self.worker.takes_leave(before)
+        self.assertIsNone(self.worker.silent_since)
 
     def test_it_can_be_killed(self) -> None:
         """Also when it is gone already."""

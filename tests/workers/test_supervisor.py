@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted_quotes.metrics import Metrics
 from twisted_quotes.startup import CannotStart
 from twisted_quotes.workers.scoreboard import Scoreboard
-from twisted_quotes.workers.supervisor import GRACE, Supervisor
+from twisted_quotes.workers.supervisor import GRACE, LOOK_EVERY, Supervisor
 
 from ..test_service import FakeSignals, FakeSystemd, ListeningReactor
 from .fakes import FakeStarter
@@ -134,6 +134,21 @@ class StartTests(SupervisorTestCase):
         self.assertEqual(
             ready, ("READY=1", "STATUS=Listening on http://127.0.0.1:8000/")
         )
+
+    def test_workers_are_looked_after(self) -> None:
+        """What one has counted is known, should it be killed."""
+        supervisor = self.make()
+        self.serve()
+        for worker in self.starter.started:
+            self.assertEqual(worker.last, [])
+        self.reactor.advance(LOOK_EVERY)
+        for worker in self.starter.started:
+            self.assertNotEqual(worker.last, [])
+        over = supervisor.stopService()
+        self.reactor.advance(0)
+        for worker in self.starter.started:
+            worker.end()
+        self.successResultOf(over)
 
     def test_what_cannot_be_listened_on_stops_the_start(self) -> None:
         """Before there is any worker."""

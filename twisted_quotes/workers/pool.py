@@ -5,7 +5,7 @@ The workers that there are: started, replaced when they die, added up.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -147,13 +147,36 @@ class WorkerPool:
 
         @return: fires when each worker has told its own, or has had time to.
         """
+        return self._ask().addCallback(lambda _: self._total())
+
+    def _ask(self) -> Deferred[Any]:
         serving = [each for each in self._workers if each.is_serving]
-        told = DeferredList([each.report() for each in serving])
-        return told.addCallback(lambda _: self._total())
+        return DeferredList([each.report() for each in serving])
 
     def _total(self) -> list[Family]:
         reports = [each.last for each in self._workers]
         return total([self._metrics.families(), self._gone, *reports])
+
+    def look(self, longest: float | None) -> Deferred[None]:
+        """
+        Have each worker tell its metrics, and kill those that have hung.
+
+        So little is lost of what one has counted that is killed.
+
+        @param longest: for how long a worker may tell nothing, in seconds; L{None}
+            for ever.
+        @return: fires when each has told its metrics, or has had time to.
+        """
+        return self._ask().addCallback(lambda _: self._kill_silent(longest))
+
+    def _kill_silent(self, longest: float | None) -> None:
+        for worker in self._workers:
+            since = worker.silent_since
+            if since is None or longest is None:
+                continue
+            if self._clock.seconds() - since > longest:
+                self._log.error("Worker {pid} hangs.", pid=worker.transport.pid)
+                worker.kill()
 
     # The end
 

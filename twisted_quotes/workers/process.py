@@ -59,6 +59,8 @@ class Worker(ProcessProtocol):
 
     @ivar is_leaving: whether another one takes its place already.
     @ivar last: its metrics, as it told them last.
+    @ivar silent_since: since when it has told none, though it was asked; L{None}
+        if it has.
     @ivar ended: fires when it is gone.
     """
 
@@ -75,6 +77,7 @@ class Worker(ProcessProtocol):
         self.control = SupervisorEnd(self)
         self.is_leaving = False
         self.last: list[Family] = []
+        self.silent_since: float | None = None
         self.ended: Deferred[None] = Deferred()
         self._since: float | None = None
 
@@ -96,6 +99,7 @@ class Worker(ProcessProtocol):
     def takes_leave(self, families: list[Family]) -> None:
         """It tells its last metrics."""
         self.last = families
+        self.silent_since = None
 
     def processEnded(self, reason: Failure = connectionDone) -> None:
         """It is gone."""
@@ -128,8 +132,11 @@ class Worker(ProcessProtocol):
         @return: fires when it has, or when it takes too long to.
         """
         asked = self.control.report().addTimeout(REPORT_TIME, self._clock)
+        began = self._clock.seconds()
 
         def silent(failure: Failure) -> None:
+            if self.silent_since is None:
+                self.silent_since = began
             self._log.warn(
                 "Worker {pid} does not tell its metrics: {reason}",
                 pid=self.transport.pid,

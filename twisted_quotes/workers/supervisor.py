@@ -10,7 +10,7 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorCore, IReactorTime
-from twisted.internet.task import deferLater
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from ..metrics import Metrics
@@ -23,6 +23,10 @@ from .scoreboard import Scoreboard
 
 GRACE = 5.0
 """How long a worker may take to end when it has to, in seconds; then it is killed."""
+
+
+LOOK_EVERY = 10.0
+"""How often the supervisor looks after its workers, in seconds."""
 
 
 class ReactorForSupervisor(IReactorCore, IReactorTime):
@@ -45,7 +49,9 @@ class Supervisor(Service):
     @param on_signal: has a further shutdown signal call a function, and
         returns what undoes that.
     @param reaper: ends the workers should this process be killed.
-    @param systemd: is told when the service is ready, and when it ends.
+    @param systemd: is told when the service is ready, and when it ends. Where it
+        would end this process for giving no sign of life, workers that give none
+        for as long are killed.
     @param metrics: those of this process, to which those of workers are added.
     @param give_up: ends the program, with a reason, where no worker can serve.
     """
@@ -77,6 +83,8 @@ class Supervisor(Service):
         self._systemd = systemd
         self._give_up = give_up
         self._forced = False
+        self._looks = LoopingCall(lambda: self.pool.look(systemd.watchdog))
+        self._looks.clock = reactor
         self._trigger: Any = None
         self._delay: Deferred[None] | None = None
         self._over: Deferred[list[tuple[bool, Any]]] | None = None
@@ -110,6 +118,7 @@ class Supervisor(Service):
         if self._over is None:
             self._reaper.start()
             self.pool.fill()
+            self._looks.start(LOOK_EVERY, now=False)
 
     def _all_serve(self) -> None:
         self._systemd.ready(self._listeners.tell())
@@ -154,6 +163,8 @@ class Supervisor(Service):
             self._drain_timeout + GRACE, self.pool.kill
         )
         self.pool.close()
+        if self._looks.running:
+            self._looks.stop()
         try:
             self.pool.tell(Drain)
             await self._serve_on()
