@@ -241,7 +241,7 @@ class ActivationTests(LibraryTestCase):
         """
         gated = GatedGrep(self.folder)
         first = self.activate(
-            "--max-running=20", "--cache-bytes=0", **gated.environment
+            "--max-running=40", "--cache-bytes=0", **gated.environment
         )
         asked = [self.connect().ask(LOVE) for _ in range(20)]
         waits = [self.connect().get("/wait?seconds=1") for _ in range(5)]

@@ -61,7 +61,9 @@ class WorkersTestCase(LibraryTestCase):
 
     def work(self, *options: str, **how: object) -> Server:
         """Serve the library with two workers, until the test is over."""
-        return self.serve("--cache-bytes=0", *options, workers=2, **how)
+        # Either worker has a place for each search of any of these tests.
+        alone = "--cache-bytes=0", "--max-running=20"
+        return self.serve(*alone, *options, workers=2, **how)
 
     def answers(self, server: Server) -> None:
         """Check that it answers."""
