@@ -172,6 +172,11 @@ class Server:
         ]
 
     @property
+    def serving(self) -> list[int]:
+        """The process ids of those that serve: its workers, or itself."""
+        return self.workers() or [self.process.pid]
+
+    @property
     def helpers(self) -> int:
         """How many of its processes are workers, or reapers."""
         return 1 + 2 * self._workers
