@@ -204,6 +204,8 @@ class CacheFault(MachineFault):
     dictionaries that are new each time: a small and a large one.
     """
 
+    options = ("--cache-bytes=0",)
+
     def environment(self) -> dict[str, str]:
         """Say where the folder is."""
         self.cache = self.folder / "cache"
