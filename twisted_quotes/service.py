@@ -163,10 +163,11 @@ class QuotesService(Service):
     async def _end(self) -> None:
         """The end, from its first step to its last (contract, section 2)."""
         self._readiness.draining = True
+        # Who sees that it has begun may hurry it, from the first line of the log on.
+        restore = self._on_signal(self.force)
         count = len(self._outstanding)
         self._log.info("Shutting down: {count} under way.", count=count)
         self._systemd.stopping(f"Shutting down: {count} under way.")
-        restore = self._on_signal(self.force)
         deadline = self._reactor.callLater(self._drain_timeout, self.force)
         try:
             await self._serve_on()

@@ -155,10 +155,10 @@ class Supervisor(Service):
 
     async def _end(self) -> None:
         """The end, from its first step to its last (contract, section 2)."""
+        restore = self._on_signal(self.force)
         count = len(self.pool)
         self._log.info("Shutting down {count} workers.", count=count)
         self._systemd.stopping(f"Shutting down {count} workers.")
-        restore = self._on_signal(self.force)
         self._kill_call = self._reactor.callLater(
             self._drain_timeout + GRACE, self.pool.kill
         )
