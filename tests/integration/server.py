@@ -129,6 +129,15 @@ class Server:
         assert isinstance(match, re.Match)
         return match
 
+    def wait_until_closed(self) -> None:
+        """Wait until each of its processes has closed the listening socket."""
+
+        def closed() -> bool:
+            lines = [each for each in self.lines if re.search("Port .* Closed", each)]
+            return len(lines) > self._workers
+
+        until(closed, "closed ports")
+
     @property
     def url(self) -> str:
         """The URL of the server, without a final slash."""

@@ -178,8 +178,11 @@ class ChangeTests(QuotesTestCase):
                 len(quotes): quotes
                 for quotes in (data.decode().strip().split("\n\n") for data in states)
             }
+            wanted = set(expected)
+            # It is empty before it is written to in place.
+            expected[0] = []
             seen: set[int] = set()
-            while changes[0] < 40 or seen != set(expected):
+            while changes[0] < 40 or not seen >= wanted:
                 for response in (
                     self.server.ask(LOVE),
                     self.server.ask({**LOVE, "unit": "quote"}),
@@ -191,12 +194,12 @@ class ChangeTests(QuotesTestCase):
                         continue
                     self.assertEqual(response.status, 200)
                     answer = response.json()
-                    found = answer.get("results") or [
-                        each["text"] for each in answer["quotes"]
-                    ]
+                    found = answer.get("results")
+                    if found is None:
+                        found = [each["text"] for each in answer["quotes"]]
                     self.assertEqual(found, expected.get(len(found)))
                     seen.add(len(found))
-            self.assertEqual(seen, set(expected))
+            self.assertGreaterEqual(seen, wanted)
         finally:
             over.set()
             changing.join()

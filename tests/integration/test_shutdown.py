@@ -70,7 +70,7 @@ class ShutdownTests(LibraryTestCase):
         ) as server:
             outstanding = Outstanding(server)
             server.signal(number)
-            server.logged("Port [0-9]+ Closed")
+            server.wait_until_closed()
             gated.open()
             outstanding.check(self)
             self.assertEqual(server.ended(), -number)
@@ -108,7 +108,7 @@ class ShutdownTests(LibraryTestCase):
             os.close(theirs)
             outstanding = Outstanding(server)
             os.write(terminal, b"\x03")
-            server.logged("Port [0-9]+ Closed")
+            server.wait_until_closed()
             gated.open()
             outstanding.check(self)
             self.assertEqual(server.ended(), -signal.SIGINT)
@@ -126,7 +126,7 @@ class ShutdownTests(LibraryTestCase):
             reader.ask({"action": "all", "dictionary": "long"})
             self.assertTrue(reader.socket.recv(1, socket.MSG_PEEK))
             server.signal()
-            server.logged("Port [0-9]+ Closed")
+            server.wait_until_closed()
             received = reader.response()
             self.assertEqual(received.json()["results"], long)
             self.assertGreater(len(received.body), 5_000_000)
@@ -202,7 +202,7 @@ class ShutdownTests(LibraryTestCase):
             wait.get("/wait?seconds=2")
             server.wait_for_children(1)
             server.signal()
-            server.logged("Port [0-9]+ Closed")
+            server.wait_until_closed()
 
             def refused() -> bool:
                 try:

@@ -247,7 +247,7 @@ class ActivationTests(LibraryTestCase):
         waits = [self.connect().get("/wait?seconds=1") for _ in range(5)]
         first.wait_for_children(25)
         first.signal()
-        first.logged("Port [0-9]+ Closed")
+        first.wait_until_closed()
         late = [self.connect().ask(LOVE) for _ in range(100)]
         gated.open()
         for client in asked:

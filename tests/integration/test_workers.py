@@ -352,7 +352,7 @@ class EndTests(WorkersTestCase):
         asked = [server.connect().ask(LOVE) for _ in range(8)]
         server.wait_for_children(8)
         os.killpg(server.process.pid, signal.SIGTERM)
-        server.logged("Port [0-9]+ Closed")
+        server.wait_until_closed()
         gated.open()
         for each in asked:
             self.assertEqual(each.response().json()["results"], ["love"] * 3)
