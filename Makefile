@@ -1,5 +1,6 @@
 # serve: look for quotes on http://127.0.0.1:8000/
-# test: all tests, under pytest and under trial; check: lint and types
+# test: all tests, under pytest and under trial, those of the real process once more
+#   with two workers and answers kept; check: lint and types
 # hostile: a hundred thousand hostile bodies; big: a dictionary of half a gigabyte
 # faults: all that can go wrong, made on purpose; each fault in a line
 # bench: measure it beside its peers, a quarter of an hour; BENCH=quick, three minutes
@@ -20,8 +21,9 @@ test: .venv/.test
 	rm -f .coverage
 	$(BIN)/python -m coverage run -m pytest
 	$(BIN)/python -m coverage run --append -m twisted.trial --random=0 \
-		tests/test_*.py tests.web tests.integration tests.bench
+		tests/test_*.py tests.web tests.workers tests.integration tests.bench
 	$(BIN)/python -m coverage report
+	QUOTES_TEST_WORKERS=2 $(BIN)/python -m pytest tests/integration tests/faults
 
 check: .venv/.check
 	$(BIN)/ruff check .

@@ -10,7 +10,12 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     python_requires=">=3.11",
-    packages=["twisted_quotes", "twisted_quotes.web", "twisted.plugins"],
+    packages=[
+        "twisted_quotes",
+        "twisted_quotes.web",
+        "twisted_quotes.workers",
+        "twisted.plugins",
+    ],
     package_data={
         "twisted_quotes": ["py.typed", "dictionaries/*"],
         "twisted_quotes.web": ["style.css", "templates/*.xml"],

@@ -93,6 +93,29 @@ class CacheTests(SynchronousTestCase):
         self.assertEqual(self.keep("/books/one", OLD), first)
         self.assertTrue(os.path.isdir(first.folder))
 
+    def test_another_process_may_be_quicker(self) -> None:
+        """Also where it comes in between looking and keeping."""
+        keep_elsewhere = self.keep
+
+        class Interrupted(Cache):
+            def drop(self, written: str) -> None:
+                super().drop(written)
+                keep_elsewhere("/books/one", OLD)
+
+        cache = Interrupted(str(self.folder))
+        index = self.keep("/books/one", OLD, cache)
+        self.assertEqual(self.cache.find("/books/one", OLD), index)
+
+    def test_what_is_in_the_way_is_removed(self) -> None:
+        """A file where an index is to be, and an index that is damaged."""
+        index = self.keep("/books/one", OLD)
+        self.cache.drop(index.folder)
+        Path(index.folder).write_bytes(b"")
+        self.assertEqual(self.keep("/books/one", OLD), index)
+        Path(index.folder, "texts").write_bytes(b"")
+        with capturedLogs():
+            self.assertEqual(self.keep("/books/one", OLD), index)
+
     def test_what_is_not_used_for_a_month_goes(self) -> None:
         """Leftovers of an index that was never finished, too; no other thing."""
         unused = self.keep("/books/one", OLD)

@@ -28,6 +28,7 @@ DEFAULTS: Mapping[str, Any] = {
     "cache-dir": None,
     "cache-bytes": 64 * 1024 * 1024,
     "search-together": True,
+    "workers": 1,
     "timeout": 10.0,
     "max-running": None,
     "max-waiting": 1000,
@@ -47,6 +48,7 @@ GOOD = {
     "cache-dir": ("some/cache", "some/cache"),
     "cache-bytes": ("0", 0),
     "search-together": ("no", False),
+    "workers": ("3", 3),
     "timeout": ("0.5", 0.5),
     "max-running": ("3", 3),
     "max-waiting": ("0", 0),
@@ -67,6 +69,7 @@ BAD = {
     "cache-dir": (TEXT, [""]),
     "cache-bytes": ("a whole number, 0 or more", ["-1", "1.5", "1M"]),
     "search-together": ("yes or no", ["", "maybe", "1", "true"]),
+    "workers": ("a whole number, 1 or more, or auto", ["", "0", "-1", "1.5", "all"]),
     "timeout": (
         "a number, 0.001 or more",
         ["", "x", "0", "-1", "nan", "inf", "1e999", "1s", "1_0"],
@@ -123,6 +126,11 @@ class GoodOptionsTests(SynchronousTestCase):
         values = {name: value for name, (_, value) in GOOD.items()}
         self.assertEqual(parsed(*arguments), {**DEFAULTS, **values})
 
+    def test_there_can_be_a_worker_for_each_core(self) -> None:
+        """That is, for each that this process may use."""
+        cores = len(os.sched_getaffinity(0))
+        self.assertEqual(parsed("--workers=auto")["workers"], cores)
+
     def test_the_command_line_beats_the_environment(self) -> None:
         """What is given there is not even looked at in the environment."""
         for name, (text, value) in GOOD.items():
@@ -170,6 +178,11 @@ class ListenTests(SynchronousTestCase):
     def test_blank_in_the_environment(self) -> None:
         """A variable that holds nothing leaves the default."""
         self.assertEqual(parsed(TWISTED_QUOTES_LISTEN=" "), DEFAULTS)
+
+    def test_there_can_be_a_worker_for_each_core(self) -> None:
+        """That is, for each that this process may use."""
+        cores = len(os.sched_getaffinity(0))
+        self.assertEqual(parsed("--workers=auto")["workers"], cores)
 
     def test_the_command_line_beats_the_environment(self) -> None:
         """The two are not added up."""
@@ -227,6 +240,11 @@ class AuthTests(SynchronousTestCase):
     def test_blank_in_the_environment(self) -> None:
         """A variable that holds nothing is as good as none."""
         self.assertEqual(parsed(TWISTED_QUOTES_AUTH=" "), DEFAULTS)
+
+    def test_there_can_be_a_worker_for_each_core(self) -> None:
+        """That is, for each that this process may use."""
+        cores = len(os.sched_getaffinity(0))
+        self.assertEqual(parsed("--workers=auto")["workers"], cores)
 
     def test_the_command_line_beats_the_environment(self) -> None:
         """What the variable holds is not even looked at."""

@@ -9,7 +9,11 @@ from threading import Thread
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.signals import kept_from_children, on_shutdown_signal
+from twisted_quotes.signals import (
+    kept_from_children,
+    on_shutdown_signal,
+    on_sigterm,
+)
 
 TERMINAL = {
     signal.SIGINT,
@@ -120,3 +124,29 @@ class OnShutdownSignalTests(SynchronousTestCase):
         thread.join()
         signal.raise_signal(signal.SIGTERM)
         self.assertEqual(self.came, ["returned", "old"])
+
+
+class OnSigtermTests(SynchronousTestCase):
+    """SIGTERM in a process that was started with signals blocked."""
+
+    def setUp(self) -> None:
+        """Block what a terminal sends, as in a child."""
+        before = signal.getsignal(signal.SIGTERM)
+        self.addCleanup(signal.signal, signal.SIGTERM, before)
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, TERMINAL)
+        self.addCleanup(signal.pthread_sigmask, signal.SIG_SETMASK, mask)
+
+    def test_it_is_taken(self) -> None:
+        """Each time, and one too that came while it was blocked."""
+        came: list[str] = []
+        signal.raise_signal(signal.SIGTERM)
+        on_sigterm(lambda: came.append("called"))
+        self.assertEqual(came, ["called"])
+        signal.raise_signal(signal.SIGTERM)
+        self.assertEqual(came, ["called"] * 2)
+
+    def test_the_rest_is_left_to_others(self) -> None:
+        """But Ctrl-Z, which stops whoever shares the terminal."""
+        on_sigterm(lambda: None)
+        left = TERMINAL - {signal.SIGTERM, signal.SIGTSTP}
+        self.assertEqual(blocked() & TERMINAL, left)

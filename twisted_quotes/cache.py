@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from dataclasses import replace
 from hashlib import blake2b
 from re import compile
 from shutil import rmtree
@@ -21,6 +22,8 @@ from .index import FORMAT, Index, IndexDamaged, load_index
 _OURS = compile(r"([0-9a-f]{16})-[0-9a-f]{16}|building-\w+")
 _UNUSED = 30 * 24 * 3600.0
 _NEVER_FINISHED = 3600.0
+# What is in the way is removed once; others may be doing the same.
+_ATTEMPTS = 3
 
 
 def default_cache_folder(home: str, xdg_cache_home: str | None) -> str:
@@ -93,14 +96,24 @@ class Cache:
         @param written: the folder it was written in.
         """
         folder = self._place(path, state)
-        # Another process may have been quicker, with the same result.
-        if self.find(path, state) is None:
-            self.drop(folder)
-            with suppress(OSError):
-                os.remove(folder)
-            os.rename(written, folder)
-        self._tidy(os.path.basename(folder))
-        return load_index(folder)
+        index = replace(load_index(written), folder=folder)
+        for attempt in range(_ATTEMPTS):
+            try:
+                os.rename(written, folder)
+            except OSError:
+                # Another process may have been quicker, with the same result.
+                known = self.find(path, state)
+                if known is not None:
+                    return known
+                self.drop(folder)
+                with suppress(OSError):
+                    os.remove(folder)
+                if attempt == _ATTEMPTS - 1:
+                    raise
+            else:
+                self._tidy(os.path.basename(folder))
+                break
+        return index
 
     def drop(self, written: str) -> None:
         """Remove a folder in which an index is, or was to be written."""

@@ -5,8 +5,9 @@ formats of Prometheus.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
+import msgspec
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -16,11 +17,35 @@ from prometheus_client import (
     disable_created_metrics,
 )
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 # When each was first counted is more than anybody reads.
 disable_created_metrics()
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Sample(msgspec.Struct, frozen=True, array_like=True):
+    """A value, with its name and its labels."""
+
+    name: str
+    labels: tuple[tuple[str, str], ...]
+    value: float
+
+
+class Family(msgspec.Struct, frozen=True, array_like=True):
+    """
+    One metric, as it stood at one time.
+
+    @ivar kind: C{counter}, C{gauge}, or C{histogram}.
+    @ivar samples: its values.
+    """
+
+    name: str
+    meaning: str
+    kind: str
+    samples: list[Sample]
 
 
 class Metrics:
@@ -58,8 +83,8 @@ class Metrics:
             registry=registry,
             buckets=_SECONDS,
         )
-        self.bytes_returned = self._counter("bytes_returned", "Bytes of answers.")
-        self.greps = self._counter("greps", "Greps started.")
+        self.bytes_returned = self.count("bytes_returned", "Bytes of answers.")
+        self.greps = self.count("greps", "Greps started.")
         self.greps_running = Gauge(
             "quotes_greps_running", "Greps that have not ended.", registry=registry
         )
@@ -68,7 +93,7 @@ class Metrics:
             "Greps that did not end by themselves, by reason.",
             *("reason", "timeout", "left", "output", "shutdown", "outside"),
         )
-        self.spawn_failures = self._counter(
+        self.spawn_failures = self.count(
             "spawn_failures", "Processes that could not be started."
         )
         self.cache = self._kinds(
@@ -76,14 +101,20 @@ class Metrics:
             "Questions answered from what was kept, with others, or by themselves.",
             *("result", "hit", "shared", "miss"),
         )
-        self.searches_together = self._counter(
+        self.searches_together = self.count(
             "searches_together", "Searches answered by the grep of another one."
         )
-        self.bytes_searched = self._counter(
+        self.bytes_searched = self.count(
             "bytes_searched", "Bytes of dictionaries and indexes read by greps."
         )
 
-    def _counter(self, name: str, meaning: str) -> Counter:
+    def count(self, name: str, meaning: str) -> Counter:
+        """
+        Add something that is counted.
+
+        @param name: its name, which is given the service's own prefix.
+        @param meaning: what it is, in a sentence.
+        """
         return Counter(f"quotes_{name}", meaning, registry=self._registry)
 
     def _kinds(self, name: str, meaning: str, label: str, *kinds: str) -> Counter:
@@ -110,9 +141,54 @@ class Metrics:
         @param accept: the formats that the reader likes, as in an Accept header.
         @return: the content type of the format, and the metrics in it.
         """
-        try:
-            encode, content_type = choose_encoder(accept)
-        except (TypeError, ValueError):
-            # It asks for a version of the format that is none.
-            encode, content_type = choose_encoder("")
-        return content_type, encode(self._registry)
+        return _encoded(self._registry, accept)
+
+    def families(self) -> list[Family]:
+        """All metrics as they stand, to be added to others."""
+        return [
+            Family(
+                each.name,
+                each.documentation,
+                each.type,
+                [
+                    Sample(one.name, tuple(sorted(one.labels.items())), one.value)
+                    for one in each.samples
+                ],
+            )
+            for each in self._registry.collect()
+        ]
+
+
+class _Collected(Collector):
+    """Metrics that were collected elsewhere."""
+
+    def __init__(self, families: Sequence[Family]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterator[Metric]:
+        for family in self._families:
+            metric = Metric(family.name, family.meaning, family.kind)
+            for each in family.samples:
+                metric.add_sample(each.name, dict(each.labels), each.value)
+            yield metric
+
+
+def shown(families: Sequence[Family], accept: str) -> tuple[str, bytes]:
+    """
+    Show metrics that were added up.
+
+    @param accept: the formats that the reader likes, as in an Accept header.
+    @return: the content type of the format, and the metrics in it.
+    """
+    registry = CollectorRegistry()
+    registry.register(_Collected(families))
+    return _encoded(registry, accept)
+
+
+def _encoded(registry: CollectorRegistry, accept: str) -> tuple[str, bytes]:
+    try:
+        encode, content_type = choose_encoder(accept)
+    except (TypeError, ValueError):
+        # It asks for a version of the format that is none.
+        encode, content_type = choose_encoder("")
+    return content_type, encode(registry)

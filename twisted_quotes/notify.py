@@ -27,6 +27,8 @@ class Systemd:
         abstract name after an C{@}; L{None} where nobody wants to know.
     @param watchdog: after how long without a sign of life the service counts
         as hung, in seconds; L{None} for never.
+
+    @ivar watchdog: the same.
     """
 
     _log = Logger()
@@ -35,7 +37,7 @@ class Systemd:
         self, clock: IReactorTime, address: str | None, watchdog: float | None
     ) -> None:
         self._address = address
-        self._watchdog = watchdog
+        self.watchdog = watchdog
         self._failed = False
         self._signs_of_life = LoopingCall(self._tell, "WATCHDOG=1")
         self._signs_of_life.clock = clock
@@ -47,8 +49,8 @@ class Systemd:
         @param status: what C{systemctl status} shows, one line.
         """
         self._tell("READY=1", f"STATUS={status}")
-        if self._watchdog is not None:
-            self._signs_of_life.start(self._watchdog / 2)
+        if self.watchdog is not None:
+            self._signs_of_life.start(self.watchdog / 2)
 
     def stopping(self, status: str) -> None:
         """

@@ -56,6 +56,13 @@ def _yes_or_no(text: str) -> bool:
 _YES_OR_NO = _Kind("yes or no", _yes_or_no)
 _TEXT = _Kind("a text that is not empty", _some)
 
+
+def _workers(text: str) -> int:
+    if text == "auto":
+        return len(os.sched_getaffinity(0))
+    return int(_number(int, 1).convert(text))
+
+
 # Name, kind, default, and what the help says of it (contract, section 2).
 _OPTIONS: tuple[tuple[str, _Kind, Any, str], ...] = (
     ("dictionaries", _TEXT, None, "Folder of dictionaries [default: those that ship]"),
@@ -82,6 +89,12 @@ _OPTIONS: tuple[tuple[str, _Kind, Any, str], ...] = (
         _YES_OR_NO,
         True,
         "Whether one grep may answer several searches that wait [default: yes]",
+    ),
+    (
+        "workers",
+        _Kind("a whole number, 1 or more, or auto", _workers),
+        1,
+        "Processes that serve; auto is one for each core [default: 1]",
     ),
     (
         "timeout",

@@ -14,7 +14,8 @@ from ctypes import addressof, create_string_buffer
 from select import POLLIN, poll
 from struct import pack
 
-from twisted.internet.interfaces import IListeningPort, IReadDescriptor
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.interfaces import IAddress, IListeningPort, IReadDescriptor
 from twisted.internet.tcp import Port
 from twisted.logger import Logger
 
@@ -44,6 +45,24 @@ _DROP_SYN = b"".join(
 )
 
 _log = Logger()
+
+
+def authority(address: IPv4Address | IPv6Address) -> str:
+    """An address as it stands in a URL (RFC 3986, section 3.2)."""
+    host = f"[{address.host}]" if isinstance(address, IPv6Address) else address.host
+    return f"{host}:{address.port}"
+
+
+def shown(address: IAddress, description: str) -> str:
+    """
+    A listening address as people and scripts can use it.
+
+    @param description: the endpoint.
+    """
+    if isinstance(address, IPv4Address | IPv6Address):
+        secure = description.startswith(("ssl:", "tls:"))
+        return f"http{'s' * secure}://{authority(address)}/"
+    return description
 
 
 def stays_open(description: str) -> bool:

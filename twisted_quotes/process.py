@@ -25,7 +25,7 @@ from .signals import kept_from_children
 MOST_ERRORS = 64 * 1024
 """How many bytes of a command's standard error are kept."""
 
-_SERVICE = token_hex(16)
+SERVICE = token_hex(16)
 """Marks what this process starts, and nothing else."""
 
 
@@ -187,7 +187,7 @@ def run(
             child,
             command.executable,
             (os.path.basename(command.executable), *command.arguments),
-            env={**command.environment, MARK: _SERVICE},
+            env={**command.environment, MARK: SERVICE},
             childFDs={0: stdin, 1: "r", 2: "r"},
         )
     return child

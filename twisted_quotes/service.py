@@ -8,10 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import (
-    IAddress,
     IDelayedCall,
     IListeningPort,
     IReactorCore,
@@ -24,10 +22,9 @@ from twisted.python.failure import Failure
 
 from .notify import Systemd
 from .outstanding import Outstanding
-from .ports import accept_pending, let_many_wait, let_nobody_in, stays_open
+from .ports import accept_pending, let_many_wait, let_nobody_in, shown, stays_open
 from .readiness import Readiness
 from .startup import CannotStart
-from .web.address import authority
 from .web.site import QuotesSite
 
 FLUSH_TIME = 0.5
@@ -114,19 +111,22 @@ class QuotesService(Service):
 
     def _listening(self, port: IListeningPort, description: str) -> None:
         self._ports.append((port, description))
-        let_many_wait(port, description)
-        self._log.info(
-            "Listening on {address}",
-            address=_shown(port.getHost(), description),
-            endpoint=description,
-        )
+        self._opened(port, description)
         if len(self._ports) == len(self._endpoints):
             # From then on a signal begins the end, and does not just kill.
             self._reactor.callWhenRunning(self._tell_ready)
 
+    def _opened(self, port: IListeningPort, description: str) -> None:
+        let_many_wait(port, description)
+        self._log.info(
+            "Listening on {address}",
+            address=shown(port.getHost(), description),
+            endpoint=description,
+        )
+
     def _tell_ready(self) -> None:
         if self._over is None:
-            addresses = (_shown(port.getHost(), each) for port, each in self._ports)
+            addresses = (shown(port.getHost(), each) for port, each in self._ports)
             self._systemd.ready(f"Listening on {', '.join(addresses)}")
 
     def _cannot_listen(self, failure: Failure, description: str) -> None:
@@ -163,10 +163,11 @@ class QuotesService(Service):
     async def _end(self) -> None:
         """The end, from its first step to its last (contract, section 2)."""
         self._readiness.draining = True
+        # Who sees that it has begun may hurry it, from the first line of the log on.
+        restore = self._on_signal(self.force)
         count = len(self._outstanding)
         self._log.info("Shutting down: {count} under way.", count=count)
         self._systemd.stopping(f"Shutting down: {count} under way.")
-        restore = self._on_signal(self.force)
         deadline = self._reactor.callLater(self._drain_timeout, self.force)
         try:
             await self._serve_on()
@@ -188,11 +189,14 @@ class QuotesService(Service):
 
     async def _serve_on(self) -> None:
         """Let load balancers see that the service is draining."""
-        self._delay = deferLater(self._reactor, self._drain_delay)
+        self._delay = self._time_to_serve_on()
         try:
             await self._delay
         except CancelledError:
             self._log.info("The drain delay was cut short.")
+
+    def _time_to_serve_on(self) -> Deferred[None]:
+        return deferLater(self._reactor, self._drain_delay)
 
     async def _stop_listening(self) -> None:
         """Close the listening sockets, and lose nobody who has connected."""
@@ -228,11 +232,3 @@ class QuotesService(Service):
     def _cut(self) -> None:
         self._site.abort()
         self._outstanding.abandon()
-
-
-def _shown(address: IAddress, description: str) -> str:
-    """A listening address as people and scripts can use it."""
-    if isinstance(address, IPv4Address | IPv6Address):
-        secure = description.startswith(("ssl:", "tls:"))
-        return f"http{'s' * secure}://{authority(address)}/"
-    return description

@@ -19,6 +19,9 @@ _TERMINAL = {
 _SHUTDOWN = (signal.SIGINT, signal.SIGTERM)
 
 
+_FOR_A_WORKER = {signal.SIGTERM, signal.SIGTSTP}
+
+
 @contextmanager
 def kept_from_children() -> Iterator[None]:
     """
@@ -50,3 +53,18 @@ def on_shutdown_signal(call: Callable[[], object]) -> Callable[[], None]:
             signal.signal(number, handler)
 
     return restore
+
+
+def on_sigterm(call: Callable[[], object]) -> None:
+    """
+    Have SIGTERM call a function, in a process that was started with the signals
+    of a terminal blocked.
+
+    It stops with the others at Ctrl-Z from now on. The rest stays blocked: it is
+    for those who started the process to say when it is to end.
+
+    @param call: called in the main thread, between any two instructions.
+    """
+    if current_thread() is main_thread():
+        signal.signal(signal.SIGTERM, lambda *_: call())
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _FOR_A_WORKER)

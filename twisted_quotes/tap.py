@@ -5,6 +5,8 @@ What C{twist quotes} runs: the options, and the service put together from them.
 from __future__ import annotations
 
 import gc
+import os
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from time import time
 from typing import Any
@@ -27,13 +29,13 @@ from .places import Places
 from .readiness import Readiness
 from .restraint import restrain
 from .sharing import SharedAnswers
-from .signals import on_shutdown_signal
+from .signals import on_shutdown_signal, on_sigterm
 from .startup import CannotStart
 from .threads import Threads
-
-MOST_WAITS = 1000
-"""How many C{/wait} may block at one time (contract, section 1)."""
-
+from .workers.inheritance import CONTROL, SCOREBOARD, Inheritance, inherit
+from .workers.part import Part, inherited, whole
+from .workers.scoreboard import Scoreboard
+from .workers.start import supervised_service
 
 MOST_THREADS = 4
 """How many threads read and write files."""
@@ -62,15 +64,22 @@ def makeService(options: Mapping[str, Any]) -> IService:
     """
     from twisted.internet import reactor
 
+    inheritance = inherit(os.environ)
     close_in_children(inheritable())
     # What is there by then stays, and need not be looked at again and again.
     reactor.callWhenRunning(gc.freeze)
-    return quotes_service(reactor, options)
+    if inheritance is None and options["workers"] > 1:
+        return supervised_service(
+            reactor, options, [sys.executable, *sys.orig_argv[1:]], os.environ
+        )
+    if inheritance is None:
+        return quotes_service(reactor, options)
+    return worker_service(reactor, options, inheritance)
 
 
 def quotes_service(reactor: Any, options: Mapping[str, Any]) -> IService:
     """
-    Put the service together. Everything is made here, and handed down.
+    Put the service together, for the only process.
 
     @param reactor: starts processes, tells time, listens.
     @param options: as L{QuotesOptions} leaves them.
@@ -78,26 +87,62 @@ def quotes_service(reactor: Any, options: Mapping[str, Any]) -> IService:
     """
     # Importing Klein installs a reactor, so that must wait until one is chosen.
     from .service import QuotesService
+
+    part = whole(reactor, options)
+    return QuotesService(*_service(reactor, options, part, Metrics()))
+
+
+def worker_service(
+    reactor: Any, options: Mapping[str, Any], inheritance: Inheritance
+) -> IService:
+    """
+    Put the service together, for a worker.
+
+    @param reactor: starts processes, tells time, listens.
+    @param options: as L{QuotesOptions} leaves them.
+    @param inheritance: what it has from the supervisor.
+    @raise CannotStart: something that the options name cannot be used.
+    """
+    from .workers.service import Link, WorkerService
+
+    metrics = Metrics()
+    link = Link(reactor, CONTROL, metrics)
+    scoreboard = Scoreboard(SCOREBOARD, inheritance.rows)
+    part = inherited(reactor, options, inheritance, scoreboard, link.total)
+    service = WorkerService(*_service(reactor, options, part, metrics))
+    service.work_for(
+        link,
+        scoreboard,
+        inheritance.row,
+        lambda call: on_sigterm(lambda: reactor.callFromThread(call)),
+    )
+    return service
+
+
+def _service(
+    reactor: Any, options: Mapping[str, Any], part: Part, metrics: Metrics
+) -> tuple[Any, ...]:
+    """What a service is given. Everything is made here, and handed down."""
     from .web.patience import Limits
     from .web.site import QuotesSite
 
     library = startup.library(options["dictionaries"], options["default-dictionary"])
-    runner = _runner(reactor, options)
+    runner = _runner(reactor, options, part, metrics)
     finder = _finder(reactor, options, library, runner)
     readiness = Readiness(library, runner.executable)
     site = QuotesSite(
         reactor,
-        _resource(reactor, options, runner, finder, readiness),
+        _resource(reactor, options, part, runner, finder, readiness),
         runner.outstanding,
-        startup.connections(options),
-        Limits(*(options[f"{part}-timeout"] for part in ("request", "send", "idle"))),
-        runner.metrics,
+        part.room,
+        Limits(*(options[f"{each}-timeout"] for each in ("request", "send", "idle"))),
+        metrics,
         startup.writable(options["access-log"]),
     )
-    return QuotesService(
+    return (
         reactor,
         site,
-        [(each, startup.endpoint(reactor, each)) for each in options["listen"]],
+        part.endpoints,
         runner.outstanding,
         *(options["drain-delay"], options["drain-timeout"]),
         lambda call: on_shutdown_signal(lambda: reactor.callFromThread(call)),
@@ -107,9 +152,11 @@ def quotes_service(reactor: Any, options: Mapping[str, Any]) -> IService:
     )
 
 
-def _runner(reactor: Any, options: Mapping[str, Any]) -> GrepRunner:
-    outstanding, metrics = Outstanding(), Metrics()
-    places = Places(startup.running(options), options["max-waiting"])
+def _runner(
+    reactor: Any, options: Mapping[str, Any], part: Part, metrics: Metrics
+) -> GrepRunner:
+    outstanding = Outstanding()
+    places = Places(part.running, part.waiting)
     for name, meaning, value in (
         ("places_taken", "Places of searches taken.", lambda: places.taken),
         ("searches_waiting", "Searches that wait for a place.", lambda: places.queue),
@@ -137,9 +184,11 @@ def _finder(
     watch = runner.metrics.watch
     watch("dictionaries", "Dictionaries served.", lambda: len(library.names()))
     watch("indexes_building", "Indexes being made.", lambda: indexes.building)
+    # The cores are shared out, too.
+    cores = max(1, startup.cores() // options["workers"])
     return make_finder(
         *(runner, library, indexes, in_thread, time),
-        together=startup.cores() if options["search-together"] else 0,
+        together=cores if options["search-together"] else 0,
     )
 
 
@@ -158,6 +207,7 @@ def _clear_up(reactor: Any, finder: Finder) -> Callable[[], Awaitable[None]]:
 def _resource(
     reactor: Any,
     options: Mapping[str, Any],
+    part: Part,
     runner: GrepRunner,
     finder: Finder,
     readiness: Readiness,
@@ -168,13 +218,12 @@ def _resource(
     from .web.waits import Waits
 
     metrics = runner.metrics
-    places = Places(MOST_WAITS, 0)
-    metrics.watch("waits", "Calls of /wait that block.", lambda: places.taken)
+    metrics.watch("waits", "Calls of /wait that block.", lambda: part.waits.taken)
     sleep = startup.executable("sleep")
     return root_resource(
         finder,
-        Waits(reactor, sleep, places, runner.outstanding),
-        Probes(readiness, metrics),
-        SharedAnswers(options["cache-bytes"], metrics),
+        Waits(reactor, sleep, part.waits, runner.outstanding),
+        Probes(readiness, metrics, part.everywhere),
+        SharedAnswers(part.cache_bytes, metrics),
         startup.portal(options),
     )

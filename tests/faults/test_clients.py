@@ -15,6 +15,7 @@ from unittest import skipIf
 
 from ..integration.conversation import Conversation
 from ..integration.server import until
+from ..integration.test_workers import connections_of
 from .cases import FULL, LOVE, Fault, Others, answers_to, metrics_of
 
 NO_SLOWHTTPTEST = which("slowhttptest") is None and not os.environ.get("CI")
@@ -157,7 +158,14 @@ class ManyTests(Fault):
     def connect(self) -> tuple[list[Conversation], list[Conversation]]:
         """Connect as often as may be, and then a thousand times more."""
         inside = [Conversation(self.server.address) for _ in range(MOST)]
+        # Which one comes too late is known when all of these are in.
+        until(lambda: self.let_in() >= MOST, "all let in")
         return inside, [Conversation(self.server.address) for _ in range(1000)]
+
+    def let_in(self) -> int:
+        """How many connections have been let in."""
+        port = self.server.address[1]
+        return sum(connections_of(pid, port) for pid in self.server.serving)
 
     def begin(self) -> list[Conversation]:
         """Have many idle, and twenty that ask."""

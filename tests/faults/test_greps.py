@@ -19,7 +19,7 @@ FLOOD = "try:", "    while True: sys.stdout.write('1:love\\n' * 1000)", "except:
 class GrepFault(Fault):
     """A fault of grep, with as many searches under way as there are places."""
 
-    options = (f"--max-running={RUNNING}", "--timeout=2")
+    options = (f"--max-running={RUNNING}", "--timeout=2", "--cache-bytes=0")
 
     def ask(self, count: int = RUNNING) -> list[Conversation]:
         """Ask so many questions at once."""
@@ -238,7 +238,7 @@ class LeavingTests(GrepFault):
 
     done = "callers leave while their greps run or they wait for a place"
     promised = "the grep is gone within 100 ms, the place free at once"
-    options = (f"--max-running={RUNNING}", "--timeout=60")
+    options = (f"--max-running={RUNNING}", "--timeout=60", "--cache-bytes=0")
 
     def begin(self) -> list[Conversation]:
         """Have some leave while others wait."""

@@ -14,6 +14,7 @@ from errno import EAGAIN, EMFILE, ENOMEM
 from pathlib import Path
 from time import monotonic
 
+from ..integration.cases import one_process
 from ..integration.conversation import Conversation, Response
 from ..integration.server import UNPRIVILEGED, is_reaper, until
 from .cases import BOOK, LOVE, QUOTES, Fault, answers_to, counted, metrics_of
@@ -58,12 +59,13 @@ class MachineFault(Fault):
 
     def limit(self, what: int, soft: int) -> int:
         """Set a limit of the server; return what it was."""
-        pid = self.server.process.pid
-        before, hard = resource.prlimit(pid, what)
-        resource.prlimit(pid, what, (soft, hard))
+        for pid in self.server.serving:
+            before, hard = resource.prlimit(pid, what)
+            resource.prlimit(pid, what, (soft, hard))
         return before
 
 
+@one_process("how many files are open is told of one process")
 class DescriptorTests(MachineFault):
     """Tests of file descriptors that become few."""
 
@@ -149,7 +151,7 @@ class SpawnTests(MachineFault):
 
     done = "spawning a process fails with EAGAIN, ENOMEM, EMFILE"
     promised = "503 with Retry-After, counted and logged, no place lost"
-    options = (f"--max-running={RUNNING}",)
+    options = (f"--max-running={RUNNING}", "--cache-bytes=0")
 
     def prepare(self) -> None:
         """Write what makes spawning fail."""
@@ -201,6 +203,8 @@ class CacheFault(MachineFault):
     A fault of the folder of indexes. There is one of the book, and of none of two
     dictionaries that are new each time: a small and a large one.
     """
+
+    options = ("--cache-bytes=0",)
 
     def environment(self) -> dict[str, str]:
         """Say where the folder is."""
@@ -323,7 +327,7 @@ class StoppedTests(MachineFault):
     done = "SIGSTOP for 2 s, then SIGCONT; 8 running, 8 waiting, 18 ask meanwhile"
     promised = "all answered; of all limits, of 1.5 s, only --timeout has run out"
     options = (
-        f"--max-running={RUNNING}",
+        *(f"--max-running={RUNNING}", "--cache-bytes=0"),
         *(f"--{name}timeout=1.5" for name in ("", "request-", "idle-")),
     )
 
@@ -338,18 +342,24 @@ class StoppedTests(MachineFault):
         half.send(b"GET /livez HTTP/1.1\r\n")
         # What it has been sent before is read before this is answered.
         self.assertEqual(self.server.get("/livez").status, 200)
-        self.server.signal(signal.SIGSTOP)
+        self.signal(signal.SIGSTOP)
         until(self.stands_still, "its standing still")
         end = monotonic() + 2
         asked += [*self.ask(RUNNING), idle.get("/livez"), half.send(b"Host: a\r\n\r\n")]
         until(lambda: monotonic() > end, "two seconds")
-        self.server.signal(signal.SIGCONT)
+        self.signal(signal.SIGCONT)
         return asked
+
+    def signal(self, number: int) -> None:
+        """Send a signal to all that serve, and to who looks after them."""
+        for pid in {self.server.process.pid, *self.server.serving}:
+            os.kill(pid, number)
 
     def stands_still(self) -> bool:
         """Whether it is stopped."""
-        stat = Path(f"/proc/{self.server.process.pid}/stat").read_text()
-        return stat.rpartition(")")[2].split()[0] == "T"
+        stats = (Path(f"/proc/{pid}/stat") for pid in self.server.serving)
+        states = (each.read_text().rpartition(")")[2].split()[0] for each in stats)
+        return set(states) == {"T"}
 
     def make(self) -> str:
         """Look what each gets."""

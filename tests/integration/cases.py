@@ -6,13 +6,32 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from shutil import which
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from .server import Server, running
+from .server import WORKERS, Server, running
+
+Test = TypeVar("Test", bound=Callable[..., object])
+
+
+def one_process(reason: str) -> Callable[[Test], Test]:
+    """
+    Mark a test that can be about one process alone, and is left out where servers
+    have several workers.
+
+    @param reason: why that is so.
+    """
+
+    def mark(test: Test) -> Test:
+        if WORKERS > 1:
+            test.skip = f"one process: {reason}"  # type: ignore[attr-defined]
+        return test
+
+    return mark
 
 
 class LibraryTestCase(SynchronousTestCase):

@@ -21,6 +21,9 @@ from typing import Any
 from .conversation import LIMIT, Conversation, Response
 
 ROOT = Path(__file__).parents[2]
+# How many workers a server has, if a test says nothing else; with several, it
+# shares and keeps answers as well, as it does unless it is told not to.
+WORKERS = int(os.environ.get("QUOTES_TEST_WORKERS", "1"))
 # Root reads every file; without these capabilities it is as anyone else.
 UNPRIVILEGED = (
     ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
@@ -43,6 +46,8 @@ class Server:
     """
     A running C{twist quotes}.
 
+    @param workers: how many workers it has.
+
     @ivar process: its process.
     @ivar lines: what it logged so far.
     @ivar address: the host and port it listens on.
@@ -59,16 +64,20 @@ class Server:
         twist_options: tuple[str, ...] = (),
         new_session: bool = True,
         folder: Path = ROOT,
+        workers: int = WORKERS,
         **popen: Any,
     ) -> None:
         self.lines: list[str] = []
         self._connections: list[Conversation] = []
         self._cache = TemporaryDirectory()
-        cache = {
+        self._workers = workers if workers > 1 else 0
+        variables = {
             "TWISTED_QUOTES_CACHE_DIR": self._cache.name,
-            # Most tests are about greps, of which there would be fewer.
-            "TWISTED_QUOTES_CACHE_BYTES": "0",
+            "TWISTED_QUOTES_WORKERS": str(workers),
         }
+        if WORKERS == 1:
+            # Most tests are about greps, of which there would be fewer.
+            variables["TWISTED_QUOTES_CACHE_BYTES"] = "0"
         self.process = subprocess.Popen(
             [
                 *prefix,
@@ -81,7 +90,7 @@ class Server:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd=folder,
-            env={**os.environ, **cache, **(environment or {})},
+            env={**os.environ, **variables, **(environment or {})},
             start_new_session=new_session,
             **popen,
         )
@@ -92,7 +101,12 @@ class Server:
             tcp = re.fullmatch(r"https?://([\d.]+):(\d+)/", found[1])
             if tcp:
                 self.address = (tcp[1], int(tcp[2]))
-            until(lambda: any(map(is_reaper, self.all_children())), "its reaper")
+            # One for each process.
+            reapers = 1 + self._workers
+            until(
+                lambda: sum(map(is_reaper, self.all_children())) == reapers,
+                f"{reapers} reapers",
+            )
         except BaseException:
             self.kill()
             raise
@@ -114,6 +128,15 @@ class Server:
         match = until(found, pattern)
         assert isinstance(match, re.Match)
         return match
+
+    def wait_until_closed(self) -> None:
+        """Wait until each of its processes has closed the listening socket."""
+
+        def closed() -> bool:
+            lines = [each for each in self.lines if re.search("Port .* Closed", each)]
+            return len(lines) > self._workers
+
+        until(closed, "closed ports")
 
     @property
     def url(self) -> str:
@@ -149,17 +172,37 @@ class Server:
         return results
 
     def children(self) -> list[int]:
-        """The process ids of the processes that it runs now, less its reaper."""
-        return [pid for pid in self.all_children() if not is_reaper(pid)]
+        """The process ids of what it runs now, less its workers and its reapers."""
+        others = set(self.workers())
+        return [
+            pid
+            for pid in self.all_children()
+            if pid not in others and not is_reaper(pid)
+        ]
+
+    @property
+    def serving(self) -> list[int]:
+        """The process ids of those that serve: its workers, or itself."""
+        return self.workers() or [self.process.pid]
+
+    @property
+    def helpers(self) -> int:
+        """How many of its processes are workers, or reapers."""
+        return 1 + 2 * self._workers
 
     def all_children(self) -> list[int]:
-        """The process ids of its processes."""
-        pid = self.process.pid
-        try:
-            listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-        except FileNotFoundError:
+        """The process ids of its processes, and of those of its workers."""
+        found = children_of(self.process.pid)
+        if self._workers:
+            found += [each for pid in self.workers() for each in children_of(pid)]
+        return found
+
+    def workers(self) -> list[int]:
+        """The process ids of its workers."""
+        if not self._workers:
             return []
-        return [int(each) for each in listed.split()]
+        own = children_of(self.process.pid)
+        return [pid for pid in own if b"quotes\0" in command_line(pid)]
 
     def wait_for_children(self, count: int) -> list[int]:
         """Wait until it runs so many processes."""
@@ -197,6 +240,15 @@ def running(*options: str, **how: Any) -> Iterator[Server]:
         yield server
     finally:
         server.kill()
+
+
+def children_of(pid: int) -> list[int]:
+    """The process ids of the children of a process; none if it is gone."""
+    try:
+        listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return [int(each) for each in listed.split()]
 
 
 def command_line(pid: int) -> bytes:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import signal
 
-from .cases import LibraryTestCase
+from .cases import LibraryTestCase, one_process
 from .conversation import Response
 from .server import UNPRIVILEGED, GatedGrep
 
@@ -195,6 +195,7 @@ class ErrorTests(LibraryTestCase):
         for method in ("FOO", "get"):
             self.check(server.get("/", method=method), 501)
 
+    @one_process("each worker has a place, and another one to wait in")
     def test_too_much_at_once_is_a_503(self) -> None:
         """When all places are taken, and as many wait as may, the next one is told."""
         gated = GatedGrep(self.folder)

@@ -23,7 +23,7 @@ from twisted_quotes.quotes import author_of, id_of
 from ..test_quotes import plain_quotes
 from .cases import LibraryTestCase
 from .conversation import Conversation
-from .server import Server, until
+from .server import WORKERS, Server, until
 
 ALPHABET = "aAb\u00e9\u00c9\u0301_0 .-\t\u2019'\u201c\"\u2014\u65e5"
 PIECE = st.one_of(
@@ -178,8 +178,11 @@ class ChangeTests(QuotesTestCase):
                 len(quotes): quotes
                 for quotes in (data.decode().strip().split("\n\n") for data in states)
             }
+            wanted = set(expected)
+            # It is empty before it is written to in place.
+            expected[0] = []
             seen: set[int] = set()
-            while changes[0] < 40 or seen != set(expected):
+            while changes[0] < 40 or not seen >= wanted:
                 for response in (
                     self.server.ask(LOVE),
                     self.server.ask({**LOVE, "unit": "quote"}),
@@ -191,12 +194,12 @@ class ChangeTests(QuotesTestCase):
                         continue
                     self.assertEqual(response.status, 200)
                     answer = response.json()
-                    found = answer.get("results") or [
-                        each["text"] for each in answer["quotes"]
-                    ]
+                    found = answer.get("results")
+                    if found is None:
+                        found = [each["text"] for each in answer["quotes"]]
                     self.assertEqual(found, expected.get(len(found)))
                     seen.add(len(found))
-            self.assertEqual(seen, set(expected))
+            self.assertGreaterEqual(seen, wanted)
         finally:
             over.set()
             changing.join()
@@ -331,7 +334,8 @@ class LargeTests(LibraryTestCase):
         server.signal()
         self.assertEqual(server.ended(), -signal.SIGTERM)
         said = [line for line in server.lines if "cache folder" in line]
-        self.assertEqual(len(said), 1, server.lines)
+        # Each process says it.
+        self.assertEqual(len(said), WORKERS, server.lines)
         self.assertEqual(list(temporary.iterdir()), [])
 
     def test_the_end_waits_for_who_waits_for_the_index(self) -> None:

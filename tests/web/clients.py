@@ -35,6 +35,7 @@ from twisted_quotes.library import Library
 from twisted_quotes.metrics import Metrics
 from twisted_quotes.places import Places
 from twisted_quotes.readiness import Readiness
+from twisted_quotes.room import Room
 from twisted_quotes.sharing import SharedAnswers
 from twisted_quotes.web.connection import Connection
 from twisted_quotes.web.patience import Limits
@@ -314,7 +315,7 @@ class Web:
             self.reactor,
             self.resource,
             self.outstanding,
-            max_connections,
+            Room(max_connections),
             limits or Limits(),
             self.metrics,
             None if access_log is None else str(access_log),

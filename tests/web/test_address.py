@@ -14,12 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.server import Request
 from twisted.web.test.requesthelper import DummyChannel
 
-from twisted_quotes.web.address import (
-    authority,
-    base_url,
-    instructions_url,
-    is_host,
-)
+from twisted_quotes.ports import authority
+from twisted_quotes.web.address import base_url, instructions_url, is_host
 
 
 def request(

@@ -10,6 +10,8 @@ from twisted.internet.abstract import isIPv6Address
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.web.iweb import IRequest
 
+from ..ports import authority
+
 # A name, an IPv4 address or a bracketed IPv6 one, and a port (RFC 9110, 7.2).
 _LABEL = rb"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST = compile(
@@ -40,12 +42,6 @@ def base_url(request: IRequest) -> str:
     if isinstance(local, IPv4Address | IPv6Address):
         return f"{scheme}://{authority(local)}"
     return ""
-
-
-def authority(address: IPv4Address | IPv6Address) -> str:
-    """An address as it stands in a URL (RFC 3986, section 3.2)."""
-    host = f"[{address.host}]" if isinstance(address, IPv6Address) else address.host
-    return f"{host}:{address.port}"
 
 
 def instructions_url(request: IRequest) -> str:

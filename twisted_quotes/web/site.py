@@ -19,6 +19,7 @@ from zope.interface import provider
 
 from ..metrics import Metrics
 from ..outstanding import Outstanding
+from ..room import Room
 from .access_log import AccessLog
 from .connection import Connection
 from .patience import Limits
@@ -50,8 +51,8 @@ class QuotesSite(Site):
     @param reactor: times the connections.
     @param resource: answers all requests.
     @param outstanding: is told of each connection the end must wait for.
-    @param max_connections: how many connections may be open; a further one is
-        answered with a 503.
+    @param room: room for connections; one that finds none is answered with a
+        503.
     @param limits: how long clients may take.
     @param metrics: has requests counted.
     @param access_log: a file for the access log, in combined format, or
@@ -71,7 +72,7 @@ class QuotesSite(Site):
         reactor: IReactorTime,
         resource: IResource,
         outstanding: Outstanding,
-        max_connections: int,
+        room: Room,
         limits: Limits,
         metrics: Metrics,
         access_log: str | None = None,
@@ -90,7 +91,7 @@ class QuotesSite(Site):
         # To look for them each time takes longer than to count.
         self._counters: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
         self._outstanding = outstanding
-        self._max_connections = max_connections
+        self._room = room
         self._connections: set[Connection] = set()
         self._admitted: set[Connection] = set()
         metrics.watch(
@@ -117,7 +118,7 @@ class QuotesSite(Site):
         One that is refused takes nobody's room while it closes.
         """
         self._connections.add(connection)
-        if len(self._admitted) >= self._max_connections:
+        if not self._room.enter():
             return False
         self._admitted.add(connection)
         return True
@@ -125,7 +126,9 @@ class QuotesSite(Site):
     def leave(self, connection: Connection) -> None:
         """Forget a connection that is gone."""
         self._connections.discard(connection)
-        self._admitted.discard(connection)
+        if connection in self._admitted:
+            self._admitted.remove(connection)
+            self._room.leave()
 
     def answer_is_due(self, connection: Connection) -> None:
         """Have the end wait for a connection that asked something."""

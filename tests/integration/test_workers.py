@@ -1,0 +1,400 @@
+"""
+Several workers, for real: they serve as one process does, whatever becomes of
+one of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import termios
+from collections import Counter
+from pathlib import Path
+from threading import Event
+
+from ..faults.test_rounds import Client
+from .cases import LibraryTestCase
+from .conversation import LIMIT, Conversation
+from .server import ROOT, GatedGrep, Server, is_gone, running, until
+from .test_tls import write_certificate
+
+LOVE = {"action": "search", "term": "love"}
+
+
+def metrics_of(server: Server) -> dict[str, float]:
+    """All metrics, by name and labels."""
+    answer = server.get("/metrics")
+    assert answer.status == 200, answer
+    lines = answer.body.decode().splitlines()
+    pairs = (each.rsplit(" ", 1) for each in lines if not each.startswith("#"))
+    return {name: float(value) for name, value in pairs}
+
+
+def connections_of(pid: int, port: int) -> int:
+    """How many connections a process has on a port of its own."""
+    wanted = f":{port:04X}"
+    inodes = set()
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if fields[1].endswith(wanted) and fields[3] == "01":
+            inodes.add(f"socket:[{fields[9]}]")
+    found = 0
+    for each in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(OSError):
+            found += os.readlink(f"/proc/{pid}/fd/{each}") in inodes
+    return found
+
+
+class WorkersTestCase(LibraryTestCase):
+    """Has a library, and servers with two workers."""
+
+    def setUp(self) -> None:
+        """Make a library."""
+        super().setUp()
+        (self.library / "book").write_text("love\n" * 3)
+
+    def work(self, *options: str, **how: object) -> Server:
+        """Serve the library with two workers, until the test is over."""
+        # Either worker has a place for each search of any of these tests.
+        alone = "--cache-bytes=0", "--max-running=20"
+        return self.serve(*alone, *options, workers=2, **how)
+
+    def answers(self, server: Server) -> None:
+        """Check that it answers."""
+        self.assertEqual(server.results(**LOVE), ["love"] * 3)
+
+    def replaced(self, server: Server, old: list[int]) -> list[int]:
+        """Wait until two workers serve, none of which is an old one."""
+
+        def all_new() -> bool:
+            now = server.workers()
+            return len(now) == 2 and not set(now) & set(old)
+
+        until(all_new, "new workers")
+        until(lambda: metrics_of(server)["quotes_workers"] == 2, "both serving")
+        return server.workers()
+
+
+class ServingTests(WorkersTestCase):
+    """Tests of workers that serve."""
+
+    def test_two_workers_answer(self) -> None:
+        """They are children of the process that was started, and log what it does."""
+        server = self.work()
+        self.answers(server)
+        self.assertEqual(len(server.workers()), 2)
+        server.logged("POST /api/v1/json 200")
+        starts = [each for each in server.lines if "Listening on http" in each]
+        self.assertEqual(len(starts), 1)
+
+    def test_those_who_come_at_once_are_spread(self) -> None:
+        """Of 64 connections each worker has at least a third."""
+        server = self.work()
+        port = server.address[1]
+        clients = [server.connect() for _ in range(64)]
+
+        def taken() -> list[int]:
+            return [connections_of(pid, port) for pid in server.workers()]
+
+        until(lambda: sum(taken()) == 64, "all let in")
+        self.assertGreaterEqual(min(taken()), 64 // 3, taken())
+        for client in clients:
+            self.assertEqual(client.get("/livez").response().status, 200)
+
+    def test_a_worker_that_stands_still_holds_up_nobody(self) -> None:
+        """Who connects is let in by the other."""
+        server = self.work()
+        stopped, other = server.workers()
+        os.kill(stopped, signal.SIGSTOP)
+        self.addCleanup(os.kill, stopped, signal.SIGCONT)
+        clients = [server.connect() for _ in range(20)]
+        for client in clients:
+            client.get("/livez")
+        until(lambda: connections_of(other, server.address[1]) == 20, "all let in")
+        for client in clients:
+            self.assertEqual(client.response().status, 200)
+
+    def test_limits_are_those_of_all_together(self) -> None:
+        """As many connections as may be, and as many waits, and no more."""
+        server = self.work("--max-connections=20")
+        clients = [server.connect().get("/wait?seconds=0") for _ in range(20)]
+        for client in clients:
+            self.assertEqual(client.response().status, 200)
+        self.assertEqual(server.get("/livez").status, 503)
+        clients[0].close()
+        until(lambda: server.get("/livez").status == 200, "room again")
+
+    def test_a_thousand_may_wait(self) -> None:
+        """None of them is refused for being more than half at one worker."""
+        server = self.work("--max-connections=1100")
+        waits = [server.connect().get("/wait?seconds=3") for _ in range(1000)]
+        server.wait_for_children(1000)
+        self.assertEqual(server.get("/wait").status, 503)
+        for wait in waits:
+            self.assertEqual(wait.response().json(), {"waited": 3})
+
+    def test_they_listen_on_a_unix_socket(self) -> None:
+        """Its mode is as asked, and it stays while one worker follows another."""
+        path = self.folder / "socket"
+        server = self.serve(
+            f"--listen=unix:{path}:mode=600",
+            listen="tcp:0:interface=127.0.0.1",
+            workers=2,
+        )
+        self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            old = server.workers()
+            for pid in old:
+                os.kill(pid, number)
+            self.replaced(server, old)
+            with Conversation(str(path)) as client:
+                self.assertEqual(client.get("/livez").response().status, 200)
+        server.signal()
+        server.ended()
+        self.assertFalse(path.exists())
+        self.assertEqual([each for each in server.lines if "Traceback" in each], [])
+
+    def test_they_speak_tls(self) -> None:
+        """And haproxy's protocol, as their endpoints say."""
+        write_certificate(self.folder)
+        files = (
+            f"privateKey={self.folder}/key.pem:certKey={self.folder}/certificate.pem"
+        )
+        server = self.serve(
+            "--listen=haproxy:tcp:0:interface=127.0.0.1",
+            listen=f"ssl:0:interface=127.0.0.1:{files}",
+            workers=2,
+        )
+        context = ssl.create_default_context(cafile=self.folder / "certificate.pem")
+        for _ in range(4):
+            with (
+                socket.create_connection(server.address, LIMIT) as plain,
+                context.wrap_socket(plain, server_hostname="127.0.0.1") as client,
+            ):
+                client.sendall(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n")
+                self.assertTrue(client.recv(100).startswith(b"HTTP/1.1 200"))
+        proxied = server.logged(r"Listening on http://127\.0\.0\.1:(\d+)/")
+        with Conversation(("127.0.0.1", int(proxied[1]))) as client:
+            client.send(b"PROXY TCP4 192.0.2.7 192.0.2.1 1 80\r\n").get("/livez")
+            self.assertEqual(client.response().status, 200)
+
+
+class ReplacingTests(WorkersTestCase):
+    """Tests of workers that end before the service does."""
+
+    def test_one_that_is_killed_is_replaced(self) -> None:
+        """The others serve meanwhile, what it has counted counts, and none is left."""
+        gated = GatedGrep(self.folder)
+        server = self.work(environment=gated.environment)
+        server.connect().ask(LOVE)
+        server.connect().ask(LOVE)
+        greps = server.wait_for_children(2)
+        name = 'quotes_requests_total{code="404",route="none"}'
+        for _ in range(10):
+            server.get("/nothing")
+        counted = metrics_of(server)[name]
+        self.assertEqual(counted, 10)
+        for lost, pid in enumerate(server.workers(), 1):
+            os.kill(pid, signal.SIGKILL)
+
+            def is_told(lost: int = lost) -> bool:
+                now = metrics_of(server)
+                self.assertGreaterEqual(now[name], counted)
+                return now["quotes_workers_lost_total"] == lost
+
+            until(is_told, "a loss")
+            until(lambda: metrics_of(server)["quotes_workers"] == 2, "a new one")
+        server.logged("A worker is lost: .*signal 9")
+        until(lambda: all(map(is_gone, greps)), "no grep left")
+        gated.open()
+        self.answers(server)
+
+    def test_one_that_is_told_to_end_is_replaced_and_loses_nobody(self) -> None:
+        """It answers who has asked, and another takes its place at once."""
+        gated = GatedGrep(self.folder)
+        server = self.work(environment=gated.environment)
+        asked = [server.connect().ask(LOVE) for _ in range(6)]
+        server.wait_for_children(6)
+        old = server.workers()
+        for pid in old:
+            os.kill(pid, signal.SIGTERM)
+        until(lambda: len(server.workers()) == 4, "two more workers")
+        until(lambda: metrics_of(server)["quotes_workers"] == 2, "new ones serving")
+        self.assertEqual(server.get("/readyz").status, 200)
+        gated.open()
+        for each in asked:
+            self.assertEqual(each.response().json()["results"], ["love"] * 3)
+        self.replaced(server, old)
+        self.assertEqual(metrics_of(server)["quotes_workers_lost_total"], 0)
+
+    def test_metrics_are_those_of_all(self) -> None:
+        """Whichever worker is asked, and also where one does not answer."""
+        server = self.work()
+        with server.connect() as one, server.connect() as other:
+            for each in (one, other):
+                each.get("/livez").response()
+            name = 'quotes_requests_total{code="200",route="/livez"}'
+            for each in (one, other):
+                each.get("/metrics")
+                self.assertIn(f"{name} 2.0", each.response().body.decode())
+        pid, _ = server.workers()
+        os.kill(pid, signal.SIGSTOP)
+        self.addCleanup(os.kill, pid, signal.SIGCONT)
+        self.assertEqual(metrics_of(server)[name], 2)
+        server.logged(f"Worker {pid} does not tell its metrics")
+
+    def test_where_no_worker_can_serve_the_program_stops(self) -> None:
+        """With a line that says why, and a status that tells of it."""
+        broken = self.folder / "sitecustomize.py"
+        broken.write_text(
+            "import os\nif 'TWISTED_QUOTES_WORKER' in os.environ: os._exit(3)\n"
+        )
+        ended = subprocess.run(
+            [
+                *(sys.executable, "-m", "twisted", "quotes", "--workers=2"),
+                "--listen=tcp:0:interface=127.0.0.1",
+            ],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(self.folder)},
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+        )
+        self.assertEqual(ended.returncode, 1)
+        self.assertEqual(len(ended.stderr.splitlines()), 1, ended.stderr)
+        self.assertIn("no worker can serve", ended.stderr)
+
+
+class EndTests(WorkersTestCase):
+    """Tests of how all of it ends."""
+
+    def check_end(self, server: Server, pids: list[int]) -> None:
+        """Check that nothing is left: no process, and nobody who listens."""
+        until(lambda: all(map(is_gone, pids)), "no process left")
+        with self.assertRaises(ConnectionRefusedError):
+            server.connect()
+
+    def test_nothing_is_lost_under_load(self) -> None:
+        """Whoever asks until the end gets a whole answer, and is logged."""
+        log = self.folder / "access.log"
+        server = self.work(f"--access-log={log}")
+        over = Event()
+        clients = [Client(server, keeps, over) for keeps in (False, True) * 8]
+        over.wait(0.5)
+        server.signal()
+        self.assertEqual(server.ended(), -signal.SIGTERM)
+        over.set()
+        for client in clients:
+            client.thread.join(LIMIT)
+        counts = sum((client.counts for client in clients), Counter[str]())
+        answered = {"200", "503"}
+        self.assertEqual(set(counts) - answered - {"refused"}, set(), counts)
+        self.assertGreater(counts["200"], 50)
+        lines = log.read_text().splitlines()
+        self.assertEqual(len(lines), sum(counts[each] for each in answered))
+
+    def test_all_who_have_connected_are_answered(self) -> None:
+        """Also where no worker had the time to let them in before the signal."""
+        server = self.work()
+        workers = server.workers()
+        for pid in workers:
+            os.kill(pid, signal.SIGSTOP)
+        asked = [server.connect().ask(LOVE) for _ in range(200)]
+        server.signal()
+        server.logged("Shutting down 2 workers")
+        for pid in workers:
+            os.kill(pid, signal.SIGCONT)
+        for each in asked:
+            self.assertEqual(each.response().json()["results"], ["love"] * 3)
+        self.assertEqual(server.ended(), -signal.SIGTERM)
+
+    def test_ctrl_c_at_a_terminal_loses_nothing(self) -> None:
+        """The workers are signalled, too, and leave it to their supervisor."""
+        terminal, theirs = pty.openpty()
+        self.addCleanup(os.close, terminal)
+
+        def take_terminal() -> None:
+            os.setsid()
+            import fcntl
+
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        gated = GatedGrep(self.folder)
+        server = self.work(
+            "--drain-delay=20",
+            environment=gated.environment,
+            new_session=False,
+            stdin=theirs,
+            preexec_fn=take_terminal,
+        )
+        os.close(theirs)
+        asked = [server.connect().ask(LOVE) for _ in range(8)]
+        server.wait_for_children(8)
+        os.write(terminal, b"\x03")
+        server.logged("Shutting down 2 workers")
+        until(lambda: server.get("/readyz").status == 503, "not ready")
+        gated.open()
+        for each in asked:
+            self.assertEqual(each.response().json()["results"], ["love"] * 3)
+        os.write(terminal, b"\x03")
+        self.assertEqual(server.ended(), -signal.SIGINT)
+
+    def test_a_signal_to_the_whole_group_is_one_signal(self) -> None:
+        """All requests are answered, and no worker is started any more."""
+        gated = GatedGrep(self.folder)
+        server = self.work(environment=gated.environment)
+        asked = [server.connect().ask(LOVE) for _ in range(8)]
+        server.wait_for_children(8)
+        os.killpg(server.process.pid, signal.SIGTERM)
+        server.wait_until_closed()
+        gated.open()
+        for each in asked:
+            self.assertEqual(each.response().json()["results"], ["love"] * 3)
+        self.assertEqual(server.ended(), -signal.SIGTERM)
+
+    def test_a_second_signal_ends_all_of_it(self) -> None:
+        """Who waits gets a JSON 503, and nothing is left."""
+        server = self.work()
+        waits = [server.connect().get("/wait?seconds=60") for _ in range(10)]
+        pids = server.wait_for_children(10) + server.all_children()
+        server.signal()
+        server.logged("Shutting down")
+        server.signal()
+        for wait in waits:
+            response = wait.response()
+            self.assertEqual((response.status, response.json()["Code"]), (503, 503))
+        self.assertEqual(server.ended(), -signal.SIGTERM)
+        self.check_end(server, pids)
+
+    def test_a_worker_that_does_not_end_is_killed(self) -> None:
+        """Some time after it should have, and the others have answered."""
+        server = self.work("--drain-timeout=0.5")
+        pid, _ = server.workers()
+        os.kill(pid, signal.SIGSTOP)
+        server.signal()
+        server.logged(f"Worker {pid} does not end")
+        self.assertEqual(server.ended(), -signal.SIGTERM)
+
+    def test_a_supervisor_that_is_killed_leaves_nothing(self) -> None:
+        """No worker, no grep, and nobody who listens."""
+        gated = GatedGrep(self.folder)
+        with running(
+            f"--dictionaries={self.library}",
+            "--cache-bytes=0",
+            workers=2,
+            environment=gated.environment,
+        ) as server:
+            server.connect().ask(LOVE)
+            server.connect().get("/wait?seconds=60")
+            server.wait_for_children(2)
+            pids = server.all_children()
+            stopped = server.workers()[0]
+            os.kill(stopped, signal.SIGSTOP)
+            server.signal(signal.SIGKILL)
+            self.check_end(server, pids)

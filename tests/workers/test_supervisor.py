@@ -1,0 +1,235 @@
+"""
+Tests of how the supervisor begins, and above all of how it ends.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.logger import capturedLogs
+from twisted.trial.unittest import SynchronousTestCase
+
+from twisted_quotes.metrics import Metrics
+from twisted_quotes.startup import CannotStart
+from twisted_quotes.workers.scoreboard import Scoreboard
+from twisted_quotes.workers.supervisor import GRACE, LOOK_EVERY, Supervisor
+
+from ..test_service import FakeSignals, FakeSystemd, ListeningReactor
+from .fakes import FakeStarter
+
+
+class FakeListeners:
+    """
+    Listening sockets that are none.
+
+    @ivar did: what was done with them, in order.
+    @ivar error: raised when they are opened, if set.
+    """
+
+    def __init__(self) -> None:
+        self.did: list[str] = []
+        self.error: CannotStart | None = None
+
+    def open(self) -> None:
+        """Open them."""
+        if self.error is not None:
+            raise self.error
+        self.did.append("open")
+
+    def tell(self) -> str:
+        """Tell where they are."""
+        self.did.append("tell")
+        return "Listening on http://127.0.0.1:8000/"
+
+    def close(self) -> Deferred[None]:
+        """Close them."""
+        self.did.append("close")
+        return succeed(None)
+
+
+class FakeReaper:
+    """Keeps whether it runs."""
+
+    running = False
+
+    def start(self) -> None:
+        """Start."""
+        self.running = True
+
+    def stop(self) -> Deferred[None]:
+        """Stop."""
+        self.running = False
+        return succeed(None)
+
+
+class SupervisorTestCase(SynchronousTestCase):
+    """Has a supervisor with two workers."""
+
+    def setUp(self) -> None:
+        """Make one."""
+        self.reactor = ListeningReactor()
+        self.listeners = FakeListeners()
+        self.starter = FakeStarter(self.reactor)
+        self.signals = FakeSignals()
+        self.systemd = FakeSystemd(self.reactor)
+        self.reaper = FakeReaper()
+        self.given_up: list[str] = []
+
+    def make(self, delay: float = 0.0, timeout: float = 30.0) -> Supervisor:
+        """A supervisor that has started its workers."""
+        scoreboard = Scoreboard.make(8)
+        self.addCleanup(os.close, scoreboard.descriptor)
+        fakes: dict[str, Any] = {
+            "reactor": self.reactor,
+            "listeners": self.listeners,
+            "reaper": self.reaper,
+            "systemd": self.systemd,
+        }
+        supervisor = Supervisor(
+            count=2,
+            start_worker=self.starter,
+            scoreboard=scoreboard,
+            drain_delay=delay,
+            drain_timeout=timeout,
+            on_signal=self.signals,
+            metrics=Metrics(),
+            give_up=self.given_up.append,
+            **fakes,
+        )
+        supervisor.startService()
+        return supervisor
+
+    def run_reactor(self) -> None:
+        """Have the reactor run."""
+        for call, args, kw in self.reactor.whenRunningHooks:
+            call(*args, **kw)
+
+    def serve(self) -> None:
+        """Have the reactor run, and all workers serve."""
+        if not self.starter.started:
+            self.run_reactor()
+        for worker in self.starter.started:
+            worker.serves()
+
+    def told(self) -> list[list[str]]:
+        """What each worker was told."""
+        return [each.told for each in self.starter.started]
+
+
+class StartTests(SupervisorTestCase):
+    """Tests of the start."""
+
+    def test_ready_is_told_when_all_serve(self) -> None:
+        """With the addresses, which are logged then."""
+        self.make()
+        self.assertFalse(self.reaper.running)
+        self.run_reactor()
+        self.assertTrue(self.reaper.running)
+        self.assertEqual((self.listeners.did, self.systemd.told), (["open"], []))
+        self.serve()
+        self.assertEqual(self.listeners.did, ["open", "tell"])
+        [ready, *_] = self.systemd.told
+        self.assertEqual(
+            ready, ("READY=1", "STATUS=Listening on http://127.0.0.1:8000/")
+        )
+
+    def test_workers_are_looked_after(self) -> None:
+        """What one has counted is known, should it be killed."""
+        supervisor = self.make()
+        self.serve()
+        for worker in self.starter.started:
+            self.assertEqual(worker.last, [])
+        self.reactor.advance(LOOK_EVERY)
+        for worker in self.starter.started:
+            self.assertNotEqual(worker.last, [])
+        over = supervisor.stopService()
+        self.reactor.advance(0)
+        for worker in self.starter.started:
+            worker.end()
+        self.successResultOf(over)
+
+    def test_what_cannot_be_listened_on_stops_the_start(self) -> None:
+        """Before there is any worker."""
+        self.listeners.error = CannotStart("a port is in use")
+        self.assertRaises(CannotStart, self.make)
+        self.assertEqual(self.starter.started, [])
+
+    def test_where_no_worker_can_serve_the_program_ends(self) -> None:
+        """It is logged, and told why."""
+        self.make()
+        self.run_reactor()
+        with capturedLogs() as events:
+            for worker in list(self.starter.started):
+                worker.end(11)
+        self.assertEqual([each["log_level"].name for each in events][-1], "critical")
+        [reason] = self.given_up
+        self.assertIn("no worker can serve", reason)
+
+
+class EndTests(SupervisorTestCase):
+    """Tests of the end, from the first step to the last."""
+
+    def test_all_workers_drain_then_close(self) -> None:
+        """The supervisor closes its sockets first, and ends when all have."""
+        supervisor = self.make(delay=3)
+        self.serve()
+        [over] = self.reactor.fire_shutdown()
+        self.assertIsInstance(over, DeferredList)
+        self.assertEqual(self.told(), [["Drain"]] * 2)
+        self.assertEqual(self.listeners.did[-1], "tell")
+        self.assertIn("STOPPING=1", self.systemd.told[-1])
+        self.reactor.advance(3)
+        self.assertEqual(self.listeners.did[-1], "close")
+        self.assertEqual(self.told(), [["Drain", "Close"]] * 2)
+        one, other = self.starter.started
+        one.end()
+        self.reactor.advance(0)
+        self.assertNoResult(over)
+        other.end()
+        self.successResultOf(over)
+        self.assertFalse(self.reaper.running)
+        self.assertEqual(self.signals.restored, 1)
+        self.assertEqual(len(self.starter.started), 2)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+        self.successResultOf(supervisor.stopService())
+
+    def test_a_second_signal_forces_the_end(self) -> None:
+        """The drain delay is cut short, and who does not end is killed."""
+        self.make(delay=20)
+        self.serve()
+        [over] = self.reactor.fire_shutdown()
+        [force] = self.signals.calls
+        force()
+        force()
+        self.assertEqual(self.told(), [["Drain", "Force", "Close"]] * 2)
+        one, other = self.starter.started
+        one.end()
+        self.reactor.advance(GRACE)
+        self.assertEqual((one.process.signals, other.process.signals), ([], ["KILL"]))
+        other.end(9)
+        self.successResultOf(over)
+
+    def test_who_does_not_end_in_time_is_killed(self) -> None:
+        """Some time after the drain timeout, to which workers see themselves."""
+        self.make(timeout=7)
+        self.serve()
+        [over] = self.reactor.fire_shutdown()
+        self.reactor.advance(7)
+        self.assertEqual(self.told(), [["Drain", "Close"]] * 2)
+        self.reactor.advance(GRACE)
+        for worker in self.starter.started:
+            self.assertEqual(worker.process.signals, ["KILL"])
+            worker.end(9)
+        self.successResultOf(over)
+
+    def test_it_can_end_before_it_has_begun(self) -> None:
+        """No worker is started any more."""
+        supervisor = self.make()
+        over = supervisor.stopService()
+        self.reactor.advance(0)
+        self.successResultOf(over)
+        self.run_reactor()
+        self.assertEqual(self.starter.started, [])
+        self.assertEqual(self.reactor.fire_shutdown(), [])

@@ -1,0 +1,79 @@
+"""
+What a worker inherits from the supervisor: open files, and what they are.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import MutableMapping
+
+import msgspec
+
+VARIABLE = "TWISTED_QUOTES_WORKER"
+"""The variable that tells a process that it is a worker."""
+
+# The numbers of the open files in the worker.
+CONTROL, SCOREBOARD, SOCKETS = 3, 4, 5
+
+
+class Inheritance(msgspec.Struct, frozen=True):
+    """
+    What a worker inherits.
+
+    @ivar row: its row on the scoreboard.
+    @ivar rows: how many rows that has.
+    @ivar share: which share of what is shared out it has, counted from 0.
+    @ivar shares: how many shares there are.
+    @ivar connections: how many connections all workers together may have.
+    @ivar listeners: how many listening sockets there are, in the order of the
+        endpoints.
+    @ivar from_systemd: how many sockets systemd has opened for the service,
+        whether or not an endpoint names them.
+    @ivar names: what systemd calls them.
+    """
+
+    row: int
+    rows: int
+    share: int
+    shares: int
+    connections: int
+    listeners: int
+    from_systemd: int = 0
+    names: tuple[str, ...] = ()
+
+    @property
+    def sockets(self) -> list[int]:
+        """The listening sockets, as open files."""
+        return list(range(SOCKETS, SOCKETS + self.listeners))
+
+    def part_of(self, total: int) -> int:
+        """
+        This worker's part of what is shared out among all.
+
+        @param total: what there is, 0 or more.
+        @return: all parts together are the total, but each of something is at
+            least 1.
+        """
+        if not total:
+            return 0
+        return max(1, total // self.shares + (self.share < total % self.shares))
+
+
+def bequeath(what: Inheritance) -> str:
+    """Write down what a worker inherits, for its environment."""
+    return msgspec.json.encode(what).decode()
+
+
+def inherit(environment: MutableMapping[str, str]) -> Inheritance | None:
+    """
+    Take what this process inherits, and leave none of it to its own children.
+
+    @return: L{None} where it is no worker.
+    """
+    written = environment.pop(VARIABLE, None)
+    if written is None:
+        return None
+    inheritance = msgspec.json.decode(written, type=Inheritance)
+    for descriptor in (CONTROL, SCOREBOARD, *inheritance.sockets):
+        os.set_inheritable(descriptor, False)
+    return inheritance

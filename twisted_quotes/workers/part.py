@@ -1,0 +1,127 @@
+"""
+What a process has of the limits and the listening sockets: all, or a part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IStreamServerEndpoint
+
+from .. import startup
+from ..errors import TooBusy
+from ..metrics import Family
+from ..places import Place, Places
+from ..room import Room
+from .inheritance import Inheritance
+from .scoreboard import Column, Scoreboard, SharedRoom
+from .sockets import AdoptingReactor, know_systemd
+
+MOST_WAITS = 1000
+"""How many C{/wait} may block at one time (contract, section 1)."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """
+    What a process has.
+
+    Places for searches, those who may wait for one, and the bytes of answers
+    that are kept are shared out. Connections and C{/wait} are not: there is room
+    for any of them as long as all workers together have fewer than may be.
+
+    @ivar running: how many greps it may run at one time.
+    @ivar waiting: how many searches may wait for a place.
+    @ivar cache_bytes: how many bytes of answers it may keep.
+    @ivar room: room for connections.
+    @ivar waits: places for C{/wait}.
+    @ivar endpoints: where to listen, each with its description.
+    @ivar everywhere: collects the metrics of all workers; L{None} where this is
+        the only process.
+    """
+
+    running: int
+    waiting: int
+    cache_bytes: int
+    room: Room
+    waits: Places
+    endpoints: list[tuple[str, IStreamServerEndpoint]]
+    everywhere: Callable[[], Awaitable[Sequence[Family]]] | None = None
+
+
+def whole(reactor: Any, options: Mapping[str, Any]) -> Part:
+    """
+    All that the options say, for the only process.
+
+    @raise CannotStart: there is not so much, or an endpoint is none.
+    """
+    return Part(
+        startup.running(options),
+        options["max-waiting"],
+        options["cache-bytes"],
+        Room(startup.connections(options)),
+        Places(MOST_WAITS, 0),
+        [(each, startup.endpoint(reactor, each)) for each in options["listen"]],
+    )
+
+
+def inherited(
+    reactor: Any,
+    options: Mapping[str, Any],
+    inheritance: Inheritance,
+    scoreboard: Scoreboard,
+    everywhere: Callable[[], Awaitable[Sequence[Family]]],
+) -> Part:
+    """
+    The part of a worker.
+
+    @param inheritance: tells which.
+    @param scoreboard: tells what the others have.
+    @param everywhere: collects the metrics of all workers.
+    """
+    know_systemd(inheritance.from_systemd, inheritance.names)
+
+    def room(most: int, column: Column) -> SharedRoom:
+        return SharedRoom(most, scoreboard, inheritance.row, column)
+
+    return Part(
+        inheritance.part_of(startup.running(options)),
+        inheritance.part_of(options["max-waiting"]),
+        inheritance.part_of(options["cache-bytes"]),
+        room(inheritance.connections, Column.CONNECTIONS),
+        SharedPlaces(room(MOST_WAITS, Column.WAITS)),
+        [
+            (each, startup.endpoint(AdoptingReactor(reactor, socket), each))
+            for each, socket in zip(options["listen"], inheritance.sockets, strict=True)
+        ],
+        everywhere,
+    )
+
+
+class SharedPlaces(Places):
+    """
+    Places of which all workers together have so many; nobody waits for one.
+
+    @param room: has how many are taken.
+    """
+
+    def __init__(self, room: Room) -> None:
+        super().__init__(room.most, 0)
+        self._room = room
+
+    def take(self) -> Deferred[Place]:
+        """
+        Take a place.
+
+        @return: fires with the place; or fails with L{TooBusy} where all are taken.
+        """
+        if not self._room.enter():
+            return fail(TooBusy())
+        return super().take()
+
+    def _give_back(self) -> None:
+        self._room.leave()
+        super()._give_back()

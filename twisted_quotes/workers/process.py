@@ -1,0 +1,210 @@
+"""
+One worker, as the supervisor sees it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessDone, ProcessExitedAlready
+from twisted.internet.interfaces import IProcessTransport, IReactorTime
+from twisted.internet.protocol import ProcessProtocol, connectionDone
+from twisted.logger import Logger
+from twisted.protocols.amp import Command
+from twisted.python.failure import Failure
+
+from ..metrics import Family
+from ..process import SERVICE
+from ..reaper import MARK
+from ..signals import kept_from_children
+from .control import Close, Drain, Force, Once, Retire, SupervisorEnd
+from .inheritance import CONTROL, SCOREBOARD, SOCKETS, VARIABLE, Inheritance, bequeath
+
+REPORT_TIME = 1.0
+"""How long a worker may take to tell its metrics, in seconds."""
+
+# Not for workers: the supervisor alone talks to systemd.
+_KEPT = ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC")
+
+
+class Supervising(Protocol):
+    """What becomes of workers, and of what they say."""
+
+    def serves(self, worker: Worker) -> None:
+        """A worker listens."""
+
+    def leaves(self, worker: Worker) -> None:
+        """A worker has been asked to end, by somebody else."""
+
+    def has_ended(self, worker: Worker, how: str) -> None:
+        """A worker is gone."""
+
+    def total(self) -> Deferred[list[Family]]:
+        """A worker wants the metrics of all."""
+
+
+class Worker(ProcessProtocol):
+    """
+    One worker.
+
+    @param clock: tells time.
+    @param supervisor: is told what becomes of it.
+    @param row: its row on the scoreboard.
+    @param share: which share of what is shared out it has.
+
+    @ivar is_leaving: whether another one takes its place already.
+    @ivar last: its metrics, as it told them last.
+    @ivar silent_since: since when it has told none, though it was asked; L{None}
+        if it has.
+    @ivar ended: fires when it is gone.
+    """
+
+    transport: IProcessTransport
+    _log = Logger()
+
+    def __init__(
+        self, clock: IReactorTime, supervisor: Supervising, row: int, share: int
+    ) -> None:
+        self._clock = clock
+        self._supervisor = supervisor
+        self.row = row
+        self.share = share
+        self.control = SupervisorEnd(self)
+        self.is_leaving = False
+        self.last: list[Family] = []
+        self.silent_since: float | None = None
+        self.ended: Deferred[None] = Deferred()
+        self._since: float | None = None
+
+    # What it says
+
+    def serves(self) -> None:
+        """It listens."""
+        self._since = self._clock.seconds()
+        self._supervisor.serves(self)
+
+    def leaves(self) -> None:
+        """It has been asked to end."""
+        self._supervisor.leaves(self)
+
+    def total(self) -> Deferred[list[Family]]:
+        """It wants the metrics of all."""
+        return self._supervisor.total()
+
+    def takes_leave(self, families: list[Family]) -> None:
+        """It tells its last metrics."""
+        self.last = families
+        self.silent_since = None
+
+    def processEnded(self, reason: Failure = connectionDone) -> None:
+        """It is gone."""
+        done = reason.check(ProcessDone)
+        how = "it ended by itself" if done else reason.getErrorMessage()
+        self._supervisor.has_ended(self, how)
+        self.ended.callback(None)
+
+    # What it is told
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether it has begun to serve."""
+        return self._since is not None
+
+    @property
+    def served(self) -> float:
+        """For how long it has served, in seconds."""
+        return 0.0 if self._since is None else self._clock.seconds() - self._since
+
+    def tell(self, order: type[Drain | Close | Retire | Force]) -> None:
+        """Tell it to do something. One that is gone does nothing more."""
+        command: type[Command] = order
+        self.control.callRemote(command)
+
+    def report(self) -> Deferred[None]:
+        """
+        Have it tell its metrics.
+
+        @return: fires when it has, or when it takes too long to.
+        """
+        asked = self.control.report().addTimeout(REPORT_TIME, self._clock)
+        began = self._clock.seconds()
+
+        def silent(failure: Failure) -> None:
+            if self.silent_since is None:
+                self.silent_since = began
+            self._log.warn(
+                "Worker {pid} does not tell its metrics: {reason}",
+                pid=self.transport.pid,
+                reason=failure.getErrorMessage(),
+            )
+
+        return asked.addCallbacks(self.takes_leave, silent)
+
+    def kill(self) -> None:
+        """End it."""
+        try:
+            self.transport.signalProcess("KILL")
+        except ProcessExitedAlready:
+            # What follows from that is on its way.
+            return
+
+
+@dataclass(frozen=True)
+class Starter:
+    """
+    Starts workers.
+
+    @ivar reactor: starts processes, and talks to them.
+    @ivar command_line: that of this process: a worker is started as it was.
+    @ivar environment: that of this process, for the options may stand there.
+    @ivar scoreboard: the scoreboard, as an open file.
+    @ivar listeners: the listening sockets, as open files.
+    @ivar inheritance: what each worker inherits, but for its row and its share.
+    """
+
+    reactor: Any
+    command_line: Sequence[str]
+    environment: Mapping[str, str]
+    scoreboard: int
+    listeners: Callable[[], Sequence[int]]
+    inheritance: Callable[[int, int], Inheritance]
+
+    def start(self, supervisor: Supervising, row: int, share: int) -> Worker:
+        """
+        Start a worker.
+
+        @raise OSError: it could not be started.
+        """
+        worker = Worker(self.reactor, supervisor, row, share)
+        ours, theirs = socket.socketpair()
+        with ours, theirs, open(os.devnull, "rb") as nothing:
+            ours.setblocking(False)
+            with kept_from_children():
+                self.reactor.spawnProcess(
+                    worker,
+                    self.command_line[0],
+                    tuple(self.command_line),
+                    env=self._environment(row, share),
+                    childFDs={
+                        0: nothing.fileno(),
+                        1: 1,
+                        2: 2,
+                        CONTROL: theirs.fileno(),
+                        SCOREBOARD: self.scoreboard,
+                        **dict(enumerate(self.listeners(), SOCKETS)),
+                    },
+                )
+            self.reactor.adoptStreamConnection(
+                ours.fileno(), socket.AF_UNIX, Once(worker.control)
+            )
+        return worker
+
+    def _environment(self, row: int, share: int) -> dict[str, str]:
+        kept = {k: v for k, v in self.environment.items() if k not in _KEPT}
+        inheritance = bequeath(self.inheritance(row, share))
+        return {**kept, VARIABLE: inheritance, MARK: SERVICE}

@@ -1,0 +1,40 @@
+"""
+How soon the place of a worker that has died is filled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SOON = 1.0
+"""A worker that dies within this time after it began to serve died soon, in seconds."""
+
+_AT_ONCE = 2
+_FIRST, _MOST = 0.25, 30.0
+
+
+@dataclass
+class Restarts:
+    """
+    Tells how long to wait before a worker is started in the place of another.
+
+    The first is started at once. Where one after another dies as soon as it
+    serves, or before, it is waited for twice as long each time.
+    """
+
+    _in_a_row: int = 0
+
+    def delay(self, served: float) -> float:
+        """
+        How long to wait, in seconds.
+
+        @param served: for how long the worker had served that has died.
+        """
+        if served >= SOON:
+            self._in_a_row = 0
+            return 0.0
+        self._in_a_row += 1
+        doublings = self._in_a_row - _AT_ONCE - 1
+        if doublings < 0:
+            return 0.0
+        return float(min(_MOST, _FIRST * 2 ** min(doublings, 10)))

@@ -1,0 +1,182 @@
+"""
+The service in a worker: it serves as the only process would, and begins and ends
+as the supervisor says.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList, TimeoutError, maybeDeferred
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IListeningPort
+from twisted.internet.tcp import Port
+
+from ..errors import NotReadyNow
+from ..metrics import Family, Metrics
+from ..service import QuotesService
+from .control import Commanded, Farewell, Leaving, Once, Serving, WorkerEnd
+from .scoreboard import Column, Scoreboard
+from .sockets import FairReader
+
+TOTAL_TIME = 3.0
+"""How long the supervisor may take to add up all metrics, in seconds."""
+
+
+class Link:
+    """
+    What a worker asks of the supervisor.
+
+    @param reactor: tells time.
+    @param descriptor: the way there, as an open file.
+    @param metrics: those of this process.
+    """
+
+    def __init__(self, reactor: Any, descriptor: int, metrics: Metrics) -> None:
+        self._reactor = reactor
+        self._descriptor = descriptor
+        self.control = WorkerEnd()
+        self.metrics = metrics
+
+    def connect(self, worker: Commanded) -> None:
+        """
+        Do what the supervisor says from now on.
+
+        @param worker: does it.
+        """
+        self.control.worker = worker
+        with socket.socket(fileno=self._descriptor) as ours:
+            ours.setblocking(False)
+            self._reactor.adoptStreamConnection(
+                ours.fileno(), ours.family, Once(self.control)
+            )
+
+    async def total(self) -> list[Family]:
+        """
+        The metrics of all workers.
+
+        @raise NotReadyNow: the supervisor does not answer.
+        """
+        try:
+            return await self.control.total().addTimeout(TOTAL_TIME, self._reactor)
+        except (TimeoutError, ConnectionDone, ConnectionLost):
+            raise NotReadyNow("what adds up the metrics") from None
+
+    async def take_leave(self) -> None:
+        """Tell the last metrics, if there is still somebody to tell."""
+        told: Deferred[Any] = self.control.callRemote(
+            Farewell, families=self.metrics.families()
+        )
+        told.addTimeout(TOTAL_TIME, self._reactor)
+        # Who is gone, or stands still, has no use for them.
+        await DeferredList([told], consumeErrors=True)
+
+
+class WorkerService(QuotesService):
+    """
+    The service in a worker.
+    """
+
+    _link: Link
+    _scoreboard: Scoreboard
+    _row: int
+    _on_sigterm: Callable[[Callable[[], object]], object]
+    _stopping = _alone = False
+
+    def work_for(
+        self,
+        link: Link,
+        scoreboard: Scoreboard,
+        row: int,
+        on_sigterm: Callable[[Callable[[], object]], object],
+    ) -> None:
+        """
+        Be part of a whole; it is to be called before the start.
+
+        @param link: the way to the supervisor.
+        @param scoreboard: what the workers know of each other.
+        @param row: the row of this one.
+        @param on_sigterm: has SIGTERM call a function.
+        """
+        self._link = link
+        self._scoreboard = scoreboard
+        self._row = row
+        self._on_sigterm = on_sigterm
+        self._readers: list[FairReader] = []
+        self._closing: Deferred[None] = Deferred()
+
+    # The start
+
+    def startService(self) -> None:
+        """Listen on all sockets, and on the supervisor."""
+        super().startService()
+        self._link.connect(self)
+
+    def _opened(self, port: IListeningPort, description: str) -> None:
+        """The supervisor tells where it is, and has many wait, once for all."""
+        assert isinstance(port, Port)
+        reader = FairReader(self._reactor, port, self._scoreboard, self._row)
+        reader.start()
+        self._readers.append(reader)
+
+    def _tell_ready(self) -> None:
+        if self._over is None:
+            self._on_sigterm(lambda: self._link.control.callRemote(Leaving))
+            self._scoreboard.write(self._row, Column.SERVING, 1)
+            self._link.control.callRemote(Serving)
+
+    # What the supervisor says
+
+    def drain(self) -> None:
+        """Go on serving, and be ready no more."""
+        if not self._stopping:
+            self._stopping = self._readiness.draining = True
+            self._reactor.stop()
+
+    def close(self) -> None:
+        """Close the listening sockets, as all others do, and end."""
+        self._go_on()
+
+    def retire(self) -> None:
+        """Leave the listening sockets to the others, and end."""
+        self._alone = True
+        self.drain()
+        self._go_on()
+
+    def report(self) -> list[Family]:
+        """Tell the metrics of this process."""
+        return self._link.metrics.families()
+
+    def supervisor_lost(self) -> None:
+        """Nobody will tell when to end: end now."""
+        if self._over is None or not self._over.called:
+            self._log.error("The supervisor is gone.")
+            self.drain()
+            self.force()
+
+    def force(self) -> None:
+        """End now."""
+        self._go_on()
+        super().force()
+
+    def _go_on(self) -> None:
+        if not self._closing.called:
+            self._closing.callback(None)
+
+    # The end
+
+    def _time_to_serve_on(self) -> Deferred[None]:
+        return self._closing
+
+    async def _stop_listening(self) -> None:
+        self._scoreboard.write(self._row, Column.SERVING, 0)
+        for reader in self._readers:
+            reader.stop()
+        if self._alone:
+            await DeferredList(
+                [maybeDeferred(port.stopListening) for port, _ in self._ports]
+            )
+        else:
+            await super()._stop_listening()

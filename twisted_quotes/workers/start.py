@@ -1,0 +1,93 @@
+"""
+The supervisor, put together from the options.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from twisted.application.service import IService
+
+from .. import startup
+from ..metrics import Metrics
+from ..orphans import Reaper
+from ..signals import on_shutdown_signal
+from ..startup import CannotStart
+from .inheritance import Inheritance
+from .listeners import Listeners
+from .process import Starter
+from .scoreboard import ROWS_EACH, Scoreboard
+from .sockets import known_from_systemd
+from .supervisor import Supervisor
+
+
+def supervised_service(
+    reactor: Any,
+    options: Mapping[str, Any],
+    command_line: Sequence[str],
+    environment: Mapping[str, str],
+) -> IService:
+    """
+    Put together what looks after the workers.
+
+    @param reactor: starts processes, tells time, listens.
+    @param options: as L{QuotesOptions} leaves them.
+    @param command_line: starts this program.
+    @param environment: its environment.
+    @raise CannotStart: something that the options name cannot be used.
+    """
+    connections = _check(options)
+    endpoints = [(each, startup.endpoint(reactor, each)) for each in options["listen"]]
+    listeners = Listeners(endpoints)
+    scoreboard = Scoreboard.make(ROWS_EACH * options["workers"])
+
+    def inheritance(row: int, share: int) -> Inheritance:
+        return Inheritance(
+            *(row, scoreboard.rows, share, options["workers"]),
+            *(connections, len(endpoints), *known_from_systemd()),
+        )
+
+    starter = Starter(
+        *(reactor, command_line, environment, scoreboard.descriptor),
+        *(lambda: listeners.descriptors, inheritance),
+    )
+    return Supervisor(
+        *(reactor, options["workers"], listeners, starter.start, scoreboard),
+        *(options["drain-delay"], options["drain-timeout"]),
+        lambda call: on_shutdown_signal(lambda: reactor.callFromThread(call)),
+        Reaper(reactor),
+        startup.systemd(reactor),
+        Metrics(),
+        lambda reason: _give_up(reactor, reason),
+    )
+
+
+def _check(options: Mapping[str, Any]) -> int:
+    """
+    Refuse what no worker could use.
+
+    @param options: those of the program.
+    @return: how many connections all workers together may have.
+    @raise CannotStart: something that they name cannot be used.
+    """
+    startup.library(options["dictionaries"], options["default-dictionary"])
+    for program in ("grep", "sleep"):
+        startup.executable(program)
+    startup.writable(options["access-log"])
+    startup.portal(options)
+    return startup.connections(options)
+
+
+def _give_up(reactor: Any, reason: str) -> None:
+    """
+    End the program, and say why on standard error.
+
+    @param reactor: is stopped.
+    """
+    print(CannotStart(reason), file=sys.__stderr__, flush=True)
+    # The reactor lets no exception through that would end the program so.
+    reactor.addSystemEventTrigger("after", "shutdown", os._exit, 1)
+    reactor.stop()

@@ -1,0 +1,201 @@
+"""
+The supervisor: opens the sockets, has workers serve, and ends them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorCore, IReactorTime
+from twisted.internet.task import LoopingCall, deferLater
+from twisted.logger import Logger
+
+from ..metrics import Metrics
+from ..notify import Systemd
+from ..orphans import Reaper
+from .control import Close, Drain, Force
+from .listeners import Listeners
+from .pool import StartWorker, WorkerPool
+from .scoreboard import Scoreboard
+
+GRACE = 5.0
+"""How long a worker may take to end when it has to, in seconds; then it is killed."""
+
+
+LOOK_EVERY = 10.0
+"""How often the supervisor looks after its workers, in seconds."""
+
+
+class ReactorForSupervisor(IReactorCore, IReactorTime):
+    """What is needed of the reactor: triggers and time."""
+
+
+class Supervisor(Service):
+    """
+    Has workers serve, and ends them without losing a request.
+
+    @param reactor: tells time, and when the end begins.
+    @param count: how many workers there are to be, 2 or more.
+    @param listeners: the listening sockets.
+    @param start_worker: starts a worker.
+    @param scoreboard: what they know of each other.
+    @param drain_delay: how long they go on serving once shutdown began, in
+        seconds.
+    @param drain_timeout: how long after that beginning the end is forced, in
+        seconds; they see to that themselves.
+    @param on_signal: has a further shutdown signal call a function, and
+        returns what undoes that.
+    @param reaper: ends the workers should this process be killed.
+    @param systemd: is told when the service is ready, and when it ends. Where it
+        would end this process for giving no sign of life, workers that give none
+        for as long are killed.
+    @param metrics: those of this process, to which those of workers are added.
+    @param give_up: ends the program, with a reason, where no worker can serve.
+    """
+
+    name = "quotes"
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: ReactorForSupervisor,
+        count: int,
+        listeners: Listeners,
+        start_worker: StartWorker,
+        scoreboard: Scoreboard,
+        drain_delay: float,
+        drain_timeout: float,
+        on_signal: Callable[[Callable[[], object]], Callable[[], None]],
+        reaper: Reaper,
+        systemd: Systemd,
+        metrics: Metrics,
+        give_up: Callable[[str], object],
+    ) -> None:
+        self._reactor = reactor
+        self._listeners = listeners
+        self._drain_delay = drain_delay
+        self._drain_timeout = drain_timeout
+        self._on_signal = on_signal
+        self._reaper = reaper
+        self._systemd = systemd
+        self._give_up = give_up
+        self._forced = False
+        self._looks = LoopingCall(lambda: self.pool.look(systemd.watchdog))
+        self._looks.clock = reactor
+        self._trigger: Any = None
+        self._delay: Deferred[None] | None = None
+        self._over: Deferred[list[tuple[bool, Any]]] | None = None
+        self._kill_call: IDelayedCall | None = None
+        self.pool = WorkerPool(
+            reactor,
+            count,
+            start_worker,
+            scoreboard,
+            metrics,
+            self._all_serve,
+            self._none_can_serve,
+        )
+
+    # The start
+
+    def startService(self) -> None:
+        """
+        Open the listening sockets, and start the workers when the reactor runs.
+
+        @raise CannotStart: one of them could not be opened.
+        """
+        super().startService()
+        self._listeners.open()
+        self._trigger = self._reactor.addSystemEventTrigger(
+            "before", "shutdown", self.before_shutdown
+        )
+        self._reactor.callWhenRunning(self._begin)
+
+    def _begin(self) -> None:
+        if self._over is None:
+            self._reaper.start()
+            self.pool.fill()
+            self._looks.start(LOOK_EVERY, now=False)
+
+    def _all_serve(self) -> None:
+        self._systemd.ready(self._listeners.tell())
+
+    def _none_can_serve(self, reason: str) -> None:
+        self._log.critical("The start failed: {reason}", reason=reason)
+        self._give_up(f"no worker can serve: {reason}")
+
+    # The end
+
+    def stopService(self) -> Deferred[list[tuple[bool, Any]]]:
+        """
+        End in good order, whether or not the reactor is going to stop.
+
+        @return: fires when all is over.
+        """
+        super().stopService()
+        if self._over is None and self._trigger is not None:
+            self._reactor.removeSystemEventTrigger(self._trigger)
+        return self.before_shutdown()
+
+    def before_shutdown(self) -> Deferred[list[tuple[bool, Any]]]:
+        """
+        Begin the end.
+
+        @return: a L{DeferredList} of the end, and the ends of all workers; the
+            reactor waits for it.
+        """
+        if self._over is None:
+            end = Deferred.fromCoroutine(self._end())
+            end.addErrback(lambda failure: self._log.failure("Ended badly.", failure))
+            self._over = self.pool.outstanding.when_over(end)
+        return self._over
+
+    async def _end(self) -> None:
+        """The end, from its first step to its last (contract, section 2)."""
+        restore = self._on_signal(self.force)
+        count = len(self.pool)
+        self._log.info("Shutting down {count} workers.", count=count)
+        self._systemd.stopping(f"Shutting down {count} workers.")
+        self._kill_call = self._reactor.callLater(
+            self._drain_timeout + GRACE, self.pool.kill
+        )
+        self.pool.close()
+        if self._looks.running:
+            self._looks.stop()
+        try:
+            self.pool.tell(Drain)
+            await self._serve_on()
+            # The last who closes them is a worker, which accepts who is left.
+            await self._listeners.close()
+            self.pool.tell(Close)
+            while self.pool.outstanding:
+                await self.pool.outstanding.when_over()
+            await self._reaper.stop()
+        finally:
+            if self._kill_call.active():
+                self._kill_call.cancel()
+            self._systemd.stopped()
+            restore()
+        self._log.info("All workers have ended.")
+
+    async def _serve_on(self) -> None:
+        """Let load balancers see that the service is draining."""
+        self._delay = deferLater(self._reactor, self._drain_delay)
+        try:
+            await self._delay
+        except CancelledError:
+            self._log.info("The drain delay was cut short.")
+
+    def force(self) -> None:
+        """Have all workers end now, and kill those that do not."""
+        if self._forced:
+            return
+        self._forced = True
+        self.pool.tell(Force)
+        if self._kill_call is not None and self._kill_call.active():
+            self._kill_call.reset(GRACE)
+        if self._delay is not None:
+            self._delay.cancel()
