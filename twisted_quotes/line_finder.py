@@ -60,9 +60,8 @@ class LineFinder:
             return
         with place as greps:
             for _ in range(ATTEMPTS):
-                entries = None
-                if not results.long:
-                    entries = await self._at_once(asked, query, greps)
+                long = results.long
+                entries = None if long else await self._at_once(asked, query, greps)
                 if entries is not None:
                     results.begin(len(entries))
                     results.add(entries)
