@@ -49,18 +49,13 @@ def _some(text: str) -> str:
     return text
 
 
-def _yes_or_no(text: str) -> bool:
-    return {"yes": True, "no": False}[text.lower()]
-
-
-_YES_OR_NO = _Kind("yes or no", _yes_or_no)
+_YES_OR_NO = _Kind("yes or no", {"yes": True, "no": False}.__getitem__)
 _TEXT = _Kind("a text that is not empty", _some)
 
 
 def _workers(text: str) -> int:
-    if text == "auto":
-        return len(os.sched_getaffinity(0))
-    return int(_number(int, 1).convert(text))
+    auto = text == "auto"
+    return len(os.sched_getaffinity(0)) if auto else _number(int, 1).convert(text)
 
 
 # Name, kind, default, and what the help says of it (contract, section 2).
