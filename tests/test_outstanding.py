@@ -123,6 +123,15 @@ class OutstandingTests(SynchronousTestCase):
         self.assertNoResult(endless)
         self.assertEqual(len(self.outstanding), 1)
 
+    def test_what_comes_after_that_is_ended_at_once(self) -> None:
+        """Where it can be."""
+        self.outstanding.cancel()
+        late: Deferred[None] = Deferred()
+        self.outstanding.add(late, late.cancel)
+        self.failureResultOf(late, CancelledError)
+        self.outstanding.add(Deferred())
+        self.assertEqual(len(self.outstanding), 1)
+
     def test_abandon_ends_the_wait(self) -> None:
         """Whoever waits is let go, though nothing is over."""
         self.outstanding.add(self.over)

@@ -35,6 +35,8 @@ class Outstanding:
         """
         Count something as under way until it is over, well or badly.
 
+        Where all has been ended early, this is, too.
+
         @param over: fires when it is over.
         @param cancel: ends it early, if it can be.
         @return: C{over} itself.
@@ -42,6 +44,8 @@ class Outstanding:
         if over not in self._under_way:
             self._under_way[over] = _Item(cancel)
             over.addBoth(self._pass_on, over)
+            if self.is_cut_short and cancel is not None:
+                cancel()
         return over
 
     def when_over(self, *also: Deferred[Any]) -> Deferred[list[tuple[bool, Any]]]:
