@@ -231,8 +231,8 @@ class WaitingTests(WaitingTestCase):
         self.assertEqual(len(self.successResultOf(other)), 1)
         self.assertFalse(self.running())
 
-    def test_where_the_one_with_the_place_leaves_the_others_search_alone(self) -> None:
-        """In their order, however many wait by then."""
+    def test_where_the_one_with_the_place_leaves_the_others_gather_again(self) -> None:
+        """However many wait by then: who leaves cannot have each searched alone."""
         leaving, *staying = map(self.search, ("love", "life", "of"))
         self.end()
         [grep] = self.running()
@@ -245,6 +245,29 @@ class WaitingTests(WaitingTestCase):
         while self.running():
             self.end()
         self.assertEqual([len(self.successResultOf(each)) for each in staying], [3, 1])
+        found = [self.terms(each) for each in self.reactor.processes]
+        self.assertEqual(found.count(["life", "of"]), 1)
+
+    def test_who_is_let_down_again_and_again_searches_alone(self) -> None:
+        """Nobody can hold it up for ever."""
+        self.patch(together, "ATTEMPTS", 0)
+        leaving, *staying = map(self.search, ("love", "life", "of"))
+        self.end()
+        leaving.cancel()
+        self.failureResultOf(leaving, CancelledError)
+        self.running()[0].end(signal=9)
+        self.assertEqual(self.terms(self.end()), ["life"])
+        self.assertEqual(self.terms(self.end()), ["of"])
+        self.assertEqual([len(self.successResultOf(each)) for each in staying], [3, 1])
+
+    def test_no_more_bytes_than_one_grep_may_have(self) -> None:
+        """The kernel would refuse to start it."""
+        self.patch(together, "MOST_BYTES", 10)
+        for term in ("love", "life", "\N{EURO SIGN}" * 2, "of"):
+            self.search(term)
+        self.end()
+        self.assertEqual(self.terms(self.end()), ["love", "life", "\N{EURO SIGN}" * 2])
+        self.assertEqual(self.terms(self.end()), ["of"])
 
     def test_a_grep_that_fails_fails_the_one_who_ran_it(self) -> None:
         """The others search by themselves."""

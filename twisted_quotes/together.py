@@ -23,10 +23,11 @@ from .library import Library
 from .lines import Lines, text_lines
 from .query import Search
 from .results import AT_ONCE
+from .settle import ATTEMPTS
 from .turns import Turns
 
-MOST_TERMS = 64
-"""For how many searches one grep may look."""
+MOST_TERMS, MOST_BYTES = 64, 64 * 1024
+"""For how many terms one grep may look, and how many bytes they may have."""
 
 
 class Together:
@@ -56,8 +57,13 @@ class Together:
         @raise QuotesError: there is no such dictionary, it may not be read, or
             grep took too long.
         """
-        place = self._runner.places.take()
-        turn = await self._turns.turn(name, query.term, place)
+        turn = await self._turns.turn(name, query.term, self._runner.places.take())
+        for _ in range(ATTEMPTS):
+            if turn is not None:
+                break
+            # Who was to find it has left, or failed: it gathers once more.
+            place = self._runner.places.take_again()
+            turn = await self._turns.turn(name, query.term, place)
         if isinstance(turn, Lines):
             self._runner.metrics.searches_together.inc()
             return turn
@@ -86,7 +92,7 @@ class Together:
         with self._library.open(name) as dictionary:
             if dictionary.state.size >= AT_ONCE:
                 return None
-            others = self._turns.join(name, MOST_TERMS - 1)
+            others = self._turns.join(name, MOST_TERMS - 1, MOST_BYTES)
             output = None
             try:
                 terms = [query.term, *(each.term for each in others)]

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Generic, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -28,7 +29,7 @@ class Waiting(Generic[T]):
     @param taking: fires with its place.
 
     @ivar turn: fires with its place when it is its turn, with what others have
-        found for it, or with L{None} if it must search by itself after all.
+        found for it, or with L{None} if they could not.
         Cancelling it gives up the wait.
     """
 
@@ -138,17 +139,20 @@ class Turns(Generic[T]):
                 gathering.waiting.remove(waiting)
                 self._look(name)
 
-    def join(self, name: str, most: int) -> list[Waiting[T]]:
+    def join(self, name: str, most: int, most_bytes: int) -> list[Waiting[T]]:
         """
         Take those who wait along, the first of them.
 
         Each must be given something to L{take<Waiting.take>}.
 
         @param most: how many to take.
+        @param most_bytes: how many bytes what they look for may have together.
         """
         waiting = self._gatherings[name].waiting
-        joined = waiting[:most]
-        del waiting[:most]
+        sizes = accumulate(len(each.term.encode()) for each in waiting[:most])
+        count = sum(size <= most_bytes for size in sizes)
+        joined = waiting[:count]
+        del waiting[:count]
         for each in joined:
             each.give_up_place()
         return joined
