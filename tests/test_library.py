@@ -9,6 +9,7 @@ import resource
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from errno import EAGAIN, EMFILE
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -266,12 +267,14 @@ class VersionTests(_Folders):
         return self.library().version(name)
 
     def test_a_file_that_stays_as_it_is_has_one_version(self) -> None:
-        """However often it is read, and whatever leads to it."""
+        """However often it is read, and if the library itself is a link."""
         before = self.version()
         (self.root / "cats").read_bytes()
-        (self.root / "link").symlink_to("cats")
         self.assertIsNotNone(before)
-        self.assertEqual((self.version(), self.version("link")), (before, before))
+        self.assertEqual(self.version(), before)
+        link = self.root.parent / "link"
+        link.symlink_to(self.root)
+        self.assertEqual(Library(FilePath(str(link))).version("cats"), before)
 
     def test_whatever_is_done_to_it_makes_another(self) -> None:
         """Even where its size and the time of its last change are put back."""
@@ -288,16 +291,55 @@ class VersionTests(_Folders):
             other.rename(path)
 
         for change in (restore, replace, lambda: path.chmod(0o600)):
-            seen = {self.version()}
-            # The kernel's clock goes on in steps.
-            while self.version() in seen:
-                change()
-            self.assertIsNotNone(self.version())
+            self.check_change("cats", change)
+
+    def check_change(self, name: str, change: Callable[[], object]) -> None:
+        """Make a change until it is seen: the kernel's clock goes on in steps."""
+        seen = {self.version(name)}
+        while self.version(name) in seen:
+            change()
+        self.assertIsNotNone(self.version(name))
+
+    def test_so_does_what_is_done_to_the_folders_on_the_way(self) -> None:
+        """Even where they are moved away and back, or may no longer be listed."""
+        self.put("pets/small/mice", b"peep\n")
+        pets, away = self.root / "pets", self.root.parent / "away"
+
+        def move() -> None:
+            pets.rename(away)
+            away.rename(pets)
+
+        for change in (move, lambda: (pets / "small").chmod(0o711)):
+            self.check_change("pets/small/mice", change)
+
+    def test_what_a_link_leads_to_has_none(self) -> None:
+        """It could lead elsewhere meanwhile, and back."""
+        self.put("pets/mice", b"peep\n")
+        (self.root / "link").symlink_to("cats")
+        (self.root / "folder").symlink_to("pets")
+        (self.root / "leaving").symlink_to(self.outside)
+        for name in ("link", "folder/mice", "leaving"):
+            self.assertIsNone(self.version(name), name)
+
+    def test_nothing_outside_is_looked_at(self) -> None:
+        """Not even whether it is there."""
+        self.put(".hidden", b"secret\n")
+        for name in ("../outside", str(self.outside), ".hidden", "pets//mice", ""):
+            self.assertIsNone(self.version(name), name)
 
     def test_what_is_not_there_has_none(self) -> None:
         """Nor has what could never be opened."""
         (self.root / "cats.dat").write_bytes(b"strfile's")
-        for name in ("nothing", "a" * 5000, "a\0b", "a\ud800", "cats.dat"):
+        os.mkfifo(self.root / "fifo")
+        for name in (
+            "fifo",
+            "cats/cats",
+            "nothing",
+            "a" * 5000,
+            "a\0b",
+            "a\ud800",
+            "cats.dat",
+        ):
             self.assertIsNone(self.version(name), name)
 
 

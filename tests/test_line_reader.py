@@ -172,6 +172,15 @@ class LimitTests(LineReaderTestCase):
         found = await entries(self.make_finder(), All(dictionary="many", offset=3))
         self.assertEqual(found, ["x" * 21_000])
 
+    async def test_the_last_line_need_not_end(self) -> None:
+        """Wherever the pieces are cut."""
+        text = "love\n" * 20 + "love"
+        self.write("many", text)
+        for size in range(len(text) // 2, 2 * len(text)):
+            self.hold(10, size)
+            search = Search(term="love", dictionary="many", ignore_case=True)
+            self.assertEqual(await entries(self.make_finder(), search), ["love"] * 21)
+
     async def test_a_dictionary_that_becomes_shorter_is_read_anew(self) -> None:
         """Though what has just been found in it is no longer there."""
         self.write("many", "love\n" * 50_000)

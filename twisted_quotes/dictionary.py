@@ -33,12 +33,17 @@ class State(NamedTuple):
 
 class Version(NamedTuple):
     """
-    What tells a file as it is from what it was, with whom it belongs to and who
-    may read it.
+    What tells a dictionary as it is from what it was, with who may read it, and
+    with the folders that lead there.
 
-    @ivar changed: when anything of that was last changed, in nanoseconds since 1970.
+    @ivar folders: the folders, by their device, inode, and when anything about
+        them was last changed.
+    @ivar state: what is in the file.
+    @ivar changed: when anything about the file or the folders was last changed,
+        in nanoseconds since 1970.
     """
 
+    folders: tuple[tuple[int, int, int], ...]
     state: State
     changed: int
 
@@ -48,7 +53,8 @@ class Dictionary(Closing):
     A dictionary, open for reading.
 
     @param descriptor: its file descriptor, owned from here on.
-    @ivar path: the real path of the file, for this program's own use.
+    @ivar path: the path of the file, for this program's own use. Whatever name
+        leads there, it is the same, but where the library itself is a link.
     @ivar state: what the file's state was when it was opened, or looked at again.
     """
 
@@ -113,9 +119,10 @@ class Dictionary(Closing):
         Where so many lines end.
 
         @param start: the offset of the first of them.
-        @param lines: how many, 0 or more.
+        @param lines: how many, 0 or more. The last one of all ends with the file.
         @raise EOFError: there are fewer.
         """
+        first = start
         while lines:
             block = self.read_at(start, start + _BLOCK)
             ends = block.count(b"\n")
@@ -125,6 +132,9 @@ class Dictionary(Closing):
                     at = block.index(b"\n", at + 1)
                 return start + at + 1
             if not block:
+                cut = start > first and self.read_at(start - 1, start) != b"\n"
+                if cut and lines == 1:
+                    return start
                 raise EOFError("the dictionary has become shorter")
             lines -= ends
             start += len(block)

@@ -103,18 +103,33 @@ class Library:
         """
         Look at a dictionary from outside: that costs next to nothing.
 
-        It says nothing of whether the file may be served, only whether it is
-        still the one that was.
+        It says nothing of whether the file may be served, but it is another one
+        as soon as that could have changed.
 
-        @return: L{None} where there is none to be seen.
+        @return: L{None} where none is to be seen, or a link is on the way: where
+            that leads could change and change back unseen.
         """
+        segments = name.split("/")
         try:
-            status = os.stat(f"{self._root}/{name}")
-            if self._is_companion(name):
+            if _is_hidden(segments) or self._is_companion(name):
                 return None
+            # The library itself may be a link.
+            path, found = self._root, [os.stat(self._root)]
+            for segment in segments:
+                path = f"{path}/{segment}"
+                found.append(os.lstat(path))
         except (OSError, ValueError):
             return None
-        return Version(State.of(status), status.st_ctime_ns)
+        *folders, file = found
+        if not stat.S_ISREG(file.st_mode):
+            return None
+        if not all(stat.S_ISDIR(each.st_mode) for each in folders):
+            return None
+        return Version(
+            tuple((each.st_dev, each.st_ino, each.st_ctime_ns) for each in folders),
+            State.of(file),
+            max(each.st_ctime_ns for each in found),
+        )
 
     def names(self) -> list[str]:
         """

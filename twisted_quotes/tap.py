@@ -67,6 +67,7 @@ def makeService(options: Mapping[str, Any]) -> IService:
     inheritance = inherit(os.environ)
     close_in_children(inheritable())
     # What is there by then stays, and need not be looked at again and again.
+    reactor.callWhenRunning(gc.collect)
     reactor.callWhenRunning(gc.freeze)
     if inheritance is None and options["workers"] > 1:
         return supervised_service(

@@ -75,7 +75,7 @@ class Volumes:
 
         @param asked: a name, or C{"*"} for every dictionary that may be read.
         @return: the versions, in the order of the names; L{None} where one is
-            not to be seen, or was changed just now and could change unseen.
+            not to be seen, or could change unseen, as it was changed just now.
         """
         versions = [self._library.version(name) for name in self.names(asked)]
         seen = tuple(each for each in versions if each is not None)
