@@ -62,7 +62,7 @@ class WorkersTestCase(LibraryTestCase):
     def work(self, *options: str, **how: object) -> Server:
         """Serve the library with two workers, until the test is over."""
         # Either worker has a place for each search of any of these tests.
-        alone = "--cache-bytes=0", "--max-running=20"
+        alone = "--cache-bytes=0", "--search-together=no", "--max-running=20"
         return self.serve(*alone, *options, workers=2, **how)
 
     def answers(self, server: Server) -> None:
@@ -89,7 +89,8 @@ class ServingTests(WorkersTestCase):
         server = self.work()
         self.answers(server)
         self.assertEqual(len(server.workers()), 2)
-        server.logged("POST /api/v1/json 200")
+        self.assertEqual(server.ask(b"{}").status, 400)
+        server.logged("POST /api/v1/json 400")
         starts = [each for each in server.lines if "Listening on http" in each]
         self.assertEqual(len(starts), 1)
 
