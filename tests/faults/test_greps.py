@@ -8,6 +8,7 @@ import os
 import signal
 from pathlib import Path
 
+from ..integration.cases import one_process
 from ..integration.conversation import Conversation
 from ..integration.server import until
 from .cases import LOVE, Fault, answers_to, counted, metrics_of
@@ -19,7 +20,10 @@ FLOOD = "try:", "    while True: sys.stdout.write('1:love\\n' * 1000)", "except:
 class GrepFault(Fault):
     """A fault of grep, with as many searches under way as there are places."""
 
-    options = (f"--max-running={RUNNING}", "--timeout=2", "--cache-bytes=0")
+    options: tuple[str, ...] = (
+        f"--max-running={RUNNING}",
+        *("--timeout=2", "--cache-bytes=0", "--search-together=no"),
+    )
 
     def ask(self, count: int = RUNNING) -> list[Conversation]:
         """Ask so many questions at once."""
@@ -58,6 +62,36 @@ class KilledTests(GrepFault):
         for response in responses:
             if response.status == 500:
                 self.check_error(response, 500)
+        return f"{counted(responses)}, metrics: {self.killed('outside')} killed outside"
+
+
+@one_process("each worker has a place, and searches for those who ask it")
+class KilledTogetherTests(GrepFault):
+    """Tests of a grep that is killed while it searches for several."""
+
+    done = "kill -9 of a grep that searches for 7 callers"
+    promised = "a 500 for one of them, an answer for each other"
+    options = ("--max-running=1", "--timeout=60", "--cache-bytes=0")
+
+    def begin(self) -> list[Conversation]:
+        """Kill the first, which searches for one, and the next."""
+        self.grep.hang()
+        conversations = self.ask(8)
+        self.grep.wait_for_hanging(1)
+        [first] = self.server.children()
+        os.kill(first, signal.SIGKILL)
+        self.grep.wait_for_hanging(2)
+        [second] = self.server.children()
+        self.grep.be_real()
+        os.kill(second, signal.SIGKILL)
+        return conversations
+
+    def make(self) -> str:
+        """Look what each gets."""
+        responses = answers_to(self.begin())
+        self.assertEqual(
+            sorted(each.status for each in responses), [200] * 6 + [500] * 2
+        )
         return f"{counted(responses)}, metrics: {self.killed('outside')} killed outside"
 
 
@@ -238,7 +272,10 @@ class LeavingTests(GrepFault):
 
     done = "callers leave while their greps run or they wait for a place"
     promised = "the grep is gone within 100 ms, the place free at once"
-    options = (f"--max-running={RUNNING}", "--timeout=60", "--cache-bytes=0")
+    options = (
+        f"--max-running={RUNNING}",
+        *("--timeout=60", "--cache-bytes=0", "--search-together=no"),
+    )
 
     def begin(self) -> list[Conversation]:
         """Have some leave while others wait."""

@@ -151,7 +151,7 @@ class SpawnTests(MachineFault):
 
     done = "spawning a process fails with EAGAIN, ENOMEM, EMFILE"
     promised = "503 with Retry-After, counted and logged, no place lost"
-    options = (f"--max-running={RUNNING}", "--cache-bytes=0")
+    options = (f"--max-running={RUNNING}", "--cache-bytes=0", "--search-together=no")
 
     def prepare(self) -> None:
         """Write what makes spawning fail."""

@@ -125,13 +125,19 @@ class ShutdownTests(LibraryTestCase):
             clients = [server.connect() for _ in range(30)]
             for number, client in enumerate(clients):
                 client.ask({"action": "search", "term": f"line {number} of"})
-            text = "quotes_outstanding 31.0"
-            until(lambda: text in server.get("/metrics").body.decode(), text)
+
+            def all_wait() -> bool:
+                text = f"quotes_outstanding {30 + len(server.children())}.0\n"
+                return text in server.get("/metrics").body.decode()
+
+            until(all_wait, "30 searches")
             server.signal()
             server.logged("Port [0-9]+ Closed")
             gated.open()
             for number, client in enumerate(clients):
-                results = client.response().json()["results"]
+                response = client.response()
+                self.assertEqual(response.status, 200, response)
+                results = response.json()["results"]
                 self.assertEqual(results, [f"line {number} of a story"])
             self.assertEqual(server.ended(), -signal.SIGTERM)
 
