@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from typing import ClassVar
 
 from ..integration.cases import one_process
 from ..integration.conversation import Conversation
@@ -20,7 +21,7 @@ FLOOD = "try:", "    while True: sys.stdout.write('1:love\\n' * 1000)", "except:
 class GrepFault(Fault):
     """A fault of grep, with as many searches under way as there are places."""
 
-    options: tuple[str, ...] = (
+    options: ClassVar[tuple[str, ...]] = (
         f"--max-running={RUNNING}",
         *("--timeout=2", "--cache-bytes=0", "--search-together=no"),
     )
