@@ -4,6 +4,8 @@ Tests of answers that are found once, and kept.
 
 from __future__ import annotations
 
+import gc
+
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -27,8 +29,8 @@ class SharedAnswersTests(SynchronousTestCase):
             self.searches.append(Deferred())
             return self.searches[-1]
 
-        kept = self.shared.kept(key)
-        return self.shared.find(key, find) if kept is None else succeed(kept)
+        kept = self.shared.kept(key.encode())
+        return self.shared.find(key.encode(), find) if kept is None else succeed(kept)
 
     def put(self, key: str, size: int = 1000) -> Answer:
         """Have something asked, and answered."""
@@ -85,7 +87,7 @@ class SharedAnswersTests(SynchronousTestCase):
         """And who asks then has it begun anew."""
         killed: list[bool] = []
         found: Deferred[Answer] = Deferred(lambda _: killed.append(True))
-        waiting = [self.shared.find("love", lambda: found), self.get()]
+        waiting = [self.shared.find(b"love", lambda: found), self.get()]
         for each in waiting:
             each.cancel()
             self.failureResultOf(each, CancelledError)
@@ -106,6 +108,18 @@ class SharedAnswersTests(SynchronousTestCase):
         self.put("a")
         self.put("b", 5000)
         self.assertEqual([self.is_kept(key) for key in "ab"], [True, False])
+
+    def test_what_is_kept_is_no_work_for_the_garbage_collector(self) -> None:
+        """Or it would hold up everybody for longer, the more is kept."""
+        self.shared = SharedAnswers(10**6, Metrics())
+        gc.collect()
+        before = len(gc.get_objects())
+        for number in range(100):
+            self.put(f"love {number}", 10)
+        self.searches.clear()
+        gc.collect()
+        self.assertTrue(self.is_kept("love 0"))
+        self.assertLess(len(gc.get_objects()) - before, 50)
 
     def test_how_questions_are_answered_is_counted(self) -> None:
         """By what was kept, with others, or by themselves."""

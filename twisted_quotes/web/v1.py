@@ -4,8 +4,11 @@ API v1: a question in JSON, its answer in JSON (contract, section 1).
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Coroutine, Hashable
+from functools import partial
+from typing import Any
 
+import msgspec
 from klein._app import KleinRenderable
 from msgspec import UNSET
 from twisted.internet.defer import Deferred
@@ -49,19 +52,22 @@ class QuotesV1:
             versions = self._finder.versions(asked)
         if versions is None:
             return self._stream(request, query)
-        key = query, asked, versions
+        key = msgspec.msgpack.encode((query, asked, versions))
         kept = self._shared.kept(key)
         if kept is not None and kept.body is not None:
             return _send(request, kept, kept.body)
-        return self._share(request, query, key)
+        find = partial(self._find, query, asked, versions)
+        return self._share(request, query, key, find)
 
     async def _share(
-        self, request: IRequest, query: Query, key: tuple[Query, str, Hashable]
+        self,
+        request: IRequest,
+        query: Query,
+        key: bytes,
+        find: Callable[[], Coroutine[Deferred[Any], Any, Answer]],
     ) -> bytes:
         """Answer with what is found for all who ask the same meanwhile."""
-        answer = await self._shared.find(
-            key, lambda: Deferred.fromCoroutine(self._find(*key))
-        )
+        answer = await self._shared.find(key, lambda: Deferred.fromCoroutine(find()))
         if answer.body is None:
             return await self._stream(request, query, long=True)
         return _send(request, answer, answer.body)
