@@ -17,6 +17,7 @@ from twisted.internet.tcp import Port
 from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 
+from twisted_quotes import service
 from twisted_quotes.errors import NotReadyNow
 from twisted_quotes.service import FLUSH_TIME
 from twisted_quotes.workers.control import Farewell, Leaving, Serving, Total
@@ -94,6 +95,8 @@ class WorkerTestCase(ServiceTestCase):
     def setUp(self) -> None:
         """Make what it needs."""
         super().setUp()
+        self.shut: list[object] = []
+        self.patch(service, "let_nobody_in", lambda *port: self.shut.append(port))
         self.scoreboard = Scoreboard.make(2)
         self.addCleanup(os.close, self.scoreboard.descriptor)
         self.link = FakeLink(self)
@@ -169,6 +172,7 @@ class WorkerServiceTests(WorkerTestCase):
         service.close()
         self.reactor.pump([0] * 3)
         self.assertFalse(self.port.listening)
+        self.assertEqual(len(self.shut), 1)
         self.assertEqual(self.scoreboard.read(1, Column.SERVING), 0)
         self.assertNoResult(self.over)
         self.answer(client)
@@ -183,6 +187,7 @@ class WorkerServiceTests(WorkerTestCase):
         service.retire()
         self.reactor.pump([0] * 3)
         self.assertFalse(self.port.listening)
+        self.assertEqual(self.shut, [])
         self.answer(client)
         self.assertEqual(client.answers()[0].code, 200)
         client.shut_down()
@@ -194,16 +199,21 @@ class WorkerServiceTests(WorkerTestCase):
         client = self.search()
         service.drain()
         service.force()
+        self.assertEqual(len(self.shut), 1)
         self.cut(client)
         self.assert_ended(self.over)
 
     def test_without_a_supervisor_it_ends_now(self) -> None:
-        """Nobody else would tell it to; but at its own end it expects that."""
+        """
+        Nobody else would tell it to; but at its own end it expects that. Others may
+        go on, so it has the kernel let in who connects.
+        """
         service = self.work()
         client = self.search()
         with capturedLogs() as events:
             service.supervisor_lost()
-        self.assertIn("supervisor is gone", events[0]["log_format"])
+        self.assertIn("supervisor is lost", events[0]["log_format"])
+        self.assertEqual(self.shut, [])
         self.cut(client)
         self.assert_ended(self.over)
         with capturedLogs() as events:

@@ -83,7 +83,9 @@ class WorkerService(QuotesService):
     _scoreboard: Scoreboard
     _row: int
     _on_sigterm: Callable[[Callable[[], object]], object]
-    _stopping = _alone = False
+    _stopping = False
+    # Whether the others go on, so that the sockets are to stay as they are.
+    _alone = True
 
     def work_for(
         self,
@@ -137,11 +139,11 @@ class WorkerService(QuotesService):
 
     def close(self) -> None:
         """Close the listening sockets, as all others do, and end."""
+        self._alone = False
         self._go_on()
 
     def retire(self) -> None:
         """Leave the listening sockets to the others, and end."""
-        self._alone = True
         self.drain()
         self._go_on()
 
@@ -152,12 +154,15 @@ class WorkerService(QuotesService):
     def supervisor_lost(self) -> None:
         """Nobody will tell when to end: end now."""
         if self._over is None or not self._over.called:
-            self._log.error("The supervisor is gone.")
+            self._log.error("The connection to the supervisor is lost.")
             self.drain()
-            self.force()
+            # It may be there still, and the others, too.
+            self._go_on()
+            super().force()
 
     def force(self) -> None:
-        """End now."""
+        """End now, as all others do."""
+        self._alone = False
         self._go_on()
         super().force()
 
