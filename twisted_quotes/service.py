@@ -176,7 +176,7 @@ class QuotesService(Service):
             self._site.close()
             while self._outstanding:
                 await self._outstanding.when_over()
-            await self._clear_up()
+            await self._finish()
         finally:
             for call in (deadline, self._cut_call):
                 if call is not None and call.active():
@@ -208,6 +208,10 @@ class QuotesService(Service):
         await DeferredList(
             [maybeDeferred(port.stopListening) for port, _ in self._ports]
         )
+
+    async def _finish(self) -> None:
+        """Do what is left when all is answered."""
+        await self._clear_up()
 
     async def _read_what_arrived(self) -> None:
         """Let the reactor look at each connection once more."""

@@ -234,6 +234,18 @@ class ReplacingTests(WorkersTestCase):
         self.replaced(server, old)
         self.assertEqual(metrics_of(server)["quotes_workers_lost_total"], 0)
 
+    def test_what_one_has_counted_counts_when_it_was_replaced(self) -> None:
+        """Also what it had told nobody until then."""
+        server = self.work()
+        for _ in range(50):
+            server.get("/nothing")
+        old = server.workers()
+        for pid in old:
+            os.kill(pid, signal.SIGTERM)
+        self.replaced(server, old)
+        name = 'quotes_requests_total{code="404",route="none"}'
+        self.assertEqual(metrics_of(server)[name], 50)
+
     def test_metrics_are_those_of_all(self) -> None:
         """Whichever worker is asked, and also where one does not answer."""
         server = self.work()

@@ -130,6 +130,14 @@ class WorkerTestCase(ServiceTestCase):
         [self.over] = self.reactor.fire_shutdown()
         self.reactor.advance(0)
 
+    def assert_ended(self, over: Deferred[Any]) -> None:
+        """All is over when the last metrics are told."""
+        self.assertNoResult(over)
+        command, told = self.link.asked[-1]
+        self.assertIs(command, Farewell)
+        told.callback({})
+        super().assert_ended(over)
+
     def cut(self, client: FakeSocket) -> None:
         """Check that a client is refused, and that nothing is waited for."""
         [process] = self.web.running()

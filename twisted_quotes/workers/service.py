@@ -185,3 +185,7 @@ class WorkerService(QuotesService):
             )
         else:
             await super()._stop_listening()
+
+    async def _finish(self) -> None:
+        await super()._finish()
+        await self._link.take_leave()
