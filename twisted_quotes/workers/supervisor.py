@@ -94,6 +94,7 @@ class Supervisor(Service):
             count,
             start_worker,
             scoreboard,
+            drain_timeout + GRACE,
             metrics,
             self._all_serve,
             self._none_can_serve,
@@ -182,8 +183,10 @@ class Supervisor(Service):
         self._log.info("All workers have ended.")
 
     async def _serve_on(self) -> None:
-        """Let load balancers see that the service is draining."""
-        self._delay = deferLater(self._reactor, self._drain_delay)
+        """Let load balancers see that the service is draining, as long as it serves."""
+        delay: Deferred[None] = deferLater(self._reactor, self._drain_delay)
+        self._delay = delay
+        self.pool.outstanding.when_over().addCallback(lambda _: delay.cancel())
         try:
             await self._delay
         except CancelledError:
