@@ -234,6 +234,28 @@ class ReplacingTests(WorkersTestCase):
         self.replaced(server, old)
         self.assertEqual(metrics_of(server)["quotes_workers_lost_total"], 0)
 
+    def test_who_is_connected_to_one_that_is_replaced_is_not_refused(self) -> None:
+        """Neither who has asked nothing yet, nor who asks once more."""
+        server = self.work()
+        new = [server.connect() for _ in range(4)]
+        kept = [server.connect() for _ in range(4)]
+        old = server.workers()
+        port = server.address[1]
+        until(lambda: sum(connections_of(pid, port) for pid in old) == 8, "all let in")
+        for client in kept:
+            self.assertEqual(client.get("/livez").response().status, 200)
+        for pid in old:
+            os.kill(pid, signal.SIGTERM)
+            server.logged(f"Worker {pid} is to end")
+            server.logged("Shutting down: 0 under way")
+        for client in kept:
+            self.assertEqual(client.get("/readyz").response().status, 200)
+        until(lambda: len(server.workers()) == 4, "two more workers")
+        for client in new:
+            client.ask(LOVE)
+            self.assertEqual(client.response().json()["results"], ["love"] * 3)
+        self.replaced(server, old)
+
     def test_what_one_has_counted_counts_when_it_was_replaced(self) -> None:
         """Also what it had told nobody until then."""
         server = self.work()

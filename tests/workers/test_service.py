@@ -25,7 +25,7 @@ from twisted_quotes.workers.scoreboard import Column, Scoreboard
 from twisted_quotes.workers.service import TOTAL_TIME, Link, WorkerService
 
 from ..test_service import ENDPOINT, FakeEndpoint, ServiceTestCase
-from ..web.clients import FakeSocket
+from ..web.clients import FakeSocket, get
 
 
 class SharedPort(Port):
@@ -189,16 +189,35 @@ class WorkerServiceTests(WorkerTestCase):
         self.assert_ended(self.over)
 
     def test_it_can_leave_the_sockets_to_others(self) -> None:
-        """It closes its own at once, and answers who has asked."""
+        """It closes its own at once, and answers who has asked, and who asks yet."""
         service = self.work()
-        client = self.search()
+        client, late = self.search(), self.web.connect()
         service.retire()
         self.reactor.pump([0] * 3)
         self.assertFalse(self.port.listening)
         self.assertEqual(self.shut, [])
+        self.assertFalse(self.web.readiness.draining)
         self.answer(client)
-        self.assertEqual(client.answers()[0].code, 200)
-        client.shut_down()
+        late.send(get())
+        for each in (client, late):
+            self.assertEqual([answer.code for answer in each.answers()], [200])
+            each.shut_down()
+        self.assert_ended(self.over)
+        # So that nothing of it is left behind.
+        self.web.readiness.draining = True
+
+    def test_while_it_leaves_the_others_may_be_told_to_end(self) -> None:
+        """Then nobody is answered here, either, who asks later."""
+        service = self.work()
+        late = self.web.connect()
+        service.retire()
+        self.reactor.pump([0] * 3)
+        service.drain()
+        self.assertTrue(self.web.readiness.draining)
+        service.close()
+        late.send(get())
+        self.assert_refused(late)
+        late.shut_down()
         self.assert_ended(self.over)
 
     def test_it_can_be_told_to_end_now(self) -> None:
