@@ -90,14 +90,14 @@ class Supervisor(Service):
         self._over: Deferred[list[tuple[bool, Any]]] | None = None
         self._kill_call: IDelayedCall | None = None
         self.pool = WorkerPool(
-            reactor,
-            count,
-            start_worker,
-            scoreboard,
-            drain_timeout + GRACE,
-            metrics,
-            self._all_serve,
-            self._none_can_serve,
+            clock=reactor,
+            count=count,
+            start_worker=start_worker,
+            scoreboard=scoreboard,
+            time_to_leave=drain_timeout + GRACE,
+            metrics=metrics,
+            all_serve=self._all_serve,
+            none_can=self._none_can_serve,
         )
 
     # The start
