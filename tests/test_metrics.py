@@ -4,6 +4,9 @@ Tests of what is counted and measured.
 
 from __future__ import annotations
 
+from errno import EMFILE
+
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.metrics import Metrics
@@ -37,6 +40,20 @@ class MetricsTests(SynchronousTestCase):
         for value in (1, 5):
             values[0] = value
             self.assertIn(b"quotes_things %d.0\n" % value, metrics.text("")[1])
+
+    def test_what_is_not_known_hides_nothing_else(self) -> None:
+        """It is no number, and the log says why."""
+        metrics = Metrics()
+
+        def unknown() -> float:
+            raise OSError(EMFILE, "too many open files")
+
+        metrics.watch("things", "Things.", unknown)
+        with capturedLogs() as events:
+            _, text = metrics.text("")
+        self.assertIn(b"quotes_things NaN\n", text)
+        self.assertIn(b"quotes_greps_total 0.0\n", text)
+        self.assertIn("too many open files", [each["reason"] for each in events])
 
     def test_the_reader_chooses_the_format(self) -> None:
         """Prometheus asks for the newer one."""

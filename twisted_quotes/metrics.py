@@ -6,6 +6,7 @@ formats of Prometheus.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from math import nan
 
 import msgspec
 from prometheus_client import (
@@ -19,6 +20,7 @@ from prometheus_client import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
+from twisted.logger import Logger
 
 # When each was first counted is more than anybody reads.
 disable_created_metrics()
@@ -66,6 +68,8 @@ class Metrics:
     @ivar spawn_failures: processes that could not be started.
     @ivar bytes_searched: the bytes of the dictionaries that greps have read.
     """
+
+    _log = Logger()
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
@@ -130,9 +134,23 @@ class Metrics:
 
         @param name: its name, which is given the service's own prefix.
         @param meaning: what it is, in a sentence.
+        @param value: tells it. Where that raises L{OSError}, the log says so, and
+            the metric is shown as not a number.
         """
+
+        def known() -> float:
+            try:
+                return value()
+            except OSError as error:
+                self._log.warn(
+                    "The metric {name} is not known: {reason}",
+                    name=name,
+                    reason=error.strerror,
+                )
+                return nan
+
         gauge = Gauge(f"quotes_{name}", meaning, registry=self._registry)
-        gauge.set_function(value)
+        gauge.set_function(known)
 
     def text(self, accept: str) -> tuple[str, bytes]:
         """

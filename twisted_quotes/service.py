@@ -162,7 +162,7 @@ class QuotesService(Service):
 
     async def _end(self) -> None:
         """The end, from its first step to its last (contract, section 2)."""
-        self._readiness.draining = True
+        self._be_ready_no_more()
         # Who sees that it has begun may hurry it, from the first line of the log on.
         restore = self._on_signal(self.force)
         count = len(self._outstanding)
@@ -173,10 +173,10 @@ class QuotesService(Service):
             await self._serve_on()
             await self._stop_listening()
             await self._read_what_arrived()
-            self._site.close()
+            self._close_site()
             while self._outstanding:
                 await self._outstanding.when_over()
-            await self._clear_up()
+            await self._finish()
         finally:
             for call in (deadline, self._cut_call):
                 if call is not None and call.active():
@@ -186,6 +186,12 @@ class QuotesService(Service):
             self._systemd.stopped()
             restore()
         self._log.info("All is answered.")
+
+    def _be_ready_no_more(self) -> None:
+        self._readiness.draining = True
+
+    def _close_site(self) -> None:
+        self._site.close()
 
     async def _serve_on(self) -> None:
         """Let load balancers see that the service is draining."""
@@ -208,6 +214,10 @@ class QuotesService(Service):
         await DeferredList(
             [maybeDeferred(port.stopListening) for port, _ in self._ports]
         )
+
+    async def _finish(self) -> None:
+        """Do what is left when all is answered."""
+        await self._clear_up()
 
     async def _read_what_arrived(self) -> None:
         """Let the reactor look at each connection once more."""

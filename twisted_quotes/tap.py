@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from time import time
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.application.service import IService
 from twisted.python.usage import UsageError
@@ -36,6 +36,11 @@ from .workers.inheritance import CONTROL, SCOREBOARD, Inheritance, inherit
 from .workers.part import Part, inherited, whole
 from .workers.scoreboard import Scoreboard
 from .workers.start import supervised_service
+
+if TYPE_CHECKING:
+    from .service import QuotesService
+
+Made = TypeVar("Made", bound="QuotesService")
 
 MOST_THREADS = 4
 """How many threads read and write files."""
@@ -90,7 +95,7 @@ def quotes_service(reactor: Any, options: Mapping[str, Any]) -> IService:
     from .service import QuotesService
 
     part = whole(reactor, options)
-    return QuotesService(*_service(reactor, options, part, Metrics()))
+    return _service(QuotesService, reactor, options, part, Metrics())
 
 
 def worker_service(
@@ -110,7 +115,7 @@ def worker_service(
     link = Link(reactor, CONTROL, metrics)
     scoreboard = Scoreboard(SCOREBOARD, inheritance.rows)
     part = inherited(reactor, options, inheritance, scoreboard, link.total)
-    service = WorkerService(*_service(reactor, options, part, metrics))
+    service = _service(WorkerService, reactor, options, part, metrics)
     service.work_for(
         link,
         scoreboard,
@@ -121,9 +126,13 @@ def worker_service(
 
 
 def _service(
-    reactor: Any, options: Mapping[str, Any], part: Part, metrics: Metrics
-) -> tuple[Any, ...]:
-    """What a service is given. Everything is made here, and handed down."""
+    kind: type[Made],
+    reactor: Any,
+    options: Mapping[str, Any],
+    part: Part,
+    metrics: Metrics,
+) -> Made:
+    """A service. Everything that it needs is made here, and handed down."""
     from .web.patience import Limits
     from .web.site import QuotesSite
 
@@ -140,16 +149,17 @@ def _service(
         metrics,
         startup.writable(options["access-log"]),
     )
-    return (
-        reactor,
-        site,
-        part.endpoints,
-        runner.outstanding,
-        *(options["drain-delay"], options["drain-timeout"]),
-        lambda call: on_shutdown_signal(lambda: reactor.callFromThread(call)),
-        _clear_up(reactor, finder),
-        readiness,
-        startup.systemd(reactor),
+    return kind(
+        reactor=reactor,
+        site=site,
+        endpoints=part.endpoints,
+        outstanding=runner.outstanding,
+        drain_delay=options["drain-delay"],
+        drain_timeout=options["drain-timeout"],
+        on_signal=lambda call: on_shutdown_signal(lambda: reactor.callFromThread(call)),
+        clear_up=_clear_up(reactor, finder),
+        readiness=readiness,
+        systemd=startup.systemd(reactor),
     )
 
 

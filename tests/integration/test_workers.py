@@ -234,6 +234,34 @@ class ReplacingTests(WorkersTestCase):
         self.replaced(server, old)
         self.assertEqual(metrics_of(server)["quotes_workers_lost_total"], 0)
 
+    def test_who_is_connected_to_one_that_is_replaced_is_not_refused(self) -> None:
+        """Though it had asked nothing when its worker was told to end."""
+        server = self.work()
+        clients = [server.connect() for _ in range(8)]
+        old = server.workers()
+        port = server.address[1]
+        until(lambda: sum(connections_of(pid, port) for pid in old) == 8, "all let in")
+        for pid in old:
+            os.kill(pid, signal.SIGTERM)
+        until(lambda: len(server.workers()) == 4, "two more workers")
+        until(lambda: metrics_of(server)["quotes_workers"] == 2, "new ones serving")
+        for client in clients:
+            client.ask(LOVE)
+            self.assertEqual(client.response().json()["results"], ["love"] * 3)
+        self.replaced(server, old)
+
+    def test_what_one_has_counted_counts_when_it_was_replaced(self) -> None:
+        """Also what it had told nobody until then."""
+        server = self.work()
+        for _ in range(50):
+            server.get("/nothing")
+        old = server.workers()
+        for pid in old:
+            os.kill(pid, signal.SIGTERM)
+        self.replaced(server, old)
+        name = 'quotes_requests_total{code="404",route="none"}'
+        self.assertEqual(metrics_of(server)[name], 50)
+
     def test_metrics_are_those_of_all(self) -> None:
         """Whichever worker is asked, and also where one does not answer."""
         server = self.work()

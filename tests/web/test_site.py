@@ -61,6 +61,69 @@ class EndTests(WebTestCase):
         self.assertTrue(quiet.disconnected)
         self.assertFalse(quiet.aborted)
 
+    def test_where_others_serve_nobody_is_refused(self) -> None:
+        """Who asks now is answered, once, whether or not it has asked before."""
+        kept, new, busy = (self.web.connect() for _ in range(3))
+        kept.send(get())
+        busy.send(question())
+        self.web.site.retire()
+        over = self.web.outstanding.when_over()
+        self.web.running()[0].end()
+        for client in (kept, new):
+            client.send(get())
+        for client, answers in ((kept, 2), (new, 1), (busy, 1)):
+            client.deliver()
+            codes = [each.code for each in client.answers()]
+            self.assertEqual(codes, [200] * answers)
+            self.assertTrue(client.answers()[-1].is_last)
+            self.assertTrue(client.half_closed)
+            self.assertNoResult(over)
+            client.shut_down()
+        self.successResultOf(over)
+
+    def test_where_others_serve_who_asks_nothing_is_closed(self) -> None:
+        """Soon if it was answered before, and at the limit of a request if not."""
+        idle, kept, new = (self.web.connect() for _ in range(3))
+        idle.send(get())
+        self.web.reactor.advance(NEXT_REQUEST_TIME)
+        kept.send(get())
+        limit = self.web.site.limits.request
+        self.web.site.retire()
+        for client, seconds in (
+            (idle, 0),
+            (kept, NEXT_REQUEST_TIME),
+            (new, limit - 2 * NEXT_REQUEST_TIME),
+        ):
+            self.assertFalse(client.disconnected)
+            self.web.reactor.pump([seconds, 0])
+            client.deliver()
+            self.assertTrue(client.disconnected)
+            self.assertFalse(client.aborted)
+        self.assertEqual(len(self.web.outstanding), 0)
+
+    def test_where_others_serve_half_a_request_may_be_completed(self) -> None:
+        """Within its time, and not within that of an idle connection."""
+        kept = self.web.connect()
+        kept.send(get())
+        self.web.site.retire()
+        head, rest = get()[:9], get()[9:]
+        kept.send(head)
+        self.web.reactor.advance(2 * NEXT_REQUEST_TIME)
+        kept.send(rest)
+        self.assertEqual([each.code for each in kept.answers()], [200, 200])
+
+    def test_where_the_others_end_too_the_next_is_refused(self) -> None:
+        """It closes as if it had not begun to before."""
+        kept, new = self.web.connect(), self.web.connect()
+        kept.send(get())
+        self.web.reactor.advance(NEXT_REQUEST_TIME / 2)
+        self.web.site.retire()
+        self.web.site.close()
+        kept.send(get())
+        self.assert_refused(kept, answers=2)
+        kept.shut_down()
+        self.assert_closed_after(NEXT_REQUEST_TIME / 2, new)
+
     def test_what_follows_the_last_request_does_not_hold_up_the_end(self) -> None:
         """Neither a line too many nor half of another request."""
         for more in (b"\r\n", b"GET / HT"):

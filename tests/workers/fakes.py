@@ -11,7 +11,7 @@ from twisted.protocols.amp import Command
 from twisted.python.failure import Failure
 
 from twisted_quotes.metrics import Metrics
-from twisted_quotes.workers.process import Supervising, Worker
+from twisted_quotes.workers.process import Worker, Workers
 
 from ..fakes import FakeProcess, FakeReactor
 
@@ -24,9 +24,7 @@ class FakeWorker(Worker):
     @ivar metrics: those that it tells, at once.
     """
 
-    def __init__(
-        self, reactor: Any, supervisor: Supervising, row: int, share: int
-    ) -> None:
+    def __init__(self, reactor: Any, supervisor: Workers, row: int, share: int) -> None:
         super().__init__(reactor, supervisor, row, share)
         self.told: list[str] = []
         self.metrics = Metrics()
@@ -61,7 +59,7 @@ class FakeStarter:
         self.started: list[FakeWorker] = []
         self.error: OSError | None = None
 
-    def __call__(self, supervisor: Supervising, row: int, share: int) -> FakeWorker:
+    def __call__(self, supervisor: Workers, row: int, share: int) -> FakeWorker:
         """Start one."""
         if self.error is not None:
             raise self.error

@@ -4,7 +4,7 @@ Tests of what the supervisor and a worker say to each other.
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ConnectionLost
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
@@ -30,12 +30,14 @@ class Both:
     Both sides: keeps what each is told.
 
     @ivar told: the names of all that, in order.
+    @ivar error: raised where metrics are asked for, if set.
     """
 
     def __init__(self) -> None:
         self.told: list[str] = []
         self.metrics = Metrics()
         self.last: list[Family] = []
+        self.error: Exception | None = None
 
     def drain(self) -> None:
         """Keep it."""
@@ -54,7 +56,9 @@ class Both:
         self.told.append("force")
 
     def report(self) -> list[Family]:
-        """Tell metrics."""
+        """Tell metrics, or fail."""
+        if self.error is not None:
+            raise self.error
         return self.metrics.families()
 
     def supervisor_lost(self) -> None:
@@ -70,7 +74,9 @@ class Both:
         self.told.append("leaves")
 
     def total(self) -> Deferred[list[Family]]:
-        """Tell metrics."""
+        """Tell metrics, or fail."""
+        if self.error is not None:
+            return fail(self.error)
         return succeed(self.metrics.families())
 
     def takes_leave(self, families: list[Family]) -> None:
@@ -130,6 +136,16 @@ class ControlTests(SynchronousTestCase):
         self.worker.callRemote(Farewell, families=families)
         self.pump()
         self.assertIn(wanted, self.both.last)
+
+    def test_what_goes_wrong_at_one_end_is_told_to_the_other(self) -> None:
+        """Both go on talking."""
+        self.both.error = OSError("no folder")
+        for ask in (self.supervisor.report, self.worker.total):
+            told = ask().addErrback(lambda failure: [failure.getErrorMessage()])
+            self.pump()
+            self.assertEqual(self.successResultOf(told), ["no folder"])
+        for transport in self.transports:
+            self.assertFalse(transport.disconnecting)
 
     def test_a_worker_learns_that_its_supervisor_is_gone(self) -> None:
         """What it asks then fails."""

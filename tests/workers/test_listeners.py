@@ -74,6 +74,9 @@ class ListenersTests(TestCase):
         with self.assertRaises(CannotStart) as raised:
             listeners.open()
         self.assertIn("--workers=1", str(raised.exception))
+        with self.assertRaises(CannotStart) as raised:
+            self.make("stdio:").open()
+        self.assertIn("--workers=1", str(raised.exception))
         strange = StrangePort()
         later.callback(strange)
         self.assertTrue(strange.stopped)

@@ -20,6 +20,8 @@ from ..fakes import FakeReactor
 from .fakes import FakeStarter, FakeWorker
 from .test_totals import values
 
+TIME_TO_LEAVE = 35.0
+
 REQUESTS = 'quotes_requests_total{code="200",route="/"}'
 
 
@@ -39,6 +41,7 @@ class PoolTestCase(SynchronousTestCase):
             2,
             self.starter,
             self.scoreboard,
+            TIME_TO_LEAVE,
             Metrics(),
             lambda: self.all_serve.append(True),
             self.none_can.append,
@@ -78,6 +81,30 @@ class StartTests(PoolTestCase):
         self.serve()
         self.assertEqual(self.all_serve, [True])
 
+    def test_one_that_cannot_serve_keeps_nobody_from_knowing_of_the_others(
+        self,
+    ) -> None:
+        """It is lost before the other one serves, and then cannot be started."""
+        one, other = self.starter.started
+        with capturedLogs():
+            one.end(11)
+        self.assertEqual(self.all_serve, [])
+        self.starter.error = OSError(EAGAIN, "no more processes")
+        other.serves()
+        self.assertEqual(self.all_serve, [True])
+
+    def test_one_that_is_lost_later_is_waited_for_no_more(self) -> None:
+        """All of the first ones that are left serve."""
+        one, other = self.starter.started
+        one.serves()
+        self.assertEqual(self.all_serve, [])
+        with capturedLogs():
+            other.end(11)
+        self.assertEqual(self.all_serve, [True])
+        self.reactor.advance(0)
+        self.serve()
+        self.assertEqual(self.all_serve, [True])
+
     def test_where_none_can_serve_none_is_replaced(self) -> None:
         """The last to die says why."""
         with capturedLogs():
@@ -98,15 +125,21 @@ class StartTests(PoolTestCase):
         self.assertEqual(self.starter.started[2].share, 0)
 
     def test_what_cannot_be_started_is_said(self) -> None:
-        """Where not even the first one can be."""
+        """Once, where not one of them can be."""
         starter = FakeStarter(self.reactor)
         starter.error = OSError(EAGAIN, "no more processes")
         pool = WorkerPool(
-            *(self.reactor, 2, starter, self.scoreboard, Metrics()),
+            self.reactor,
+            2,
+            starter,
+            self.scoreboard,
+            TIME_TO_LEAVE,
+            Metrics(),
             lambda: None,
             self.none_can.append,
         )
         pool.fill()
+        self.assertEqual(len(self.none_can), 1)
         self.assertIn("no more processes", self.none_can[0])
 
 
@@ -168,6 +201,21 @@ class ReplacingTests(PoolTestCase):
         self.assertEqual(len(self.starter.started), 3)
         self.assertEqual(self.values()["quotes_workers_lost_total"], 0)
         self.assertEqual(other.told, [])
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_one_that_was_to_end_and_does_not_is_killed(self) -> None:
+        """It is lost, and its place is taken already."""
+        one, _ = self.serve()
+        one.leaves()
+        self.reactor.advance(TIME_TO_LEAVE - 1)
+        self.assertEqual(one.process.signals, [])
+        with capturedLogs() as events:
+            self.reactor.advance(1)
+            self.assertEqual(one.process.signals, ["KILL"])
+            one.end(9)
+        self.assertEqual(len(events), 2)
+        self.assertEqual(self.values()["quotes_workers_lost_total"], 1)
+        self.assertEqual(len(self.starter.started), 3)
 
     def test_no_more_end_at_once_than_there_is_room_for(self) -> None:
         """One too many goes on, and is not told to end."""
@@ -222,7 +270,10 @@ class EndTests(PoolTestCase):
         other.leaves()
         self.pool.tell(Close)
         self.assertEqual(other.told, ["Close"])
-        other.end(9)
+        with capturedLogs() as events:
+            other.end(9)
+        self.assertIn("signal 9", events[0]["how"])
+        self.assertEqual(self.values()["quotes_workers_lost_total"], 2)
         self.pool.fill()
         self.assertEqual(len(self.starter.started), 2)
         self.assertEqual(len(self.pool), 0)

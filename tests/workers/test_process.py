@@ -9,8 +9,9 @@ import socket
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.error import ProcessExitedAlready
+from twisted.internet.error import ConnectionDone, ProcessExitedAlready
 from twisted.logger import capturedLogs
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.metrics import Family, Metrics
@@ -41,9 +42,9 @@ class Supervising:
         """Keep it."""
         self.told.append(("leaves", worker))
 
-    def has_ended(self, worker: Worker, how: str) -> None:
+    def has_ended(self, worker: Worker, how: str, well: bool) -> None:
         """Keep it."""
-        self.told.append(("has ended", worker, how))
+        self.told.append(("has ended", worker, how, well))
 
     def total(self) -> Deferred[list[Family]]:
         """Tell that there are no metrics."""
@@ -111,15 +112,17 @@ class WorkerTests(SynchronousTestCase):
     def test_how_it_ended_is_told(self) -> None:
         """By itself, or by a signal."""
         self.process.end(0, 9)
-        [(_, worker, how)] = self.supervising.told
+        [(_, worker, how, well)] = self.supervising.told
         self.assertIs(worker, self.worker)
         self.assertIn("signal 9", how)
+        self.assertFalse(well)
         self.successResultOf(self.worker.ended)
 
     def test_one_that_ends_well_has_ended_too(self) -> None:
         """It was not asked to."""
         self.process.end()
-        self.assertEqual(self.supervising.told[0][2], "it ended by itself")
+        how = self.supervising.told[0][2:]
+        self.assertEqual(how, ("it ended by itself", True))
 
     def test_it_is_told_and_asked(self) -> None:
         """What it answers is kept."""
@@ -141,10 +144,41 @@ class WorkerTests(SynchronousTestCase):
             self.reactor.advance(REPORT_TIME)
         self.successResultOf(asked)
         self.assertEqual(self.worker.last, before)
-        self.assertEqual(len(events), 1)
+        [event] = events
+        self.assertEqual(event["reason"], "it has said nothing for 1 s")
         self.assertEqual(self.worker.silent_since, 0)
         self.worker.takes_leave(before)
         self.assertIsNone(self.worker.silent_since)
+
+    def test_one_that_was_asked_is_not_asked_again(self) -> None:
+        """Who asks meanwhile has the same answer, and does not wait for a late one."""
+        one = self.worker.report()
+        self.reactor.advance(REPORT_TIME / 2)
+        other = self.worker.report()
+        self.assertEqual(self.asked, [Report])
+        with capturedLogs():
+            self.reactor.advance(REPORT_TIME / 2)
+        for asked in (one, other, self.worker.report()):
+            self.successResultOf(asked)
+        self.assertEqual(self.asked, [Report])
+        families = Metrics().families()
+        self.answers[0].callback({"families": families})
+        self.assertEqual(self.worker.last, families)
+        asked = self.worker.report()
+        self.assertEqual(self.asked, [Report, Report])
+        self.answers[1].callback({"families": []})
+        self.successResultOf(asked)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_one_that_cannot_tell_its_metrics_does_not_hang(self) -> None:
+        """One whose connection is lost may do so."""
+        for error, since in ((Exception("no folder"), None), (ConnectionDone(), 0)):
+            asked = self.worker.report()
+            with capturedLogs() as events:
+                self.answers[-1].errback(Failure(error))
+            self.assertEqual(len(events), 1)
+            self.successResultOf(asked)
+            self.assertEqual(self.worker.silent_since, since)
 
     def test_it_can_be_killed(self) -> None:
         """Also when it is gone already."""

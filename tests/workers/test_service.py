@@ -17,6 +17,7 @@ from twisted.internet.tcp import Port
 from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 
+from twisted_quotes import service
 from twisted_quotes.errors import NotReadyNow
 from twisted_quotes.service import FLUSH_TIME
 from twisted_quotes.workers.control import Farewell, Leaving, Serving, Total
@@ -24,7 +25,7 @@ from twisted_quotes.workers.scoreboard import Column, Scoreboard
 from twisted_quotes.workers.service import TOTAL_TIME, Link, WorkerService
 
 from ..test_service import ENDPOINT, FakeEndpoint, ServiceTestCase
-from ..web.clients import FakeSocket
+from ..web.clients import FakeSocket, get
 
 
 class SharedPort(Port):
@@ -94,6 +95,8 @@ class WorkerTestCase(ServiceTestCase):
     def setUp(self) -> None:
         """Make what it needs."""
         super().setUp()
+        self.shut: list[object] = []
+        self.patch(service, "let_nobody_in", lambda *port: self.shut.append(port))
         self.scoreboard = Scoreboard.make(2)
         self.addCleanup(os.close, self.scoreboard.descriptor)
         self.link = FakeLink(self)
@@ -126,6 +129,14 @@ class WorkerTestCase(ServiceTestCase):
         """Begin the shutdown, as the reactor does."""
         [self.over] = self.reactor.fire_shutdown()
         self.reactor.advance(0)
+
+    def assert_ended(self, over: Deferred[Any]) -> None:
+        """All is over when the last metrics are told."""
+        self.assertNoResult(over)
+        command, told = self.link.asked[-1]
+        self.assertIs(command, Farewell)
+        told.callback({})
+        super().assert_ended(over)
 
     def cut(self, client: FakeSocket) -> None:
         """Check that a client is refused, and that nothing is waited for."""
@@ -169,6 +180,7 @@ class WorkerServiceTests(WorkerTestCase):
         service.close()
         self.reactor.pump([0] * 3)
         self.assertFalse(self.port.listening)
+        self.assertEqual(len(self.shut), 1)
         self.assertEqual(self.scoreboard.read(1, Column.SERVING), 0)
         self.assertNoResult(self.over)
         self.answer(client)
@@ -177,15 +189,35 @@ class WorkerServiceTests(WorkerTestCase):
         self.assert_ended(self.over)
 
     def test_it_can_leave_the_sockets_to_others(self) -> None:
-        """It closes its own at once, and answers who has asked."""
+        """It closes its own at once, and answers who has asked, and who asks yet."""
         service = self.work()
-        client = self.search()
+        client, late = self.search(), self.web.connect()
         service.retire()
         self.reactor.pump([0] * 3)
         self.assertFalse(self.port.listening)
+        self.assertEqual(self.shut, [])
+        self.assertFalse(self.web.readiness.draining)
         self.answer(client)
-        self.assertEqual(client.answers()[0].code, 200)
-        client.shut_down()
+        late.send(get())
+        for each in (client, late):
+            self.assertEqual([answer.code for answer in each.answers()], [200])
+            each.shut_down()
+        self.assert_ended(self.over)
+        # So that nothing of it is left behind.
+        self.web.readiness.draining = True
+
+    def test_while_it_leaves_the_others_may_be_told_to_end(self) -> None:
+        """Then nobody is answered here, either, who asks later."""
+        service = self.work()
+        late = self.web.connect()
+        service.retire()
+        self.reactor.pump([0] * 3)
+        service.drain()
+        self.assertTrue(self.web.readiness.draining)
+        service.close()
+        late.send(get())
+        self.assert_refused(late)
+        late.shut_down()
         self.assert_ended(self.over)
 
     def test_it_can_be_told_to_end_now(self) -> None:
@@ -194,16 +226,21 @@ class WorkerServiceTests(WorkerTestCase):
         client = self.search()
         service.drain()
         service.force()
+        self.assertEqual(len(self.shut), 1)
         self.cut(client)
         self.assert_ended(self.over)
 
     def test_without_a_supervisor_it_ends_now(self) -> None:
-        """Nobody else would tell it to; but at its own end it expects that."""
+        """
+        Nobody else would tell it to; but at its own end it expects that. Others may
+        go on, so it has the kernel let in who connects.
+        """
         service = self.work()
         client = self.search()
         with capturedLogs() as events:
             service.supervisor_lost()
-        self.assertIn("supervisor is gone", events[0]["log_format"])
+        self.assertIn("supervisor is lost", events[0]["log_format"])
+        self.assertEqual(self.shut, [])
         self.cut(client)
         self.assert_ended(self.over)
         with capturedLogs() as events:

@@ -211,6 +211,19 @@ class EndTests(SupervisorTestCase):
         other.end(9)
         self.successResultOf(over)
 
+    def test_where_nobody_serves_any_more_nothing_is_waited_for(self) -> None:
+        """The sockets are closed, however long the drain delay is."""
+        self.make(delay=20)
+        self.serve()
+        [over] = self.reactor.fire_shutdown()
+        one, other = self.starter.started
+        one.end(9)
+        self.assertEqual(self.listeners.did[-1], "tell")
+        other.end(9)
+        self.assertEqual(self.listeners.did[-1], "close")
+        self.successResultOf(over)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
     def test_who_does_not_end_in_time_is_killed(self) -> None:
         """Some time after the drain timeout, to which workers see themselves."""
         self.make(timeout=7)

@@ -46,9 +46,8 @@ class Connection(PatientChannel):
         super().__init__()
         self.over: Deferred[None] = Deferred()
         self.answer_due = False
-        self._incomplete = False
-        self._arriving = False
-        self._last_moment = False
+        self._incomplete = self._arriving = False
+        self._has_answered = self._last_moment = False
         self._receiving = False
         self._next_turn: IDelayedCall | None = None
         self._answered: Request | None = None
@@ -188,6 +187,7 @@ class Connection(PatientChannel):
 
     def requestDone(self, request: Request) -> None:
         """An answer is complete."""
+        self._has_answered = True
         self._idle_since = self.site.reactor.seconds()
         self._decide_to_close()
         if self.persistent and self._receiving:
@@ -214,10 +214,23 @@ class Connection(PatientChannel):
             self.close()
 
     def _decide_to_close(self) -> None:
-        if self.site.closing and not any(self._dataBuffer) and not self._late:
+        ends = self.site.closing or self.site.retiring
+        if ends and not any(self._dataBuffer) and not self._late:
             self.persistent = False
 
     # Closing
+
+    def retire(self) -> None:
+        """
+        Close after the next answer, or soon if nothing is asked.
+
+        Whoever has asked nothing yet has the time of a request to do so.
+        """
+        if not (self.requests or self._buffer or self.is_closing):
+            first = self.site.limits.request
+            seconds = NEXT_REQUEST_TIME if self._has_answered else first
+            idle = self.site.reactor.seconds() - self._idle_since
+            self.patience.wait(max(0, seconds - idle), self.close_unasked)
 
     def close(self) -> None:
         """

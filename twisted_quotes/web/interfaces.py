@@ -28,10 +28,12 @@ class ISite(Protocol):
     A site that knows its connections.
 
     @ivar closing: whether new requests are refused.
+    @ivar retiring: whether each answer is the last one on its connection.
     @ivar limits: how long clients may take.
     """
 
     closing: bool
+    retiring: bool
     limits: Limits
     reactor: IReactorTime
 

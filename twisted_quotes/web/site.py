@@ -59,6 +59,7 @@ class QuotesSite(Site):
         L{None}.
 
     @ivar closing: whether new requests are refused.
+    @ivar retiring: whether each answer is the last one on its connection.
     """
 
     # The base class says more narrowly than it means what these may be.
@@ -85,7 +86,7 @@ class QuotesSite(Site):
             logFormatter=combined,
             parsePOSTFormSubmission=False,
         )
-        self.closing = False
+        self.closing = self.retiring = False
         self.limits = limits
         self._metrics = metrics
         # To look for them each time takes longer than to count.
@@ -149,6 +150,17 @@ class QuotesSite(Site):
             if connection.answer_due or not connection.requests:
                 self._outstanding.add(connection.over)
                 connection.close()
+
+    def retire(self) -> None:
+        """
+        Answer who is connected, and close each connection when it is answered.
+
+        Others serve who connects, so that nobody need be refused here.
+        """
+        self.retiring = True
+        for connection in list(self._connections):
+            self._outstanding.add(connection.over)
+            connection.retire()
 
     def refuse_incomplete(self) -> None:
         """Give up the requests whose bodies have not come to their end."""

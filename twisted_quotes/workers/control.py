@@ -58,9 +58,14 @@ class Force(_Order):
     """To a worker: end now."""
 
 
+# Without that, an error at the other end would end the connection, and the worker.
+_ERRORS: dict[type[Exception], bytes] = {Exception: b"FAILED"}
+
+
 class Report(Command):
     """To a worker: tell your metrics."""
 
+    errors = _ERRORS
     response = [(b"families", Families())]
 
 
@@ -75,12 +80,14 @@ class Leaving(_Order):
 class Total(Command):
     """To the supervisor: tell the metrics of all."""
 
+    errors = _ERRORS
     response = [(b"families", Families())]
 
 
 class Farewell(Command):
     """To the supervisor: these are my last metrics."""
 
+    errors = _ERRORS
     arguments = [(b"families", Families())]
 
 

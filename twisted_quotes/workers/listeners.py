@@ -5,7 +5,7 @@ The listening sockets in the supervisor: it opens them, and accepts nobody.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
@@ -41,7 +41,7 @@ class Listeners(Factory):
         """
         for description, endpoint in self._endpoints:
             opened = len(self._ports)
-            listening = endpoint.listen(self)
+            listening = maybeDeferred(endpoint.listen, self)
             listening.addCallback(self._opened, description)
             listening.addErrback(self._cannot_open, description)
             if self._failure is None and len(self._ports) == opened:
@@ -62,6 +62,14 @@ class Listeners(Factory):
 
     def _cannot_open(self, failure: Failure, description: str) -> None:
         self._failure = f"cannot listen on {description!r}: {failure.getErrorMessage()}"
+
+    def buildProtocol(self, addr: object) -> NoReturn:
+        """
+        Be asked for a protocol by an endpoint that has no socket.
+
+        @raise ValueError: always.
+        """
+        raise ValueError("workers cannot share it: use --workers=1")
 
     @property
     def descriptors(self) -> list[int]:

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from ..metrics import Family, Metrics
 from ..outstanding import Outstanding
 from .control import Close, Drain, Force, Retire
-from .process import Supervising, Worker
+from .process import Worker, Workers
 from .restarts import Restarts
 from .scoreboard import Scoreboard
 from .totals import counted, total
@@ -23,7 +23,7 @@ from .totals import counted, total
 class StartWorker(Protocol):
     """Starts a worker, on a row of the scoreboard, with a share of the limits."""
 
-    def __call__(self, supervisor: Supervising, row: int, share: int) -> Worker:
+    def __call__(self, supervisor: Workers, row: int, share: int) -> Worker:
         """Raise L{OSError} where it could not be started."""
 
 
@@ -35,8 +35,11 @@ class WorkerPool:
     @param count: how many there are to be, 2 or more.
     @param start_worker: starts one.
     @param scoreboard: what they know of each other.
+    @param time_to_leave: how long a worker may take to end when it has been
+        asked to, in seconds; then it is killed.
     @param metrics: those of this process, to which those of workers are added.
-    @param all_serve: is called once, when all of them serve.
+    @param all_serve: is called once, when all of the first ones serve, or those
+        that have not been lost.
     @param none_can: is called with a reason, where none of the first ones can.
 
     @ivar outstanding: has the ends of all workers.
@@ -50,6 +53,7 @@ class WorkerPool:
         count: int,
         start_worker: StartWorker,
         scoreboard: Scoreboard,
+        time_to_leave: float,
         metrics: Metrics,
         all_serve: Callable[[], object],
         none_can: Callable[[str], object],
@@ -59,6 +63,7 @@ class WorkerPool:
         self._count = count
         self._start_worker = start_worker
         self._scoreboard = scoreboard
+        self._time_to_leave = time_to_leave
         self._metrics = metrics
         self._all_serve = all_serve
         self._none_can = none_can
@@ -66,9 +71,13 @@ class WorkerPool:
         self._restarts = Restarts()
         self._starts: list[IDelayedCall] = []
         self._gone: list[Family] = []
+        # The shares of the first ones that have neither served yet nor been lost.
+        self._expected = set(range(count))
         self._one_has_served = self._all_have = self._closed = False
         metrics.watch("workers", "Workers that serve.", lambda: self._serving)
-        self._lost = metrics.count("workers_lost", "Workers that ended unasked.")
+        self._lost = metrics.count(
+            "workers_lost", "Workers that ended unasked, or badly."
+        )
 
     def __len__(self) -> int:
         return len(self._workers)
@@ -90,17 +99,19 @@ class WorkerPool:
         try:
             worker = self._start_worker(self, row, share)
         except OSError as error:
-            self._fill_later(f"it could not be started: {error.strerror}", 0)
+            self._fill_later(share, f"it could not be started: {error.strerror}", 0)
             return
         self._workers.append(worker)
         self.outstanding.add(worker.ended)
 
-    def _fill_later(self, reason: str, served: float) -> None:
+    def _fill_later(self, share: int, reason: str, served: float) -> None:
         """Have the place filled of a worker that has died, or was never there."""
+        self._expected.discard(share)
         if not self._one_has_served:
-            if not self._workers:
+            if not self._expected:
                 self._none_can(reason)
             return
+        self._look_whether_all_serve()
         delay = self._restarts.delay(served)
         self._starts = [each for each in self._starts if each.active()]
         self._starts.append(self._clock.callLater(delay, self.fill))
@@ -111,11 +122,15 @@ class WorkerPool:
         """A worker listens."""
         if self._closed:
             return
+        self._expected.discard(worker.share)
         if not self._one_has_served:
             self._one_has_served = True
             # Those that failed before are missing still.
             self.fill()
-        if not self._all_have and self._serving == self._count:
+        self._look_whether_all_serve()
+
+    def _look_whether_all_serve(self) -> None:
+        if not self._all_have and not self._expected and self._serving:
             self._all_have = True
             self._all_serve()
 
@@ -129,17 +144,21 @@ class WorkerPool:
         self._log.info("Worker {pid} is to end.", pid=worker.transport.pid)
         worker.is_leaving = True
         worker.tell(Retire)
+        end = self._clock.callLater(self._time_to_leave, self._kill, worker)
+        worker.ended.addCallback(lambda _: end.cancel() if end.active() else None)
         self.fill()
 
-    def has_ended(self, worker: Worker, how: str) -> None:
+    def has_ended(self, worker: Worker, how: str, well: bool) -> None:
         """A worker is gone. What it has counted counts on."""
         self._workers.remove(worker)
         self._scoreboard.clear(worker.row)
         self._gone = total([self._gone, counted(worker.last)])
-        if not self._closed and not worker.is_leaving:
+        unasked = not self._closed and not worker.is_leaving
+        if unasked or not well:
             self._log.error("A worker is lost: {how}", how=how)
             self._lost.inc()
-            self._fill_later(how, worker.served)
+        if unasked:
+            self._fill_later(worker.share, how, worker.served)
 
     def total(self) -> Deferred[list[Family]]:
         """
@@ -195,5 +214,8 @@ class WorkerPool:
     def kill(self) -> None:
         """Kill the workers that have not ended."""
         for worker in self._workers:
-            self._log.error("Worker {pid} does not end.", pid=worker.transport.pid)
-            worker.kill()
+            self._kill(worker)
+
+    def _kill(self, worker: Worker) -> None:
+        self._log.error("Worker {pid} does not end.", pid=worker.transport.pid)
+        worker.kill()

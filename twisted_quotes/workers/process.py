@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred
-from twisted.internet.error import ProcessDone, ProcessExitedAlready
+from twisted.internet.defer import Deferred, TimeoutError, succeed
+from twisted.internet.error import ConnectionClosed, ProcessDone, ProcessExitedAlready
 from twisted.internet.interfaces import IProcessTransport, IReactorTime
 from twisted.internet.protocol import ProcessProtocol, connectionDone
 from twisted.logger import Logger
@@ -32,7 +32,7 @@ REPORT_TIME = 1.0
 _KEPT = ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC")
 
 
-class Supervising(Protocol):
+class Workers(Protocol):
     """What becomes of workers, and of what they say."""
 
     def serves(self, worker: Worker) -> None:
@@ -41,8 +41,8 @@ class Supervising(Protocol):
     def leaves(self, worker: Worker) -> None:
         """A worker has been asked to end, by somebody else."""
 
-    def has_ended(self, worker: Worker, how: str) -> None:
-        """A worker is gone."""
+    def has_ended(self, worker: Worker, how: str, well: bool) -> None:
+        """A worker is gone, and tells how, and whether with a status of 0."""
 
     def total(self) -> Deferred[list[Family]]:
         """A worker wants the metrics of all."""
@@ -68,7 +68,7 @@ class Worker(ProcessProtocol):
     _log = Logger()
 
     def __init__(
-        self, clock: IReactorTime, supervisor: Supervising, row: int, share: int
+        self, clock: IReactorTime, supervisor: Workers, row: int, share: int
     ) -> None:
         self._clock = clock
         self._supervisor = supervisor
@@ -80,6 +80,8 @@ class Worker(ProcessProtocol):
         self.silent_since: float | None = None
         self.ended: Deferred[None] = Deferred()
         self._since: float | None = None
+        self._asked_at: float | None = None
+        self._waiting: list[Deferred[None]] = []
 
     # What it says
 
@@ -103,9 +105,9 @@ class Worker(ProcessProtocol):
 
     def processEnded(self, reason: Failure = connectionDone) -> None:
         """It is gone."""
-        done = reason.check(ProcessDone)
-        how = "it ended by itself" if done else reason.getErrorMessage()
-        self._supervisor.has_ended(self, how)
+        well = reason.check(ProcessDone) is not None
+        how = "it ended by itself" if well else reason.getErrorMessage()
+        self._supervisor.has_ended(self, how, well)
         self.ended.callback(None)
 
     # What it is told
@@ -127,23 +129,49 @@ class Worker(ProcessProtocol):
 
     def report(self) -> Deferred[None]:
         """
-        Have it tell its metrics.
+        Have it tell its metrics. It is asked once, until it has answered.
 
         @return: fires when it has, or when it takes too long to.
         """
-        asked = self.control.report().addTimeout(REPORT_TIME, self._clock)
-        began = self._clock.seconds()
+        now = self._clock.seconds()
+        if self._asked_at is None:
+            self._asked_at = now
+            asked = self.control.report()
+            asked.addCallbacks(self.takes_leave, self._fails)
+            asked.addCallback(self._has_answered)
+        if self._asked_at is None or now - self._asked_at >= REPORT_TIME:
+            return succeed(None)
+        told: Deferred[None] = Deferred()
+        self._waiting.append(told)
+        told.addTimeout(self._asked_at + REPORT_TIME - now, self._clock)
+        return told.addErrback(self._is_silent, self._asked_at)
 
-        def silent(failure: Failure) -> None:
-            if self.silent_since is None:
-                self.silent_since = began
-            self._log.warn(
-                "Worker {pid} does not tell its metrics: {reason}",
-                pid=self.transport.pid,
-                reason=failure.getErrorMessage(),
-            )
+    def _has_answered(self, _: object) -> None:
+        """Those who wait have what there is."""
+        self._asked_at = None
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            each.callback(None)
 
-        return asked.addCallbacks(self.takes_leave, silent)
+    def _fails(self, failure: Failure) -> None:
+        """It cannot tell its metrics, or nothing at all any more."""
+        if failure.check(ConnectionClosed) and self.silent_since is None:
+            self.silent_since = self._asked_at
+        self._complain(failure.getErrorMessage())
+
+    def _is_silent(self, failure: Failure, since: float) -> None:
+        """It takes too long."""
+        failure.trap(TimeoutError)
+        if self.silent_since is None:
+            self.silent_since = since
+        self._complain(f"it has said nothing for {REPORT_TIME:g} s")
+
+    def _complain(self, reason: str) -> None:
+        self._log.warn(
+            "Worker {pid} does not tell its metrics: {reason}",
+            pid=self.transport.pid,
+            reason=reason,
+        )
 
     def kill(self) -> None:
         """End it."""
@@ -174,7 +202,7 @@ class Starter:
     listeners: Callable[[], Sequence[int]]
     inheritance: Callable[[int, int], Inheritance]
 
-    def start(self, supervisor: Supervising, row: int, share: int) -> Worker:
+    def start(self, supervisor: Workers, row: int, share: int) -> Worker:
         """
         Start a worker.
 

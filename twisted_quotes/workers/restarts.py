@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SOON = 1.0
+SOON = 10.0
 """A worker that dies within this time after it began to serve died soon, in seconds."""
 
 _AT_ONCE = 2
@@ -18,8 +18,9 @@ class Restarts:
     """
     Tells how long to wait before a worker is started in the place of another.
 
-    The first is started at once. Where one after another dies as soon as it
-    serves, or before, it is waited for twice as long each time.
+    One that had served for a while is followed at once, and so are the first two
+    that die soon after they began to serve, or before. Where one after another
+    does, it is waited for twice as long each time.
     """
 
     _in_a_row: int = 0

@@ -34,7 +34,7 @@ class Scoreboard:
     """
     The rows of all workers.
 
-    @param descriptor: an open file of L{size_for} bytes, which is mapped.
+    @param descriptor: an open file, as L{make} makes one, which is mapped.
     @param rows: how many rows it has, 1 or more.
     """
 

@@ -83,7 +83,9 @@ class WorkerService(QuotesService):
     _scoreboard: Scoreboard
     _row: int
     _on_sigterm: Callable[[Callable[[], object]], object]
-    _stopping = _alone = False
+    _stopping = _retiring = False
+    # Whether the others go on, so that the sockets are to stay as they are.
+    _alone = True
 
     def work_for(
         self,
@@ -131,18 +133,21 @@ class WorkerService(QuotesService):
 
     def drain(self) -> None:
         """Go on serving, and be ready no more."""
-        if not self._stopping:
-            self._stopping = self._readiness.draining = True
-            self._reactor.stop()
+        self._readiness.draining = True
+        self._begin_to_end()
 
     def close(self) -> None:
         """Close the listening sockets, as all others do, and end."""
+        self._alone = False
         self._go_on()
+        if self._retiring:
+            # Nobody else serves any more, either.
+            self._site.close()
 
     def retire(self) -> None:
-        """Leave the listening sockets to the others, and end."""
-        self._alone = True
-        self.drain()
+        """Leave the listening sockets to the others, answer who is here, and end."""
+        self._retiring = not self._stopping
+        self._begin_to_end()
         self._go_on()
 
     def report(self) -> list[Family]:
@@ -152,14 +157,22 @@ class WorkerService(QuotesService):
     def supervisor_lost(self) -> None:
         """Nobody will tell when to end: end now."""
         if self._over is None or not self._over.called:
-            self._log.error("The supervisor is gone.")
+            self._log.error("The connection to the supervisor is lost.")
             self.drain()
-            self.force()
+            # It may be there still, and the others, too.
+            self._go_on()
+            super().force()
 
     def force(self) -> None:
-        """End now."""
+        """End now, as all others do."""
+        self._alone = False
         self._go_on()
         super().force()
+
+    def _begin_to_end(self) -> None:
+        if not self._stopping:
+            self._stopping = True
+            self._reactor.stop()
 
     def _go_on(self) -> None:
         if not self._closing.called:
@@ -180,3 +193,19 @@ class WorkerService(QuotesService):
             )
         else:
             await super()._stop_listening()
+
+    def _be_ready_no_more(self) -> None:
+        """It is the service that is ready; where one worker leaves, it still is."""
+        if not self._retiring:
+            super()._be_ready_no_more()
+
+    def _close_site(self) -> None:
+        """Refuse nobody whom another worker would not refuse."""
+        if self._retiring and self._alone:
+            self._site.retire()
+        else:
+            super()._close_site()
+
+    async def _finish(self) -> None:
+        await super()._finish()
+        await self._link.take_leave()

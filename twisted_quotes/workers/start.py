@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from twisted.application.service import IService
@@ -40,28 +41,49 @@ def supervised_service(
     @raise CannotStart: something that the options name cannot be used.
     """
     connections = _check(options)
-    endpoints = [(each, startup.endpoint(reactor, each)) for each in options["listen"]]
-    listeners = Listeners(endpoints)
+    listeners = _listeners(reactor, options["listen"])
     scoreboard = Scoreboard.make(ROWS_EACH * options["workers"])
-
-    def inheritance(row: int, share: int) -> Inheritance:
-        return Inheritance(
-            *(row, scoreboard.rows, share, options["workers"]),
-            *(connections, len(endpoints), *known_from_systemd()),
-        )
-
     starter = Starter(
-        *(reactor, command_line, environment, scoreboard.descriptor),
-        *(lambda: listeners.descriptors, inheritance),
+        reactor=reactor,
+        command_line=command_line,
+        environment=environment,
+        scoreboard=scoreboard.descriptor,
+        listeners=lambda: listeners.descriptors,
+        inheritance=partial(_inheritance, options, scoreboard.rows, connections),
     )
     return Supervisor(
-        *(reactor, options["workers"], listeners, starter.start, scoreboard),
-        *(options["drain-delay"], options["drain-timeout"]),
-        lambda call: on_shutdown_signal(lambda: reactor.callFromThread(call)),
-        Reaper(reactor),
-        startup.systemd(reactor),
-        Metrics(),
-        lambda reason: _give_up(reactor, reason),
+        reactor=reactor,
+        count=options["workers"],
+        listeners=listeners,
+        start_worker=starter.start,
+        scoreboard=scoreboard,
+        drain_delay=options["drain-delay"],
+        drain_timeout=options["drain-timeout"],
+        on_signal=lambda call: on_shutdown_signal(lambda: reactor.callFromThread(call)),
+        reaper=Reaper(reactor),
+        systemd=startup.systemd(reactor),
+        metrics=Metrics(),
+        give_up=lambda reason: _give_up(reactor, reason),
+    )
+
+
+def _listeners(reactor: Any, descriptions: Sequence[str]) -> Listeners:
+    return Listeners([(each, startup.endpoint(reactor, each)) for each in descriptions])
+
+
+def _inheritance(
+    options: Mapping[str, Any], rows: int, connections: int, row: int, share: int
+) -> Inheritance:
+    from_systemd, names = known_from_systemd()
+    return Inheritance(
+        row=row,
+        rows=rows,
+        share=share,
+        shares=options["workers"],
+        connections=connections,
+        listeners=len(options["listen"]),
+        from_systemd=from_systemd,
+        names=names,
     )
 
 

@@ -90,13 +90,14 @@ class Supervisor(Service):
         self._over: Deferred[list[tuple[bool, Any]]] | None = None
         self._kill_call: IDelayedCall | None = None
         self.pool = WorkerPool(
-            reactor,
-            count,
-            start_worker,
-            scoreboard,
-            metrics,
-            self._all_serve,
-            self._none_can_serve,
+            clock=reactor,
+            count=count,
+            start_worker=start_worker,
+            scoreboard=scoreboard,
+            time_to_leave=drain_timeout + GRACE,
+            metrics=metrics,
+            all_serve=self._all_serve,
+            none_can=self._none_can_serve,
         )
 
     # The start
@@ -182,8 +183,10 @@ class Supervisor(Service):
         self._log.info("All workers have ended.")
 
     async def _serve_on(self) -> None:
-        """Let load balancers see that the service is draining."""
-        self._delay = deferLater(self._reactor, self._drain_delay)
+        """Let load balancers see that the service is draining, as long as it serves."""
+        delay: Deferred[None] = deferLater(self._reactor, self._drain_delay)
+        self._delay = delay
+        self.pool.outstanding.when_over().addCallback(lambda _: delay.cancel())
         try:
             await self._delay
         except CancelledError:
