@@ -27,6 +27,7 @@ FIRST = 10
 
 SEARCHERS = [ALONE.name, WEBHOOK.name, FASTAPI.name]
 ALL = [each.name for each in (OURS, WEBHOOK, FASTAPI, QUART, CGI)]
+BIG_SERVERS = {*SEARCHERS, *ALL}
 _RARE_ARGUMENTS = ["-e", RARE]
 _FIRST_ARGUMENTS = ["-m", str(FIRST), "-e", COMMON]
 _RARE_QUESTION = search(RARE, LARGE)

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import corpus
-from .big_loads import ALL as BIG
-from .big_loads import BIG_LOADS, BigLoads
+from .big_loads import BIG_LOADS, BIG_SERVERS, BigLoads
 from .errors import BenchmarkError
 from .ours import VARIANTS, Variant, known_options
 from .peers.catalogue import PEERS
@@ -144,7 +143,7 @@ class Measuring:
 
     def _run_big(self) -> None:
         # Fresh ones: what the small loads left in memory is not to be counted.
-        subjects = [each for each in self._subjects if each.name in BIG]
+        subjects = [each for each in self._subjects if each.name in BIG_SERVERS]
         with self._running(subjects) as servers:
             big = BigLoads(servers, self._library)
             big.check()

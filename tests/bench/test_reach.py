@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bench.big_loads import BIG_LOADS, BigLoads
+from bench.big_loads import BIG_LOADS, BIG_SERVERS, BigLoads
 from bench.ours import VARIANTS
-from bench.peers.catalogue import PEERS
+from bench.peers.catalogue import FASTAPI, PEERS, WEBHOOK
 from bench.reach import TARGETS, Target, judge
 from bench.rounds import Outcome, Spread
 from bench.scale import FULL, QUICK
@@ -54,6 +54,13 @@ class JudgeTests(SynchronousTestCase):
         )
         self.assertEqual(judged.seen, Spread(4.0, 4.0, 4.0))
         self.assertEqual(judged.verdict, "reached")
+
+    def test_whoever_is_compared_on_big_files_is_started_for_that(self) -> None:
+        """Or its row would be empty in every run."""
+        servers = {WEBHOOK.name, FASTAPI.name, *(each.name for each in VARIANTS)}
+        for target in TARGETS:
+            if target.load in BIG_LOADS:
+                self.assertLessEqual({target.ours, target.peer} & servers, BIG_SERVERS)
 
     def test_who_is_absent_is_said(self) -> None:
         """A row is left out with the reason, not silently."""
