@@ -70,8 +70,8 @@ class KilledTests(GrepFault):
 class KilledTogetherTests(GrepFault):
     """Tests of a grep that is killed while it searches for several."""
 
-    done = "kill -9 of a grep that searches for 7 callers"
-    promised = "a 500 for one of them, an answer for each other"
+    done = "kill -9 of a grep, then of the next, which searches for the 7 who waited"
+    promised = "a 500 for each who ran one, an answer for each other"
     options = ("--max-running=1", "--timeout=60", "--cache-bytes=0")
 
     def begin(self) -> list[Conversation]:
