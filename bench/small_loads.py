@@ -14,7 +14,14 @@ from .errors import RunFailed
 from .floor import measure_floor
 from .idle import idle_connections
 from .ours import ALONE, OURS, TWO_WORKERS
-from .peers.catalogue import CGI, FASTAPI, FASTAPI_UVLOOP, QUART, WEBHOOK
+from .peers.catalogue import (
+    CGI,
+    FASTAPI,
+    FASTAPI_UVLOOP,
+    KLEIN,
+    QUART,
+    WEBHOOK,
+)
 from .questions import ZIPF_TERMS, FreshTerms, body, everything, search, zipf
 from .rounds import Load, Numbers
 from .scale import Scale
@@ -37,7 +44,11 @@ ONE_GREP, _, _, TWO_GREPS = FLOORS
 MOST = [each.name for each in (OURS, TWO_WORKERS, WEBHOOK, FASTAPI)]
 ALL = [*MOST, QUART.name, CGI.name]
 # Who is asked distinct terms, by the number of clients, if not all.
-_WHO = {16: [*ALL, ALONE.name, FASTAPI_UVLOOP.name], 256: MOST}
+_WHO = {
+    1: [*ALL, KLEIN.name],
+    16: [*ALL, ALONE.name, FASTAPI_UVLOOP.name, KLEIN.name],
+    256: MOST,
+}
 _FLOOR_BESIDE = {1: ONE_GREP, 64: TWO_GREPS}
 
 

@@ -112,6 +112,10 @@ def _hypercorn(site: Site) -> Sequence[Command]:
     ]
 
 
+def _klein(site: Site) -> Sequence[Command]:
+    return [[sys.executable, "-m", "bench.peers.klein_app", str(site.port)]]
+
+
 WEBHOOK = Subject(
     "webhook",
     _webhook,
@@ -133,4 +137,6 @@ CGI = Subject(
     text_lines,
     programs={"nginx": "nginx-light", "fcgiwrap": "fcgiwrap"},
 )
-PEERS = (WEBHOOK, FASTAPI, FASTAPI_UVLOOP, QUART, CGI)
+# No peer, but what a grep for each question costs at least on Twisted and Klein.
+KLEIN = Subject("Klein alone", _klein, json_lines)
+PEERS = (WEBHOOK, FASTAPI, FASTAPI_UVLOOP, QUART, CGI, KLEIN)
