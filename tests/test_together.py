@@ -269,6 +269,15 @@ class WaitingTests(WaitingTestCase):
         self.assertEqual(self.terms(self.end()), ["love", "life", "\N{EURO SIGN}" * 2])
         self.assertEqual(self.terms(self.end()), ["of"])
 
+    def test_a_grep_that_prints_garbage_leaves_nobody_waiting(self) -> None:
+        """Though its last line does not end."""
+        waiting = [self.search(term) for term in ("love", "life", "of")]
+        self.end()
+        self.end(b"life\nlove of life")
+        self.assertEqual(
+            [len(self.successResultOf(each)) for each in waiting], [1, 2, 1]
+        )
+
     def test_a_grep_that_fails_fails_the_one_who_ran_it(self) -> None:
         """The others search by themselves."""
         failing, staying = self.search("love"), self.search("life")

@@ -77,13 +77,13 @@ def lines_with(term: str, output: bytes) -> bytes:
     Of what grep printed for several terms, the lines that hold one of them.
 
     @param term: one of the terms, in which no line ends.
-    @param output: whole lines.
+    @param output: lines; a grep that is none may leave the last one open.
     """
     wanted = term.encode()
     lines = []
     at = output.find(wanted)
     while at >= 0:
-        end = output.index(b"\n", at) + 1
+        end = output.find(b"\n", at) + 1 or len(output)
         lines.append(output[output.rfind(b"\n", 0, at) + 1 : end])
         at = output.find(wanted, end)
     return b"".join(lines)
