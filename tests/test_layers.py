@@ -42,6 +42,7 @@ ORDER = [
     "metrics",
     "sharing",
     "notify",
+    "graceful",
     "ports",
     "places",
     "library",

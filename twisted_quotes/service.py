@@ -5,21 +5,17 @@ The service: how it starts, and the order in which it ends.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 
-from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred
+from twisted.internet.defer import DeferredList, maybeDeferred
 from twisted.internet.interfaces import (
     IDelayedCall,
     IListeningPort,
-    IReactorCore,
-    IReactorTime,
     IStreamServerEndpoint,
 )
 from twisted.internet.task import deferLater
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from .graceful import GracefulService, ReactorForService
 from .notify import Systemd
 from .outstanding import Outstanding
 from .ports import accept_pending, let_many_wait, let_nobody_in, shown, stays_open
@@ -31,11 +27,7 @@ FLUSH_TIME = 0.5
 """How long a forced end waits for its last answers to be taken, in seconds."""
 
 
-class ReactorForService(IReactorCore, IReactorTime):
-    """What is needed of the reactor: triggers and time."""
-
-
-class QuotesService(Service):
+class QuotesService(GracefulService):
     """
     Listens, and ends without losing a request.
 
@@ -54,9 +46,6 @@ class QuotesService(Service):
     @param systemd: is told when the service is ready, and when it ends.
     """
 
-    name = "quotes"
-    _log = Logger()
-
     def __init__(
         self,
         reactor: ReactorForService,
@@ -70,21 +59,14 @@ class QuotesService(Service):
         readiness: Readiness,
         systemd: Systemd,
     ) -> None:
+        super().__init__(reactor, outstanding, drain_delay, on_signal, systemd)
         self._readiness = readiness
-        self._systemd = systemd
-        self._reactor = reactor
         self._site = site
         self._endpoints = endpoints
-        self._outstanding = outstanding
-        self._drain_delay = drain_delay
         self._drain_timeout = drain_timeout
-        self._on_signal = on_signal
         self._clear_up = clear_up
         self._ports: list[tuple[IListeningPort, str]] = []
         self._failure: str | None = None
-        self._trigger: Any = None
-        self._delay: Deferred[None] | None = None
-        self._over: Deferred[list[tuple[bool, Any]]] | None = None
         self._cut_call: IDelayedCall | None = None
 
     def startService(self) -> None:
@@ -105,9 +87,7 @@ class QuotesService(Service):
                 port.stopListening()
             self._site.doStop()
             raise CannotStart(self._failure)
-        self._trigger = self._reactor.addSystemEventTrigger(
-            "before", "shutdown", self.before_shutdown
-        )
+        self._end_with_reactor()
 
     def _listening(self, port: IListeningPort, description: str) -> None:
         self._ports.append((port, description))
@@ -136,35 +116,8 @@ class QuotesService(Service):
             self._log.critical("The start failed: {reason}", reason=self._failure)
             self._reactor.stop()
 
-    def stopService(self) -> Deferred[list[tuple[bool, Any]]]:
-        """
-        End in good order, whether or not the reactor is going to stop.
-
-        @return: fires when all is over.
-        """
-        super().stopService()
-        if self._over is None and self._trigger is not None:
-            self._reactor.removeSystemEventTrigger(self._trigger)
-        return self.before_shutdown()
-
-    def before_shutdown(self) -> Deferred[list[tuple[bool, Any]]]:
-        """
-        Begin the end.
-
-        @return: a L{DeferredList} of the end and all that is outstanding now;
-            the reactor waits for it.
-        """
-        if self._over is None:
-            end = Deferred.fromCoroutine(self._end())
-            end.addErrback(lambda failure: self._log.failure("Ended badly.", failure))
-            self._over = self._outstanding.when_over(end)
-        return self._over
-
-    async def _end(self) -> None:
-        """The end, from its first step to its last (contract, section 2)."""
+    async def _shut_down(self) -> None:
         self._be_ready_no_more()
-        # Who sees that it has begun may hurry it, from the first line of the log on.
-        restore = self._on_signal(self.force)
         count = len(self._outstanding)
         self._log.info("Shutting down: {count} under way.", count=count)
         self._systemd.stopping(f"Shutting down: {count} under way.")
@@ -183,8 +136,6 @@ class QuotesService(Service):
                     call.cancel()
             self._site.abort()
             self._site.doStop()
-            self._systemd.stopped()
-            restore()
         self._log.info("All is answered.")
 
     def _be_ready_no_more(self) -> None:
@@ -192,17 +143,6 @@ class QuotesService(Service):
 
     def _close_site(self) -> None:
         self._site.close()
-
-    async def _serve_on(self) -> None:
-        """Let load balancers see that the service is draining."""
-        self._delay = self._time_to_serve_on()
-        try:
-            await self._delay
-        except CancelledError:
-            self._log.info("The drain delay was cut short.")
-
-    def _time_to_serve_on(self) -> Deferred[None]:
-        return deferLater(self._reactor, self._drain_delay)
 
     async def _stop_listening(self) -> None:
         """Close the listening sockets, and lose nobody who has connected."""
@@ -223,18 +163,12 @@ class QuotesService(Service):
         """Let the reactor look at each connection once more."""
         await deferLater(self._reactor, 0)
 
-    def force(self) -> None:
-        """
-        End now: kill the greps, answer what can still be answered, cut the rest.
-        """
-        if self._cut_call is not None:
-            return
+    def _hurry(self) -> None:
+        """Kill the greps, answer what can still be answered, cut the rest."""
         self._log.warn(
             "Ending at once: {count} under way.", count=len(self._outstanding)
         )
         self._cut_call = self._reactor.callLater(FLUSH_TIME, self._cut)
-        if self._delay is not None:
-            self._delay.cancel()
         self._site.close()
         self._outstanding.cancel()
         self._site.refuse_incomplete()

@@ -5,14 +5,12 @@ The supervisor: opens the sockets, has workers serve, and ends them all.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorCore, IReactorTime
-from twisted.internet.task import LoopingCall, deferLater
-from twisted.logger import Logger
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.task import LoopingCall
 
+from ..graceful import GracefulService, ReactorForService
 from ..metrics import Metrics
 from ..notify import Systemd
 from ..orphans import Reaper
@@ -29,11 +27,7 @@ LOOK_EVERY = 10.0
 """How often the supervisor looks after its workers, in seconds."""
 
 
-class ReactorForSupervisor(IReactorCore, IReactorTime):
-    """What is needed of the reactor: triggers and time."""
-
-
-class Supervisor(Service):
+class Supervisor(GracefulService):
     """
     Has workers serve, and ends them without losing a request.
 
@@ -56,12 +50,9 @@ class Supervisor(Service):
     @param give_up: ends the program, with a reason, where no worker can serve.
     """
 
-    name = "quotes"
-    _log = Logger()
-
     def __init__(
         self,
-        reactor: ReactorForSupervisor,
+        reactor: ReactorForService,
         count: int,
         listeners: Listeners,
         start_worker: StartWorker,
@@ -74,20 +65,12 @@ class Supervisor(Service):
         metrics: Metrics,
         give_up: Callable[[str], object],
     ) -> None:
-        self._reactor = reactor
         self._listeners = listeners
-        self._drain_delay = drain_delay
         self._drain_timeout = drain_timeout
-        self._on_signal = on_signal
         self._reaper = reaper
-        self._systemd = systemd
         self._give_up = give_up
-        self._forced = False
         self._looks = LoopingCall(lambda: self.pool.look(systemd.watchdog))
         self._looks.clock = reactor
-        self._trigger: Any = None
-        self._delay: Deferred[None] | None = None
-        self._over: Deferred[list[tuple[bool, Any]]] | None = None
         self._kill_call: IDelayedCall | None = None
         self.pool = WorkerPool(
             clock=reactor,
@@ -98,6 +81,9 @@ class Supervisor(Service):
             metrics=metrics,
             all_serve=self._all_serve,
             none_can=self._none_can_serve,
+        )
+        super().__init__(
+            reactor, self.pool.outstanding, drain_delay, on_signal, systemd
         )
 
     # The start
@@ -110,9 +96,7 @@ class Supervisor(Service):
         """
         super().startService()
         self._listeners.open()
-        self._trigger = self._reactor.addSystemEventTrigger(
-            "before", "shutdown", self.before_shutdown
-        )
+        self._end_with_reactor()
         self._reactor.callWhenRunning(self._begin)
 
     def _begin(self) -> None:
@@ -130,33 +114,7 @@ class Supervisor(Service):
 
     # The end
 
-    def stopService(self) -> Deferred[list[tuple[bool, Any]]]:
-        """
-        End in good order, whether or not the reactor is going to stop.
-
-        @return: fires when all is over.
-        """
-        super().stopService()
-        if self._over is None and self._trigger is not None:
-            self._reactor.removeSystemEventTrigger(self._trigger)
-        return self.before_shutdown()
-
-    def before_shutdown(self) -> Deferred[list[tuple[bool, Any]]]:
-        """
-        Begin the end.
-
-        @return: a L{DeferredList} of the end, and the ends of all workers; the
-            reactor waits for it.
-        """
-        if self._over is None:
-            end = Deferred.fromCoroutine(self._end())
-            end.addErrback(lambda failure: self._log.failure("Ended badly.", failure))
-            self._over = self.pool.outstanding.when_over(end)
-        return self._over
-
-    async def _end(self) -> None:
-        """The end, from its first step to its last (contract, section 2)."""
-        restore = self._on_signal(self.force)
+    async def _shut_down(self) -> None:
         count = len(self.pool)
         self._log.info("Shutting down {count} workers.", count=count)
         self._systemd.stopping(f"Shutting down {count} workers.")
@@ -172,33 +130,22 @@ class Supervisor(Service):
             # The last who closes them is a worker, which accepts who is left.
             await self._listeners.close()
             self.pool.tell(Close)
-            while self.pool.outstanding:
-                await self.pool.outstanding.when_over()
+            while self._outstanding:
+                await self._outstanding.when_over()
             await self._reaper.stop()
         finally:
             if self._kill_call.active():
                 self._kill_call.cancel()
-            self._systemd.stopped()
-            restore()
         self._log.info("All workers have ended.")
 
-    async def _serve_on(self) -> None:
-        """Let load balancers see that the service is draining, as long as it serves."""
-        delay: Deferred[None] = deferLater(self._reactor, self._drain_delay)
-        self._delay = delay
-        self.pool.outstanding.when_over().addCallback(lambda _: delay.cancel())
-        try:
-            await self._delay
-        except CancelledError:
-            self._log.info("The drain delay was cut short.")
+    def _time_to_serve_on(self) -> Deferred[None]:
+        """As long as there is a worker that serves, and no longer."""
+        delay = super()._time_to_serve_on()
+        self._outstanding.when_over().addCallback(lambda _: delay.cancel())
+        return delay
 
-    def force(self) -> None:
+    def _hurry(self) -> None:
         """Have all workers end now, and kill those that do not."""
-        if self._forced:
-            return
-        self._forced = True
         self.pool.tell(Force)
         if self._kill_call is not None and self._kill_call.active():
             self._kill_call.reset(GRACE)
-        if self._delay is not None:
-            self._delay.cancel()
