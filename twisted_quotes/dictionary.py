@@ -36,14 +36,14 @@ class Version(NamedTuple):
     What tells a dictionary as it is from what it was, with who may read it, and
     with the folders that lead there.
 
-    @ivar folders: the folders, by their device, inode, and when anything about
-        them was last changed.
+    @ivar steps: the folders and the file, each by its device, its inode, and when
+        anything about it was last changed.
     @ivar state: what is in the file.
-    @ivar changed: when anything about the file or the folders was last changed,
-        in nanoseconds since 1970.
+    @ivar changed: when anything about any of them was last changed, in nanoseconds
+        since 1970.
     """
 
-    folders: tuple[tuple[int, int, int], ...]
+    steps: tuple[tuple[int, int, int], ...]
     state: State
     changed: int
 

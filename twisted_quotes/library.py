@@ -126,7 +126,7 @@ class Library:
         if not all(stat.S_ISDIR(each.st_mode) for each in folders):
             return None
         return Version(
-            tuple((each.st_dev, each.st_ino, each.st_ctime_ns) for each in folders),
+            tuple((each.st_dev, each.st_ino, each.st_ctime_ns) for each in found),
             State.of(file),
             max(each.st_ctime_ns for each in found),
         )
