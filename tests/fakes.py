@@ -297,6 +297,7 @@ def make_test_finder(
     now: float = 2**33,
     metrics: Metrics | None = None,
     together: int = 0,
+    most_spares: int = 0,
 ) -> Finder:
     """
     A finder for whom time stands still.
@@ -315,5 +316,7 @@ def make_test_finder(
     )
     indexes = Indexes(reactor, in_thread, Cache(str(cache)), waiting)
     return make_finder(
-        *(runner, library, indexes, in_thread, lambda: now), together=together
+        *(runner, library, indexes, in_thread, lambda: now),
+        together=together,
+        most_spares=most_spares,
     )

@@ -58,6 +58,7 @@ ORDER = [
     "volume",
     "volumes",
     "turns",
+    "spares",
     "together",
     "line_reader",
     "line_finder",

@@ -169,6 +169,7 @@ class ServiceTestCase(WebTestCase):
         self.reactor = ListeningReactor()
         self.signals = FakeSignals()
         self.systemd = FakeSystemd(self.reactor)
+        self.closed: list[int] = []
         self.log = self.room / "access.log"
         self.web = self.make_web(
             reactor=self.reactor, access_log=self.log, time_limit=1000.0
@@ -190,6 +191,7 @@ class ServiceTestCase(WebTestCase):
             delay,
             timeout,
             self.signals,
+            lambda: self.closed.append(len(self.web.outstanding)),
             self.clear_up,
             self.web.readiness,
             self.systemd,
@@ -464,6 +466,19 @@ class EndTests(ServiceTestCase):
         self.assertNoResult(over)
         self.web.running()[0].end(signal=9)
         self.assert_ended(over)
+
+    def test_what_is_ready_for_requests_to_come_is_ended_with_the_last_one(
+        self,
+    ) -> None:
+        """Before the last is answered, so that the end waits for that as well."""
+        self.start()
+        client = self.search()
+        over = self.begin_end()
+        self.assertEqual(self.closed, [len(self.web.outstanding)])
+        self.answer(client)
+        client.shut_down()
+        self.assert_ended(over)
+        self.assertEqual(len(self.closed), 1)
 
     def test_the_end_waits_for_those_who_wait_for_a_place(self) -> None:
         """A search whose grep has not even started is answered."""

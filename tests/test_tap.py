@@ -20,6 +20,7 @@ from twisted.internet.interfaces import IProtocol
 from twisted.internet.testing import StringTransport, StringTransportWithDisconnection
 from twisted.trial.unittest import SynchronousTestCase
 
+from twisted_quotes import tap
 from twisted_quotes.service import FLUSH_TIME, QuotesService
 from twisted_quotes.startup import CannotStart
 from twisted_quotes.tap import Options, quotes_service
@@ -70,8 +71,8 @@ class TapTestCase(SynchronousTestCase):
         service.force()
         self.reactor.advance(FLUSH_TIME)
         for process in self.reactor.processes:
-            if "twisted_quotes.reaper" in process.arguments:
-                process.end()
+            if {"twisted_quotes.reaper", "-f"}.intersection(process.arguments):
+                process.end(signal=9)
         self.successResultOf(over)
 
     def connect(self) -> tuple[IProtocol, StringTransport]:
@@ -117,10 +118,14 @@ class ServiceTests(TapTestCase):
 
     def test_a_search_runs_the_real_grep_on_the_library(self) -> None:
         """All that was put together works together."""
+        # A grep is started ahead only for what was written a while ago.
+        self.patch(tap, "time", lambda: 2.0**33)
         self.start(f"--dictionaries={self.library}")
         protocol, transport = self.connect()
         protocol.dataReceived(question())
-        [process] = self.reactor.processes
+        process, spare = self.reactor.processes
+        self.assertIn("-e", process.arguments)
+        self.assertIn("-f", spare.arguments)
         self.assertTrue(os.path.isabs(process.executable))
         self.assertEqual(os.path.basename(process.executable), "grep")
         process.print(b"love\n")

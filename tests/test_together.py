@@ -18,8 +18,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted_quotes import together
 from twisted_quotes.errors import DictionaryNotFound, SearchTimedOut, TooBusy
 from twisted_quotes.finder import Finder
-from twisted_quotes.grep import any_arguments, line_arguments, lines_with
+from twisted_quotes.grep import any_arguments, line_arguments
 from twisted_quotes.library import Library
+from twisted_quotes.lines import lines_with
 from twisted_quotes.metrics import Metrics
 from twisted_quotes.query import All, Search
 from twisted_quotes.turns import GATHERING_TIME

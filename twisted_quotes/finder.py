@@ -22,6 +22,7 @@ from .query import DrawQuotes, FindQuotes, List, Query, Random, StreamQuotes
 from .quote_finder import Facts, QuoteFinder
 from .quotes import Quote
 from .results import EntryResults, QuotesAsEntries, Results
+from .spares import MOST_SPARES, SpareGreps
 from .together import Together
 from .volumes import Volumes
 
@@ -44,6 +45,7 @@ class Finder:
     @ivar lines: finds lines.
     @ivar quotes: finds whole quotes.
     @ivar drawer: draws them.
+    @ivar spares: greps that were started ahead.
     @ivar outstanding: is told of each query.
     """
 
@@ -53,6 +55,7 @@ class Finder:
     lines: LineFinder
     quotes: QuoteFinder
     drawer: QuoteDrawer
+    spares: SpareGreps
     outstanding: Outstanding
 
     def entries(self, query: Query, results: EntryResults) -> Deferred[None]:
@@ -145,6 +148,7 @@ def make_finder(
     in_thread: InThread,
     now: Callable[[], float],
     together: int = 1,
+    most_spares: int = MOST_SPARES,
 ) -> Finder:
     """
     Put a finder together.
@@ -156,7 +160,9 @@ def make_finder(
     @param now: tells the time, in seconds since 1970.
     @param together: how many greps may look through a dictionary before further
         searches wait to be answered by one; 0 to search for each alone.
+    @param most_spares: how many greps may have been started ahead.
     """
+    spares = SpareGreps(runner, library, most_spares, now)
     volumes = Volumes(runner, library, indexes, in_thread, now)
     return Finder(
         library,
@@ -164,10 +170,11 @@ def make_finder(
         volumes,
         LineFinder(
             *(runner, library, in_thread),
-            Together(runner, library, together) if together else None,
+            Together(runner, library, together, spares) if together else None,
         ),
         QuoteFinder(volumes, in_thread),
         QuoteDrawer(volumes, in_thread),
+        spares,
         runner.outstanding,
     )
 

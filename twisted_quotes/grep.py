@@ -14,7 +14,7 @@ from re import DOTALL, MULTILINE, compile
 from .errors import BadRequest
 from .query import All, Pattern, Search
 
-_BYTES = {"LC_ALL": "C"}
+PLAIN_ENVIRONMENT = _BYTES = {"LC_ALL": "C"}
 _CHARACTERS = {"LC_ALL": "C.UTF-8"}
 
 _FOUND, _FOUND_NOTHING = 0, 1
@@ -72,21 +72,20 @@ def any_arguments(terms: Sequence[str]) -> tuple[str, ...]:
     return ("-a", "-F", *(argument for term in terms for argument in ("-e", term)))
 
 
-def lines_with(term: str, output: bytes) -> bytes:
+def told_arguments(descriptor: int) -> tuple[str, ...]:
     """
-    Of what grep printed for several terms, the lines that hold one of them.
+    The arguments that make grep read from an open file what to look for.
 
-    @param term: one of the terms, in which no line ends.
-    @param output: lines; a grep that is none may leave the last one open.
+    It reads nothing else before that is at its end.
+
+    @param descriptor: that file, in its own process.
     """
-    wanted = term.encode()
-    lines = []
-    at = output.find(wanted)
-    while at >= 0:
-        end = output.find(b"\n", at) + 1 or len(output)
-        lines.append(output[output.rfind(b"\n", 0, at) + 1 : end])
-        at = output.find(wanted, end)
-    return b"".join(lines)
+    return ("-a", "-F", "-f", f"/proc/self/fd/{descriptor}")
+
+
+def told(term: str) -> bytes:
+    """What is to be written there, for a term in which no line ends."""
+    return term.encode() + b"\n"
 
 
 def number_arguments(pattern: Pattern, most: int) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal
 
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
@@ -61,6 +62,31 @@ class GrepRunner:
         """
         return Greps(self, await self.places.take())
 
+    def start(
+        self,
+        arguments: tuple[str, ...],
+        environment: Mapping[str, str],
+        stdin: int | Literal["w"],
+        most_output: int,
+        also: Mapping[int, int] = MappingProxyType({}),
+    ) -> Child:
+        """
+        Start a grep, and have it counted.
+
+        @param stdin: as for L{run}, and so are the others.
+        @raise OSError: it could not be started.
+        """
+        command = Command(self.executable, arguments, environment)
+        try:
+            child = run(self.reactor, command, stdin, most_output, also)
+        except OSError:
+            self.metrics.spawn_failures.inc()
+            raise
+        self.metrics.greps.inc()
+        if child.transport.pid is not None:
+            self.restrain(child.transport.pid, self.time_limit)
+        return child
+
     async def take_place_again(self) -> Greps:
         """Wait for a place after another one, or another's, was of no use."""
         return Greps(self, await self.places.take_again())
@@ -114,43 +140,47 @@ class Greps(Closing):
         runner = self._runner
         if self._place is None:
             self._place = await runner.places.take_again()
-        command = Command(runner.executable, arguments, environment)
         before = _bytes_read(stdin)
-        child = self._start(command, stdin, most_output or MOST_OUTPUT)
-        self._place.hold_until(runner.outstanding.add(child.ended))
-        if child.transport.pid is not None:
-            runner.restrain(child.transport.pid, runner.time_limit)
-        began = runner.reactor.seconds()
-        try:
-            outcome = await self._answer(child)
-        finally:
-            runner.metrics.bytes_searched.inc(max(0, _bytes_read(stdin) - before))
+        child = runner.start(
+            *(arguments, environment),
+            stdin if isinstance(stdin, int) else "w",
+            most_output or MOST_OUTPUT,
+        )
+        if isinstance(stdin, NormalizedFile):
+            child.feed(stdin)
+        outcome = await self.answer(child, lambda: _bytes_read(stdin) - before, regex)
         if not (outcome.is_whole or most_output):
             raise GrepFailed("grep printed more than it can have been asked for")
+        return outcome
+
+    async def answer(
+        self, child: Child, bytes_read: Callable[[], int], regex: bool = False
+    ) -> Outcome:
+        """
+        Wait for a grep that looks for something, as long as it may.
+
+        @param child: the grep.
+        @param bytes_read: tells how many bytes it has read.
+        @raise SearchTimedOut: the greps of this search took too long.
+        @raise BadRequest: as for L{run}.
+        @raise GrepFailed: as for L{run}.
+        """
+        runner, metrics = self._runner, self._runner.metrics
+        assert self._place is not None, "a grep that runs has a place"
+        self._place.hold_until(runner.outstanding.add(child.ended))
+        metrics.greps_running.inc()
+        child.ended.addCallback(lambda _: metrics.greps_running.dec())
+        began = runner.reactor.seconds()
+        try:
+            outcome = await self._outcome(child)
+        finally:
+            metrics.bytes_searched.inc(max(0, bytes_read()))
         self._time_left -= min(runner.reactor.seconds() - began, self._time_left)
         grep.check(outcome.status, outcome.errors, regex)
         return outcome
 
-    def _start(
-        self, command: Command, stdin: int | NormalizedFile, most_output: int
-    ) -> Child:
-        """Start a grep, and have it counted."""
-        runner, metrics = self._runner, self._runner.metrics
-        from_here: int | Literal["w"] = stdin if isinstance(stdin, int) else "w"
-        try:
-            child = run(runner.reactor, command, from_here, most_output)
-        except OSError:
-            metrics.spawn_failures.inc()
-            raise
-        metrics.greps.inc()
-        metrics.greps_running.inc()
-        child.ended.addCallback(lambda _: metrics.greps_running.dec())
-        if isinstance(stdin, NormalizedFile):
-            child.feed(stdin)
-        return child
-
-    async def _answer(self, child: Child) -> Outcome:
-        """Wait for a grep as long as it may run, and count those that are killed."""
+    async def _outcome(self, child: Child) -> Outcome:
+        """Wait for a grep, and count those that are killed."""
         runner = self._runner
         killed = runner.metrics.greps_killed
         try:

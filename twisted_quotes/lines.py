@@ -118,6 +118,23 @@ def size_of(entries: Sequence[str]) -> int:
     return sum(map(len, entries)) + len(entries)
 
 
+def lines_with(term: str, text: bytes) -> bytes:
+    """
+    The lines that hold a term, as bytes.
+
+    @param term: a term, in which no line ends.
+    @param text: lines, of which the last one may be left open.
+    """
+    wanted = term.encode()
+    lines = []
+    at = text.find(wanted)
+    while at >= 0:
+        end = text.find(b"\n", at) + 1 or len(text)
+        lines.append(text[text.rfind(b"\n", 0, at) + 1 : end])
+        at = text.find(wanted, end)
+    return b"".join(lines)
+
+
 def with_context(
     lines: Sequence[str],
     matches: Sequence[tuple[int, int]],

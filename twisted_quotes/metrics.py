@@ -58,13 +58,15 @@ class Metrics:
     @ivar seconds: how long they took, by route.
     @ivar bytes_returned: the bytes of the answers' bodies.
     @ivar greps: greps that were started.
-    @ivar greps_running: those that have not ended.
+    @ivar greps_running: those that look for something, and have not ended.
     @ivar greps_killed: those that did not end by themselves, by reason:
         C{timeout}, C{left} for a caller that left, C{output} for one that had
         printed enough, C{shutdown}, or C{outside}.
     @ivar cache: questions, by how they were answered: C{hit} from what was kept,
         C{shared} by a search for others, C{miss} by one of their own.
     @ivar searches_together: searches answered by the grep of another one.
+    @ivar spare_greps: greps that were started ahead, by what became of them:
+        C{used}, or C{unused} when they had waited long enough.
     @ivar spawn_failures: processes that could not be started.
     @ivar bytes_searched: the bytes of the dictionaries that greps have read.
     """
@@ -88,9 +90,22 @@ class Metrics:
             buckets=_SECONDS,
         )
         self.bytes_returned = self.count("bytes_returned", "Bytes of answers.")
+        self.cache = self._kinds(
+            "cache",
+            "Questions answered from what was kept, with others, or by themselves.",
+            *("result", "hit", "shared", "miss"),
+        )
+        self.searches_together = self.count(
+            "searches_together", "Searches answered by the grep of another one."
+        )
+        self._count_greps()
+
+    def _count_greps(self) -> None:
         self.greps = self.count("greps", "Greps started.")
         self.greps_running = Gauge(
-            "quotes_greps_running", "Greps that have not ended.", registry=registry
+            "quotes_greps_running",
+            "Greps that look for something.",
+            registry=self._registry,
         )
         self.greps_killed = self._kinds(
             "greps_killed",
@@ -100,13 +115,10 @@ class Metrics:
         self.spawn_failures = self.count(
             "spawn_failures", "Processes that could not be started."
         )
-        self.cache = self._kinds(
-            "cache",
-            "Questions answered from what was kept, with others, or by themselves.",
-            *("result", "hit", "shared", "miss"),
-        )
-        self.searches_together = self.count(
-            "searches_together", "Searches answered by the grep of another one."
+        self.spare_greps = self._kinds(
+            "spare_greps",
+            "Greps that were started ahead, and told what to look for, or not.",
+            *("result", "used", "unused"),
         )
         self.bytes_searched = self.count(
             "bytes_searched", "Bytes of dictionaries and indexes read by greps."

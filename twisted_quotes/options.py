@@ -83,7 +83,7 @@ _OPTIONS: tuple[tuple[str, _Kind, Any, str], ...] = (
         "search-together",
         _YES_OR_NO,
         True,
-        "Whether one grep may answer several searches that wait [default: yes]",
+        "Whether searches may share a grep, or find one ready [default: yes]",
     ),
     (
         "workers",

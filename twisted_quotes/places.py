@@ -42,11 +42,21 @@ class Places:
         self._semaphore = DeferredSemaphore(running)
         self._waiting = waiting
         self._due = 0
+        self._when_full: Callable[[], object] = lambda: None
 
     @property
     def taken(self) -> int:
         """How many are taken."""
         return self._semaphore.limit - self._semaphore.tokens
+
+    @property
+    def free(self) -> int:
+        """How many are not taken."""
+        return int(self._semaphore.tokens)
+
+    def when_full(self, call: Callable[[], object]) -> None:
+        """Have a function called whenever the last place is taken."""
+        self._when_full = call
 
     @property
     def queue(self) -> int:
@@ -72,7 +82,12 @@ class Places:
         It waits for it in the order of asking, however many wait.
         """
         taken: Deferred[DeferredSemaphore] = self._semaphore.acquire()
-        return taken.addCallback(lambda _: Place(self._give_back))
+        return taken.addCallback(lambda _: self._place())
+
+    def _place(self) -> Place:
+        if not self.free:
+            self._when_full()
+        return Place(self._give_back)
 
     def _give_back(self) -> None:
         """

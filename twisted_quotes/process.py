@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from secrets import token_hex
+from types import MappingProxyType
 from typing import Literal
 
 from twisted.internet.defer import Deferred
@@ -165,6 +166,7 @@ def run(
     command: Command,
     stdin: int | Literal["w"] | None = None,
     most_output: int | None = None,
+    also: Mapping[int, int] = MappingProxyType({}),
 ) -> Child:
     """
     Start a command that keeps no terminal signal and no open file of ours.
@@ -175,12 +177,13 @@ def run(
         is written to here, or L{None} for nothing to read.
     @param most_output: after how many bytes of output it is killed, and answered
         with those; L{None} for never.
+    @param also: more open files for it, each by the number that it has there.
     @raise OSError: it could not be started: missing, too many processes or
         files, arguments too long.
     """
     if stdin is None:
         with open(os.devnull, "rb") as nothing:
-            return run(reactor, command, nothing.fileno(), most_output)
+            return run(reactor, command, nothing.fileno(), most_output, also)
     child = Child(most_output)
     with kept_from_children():
         reactor.spawnProcess(
@@ -188,6 +191,6 @@ def run(
             command.executable,
             (os.path.basename(command.executable), *command.arguments),
             env={**command.environment, MARK: SERVICE},
-            childFDs={0: stdin, 1: "r", 2: "r"},
+            childFDs={0: stdin, 1: "r", 2: "r", **also},
         )
     return child

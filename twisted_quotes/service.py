@@ -41,6 +41,7 @@ class QuotesService(GracefulService):
         seconds.
     @param on_signal: has a further shutdown signal call a function, and
         returns what undoes that.
+    @param when_closed: is called when no more requests are taken.
     @param clear_up: is called when all is answered; the end waits for it.
     @param readiness: is told when the end has begun.
     @param systemd: is told when the service is ready, and when it ends.
@@ -55,6 +56,7 @@ class QuotesService(GracefulService):
         drain_delay: float,
         drain_timeout: float,
         on_signal: Callable[[Callable[[], object]], Callable[[], None]],
+        when_closed: Callable[[], object],
         clear_up: Callable[[], Awaitable[None]],
         readiness: Readiness,
         systemd: Systemd,
@@ -64,6 +66,7 @@ class QuotesService(GracefulService):
         self._site = site
         self._endpoints = endpoints
         self._drain_timeout = drain_timeout
+        self._when_closed = when_closed
         self._clear_up = clear_up
         self._ports: list[tuple[IListeningPort, str]] = []
         self._failure: str | None = None
@@ -127,6 +130,7 @@ class QuotesService(GracefulService):
             await self._stop_listening()
             await self._read_what_arrived()
             self._close_site()
+            self._when_closed()
             while self._outstanding:
                 await self._outstanding.when_over()
             await self._finish()

@@ -157,6 +157,7 @@ def _service(
         drain_delay=options["drain-delay"],
         drain_timeout=options["drain-timeout"],
         on_signal=lambda call: on_shutdown_signal(lambda: reactor.callFromThread(call)),
+        when_closed=finder.spares.stop,
         clear_up=_clear_up(reactor, finder),
         readiness=readiness,
         systemd=startup.systemd(reactor),

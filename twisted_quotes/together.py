@@ -7,6 +7,9 @@ through it as can do so at one time. The first to begin has its grep look for
 what all of them look for. So a grep answers the more, the more there is to do,
 and a search that need not wait is held up by nobody.
 
+Who searches when nobody else does may find a grep that was started ahead, and
+need not wait for that either.
+
 Each is given exactly what a grep of its own would have printed: bytes are
 looked for, as they stand, and a line that was printed is for those whose term
 it holds. What cannot be dealt out so is searched alone, as ever.
@@ -14,16 +17,22 @@ it holds. What cannot be dealt out so is searched alone, as ever.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred
 
 from . import grep
 from .dictionary import Dictionary
+from .grep import GrepFailed
 from .greps import GrepRunner, Greps
 from .library import Library
-from .lines import Lines, text_lines
+from .lines import Lines, lines_with, text_lines
+from .process import Outcome
 from .query import Search
 from .results import AT_ONCE
 from .settle import ATTEMPTS
+from .spares import MOST_OUTPUT, Spare, SpareGreps
 from .turns import Turns
 
 MOST_TERMS, MOST_BYTES = 64, 64 * 1024
@@ -38,9 +47,17 @@ class Together:
     @param library: the dictionaries.
     @param most_greps: how many greps can look through a dictionary at one time,
         and none is slower for it: as many as there are cores.
+    @param spares: greps started ahead, for those who need not wait.
     """
 
-    def __init__(self, runner: GrepRunner, library: Library, most_greps: int) -> None:
+    def __init__(
+        self,
+        runner: GrepRunner,
+        library: Library,
+        most_greps: int,
+        spares: SpareGreps,
+    ) -> None:
+        self._spares = spares
         self._runner = runner
         self._library = library
         self._turns: Turns[Lines] = Turns(runner.reactor, most_greps)
@@ -89,6 +106,11 @@ class Together:
 
         @return: L{None} if they are to be looked for alone.
         """
+        spare = self._spares.take(name) if self._turns.is_alone(name) else None
+        if spare is not None:
+            with spare:
+                output = await self._tell(name, spare, query.term, greps)
+            return None if output is None else text_lines(output)
         with self._library.open(name) as dictionary:
             if dictionary.state.size >= AT_ONCE:
                 return None
@@ -96,7 +118,7 @@ class Together:
             output = None
             try:
                 terms = [query.term, *(each.term for each in others)]
-                output = await self._print(dictionary, query, terms, greps)
+                output = await self._print(name, dictionary, query, terms, greps)
             finally:
                 # Whatever came between, nobody waits in vain.
                 for each in others:
@@ -105,23 +127,58 @@ class Together:
             return None if output is None else text_lines(output)
         return _found(query.term, output)
 
+    async def _tell(
+        self, name: str, spare: Spare, term: str, greps: Greps
+    ) -> bytes | None:
+        """Have a grep that was started ahead print the lines that hold a term."""
+        if not spare.tell(term):
+            return None
+        answer = greps.answer(spare.child, spare.bytes_read)
+        try:
+            outcome = await self._outcome(name, answer)
+        except GrepFailed:
+            # It may have been dying before it was told; another one is run.
+            return None
+        return _good(outcome, spare.dictionary)
+
     async def _print(
-        self, dictionary: Dictionary, query: Search, terms: Sequence[str], greps: Greps
+        self,
+        name: str,
+        dictionary: Dictionary,
+        query: Search,
+        terms: Sequence[str],
+        greps: Greps,
     ) -> bytes | None:
         """Have grep print what is looked for, in one state of the dictionary."""
         arguments = grep.line_arguments(query, query.end)
         if len(terms) > 1:
             arguments = grep.any_arguments(terms)
-        outcome = await greps.run(
-            *(arguments, grep.environment(query.selection.pattern)),
-            dictionary.fileno(),
-            # A line feed more, where the last line has none.
-            most_output=AT_ONCE + 2,
+        outcome = await self._outcome(
+            name,
+            greps.run(
+                *(arguments, grep.environment(query.selection.pattern)),
+                dictionary.fileno(),
+                most_output=MOST_OUTPUT,
+            ),
         )
-        is_good = outcome.is_whole and dictionary.is_unchanged()
-        return outcome.output if is_good else None
+        return _good(outcome, dictionary)
+
+    async def _outcome(
+        self, name: str, answer: Coroutine[Deferred[Any], Any, Outcome]
+    ) -> Outcome:
+        """Wait for a grep; while it runs, have the next one started."""
+        answered = Deferred.fromCoroutine(answer)
+        if self._turns.is_alone(name) and not answered.called:
+            self._spares.prepare(name)
+        return await answered
+
+
+def _good(outcome: Outcome, dictionary: Dictionary) -> bytes | None:
+    """What grep has printed, if it is all, and of one state of the dictionary."""
+    is_good = outcome.is_whole and dictionary.is_unchanged()
+    return outcome.output if is_good else None
 
 
 def _found(term: str, output: bytes) -> Lines:
     """What one of several looked for, of what grep has printed for all."""
-    return text_lines(grep.lines_with(term, output))
+    return text_lines(lines_with(term, output))

@@ -66,6 +66,30 @@ class KilledTests(GrepFault):
         return f"{counted(responses)}, metrics: {self.killed('outside')} killed outside"
 
 
+class KilledAheadTests(GrepFault):
+    """Tests of greps that are killed before they are told what to look for."""
+
+    done = "kill -9 of each grep that is ready for the next question, 50 times"
+    promised = "an answer for each who asks"
+    options = ("--timeout=2", "--cache-bytes=0")
+
+    def begin(self) -> list[Conversation]:
+        """Kill one, and ask the question that it was there for."""
+        [conversation] = self.ask(1)
+        conversation.response()
+        until(self.server.spares, "a grep that is ready")
+        for pid in self.server.spares():
+            os.kill(pid, signal.SIGKILL)
+        conversation.ask({**LOVE, "dictionary": "book"})
+        return [conversation]
+
+    def make(self) -> str:
+        """Look what each who asks gets."""
+        responses = [each for _ in range(50) for each in answers_to(self.begin())]
+        self.assertEqual({each.status for each in responses}, {200})
+        return f"{counted(responses)}"
+
+
 @one_process("each worker has a place, and searches for those who ask it")
 class KilledTogetherTests(GrepFault):
     """Tests of a grep that is killed while it searches for several."""

@@ -172,13 +172,20 @@ class Server:
         return results
 
     def children(self) -> list[int]:
-        """The process ids of what it runs now, less its workers and its reapers."""
+        """
+        The process ids of what it runs now, less its workers and its reapers, and
+        less the greps that were started ahead.
+        """
         others = set(self.workers())
         return [
             pid
             for pid in self.all_children()
-            if pid not in others and not is_reaper(pid)
+            if not (pid in others or is_reaper(pid) or is_spare(pid))
         ]
+
+    def spares(self) -> list[int]:
+        """The process ids of the greps that it started ahead."""
+        return [pid for pid in self.all_children() if is_spare(pid)]
 
     @property
     def serving(self) -> list[int]:
@@ -262,6 +269,11 @@ def command_line(pid: int) -> bytes:
 def is_reaper(pid: int) -> bool:
     """Whether a process is the one that outlives a service that was killed."""
     return b"twisted_quotes.reaper" in command_line(pid)
+
+
+def is_spare(pid: int) -> bool:
+    """Whether a process is a grep that was started ahead."""
+    return b"-f\0/proc/self/fd/" in command_line(pid)
 
 
 def is_gone(pid: int) -> bool:

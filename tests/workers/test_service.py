@@ -113,6 +113,7 @@ class WorkerTestCase(ServiceTestCase):
             self.web.outstanding,
             *(0.0, timeout),
             self.signals,
+            lambda: self.closed.append(len(self.web.outstanding)),
             self.clear_up,
             self.web.readiness,
             self.systemd,

@@ -1,0 +1,247 @@
+"""
+Greps started ahead: one is ready for the next search before that is asked.
+
+Half of the time that a search of a small dictionary takes, the kernel makes a
+process, and grep gets ready. So while a grep looks through a dictionary, and
+nobody else waits for it, the next grep is started. It waits to be told what to
+look for, and reads nothing of the dictionary before.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+from collections.abc import Callable
+from functools import partial
+
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from . import grep
+from .closing import Closing
+from .dictionary import Dictionary, Version
+from .errors import QuotesError
+from .greps import GrepRunner
+from .library import Library
+from .outstanding import Outstanding
+from .process import Child, Outcome
+from .results import AT_ONCE
+from .settle import is_fresh
+
+MOST_SPARES = 4
+"""How many greps may wait at one time, each for another dictionary."""
+
+SPARE_TIME = 2.0
+"""How long a grep waits to be told what to look for, in seconds."""
+
+MOST_OUTPUT = AT_ONCE + 2
+"""
+How many bytes grep may print of a small dictionary: all, with a line feed more,
+where the last line has none.
+"""
+
+_TERM = 3
+"""The open file in which a grep finds what to look for."""
+
+
+class Spare(Closing):
+    """
+    A grep that was started ahead.
+
+    @param dictionary: what it is to look through; it is closed with it.
+    @param version: the dictionary as it was then.
+    @param child: the grep.
+    @param way: the end of a pipe, as an open file: what is written to it is
+        looked for.
+    @param outstanding: is told of it if it is killed.
+    @param died: is called when it has ended before it was told anything.
+    """
+
+    def __init__(
+        self,
+        dictionary: Dictionary,
+        version: Version,
+        child: Child,
+        way: int,
+        outstanding: Outstanding,
+        died: Callable[[Outcome], object],
+    ) -> None:
+        self.dictionary = dictionary
+        self.version = version
+        self.child = child
+        self._way: int | None = way
+        self._outstanding = outstanding
+        self._died = died
+        self._start = self._offset()
+        child.answered.addCallback(self._answered)
+
+    def _answered(self, outcome: Outcome) -> Outcome:
+        if self._way is not None:
+            self._died(outcome)
+        return outcome
+
+    def tell(self, term: str) -> bool:
+        """
+        Tell it what to look for. It begins at once.
+
+        @return: whether it could be told. It may have been killed, and nothing is
+            written in parts.
+        """
+        assert self._way is not None, "it has been told before"
+        message = grep.told(term)
+        if len(message) > select.PIPE_BUF:
+            return False
+        try:
+            os.write(self._way, message)
+        except OSError:
+            # Whoever killed it is not our concern; another one is run.
+            return False
+        way, self._way = self._way, None
+        os.close(way)
+        return True
+
+    def bytes_read(self) -> int:
+        """How many bytes of the dictionary it has read."""
+        return self._offset() - self._start
+
+    def _offset(self) -> int:
+        return os.lseek(self.dictionary.fileno(), 0, os.SEEK_CUR)
+
+    def close(self) -> None:
+        """Give it up; if it has not answered, it is killed."""
+        way, self._way = self._way, None
+        if not self.child.answered.called:
+            self._outstanding.add(self.child.ended)
+            self.child.answered.addErrback(lambda _: None)
+            self.child.answered.cancel()
+        if way is not None:
+            os.close(way)
+        self.dictionary.close()
+
+
+class SpareGreps:
+    """
+    The greps that wait to be told what to look for, one for a dictionary.
+
+    None waits where all places are taken: it would be one too many.
+
+    @param runner: runs them.
+    @param library: the dictionaries.
+    @param most: how many may wait at one time, 0 or more.
+    @param now: tells the time, in seconds since 1970.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        runner: GrepRunner,
+        library: Library,
+        most: int,
+        now: Callable[[], float],
+    ) -> None:
+        self._now = now
+        self._most = most
+        self._runner = runner
+        self._library = library
+        self._waiting: dict[str, tuple[Spare, IDelayedCall]] = {}
+        self._possible = most > 0
+        runner.places.when_full(self.end_all)
+
+    def take(self, name: str) -> Spare | None:
+        """
+        Take the grep that waits for a dictionary, if that is still what it was.
+
+        It is to be told what to look for, and to be closed.
+        """
+        if name not in self._waiting:
+            return None
+        spare, end = self._waiting.pop(name)
+        end.cancel()
+        if self._library.version(name) == spare.version:
+            self._runner.metrics.spare_greps.labels("used").inc()
+            return spare
+        self._end(spare)
+        return None
+
+    def prepare(self, name: str) -> None:
+        """Start a grep for the next search of a dictionary, if that will do."""
+        if (
+            not self._possible
+            or name in self._waiting
+            or len(self._waiting) >= self._most
+            or not self._runner.places.free
+        ):
+            return
+        version = self._library.version(name)
+        if (
+            version is None
+            or version.state.size >= AT_ONCE
+            or is_fresh(self._now(), version.changed)
+        ):
+            return
+        try:
+            dictionary = self._library.open(name)
+        except (QuotesError, OSError):
+            # Who asks for it next is told what is wrong, if anything still is.
+            return
+        if dictionary.state != version.state:
+            dictionary.close()
+            return
+        try:
+            child, way = self._start(dictionary)
+        except OSError:
+            # It has been counted. Who asks next is told, if it is still so.
+            dictionary.close()
+            return
+        died = partial(self._died, name)
+        spare = Spare(dictionary, version, child, way, self._runner.outstanding, died)
+        end = self._runner.reactor.callLater(SPARE_TIME, self._drop, name)
+        self._waiting[name] = spare, end
+
+    def _start(self, dictionary: Dictionary) -> tuple[Child, int]:
+        """Start a grep, and return it with the way to tell it something."""
+        theirs, ours = os.pipe()
+        try:
+            os.set_blocking(ours, False)
+            child = self._runner.start(
+                grep.told_arguments(_TERM),
+                grep.PLAIN_ENVIRONMENT,
+                dictionary.fileno(),
+                MOST_OUTPUT,
+                {_TERM: theirs},
+            )
+        except BaseException:
+            os.close(ours)
+            raise
+        finally:
+            os.close(theirs)
+        return child, ours
+
+    def _died(self, name: str, outcome: Outcome) -> None:
+        """One has ended, and nobody told it anything."""
+        if outcome.signal is None and self._possible:
+            # Not a GNU grep, or nowhere to find the term: so will the next one be.
+            self._possible = False
+            self._log.warn("No grep can be started ahead: {outcome}", outcome=outcome)
+        self._drop(name)
+
+    def _drop(self, name: str) -> None:
+        spare, end = self._waiting.pop(name)
+        if end.active():
+            end.cancel()
+        self._end(spare)
+
+    def _end(self, spare: Spare) -> None:
+        self._runner.metrics.spare_greps.labels("unused").inc()
+        spare.close()
+
+    def end_all(self) -> None:
+        """End all that wait."""
+        for name in list(self._waiting):
+            self._drop(name)
+
+    def stop(self) -> None:
+        """Start no more, and end all that wait."""
+        self._possible = False
+        self.end_all()
