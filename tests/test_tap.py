@@ -123,15 +123,17 @@ class ServiceTests(TapTestCase):
         self.start(f"--dictionaries={self.library}")
         protocol, transport = self.connect()
         protocol.dataReceived(question())
-        process, spare = self.reactor.processes
-        self.assertIn("-e", process.arguments)
-        self.assertIn("-f", spare.arguments)
+        [process] = self.reactor.processes
         self.assertTrue(os.path.isabs(process.executable))
         self.assertEqual(os.path.basename(process.executable), "grep")
         process.print(b"love\n")
         process.end()
         [answer] = read_answers(transport.value())
         self.assertEqual(answer.json["results"], ["love"])
+        protocol.dataReceived(question())
+        _, process, spare = self.reactor.processes
+        self.assertIn("-e", process.arguments)
+        self.assertIn("-f", spare.arguments)
 
     def test_the_limits_are_those_of_the_options(self) -> None:
         """Places, those who wait, and time are limited as was asked."""

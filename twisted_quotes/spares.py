@@ -2,9 +2,9 @@
 Greps started ahead: one is ready for the next search before that is asked.
 
 Half of the time that a search of a small dictionary takes, the kernel makes a
-process, and grep gets ready. So while a grep looks through a dictionary, and
-nobody else waits for it, the next grep is started. It waits to be told what to
-look for, and reads nothing of the dictionary before.
+process, and grep gets ready. So where searches come one after another, the grep
+for the next one is started while one looks. It waits to be told what to look
+for, and reads nothing of the dictionary before.
 """
 
 from __future__ import annotations

@@ -61,6 +61,13 @@ class Together:
         self._runner = runner
         self._library = library
         self._turns: Turns[Lines] = Turns(runner.reactor, most_greps)
+        self._under_way = 0
+        # How many of the last searches found none under way when they came.
+        self._in_a_row = 0
+
+    @property
+    def _is_alone(self) -> bool:
+        return self._under_way == 1
 
     async def search(self, name: str, query: Search) -> Lines | Greps:
         """
@@ -74,6 +81,15 @@ class Together:
         @raise QuotesError: there is no such dictionary, it may not be read, or
             grep took too long.
         """
+        self._in_a_row = 0 if self._under_way else self._in_a_row + 1
+        self._under_way += 1
+        try:
+            return await self._take_turn(name, query)
+        finally:
+            self._under_way -= 1
+
+    async def _take_turn(self, name: str, query: Search) -> Lines | Greps:
+        """Wait until it is to be searched, or has been, and search."""
         turn = await self._turns.turn(name, query.term, self._runner.places.take())
         for _ in range(ATTEMPTS):
             if turn is not None:
@@ -106,7 +122,7 @@ class Together:
 
         @return: L{None} if they are to be looked for alone.
         """
-        spare = self._spares.take(name) if self._turns.is_alone(name) else None
+        spare = self._spares.take(name) if self._is_alone else None
         if spare is not None:
             with spare:
                 output = await self._tell(name, spare, query.term, greps)
@@ -166,9 +182,14 @@ class Together:
     async def _outcome(
         self, name: str, answer: Coroutine[Deferred[Any], Any, Outcome]
     ) -> Outcome:
-        """Wait for a grep; while it runs, have the next one started."""
+        """
+        Wait for a grep; while it runs, have the next one started.
+
+        Where searches come at the same time, to start one earlier makes none of
+        them shorter, and this process has enough to do.
+        """
         answered = Deferred.fromCoroutine(answer)
-        if self._turns.is_alone(name) and not answered.called:
+        if self._is_alone and self._in_a_row > 1 and not answered.called:
             self._spares.prepare(name)
         return await answered
 

@@ -139,11 +139,6 @@ class Turns(Generic[T]):
                 gathering.waiting.remove(waiting)
                 self._look(name)
 
-    def is_alone(self, name: str) -> bool:
-        """Whether one has begun to search there, and nobody else wants to."""
-        gathering = self._gatherings[name]
-        return gathering.running == 1 and not gathering.waiting
-
     def join(self, name: str, most: int, most_bytes: int) -> list[Waiting[T]]:
         """
         Take those who wait along, the first of them.
