@@ -5,6 +5,7 @@ Tests of open files. How many there may be is tested with the real process.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from twisted.internet import process
@@ -30,12 +31,12 @@ class SpawnTests(TestCase):
         os.set_inheritable(descriptor, inherited)
         return descriptor
 
-    async def in_child(self) -> set[int]:
+    async def in_child(self, also: Mapping[int, int] | None = None) -> set[int]:
         """What is open in a child, less what it opens to find that out."""
         from twisted.internet import reactor
 
         command = Command("/bin/ls", ("/proc/self/fd",), {})
-        child = run(reactor, command)
+        child = run(reactor, command, also=also or {})
         outcome = await child.answered
         return {int(each) for each in outcome.output.split()} - {3}
 
@@ -50,14 +51,21 @@ class SpawnTests(TestCase):
         """Neither what was there at the start, nor what was opened since."""
         for _ in range(3):
             self.open(inherited=True)
-        close_in_children(inheritable())
+        close_in_children(inheritable(), given=3)
         for _ in range(20):
             self.open(inherited=False)
         self.assertEqual(await self.in_child(), {0, 1, 2})
 
+    async def test_a_file_may_be_given_under_the_number_that_it_has_here(self) -> None:
+        """One that children would not inherit, too."""
+        for inherited in (False, True):
+            ours = self.open(inherited)
+            close_in_children(inheritable(), given=ours + 1)
+            self.assertEqual(await self.in_child({ours: ours}), {0, 1, 2, ours})
+
     async def test_no_other_file_is_looked_at(self) -> None:
         """So that it does not matter how many there are."""
-        close_in_children([0, 1, 2])
+        close_in_children([0, 1, 2], given=3)
         listed: list[str] = []
         self.patch(os, "listdir", listed.append)
         await self.in_child()
@@ -67,5 +75,5 @@ class SpawnTests(TestCase):
         """All works, but more slowly."""
         self.patch(process, "detector", object())
         with capturedLogs() as events:
-            close_in_children([0])
+            close_in_children([0], given=3)
         self.assertEqual(len(events), 1)

@@ -400,6 +400,14 @@ class SparesTests(SparesTestCase):
         self.find("love")
         self.assertEqual((len(self.alone), len(self.spares)), (2, 1))
 
+    def test_one_that_floods_is_ended_and_the_end_waits_for_that(self) -> None:
+        """Though it has answered, in a way."""
+        self.find("life")
+        with capturedLogs():
+            self.spares[0].print(b"x" * 2 * AT_ONCE)
+        self.assertEqual(self.spares[0].signals, ["KILL"])
+        self.assertEqual(len(self.finder.outstanding), 1)
+
     def test_a_term_that_may_not_be_told_at_once_has_a_grep_of_its_own(self) -> None:
         """What is longer could be read in parts."""
         self.find("life")

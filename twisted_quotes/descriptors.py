@@ -56,7 +56,7 @@ def inheritable() -> list[int]:
     return sorted(found)
 
 
-def close_in_children(descriptors: Iterable[int]) -> None:
+def close_in_children(descriptors: Iterable[int], given: int) -> None:
     """
     Have C{spawnProcess} look at these files only when it starts a process.
 
@@ -64,8 +64,12 @@ def close_in_children(descriptors: Iterable[int]) -> None:
     connections half of the time goes there. All that Python opens is closed in
     children by the kernel anyway (PEP 446); only what was there when the
     service started need be closed.
+
+    @param descriptors: those files.
+    @param given: what children are given has numbers below this, 3 or more. What
+        has such a number here must be looked at, for it may be given as it is.
     """
-    known = list(descriptors)
+    known = sorted({*descriptors, *range(given)})
     detector: Any = getattr(process, "detector", None)
     if hasattr(detector, "_listOpenFDs"):
         # It replaces this itself, with what suits the platform.

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import select
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 
 from twisted.internet.interfaces import IDelayedCall
@@ -20,7 +21,7 @@ from twisted.logger import Logger
 from . import grep
 from .closing import Closing
 from .dictionary import Dictionary, Version
-from .errors import QuotesError
+from .errors import DictionaryChanging, QuotesError
 from .greps import GrepRunner
 from .library import Library
 from .outstanding import Outstanding
@@ -53,7 +54,7 @@ class Spare(Closing):
     @param child: the grep.
     @param way: the end of a pipe, as an open file: what is written to it is
         looked for.
-    @param outstanding: is told of it if it is killed.
+    @param outstanding: is told of its end.
     @param died: is called when it has ended before it was told anything.
     """
 
@@ -110,8 +111,8 @@ class Spare(Closing):
     def close(self) -> None:
         """Give it up; if it has not answered, it is killed."""
         way, self._way = self._way, None
+        self._outstanding.add(self.child.ended)
         if not self.child.answered.called:
-            self._outstanding.add(self.child.ended)
             self.child.answered.addErrback(lambda _: None)
             self.child.answered.cancel()
         if way is not None:
@@ -181,42 +182,40 @@ class SpareGreps:
         ):
             return
         try:
-            dictionary = self._library.open(name)
+            spare = self._start(name, version)
         except (QuotesError, OSError):
-            # Who asks for it next is told what is wrong, if anything still is.
+            # Who asks next is told what is wrong, if anything still is.
             return
-        if dictionary.state != version.state:
-            dictionary.close()
-            return
-        try:
-            child, way = self._start(dictionary)
-        except OSError:
-            # It has been counted. Who asks next is told, if it is still so.
-            dictionary.close()
-            return
-        died = partial(self._died, name)
-        spare = Spare(dictionary, version, child, way, self._runner.outstanding, died)
         end = self._runner.reactor.callLater(SPARE_TIME, self._drop, name)
         self._waiting[name] = spare, end
 
-    def _start(self, dictionary: Dictionary) -> tuple[Child, int]:
-        """Start a grep, and return it with the way to tell it something."""
-        theirs, ours = os.pipe()
-        try:
-            os.set_blocking(ours, False)
-            child = self._runner.start(
-                grep.told_arguments(_TERM),
-                grep.PLAIN_ENVIRONMENT,
-                dictionary.fileno(),
-                MOST_OUTPUT,
-                {_TERM: theirs},
-            )
-        except BaseException:
-            os.close(ours)
-            raise
-        finally:
-            os.close(theirs)
-        return child, ours
+    def _start(self, name: str, version: Version) -> Spare:
+        """
+        Start a grep.
+
+        @raise QuotesError: the dictionary is not what it was just now.
+        @raise OSError: it could not be started.
+        """
+        with ExitStack() as if_it_fails:
+            dictionary = if_it_fails.enter_context(self._library.open(name))
+            if dictionary.state != version.state:
+                raise DictionaryChanging()
+            theirs, ours = os.pipe()
+            if_it_fails.callback(os.close, ours)
+            try:
+                os.set_blocking(ours, False)
+                child = self._runner.start(
+                    grep.told_arguments(_TERM),
+                    grep.PLAIN_ENVIRONMENT,
+                    dictionary.fileno(),
+                    MOST_OUTPUT,
+                    {_TERM: theirs},
+                )
+            finally:
+                os.close(theirs)
+            if_it_fails.pop_all()
+        outstanding, died = self._runner.outstanding, partial(self._died, name)
+        return Spare(dictionary, version, child, ours, outstanding, died)
 
     def _died(self, name: str, outcome: Outcome) -> None:
         """One has ended, and nobody told it anything."""

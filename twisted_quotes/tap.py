@@ -32,7 +32,7 @@ from .sharing import SharedAnswers
 from .signals import on_shutdown_signal, on_sigterm
 from .startup import CannotStart
 from .threads import Threads
-from .workers.inheritance import CONTROL, SCOREBOARD, Inheritance, inherit
+from .workers.inheritance import CONTROL, SCOREBOARD, SOCKETS, Inheritance, inherit
 from .workers.part import Part, inherited, whole
 from .workers.scoreboard import Scoreboard
 from .workers.start import supervised_service
@@ -70,7 +70,7 @@ def makeService(options: Mapping[str, Any]) -> IService:
     from twisted.internet import reactor
 
     inheritance = inherit(os.environ)
-    close_in_children(inheritable())
+    close_in_children(inheritable(), given=SOCKETS + len(options["listen"]))
     # What is there by then stays, and need not be looked at again and again.
     reactor.callWhenRunning(gc.collect)
     reactor.callWhenRunning(gc.freeze)
