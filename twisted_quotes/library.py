@@ -17,6 +17,7 @@ from twisted.python.filepath import FilePath
 
 from .dictionary import Dictionary, State, Version
 from .errors import DictionaryForbidden, DictionaryNotFound, QuotesError
+from .query import EVERY_DICTIONARY
 
 _ABSENT = {ENOENT, ENOTDIR, ENAMETOOLONG}
 # What is said where a link is met that is not to be followed (openat(2)).
@@ -139,6 +140,14 @@ class Library:
             it not be read.
         """
         return sorted(self._names_in(self._root, ""))
+
+    def named(self, asked: str) -> list[str]:
+        """
+        The dictionaries that are asked for.
+
+        @param asked: a name, or C{"*"} for every dictionary.
+        """
+        return self.names() if asked == EVERY_DICTIONARY else [asked]
 
     def _names_in(self, folder: str, prefix: str) -> Iterator[str]:
         """The names in a folder, and in those below it."""

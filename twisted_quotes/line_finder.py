@@ -87,9 +87,6 @@ class LineFinder:
             return await self._runner.take_place()
         return await self._together.search(asked, query)
 
-    def _names(self, asked: str) -> list[str]:
-        return self._library.names() if asked == EVERY_DICTIONARY else [asked]
-
     # All at once
 
     async def _at_once(
@@ -99,7 +96,7 @@ class LineFinder:
         parts: list[Sequence[str]] = []
         count, room = 0, AT_ONCE
         end = query.end
-        for name in self._names(asked):
+        for name in self._library.named(asked):
             most = None if end is None else end - count
             if most == 0:
                 break
@@ -196,7 +193,7 @@ class LineFinder:
         """Count the entries in each dictionary, and tell the state it is in."""
         counted = []
         pattern = query.selection.pattern
-        for name in self._names(asked):
+        for name in self._library.named(asked):
             try:
                 dictionary = self._library.open(name)
             except (DictionaryForbidden, DictionaryNotFound):

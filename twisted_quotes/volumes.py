@@ -48,14 +48,6 @@ class Volumes:
         self._in_thread = in_thread
         self._now = now
 
-    def names(self, asked: str) -> list[str]:
-        """
-        The dictionaries that are asked for.
-
-        @param asked: a name, or C{"*"} for every dictionary.
-        """
-        return self._library.names() if asked == EVERY_DICTIONARY else [asked]
-
     async def states(self, asked: str) -> dict[str, State]:
         """
         The states of the dictionaries that are asked for, by name, in order.
@@ -63,7 +55,7 @@ class Volumes:
         @param asked: a name, or C{"*"} for every dictionary that may be read.
         """
         states = {}
-        for name in self.names(asked):
+        for name in self._library.named(asked):
             if dictionary := await self._open(name, asked):
                 with dictionary:
                     states[name] = dictionary.state
@@ -77,7 +69,7 @@ class Volumes:
         @return: the versions, in the order of the names; L{None} where one is
             not to be seen, or could change unseen, as it was changed just now.
         """
-        versions = [self._library.version(name) for name in self.names(asked)]
+        versions = [self._library.version(name) for name in self._library.named(asked)]
         seen = tuple(each for each in versions if each is not None)
         if len(seen) < len(versions):
             return None
@@ -92,7 +84,7 @@ class Volumes:
         @return: the names.
         """
         ready = []
-        for name in self.names(asked):
+        for name in self._library.named(asked):
             dictionary = await self._open(name, asked)
             if dictionary is None:
                 continue
