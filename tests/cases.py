@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from subprocess import run
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -33,6 +34,22 @@ soul of wit.
 -- Polonius
 """
 FORTUNES = "No love\n\nlost.\n%\n%\nLove\nis blind.\n%\n"
+
+
+def printed(arguments: tuple[str, ...], text: bytes, *files: int) -> bytes:
+    """
+    What the real grep prints.
+
+    @param text: what it reads.
+    @param files: open files that it has, under the numbers that they have here.
+    """
+    return run(
+        ["grep", *arguments],
+        input=text,
+        env={"LC_ALL": "C"},
+        capture_output=True,
+        pass_fds=files,
+    ).stdout
 
 
 class Collected(Results):

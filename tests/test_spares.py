@@ -9,7 +9,6 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from subprocess import run
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -29,21 +28,10 @@ from twisted_quotes.query import Search
 from twisted_quotes.results import AT_ONCE
 from twisted_quotes.spares import SPARE_TIME
 
-from .cases import RealGrepTestCase
+from .cases import RealGrepTestCase, printed
 from .fakes import FakeProcess, FakeReactor, entries, make_test_finder
 
 TEXT = b"love and life\nlove\nlife\nlove of life\nnothing\n"
-
-
-def printed(arguments: tuple[str, ...], text: bytes, *files: int) -> bytes:
-    """What the real grep prints."""
-    return run(
-        ["grep", *arguments],
-        input=text,
-        env={"LC_ALL": "C"},
-        capture_output=True,
-        pass_fds=files,
-    ).stdout
 
 
 class ToldTests(SynchronousTestCase):

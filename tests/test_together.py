@@ -5,7 +5,6 @@ Tests of searching together.
 from __future__ import annotations
 
 from pathlib import Path
-from subprocess import run
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -25,20 +24,10 @@ from twisted_quotes.metrics import Metrics
 from twisted_quotes.query import All, Search
 from twisted_quotes.turns import GATHERING_TIME
 
-from .cases import RealGrepTestCase
+from .cases import RealGrepTestCase, printed
 from .fakes import FakeProcess, FakeReactor, entries, make_test_finder
 
 TEXT = "love and life\nlove\nlife\nlove of life\nnothing\n"
-
-
-def printed(arguments: tuple[str, ...], text: bytes) -> bytes:
-    """What the real grep prints."""
-    return run(
-        ["grep", *arguments],
-        input=text,
-        env={"LC_ALL": "C"},
-        capture_output=True,
-    ).stdout
 
 
 class DealTests(SynchronousTestCase):

@@ -4,11 +4,14 @@ The real thing: C{twist quotes} as a child process, and ways to talk to it.
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pty
 import re
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -247,6 +250,29 @@ def running(*options: str, **how: Any) -> Iterator[Server]:
         yield server
     finally:
         server.kill()
+
+
+@contextmanager
+def a_terminal() -> Iterator[tuple[int, dict[str, Any]]]:
+    """
+    Open a terminal.
+
+    Give its open file, and how to start a server that it signals.
+    """
+    ours, theirs = pty.openpty()
+
+    def take_terminal() -> None:
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    try:
+        yield (
+            ours,
+            {"new_session": False, "stdin": theirs, "preexec_fn": take_terminal},
+        )
+    finally:
+        os.close(ours)
+        os.close(theirs)
 
 
 def children_of(pid: int) -> list[int]:

@@ -5,16 +5,14 @@ The end of the real process: nobody who asked goes without an answer.
 from __future__ import annotations
 
 import os
-import pty
 import signal
 import socket
-import termios
 import time
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from .cases import LibraryTestCase
-from .server import GatedGrep, Server, is_gone, running, until
+from .server import GatedGrep, Server, a_terminal, is_gone, running, until
 
 SEARCHES, WAITS, RUNNING = 50, 20, 30
 LINES = [f"line {number} of a story" for number in range(2000)]
@@ -88,26 +86,15 @@ class ShutdownTests(LibraryTestCase):
 
     def test_ctrl_c_at_a_terminal_loses_nothing(self) -> None:
         """Ctrl-C, which signals the running greps too, does the same."""
-        terminal, theirs = pty.openpty()
-        self.addCleanup(os.close, terminal)
-
-        def take_terminal() -> None:
-            os.setsid()
-            import fcntl
-
-            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
+        terminal, at_terminal = self.enterContext(a_terminal())
         gated = GatedGrep(self.folder)
         with running(
             *self.options,
             f"--max-running={RUNNING}",
             "--search-together=no",
             environment=gated.environment,
-            new_session=False,
-            stdin=theirs,
-            preexec_fn=take_terminal,
+            **at_terminal,
         ) as server:
-            os.close(theirs)
             outstanding = Outstanding(server)
             os.write(terminal, b"\x03")
             server.wait_until_closed()

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pty
 import signal
 import socket
 import ssl
 import subprocess
 import sys
-import termios
 from collections import Counter
 from pathlib import Path
 from threading import Event
@@ -21,7 +19,7 @@ from threading import Event
 from ..faults.test_rounds import Client
 from .cases import LibraryTestCase
 from .conversation import LIMIT, Conversation
-from .server import ROOT, GatedGrep, Server, is_gone, running, until
+from .server import ROOT, GatedGrep, Server, a_terminal, is_gone, running, until
 from .test_tls import write_certificate
 
 LOVE = {"action": "search", "term": "love"}
@@ -345,24 +343,13 @@ class EndTests(WorkersTestCase):
 
     def test_ctrl_c_at_a_terminal_loses_nothing(self) -> None:
         """The workers are signalled, too, and leave it to their supervisor."""
-        terminal, theirs = pty.openpty()
-        self.addCleanup(os.close, terminal)
-
-        def take_terminal() -> None:
-            os.setsid()
-            import fcntl
-
-            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
+        terminal, at_terminal = self.enterContext(a_terminal())
         gated = GatedGrep(self.folder)
         server = self.work(
             "--drain-delay=20",
             environment=gated.environment,
-            new_session=False,
-            stdin=theirs,
-            preexec_fn=take_terminal,
+            **at_terminal,
         )
-        os.close(theirs)
         asked = [server.connect().ask(LOVE) for _ in range(8)]
         server.wait_for_children(8)
         os.write(terminal, b"\x03")
