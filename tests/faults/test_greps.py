@@ -75,13 +75,17 @@ class KilledAheadTests(GrepFault):
 
     def begin(self) -> list[Conversation]:
         """Kill one, and ask the question that it was there for."""
-        [conversation] = self.ask(1)
-        conversation.response()
-        until(self.server.spares, "a grep that is ready")
+        question = {**LOVE, "dictionary": "book"}
+        conversation = self.server.connect()
+
+        def is_ready() -> bool:
+            conversation.ask(question).response()
+            return bool(self.server.spares())
+
+        until(is_ready, "a grep that is ready")
         for pid in self.server.spares():
             os.kill(pid, signal.SIGKILL)
-        conversation.ask({**LOVE, "dictionary": "book"})
-        return [conversation]
+        return [conversation.ask(question)]
 
     def make(self) -> str:
         """Look what each who asks gets."""

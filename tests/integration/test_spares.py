@@ -22,9 +22,9 @@ class SparesTests(LibraryTestCase):
         (self.library / "book").write_text(TEXT)
         os.utime(self.library / "book", (1, 1))
 
-    def begin(self, *options: str) -> Server:
-        """Serve it, and answer a first question."""
-        server = self.serve(*options)
+    def begin(self) -> Server:
+        """Serve it, and answer first questions."""
+        server = self.serve("--cache-bytes=0")
         self.conversation = server.connect()
         # Nothing is started ahead for what has just changed.
         until(lambda: self.find("99") and server.spares(), "a grep started ahead")
@@ -39,7 +39,7 @@ class SparesTests(LibraryTestCase):
 
     def test_each_finds_all_that_there_is(self) -> None:
         """Nobody sees whether a grep was there before the question."""
-        server = self.begin("--cache-bytes=0")
+        server = self.begin()
         for number in range(20):
             expected = [line for line in TEXT.splitlines() if str(number) in line]
             self.assertEqual(self.find(str(number)), expected)
