@@ -450,11 +450,33 @@ class FewPlacesTests(SparesTestCase):
         self.search("love", ignore_case=True)
         self.assertEqual(spare.signals, ["KILL"])
 
+    def test_it_has_a_place_that_no_other_one_has(self) -> None:
+        """While one waits, and a search runs, there is no place for a second one."""
+        self.find("life")
+        self.search("love", "beta")
+        self.assertEqual([each.signals for each in self.spares], [[]])
+
     def test_none_is_started_where_all_places_are_taken(self) -> None:
         """It would be one too many."""
         self.search("love", ignore_case=True)
         self.search("love")
         self.assertEqual(self.spares, [])
+
+
+class SomePlacesTests(SparesTestCase):
+    """Tests with three places."""
+
+    running = 3
+
+    def test_those_that_wait_leave_their_places_one_after_another(self) -> None:
+        """The one that has waited longest begins; no more are ended than must be."""
+        for name in ("alpha", "beta"):
+            self.find("life", name)
+        counts = []
+        for _ in range(3):
+            self.search("love", ignore_case=True)
+            counts.append([len(each.signals) for each in self.spares])
+        self.assertEqual(counts, [[0, 0], [1, 0], [1, 1]])
 
 
 class RealSparesTests(RealGrepTestCase):

@@ -124,7 +124,7 @@ class SpareGreps:
     """
     The greps that wait to be told what to look for, one for a dictionary.
 
-    None waits where all places are taken: it would be one too many.
+    Each waits in a free place, and leaves it to the search that takes the place.
 
     @param runner: runs them.
     @param library: the dictionaries.
@@ -147,7 +147,7 @@ class SpareGreps:
         self._library = library
         self._waiting: dict[str, tuple[Spare, IDelayedCall]] = {}
         self._possible = most > 0
-        runner.places.when_full(self.end_all)
+        runner.places.when_taken(self._make_room)
 
     def take(self, name: str) -> Spare | None:
         """
@@ -170,8 +170,7 @@ class SpareGreps:
         if (
             not self._possible
             or name in self._waiting
-            or len(self._waiting) >= self._most
-            or not self._runner.places.free
+            or len(self._waiting) >= min(self._most, self._runner.places.free)
         ):
             return
         version = self._library.version(name)
@@ -234,6 +233,11 @@ class SpareGreps:
     def _end(self, spare: Spare) -> None:
         self._runner.metrics.spare_greps.labels("unused").inc()
         spare.close()
+
+    def _make_room(self) -> None:
+        """End those that have waited longest, where there would be too many greps."""
+        while len(self._waiting) > self._runner.places.free:
+            self._drop(next(iter(self._waiting)))
 
     def end_all(self) -> None:
         """End all that wait."""
