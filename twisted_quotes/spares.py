@@ -41,6 +41,9 @@ How many bytes grep may print of a small dictionary: all, with a line feed more,
 where the last line has none.
 """
 
+_MOST_SAID = 100
+"""How many bytes of what grep says are logged, the last of them."""
+
 _TERM = 3
 """The open file in which a grep finds what to look for."""
 
@@ -221,7 +224,12 @@ class SpareGreps:
         if outcome.signal is None and self._possible:
             # Not a GNU grep, or nowhere to find the term: so will the next one be.
             self._possible = False
-            self._log.warn("No grep can be started ahead: {outcome}", outcome=outcome)
+            self._log.warn(
+                "No grep can be started ahead: it ended with status {status}, saying "
+                "{errors}",
+                status=outcome.status,
+                errors=outcome.errors[-_MOST_SAID:],
+            )
         self._drop(name)
 
     def _drop(self, name: str) -> None:
