@@ -426,6 +426,7 @@ class SparesTests(SparesTestCase):
         found = self.search(term)
         self.assertEqual(self.spares[0].signals, ["KILL"])
         self.assertIn(term, self.alone[-1].arguments)
+        self.assertEqual((self.used(), self.used("unused")), (0, 1))
         self.end(self.alone[-1])
         self.successResultOf(found)
 

@@ -152,17 +152,18 @@ class SpareGreps:
         self._possible = most > 0
         runner.places.when_taken(self._make_room)
 
-    def take(self, name: str) -> Spare | None:
+    def take(self, name: str, term: str) -> Spare | None:
         """
-        Take the grep that waits for a dictionary, if that is still what it was.
+        Take the grep that waits for a dictionary, if that is still what it was, and
+        tell it what to look for.
 
-        It is to be told what to look for, and to be closed.
+        @return: what is to be closed; L{None} where none waits that could be told.
         """
         if name not in self._waiting:
             return None
         spare, end = self._waiting.pop(name)
         end.cancel()
-        if self._library.version(name) == spare.version:
+        if self._library.version(name) == spare.version and spare.tell(term):
             self._runner.metrics.spare_greps.labels("used").inc()
             return spare
         self._end(spare)
