@@ -79,6 +79,20 @@ class GrepsTests(GrepsTestCase):
         self.assertEqual(self.successResultOf(ran).output, b"12\n")
         self.assertEqual(self.restrained, [(4711, 10.0)])
 
+    def test_one_that_cannot_be_restrained_is_ended(self) -> None:
+        """The end waits until it is gone, for nobody else does."""
+        self.runner = replace(self.runner, restrain=self.forbid)
+        with self.successResultOf(self.take_place()) as greps:
+            self.failureResultOf(self.run_grep(greps), PermissionError)
+        [process] = self.reactor.processes
+        self.assertEqual((process.signals, len(self.outstanding)), (["KILL"], 1))
+        process.end(signal=9)
+        self.assertEqual(len(self.outstanding), 0)
+
+    def forbid(self, pid: int, seconds: float) -> None:
+        """Let nothing be limited."""
+        raise PermissionError
+
     def test_the_greps_of_a_search_share_its_time(self) -> None:
         """A second one has what the first one left of it."""
         greps = self.successResultOf(self.take_place())

@@ -15,7 +15,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
-from twisted.logger import capturedLogs
+from twisted.logger import capturedLogs, formatEvent
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -383,18 +383,29 @@ class SparesTests(SparesTestCase):
         with capturedLogs() as events:
             self.spares[0].print(errors=b"grep: unknown option")
             self.spares[0].end(2)
-        [event] = events
-        self.assertIn("grep: unknown option", event["log_format"].format(**event))
+        self.assertEqual(len(events), 1)
         self.find("love")
         self.assertEqual((len(self.alone), len(self.spares)), (2, 1))
 
     def test_one_that_floods_is_ended_and_the_end_waits_for_that(self) -> None:
         """Though it has answered, in a way."""
         self.find("life")
-        with capturedLogs():
+        with capturedLogs() as events:
             self.spares[0].print(b"x" * 2 * AT_ONCE)
         self.assertEqual(self.spares[0].signals, ["KILL"])
         self.assertEqual(len(self.finder.outstanding), 1)
+        self.assertEqual([len(formatEvent(each)) < 100 for each in events], [True])
+
+    def test_of_what_one_says_that_ends_by_itself_the_end_is_logged(self) -> None:
+        """It may say a lot, and what is wrong last."""
+        self.find("life")
+        with capturedLogs() as events:
+            self.spares[0].print(errors=b"usage\n" * 1000 + b"grep: no such option\n")
+            self.spares[0].end(2)
+        [logged] = [formatEvent(each) for each in events]
+        self.assertIn("status 2", logged)
+        self.assertIn("grep: no such option", logged)
+        self.assertLess(len(logged), 300)
 
     def test_a_term_that_may_not_be_told_at_once_has_a_grep_of_its_own(self) -> None:
         """What is longer could be read in parts."""
@@ -403,6 +414,7 @@ class SparesTests(SparesTestCase):
         found = self.search(term)
         self.assertEqual(self.spares[0].signals, ["KILL"])
         self.assertIn(term, self.alone[-1].arguments)
+        self.assertEqual((self.used(), self.used("unused")), (0, 1))
         self.end(self.alone[-1])
         self.successResultOf(found)
 
@@ -438,11 +450,33 @@ class FewPlacesTests(SparesTestCase):
         self.search("love", ignore_case=True)
         self.assertEqual(spare.signals, ["KILL"])
 
+    def test_it_has_a_place_that_no_other_one_has(self) -> None:
+        """While one waits, and a search runs, there is no place for a second one."""
+        self.find("life")
+        self.search("love", "beta")
+        self.assertEqual([each.signals for each in self.spares], [[]])
+
     def test_none_is_started_where_all_places_are_taken(self) -> None:
         """It would be one too many."""
         self.search("love", ignore_case=True)
         self.search("love")
         self.assertEqual(self.spares, [])
+
+
+class SomePlacesTests(SparesTestCase):
+    """Tests with three places."""
+
+    running = 3
+
+    def test_those_that_wait_leave_their_places_one_after_another(self) -> None:
+        """The one that has waited longest begins; no more are ended than must be."""
+        for name in ("alpha", "beta"):
+            self.find("life", name)
+        counts = []
+        for _ in range(3):
+            self.search("love", ignore_case=True)
+            counts.append([len(each.signals) for each in self.spares])
+        self.assertEqual(counts, [[0, 0], [1, 0], [1, 1]])
 
 
 class RealSparesTests(RealGrepTestCase):

@@ -74,7 +74,7 @@ class GrepRunner:
         Start a grep, and have it counted.
 
         @param stdin: as for L{run}, and so are the others.
-        @raise OSError: it could not be started.
+        @raise OSError: it could not be started, or not be restrained.
         """
         command = Command(self.executable, arguments, environment)
         try:
@@ -83,8 +83,14 @@ class GrepRunner:
             self.metrics.spawn_failures.inc()
             raise
         self.metrics.greps.inc()
-        if child.transport.pid is not None:
-            self.restrain(child.transport.pid, self.time_limit)
+        try:
+            if child.transport.pid is not None:
+                self.restrain(child.transport.pid, self.time_limit)
+        except OSError:
+            self.outstanding.add(child.ended)
+            child.answered.addErrback(lambda _: None)
+            child.answered.cancel()
+            raise
         return child
 
     async def take_place_again(self) -> Greps:

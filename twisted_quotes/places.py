@@ -42,7 +42,7 @@ class Places:
         self._semaphore = DeferredSemaphore(running)
         self._waiting = waiting
         self._due = 0
-        self._when_full: Callable[[], object] = lambda: None
+        self._when_taken: Callable[[], object] = lambda: None
 
     @property
     def taken(self) -> int:
@@ -54,9 +54,9 @@ class Places:
         """How many are not taken."""
         return int(self._semaphore.tokens)
 
-    def when_full(self, call: Callable[[], object]) -> None:
-        """Have a function called whenever the last place is taken."""
-        self._when_full = call
+    def when_taken(self, call: Callable[[], object]) -> None:
+        """Have a function called whenever a place is taken."""
+        self._when_taken = call
 
     @property
     def queue(self) -> int:
@@ -85,8 +85,7 @@ class Places:
         return taken.addCallback(lambda _: self._place())
 
     def _place(self) -> Place:
-        if not self.free:
-            self._when_full()
+        self._when_taken()
         return Place(self._give_back)
 
     def _give_back(self) -> None:

@@ -41,6 +41,9 @@ How many bytes grep may print of a small dictionary: all, with a line feed more,
 where the last line has none.
 """
 
+_MOST_SAID = 100
+"""How many bytes of what grep says are logged, the last of them."""
+
 _TERM = 3
 """The open file in which a grep finds what to look for."""
 
@@ -124,7 +127,7 @@ class SpareGreps:
     """
     The greps that wait to be told what to look for, one for a dictionary.
 
-    None waits where all places are taken: it would be one too many.
+    Each waits in a free place, and leaves it to the search that takes the place.
 
     @param runner: runs them.
     @param library: the dictionaries.
@@ -147,19 +150,20 @@ class SpareGreps:
         self._library = library
         self._waiting: dict[str, tuple[Spare, IDelayedCall]] = {}
         self._possible = most > 0
-        runner.places.when_full(self.end_all)
+        runner.places.when_taken(self._make_room)
 
-    def take(self, name: str) -> Spare | None:
+    def take(self, name: str, term: str) -> Spare | None:
         """
-        Take the grep that waits for a dictionary, if that is still what it was.
+        Take the grep that waits for a dictionary, if that is still what it was, and
+        tell it what to look for.
 
-        It is to be told what to look for, and to be closed.
+        @return: what is to be closed; L{None} where none waits that could be told.
         """
         if name not in self._waiting:
             return None
         spare, end = self._waiting.pop(name)
         end.cancel()
-        if self._library.version(name) == spare.version:
+        if self._library.version(name) == spare.version and spare.tell(term):
             self._runner.metrics.spare_greps.labels("used").inc()
             return spare
         self._end(spare)
@@ -170,8 +174,7 @@ class SpareGreps:
         if (
             not self._possible
             or name in self._waiting
-            or len(self._waiting) >= self._most
-            or not self._runner.places.free
+            or len(self._waiting) >= min(self._most, self._runner.places.free)
         ):
             return
         version = self._library.version(name)
@@ -222,7 +225,12 @@ class SpareGreps:
         if outcome.signal is None and self._possible:
             # Not a GNU grep, or nowhere to find the term: so will the next one be.
             self._possible = False
-            self._log.warn("No grep can be started ahead: {outcome}", outcome=outcome)
+            self._log.warn(
+                "No grep can be started ahead: it ended with status {status}, saying "
+                "{errors}",
+                status=outcome.status,
+                errors=outcome.errors[-_MOST_SAID:],
+            )
         self._drop(name)
 
     def _drop(self, name: str) -> None:
@@ -234,6 +242,11 @@ class SpareGreps:
     def _end(self, spare: Spare) -> None:
         self._runner.metrics.spare_greps.labels("unused").inc()
         spare.close()
+
+    def _make_room(self) -> None:
+        """End those that have waited longest, where there would be too many greps."""
+        while len(self._waiting) > self._runner.places.free:
+            self._drop(next(iter(self._waiting)))
 
     def end_all(self) -> None:
         """End all that wait."""

@@ -122,10 +122,10 @@ class Together:
 
         @return: L{None} if they are to be looked for alone.
         """
-        spare = self._spares.take(name) if self._is_alone else None
+        spare = self._spares.take(name, query.term) if self._is_alone else None
         if spare is not None:
             with spare:
-                output = await self._tell(name, spare, query.term, greps)
+                output = await self._printed(name, spare, greps)
             return None if output is None else text_lines(output)
         with self._library.open(name) as dictionary:
             if dictionary.state.size >= AT_ONCE:
@@ -143,12 +143,8 @@ class Together:
             return None if output is None else text_lines(output)
         return _found(query.term, output)
 
-    async def _tell(
-        self, name: str, spare: Spare, term: str, greps: Greps
-    ) -> bytes | None:
-        """Have a grep that was started ahead print the lines that hold a term."""
-        if not spare.tell(term):
-            return None
+    async def _printed(self, name: str, spare: Spare, greps: Greps) -> bytes | None:
+        """What a grep prints that was started ahead, and has been told the term."""
         answer = greps.answer(spare.child, spare.bytes_read)
         try:
             outcome = await self._outcome(name, answer)

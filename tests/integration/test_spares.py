@@ -37,19 +37,19 @@ class SparesTests(LibraryTestCase):
         assert isinstance(results, list)
         return results
 
+    def used(self, server: Server) -> float:
+        """How many were told what to look for."""
+        name = 'quotes_spare_greps_total{result="used"} '
+        text = server.get("/metrics").body.decode()
+        return float(text.partition(name)[2].split()[0])
+
     def test_each_finds_all_that_there_is(self) -> None:
         """Nobody sees whether a grep was there before the question."""
         server = self.begin()
         for number in range(20):
             expected = [line for line in TEXT.splitlines() if str(number) in line]
             self.assertEqual(self.find(str(number)), expected)
-        name = 'quotes_spare_greps_total{result="used"}'
-        [line] = [
-            each
-            for each in server.get("/metrics").body.decode().splitlines()
-            if each.startswith(name)
-        ]
-        self.assertGreaterEqual(float(line.split()[-1]), 20)
+        self.assertGreaterEqual(self.used(server), 20)
 
     def test_it_is_gone_after_a_while(self) -> None:
         """And with it the file that it had open."""
@@ -76,9 +76,11 @@ class SparesTests(LibraryTestCase):
         """As it does any grep: the service itself ends it."""
         server = self.begin()
         [spare] = server.spares()
+        used = self.used(server)
         os.kill(spare, signal.SIGINT)
         self.assertIn(spare, server.spares())
         self.assertEqual(self.find("42"), ["42 bottles of beer"])
+        self.assertEqual(self.used(server), used + 1)
 
     def test_with_one_place_there_is_none(self) -> None:
         """It would be a second grep, where one may run."""
