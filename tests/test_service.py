@@ -467,10 +467,8 @@ class EndTests(ServiceTestCase):
         self.web.running()[0].end(signal=9)
         self.assert_ended(over)
 
-    def test_what_is_ready_for_requests_to_come_is_ended_with_the_last_one(
-        self,
-    ) -> None:
-        """Before the last is answered, so that the end waits for that as well."""
+    def test_it_says_once_that_no_more_requests_are_taken(self) -> None:
+        """While some are not answered yet, so that what ends then is waited for."""
         self.start()
         client = self.search()
         over = self.begin_end()

@@ -36,7 +36,6 @@ class GracefulService(Service, ABC):
     @param systemd: is told when the end begins, and when it is over.
     """
 
-    name = "quotes"
     _log = Logger()
 
     def __init__(

@@ -14,7 +14,7 @@ from re import DOTALL, MULTILINE, compile
 from .errors import BadRequest
 from .query import All, Pattern, Search
 
-PLAIN_ENVIRONMENT = _BYTES = {"LC_ALL": "C"}
+BYTES = {"LC_ALL": "C"}
 _CHARACTERS = {"LC_ALL": "C.UTF-8"}
 
 _FOUND, _FOUND_NOTHING = 0, 1
@@ -62,7 +62,7 @@ def is_plain(query: Search) -> bool:
     return (
         pattern is not None
         and not (query.n_before or query.n_after)
-        and environment(pattern) is _BYTES
+        and environment(pattern) is BYTES
         and not needs_normalized_text(pattern)
     )
 
@@ -76,7 +76,8 @@ def told_arguments(descriptor: int) -> tuple[str, ...]:
     """
     The arguments that make grep read from an open file what to look for.
 
-    It reads nothing else before that is at its end.
+    It reads nothing else before that is at its end. That file is not its standard
+    input, which is the dictionary.
 
     @param descriptor: that file, in its own process.
     """
@@ -134,7 +135,7 @@ def environment(pattern: Pattern | None) -> Mapping[str, str]:
     if pattern is None or not (
         pattern.regex or pattern.ignore_case or pattern.whole_word
     ):
-        return _BYTES
+        return BYTES
     return _CHARACTERS
 
 

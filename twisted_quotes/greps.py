@@ -88,8 +88,7 @@ class GrepRunner:
                 self.restrain(child.transport.pid, self.time_limit)
         except OSError:
             self.outstanding.add(child.ended)
-            child.answered.addErrback(lambda _: None)
-            child.answered.cancel()
+            child.give_up()
             raise
         return child
 

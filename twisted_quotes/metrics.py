@@ -66,7 +66,7 @@ class Metrics:
         C{shared} by a search for others, C{miss} by one of their own.
     @ivar searches_together: searches answered by the grep of another one.
     @ivar spare_greps: greps that were started ahead, by what became of them:
-        C{used}, or C{unused} when they had waited long enough.
+        C{used}, or C{unused} where they ended before they were told anything.
     @ivar spawn_failures: processes that could not be started.
     @ivar bytes_searched: the bytes of the dictionaries that greps have read.
     """

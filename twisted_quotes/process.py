@@ -119,6 +119,12 @@ class Child(ProcessProtocol):
         self._output.clear()
         self._errors.clear()
 
+    def give_up(self) -> None:
+        """Kill the command if it has not answered: nobody waits for it."""
+        if not self.answered.called:
+            self.answered.addErrback(lambda _: None)
+            self.answered.cancel()
+
     def _kill(self) -> None:
         # One that ended by itself has its processEnded on its way.
         with suppress(ProcessExitedAlready):

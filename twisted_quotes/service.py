@@ -47,6 +47,8 @@ class QuotesService(GracefulService):
     @param systemd: is told when the service is ready, and when it ends.
     """
 
+    name = "quotes"
+
     def __init__(
         self,
         reactor: ReactorForService,

@@ -55,7 +55,7 @@ class Spare(Closing):
     @param dictionary: what it is to look through; it is closed with it.
     @param version: the dictionary as it was then.
     @param child: the grep.
-    @param way: the end of a pipe, as an open file: what is written to it is
+    @param pipe: the writable end of a pipe, as an open file: what is written to it is
         looked for.
     @param outstanding: is told of its end.
     @param died: is called when it has ended before it was told anything.
@@ -66,42 +66,42 @@ class Spare(Closing):
         dictionary: Dictionary,
         version: Version,
         child: Child,
-        way: int,
+        pipe: int,
         outstanding: Outstanding,
         died: Callable[[Outcome], object],
     ) -> None:
         self.dictionary = dictionary
         self.version = version
         self.child = child
-        self._way: int | None = way
+        self._pipe: int | None = pipe
         self._outstanding = outstanding
         self._died = died
         self._start = self._offset()
         child.answered.addCallback(self._answered)
 
     def _answered(self, outcome: Outcome) -> Outcome:
-        if self._way is not None:
+        if self._pipe is not None:
             self._died(outcome)
         return outcome
 
     def tell(self, term: str) -> bool:
         """
-        Tell it what to look for. It begins at once.
+        Tell it what to look for, all of it: it begins at once.
 
         @return: whether it could be told. It may have been killed, and nothing is
             written in parts.
         """
-        assert self._way is not None, "it has been told before"
+        assert self._pipe is not None, "it has been told before"
         message = grep.told(term)
         if len(message) > select.PIPE_BUF:
             return False
         try:
-            os.write(self._way, message)
+            os.write(self._pipe, message)
         except OSError:
             # Whoever killed it is not our concern; another one is run.
             return False
-        way, self._way = self._way, None
-        os.close(way)
+        pipe, self._pipe = self._pipe, None
+        os.close(pipe)
         return True
 
     def bytes_read(self) -> int:
@@ -113,13 +113,11 @@ class Spare(Closing):
 
     def close(self) -> None:
         """Give it up; if it has not answered, it is killed."""
-        way, self._way = self._way, None
+        pipe, self._pipe = self._pipe, None
         self._outstanding.add(self.child.ended)
-        if not self.child.answered.called:
-            self.child.answered.addErrback(lambda _: None)
-            self.child.answered.cancel()
-        if way is not None:
-            os.close(way)
+        self.child.give_up()
+        if pipe is not None:
+            os.close(pipe)
         self.dictionary.close()
 
 
@@ -209,7 +207,7 @@ class SpareGreps:
                 os.set_blocking(ours, False)
                 child = self._runner.start(
                     grep.told_arguments(_TERM),
-                    grep.PLAIN_ENVIRONMENT,
+                    grep.BYTES,
                     dictionary.fileno(),
                     MOST_OUTPUT,
                     {_TERM: theirs},

@@ -50,6 +50,8 @@ class Supervisor(GracefulService):
     @param give_up: ends the program, with a reason, where no worker can serve.
     """
 
+    name = "quotes"
+
     def __init__(
         self,
         reactor: ReactorForService,
