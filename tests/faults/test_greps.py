@@ -4,9 +4,9 @@ Faults of grep: killed, gone, hanging, flooding, crashing, out of its mind.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
-from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -86,7 +86,7 @@ class KilledAheadTests(GrepFault):
         until(is_ready, "a grep that is ready")
         for pid in self.server.spares():
             # It may have waited long enough by now.
-            with suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         return [conversation.ask(question)]
 
