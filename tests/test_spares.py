@@ -83,7 +83,7 @@ class SparesTestCase(SynchronousTestCase):
     running = 8
 
     def setUp(self) -> None:
-        """Make a library of two dictionaries, and search the first."""
+        """Make a library of three dictionaries."""
         room = TemporaryDirectory()
         self.addCleanup(room.cleanup)
         self.folder = Path(room.name, "library")

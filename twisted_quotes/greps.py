@@ -73,7 +73,9 @@ class GrepRunner:
         """
         Start a grep, and have it counted.
 
-        @param stdin: as for L{run}, and so are the others.
+        The parameters are those of L{run<twisted_quotes.process.run>} and its
+        L{Command}.
+
         @raise OSError: it could not be started, or not be restrained.
         """
         command = Command(self.executable, arguments, environment)
