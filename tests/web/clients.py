@@ -179,6 +179,7 @@ class FakeSocket(FileDescriptor):
             why = self.doWrite()
             if why is not None:
                 self.connectionLost(Failure(why))
+            self.reactor.advance(0)
 
     def take(self, count: int) -> None:
         """Have a slow client take no more than so many bytes."""

@@ -17,6 +17,9 @@ from zope.interface import implementer
 from .interfaces import ISite
 from .patience import LINGER, Patience, forget_unsent, socket_of, unsent
 
+MAX_PIPELINED = 16 * 1024
+"""How many bytes of further requests are read while one is answered (roughly)."""
+
 
 @implementer(IHalfCloseableProtocol)
 class PatientChannel(HTTPChannel):
@@ -73,13 +76,36 @@ class PatientChannel(HTTPChannel):
         """The client is slow. It may be, as long as it takes something."""
         super().pauseProducing()
         self.is_slow = True
+        self.regulate_reading()
         self.wait()
 
     def resumeProducing(self) -> None:
         """The client has taken what waited for it."""
         super().resumeProducing()
         self.is_slow = False
+        self.regulate_reading()
         self.wait()
+
+    def rawDataReceived(self, data: bytes) -> None:
+        """Receive a part of a body, or of a request that follows."""
+        if self._handlingRequest:
+            self._dataBuffer.append(data)
+            self.regulate_reading()
+        else:
+            super().rawDataReceived(data)
+
+    def regulate_reading(self) -> None:
+        """
+        Read only while the client takes its answers, and has not sent too much ahead.
+
+        The base class reads on while it handles a request of a slow client.
+        """
+        if self.is_closing:
+            return
+        if self.is_slow or sum(map(len, self._dataBuffer)) > MAX_PIPELINED:
+            self._networkProducer.pauseProducing()
+        else:
+            self._networkProducer.resumeProducing()
 
     # Closing
 
