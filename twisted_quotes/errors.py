@@ -20,6 +20,7 @@ What can go wrong, in the words of the one who asked.
     │   ├── TooBusy
     │   ├── DictionaryChanging
     │   ├── NotReadyNow
+    │   ├── TooManyRequests         429   this client asks too much at one time
     │   └── ShuttingDown
     └── SearchTimedOut              504   the search took too long
 
@@ -149,11 +150,7 @@ class RequestTimedOut(QuotesError):
 
 
 class BodyTooLarge(QuotesError):
-    """
-    The body of the request is longer than the service reads.
-
-    @param limit: the most bytes a body may have.
-    """
+    """The body of the request has more bytes than C{limit}."""
 
     code = 413
 
@@ -189,45 +186,46 @@ class Unavailable(QuotesError):
     """
     The service could answer that, but not now.
 
+    @param reason: a whole sentence that says why not.
     @cvar retry_after: when to try again, in seconds from now.
     """
 
     code = 503
     retry_after: ClassVar[int] = 1
 
+    def __init__(self, reason: str) -> None:
+        seconds = f"{self.retry_after} second{'s' * (self.retry_after > 1)}"
+        super().__init__(f"{reason} Try again in {seconds} or more.")
+
 
 class TooBusy(Unavailable):
     """All places are taken, and as many wait as may."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "Too many requests are under way. "
-            f"Try again in {self.retry_after} second or more."
-        )
+        super().__init__("Too many requests are under way.")
+
+
+class TooManyRequests(Unavailable):
+    """The client has more than its share under way, while others ask as well."""
+
+    code = 429
+
+    def __init__(self) -> None:
+        super().__init__("Too many requests of this client are under way.")
 
 
 class DictionaryChanging(Unavailable):
     """The dictionary is being written to, again and again."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "The dictionary is being written to. "
-            f"Try again in {self.retry_after} second or more."
-        )
+        super().__init__("The dictionary is being written to.")
 
 
 class NotReadyNow(Unavailable):
-    """
-    The service lacks what it needs.
-
-    @param what: what it lacks.
-    """
+    """The service lacks what it needs: C{what}."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(
-            f"The service is not ready: it cannot use {what}. "
-            f"Try again in {self.retry_after} second or more."
-        )
+        super().__init__(f"The service is not ready: it cannot use {what}.")
 
 
 class ShuttingDown(Unavailable):
@@ -236,18 +234,11 @@ class ShuttingDown(Unavailable):
     retry_after = 5
 
     def __init__(self) -> None:
-        super().__init__(
-            "The service is shutting down. "
-            f"Try again in {self.retry_after} seconds or more."
-        )
+        super().__init__("The service is shutting down.")
 
 
 class SearchTimedOut(QuotesError):
-    """
-    The search was ended because it took too long.
-
-    @param limit: the time a search may take, in seconds.
-    """
+    """The search took longer than C{limit} seconds, and was ended."""
 
     code = 504
 

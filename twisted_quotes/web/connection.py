@@ -14,17 +14,14 @@ from twisted.web.http_headers import Headers
 from twisted.web.server import Request
 
 from ..errors import (
-    BadRequest,
     BodyTooLarge,
-    HeadersTooLarge,
     QuotesError,
-    RequestLineTooLong,
     RequestTimedOut,
     ShuttingDown,
-    TooBusy,
+    TooManyRequests,
 )
-from .channel import PatientChannel
-from .patience import LINGER, unsent
+from .patience import LINGER, socket_of, unsent
+from .refusal import RefusingChannel
 
 BODY_LIMIT = 64 * 1024
 """The most bytes the body of a request may have (contract, section 1)."""
@@ -35,20 +32,17 @@ NEXT_REQUEST_TIME = 0.5
 _MOST_LATE = 16 * 1024
 
 
-class Connection(PatientChannel):
+class Connection(RefusingChannel):
     """
     One connection of a L{QuotesSite<twisted_quotes.web.site.QuotesSite>}.
 
     @ivar over: fires when the connection is gone.
-    @ivar answer_due: whether the headers of a request have arrived whose
-        answer is not complete.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.over: Deferred[None] = Deferred()
-        self.answer_due = False
-        self._incomplete = self._arriving = False
+        self._arriving = False
         self._has_answered = self._last_moment = False
         self._receiving = False
         self._next_turn: IDelayedCall | None = None
@@ -64,8 +58,12 @@ class Connection(PatientChannel):
         """Join the site, which may have enough connections."""
         super().connectionMade()
         self._idle_since = self.site.reactor.seconds()
-        if not self.site.join(self):
-            self.refuse(TooBusy())
+        try:
+            self.site.join(self)
+        except QuotesError as error:
+            self.refuse(error)
+            if not self.site.may_linger():
+                socket_of(self.transport).loseConnection()
 
     def dataReceived(self, data: bytes) -> None:
         """Take what the client sent, as long as it can still be answered."""
@@ -82,14 +80,6 @@ class Connection(PatientChannel):
         self._receiving = before
         self._go_on()
         self.wait()
-
-    def headerReceived(self, line: bytes) -> bool:
-        """Take one header; a length of thousands of digits is no length."""
-        try:
-            return bool(super().headerReceived(line))
-        except ValueError:
-            self._respondToBadRequestAndDisconnect()
-            return False
 
     def allHeadersReceived(self) -> None:
         """From here on an answer is due, and the end waits for it."""
@@ -137,45 +127,6 @@ class Connection(PatientChannel):
         """The client has taken all, and asks nothing."""
         idle = self.site.reactor.seconds() - self._idle_since
         self.patience.wait(max(0, self.site.limits.idle - idle), self.loseConnection)
-
-    # Refusing
-
-    def refuse(self, error: QuotesError) -> None:
-        """Answer what has come of the request with an error, and close."""
-        if not self.requests:
-            self.requests.append(self.site.requestFactory(self))
-        request = self.requests[-1]
-        request.method = getattr(self, "_command", request.method)
-        request.uri = getattr(self, "_path", request.uri)
-        request.clientproto = getattr(self, "_version", request.clientproto)
-        self.persistent = False
-        self.clearLineBuffer()
-        request.fail(Failure(error))
-
-    def refuse_incomplete(self) -> None:
-        """Wait no longer for the rest of a body."""
-        if self._incomplete:
-            self._incomplete = False
-            self.refuse(ShuttingDown())
-
-    def lineLengthExceeded(self, line: bytes) -> None:
-        """A line of the head is longer than is read."""
-        if self.requests and not self.answer_due:
-            self.refuse(HeadersTooLarge("The headers are too many, or too long."))
-        else:
-            self.refuse(RequestLineTooLong("The request line is too long."))
-
-    def _respondToBadRequestAndDisconnect(self) -> None:
-        """The base class calls this for all it cannot read."""
-        if self.is_closing:
-            return
-        if (
-            self._receivedHeaderSize > self.totalHeadersSize
-            or self._receivedHeaderCount > self.maxHeaders
-        ):
-            self.refuse(HeadersTooLarge("The headers are too many, or too long."))
-        else:
-            self.refuse(BadRequest("That is not HTTP as it should be."))
 
     # Answering
 
@@ -271,6 +222,26 @@ class Connection(PatientChannel):
             self.wait_for_client(again, NEXT_REQUEST_TIME / 5)
         elif now - self._idle_since < seconds:
             self.patience.wait(seconds - (now - self._idle_since), self.close_unasked)
+        else:
+            self.close_unasked()
+
+    def expendability(self) -> tuple[int, float] | None:
+        """How little is lost if it is closed; the more, the higher; L{None}: no."""
+        since = self.site.reactor.seconds() - self._idle_since
+        if self.is_closing:
+            return 3, since
+        if self.is_slow or self._is_arriving:
+            return int(not self.is_slow), since
+        return None if self.answer_due else (2, since)
+
+    def give_way(self) -> None:
+        """Close, for other clients need the connection more."""
+        if self.is_closing:
+            return
+        if self.is_slow:
+            self.abort()
+        elif self._is_arriving:
+            self.refuse(TooManyRequests())
         else:
             self.close_unasked()
 
