@@ -5,6 +5,7 @@ Tests for L{twisted_quotes.parse}.
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 from urllib.parse import urlencode
 
@@ -531,6 +532,20 @@ class ParameterTests(SynchronousTestCase):
             self.assertIn("a whole number", self.refusal(f"limit={value}".encode()))
         for value in ("1", "True", "0", ""):
             self.assertIn("true or false", self.refusal(f"whole_word={value}".encode()))
+
+    def test_a_number_may_have_any_number_of_digits(self) -> None:
+        """JSON has no largest number, and neither has a URL."""
+        for digits in (30, 309, 4301, 9000):
+            query = parse_parameters(b"offset=" + b"9" * digits, FindQuotes)
+            self.assertEqual(query.offset, sys.maxsize)
+            parse_parameters(b"seed=-" + b"9" * digits, DrawQuotes)
+            self.assertIn("from 1 to 1000", self.refusal(b"limit=" + b"9" * digits))
+
+    def test_nesting_is_no_number(self) -> None:
+        """However deep it is."""
+        for value in (b"[" * 3000, b'{"a":' * 1000, b"-" * 3000):
+            for name in (b"limit", b"offset", b"seed", b"regex"):
+                self.assertIn("It must be", self.refusal(name + b"=" + value))
 
     def test_a_stream_has_no_limit_unless_it_is_given(self) -> None:
         """A page has one."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from re import search
+from re import compile, search
 from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
@@ -26,6 +26,12 @@ _EVERY_FIELD = {name for fields in _FIELDS.values() for name in fields}
 
 # What people look for is not logged, and so not repeated in messages.
 _SEARCHED = {"term", "author"}
+
+_INTEGER = compile(r"-?(0|[1-9][0-9]*)")
+_FLAGS = {"true": True, "false": False}
+
+# Further digits make no difference: the number is beyond every limit already.
+_MAX_DIGITS = 1000
 
 _decoder: msgspec.json.Decoder[Query] = msgspec.json.Decoder(Query)
 
@@ -85,13 +91,12 @@ def parse_parameters(query: bytes, kind: type[T]) -> T:
 
 
 def _value(text: str, field: Field) -> object:
-    """Read a text as what it is to be: itself, or a number or flag in JSON."""
-    if field.is_text or text != text.strip():
+    """Read a text as what it is to be: itself, or a number or flag as in JSON."""
+    if field.is_text:
         return text
-    try:
-        return msgspec.json.decode(text)
-    except ValueError:
-        return text
+    if _INTEGER.fullmatch(text):
+        return int(text[:_MAX_DIGITS])
+    return _FLAGS.get(text, text)
 
 
 def _not_json() -> BadRequest:
