@@ -32,6 +32,7 @@ ORDER = [
     "build",
     "fields",
     "query",
+    "json_body",
     "parse",
     "grep",
     "process",

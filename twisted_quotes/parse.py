@@ -15,6 +15,7 @@ from msgspec import UNSET, Struct
 
 from .errors import BadRequest, QuotesError, UnknownAction
 from .fields import Field, fields_of
+from .json_body import EXAMPLE, decode_json, describe, integer, repeated
 from .query import ACTIONS, Query
 
 *_BUT_LAST, _LAST = (f'"{action}"' for action in ACTIONS)
@@ -30,11 +31,6 @@ _SEARCHED = {"term", "author"}
 _INTEGER = compile(r"-?(0|[1-9][0-9]*)")
 _FLAGS = {"true": True, "false": False}
 
-# Further digits make no difference: the number is beyond every limit already.
-_MAX_DIGITS = 1000
-
-_decoder: msgspec.json.Decoder[Query] = msgspec.json.Decoder(Query)
-
 T = TypeVar("T", bound=Struct)
 
 
@@ -45,15 +41,21 @@ def parse_query(body: bytes) -> Query:
     @param body: JSON in UTF-8 (contract, section 1).
     @return: the query, complete with defaults.
     @raise BadRequest: the body is not one JSON object, or a field is missing,
-        unknown or wrong; the message names the field.
+        unknown or wrong, or stands there twice; the message names the field.
     @raise UnknownAction: C{action} is a string, but not a known one.
     """
+    given = decode_json(body)
+    if not isinstance(given, dict):
+        raise BadRequest(
+            f"The body is {describe(given)}. Send one JSON object, such as {EXAMPLE}."
+        )
+    action = given.get("action", UNSET)
+    if not isinstance(action, str) or action not in ACTIONS:
+        raise _wrong_action(action)
     try:
-        return _decoder.decode(body)
+        return msgspec.convert(given, ACTIONS[action])
     except msgspec.ValidationError as error:
-        raise _explain(body, str(error)) from None
-    except (ValueError, RecursionError):
-        raise _not_json() from None
+        raise _explain(given, action, str(error)) from None
 
 
 def parse_parameters(query: bytes, kind: type[T]) -> T:
@@ -76,18 +78,14 @@ def parse_parameters(query: bytes, kind: type[T]) -> T:
         if name not in known:
             raise _unknown_field(name, known)
         if len(values) > 1:
-            raise BadRequest(
-                f'The field "{name}" stands more than once. Give each field once.'
-            )
+            raise repeated(name)
     single = {name: value for name, [value] in given.items()}
     try:
         return msgspec.convert(
             {name: _value(text, known[name]) for name, text in single.items()}, kind
         )
     except msgspec.ValidationError as error:
-        raise _wrong_field(str(error), single, known) or BadRequest(
-            f"{error}."
-        ) from None
+        raise _wrong_field(str(error), single, known) from None
 
 
 def _value(text: str, field: Field) -> object:
@@ -95,32 +93,16 @@ def _value(text: str, field: Field) -> object:
     if field.is_text:
         return text
     if _INTEGER.fullmatch(text):
-        return int(text[:_MAX_DIGITS])
+        return integer(text)
     return _FLAGS.get(text, text)
 
 
-def _not_json() -> BadRequest:
-    return BadRequest("The body is not JSON in UTF-8. Send one JSON object.")
+def _explain(given: Mapping[str, Any], action: str, complaint: str) -> BadRequest:
+    """
+    Say in our own words what is wrong with the fields of a query.
 
-
-def _explain(body: bytes, complaint: str) -> QuotesError:
-    """Say in our own words what msgspec found wrong."""
-    try:
-        given = msgspec.json.decode(body)
-    except (ValueError, RecursionError):
-        # JSON has no largest number, but what decodes it may have one.
-        if "out of range" in complaint:
-            every = {name: f for each in _FIELDS.values() for name, f in each.items()}
-            return _wrong_field(complaint, {}, every) or _not_json()
-        return _not_json()
-    if not isinstance(given, dict):
-        return BadRequest(
-            f"The body is {_describe(given)}. Send one JSON object, "
-            'such as {"action": "search", "term": "..."}.'
-        )
-    action = given.get("action", UNSET)
-    if not isinstance(action, str) or action not in ACTIONS:
-        return _wrong_action(action)
+    @param complaint: what msgspec says.
+    """
     fields = _FIELDS[action]
     for name in given:
         if name in fields:
@@ -136,26 +118,20 @@ def _explain(body: bytes, complaint: str) -> QuotesError:
                 f'The field "{field.name}" is missing: the action "{action}" needs '
                 f"{field.allowed}."
             )
-    try:
-        msgspec.convert(given, Query)
-    except msgspec.ValidationError as error:
-        return _wrong_field(str(error), given, fields) or BadRequest(f"{error}.")
-    return BadRequest("A field stands more than once. Give each field once.")
+    return _wrong_field(complaint, given, fields)
 
 
 def _wrong_field(
     complaint: str, given: Mapping[str, Any], fields: Mapping[str, Field]
-) -> BadRequest | None:
-    """Name the field that a complaint of msgspec is about, if it names one."""
+) -> BadRequest:
+    """Describe the field that a complaint of msgspec is about."""
     where = search(r"at `\$\.(\w+)`\Z", complaint)
     if where is None:
-        return None
-    field = fields[where[1]]
-    came = (
-        _describe(given[field.name], quote=field.name not in _SEARCHED)
-        if field.name in given
-        else "out of all range"
-    )
+        return BadRequest(f"{complaint}.")
+    field, value = fields[where[1]], given[where[1]]
+    came = describe(value)
+    if field.name in _SEARCHED and isinstance(value, str):
+        came = f"a string of {len(value)} characters that is not allowed"
     return BadRequest(
         f'The field "{field.name}" is {came}. It must be {field.allowed}.'
     )
@@ -167,10 +143,10 @@ def _wrong_action(action: object) -> QuotesError:
         return BadRequest(f'The field "action" is missing. It must be {allowed}.')
     if not isinstance(action, str):
         return BadRequest(
-            f'The field "action" is {_describe(action)}. It must be {allowed}.'
+            f'The field "action" is {describe(action)}. It must be {allowed}.'
         )
     return UnknownAction(
-        f"The action {_describe(action)} is not known.{_nearest(action, ACTIONS)} "
+        f"The action {describe(action)} is not known.{_nearest(action, ACTIONS)} "
         f"It must be {allowed}."
     )
 
@@ -178,7 +154,7 @@ def _wrong_action(action: object) -> QuotesError:
 def _unknown_field(name: str, known: Iterable[str]) -> BadRequest:
     fields = ", ".join(known)
     return BadRequest(
-        f"The field {_describe(name)} is not known.{_nearest(name, known)} "
+        f"The field {describe(name)} is not known.{_nearest(name, known)} "
         + (f"The fields are {fields}." if fields else "None goes with that URL.")
     )
 
@@ -187,22 +163,3 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     """The known name nearest to one that is not known, as a sentence."""
     near = get_close_matches(name[:100].lower(), list(known), n=1, cutoff=0.0)
     return f' The nearest is "{near[0]}".' if near else ""
-
-
-def _describe(value: Any, quote: bool = True) -> str:
-    """
-    Say what came, shortly.
-
-    @param quote: whether a string may be shown; a term may not, because
-        messages are logged and terms are not.
-    """
-    match value:
-        case dict():
-            return "an object"
-        case list():
-            return "an array"
-        case str() if not quote:
-            return f"a string of {len(value)} characters that is not allowed"
-        case str() if len(value) > 60:
-            return f'"{value[:60]}..."'
-    return msgspec.json.encode(value).decode()
