@@ -52,6 +52,8 @@ def parse_query(body: bytes) -> Query:
     action = given.get("action", UNSET)
     if not isinstance(action, str) or action not in ACTIONS:
         raise _wrong_action(action)
+    if None in given.values():
+        given = _without_nulls(given, _FIELDS[action])
     try:
         return msgspec.convert(given, ACTIONS[action])
     except msgspec.ValidationError as error:
@@ -95,6 +97,19 @@ def _value(text: str, field: Field) -> object:
     if _INTEGER.fullmatch(text):
         return integer(text)
     return _FLAGS.get(text, text)
+
+
+def _without_nulls(
+    given: Mapping[str, Any], fields: Mapping[str, Field]
+) -> dict[str, Any]:
+    """Leave out the known fields that are null, except those that are required."""
+    required = {field.name for field in fields.values() if field.required}
+    optional = _EVERY_FIELD - required
+    return {
+        name: value
+        for name, value in given.items()
+        if value is not None or name not in optional
+    }
 
 
 def _explain(given: Mapping[str, Any], action: str, complaint: str) -> BadRequest:
