@@ -32,6 +32,7 @@ ORDER = [
     "build",
     "fields",
     "query",
+    "hints",
     "json_body",
     "parse",
     "grep",

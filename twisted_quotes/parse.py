@@ -4,8 +4,7 @@ A question as it came, parsed into a query, or an error that names the field.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Collection, Mapping
 from re import compile, search
 from typing import Any, TypeVar
 from urllib.parse import parse_qs
@@ -15,6 +14,7 @@ from msgspec import UNSET, Struct
 
 from .errors import BadRequest, QuotesError, UnknownAction
 from .fields import Field, fields_of
+from .hints import hint
 from .json_body import EXAMPLE, decode_json, describe, integer, repeated
 from .query import ACTIONS, Query
 
@@ -161,20 +161,14 @@ def _wrong_action(action: object) -> QuotesError:
             f'The field "action" is {describe(action)}. It must be {allowed}.'
         )
     return UnknownAction(
-        f"The action {describe(action)} is not known.{_nearest(action, ACTIONS)} "
+        f"The action {describe(action)} is not known.{hint(action, ACTIONS)} "
         f"It must be {allowed}."
     )
 
 
-def _unknown_field(name: str, known: Iterable[str]) -> BadRequest:
+def _unknown_field(name: str, known: Collection[str]) -> BadRequest:
     fields = ", ".join(known)
     return BadRequest(
-        f"The field {describe(name)} is not known.{_nearest(name, known)} "
+        f"The field {describe(name)} is not known.{hint(name, known)} "
         + (f"The fields are {fields}." if fields else "None goes with that URL.")
     )
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    """The known name nearest to one that is not known, as a sentence."""
-    near = get_close_matches(name[:100].lower(), list(known), n=1, cutoff=0.0)
-    return f' The nearest is "{near[0]}".' if near else ""
