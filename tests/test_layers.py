@@ -34,6 +34,7 @@ ORDER = [
     "query",
     "hints",
     "json_body",
+    "regex_dialect",
     "parse",
     "grep",
     "process",

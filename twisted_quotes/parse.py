@@ -17,6 +17,7 @@ from .fields import Field, fields_of
 from .hints import hint
 from .json_body import EXAMPLE, decode_json, describe, integer, repeated
 from .query import ACTIONS, Query
+from .regex_dialect import check_dialect
 
 *_BUT_LAST, _LAST = (f'"{action}"' for action in ACTIONS)
 _ACTION = Field("action", f"{', '.join(_BUT_LAST)} or {_LAST}", "", "", True)
@@ -42,6 +43,7 @@ def parse_query(body: bytes) -> Query:
     @return: the query, complete with defaults.
     @raise BadRequest: the body is not one JSON object, or a field is missing,
         unknown or wrong, or stands there twice; the message names the field.
+        A regular expression is wrong if it is of another dialect.
     @raise UnknownAction: C{action} is a string, but not a known one.
     """
     given = decode_json(body)
@@ -55,9 +57,11 @@ def parse_query(body: bytes) -> Query:
     if None in given.values():
         given = _without_nulls(given, _FIELDS[action])
     try:
-        return msgspec.convert(given, ACTIONS[action])
+        query = msgspec.convert(given, ACTIONS[action])
     except msgspec.ValidationError as error:
         raise _explain(given, action, str(error)) from None
+    _check_term(query)
+    return query
 
 
 def parse_parameters(query: bytes, kind: type[T]) -> T:
@@ -67,7 +71,8 @@ def parse_parameters(query: bytes, kind: type[T]) -> T:
     @param query: what follows the question mark.
     @param kind: what is asked for (contract, section 4).
     @raise BadRequest: a parameter is unknown or wrong, or stands there twice;
-        the message names it.
+        the message names it. A regular expression is wrong if it is of another
+        dialect.
     """
     known = fields_of(kind)
     try:
@@ -83,11 +88,20 @@ def parse_parameters(query: bytes, kind: type[T]) -> T:
             raise repeated(name)
     single = {name: value for name, [value] in given.items()}
     try:
-        return msgspec.convert(
+        asked = msgspec.convert(
             {name: _value(text, known[name]) for name, text in single.items()}, kind
         )
     except msgspec.ValidationError as error:
         raise _wrong_field(str(error), single, known) from None
+    _check_term(asked)
+    return asked
+
+
+def _check_term(asked: Struct) -> None:
+    """Check the dialect of a term that is a regular expression."""
+    term = getattr(asked, "term", UNSET)
+    if isinstance(term, str) and getattr(asked, "regex", False):
+        check_dialect(term)
 
 
 def _value(text: str, field: Field) -> object:
