@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.errors import BadRequest
-from twisted_quotes.regex_dialect import check_dialect
+from twisted_quotes.regex_dialect import check_dialect, sign_of_regex
 
 LEGAL = r"""
 love  ^-- .*$  a|b  (a|b)+  a{2}  a{2,}  a{,3}  a{1,3}b?  a?b+c*  (a+)?  (a*)+
@@ -96,4 +96,44 @@ class DialectTests(SynchronousTestCase):
             began = time.process_time()
             with contextlib.suppress(BadRequest):
                 check_dialect((part * 1024)[:1024])
+            self.assertLess(time.process_time() - began, 0.5, part)
+
+
+class SignTests(SynchronousTestCase):
+    """What tells that a fixed string was meant as a regular expression."""
+
+    def test_signs_are_named(self) -> None:
+        """What stands for itself in few texts."""
+        for term, sign in (
+            ("^-- Alan", "^ at its start"),
+            ("$", "$ at its end"),
+            ("love.$", "$ at its end"),
+            (".*", ".*"),
+            ("a.*b", ".*"),
+            ("wom[ae]n", "[...]"),
+            (r"a\|b", r"\|"),
+        ):
+            self.assertEqual(sign_of_regex(term), sign)
+
+    def test_text_has_none(self) -> None:
+        """Nor have the same characters elsewhere."""
+        for term in (
+            "love",
+            "a^b",
+            "$5",
+            "*",
+            "a. *",
+            "[",
+            "[]",
+            "a|b",
+            "-- Alan",
+            "?",
+        ):
+            self.assertEqual(sign_of_regex(term), "")
+
+    def test_the_longest_term_takes_no_time(self) -> None:
+        """However many beginnings of signs there are."""
+        for part in ("[", "[a", ".", "\\", "$", "[]"):
+            began = time.process_time()
+            sign_of_regex((part * 1024)[:1023] + "x")
             self.assertLess(time.process_time() - began, 0.5, part)

@@ -1,5 +1,5 @@
 """
-Refusing what other dialects of regular expressions mean otherwise.
+Telling regular expressions of POSIX from those of other dialects, and from text.
 
 GNU grep takes C{\\d}, C{(?i)} or C{a*?} without an error, and matches something
 that nobody means. POSIX leaves them undefined (IEEE Std 1003.1, section 9.4).
@@ -54,6 +54,23 @@ _ADVICE_IN_BRACKETS = {
     "x": "Write the character itself there",
     "u": "Write the character itself there",
 }
+
+_SIGNS = (
+    ("^ at its start", compile(r"\^")),
+    ("$ at its end", compile(r".*\$\Z")),
+    (".*", compile(r".*\.\*")),
+    ("[...]", compile(r".*\[[^]]+\]")),
+    ("\\|", compile(r".*\\\|")),
+)
+
+
+def sign_of_regex(term: str) -> str:
+    """
+    What tells that a fixed string was meant as a regular expression.
+
+    @return: the sign, without anything of the term; empty if there is none.
+    """
+    return next((sign for sign, found in _SIGNS if found.match(term)), "")
 
 
 def check_dialect(term: str) -> None:

@@ -122,3 +122,11 @@ class QuestionTests(LibraryTestCase):
             ["one love", "two loves"],
         )
         self.assertEqual(self.server.results(action="search", term="(?i)LOVE"), [])
+
+    def test_a_pattern_without_regex_is_told_of_in_the_log(self) -> None:
+        """It is a fixed string, which is nowhere."""
+        self.assertEqual(self.server.results(action="search", term="^one"), [])
+        self.server.logged(
+            r"\[.*#info\] Request \w+ found nothing with a term .* \^ at"
+        )
+        self.assertFalse([line for line in self.server.lines if "^one" in line])
