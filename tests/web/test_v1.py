@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 from twisted.internet.defer import Deferred
-from twisted.logger import LogLevel, capturedLogs
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 
 from twisted_quotes import line_finder
 from twisted_quotes.grep import GrepFailed
@@ -46,6 +46,33 @@ class AnswerTests(WebTestCase):
         answer = self.answer(asked, b"", status=1)
         self.assertEqual(answer.code, 200)
         self.assertEqual(answer.json, {"nr of entries": 0, "results": []})
+
+    def test_a_term_that_looks_like_a_pattern_is_told_of_once(self) -> None:
+        """In the log, with the request's id and without the term."""
+        with informed() as events:
+            for term in ("hate", "^-- Nobody", "nothing.*"):
+                asked = self.web.find(action="search", term=term)
+                self.answer(asked, b"", status=1)
+        [told] = [each for each in events if "sign" in each]
+        message = formatEvent(told)
+        self.assertIn('a term that has ^ at its start: without "regex"', message)
+        self.assertNotIn("Nobody", message)
+        self.assertIn(f"Request {told['id']} ", message)
+        self.assertEqual(told["log_level"], LogLevel.info)
+
+    def test_a_term_that_finds_something_or_is_a_pattern_is_not_told_of(self) -> None:
+        """Nor is one that is passed over."""
+        with informed() as events:
+            asked = self.web.find(action="search", term="[love]")
+            self.answer(asked, b"[love]\n")
+            asked = self.web.find(action="search", term="^[a]$", offset=1)
+            self.answer(asked, b"", status=1)
+            asked = self.web.find(action="search", term="^[a]$", regex=True)
+            # The first grep looks whether there are odd bytes.
+            self.web.running()[0].end(1)
+            self.web.flush()
+            self.answer(asked, b"", status=1)
+        self.assertEqual([each for each in events if "sign" in each], [])
 
     def test_all_lines_of_a_dictionary_are_answered(self) -> None:
         """The lines joined by line feeds are the dictionary again."""

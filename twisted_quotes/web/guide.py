@@ -72,7 +72,8 @@ URLS = (
 
 ERRORS = (
     (400, "the request is not JSON, or not an object"),
-    (400, "a field is missing, unknown or wrong, or a regular expression is bad"),
+    (400, "a field is missing, unknown, wrong, or stands more than once"),
+    (400, "a regular expression is bad, or of another dialect (\\d, look-around)"),
     (400, "an entry of the answer would be too long"),
     (400, "the HTTP itself is bad"),
     (401, "authentication is asked for, and is missing or wrong"),

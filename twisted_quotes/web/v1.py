@@ -12,16 +12,18 @@ import msgspec
 from klein._app import KleinRenderable
 from msgspec import UNSET
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 
 from ..finder import Finder
 from ..parse import parse_query
 from ..query import List, Query, Random, action_of
+from ..regex_dialect import sign_of_regex
 from ..results import NotAtOnce
 from ..sharing import Answer, SharedAnswers
 from .answers import send
-from .record import note, note_term
+from .record import IRecord, note, note_term
 from .stream import EntryBody, EntryStream
 
 
@@ -33,9 +35,12 @@ class QuotesV1:
     @param shared: has answers shared, and keeps them.
     """
 
+    _log = Logger()
+
     def __init__(self, finder: Finder, shared: SharedAnswers) -> None:
         self._finder = finder
         self._shared = shared
+        self._told_of_regex = False
 
     def find(self, request: IRequest) -> KleinRenderable:
         """Answer the query in the body, whatever its Content-Type."""
@@ -55,7 +60,7 @@ class QuotesV1:
         key = msgspec.msgpack.encode((query, asked, versions))
         kept = self._shared.kept(key)
         if kept is not None and kept.body is not None:
-            return _send(request, kept, kept.body)
+            return self._send(request, query, kept, kept.body)
         find = partial(self._find, query, asked, versions)
         return self._share(request, query, key, find)
 
@@ -70,7 +75,7 @@ class QuotesV1:
         answer = await self._shared.find(key, lambda: Deferred.fromCoroutine(find()))
         if answer.body is None:
             return await self._stream(request, query, long=True)
-        return _send(request, answer, answer.body)
+        return self._send(request, query, answer, answer.body)
 
     async def _find(self, query: Query, asked: str, versions: Hashable) -> Answer:
         entries = EntryBody()
@@ -89,16 +94,35 @@ class QuotesV1:
         answer = EntryStream(request, long)
         try:
             await self._finder.entries(query, answer)
-            note(request, entries=answer.count)
+            self._note_entries(request, query, answer.count)
             return answer.end()
         except Exception:
             await answer.break_off(Failure())
             raise
 
+    def _send(
+        self, request: IRequest, query: Query, answer: Answer, body: bytes
+    ) -> bytes:
+        self._note_entries(request, query, answer.count)
+        return send(request, b"application/json", body)
 
-def _send(request: IRequest, answer: Answer, body: bytes) -> bytes:
-    note(request, entries=answer.count)
-    return send(request, b"application/json", body)
+    def _note_entries(self, request: IRequest, query: Query, count: int) -> None:
+        """Note for the log how many entries were found, and once a likely mistake."""
+        note(request, entries=count)
+        if count or self._told_of_regex or isinstance(query, List) or query.offset:
+            return
+        pattern = query.selection.pattern
+        if pattern is None or pattern.regex:
+            return
+        if sign := sign_of_regex(pattern.term):
+            self._told_of_regex = True
+            self._log.info(
+                "Request {id} found nothing with a term that has {sign}: without "
+                '"regex" a term is a fixed string. Further such requests are not '
+                "logged.",
+                id=IRecord(request).id,
+                sign=sign,
+            )
 
 
 def _has_one_answer(query: Query) -> bool:
