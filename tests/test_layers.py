@@ -78,6 +78,7 @@ ORDER = [
     "workers.pool",
     "workers.supervisor",
     "workers.start",
+    "web.accept",
     "web.address",
     "web.record",
     "web.answers",
@@ -188,7 +189,7 @@ class LayerTests(SynchronousTestCase):
             if isinstance(node, ast.Import | ast.ImportFrom):
                 self.assertLessEqual(
                     own_imports("tap", node),
-                    set(ORDER[: ORDER.index("web.address")]) | {"options"},
+                    set(ORDER[: ORDER.index("web.accept")]) | {"options"},
                 )
 
     def test_the_reactor_is_imported_in_one_place(self) -> None:

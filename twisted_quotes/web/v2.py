@@ -12,8 +12,6 @@ from msgspec import UNSET, Struct, UnsetType
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 from twisted.web.iweb import IRequest
-from werkzeug.datastructures import MIMEAccept
-from werkzeug.http import parse_accept_header
 
 from ..errors import DictionaryChanging, QuoteNotFound, SearchTimedOut
 from ..finder import Finder
@@ -27,6 +25,7 @@ from ..query import (
 )
 from ..quotes import Quote
 from ..results import Results
+from .accept import preferred
 from .answers import send_json, set_content_type
 from .bodies import DictionariesBody, PageBody, SummaryBody, dictionary_body, quote_body
 from .caching import entity_tag, is_known, may_be_kept, must_not_be_kept
@@ -210,8 +209,7 @@ def _query(request: IRequest) -> bytes:
 
 def _wanted_kind(request: IRequest) -> str:
     """The media type that the client likes best (RFC 9110, section 12.5.1)."""
-    accept = parse_accept_header(header(request, b"accept"), MIMEAccept)
-    return str(accept.best_match([JSON, NDJSON], default=JSON))
+    return preferred(header(request, b"accept"), [JSON, NDJSON])
 
 
 def _summary(
