@@ -93,6 +93,7 @@ ORDER = [
     "web.v2",
     "web.waits",
     "web.probes",
+    "web.heads",
     "web.channel",
     "web.connection",
     "web.request",

@@ -191,6 +191,39 @@ class KeepAliveTests(WebTestCase):
         self.assertTrue(answer.is_last)
         self.assertTrue(client.half_closed)
 
+    def test_close_may_stand_anywhere_in_the_list(self) -> None:
+        """Connection is a list of tokens, in any case and over several lines."""
+        for headers in (
+            "Connection: close, TE\r\n",
+            "Connection: TE,close\r\n",
+            "Connection: keep-alive , CLOSE\r\n",
+            "Connection: TE\r\nConnection: close\r\n",
+        ):
+            client = self.web.connect()
+            client.send(get(headers=headers))
+            self.assertTrue(client.answers()[0].is_last, headers)
+            self.assertTrue(client.half_closed, headers)
+
+    def test_other_tokens_do_not_close(self) -> None:
+        """What only looks like the token is another one."""
+        for headers in ("Connection: keep-alive, TE\r\n", "Connection: closed\r\n"):
+            client = self.web.connect()
+            client.send(get(headers=headers))
+            self.assertFalse(client.answers()[0].is_last, headers)
+            self.assertFalse(client.half_closed, headers)
+
+    def test_http_1_0_is_answered_and_closed_whether_it_asks_to_keep_alive(
+        self,
+    ) -> None:
+        """Such a client reads the answer to its end, and connects again."""
+        for headers in (b"", b"Connection: keep-alive\r\n"):
+            client = self.web.connect()
+            client.send(b"GET /style.css HTTP/1.0\r\nHost: a\r\n%b\r\n" % headers)
+            [answer] = client.answers()
+            self.assertEqual(answer.code, 200)
+            self.assertTrue(answer.is_last)
+            self.assertTrue(client.half_closed)
+
     def test_an_idle_connection_is_closed_after_a_while(self) -> None:
         """A client that asks nothing for a minute is let go."""
         client = self.web.connect()

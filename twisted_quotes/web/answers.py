@@ -159,9 +159,11 @@ def _incident(request: IRequest, failure: Failure) -> Verdict:
 
 
 def send_error(request: IRequest, failure: Failure) -> bytes:
-    """Make a failure the answer, and log it."""
+    """Make a failure the answer, which nobody is to keep, and log it."""
     code, message, headers = judge(request, failure)
     request.setResponseCode(code)
+    request.responseHeaders.removeHeader(b"etag")
+    request.setHeader(b"cache-control", b"no-store")
     for name, values in headers.items():
         request.responseHeaders.setRawHeaders(name, values)
     body = ErrorBody(code, f"{message} Instructions: {instructions_url(request)}")

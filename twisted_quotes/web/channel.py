@@ -11,15 +11,15 @@ from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import IHalfCloseableProtocol, ITCPTransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel
 from zope.interface import implementer
 
+from .heads import HeadChannel
 from .interfaces import ISite
 from .patience import LINGER, Patience, forget_unsent, socket_of, unsent
 
 
 @implementer(IHalfCloseableProtocol)
-class PatientChannel(HTTPChannel):
+class PatientChannel(HeadChannel):
     """
     A channel that waits for its client, but not for ever.
 

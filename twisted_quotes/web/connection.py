@@ -83,14 +83,6 @@ class Connection(PatientChannel):
             self.requestDone(answered)
         self.wait()
 
-    def headerReceived(self, line: bytes) -> bool:
-        """Take one header; a length of thousands of digits is no length."""
-        try:
-            return bool(super().headerReceived(line))
-        except ValueError:
-            self._respondToBadRequestAndDisconnect()
-            return False
-
     def allHeadersReceived(self) -> None:
         """From here on an answer is due, and the end waits for it."""
         self.answer_due = self._incomplete = True

@@ -5,6 +5,7 @@ API v2: quotes as data (contract, section 4).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from re import compile
 
 import msgspec
@@ -24,11 +25,11 @@ from ..query import (
     StreamQuotes,
 )
 from ..quotes import Quote
-from ..results import Results
+from ..results import FirstQuote, Found, Results
 from .accept import preferred
 from .answers import send_json, set_content_type
 from .bodies import DictionariesBody, PageBody, SummaryBody, dictionary_body, quote_body
-from .caching import entity_tag, is_known, may_be_kept, must_not_be_kept
+from .caching import entity_tag, has_any, is_known, may_be_kept, must_not_be_kept
 from .record import IRecord, header, note, note_term
 from .stream import Flow, Stream
 
@@ -94,6 +95,7 @@ class QuotesV2:
             return await self._stream(request)
         query = parse_parameters(_query(request), FindQuotes)
         tag = await self._tag(self._note(request, query), "page", query)
+        may_be_kept(request, tag)
         if is_known(request, tag):
             return b""
         page = Page(query.limit)
@@ -104,24 +106,20 @@ class QuotesV2:
                 raise
             must_not_be_kept(request)
             return _send_page(request, page, query.offset, "timeout")
-        may_be_kept(request, tag)
         return _send_page(request, page, query.offset)
 
     async def random(self, request: IRequest) -> bytes:
         """Quotes drawn by chance."""
         query = parse_parameters(_query(request), DrawQuotes)
         asked = self._note(request, query)
-        tag = ""
+        must_not_be_kept(request)
         if query.seed is not UNSET:
             tag = await self._tag(asked, "random", query)
+            may_be_kept(request, tag)
             if is_known(request, tag):
                 return b""
         page = Page(query.limit)
         await self._finder.draw(query, page)
-        if tag:
-            may_be_kept(request, tag)
-        else:
-            must_not_be_kept(request)
         return _send_page(request, page, query.offset)
 
     async def quote(self, request: IRequest, identity: str) -> bytes:
@@ -130,23 +128,22 @@ class QuotesV2:
         if not _ID.fullmatch(identity):
             raise QuoteNotFound()
         tag = await self._tag(EVERY_DICTIONARY, identity)
+        may_be_kept(request, tag)
         if is_known(request, tag):
             return b""
-        quote = await self._finder.quote(identity)
-        may_be_kept(request, tag)
-        return send_json(request, quote_body(quote))
+        return _send(request, quote_body(await self._finder.quote(identity)))
 
     async def dictionaries(self, request: IRequest) -> bytes:
         """All dictionaries."""
         parse_parameters(_query(request), NoParameters)
         default = self._finder.library.default
         tag = await self._tag(EVERY_DICTIONARY, f"dictionaries, {default} first")
+        may_be_kept(request, tag)
         if is_known(request, tag):
             return b""
         facts = await self._finder.dictionaries()
         bodies = [dictionary_body(each, default) for each in facts]
-        may_be_kept(request, tag)
-        return send_json(request, DictionariesBody(bodies))
+        return _send(request, DictionariesBody(bodies))
 
     def _note(self, request: IRequest, query: AboutQuotes) -> str:
         """Note for the log what is asked, and say which dictionaries."""
@@ -166,13 +163,14 @@ class QuotesV2:
         """Send quotes as they are found, then what became of the search."""
         query = parse_parameters(_query(request), StreamQuotes)
         tag = await self._tag(self._note(request, query), "stream", query)
+        # It may break off after its head has said that all is well.
+        must_not_be_kept(request, tag)
         if is_known(request, tag):
             return b""
-        may_be_kept(request, tag)
-        # It may break off after its head has said that all is well.
-        must_not_be_kept(request)
         set_content_type(request, NDJSON.encode())
-        if request.method == b"HEAD":
+        if has_any(request) or request.method == b"HEAD":
+            with suppress(Found):
+                await self._finder.find(query, FirstQuote())
             return b""
         flow = Flow(request)
         limit = None if isinstance(query.limit, UnsetType) else query.limit
@@ -182,7 +180,6 @@ class QuotesV2:
             await self._finder.find(query, stream)
         except Exception as error:
             if flow.client_left or not stream.returned:
-                request.responseHeaders.removeHeader(b"etag")
                 raise
             reason = self._reason(request, error)
         finally:
@@ -222,6 +219,11 @@ def _summary(
     return SummaryBody(results.total, results.returned, reason is not None, reason)
 
 
+def _send(request: IRequest, value: Struct) -> bytes:
+    """Send a value, unless any answer will do that the client has."""
+    return b"" if has_any(request) else send_json(request, value)
+
+
 def _send_page(
     request: IRequest, page: Page, offset: int, reason: str | None = None
 ) -> bytes:
@@ -229,7 +231,7 @@ def _send_page(
         reason = "bytes"
     summary = _summary(request, page, offset, reason)
     quotes = [quote_body(quote) for quote in page.quotes]
-    return send_json(
+    return _send(
         request,
         PageBody(
             summary.total,
