@@ -5,6 +5,9 @@ Tests of one connection: what is refused on it, and how it is closed.
 from __future__ import annotations
 
 from twisted.internet.testing import StringTransport, StringTransportWithDisconnection
+from twisted.web.http_headers import _nameEncoder
+
+from twisted_quotes.web.heads import MAX_HEADER_NAME
 
 from .clients import (
     HOST,
@@ -60,6 +63,17 @@ class RefusalTests(WebTestCase):
             b"GET / HTTP/1.1\r\nno colon\r\nHost: a\r\n\r\n",
         ):
             self.assert_refused(sent, 400, "not HTTP")
+
+    def test_a_header_with_a_long_name_is_a_431(self) -> None:
+        """Be it the last one or not. Twisted keeps names for good."""
+        known = _nameEncoder._canonicalHeaderCache
+        for rest in (b": y\r\n\r\n", b": y\r\nX: y\r\n\r\n", b":\r\n y\r\n\r\n"):
+            name = b"X" * (MAX_HEADER_NAME + 1)
+            self.assert_refused(HEAD + name + rest, 431, "too long")
+            self.assertNotIn(name, known)
+        client = self.web.connect()
+        client.send(HEAD + b"X" * MAX_HEADER_NAME + b": y\r\n\r\n")
+        self.assertEqual([each.code for each in client.answers()], [200])
 
     def test_a_body_of_no_clear_length_is_a_400(self) -> None:
         """Where a body ends must not depend on who reads it."""

@@ -9,12 +9,25 @@ from twisted.web.server import Request
 
 from .record import header
 
+MAX_HEADER_NAME = 128
+"""
+The most bytes the name of a header may have. Twisted keeps 10,000 names for good,
+each of them twice.
+"""
+
 
 class HeadChannel(HTTPChannel):
     """A channel that reads heads as RFC 9110 and RFC 9112 say."""
 
     def headerReceived(self, line: bytes) -> bool:
-        """Take one header; a length of thousands of digits is no length."""
+        """
+        Take one header, unless its name is too long.
+
+        A length of thousands of digits is no length.
+        """
+        if line.find(b":") > MAX_HEADER_NAME:
+            self.lineLengthExceeded(line)
+            return False
         try:
             return bool(super().headerReceived(line))
         except ValueError:
