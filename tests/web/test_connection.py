@@ -75,6 +75,20 @@ class RefusalTests(WebTestCase):
         client.send(HEAD + b"X" * MAX_HEADER_NAME + b": y\r\n\r\n")
         self.assertEqual([each.code for each in client.answers()], [200])
 
+    def test_every_status_has_its_phrase(self) -> None:
+        """Those too that Twisted has none for."""
+        for sent, line in (
+            (HEAD + b"X" * 200 + b":\r\n\r\n", b"431 Request Header Fields Too Large"),
+            (
+                HEAD + b"X:" + b"y" * 16384 + b"\r\n",
+                b"431 Request Header Fields Too Large",
+            ),
+            (HEAD + b"no colon\r\n\r\n", b"400 Bad Request"),
+        ):
+            client = self.web.connect()
+            client.send(sent)
+            self.assertEqual(client.received.split(b"\r\n")[0], b"HTTP/1.1 " + line)
+
     def test_a_body_of_no_clear_length_is_a_400(self) -> None:
         """Where a body ends must not depend on who reads it."""
         for headers in (

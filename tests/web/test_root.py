@@ -48,6 +48,32 @@ class UrlTests(WebTestCase):
             self.assert_error(answer, 404, "nothing at that URL")
             self.assertIsNone(answer.header("location"))
 
+    def test_a_path_with_an_empty_segment_is_a_404(self) -> None:
+        """Or with a slash in one: rules of a proxy for a path hold for its URL."""
+        for url in (
+            "//",
+            "//metrics",
+            "///metrics",
+            "//api/v2/quotes",
+            "/%2Fmetrics",
+            "/%2fmetrics",
+            "%2Fmetrics",
+            "/api%2Fv1%2Fweb",
+            "/api/v1%2Fweb",
+            "/api//v1/web",
+            "/metrics/",
+            "/metrics//",
+            "/*",
+            "/%2A",
+            "/nowhere",
+        ):
+            for method in ("GET", "OPTIONS"):
+                client = self.web.connect()
+                client.send(get(url, method))
+                [answer] = client.answers()
+                code = 404 if url[0] == "/" else 400
+                self.assert_error(answer, code)
+
     def test_a_wrong_method_is_a_405_with_allow(self) -> None:
         """Whatever the URL takes is said."""
         for url in (*PAGES, "/wait"):

@@ -5,6 +5,8 @@ whatever goes wrong.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from http import HTTPStatus
 from io import BytesIO
 from re import compile
 from typing import Any
@@ -34,13 +36,16 @@ _METHODS = {
     b"PATCH",
 }
 
-_ABSOLUTE = compile(rb"https?://[^/]+(/.*)?")
+_ABSOLUTE = compile(rb"(?i:https?)://([^/]+)(/.*)?")
+
+# Twisted lacks some of them, such as that of 431.
+_PHRASES = {each.value: each.phrase.encode() for each in HTTPStatus}
 
 # What nginx made customary for a client that left before its answer.
 CLIENT_LEFT = 499
 
 
-def check(method: bytes, path: bytes, version: bytes, hosts: list[bytes]) -> None:
+def check(method: bytes, path: bytes, version: bytes, hosts: Sequence[bytes]) -> None:
     """
     Check what no route does.
 
@@ -100,16 +105,28 @@ class QuotesRequest(Request):
 
     def process(self) -> None:
         """Answer the request, which is complete."""
-        # A proxy's client names the host here, too (RFC 9112, section 3.2.2).
-        if absolute := _ABSOLUTE.fullmatch(self.path):
-            self.path = absolute[1] or b"/"
         hosts = self.requestHeaders.getRawHeaders(b"host") or []
         try:
-            check(self.method, self.path, self.clientproto, list(hosts))
+            # A host that the target names counts in place of the header, which
+            # has to be right all the same (RFC 9112, section 3.2.2).
+            if absolute := _ABSOLUTE.fullmatch(self.path):
+                check(self.method, b"/", self.clientproto, hosts)
+                self.path, hosts = absolute[2] or b"/", [absolute[1]]
+                self.requestHeaders.setRawHeaders(b"host", hosts)
+            check(self.method, self.path, self.clientproto, hosts)
         except QuotesError:
             self.fail(Failure())
         else:
             super().process()
+
+    def _handleStar(self) -> None:
+        """Have a route answer OPTIONS *, so that it is for those who may ask."""
+        assert self.site is not None
+        self.render(self.site.getResourceFor(self))
+
+    def setResponseCode(self, code: int, message: bytes | None = None) -> None:
+        """Set the status, with the phrase that goes with it."""
+        super().setResponseCode(code, message or _PHRASES.get(code))
 
     def getRequestHostname(self) -> bytes:
         """The host that was called; a UNIX socket has no name of its own."""
