@@ -30,7 +30,7 @@ from .accept import preferred
 from .answers import send_json, set_content_type
 from .bodies import DictionariesBody, PageBody, SummaryBody, dictionary_body, quote_body
 from .caching import entity_tag, has_any, is_known, may_be_kept, must_not_be_kept
-from .record import IRecord, header, note, note_term
+from .record import IRecord, header, note, note_term, query_of
 from .stream import Flow, Stream
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
@@ -93,7 +93,7 @@ class QuotesV2:
         """Quotes in order: a page of them, or a stream."""
         if _wanted_kind(request) == NDJSON:
             return await self._stream(request)
-        query = parse_parameters(_query(request), FindQuotes)
+        query = parse_parameters(query_of(request), FindQuotes)
         tag = await self._tag(self._note(request, query), "page", query)
         may_be_kept(request, tag)
         if is_known(request, tag):
@@ -110,7 +110,7 @@ class QuotesV2:
 
     async def random(self, request: IRequest) -> bytes:
         """Quotes drawn by chance."""
-        query = parse_parameters(_query(request), DrawQuotes)
+        query = parse_parameters(query_of(request), DrawQuotes)
         asked = self._note(request, query)
         must_not_be_kept(request)
         if query.seed is not UNSET:
@@ -124,7 +124,7 @@ class QuotesV2:
 
     async def quote(self, request: IRequest, identity: str) -> bytes:
         """One quote, by its id."""
-        parse_parameters(_query(request), NoParameters)
+        parse_parameters(query_of(request), NoParameters)
         if not _ID.fullmatch(identity):
             raise QuoteNotFound()
         tag = await self._tag(EVERY_DICTIONARY, identity)
@@ -135,7 +135,7 @@ class QuotesV2:
 
     async def dictionaries(self, request: IRequest) -> bytes:
         """All dictionaries."""
-        parse_parameters(_query(request), NoParameters)
+        parse_parameters(query_of(request), NoParameters)
         default = self._finder.library.default
         tag = await self._tag(EVERY_DICTIONARY, f"dictionaries, {default} first")
         may_be_kept(request, tag)
@@ -161,7 +161,7 @@ class QuotesV2:
 
     async def _stream(self, request: IRequest) -> bytes:
         """Send quotes as they are found, then what became of the search."""
-        query = parse_parameters(_query(request), StreamQuotes)
+        query = parse_parameters(query_of(request), StreamQuotes)
         tag = await self._tag(self._note(request, query), "stream", query)
         # It may break off after its head has said that all is well.
         must_not_be_kept(request, tag)
@@ -197,11 +197,6 @@ class QuotesV2:
                 return "shutdown"
         self._log.failure("Request {id} broke off.", id=IRecord(request).id)
         return "error"
-
-
-def _query(request: IRequest) -> bytes:
-    """The query of a URL. Twisted's own reading of it leaves out what is odd."""
-    return bytes(request.uri.partition(b"?")[2])
 
 
 def _wanted_kind(request: IRequest) -> str:
