@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted_quotes import errors
 from twisted_quotes.errors import (
     BadRequest,
+    BodyEncoded,
     BodyTooLarge,
     DictionaryChanging,
     DictionaryForbidden,
@@ -53,6 +54,7 @@ class QuotesErrorTests(SynchronousTestCase):
             RequestTimedOut: 408,
             BodyTooLarge: 413,
             RequestLineTooLong: 414,
+            BodyEncoded: 415,
             HeadersTooLarge: 431,
             UnknownAction: 501,
             UnknownMethod: 501,

@@ -17,6 +17,7 @@ BENCHMARK = PACKAGE.parent / "bench"
 
 # Each module may import those above it.
 ORDER = [
+    "display",
     "closing",
     "room",
     "permutation",

@@ -13,6 +13,7 @@ What can go wrong, in the words of the one who asked.
     ├── RequestTimedOut             408   the question did not come to its end
     ├── BodyTooLarge                413   the question is too long
     ├── RequestLineTooLong          414   its URL is too long
+    ├── BodyEncoded                 415   the question is compressed
     ├── HeadersTooLarge             431   its headers are too long
     ├── UnknownAction               501   the service does not do that
     ├── UnknownMethod               501   the server does not know that HTTP method
@@ -32,6 +33,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import ClassVar
+
+from .display import visible
 
 
 class QuotesError(Exception):
@@ -112,9 +115,9 @@ class DictionaryNotFound(QuotesError):
     code = 404
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
-        some = ", ".join(f'"{each}"' for each in known[:8])
+        some = ", ".join(f'"{visible(each)}"' for each in known[:8])
         super().__init__(
-            f'There is no dictionary "{name}". There are: {some or "none"}'
+            f'There is no dictionary "{visible(name)}". There are: {some or "none"}'
             f"{', ...' if len(known) > 8 else ''}. "
             'Ask {"action": "list"} for all of them.'
         )
@@ -167,6 +170,12 @@ class RequestLineTooLong(QuotesError):
     code = 414
 
 
+class BodyEncoded(QuotesError):
+    """The body of the request has a content coding, such as gzip."""
+
+    code = 415
+
+
 class HeadersTooLarge(QuotesError):
     """The headers are more than the service reads."""
 
@@ -189,31 +198,30 @@ class Unavailable(QuotesError):
     """
     The service could answer that, but not now.
 
+    @param reason: a whole sentence that says why not now.
     @cvar retry_after: when to try again, in seconds from now.
     """
 
     code = 503
     retry_after: ClassVar[int] = 1
 
+    def __init__(self, reason: str) -> None:
+        seconds = f"{self.retry_after} second{'s' * (self.retry_after > 1)}"
+        super().__init__(f"{reason} Try again in {seconds} or more.")
+
 
 class TooBusy(Unavailable):
     """All places are taken, and as many wait as may."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "Too many requests are under way. "
-            f"Try again in {self.retry_after} second or more."
-        )
+        super().__init__("Too many requests are under way.")
 
 
 class DictionaryChanging(Unavailable):
     """The dictionary is being written to, again and again."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "The dictionary is being written to. "
-            f"Try again in {self.retry_after} second or more."
-        )
+        super().__init__("The dictionary is being written to.")
 
 
 class NotReadyNow(Unavailable):
@@ -224,10 +232,7 @@ class NotReadyNow(Unavailable):
     """
 
     def __init__(self, what: str) -> None:
-        super().__init__(
-            f"The service is not ready: it cannot use {what}. "
-            f"Try again in {self.retry_after} second or more."
-        )
+        super().__init__(f"The service is not ready: it cannot use {what}.")
 
 
 class ShuttingDown(Unavailable):
@@ -236,10 +241,7 @@ class ShuttingDown(Unavailable):
     retry_after = 5
 
     def __init__(self) -> None:
-        super().__init__(
-            "The service is shutting down. "
-            f"Try again in {self.retry_after} seconds or more."
-        )
+        super().__init__("The service is shutting down.")
 
 
 class SearchTimedOut(QuotesError):

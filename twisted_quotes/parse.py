@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from re import search
+from re import compile, search
 from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
@@ -28,6 +28,12 @@ _EVERY_FIELD = {name for fields in _FIELDS.values() for name in fields}
 _SEARCHED = {"term", "author"}
 
 _decoder: msgspec.json.Decoder[Query] = msgspec.json.Decoder(Query)
+
+# What others add to links that are shared, to see who follows them.
+_TRACKING = compile(
+    r"utm_\w+|(?:fb|g|dc|tw|y|tt)clid|msclkid|gclsrc|[gw]braid|mc_[ce]id|"
+    r"igsh(?:id)?|_g[al]|srsltid"
+)
 
 T = TypeVar("T", bound=Struct)
 
@@ -57,7 +63,7 @@ def parse_parameters(query: bytes, kind: type[T]) -> T:
     @param query: what follows the question mark.
     @param kind: what is asked for (contract, section 4).
     @raise BadRequest: a parameter is unknown or wrong, or stands there twice;
-        the message names it.
+        the message names it. Parameters that track people are ignored.
     """
     known = fields_of(kind)
     try:
@@ -66,6 +72,7 @@ def parse_parameters(query: bytes, kind: type[T]) -> T:
         )
     except UnicodeDecodeError:
         raise BadRequest("The query of the URL is not UTF-8.") from None
+    given = {name: v for name, v in given.items() if not _TRACKING.fullmatch(name)}
     for name, values in given.items():
         if name not in known:
             raise _unknown_field(name, known)

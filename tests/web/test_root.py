@@ -4,7 +4,7 @@ Tests of the table of all URLs.
 
 from __future__ import annotations
 
-from .clients import WebTestCase, get
+from .clients import WebTestCase, get, question
 
 PAGES = ("/", "/style.css", "/api/v1/web")
 
@@ -27,6 +27,46 @@ class UrlTests(WebTestCase):
             for name in ("content-type", "content-length"):
                 self.assertEqual(head.header(name), got.header(name))
             self.assertNotEqual(got.header("content-length"), "0")
+
+    def test_every_answer_says_what_may_be_kept(self) -> None:
+        """Nobody keeps an error, or what may name the host that was called."""
+        style, data = "max-age=3600", "no-cache"
+        for sent, code, kept in (
+            (get("/style.css"), 200, style),
+            (get("/style.css", "HEAD"), 200, style),
+            (get("/api/v2/quotes"), 200, data),
+            (get("/api/v2/quotes?dictionary=none"), 404, "no-store"),
+            (get("/api/v2/dictionaries"), 200, data),
+            (get("/"), 200, "no-store"),
+            (get("/api/v1/web"), 200, "no-store"),
+            (get("/wait?x"), 400, "no-store"),
+            (get("/livez"), 200, "no-store"),
+            (get("/metrics"), 200, "no-store"),
+            (get("/x"), 404, "no-store"),
+            (get("/", "POST"), 405, "no-store"),
+            (get("/", "BREW"), 501, "no-store"),
+            (get("*", "OPTIONS"), 200, "no-store"),
+            (question({"action": "list"}), 200, "no-store"),
+            (question(b"{"), 400, "no-store"),
+            (b"hello\r\n", 400, "no-store"),
+        ):
+            client = self.web.connect()
+            client.send(sent)
+            [answer] = client.answers(sent.split()[0].decode())
+            self.assertEqual(
+                (answer.code, answer.header("cache-control")), (code, kept), sent[:60]
+            )
+
+    def test_a_wait_and_a_stream_are_not_kept(self) -> None:
+        """Nor is an answer that is sent while it is found."""
+        client = self.web.connect()
+        client.send(get("/wait?seconds=1"))
+        self.web.finish()
+        client.deliver()
+        client.send(get("/api/v2/quotes", headers="Accept: application/x-ndjson\r\n"))
+        for answer in client.answers():
+            self.assertEqual(answer.code, 200)
+            self.assertEqual(answer.header("cache-control"), "no-store")
 
     def test_what_is_no_url_is_a_404(self) -> None:
         """Near misses are not found either, and lead nowhere else."""

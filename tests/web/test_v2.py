@@ -146,6 +146,22 @@ class QuotesTests(V2TestCase):
         self.assert_error(answer, 504)
         self.assertIsNone(answer.header("etag"))
 
+    def test_what_tracks_people_is_ignored(self) -> None:
+        """A link that was shared works, and is the same one."""
+        tracking = "fbclid=x&utm_source=a&utm_source=b&gclid&msclkid=%20&mc_eid=1"
+        for url in ("quotes", "quotes/random?seed=1", "dictionaries"):
+            shared = f"{url}{'&' if '?' in url else '?'}{tracking}"
+            plain, followed = self.got(url), self.got(shared)
+            self.assertEqual((plain.code, followed.code), (200, 200), shared)
+            self.assertEqual(plain.body, followed.body)
+            self.assertEqual(plain.header("etag"), followed.header("etag"))
+        asked = self.get(f"quotes/{id_of(QUOTES[2])}?{tracking}")
+        self.end(status=1)
+        self.end(f"3:{id_of(QUOTES[2])}\n".encode())
+        self.assertEqual(self.successResultOf(asked).code, 200)
+        for name in ("utm_", "fbclid2", "xgclid", "FBCLID"):
+            self.assert_error(self.got("quotes", **{name: 1}), 400, f'"{name}"')
+
     def test_wrong_parameters_are_errors(self) -> None:
         """Each is named."""
         for url, parameters, words in (

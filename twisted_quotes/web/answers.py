@@ -17,6 +17,7 @@ from twisted.web.iweb import IRequest
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from ..errors import (
+    BodyEncoded,
     NotAuthenticated,
     NotReadyNow,
     QuotesError,
@@ -138,6 +139,8 @@ def _headers(error: BaseException) -> Mapping[bytes, Sequence[bytes]]:
         case NotAuthenticated():
             wrong_token = b', error="invalid_token"' * error.by_token
             return {b"www-authenticate": [_BASIC, _BEARER + wrong_token]}
+        case BodyEncoded():
+            return {b"accept-encoding": [b"identity"]}
         case MethodNotAllowed():
             return {b"allow": [_allowed(error).encode()]}
         case Unavailable():

@@ -143,6 +143,9 @@ class QuotesRequest(Request):
         """Send a piece of the answer, with what goes with every answer before it."""
         if not self.startedWriting:
             self.setHeader(b"x-request-id", IRecord(self).id.encode())
+            # What says nothing else of it may depend on anything, as on Host.
+            if not self.responseHeaders.hasHeader(b"cache-control"):
+                self.setHeader(b"cache-control", b"no-store")
             # Which version answers is nobody's business.
             self.responseHeaders.removeHeader(b"server")
         super().write(data)

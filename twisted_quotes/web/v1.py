@@ -15,13 +15,14 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 
+from ..errors import BodyEncoded
 from ..finder import Finder
 from ..parse import parse_query
 from ..query import List, Query, Random, action_of
 from ..results import NotAtOnce
 from ..sharing import Answer, SharedAnswers
 from .answers import send
-from .record import note, note_term
+from .record import header, note, note_term
 from .stream import EntryBody, EntryStream
 
 
@@ -39,6 +40,11 @@ class QuotesV1:
 
     def find(self, request: IRequest) -> KleinRenderable:
         """Answer the query in the body, whatever its Content-Type."""
+        if header(request, b"content-encoding").lower() not in ("", "identity"):
+            raise BodyEncoded(
+                "The body has a Content-Encoding, and none is understood here. "
+                "Send it as it is, without that header."
+            )
         query = parse_query(request.content.read())
         note(request, action=action_of(query))
         if isinstance(query, List):
