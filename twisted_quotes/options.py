@@ -50,6 +50,7 @@ def _some(text: str) -> str:
 
 
 _YES_OR_NO = _Kind("yes or no", {"yes": True, "no": False}.__getitem__)
+_SECONDS = _number(float, 0.001)
 _TEXT = _Kind("a text that is not empty", _some)
 
 
@@ -91,12 +92,7 @@ _OPTIONS: tuple[tuple[str, _Kind, Any, str], ...] = (
         1,
         "Processes that serve; auto is one for each core [default: 1]",
     ),
-    (
-        "timeout",
-        _number(float, 0.001),
-        10.0,
-        "Time limit of a search, in seconds [default: 10]",
-    ),
+    ("timeout", _SECONDS, 10.0, "Time limit of a search, in seconds [default: 10]"),
     (
         "max-running",
         _number(int, 1),
@@ -117,22 +113,17 @@ _OPTIONS: tuple[tuple[str, _Kind, Any, str], ...] = (
     ),
     (
         "request-timeout",
-        _number(float, 0.001),
+        _SECONDS,
         10.0,
         "Seconds a request may take to arrive; beyond that 408 [default: 10]",
     ),
     (
         "send-timeout",
-        _number(float, 0.001),
+        _SECONDS,
         60.0,
         "Seconds a client may take nothing of its answer [default: 60]",
     ),
-    (
-        "idle-timeout",
-        _number(float, 0.001),
-        60.0,
-        "Seconds a connection may be idle [default: 60]",
-    ),
+    ("idle-timeout", _SECONDS, 60.0, "Seconds a connection may be idle [default: 60]"),
     (
         "drain-delay",
         _number(float, 0),
@@ -171,7 +162,7 @@ class QuotesOptions(Options, AuthOptionMixin):
     longdesc = (
         "Find quotes in text files: a web service that answers questions in JSON. "
         f"Each option can also be set in the environment: {PREFIX}MAX_RUNNING=4. "
-        f"{PREFIX}LISTEN and {PREFIX}AUTH take several, separated by blanks."
+        f"{PREFIX}LISTEN, _AUTH and _HOST take several, separated by blanks."
     )
     optParameters = [[name, None, None, help_] for name, _, _, help_ in _OPTIONS]
 
@@ -180,6 +171,7 @@ class QuotesOptions(Options, AuthOptionMixin):
         self._environment = environment
         self["listen"] = []
         self["auth"] = []
+        self["host"] = []
 
     def opt_listen(self, endpoint: str) -> None:
         """
@@ -194,6 +186,10 @@ class QuotesOptions(Options, AuthOptionMixin):
         [default: none, all may ask]
         """
         self["auth"].append(description)
+
+    def opt_host(self, name: str) -> None:
+        """Host to be called by on loopback, or *; may be repeated [default: none]"""
+        self["host"].append(name)
 
     def opt_version(self) -> None:
         """Display the version and exit."""
@@ -211,6 +207,8 @@ class QuotesOptions(Options, AuthOptionMixin):
         if not self["listen"]:
             listen = self._environment.get(f"{PREFIX}LISTEN", "")
             self["listen"] = listen.split() or ["tcp:8000:interface=127.0.0.1"]
+        if not self["host"]:
+            self["host"] = self._environment.get(f"{PREFIX}HOST", "").split()
         self._make_checkers()
         if self["drain-delay"] > self["drain-timeout"]:
             raise UsageError("--drain-delay must not be longer than --drain-timeout")

@@ -161,6 +161,7 @@ def _service(
         clear_up=_clear_up(reactor, finder),
         readiness=readiness,
         systemd=startup.systemd(reactor),
+        host_names=options["host"],
     )
 
 

@@ -94,6 +94,27 @@ class RequestTests(WebTestCase):
             self.assertIsNotNone(refused.header("date"))
             self.assertEqual(got.code, 200)
 
+    def test_on_loopback_alone_other_hosts_are_refused(self) -> None:
+        """A page of another site that has its name lead here reads nothing."""
+        self.web.site.host_names = ["quotes.example"]
+        for head, code in (
+            ("GET /style.css HTTP/1.1\r\nHost: localhost:8000", 200),
+            ("GET /style.css HTTP/1.1\r\nHost: quotes.example", 200),
+            ("GET /style.css HTTP/1.0", 200),
+            ("GET /style.css HTTP/1.1\r\nHost: evil.example", 400),
+            ("GET /livez HTTP/1.1\r\nHost: evil.example:8000", 400),
+            ("OPTIONS * HTTP/1.1\r\nHost: evil.example", 400),
+            ("GET http://evil.example/style.css HTTP/1.1\r\nHost: localhost", 400),
+            ("GET http://localhost/style.css HTTP/1.1\r\nHost: evil.example", 200),
+        ):
+            client = self.web.connect()
+            client.send(f"{head}\r\n\r\n".encode())
+            [answer] = client.answers()
+            self.assertEqual(answer.code, code, head)
+            if code == 400:
+                self.assertIn("loopback", answer.message)
+                self.assertIn("--host", answer.message)
+
     def test_an_unknown_method_is_a_501(self) -> None:
         """A method that is none is not implemented, whatever the URL."""
         for path in ("/", "/api/v1/json", "/x"):

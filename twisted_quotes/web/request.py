@@ -5,7 +5,7 @@ whatever goes wrong.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from http import HTTPStatus
 from io import BytesIO
 from re import compile
@@ -18,7 +18,7 @@ from twisted.web.http import datetimeToString
 from twisted.web.server import Request
 
 from ..errors import BadRequest, BodyTooLarge, QuotesError, UnknownMethod
-from .address import is_host
+from .address import is_host, is_local
 from .answers import judge, send_error
 from .connection import BODY_LIMIT, Connection
 from .record import IRecord, Record
@@ -45,12 +45,19 @@ _PHRASES = {each.value: each.phrase.encode() for each in HTTPStatus}
 CLIENT_LEFT = 499
 
 
-def check(method: bytes, path: bytes, version: bytes, hosts: Sequence[bytes]) -> None:
+def check(
+    method: bytes,
+    path: bytes,
+    version: bytes,
+    hosts: Sequence[bytes],
+    names: Collection[str] = ("*",),
+) -> None:
     """
     Check what no route does.
 
     @param path: as it came, without the query.
     @param hosts: the values of all Host headers.
+    @param names: the names that a host may have, besides those of loopback.
     @raise UnknownMethod: RFC 9110, section 15.6.2.
     @raise BadRequest: RFC 9112, section 3.2, or a path that is not UTF-8.
     """
@@ -60,6 +67,11 @@ def check(method: bytes, path: bytes, version: bytes, hosts: Sequence[bytes]) ->
         raise BadRequest(f"A request needs one Host header, but {len(hosts)} came.")
     if hosts and not is_host(hosts[0]):
         raise BadRequest("The Host header is not a host name or address.")
+    if hosts and not is_local(hosts[0], names):
+        raise BadRequest(
+            "The service listens on loopback alone, and the Host header has another "
+            "name. Call it by localhost, or have it started with --host and that name."
+        )
     if not path.startswith(b"/") and (method, path) != (b"OPTIONS", b"*"):
         raise BadRequest("The request line has no path; * goes with OPTIONS only.")
     try:
@@ -113,7 +125,8 @@ class QuotesRequest(Request):
                 check(self.method, b"/", self.clientproto, hosts)
                 self.path, hosts = absolute[2] or b"/", [absolute[1]]
                 self.requestHeaders.setRawHeaders(b"host", hosts)
-            check(self.method, self.path, self.clientproto, hosts)
+            names = self.channel.site.host_names
+            check(self.method, self.path, self.clientproto, hosts, names)
         except QuotesError:
             self.fail(Failure())
         else:
