@@ -151,7 +151,7 @@ class StartTests(LibraryTestCase):
     def test_on_loopback_alone_other_hosts_are_refused(self) -> None:
         """Unless they are named, or it can be reached otherwise."""
         library = f"--dictionaries={self.library}"
-        evil = "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n".encode()
+        evil = b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n"
         path = str(self.folder / "socket")
         for options, code in (
             ((), 400),
