@@ -23,6 +23,7 @@ from twisted_quotes.options import QuotesOptions
 DEFAULTS: Mapping[str, Any] = {
     "listen": ["tcp:8000:interface=127.0.0.1"],
     "auth": [],
+    "host": [],
     "dictionaries": None,
     "default-dictionary": None,
     "cache-dir": None,
@@ -155,6 +156,22 @@ class GoodOptionsTests(SynchronousTestCase):
         options = QuotesOptions()
         options.parseOptions([])
         self.assertEqual(options["timeout"], 0.25)
+
+
+class HostTests(SynchronousTestCase):
+    """The hosts to be called by."""
+
+    def test_several_can_be_given(self) -> None:
+        """On the command line, which beats the environment."""
+        names = ["--host", "a.test", "--host=*"]
+        for variables in ({}, {"TWISTED_QUOTES_HOST": "c"}):
+            found = parsed(*names, **variables)
+            self.assertEqual(found, {**DEFAULTS, "host": ["a.test", "*"]})
+
+    def test_several_can_stand_in_the_environment(self) -> None:
+        """Separated by blanks."""
+        found = parsed(TWISTED_QUOTES_HOST=" a.test  b.test ")
+        self.assertEqual(found, {**DEFAULTS, "host": ["a.test", "b.test"]})
 
 
 class ListenTests(SynchronousTestCase):

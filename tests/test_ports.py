@@ -5,18 +5,58 @@ Tests for L{twisted_quotes.ports}, on real sockets.
 from __future__ import annotations
 
 import socket
+from dataclasses import dataclass
 from typing import Any
 
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory, Protocol
-from twisted.trial.unittest import TestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from twisted_quotes.ports import (
     accept_pending,
+    is_loopback,
+    is_on_loopback,
     let_many_wait,
     let_nobody_in,
     stays_open,
 )
+
+
+class LoopbackTests(SynchronousTestCase):
+    """Tests of ports on loopback."""
+
+    def test_the_address_tells(self) -> None:
+        """Of whichever version it is."""
+        ports: Any = FakePort
+        for address in ("127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"):
+            self.assertTrue(is_loopback(address), address)
+            kind = IPv6Address if ":" in address else IPv4Address
+            for endpoint in ("tcp:0", "ssl:0:privateKey=x", "tls:x:0"):
+                self.assertTrue(
+                    is_on_loopback(ports(kind("TCP", address, 1)), endpoint)
+                )
+            for endpoint in ("haproxy:tcp:0", "systemd:domain=INET:index=0"):
+                self.assertFalse(
+                    is_on_loopback(ports(kind("TCP", address, 1)), endpoint)
+                )
+        for address in ("0.0.0.0", "::", "192.0.2.1", "::ffff:192.0.2.1", "x", ""):
+            self.assertFalse(is_loopback(address), address)
+        everywhere = ports(IPv4Address("TCP", "0.0.0.0", 1))
+        self.assertFalse(is_on_loopback(everywhere, "tcp:0"))
+        self.assertFalse(is_on_loopback(ports(UNIXAddress("/run/x")), "unix:/run/x"))
+
+
+@dataclass
+class FakePort:
+    """A port that has an address."""
+
+    address: IAddress
+
+    def getHost(self) -> IAddress:
+        """Where it listens."""
+        return self.address
 
 
 class Greeter(Protocol):

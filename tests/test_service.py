@@ -195,6 +195,7 @@ class ServiceTestCase(WebTestCase):
             self.clear_up,
             self.web.readiness,
             self.systemd,
+            ["quotes.test"],
         )
         self.addCleanup(self.end_for_good, service)
         return service

@@ -168,7 +168,7 @@ class QuotesOptions(Options, AuthOptionMixin):
     longdesc = (
         "Find quotes in text files: a web service that answers questions in JSON. "
         f"Each option can also be set in the environment: {PREFIX}MAX_RUNNING=4. "
-        f"{PREFIX}LISTEN and {PREFIX}AUTH take several, separated by blanks."
+        f"{PREFIX}LISTEN, _AUTH and _HOST take several, separated by blanks."
     )
     optParameters = [[name, None, None, help_] for name, _, _, help_ in _OPTIONS]
 
@@ -177,6 +177,7 @@ class QuotesOptions(Options, AuthOptionMixin):
         self._environment = environment
         self["listen"] = []
         self["auth"] = []
+        self["host"] = []
 
     def opt_listen(self, endpoint: str) -> None:
         """
@@ -191,6 +192,10 @@ class QuotesOptions(Options, AuthOptionMixin):
         [default: none, all may ask]
         """
         self["auth"].append(description)
+
+    def opt_host(self, name: str) -> None:
+        """Host to be called by on loopback, or *; may be repeated [default: none]"""
+        self["host"].append(name)
 
     def opt_version(self) -> None:
         """Display the version and exit."""
@@ -208,6 +213,8 @@ class QuotesOptions(Options, AuthOptionMixin):
         if not self["listen"]:
             listen = self._environment.get(f"{PREFIX}LISTEN", "")
             self["listen"] = listen.split() or ["tcp:8000:interface=127.0.0.1"]
+        if not self["host"]:
+            self["host"] = self._environment.get(f"{PREFIX}HOST", "").split()
         self._make_checkers()
         if self["drain-delay"] > self["drain-timeout"]:
             raise UsageError("--drain-delay must not be longer than --drain-timeout")

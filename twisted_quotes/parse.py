@@ -32,6 +32,12 @@ _SEARCHED = {"term", "author"}
 _INTEGER = compile(r"-?(0|[1-9][0-9]*)")
 _FLAGS = {"true": True, "false": False}
 
+# What others add to links that are shared, to see who follows them.
+_TRACKING = compile(
+    r"utm_\w+|(?:fb|g|dc|tw|y|tt)clid|msclkid|gclsrc|[gw]braid|mc_[ce]id|"
+    r"igsh(?:id)?|_g[al]|srsltid"
+)
+
 T = TypeVar("T", bound=Struct)
 
 
@@ -72,7 +78,7 @@ def parse_parameters(query: bytes, kind: type[T]) -> T:
     @param kind: what is asked for (contract, section 4).
     @raise BadRequest: a parameter is unknown or wrong, or stands there twice;
         the message names it. A regular expression is wrong if it is of another
-        dialect.
+        dialect. Parameters that track people are ignored.
     """
     known = fields_of(kind)
     try:
@@ -81,6 +87,7 @@ def parse_parameters(query: bytes, kind: type[T]) -> T:
         )
     except UnicodeDecodeError:
         raise BadRequest("The query of the URL is not UTF-8.") from None
+    given = {name: v for name, v in given.items() if not _TRACKING.fullmatch(name)}
     for name, values in given.items():
         if name not in known:
             raise _unknown_field(name, known)

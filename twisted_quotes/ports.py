@@ -9,6 +9,7 @@ client may come in between; so first the kernel is told to let nobody new in.
 
 from __future__ import annotations
 
+import ipaddress as ip
 import socket
 from ctypes import addressof, create_string_buffer
 from select import POLLIN, poll
@@ -63,6 +64,35 @@ def shown(address: IAddress, description: str) -> str:
         secure = description.startswith(("ssl:", "tls:"))
         return f"http{'s' * secure}://{authority(address)}/"
     return description
+
+
+def is_loopback(host: str) -> bool:
+    """
+    Whether an address is one of loopback, which only this machine can reach.
+
+    @param host: an address of either version; anything else is none.
+    """
+    try:
+        address = ip.ip_address(host)
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, ip.IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
+def is_on_loopback(port: IListeningPort, description: str) -> bool:
+    """
+    Whether those who reach a port directly are on this machine.
+
+    @param description: the endpoint. Those of systemd, and those behind a proxy
+        that tells whom it speaks for, are not taken to be.
+    """
+    address = port.getHost()
+    return (
+        isinstance(address, IPv4Address | IPv6Address)
+        and description.split(":")[0] in _OWN - {"haproxy"}
+        and is_loopback(address.host)
+    )
 
 
 def stays_open(description: str) -> bool:

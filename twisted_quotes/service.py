@@ -4,7 +4,7 @@ The service: how it starts, and the order in which it ends.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from twisted.internet.defer import DeferredList, maybeDeferred
 from twisted.internet.interfaces import (
@@ -18,7 +18,14 @@ from twisted.python.failure import Failure
 from .graceful import GracefulService, ReactorForService
 from .notify import Systemd
 from .outstanding import Outstanding
-from .ports import accept_pending, let_many_wait, let_nobody_in, shown, stays_open
+from .ports import (
+    accept_pending,
+    is_on_loopback,
+    let_many_wait,
+    let_nobody_in,
+    shown,
+    stays_open,
+)
 from .readiness import Readiness
 from .startup import CannotStart
 from .web.site import QuotesSite
@@ -45,6 +52,8 @@ class QuotesService(GracefulService):
     @param clear_up: is called when all is answered; the end waits for it.
     @param readiness: is told when the end has begun.
     @param systemd: is told when the service is ready, and when it ends.
+    @param host_names: where all ports are on loopback, the names to be called by
+        besides those of loopback; C{"*"} is any.
     """
 
     name = "quotes"
@@ -62,8 +71,10 @@ class QuotesService(GracefulService):
         clear_up: Callable[[], Awaitable[None]],
         readiness: Readiness,
         systemd: Systemd,
+        host_names: Collection[str],
     ) -> None:
         super().__init__(reactor, outstanding, drain_delay, on_signal, systemd)
+        self._host_names = host_names
         self._readiness = readiness
         self._site = site
         self._endpoints = endpoints
@@ -98,6 +109,8 @@ class QuotesService(GracefulService):
         self._ports.append((port, description))
         self._opened(port, description)
         if len(self._ports) == len(self._endpoints):
+            if all(is_on_loopback(*each) for each in self._ports):
+                self._site.host_names = self._host_names
             # From then on a signal begins the end, and does not just kill.
             self._reactor.callWhenRunning(self._tell_ready)
 

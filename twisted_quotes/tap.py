@@ -164,6 +164,7 @@ def _service(
         clear_up=_clear_up(reactor, finder),
         readiness=readiness,
         systemd=startup.systemd(reactor),
+        host_names=options["host"],
     )
 
 

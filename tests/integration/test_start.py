@@ -148,6 +148,23 @@ class StartTests(LibraryTestCase):
                 answer = connection.ask({"action": "all"}).response().json()
                 self.assertEqual(answer["results"], ["first"])
 
+    def test_on_loopback_alone_other_hosts_are_refused(self) -> None:
+        """Unless they are named, or it can be reached otherwise."""
+        library = f"--dictionaries={self.library}"
+        evil = b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n"
+        path = str(self.folder / "socket")
+        for options, code in (
+            ((), 400),
+            (("--host=quotes.example",), 400),
+            (("--host=quotes.example", "--host=evil.example"), 200),
+            (("--host=*",), 200),
+            ((f"--listen=unix:{path}", "--listen=tcp:0:interface=127.0.0.1"), 200),
+        ):
+            with running(library, *options) as server:
+                with server.connect() as client:
+                    self.assertEqual(client.send(evil).response().status, code, options)
+                self.assertEqual(server.get("/livez").status, 200)
+
     def test_it_runs_on_another_reactor(self) -> None:
         """C{--reactor=asyncio} is taken, and answers and ends as well."""
         with running(

@@ -176,7 +176,7 @@ class ServingTests(WorkersTestCase):
                 socket.create_connection(server.address, LIMIT) as plain,
                 context.wrap_socket(plain, server_hostname="127.0.0.1") as client,
             ):
-                client.sendall(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n")
+                client.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 self.assertTrue(client.recv(100).startswith(b"HTTP/1.1 200"))
         proxied = server.logged(r"Listening on http://127\.0\.0\.1:(\d+)/")
         with Conversation(("127.0.0.1", int(proxied[1]))) as client:

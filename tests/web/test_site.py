@@ -416,7 +416,7 @@ class EventTests(WebTestCase):
             (get("/x"), None, 404),
             (get("/", "POST"), None, 405),
             (get("/%ff"), None, 400),
-            (get("*", "OPTIONS"), None, 200),
+            (get("*", "OPTIONS"), "/*", 200),
             (question(b"{}"), "/api/v1/json", 400),
             (question(b"x" * 70000), None, 413),
             (b"hello\r\n", None, 400),

@@ -16,6 +16,29 @@ from twisted_quotes.grep import GrepFailed
 from .clients import Answer, WebTestCase, informed, question
 
 
+class EncodingTests(WebTestCase):
+    """Tests of bodies that are compressed."""
+
+    def ask(self, *encodings: str) -> Answer:
+        """Ask for the names of the dictionaries."""
+        client = self.web.connect()
+        headers = "".join(f"Content-Encoding: {each}\r\n" for each in encodings)
+        client.send(question({"action": "list"}, headers=headers))
+        return client.answers()[0]
+
+    def test_a_compressed_body_is_a_415(self) -> None:
+        """It is said which header is wrong, and what is understood."""
+        for encodings in (("gzip",), ("x",), ("identity, br",), ("identity", "gzip")):
+            answer = self.ask(*encodings)
+            self.assert_error(answer, 415, "Content-Encoding")
+            self.assertEqual(answer.header("accept-encoding"), "identity")
+
+    def test_the_encoding_that_is_none_is_understood(self) -> None:
+        """In any case."""
+        for encodings in ((), ("identity",), ("Identity",), ("",)):
+            self.assertEqual(self.ask(*encodings).code, 200)
+
+
 class AnswerTests(WebTestCase):
     """Tests of questions that are answered."""
 

@@ -146,6 +146,22 @@ class QuotesTests(V2TestCase):
         self.assert_error(answer, 504)
         self.assertIsNone(answer.header("etag"))
 
+    def test_what_tracks_people_is_ignored(self) -> None:
+        """A link that was shared works, and is the same one."""
+        tracking = "fbclid=x&utm_source=a&utm_source=b&gclid&msclkid=%20&mc_eid=1"
+        for url in ("quotes", "quotes/random?seed=1", "dictionaries"):
+            shared = f"{url}{'&' if '?' in url else '?'}{tracking}"
+            plain, followed = self.got(url), self.got(shared)
+            self.assertEqual((plain.code, followed.code), (200, 200), shared)
+            self.assertEqual(plain.body, followed.body)
+            self.assertEqual(plain.header("etag"), followed.header("etag"))
+        asked = self.get(f"quotes/{id_of(QUOTES[2])}?{tracking}")
+        self.end(status=1)
+        self.end(f"3:{id_of(QUOTES[2])}\n".encode())
+        self.assertEqual(self.successResultOf(asked).code, 200)
+        for name in ("utm_", "fbclid2", "xgclid", "FBCLID"):
+            self.assert_error(self.got("quotes", **{name: 1}), 400, f'"{name}"')
+
     def test_wrong_parameters_are_errors(self) -> None:
         """Each is named."""
         for url, parameters, words in (
@@ -263,6 +279,49 @@ class CacheTests(V2TestCase):
             self.assertEqual((again.code, again.body), (304, b""))
             self.assertEqual(again.header("etag"), tag)
 
+    def test_a_304_says_of_keeping_what_the_200_says(self) -> None:
+        """Its headers are those of the answer (RFC 9110, section 15.4.5)."""
+        names = ("etag", "cache-control", "vary")
+        for url, parameters in (
+            *self.urls,
+            ("quotes", {"headers": {"Accept": NDJSON}, "dictionary": "quotes"}),
+        ):
+            first = self.got(url, **parameters)
+            known = {"If-None-Match": first.header("etag")}
+            headers = {**parameters.get("headers", {}), **known}
+            again = self.got(url, **{**parameters, "headers": headers})
+            self.assertEqual((first.code, again.code), (200, 304))
+            for name in names:
+                self.assertIsNotNone(first.header(name))
+                self.assertEqual(first.header(name), again.header(name), url)
+
+    def test_who_has_any_answer_needs_no_other(self) -> None:
+        """C{If-None-Match: *} is a 304 wherever the answer would be a 200."""
+        stream = {"Accept": NDJSON}
+        for url, headers in (
+            ("quotes", {}),
+            ("quotes", stream),
+            ("quotes/random", {}),
+            ("quotes/random?seed=1", {}),
+            ("dictionaries", {}),
+        ):
+            answer = self.got(url, headers={**headers, "If-None-Match": "*"})
+            self.assertEqual((answer.code, answer.body), (304, b""), url)
+
+    def test_what_is_no_200_is_no_304(self) -> None:
+        """An error is told whatever the client has (RFC 9110, section 13.2.1)."""
+        for accept in ("*/*", NDJSON):
+            headers = {"If-None-Match": "*", "Accept": accept}
+            asked = self.get("quotes", headers, term="(", regex="true")
+            [process] = self.web.running()
+            process.print(errors=b"grep: Unmatched (\n")
+            self.end(status=2)
+            answer = self.successResultOf(asked)
+            self.assert_error(answer, 400, "Unmatched (")
+            self.assertIsNone(answer.header("etag"))
+        answer = self.got("quotes/x", headers={"If-None-Match": "*"})
+        self.assert_error(answer, 404)
+
     def test_it_is_not_when_a_dictionary_has_changed(self) -> None:
         """Then the new answer comes."""
         for url, parameters in self.urls:
@@ -340,6 +399,7 @@ class StreamTests(V2TestCase):
             (f"{NDJSON};q=0.5, application/json", "application/json"),
             ("*/*", "application/json"),
             ("text/html", "application/json"),
+            (f"{NDJSON};charset=utf-8", NDJSON),
             ("", "application/json"),
             (";;;,", "application/json"),
         ):
@@ -500,13 +560,44 @@ class FlowTests(V2TestCase):
         self.assertEqual(summary["returned"], len(quotes))
         self.assertEqual((summary["truncated"], summary["reason"]), (True, "shutdown"))
 
-    def test_a_head_has_no_stream(self) -> None:
-        """It says what would come, and nothing is looked for."""
-        asked = self.web.ask(
+    def head(self, query: str) -> Deferred[Answer]:
+        """Ask for the head of the stream."""
+        return self.web.ask(
             "HEAD",
-            "/api/v2/quotes?dictionary=quotes&term=o",
+            f"/api/v2/quotes?dictionary=quotes{query}",
             headers={"Accept": NDJSON},
         )
+
+    def test_a_head_looks_for_one_quote(self) -> None:
+        """With the first one found, it is known that the answer is a 200."""
+        asked = self.head("&term=o")
+        [process] = self.web.running()
+        self.assertIn("-m", process.arguments)
+        self.end(b"1:0 o\n")
         answer = self.successResultOf(asked)
+        self.assertEqual(answer.code, 200)
         self.assertEqual(answer.header("content-type"), NDJSON)
-        self.assertEqual(self.web.reactor.processes, [])
+        self.assertIsNotNone(answer.header("etag"))
+        self.assertEqual(self.web.running(), [])
+        self.assertEqual(len(self.web.outstanding), 0)
+
+    def test_a_head_that_finds_nothing_is_a_200(self) -> None:
+        """So is the stream."""
+        asked = self.head("&term=zanzibar")
+        self.end(status=1)
+        self.assertEqual(self.successResultOf(asked).code, 200)
+
+    def test_a_head_has_the_status_of_its_stream(self) -> None:
+        """A bad regular expression is a 400 for both, and too long a search a 504."""
+        asked = self.head("&term=(&regex=true")
+        [process] = self.web.running()
+        process.print(errors=b"grep: Unmatched (\n")
+        self.end(status=2)
+        answer = self.successResultOf(asked)
+        self.assertEqual(answer.code, 400)
+        self.assertEqual(answer.header("content-type"), "application/json")
+        self.assertIsNone(answer.header("etag"))
+        asked = self.head("&term=o")
+        self.web.reactor.advance(10)
+        self.web.flush()
+        self.assertEqual(self.successResultOf(asked).code, 504)

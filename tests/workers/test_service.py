@@ -117,6 +117,7 @@ class WorkerTestCase(ServiceTestCase):
             self.clear_up,
             self.web.readiness,
             self.systemd,
+            ["quotes.test"],
         )
         self.addCleanup(self.end_for_good, service)
         service.work_for(self.link, self.scoreboard, 1, self.sigterm.append)

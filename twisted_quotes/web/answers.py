@@ -17,6 +17,7 @@ from twisted.web.iweb import IRequest
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from ..errors import (
+    BodyEncoded,
     NotAuthenticated,
     NotReadyNow,
     QuotesError,
@@ -147,6 +148,8 @@ def _headers(error: BaseException) -> Mapping[bytes, Sequence[bytes]]:
         case NotAuthenticated():
             wrong_token = b', error="invalid_token"' * error.by_token
             return {b"www-authenticate": [_BASIC, _BEARER + wrong_token]}
+        case BodyEncoded():
+            return {b"accept-encoding": [b"identity"]}
         case MethodNotAllowed():
             return {b"allow": [_allowed(error).encode()]}
         case Unavailable():
@@ -168,9 +171,11 @@ def _incident(request: IRequest, failure: Failure) -> Verdict:
 
 
 def send_error(request: IRequest, failure: Failure) -> bytes:
-    """Make a failure the answer, and log it."""
+    """Make a failure the answer, which nobody is to keep, and log it."""
     code, message, headers = judge(request, failure)
     request.setResponseCode(code)
+    request.responseHeaders.removeHeader(b"etag")
+    request.setHeader(b"cache-control", b"no-store")
     for name, values in headers.items():
         request.responseHeaders.setRawHeaders(name, values)
     body = ErrorBody(code, f"{message} Instructions: {instructions_url(request)}")

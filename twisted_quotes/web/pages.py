@@ -14,6 +14,7 @@ import msgspec
 from twisted.web.iweb import IRequest
 from twisted.web.template import Element, Tag, XMLString, flattenString, renderer, tags
 
+from ..display import visible
 from ..library import Library
 from ..query import ACTIONS
 from .address import base_url
@@ -49,7 +50,7 @@ class _Content(Element):
         """A list of the dictionaries' names, the default one marked."""
         default = self._library.default
         return tags.ul(
-            tags.li(tags.code(name), " (default)" if name == default else "")
+            tags.li(tags.code(visible(name)), " (default)" if name == default else "")
             for name in self._library.names()
         )
 
@@ -177,6 +178,7 @@ class Pages:
 
     def style(self, request: IRequest) -> bytes:
         """The pages' style sheet."""
+        request.setHeader(b"cache-control", b"max-age=3600")
         return send(request, b"text/css; charset=utf-8", _STYLE)
 
     async def _render(self, request: IRequest, content: type[_Content]) -> bytes:

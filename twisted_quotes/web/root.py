@@ -13,6 +13,7 @@ from typing import Any
 
 from klein import Klein
 from klein._app import KleinRenderable, KleinRouteHandler
+from klein._resource import KleinResource
 from twisted.cred.portal import Portal
 from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
@@ -34,6 +35,37 @@ from .waits import Waits
 OPEN, GUARDED = "open", "guarded"
 
 _Route = Callable[..., KleinRenderable]
+
+# The path of a route for OPTIONS *, which no URL leads to.
+_SERVER = "/*"
+
+
+class _Root(KleinResource):
+    """
+    Finds the routes.
+
+    Klein joins the decoded segments of a path again and drops slashes before
+    them, which would have //metrics and /%2Fmetrics lead to /metrics.
+    """
+
+    def render(self, request: IRequest) -> KleinRenderable:
+        """Answer a request, which is a 404 where its path is no plain one."""
+        segments = request.postpath
+        if request.path == b"*":
+            request.postpath = [_SERVER[1:].encode()]
+        elif segments != [b""] and not all(map(_is_plain, segments)):
+            request.postpath = [b"", b"nowhere"]
+        return super().render(request)
+
+
+def _is_plain(segment: bytes) -> bool:
+    return segment not in (b"", b"*") and b"/" not in segment
+
+
+def _options(request: IRequest) -> bytes:
+    """Answer OPTIONS *, which asks whether the server is there."""
+    request.setHeader(b"content-length", b"0")
+    return b""
 
 
 def root_resource(
@@ -65,7 +97,7 @@ def root_resource(
         if guard is not None and access is not OPEN:
             route = _guarded(guard, route)
         app.route(url, methods=[method], endpoint=url)(_noted(url, route))
-    return app.resource()
+    return _Root(app)
 
 
 def _table(
@@ -75,6 +107,7 @@ def _table(
     v1, v2 = QuotesV1(finder, shared), QuotesV2(finder)
     pages = Pages(finder.library)
     return (
+        (_SERVER, "OPTIONS", _options, GUARDED),
         ("/", "GET", pages.start, GUARDED),
         ("/style.css", "GET", pages.style, GUARDED),
         ("/api/v1/web", "GET", pages.instructions, GUARDED),

@@ -5,6 +5,7 @@ The site: its connections, its limits, its logs, its end.
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from io import BytesIO
 from typing import IO
 
@@ -59,6 +60,8 @@ class QuotesSite(Site):
     @param access_log: a file for the access log, in combined format, or
         L{None}.
 
+    @ivar host_names: the names to be called by besides those of loopback; C{"*"}
+        is any.
     @ivar closing: whether new requests are refused.
     @ivar retiring: whether each answer is the last one on its connection.
     """
@@ -89,6 +92,7 @@ class QuotesSite(Site):
             parsePOSTFormSubmission=False,
         )
         self.closing = self.retiring = False
+        self.host_names: Collection[str] = ("*",)
         self.limits = limits
         self.output = output
         self._metrics = metrics

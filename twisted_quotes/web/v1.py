@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 
+from ..errors import BodyEncoded
 from ..finder import Finder
 from ..parse import parse_query
 from ..query import List, Query, Random, action_of
@@ -23,7 +24,7 @@ from ..regex_dialect import sign_of_regex
 from ..results import NotAtOnce
 from ..sharing import Answer, SharedAnswers
 from .answers import send
-from .record import IRecord, note, note_term
+from .record import IRecord, header, note, note_term
 from .stream import EntryBody, EntryStream
 
 
@@ -44,6 +45,11 @@ class QuotesV1:
 
     def find(self, request: IRequest) -> KleinRenderable:
         """Answer the query in the body, whatever its Content-Type."""
+        if header(request, b"content-encoding").lower() not in ("", "identity"):
+            raise BodyEncoded(
+                "The body has a Content-Encoding, and none is understood here. "
+                "Send it as it is, without that header."
+            )
         query = parse_query(request.content.read())
         note(request, action=action_of(query))
         if isinstance(query, List):

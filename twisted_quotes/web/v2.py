@@ -5,6 +5,7 @@ API v2: quotes as data (contract, section 4).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from re import compile
 
 import msgspec
@@ -12,8 +13,6 @@ from msgspec import UNSET, Struct, UnsetType
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 from twisted.web.iweb import IRequest
-from werkzeug.datastructures import MIMEAccept
-from werkzeug.http import parse_accept_header
 
 from ..errors import DictionaryChanging, QuoteNotFound, SearchTimedOut
 from ..finder import Finder
@@ -26,11 +25,12 @@ from ..query import (
     StreamQuotes,
 )
 from ..quotes import Quote
-from ..results import Results
+from ..results import FirstQuote, Found, Results
+from .accept import preferred
 from .answers import send_json, set_content_type
 from .bodies import DictionariesBody, PageBody, SummaryBody, dictionary_body, quote_body
-from .caching import entity_tag, is_known, may_be_kept, must_not_be_kept
-from .record import IRecord, header, note, note_term
+from .caching import entity_tag, has_any, is_known, may_be_kept, must_not_be_kept
+from .record import IRecord, header, note, note_term, query_of
 from .stream import Flow, Stream
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
@@ -93,8 +93,9 @@ class QuotesV2:
         """Quotes in order: a page of them, or a stream."""
         if _wanted_kind(request) == NDJSON:
             return await self._stream(request)
-        query = parse_parameters(_query(request), FindQuotes)
+        query = parse_parameters(query_of(request), FindQuotes)
         tag = await self._tag(self._note(request, query), "page", query)
+        may_be_kept(request, tag)
         if is_known(request, tag):
             return b""
         page = Page(query.limit)
@@ -105,49 +106,44 @@ class QuotesV2:
                 raise
             must_not_be_kept(request)
             return _send_page(request, page, query.offset, "timeout")
-        may_be_kept(request, tag)
         return _send_page(request, page, query.offset)
 
     async def random(self, request: IRequest) -> bytes:
         """Quotes drawn by chance."""
-        query = parse_parameters(_query(request), DrawQuotes)
+        query = parse_parameters(query_of(request), DrawQuotes)
         asked = self._note(request, query)
-        tag = ""
+        must_not_be_kept(request)
         if query.seed is not UNSET:
             tag = await self._tag(asked, "random", query)
+            may_be_kept(request, tag)
             if is_known(request, tag):
                 return b""
         page = Page(query.limit)
         await self._finder.draw(query, page)
-        if tag:
-            may_be_kept(request, tag)
-        else:
-            must_not_be_kept(request)
         return _send_page(request, page, query.offset)
 
     async def quote(self, request: IRequest, identity: str) -> bytes:
         """One quote, by its id."""
-        parse_parameters(_query(request), NoParameters)
+        parse_parameters(query_of(request), NoParameters)
         if not _ID.fullmatch(identity):
             raise QuoteNotFound()
         tag = await self._tag(EVERY_DICTIONARY, identity)
+        may_be_kept(request, tag)
         if is_known(request, tag):
             return b""
-        quote = await self._finder.quote(identity)
-        may_be_kept(request, tag)
-        return send_json(request, quote_body(quote))
+        return _send(request, quote_body(await self._finder.quote(identity)))
 
     async def dictionaries(self, request: IRequest) -> bytes:
         """All dictionaries."""
-        parse_parameters(_query(request), NoParameters)
+        parse_parameters(query_of(request), NoParameters)
         default = self._finder.library.default
         tag = await self._tag(EVERY_DICTIONARY, f"dictionaries, {default} first")
+        may_be_kept(request, tag)
         if is_known(request, tag):
             return b""
         facts = await self._finder.dictionaries()
         bodies = [dictionary_body(each, default) for each in facts]
-        may_be_kept(request, tag)
-        return send_json(request, DictionariesBody(bodies))
+        return _send(request, DictionariesBody(bodies))
 
     def _note(self, request: IRequest, query: AboutQuotes) -> str:
         """Note for the log what is asked, and say which dictionaries."""
@@ -165,15 +161,16 @@ class QuotesV2:
 
     async def _stream(self, request: IRequest) -> bytes:
         """Send quotes as they are found, then what became of the search."""
-        query = parse_parameters(_query(request), StreamQuotes)
+        query = parse_parameters(query_of(request), StreamQuotes)
         tag = await self._tag(self._note(request, query), "stream", query)
+        # It may break off after its head has said that all is well.
+        must_not_be_kept(request, tag)
         if is_known(request, tag):
             return b""
-        may_be_kept(request, tag)
-        # It may break off after its head has said that all is well.
-        must_not_be_kept(request)
         set_content_type(request, NDJSON.encode())
-        if request.method == b"HEAD":
+        if has_any(request) or request.method == b"HEAD":
+            with suppress(Found):
+                await self._finder.find(query, FirstQuote())
             return b""
         flow = Flow(request)
         limit = None if isinstance(query.limit, UnsetType) else query.limit
@@ -183,7 +180,6 @@ class QuotesV2:
             await self._finder.find(query, stream)
         except Exception as error:
             if flow.client_left or not stream.returned:
-                request.responseHeaders.removeHeader(b"etag")
                 raise
             reason = self._reason(request, error)
         finally:
@@ -203,15 +199,9 @@ class QuotesV2:
         return "error"
 
 
-def _query(request: IRequest) -> bytes:
-    """The query of a URL. Twisted's own reading of it leaves out what is odd."""
-    return bytes(request.uri.partition(b"?")[2])
-
-
 def _wanted_kind(request: IRequest) -> str:
     """The media type that the client likes best (RFC 9110, section 12.5.1)."""
-    accept = parse_accept_header(header(request, b"accept"), MIMEAccept)
-    return str(accept.best_match([JSON, NDJSON], default=JSON))
+    return preferred(header(request, b"accept"), [JSON, NDJSON])
 
 
 def _summary(
@@ -224,6 +214,11 @@ def _summary(
     return SummaryBody(results.total, results.returned, reason is not None, reason)
 
 
+def _send(request: IRequest, value: Struct) -> bytes:
+    """Send a value, unless any answer will do that the client has."""
+    return b"" if has_any(request) else send_json(request, value)
+
+
 def _send_page(
     request: IRequest, page: Page, offset: int, reason: str | None = None
 ) -> bytes:
@@ -231,7 +226,7 @@ def _send_page(
         reason = "bytes"
     summary = _summary(request, page, offset, reason)
     quotes = [quote_body(quote) for quote in page.quotes]
-    return send_json(
+    return _send(
         request,
         PageBody(
             summary.total,
