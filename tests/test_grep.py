@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
+from itertools import pairwise, product
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -42,7 +42,7 @@ CHARACTERS = {"LC_ALL": "C.UTF-8"}
 
 
 def grep(
-    arguments: tuple[str, ...], environment: dict[str, str], data: bytes
+    arguments: tuple[str | bytes, ...], environment: Mapping[str, str], data: bytes
 ) -> subprocess.CompletedProcess[bytes]:
     """Run the real grep."""
     return subprocess.run(
@@ -293,6 +293,25 @@ class NormalTextTests(SynchronousTestCase):
             b"\xed\xa0\x80",
         ):
             self.assertTrue(self.is_abnormal(data), data)
+
+    def test_what_is_no_text_is_what_python_cannot_decode(self) -> None:
+        """Each line is judged alike, whatever grep itself takes for a character."""
+        edges = bytes.fromhex("00 0d 41 7f 80 8f 90 9f a0 bf c0 c2 df e0")
+        edges += bytes.fromhex("e1 ec ed ee ef f0 f1 f3 f4 f5 f7 f8 fb fc fd ff")
+        following = bytes.fromhex("41 80 8f 90 9f a0 bf c2")
+        lines = [
+            bytes([first, *rest])
+            for first in edges
+            for length in range(4)
+            for rest in product(following, repeat=length)
+        ]
+        lines += [bytes([first, *[0x88] * 5][:6]) for first in range(0xF5, 0x100)]
+        arguments = ("-n", *(each for each in ABNORMAL_LINE_ARGUMENTS if each != "-q"))
+        done = grep(arguments, ABNORMAL_LINE_ENVIRONMENT, b"\n".join([*lines, b""]))
+        found = set(read_numbers(done.stdout))
+        for number, line in enumerate(lines):
+            is_text = "\ufffd" not in line.decode("utf-8", "replace")
+            self.assertEqual(number in found, b"\r" in line or not is_text, line)
 
     def test_it_matters_to_patterns(self) -> None:
         """A pattern may ask for a line's end, or for any character."""

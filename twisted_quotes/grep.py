@@ -152,9 +152,18 @@ def needs_normalized_text(pattern: Pattern | None) -> bool:
     )
 
 
-# Selects a line that holds a carriage return, or bytes that are no text.
-ABNORMAL_LINE_ARGUMENTS = ("-a", "-q", "-v", "-x", "-e", "[^\r]*")
-ABNORMAL_LINE_ENVIRONMENT = _CHARACTERS
+# What grep itself takes for a character depends on the C library.
+_WELL_FORMED = (
+    b"([^\r\x80-\xff]|[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]"
+    b"|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]"
+    b"|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}"
+    b"|\xf4[\x80-\x8f][\x80-\xbf]{2})*"
+)
+
+# Selects a line that holds a carriage return, or bytes that are not UTF-8
+# (Unicode Standard, table 3-7).
+ABNORMAL_LINE_ARGUMENTS = ("-a", "-q", "-v", "-x", "-E", "-e", _WELL_FORMED)
+ABNORMAL_LINE_ENVIRONMENT = BYTES
 
 
 def check(status: int | None, errors: bytes, regex: bool) -> bool:
