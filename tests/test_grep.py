@@ -37,6 +37,8 @@ from twisted_quotes.grep import (
 from twisted_quotes.lines import text_lines, with_context
 from twisted_quotes.query import All, Pattern, Search
 
+from .cases import case_lines
+
 BYTES = {"LC_ALL": "C"}
 CHARACTERS = {"LC_ALL": "C.UTF-8"}
 
@@ -207,6 +209,24 @@ class RealGrepTests(SynchronousTestCase):
                 asked(Search(term=term, ignore_case=True), data), ["École"]
             )
         self.assertEqual(asked(Search(term="école"), data), [])
+
+    def test_every_letter_is_found_in_each_of_its_cases(self) -> None:
+        """Also those of which grep does not know by itself."""
+        for lines in case_lines():
+            data = "".join(f"{line}\n" for line in lines).encode()
+            for term in lines:
+                self.assertEqual(
+                    asked(Search(term=term, ignore_case=True), data), lines
+                )
+
+    def test_a_term_in_any_case_is_no_pattern(self) -> None:
+        """It stands for itself but for the case of its letters."""
+        term = r".k*[k]\{k}^k$|(k)+k?k\<k-k"
+        data = f"x{term.upper()}x\nak\nk\n{term}\n".encode()
+        for whole_word, found in ((False, [0, 3]), (True, [3])):
+            query = Search(term=term, ignore_case=True, whole_word=whole_word)
+            lines = data.decode().split("\n")
+            self.assertEqual(asked(query, data), [lines[each] for each in found])
 
     def test_letters_beyond_ascii_are_parts_of_words(self) -> None:
         """C{na} is no word in C{naïve}."""

@@ -26,6 +26,7 @@ ORDER = [
     "signals",
     "lines",
     "fold",
+    "letter_case",
     "quotes",
     "dictionary",
     "index",

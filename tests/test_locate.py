@@ -16,6 +16,7 @@ from twisted_quotes.places import Places
 from twisted_quotes.query import Pattern
 from twisted_quotes.quotes import Quote
 
+from .cases import case_lines
 from .fakes import at_once, unrestrained
 
 
@@ -44,6 +45,14 @@ class LocateTests(TestCase):
             ),
             [["a\u00e9", "ab"], [], [], ["a  ", "a\u00e9"]],
         )
+
+    async def test_letters_are_found_in_each_of_their_cases(self) -> None:
+        """Wherever they stand, and as they stand in the text."""
+        for lines in case_lines():
+            texts = [f"\u0419 {line} {line}" for line in lines]
+            for term in lines:
+                found = await self.locate(Pattern(term, ignore_case=True), *texts)
+                self.assertEqual(found, [[line, line] for line in lines])
 
     async def test_so_many_places_are_enough(self) -> None:
         """The first ones of each quote."""

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from re import DOTALL, MULTILINE, compile
 
 from .errors import BadRequest
+from .letter_case import has_unknown_cases, in_each_case
+from .lines import PLAIN_LINE
 from .query import All, Pattern, Search
 
 BYTES = {"LC_ALL": "C"}
@@ -120,9 +122,11 @@ def _matching(pattern: Pattern | None) -> list[str]:
     """What matches; anything does where there is no pattern."""
     if pattern is None:
         return ["-e", ""]
-    how = ["-E" if pattern.regex else "-F"]
-    how += ["-i"] * pattern.ignore_case + ["-w"] * pattern.whole_word
-    return [*how, "-e", pattern.term]
+    kind, term = "-E" if pattern.regex else "-F", pattern.term
+    if pattern.ignore_case and not pattern.regex and has_unknown_cases(term):
+        kind, term = "-E", in_each_case(term)
+    how = [kind, *["-i"] * pattern.ignore_case, *["-w"] * pattern.whole_word]
+    return [*how, "-e", term]
 
 
 def environment(pattern: Pattern | None) -> Mapping[str, str]:
@@ -152,17 +156,7 @@ def needs_normalized_text(pattern: Pattern | None) -> bool:
     )
 
 
-# What grep itself takes for a character depends on the C library.
-_WELL_FORMED = (
-    b"([^\r\x80-\xff]|[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]"
-    b"|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]"
-    b"|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}"
-    b"|\xf4[\x80-\x8f][\x80-\xbf]{2})*"
-)
-
-# Selects a line that holds a carriage return, or bytes that are not UTF-8
-# (Unicode Standard, table 3-7).
-ABNORMAL_LINE_ARGUMENTS = ("-a", "-q", "-v", "-x", "-E", "-e", _WELL_FORMED)
+ABNORMAL_LINE_ARGUMENTS = ("-a", "-q", "-v", "-x", "-E", "-e", PLAIN_LINE)
 ABNORMAL_LINE_ENVIRONMENT = BYTES
 
 
