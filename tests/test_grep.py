@@ -26,12 +26,14 @@ from twisted_quotes.grep import (
     line_arguments,
     needs_normalized_text,
     number_arguments,
-    numbered_lines,
     place_arguments,
+    whole_line_arguments,
+)
+from twisted_quotes.grep_output import (
+    numbered_lines,
     read_count,
     read_numbers,
     read_places,
-    whole_line_arguments,
     without_numbers,
 )
 from twisted_quotes.lines import text_lines, with_context

@@ -35,6 +35,7 @@ ORDER = [
     "query",
     "parse",
     "grep",
+    "grep_output",
     "process",
     "orphans",
     "restraint",

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import groupby
 
-from . import grep
+from . import grep, grep_output
 from .cursor import folded
 from .fold import fold, unfold
 from .greps import Greps
@@ -66,7 +66,9 @@ def _with_places(
     @param is_whole: whether this is all that grep had to say.
     """
     found: dict[int, list[tuple[int, int]]] = {}
-    for number, places in groupby(grep.read_places(output), lambda place: place[0]):
+    for number, places in groupby(
+        grep_output.read_places(output), lambda place: place[0]
+    ):
         found[number] = [(start, end) for _, start, end in places][:MOST_PLACES]
     told = len(quotes)
     if not is_whole:
