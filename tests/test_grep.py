@@ -268,6 +268,16 @@ class RealGrepTests(SynchronousTestCase):
             )
             self.assertIn(f"regular expression: {complaint}", error.message)
 
+    def test_too_long_a_line_is_said_to_be_too_long(self) -> None:
+        """As is too large a pattern: grep says the same of both."""
+        for regex in (False, True):
+            error = self.assertRaises(
+                BadRequest, check, 2, b"grep: memory exhausted\n", regex
+            )
+            self.assertIn("a line of the dictionary is too long", error.message)
+        # grep cannot even be started.
+        self.assertRaises(GrepFailed, check, 127, b"memory exhausted, libc\n", False)
+
     def test_input_that_cannot_be_read_is_nobodys_fault(self) -> None:
         """That is a failure though the caller gave a pattern."""
         query = Search(term="a", regex=True)
@@ -328,7 +338,10 @@ class NormalTextTests(SynchronousTestCase):
             for rest in product(following, repeat=length)
         ]
         lines += [bytes([first, *[0x88] * 5][:6]) for first in range(0xF5, 0x100)]
-        arguments = ("-n", *(each for each in ABNORMAL_LINE_ARGUMENTS if each != "-q"))
+        arguments = (
+            "-n",
+            *(each for each in ABNORMAL_LINE_ARGUMENTS if each not in ("-c", "-m1")),
+        )
         done = grep(arguments, ABNORMAL_LINE_ENVIRONMENT, b"\n".join([*lines, b""]))
         found = set(read_numbers(done.stdout))
         for number, line in enumerate(lines):

@@ -19,6 +19,7 @@ BYTES = {"LC_ALL": "C"}
 _CHARACTERS = {"LC_ALL": "C.UTF-8"}
 
 _FOUND, _FOUND_NOTHING = 0, 1
+_TOO_LARGE = "memory exhausted"
 
 
 class GrepFailed(Exception):
@@ -152,7 +153,8 @@ def needs_normalized_text(pattern: Pattern | None) -> bool:
 
 
 # Selects a line that is no text as it stands.
-ABNORMAL_LINE_ARGUMENTS = ("-a", "-q", "-v", "-x", "-E", "-e", PLAIN_LINE)
+# Not with -q: that has grep abort where it has too little memory.
+ABNORMAL_LINE_ARGUMENTS = ("-a", "-c", "-m1", "-v", "-x", "-E", "-e", PLAIN_LINE)
 ABNORMAL_LINE_ENVIRONMENT = BYTES
 
 
@@ -164,13 +166,20 @@ def check(status: int | None, errors: bytes, regex: bool) -> bool:
     @param errors: what it wrote to its standard error.
     @param regex: whether the caller gave a regular expression.
     @return: whether it found anything.
-    @raise BadRequest: grep says that the regular expression is wrong.
+    @raise BadRequest: grep says that the regular expression is wrong, or has no room
+        for it, or for a line.
     @raise GrepFailed: anything else went wrong.
     """
     if status in (_FOUND, _FOUND_NOTHING):
         return status == _FOUND
     lines = errors.decode("utf-8", "replace").splitlines() or [""]
     complaint = lines[-1].removeprefix("grep: ")
+    if status is not None and complaint == _TOO_LARGE:
+        raise BadRequest(
+            "The search needs more memory than it may use: a line of the dictionary is "
+            "too long, or the regular expression too large. Look for something "
+            "simpler, or in another dictionary."
+        )
     if status is None or not regex or not complaint or "(standard input)" in complaint:
         raise GrepFailed(f"grep ended with status {status}, saying {complaint!r}")
     raise BadRequest(

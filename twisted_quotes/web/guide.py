@@ -74,6 +74,7 @@ ERRORS = (
     (400, "the request is not JSON, or not an object"),
     (400, "a field is missing, unknown or wrong, or a regular expression is bad"),
     (400, "an entry of the answer would be too long"),
+    (400, "the search would need too much memory: for a very long line, or pattern"),
     (400, "the HTTP itself is bad"),
     (401, "authentication is asked for, and is missing or wrong"),
     (403, "the dictionary may not be read, or its name points outside the library"),
