@@ -56,6 +56,7 @@ ORDER = [
     "indexes",
     "results",
     "cursor",
+    "matches",
     "locate",
     "volume",
     "volumes",
