@@ -64,7 +64,7 @@ class GrepRunner:
 
     def start(
         self,
-        arguments: tuple[str, ...],
+        arguments: tuple[str | bytes, ...],
         environment: Mapping[str, str],
         stdin: int | Literal["w"],
         most_output: int,
@@ -125,7 +125,7 @@ class Greps(Closing):
 
     async def run(
         self,
-        arguments: tuple[str, ...],
+        arguments: tuple[str | bytes, ...],
         environment: Mapping[str, str],
         stdin: int | NormalizedFile,
         regex: bool = False,

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 from twisted.internet.defer import Deferred
 
+from twisted_quotes import locate
 from twisted_quotes.grep import GrepFailed
 from twisted_quotes.quotes import id_of
 from twisted_quotes.web import v2
@@ -101,6 +102,17 @@ class QuotesTests(V2TestCase):
         quotes = self.successResultOf(asked).json["quotes"]
         self.assertEqual(quotes[0]["matches"], [{"start": 8, "end": 9}])
         self.assertEqual(quotes[1]["matches"], [{"start": 10, "end": 11}])
+
+    def test_more_matches_than_are_told_are_no_secret(self) -> None:
+        """A quote says so where some of its matches are left out."""
+        asked = self.get("quotes", dictionary="quotes", term="s")
+        self.end(b"2:Two caf\xc3\xa9s\n3:Three loves. \xe2\x80\x94 B\n")
+        with patch.object(locate, "MOST_PLACES", 1):
+            self.end(b"1:9:s\n2:17:l\n2:21:s\n")
+        few, many = self.successResultOf(asked).json["quotes"]
+        self.assertNotIn("matches_truncated", few)
+        self.assertIs(many["matches_truncated"], True)
+        self.assertEqual(many["matches"], [{"start": 6, "end": 7}])
 
     def test_all_that_match_are_counted(self) -> None:
         """grep counts on from where the page ended."""

@@ -75,6 +75,7 @@ ERRORS = (
     (400, "a field is missing, unknown, wrong, or stands more than once"),
     (400, "a regular expression is bad, or of another dialect (\\d, look-around)"),
     (400, "an entry of the answer would be too long"),
+    (400, "the search would need too much memory: for a very long line, or pattern"),
     (400, "the HTTP itself is bad"),
     (401, "authentication is asked for, and is missing or wrong"),
     (403, "the dictionary may not be read, or its name points outside the library"),
