@@ -31,6 +31,10 @@ class State(NamedTuple):
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
+Steps = tuple[tuple[int, int, int], ...]
+"""Folders and a file: the device, the inode and the ctime of each, in nanoseconds."""
+
+
 class Version(NamedTuple):
     """
     What tells a dictionary as it is from what it was, with who may read it, and
@@ -43,7 +47,7 @@ class Version(NamedTuple):
         since 1970.
     """
 
-    steps: tuple[tuple[int, int, int], ...]
+    steps: Steps
     state: State
     changed: int
 

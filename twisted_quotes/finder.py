@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from msgspec import UNSET, UnsetType
 from twisted.internet.defer import Deferred
 
-from .dictionary import State, Version
+from .dictionary import State, Steps
 from .draw import QuoteDrawer
 from .greps import GrepRunner
 from .indexes import Indexes, InThread
@@ -124,7 +124,7 @@ class Finder:
         """
         return self._answer(self.volumes.states(asked))
 
-    def versions(self, asked: str) -> tuple[Version, ...] | None:
+    def versions(self, asked: str) -> tuple[Steps, ...] | None:
         """
         What tells whether anything has changed that an answer depends on.
 

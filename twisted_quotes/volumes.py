@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from twisted.logger import Logger
 
-from .dictionary import Dictionary, State, Version
+from .dictionary import Dictionary, State, Steps
 from .errors import DictionaryChanging, DictionaryForbidden, DictionaryNotFound
 from .greps import GrepRunner, Greps
 from .index import IndexDamaged
@@ -61,7 +61,7 @@ class Volumes:
                     states[name] = dictionary.state
         return states
 
-    def versions(self, asked: str) -> tuple[Version, ...] | None:
+    def versions(self, asked: str) -> tuple[Steps, ...] | None:
         """
         What tells whether anything has changed that an answer depends on.
 
@@ -74,7 +74,10 @@ class Volumes:
         if len(seen) < len(versions):
             return None
         now = self._now()
-        return None if any(is_fresh(now, each.changed) for each in seen) else seen
+        if any(is_fresh(now, each.changed) for each in seen):
+            return None
+        # The times in the states may need more than 64 bits; these do not.
+        return tuple(each.steps for each in seen)
 
     async def prepare(self, asked: str) -> list[str]:
         """

@@ -243,6 +243,28 @@ class OtherTests(V2TestCase):
         microseconds = status.st_mtime_ns // 1000
         self.assertEqual(since, timedelta(microseconds=microseconds))
 
+    def test_a_time_without_a_date_is_shown_as_the_nearest_one(self) -> None:
+        """File systems keep times that no calendar has; the others are shown."""
+        real = os.fstat
+        for time, year in ((10**21, 9999), (-(10**21), 1)):
+
+            def fstat(file: int, time: int = time) -> os.stat_result:
+                status = real(file)
+                times = {
+                    "st_mtime_ns": time,
+                    "st_ctime_ns": status.st_ctime_ns,
+                }
+                return os.stat_result(status[:10], times)
+
+            with patch("os.fstat", fstat):
+                answer = self.got("dictionaries")
+            self.assertEqual(answer.code, 200)
+            years = {
+                datetime.fromisoformat(each["modified"]).year
+                for each in answer.json["dictionaries"]
+            }
+            self.assertEqual(years, {year})
+
 
 class CacheTests(V2TestCase):
     """Tests of answers that clients keep."""
