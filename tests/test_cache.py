@@ -17,7 +17,7 @@ from twisted_quotes.cache import Cache, default_cache_folder
 from twisted_quotes.dictionary import Dictionary, State
 from twisted_quotes.index import Index, write_index
 
-OLD, NEW = State(1, 2, 3, 4), State(1, 2, 3, 5)
+OLD, NEW = State(1, 2, 3, 4, 5), State(1, 2, 3, 4, 6)
 
 
 class DefaultTests(SynchronousTestCase):

@@ -435,6 +435,19 @@ class DictionaryTests(_Folders):
             self.put("marked", data)
             self.assertEqual(self.read("marked"), text)
 
+    def test_it_is_unchanged_until_it_is_written_to(self) -> None:
+        """Replaced or removed, it stays what was opened; put back, it does not."""
+        path = self.root / "cats"
+        with self.library().open("cats") as dictionary:
+            self.put("new", b"other\n").rename(path)
+            self.assertTrue(dictionary.is_unchanged())
+        status = path.stat()
+        with self.library().open("cats") as dictionary:
+            while path.stat().st_ctime_ns == status.st_ctime_ns:
+                path.write_bytes(b"OTHER\n")
+                os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+            self.assertFalse(dictionary.is_unchanged())
+
     def test_it_is_closed_at_the_end(self) -> None:
         """Left, it holds no file descriptor any more."""
         with self.library().open("cats") as dictionary:

@@ -129,7 +129,6 @@ class Library:
         return Version(
             tuple((each.st_dev, each.st_ino, each.st_ctime_ns) for each in found),
             State.of(file),
-            max(each.st_ctime_ns for each in found),
         )
 
     def names(self) -> list[str]:

@@ -74,7 +74,7 @@ class Volumes:
         if len(seen) < len(versions):
             return None
         now = self._now()
-        if any(is_fresh(now, each.changed) for each in seen):
+        if any(is_fresh(now, *each.changes) for each in seen):
             return None
         # The times in the states may need more than 64 bits; these do not.
         return tuple(each.steps for each in seen)
