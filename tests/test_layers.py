@@ -45,6 +45,7 @@ ORDER = [
     "graceful",
     "ports",
     "places",
+    "paths",
     "library",
     "readiness",
     "callers",

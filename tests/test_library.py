@@ -14,6 +14,7 @@ from errno import EAGAIN, EMFILE
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import time
+from typing import Any
 
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
@@ -188,6 +189,57 @@ class OpenTests(_Folders):
         (self.root / "nowhere").symlink_to("../nothing")
         for name in ("file", "folder/outside", "twice", "nowhere", "folder"):
             self.assert_forbidden(name)
+
+    def test_a_link_that_leaves_tells_nothing_of_what_is_outside(self) -> None:
+        """Whatever is there, or is not, and whatever it may be."""
+        outside = self.root.parent / "etc"
+        (outside / "folder").mkdir(parents=True)
+        for name in ("passwd", "passwd.dat", ".hidden"):
+            (outside / name).touch()
+        (outside / "back").symlink_to(self.root / "cats")
+        (outside / "round").symlink_to("round")
+        (self.root / "out").symlink_to(outside)
+        (self.root / "up").symlink_to("../etc")
+        for folder in ("out", "up"):
+            for name in (
+                *("passwd", "passwd.dat", "passwd.u8", "nothing", "nothing.dat"),
+                *("folder", "folder/nothing", "nothing/nothing", "passwd/nothing"),
+                *("back", "round", "x" * 256, "é", "passwd/x.dat"),
+            ):
+                self.assert_forbidden(f"{folder}/{name}")
+
+    def test_nothing_outside_is_looked_at(self) -> None:
+        """How long an answer takes tells nothing, either."""
+        (self.root / "out").symlink_to("/etc")
+        (self.root / "stray").symlink_to("/etc/passwd")
+        self.put("stray.dat", b"miaow\n")
+        seen: list[str] = []
+        for name in ("stat", "lstat", "readlink", "open", "access"):
+            real = getattr(os, name)
+
+            def look(path: str, *args: Any, real: Any = real, **more: Any) -> Any:
+                seen.append(str(path))
+                return real(path, *args, **more)
+
+            self.patch(os, name, look)
+        library = self.library()
+        for name in ("out/passwd", "out/passwd.dat", "stray"):
+            self.assertRaises(DictionaryForbidden, library.open, name)
+        self.assertRaises(DictionaryNotFound, library.open, "stray.dat")
+        self.assertEqual([each for each in seen if each.startswith("/etc")], [])
+        self.assertEqual([each for each in seen if "out/passwd" in each], [])
+
+    def test_a_link_through_the_library_s_other_name(self) -> None:
+        """Where the library is reached by a link, its links may name that."""
+        other = self.root.with_name("other")
+        other.symlink_to(self.root)
+        (self.root / "far").symlink_to(other / "cats")
+        (self.root / "near").symlink_to("../library/./cats")
+        (self.root / "whole").symlink_to(other)
+        self.root = other
+        for name in ("far", "near", "whole/cats"):
+            self.assertEqual(self.read(name), b"miaow\n")
+        self.assert_forbidden("whole")
 
     def test_a_link_to_something_hidden(self) -> None:
         """A link does not uncover what is hidden."""

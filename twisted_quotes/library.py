@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import ExitStack
 from errno import EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, ENXIO, EPERM
 
 from twisted.python.filepath import FilePath
 
 from .dictionary import Dictionary, State, Version
 from .errors import DictionaryForbidden, DictionaryNotFound, QuotesError
+from .paths import is_hidden, open_below, resolve
 from .query import EVERY_DICTIONARY
 
 _ABSENT = {ENOENT, ENOTDIR, ENAMETOOLONG}
@@ -67,10 +67,8 @@ class Library:
             something hidden, or the file is not regular or not readable.
         @raise DictionaryNotFound: there is no such file.
         """
-        if _is_hidden(name.split("/")):
+        if is_hidden(name.split("/")):
             raise DictionaryForbidden()
-        if self._is_companion(name):
-            raise DictionaryNotFound(name, self.names())
         try:
             descriptor, path = self._open(name)
         except OSError as error:
@@ -82,6 +80,10 @@ class Library:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise DictionaryForbidden()
+        # Only now is it known that the name does not lead outside.
+        if self._is_companion(name):
+            os.close(descriptor)
+            raise DictionaryNotFound(name, self.names())
         return Dictionary(descriptor, path)
 
     def _open(self, name: str) -> tuple[int, str]:
@@ -91,14 +93,14 @@ class Library:
         @return: its file descriptor and its path.
         """
         try:
-            descriptor = _open_below(self._root, name.split("/"))
+            descriptor = open_below(self._root, name.split("/"))
         except OSError as error:
             if error.errno not in _LINK:
                 raise
         else:
             return descriptor, os.path.join(self._root, name)
-        root, inside = self._resolve(name)
-        return _open_below(root, inside), os.path.join(root, *inside)
+        root, inside = resolve(self._root, name)
+        return open_below(root, inside), os.path.join(root, *inside)
 
     def version(self, name: str) -> Version | None:
         """
@@ -112,7 +114,7 @@ class Library:
         """
         segments = name.split("/")
         try:
-            if _is_hidden(segments) or self._is_companion(name):
+            if is_hidden(segments):
                 return None
             # The library itself may be a link.
             path, found = self._root, [os.stat(self._root)]
@@ -125,6 +127,8 @@ class Library:
         if not stat.S_ISREG(file.st_mode):
             return None
         if not all(stat.S_ISDIR(each.st_mode) for each in folders):
+            return None
+        if self._is_companion(name):
             return None
         return Version(
             tuple((each.st_dev, each.st_ino, each.st_ctime_ns) for each in found),
@@ -170,7 +174,7 @@ class Library:
         try:
             name.encode()
             if entry.is_symlink():
-                self._resolve(name)
+                resolve(self._root, name)
             return entry.is_file() and os.access(
                 entry.path, os.R_OK, effective_ids=True
             )
@@ -182,42 +186,4 @@ class Library:
         if not name.endswith(_COMPANIONS):
             return False
         stem, _ = os.path.splitext(name)
-        return os.path.exists(os.path.join(self._root, stem))
-
-    def _resolve(self, name: str) -> tuple[str, list[str]]:
-        """
-        Follow links.
-
-        @return: the real folder of the library, and the real way down from it.
-        @raise DictionaryForbidden: it leads outside, or to something hidden.
-        """
-        root = os.path.realpath(self._root)
-        real = os.path.realpath(os.path.join(root, name))
-        inside = os.path.relpath(real, root).split("/")
-        # What leads outside starts with "..", so it is as good as hidden.
-        if _is_hidden(inside):
-            raise DictionaryForbidden()
-        return root, inside
-
-
-def _is_hidden(segments: list[str]) -> bool:
-    """Whether there is anything on the way that nobody may see, or that is no name."""
-    return any(not segment or segment.startswith(".") for segment in segments)
-
-
-def _open_below(root: str, segments: list[str]) -> int:
-    """
-    Open a file below a folder, following no link on the way.
-
-    @return: its file descriptor.
-    """
-    with ExitStack() as stack:
-        folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
-        stack.callback(os.close, folder)
-        for segment in segments[:-1]:
-            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-            folder = os.open(segment, flags, dir_fd=folder)
-            stack.callback(os.close, folder)
-        # Without O_NONBLOCK a FIFO that nobody writes to would block here.
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-        return os.open(segments[-1], flags, dir_fd=folder)
+        return os.path.lexists(os.path.join(self._root, stem))
