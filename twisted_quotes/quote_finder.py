@@ -59,7 +59,8 @@ class QuoteFinder:
         """
 
         async def find(greps: Greps, names: list[str]) -> None:
-            entries = await self._at_once(greps, names, query)
+            long = results.long
+            entries = None if long else await self._at_once(greps, names, query)
             if entries is not None:
                 results.begin(len(entries))
                 results.add(entries)

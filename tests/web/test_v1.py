@@ -7,11 +7,12 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import LogLevel, capturedLogs
 
-from twisted_quotes import line_finder
+from twisted_quotes import line_finder, quote_finder
 from twisted_quotes.grep import GrepFailed
 
 from .clients import Answer, WebTestCase, informed, question
@@ -453,3 +454,38 @@ class SharedTests(WebTestCase):
         for output in (text, b"9\n", b"".join(b"%d:love\n" % n for n in range(1, 10))):
             self.end(output)
         self.assertEqual(self.successResultOf(asked).json["results"], ["love"] * 9)
+
+    def test_a_known_long_answer_is_not_looked_for_at_once_by_who_asks_next(
+        self,
+    ) -> None:
+        """One grep counts and one finds the entries, for lines and for quotes."""
+        self.patch(line_finder, "AT_ONCE", 20)
+        text = b"".join(b"love %d\n" % n for n in range(9))
+        (self.folder / "alpha").write_bytes(text)
+        outputs = text, b"9\n", b"".join(b"%d:love\n" % n for n in range(1, 10))
+        for again, left in ((False, outputs), (True, outputs[1:])):
+            asked = self.ask(ignore_case=True)
+            for output in left:
+                self.end(output)
+            self.assertEqual(
+                self.successResultOf(asked).json["results"], ["love"] * 9, again
+            )
+
+    def test_a_known_long_answer_of_quotes_is_counted_first(self) -> None:
+        """Nothing of it is gathered once more, to be thrown away."""
+        self.patch(quote_finder, "PIECE", 20)
+        text = "\n\n".join(f"love {n}" for n in range(9))
+        (self.folder / "alpha").write_text(text)
+        gathered = []
+        at_once = quote_finder.QuoteFinder._at_once
+
+        def watched(*arguments: Any) -> Any:
+            gathered.append(arguments)
+            return at_once(*arguments)
+
+        self.patch(quote_finder.QuoteFinder, "_at_once", watched)
+        for _ in range(2):
+            asked = self.web.find(action="all", unit="quote")
+            self.web.flush()
+            self.assertEqual(self.successResultOf(asked).json["nr of entries"], 9)
+        self.assertEqual(len(gathered), 1)

@@ -4,11 +4,10 @@ API v1: a question in JSON, its answer in JSON (contract, section 1).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Hashable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
-import msgspec
 from klein._app import KleinRenderable
 from msgspec import UNSET
 from twisted.internet.defer import Deferred
@@ -19,7 +18,7 @@ from ..finder import Finder
 from ..parse import parse_query
 from ..query import List, Query, Random, action_of
 from ..results import NotAtOnce
-from ..sharing import Answer, SharedAnswers
+from ..sharing import Answer, SharedAnswers, key_of
 from .answers import send
 from .record import note, note_term
 from .stream import EntryBody, EntryStream
@@ -47,17 +46,23 @@ class QuotesV1:
         note(request, dictionary=asked)
         if query.selection.pattern is not None:
             note_term(request, query.selection.pattern.term)
-        versions = None
+        key = None
         if not self._shared.is_off and _has_one_answer(query):
-            versions = self._finder.versions(asked)
-        if versions is None:
+            key = self._key(query, asked)
+        if key is None:
             return self._stream(request, query)
-        key = msgspec.msgpack.encode((query, asked, versions))
         kept = self._shared.kept(key)
-        if kept is not None and kept.body is not None:
-            return _send(request, kept, kept.body)
-        find = partial(self._find, query, asked, versions)
-        return self._share(request, query, key, find)
+        if kept is None:
+            find = partial(self._find, query, asked, key)
+            return self._share(request, query, key, find)
+        if kept.body is None:
+            return self._stream(request, query, long=True)
+        return _send(request, kept, kept.body)
+
+    def _key(self, query: Query, asked: str) -> bytes | None:
+        """The key of an answer; L{None} where it could change unseen."""
+        versions = self._finder.versions(asked)
+        return None if versions is None else key_of((query, asked), versions)
 
     async def _share(
         self,
@@ -72,14 +77,14 @@ class QuotesV1:
             return await self._stream(request, query, long=True)
         return _send(request, answer, answer.body)
 
-    async def _find(self, query: Query, asked: str, versions: Hashable) -> Answer:
+    async def _find(self, query: Query, asked: str, key: bytes) -> Answer:
         entries = EntryBody()
         try:
             await self._finder.entries(query, entries)
         except NotAtOnce:
             return Answer(0, None)
         # Waiting for its turn, it may have been found in something newer.
-        lasts = self._finder.versions(asked) == versions
+        lasts = self._key(query, asked) == key
         return Answer(entries.count, entries.body(), lasts)
 
     async def _stream(
