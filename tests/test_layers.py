@@ -21,6 +21,7 @@ ORDER = [
     "room",
     "permutation",
     "threads",
+    "pauses",
     "errors",
     "reaper",
     "signals",

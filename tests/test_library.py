@@ -584,6 +584,60 @@ class LibraryTests(_Folders):
             ["Ants", "cats", "pets/big/cats", "pets/dogs", "zebras", "é"],
         )
 
+    def test_folders_may_be_nested_as_deep_as_a_path_goes(self) -> None:
+        """What is deeper down is no dictionary, and stops nothing."""
+        for name, depth in (("d", 1200), ("e", 2100)):
+            self.nest(name, depth)
+        deep = "d/" * 1200 + "tom"
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (100, before[1]))
+        try:
+            self.assertEqual(self.library().names(), ["cats", deep])
+            self.assertEqual(self.read(deep), b"x")
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        self.assert_absent("e/" * 2100 + "tom")
+        self.assertIsNone(self.library().version(deep))
+
+    def nest(self, name: str, depth: int) -> None:
+        """Make a folder in a folder in a folder, with a file in the last one."""
+        # What Python has to remove such folders is recursive.
+        whole = str(self.root / name)
+        self.addCleanup(subprocess.run, ["rm", "-r", whole], check=True)
+        folder = os.open(self.root, os.O_RDONLY)
+        for _ in range(depth):
+            os.mkdir(name, dir_fd=folder)
+            below = os.open(name, os.O_RDONLY, dir_fd=folder)
+            os.close(folder)
+            folder = below
+        file = os.open("tom", os.O_CREAT | os.O_WRONLY, dir_fd=folder)
+        os.write(file, b"x")
+        os.close(file)
+        os.close(folder)
+
+    def assert_absent(self, name: str) -> None:
+        """There is no such dictionary."""
+        self.assertRaises(DictionaryNotFound, self.library().open, name)
+
+    def test_a_message_looks_at_a_part_of_a_large_library(self) -> None:
+        """What names it gives costs the same, however many there are."""
+        for number in range(1000):
+            self.put(f"{number}.dat")
+        library = self.library()
+        looked = []
+        real = os.access
+
+        def access(path: str, mode: int, **more: bool) -> bool:
+            looked.append(path)
+            return real(path, mode, **more)
+
+        self.patch(os, "access", access)
+        error = self.assertRaises(DictionaryNotFound, library.open, "dogs")
+        self.assertIn(".dat", error.message)
+        self.assertLess(len(looked), 500)
+        self.assertEqual(len(library.names()), 1001)
+        self.assertEqual(library.count, 1001)
+
     def test_names_are_of_what_can_be_opened(self) -> None:
         """What is hidden, no regular file, gone or no text is no name."""
         self.put(".hidden")

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from errno import EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, ENXIO, EPERM
+from itertools import islice
 
 from twisted.python.filepath import FilePath
 
@@ -23,6 +24,15 @@ _ABSENT = {ENOENT, ENOTDIR, ENAMETOOLONG}
 # What is said where a link is met that is not to be followed (openat(2)).
 _LINK = {ELOOP, ENOTDIR}
 _FORBIDDEN = {EACCES, EPERM, ELOOP, ENXIO}
+
+_PATH_MAX = 4096
+"""The bytes of a path with which it is too long for the kernel (limits.h)."""
+
+_MAX_LOOKED_AT = 300
+"""How many files and folders are looked at to name some dictionaries."""
+
+_MAX_SEEN = 32
+"""How deep down a dictionary is looked at from outside, which has a cost a folder."""
 
 # What strfile(1) and Debian put beside a fortune file.
 _COMPANIONS = (".dat", ".u8")
@@ -39,12 +49,14 @@ class Library:
     @param root: the folder.
     @param default: the name used when a call names none; L{None} for the first
         by name.
+    @ivar count: how many dictionaries there were when they were last listed.
     @raise LibraryUnusable: the folder cannot be listed, or holds no readable
         default dictionary.
     """
 
     def __init__(self, root: FilePath[str], default: str | None = None) -> None:
         self._root = root.path
+        self.count = 0
         try:
             os.listdir(self._root)
             self.default = default or self.names()[0]
@@ -73,7 +85,7 @@ class Library:
             descriptor, path = self._open(name)
         except OSError as error:
             if error.errno in _ABSENT:
-                raise DictionaryNotFound(name, self.names()) from None
+                raise DictionaryNotFound(name, self._some_names()) from None
             if error.errno in _FORBIDDEN:
                 raise DictionaryForbidden() from None
             raise
@@ -81,9 +93,9 @@ class Library:
             os.close(descriptor)
             raise DictionaryForbidden()
         # Only now is it known that the name does not lead outside.
-        if self._is_companion(name):
+        if self._is_companion(name) or len(os.fsencode(path)) >= _PATH_MAX:
             os.close(descriptor)
-            raise DictionaryNotFound(name, self.names())
+            raise DictionaryNotFound(name, self._some_names())
         return Dictionary(descriptor, path)
 
     def _open(self, name: str) -> tuple[int, str]:
@@ -109,13 +121,13 @@ class Library:
         It says nothing of whether the file may be served, but it is another one
         as soon as that could have changed.
 
-        @return: L{None} where none is to be seen, or a link is on the way: where
-            that leads could change and change back unseen.
+        @return: L{None} where none is to be seen, it is very deep down, or a link
+            is on the way: where that leads could change and change back unseen.
         """
         segments = name.split("/")
+        if is_hidden(segments) or len(segments) > _MAX_SEEN:
+            return None
         try:
-            if is_hidden(segments):
-                return None
             # The library itself may be a link.
             path, found = self._root, [os.stat(self._root)]
             for segment in segments:
@@ -139,39 +151,68 @@ class Library:
         """
         The names of the dictionaries that may be read, in order.
 
+        That takes a while where there are thousands: it is for a thread.
+
         @raise OSError: a folder cannot be listed, and neither is it gone nor may
             it not be read.
         """
-        return sorted(self._names_in(self._root, ""))
+        names = sorted(self._names_of(self._entries()))
+        self.count = len(names)
+        return names
 
-    def named(self, asked: str) -> list[str]:
+    async def named(
+        self,
+        asked: str,
+        in_thread: Callable[[Callable[[], list[str]]], Awaitable[list[str]]],
+    ) -> list[str]:
         """
         The dictionaries that are asked for.
 
         @param asked: a name, or C{"*"} for every dictionary.
+        @param in_thread: runs what may block.
         """
-        return self.names() if asked == EVERY_DICTIONARY else [asked]
+        if asked != EVERY_DICTIONARY:
+            return [asked]
+        return await in_thread(self.names)
 
-    def _names_in(self, folder: str, prefix: str) -> Iterator[str]:
-        """The names in a folder, and in those below it."""
-        try:
-            entries = {each.name: each for each in os.scandir(folder)}
-        except OSError as error:
-            if error.errno in _ABSENT | _FORBIDDEN:
-                return
-            raise
-        for name, entry in entries.items():
-            stem, suffix = os.path.splitext(name)
-            if name.startswith(".") or (suffix in _COMPANIONS and stem in entries):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                yield from self._names_in(entry.path, f"{prefix}{name}/")
-            elif self._is_servable(f"{prefix}{name}", entry):
-                yield f"{prefix}{name}"
+    def _some_names(self) -> list[str]:
+        """Some names, in order: all of them where the library is small."""
+        return sorted(self._names_of(islice(self._entries(), _MAX_LOOKED_AT)))
+
+    def _entries(self) -> Iterator[tuple[str, os.DirEntry[str]]]:
+        """All files and folders with their names, one folder after another."""
+        folders = [""]
+        while folders:
+            prefix = folders.pop()
+            try:
+                with os.scandir(os.path.join(self._root, prefix)) as entries:
+                    for entry in entries:
+                        name = prefix + entry.name
+                        if self._is_open_folder(name, entry):
+                            folders.append(f"{name}/")
+                        yield name, entry
+            except OSError as error:
+                # What is too deep down for a path cannot be opened, either.
+                if error.errno not in _ABSENT | _FORBIDDEN:
+                    raise
+
+    def _is_open_folder(self, name: str, entry: os.DirEntry[str]) -> bool:
+        """Whether there may be dictionaries in it."""
+        return entry.is_dir(follow_symlinks=False) and not (
+            entry.name.startswith(".") or self._is_companion(name)
+        )
+
+    def _names_of(
+        self, entries: Iterable[tuple[str, os.DirEntry[str]]]
+    ) -> Iterator[str]:
+        """The names of those that are dictionaries."""
+        return (name for name, entry in entries if self._is_servable(name, entry))
 
     def _is_servable(self, name: str, entry: os.DirEntry[str]) -> bool:
         """Whether a file, or what a link leads to, may be read."""
         try:
+            if entry.name.startswith(".") or self._is_companion(name):
+                return False
             name.encode()
             if entry.is_symlink():
                 resolve(self._root, name)
