@@ -53,6 +53,7 @@ ORDER = [
     "settle",
     "greps",
     "cache",
+    "builder",
     "indexes",
     "results",
     "cursor",

@@ -18,10 +18,16 @@ from typing import TypeVar
 from twisted.logger import Logger
 
 from .dictionary import Dictionary, State, Steps
-from .errors import DictionaryChanging, DictionaryForbidden, DictionaryNotFound
+from .errors import (
+    DictionaryChanging,
+    DictionaryForbidden,
+    DictionaryNotFound,
+    NotReadyNow,
+    Unavailable,
+)
 from .greps import GrepRunner, Greps
 from .index import IndexDamaged
-from .indexes import Indexes, InThread
+from .indexes import Indexes, IndexFailed, InThread
 from .library import Library
 from .pauses import Pauses
 from .query import EVERY_DICTIONARY
@@ -55,6 +61,7 @@ class Volumes:
         self._indexes = indexes
         self._in_thread = in_thread
         self._now = now
+        self.left_out = 0
         self._pauses = Pauses(runner.reactor)
 
     async def names(self) -> list[str]:
@@ -121,24 +128,36 @@ class Volumes:
 
         @param asked: a name, or C{"*"} for every dictionary that may be read.
         @return: the names.
+        @raise DictionaryChanging: it is being written to; of every one, all are.
+        @raise NotReadyNow: there is no index; of every one, of none in time.
         """
         ready = []
+        problem: Unavailable | None = None
         async for name in self._named(asked):
             dictionary = await self._open(name, asked)
             if dictionary is None:
                 continue
             with dictionary:
-                index = self._indexes.get(dictionary)
+                index = self._indexes.get(dictionary, asked != EVERY_DICTIONARY)
             try:
                 await index
-            except DictionaryChanging:
-                # Of every dictionary, one that is busy holds up none of the rest.
-                if asked != EVERY_DICTIONARY:
-                    raise
-                self._log.warn("{name!a} is being written to, and left out", name=name)
+            except (DictionaryChanging, IndexFailed) as error:
+                problem = _unavailable(error)
+                # Of every dictionary, a bad one holds up none of the rest.
+                if asked == EVERY_DICTIONARY:
+                    self._leave_out(name, problem)
             else:
                 ready.append(name)
+        if problem is not None and not ready:
+            raise problem
         return ready
+
+    def _leave_out(self, name: str, error: Unavailable) -> None:
+        """Note that an answer about every dictionary leaves one out."""
+        self.left_out += 1
+        self._log.warn(
+            "{name!a} is left out: {reason}", name=name, reason=error.message
+        )
 
     async def _open(self, name: str, asked: str) -> Dictionary | None:
         """Open a dictionary. Of every one, those that may not be read are L{None}."""
@@ -203,3 +222,10 @@ class Volumes:
                 if not may_begin_anew():
                     break
         raise DictionaryChanging()
+
+
+def _unavailable(error: DictionaryChanging | IndexFailed) -> Unavailable:
+    """What a caller is told."""
+    if isinstance(error, DictionaryChanging):
+        return error
+    return NotReadyNow("an index of that dictionary, which takes too long to make")

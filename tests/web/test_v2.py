@@ -11,9 +11,12 @@ from typing import Any
 from unittest.mock import patch
 from urllib.parse import urlencode
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 
+from twisted_quotes.dictionary import Dictionary
 from twisted_quotes.grep import GrepFailed
+from twisted_quotes.index import Index
+from twisted_quotes.indexes import Indexes, IndexFailed
 from twisted_quotes.quotes import id_of
 from twisted_quotes.web import v2
 
@@ -315,6 +318,32 @@ class CacheTests(V2TestCase):
         while self.path.stat().st_ctime_ns == before:
             os.utime(self.path, ns=(status.st_atime_ns, status.st_mtime_ns))
         os.utime(self.path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    def test_what_leaves_a_dictionary_out_is_not_kept(self) -> None:
+        """When its index is there, the answer is another one."""
+        get = Indexes.get
+
+        def get_others(
+            indexes: Indexes, dictionary: Dictionary, patient: bool = True
+        ) -> Deferred[Index]:
+            if dictionary.path == str(self.path):
+                return fail(IndexFailed())
+            return get(indexes, dictionary, patient)
+
+        urls: tuple[tuple[str, dict[str, Any]], ...] = (
+            ("quotes", {"dictionary": "*"}),
+            ("quotes/random", {"dictionary": "*", "seed": 1}),
+            ("dictionaries", {}),
+        )
+        with patch.object(Indexes, "get", get_others):
+            answers = [self.got(url, **parameters) for url, parameters in urls]
+            one = self.got("quotes", dictionary="quotes")
+        for answer in answers:
+            self.assertEqual(answer.code, 200)
+            self.assertIsNone(answer.header("etag"))
+            self.assertEqual(answer.header("cache-control"), "no-store")
+        self.assertEqual(one.code, 503)
+        self.assertEqual(one.header("retry-after"), "1")
 
     def test_every_question_has_its_own(self) -> None:
         """Whatever is asked otherwise may be answered otherwise."""

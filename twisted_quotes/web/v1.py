@@ -92,6 +92,7 @@ class QuotesV1:
 
     async def _find(self, query: Query, asked: str, key: bytes) -> Answer:
         entries = EntryBody()
+        left_out = self._finder.left_out
         try:
             await self._finder.entries(query, entries)
         except NotAtOnce:
@@ -101,7 +102,8 @@ class QuotesV1:
             versions = await self._finder.all_versions()
         else:
             versions = self._finder.versions(asked)
-        lasts = _key(query, asked, versions) == key
+        is_whole = self._finder.left_out == left_out
+        lasts = is_whole and _key(query, asked, versions) == key
         return Answer(entries.count, entries.body(), lasts)
 
     async def _stream(

@@ -97,6 +97,7 @@ class QuotesV2:
         tag = await self._tag(self._note(request, query), "page", query)
         if is_known(request, tag):
             return b""
+        left_out = self._finder.left_out
         page = Page(query.limit)
         try:
             await self._finder.find(query, page)
@@ -105,7 +106,7 @@ class QuotesV2:
                 raise
             must_not_be_kept(request)
             return _send_page(request, page, query.offset, "timeout")
-        may_be_kept(request, tag)
+        self._say_if_kept(request, tag, left_out)
         return _send_page(request, page, query.offset)
 
     async def random(self, request: IRequest) -> bytes:
@@ -118,11 +119,9 @@ class QuotesV2:
             if is_known(request, tag):
                 return b""
         page = Page(query.limit)
+        left_out = self._finder.left_out
         await self._finder.draw(query, page)
-        if tag:
-            may_be_kept(request, tag)
-        else:
-            must_not_be_kept(request)
+        self._say_if_kept(request, tag, left_out)
         return _send_page(request, page, query.offset)
 
     async def quote(self, request: IRequest, identity: str) -> bytes:
@@ -133,8 +132,9 @@ class QuotesV2:
         tag = await self._tag(EVERY_DICTIONARY, identity)
         if is_known(request, tag):
             return b""
+        left_out = self._finder.left_out
         quote = await self._finder.quote(identity)
-        may_be_kept(request, tag)
+        self._say_if_kept(request, tag, left_out)
         return send_json(request, quote_body(quote))
 
     async def dictionaries(self, request: IRequest) -> bytes:
@@ -144,9 +144,10 @@ class QuotesV2:
         tag = await self._tag(EVERY_DICTIONARY, f"dictionaries, {default} first")
         if is_known(request, tag):
             return b""
+        left_out = self._finder.left_out
         facts = await self._finder.dictionaries()
         bodies = [dictionary_body(each, default) for each in facts]
-        may_be_kept(request, tag)
+        self._say_if_kept(request, tag, left_out)
         return send_json(request, DictionariesBody(bodies))
 
     def _note(self, request: IRequest, query: AboutQuotes) -> str:
@@ -162,6 +163,17 @@ class QuotesV2:
     ) -> str:
         states = await self._finder.states(asked)
         return entity_tag(f"{what} {msgspec.json.encode(query)!r}", states)
+
+    def _say_if_kept(self, request: IRequest, tag: str, left_out: int) -> None:
+        """
+        Let an answer be kept, if it has a tag and is about all that was asked.
+
+        @param left_out: what the finder told of that before.
+        """
+        if tag and self._finder.left_out == left_out:
+            may_be_kept(request, tag)
+        else:
+            must_not_be_kept(request)
 
     async def _stream(self, request: IRequest) -> bytes:
         """Send quotes as they are found, then what became of the search."""
