@@ -8,12 +8,16 @@ import json
 import os
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.logger import LogLevel, capturedLogs
 
 from twisted_quotes import line_finder, quote_finder
+from twisted_quotes.dictionary import Dictionary
 from twisted_quotes.grep import GrepFailed
+from twisted_quotes.index import Index
+from twisted_quotes.indexes import IndexFailed, Indexes
 
 from .clients import Answer, WebTestCase, informed, question
 
@@ -389,6 +393,24 @@ class SharedTests(WebTestCase):
         asked = self.ask()
         self.end()
         self.assertEqual(self.successResultOf(asked).json["results"], ["love"])
+
+    def test_what_leaves_a_dictionary_out_is_not_kept(self) -> None:
+        """When its index is there, the answer is another one."""
+        question = {"action": "all", "unit": "quote", "dictionary": "*"}
+        get = Indexes.get
+
+        def get_others(
+            indexes: Indexes, dictionary: Dictionary, patient: bool = True
+        ) -> Deferred[Index]:
+            if dictionary.path.endswith("alpha"):
+                return fail(IndexFailed())
+            return get(indexes, dictionary, patient)
+
+        with patch.object(Indexes, "get", get_others):
+            part = self.successResultOf(self.web.find(**question))
+        whole = self.successResultOf(self.web.find(**question))
+        counts = [each.json["nr of entries"] for each in (part, whole)]
+        self.assertEqual(counts, [1, 2])
 
     def test_each_question_has_its_own_answer(self) -> None:
         """However alike they are."""
