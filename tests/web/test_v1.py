@@ -17,7 +17,7 @@ from twisted_quotes import line_finder, quote_finder
 from twisted_quotes.dictionary import Dictionary
 from twisted_quotes.grep import GrepFailed
 from twisted_quotes.index import Index
-from twisted_quotes.indexes import IndexFailed, Indexes
+from twisted_quotes.indexes import Indexes, IndexFailed
 
 from .clients import Answer, WebTestCase, informed, question
 
