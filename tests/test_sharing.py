@@ -5,12 +5,15 @@ Tests of answers that are found once, and kept.
 from __future__ import annotations
 
 import gc
+import os
+import tracemalloc
+from functools import partial
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.metrics import Metrics
-from twisted_quotes.sharing import Answer, SharedAnswers
+from twisted_quotes.sharing import Answer, SharedAnswers, key_of
 
 
 class SharedAnswersTests(SynchronousTestCase):
@@ -19,7 +22,7 @@ class SharedAnswersTests(SynchronousTestCase):
     def setUp(self) -> None:
         """Keep as much as two answers of a thousand bytes take."""
         self.metrics = Metrics()
-        self.shared = SharedAnswers(3100, self.metrics)
+        self.shared = SharedAnswers(2600, self.metrics)
         self.searches: list[Deferred[Answer]] = []
 
     def get(self, key: str = "love") -> Deferred[Answer]:
@@ -49,6 +52,12 @@ class SharedAnswersTests(SynchronousTestCase):
             got.cancel()
             self.failureResultOf(got, CancelledError)
         return kept
+
+    def counted_bytes(self) -> float:
+        """How many bytes are kept, as the metrics tell."""
+        _, text = self.metrics.text("")
+        [line] = [x for x in text.splitlines() if x.startswith(b"quotes_cache_bytes ")]
+        return float(line.split()[1])
 
     def test_who_asks_the_same_meanwhile_shares_the_search(self) -> None:
         """And who asks something else does not."""
@@ -101,7 +110,8 @@ class SharedAnswersTests(SynchronousTestCase):
         self.successResultOf(self.get("a"))
         self.put("c")
         self.assertEqual([self.is_kept(key) for key in "abc"], [True, False, True])
-        self.assertIn(b"quotes_cache_bytes 3000.0\n", self.metrics.text("")[1])
+        self.assertLess(self.counted_bytes(), 2600)
+        self.assertGreater(self.counted_bytes(), 2000)
 
     def test_what_is_too_large_is_not_kept(self) -> None:
         """And nothing goes for its sake."""
@@ -132,7 +142,65 @@ class SharedAnswersTests(SynchronousTestCase):
             line = f'quotes_cache_total{{result="{result}"}} {count}.0\n'
             self.assertIn(line.encode(), text)
 
+    def test_a_long_answer_is_marked_once_and_searched_for_by_each(self) -> None:
+        """The mark takes no more room when it is looked at, and counts one miss."""
+        waiting = self.get("x")
+        self.searches[-1].callback(Answer(0, None))
+        self.successResultOf(waiting)
+        counted = self.counted_bytes()
+        for _ in range(5):
+            kept = self.shared.kept(b"x")
+            assert kept is not None
+            self.assertIsNone(kept.body)
+        self.assertEqual(self.counted_bytes(), counted)
+        _, text = self.metrics.text("")
+        self.assertIn(b'quotes_cache_total{result="miss"} 6.0\n', text)
+        self.assertIn(b'quotes_cache_total{result="hit"} 0.0\n', text)
+
+    def test_an_answer_that_is_kept_again_takes_the_room_of_the_first(self) -> None:
+        """Whatever was kept of it before, and however often."""
+        self.put("a", 10)
+        counted = self.counted_bytes()
+        for size in (1000, 0, 500, 10):
+            answer = Answer(1, b"x" * size)
+            self.shared.find(b"a", partial(succeed, answer))
+        self.assertEqual(self.counted_bytes(), counted)
+        self.assertTrue(self.is_kept("a"))
+
+    def test_what_is_counted_is_what_is_kept(self) -> None:
+        """Keys, answers and all that holds them, whatever their sizes."""
+        for size in (0, 10, 100, 1000):
+            self.metrics = Metrics()
+            self.shared = SharedAnswers(2**30, self.metrics)
+            tracemalloc.start()
+            try:
+                before, _ = tracemalloc.get_traced_memory()
+                for number in range(10_000):
+                    answer = Answer(number, os.urandom(size))
+                    key = key_of(b"x" * 500 + b"%d" % number, [])
+                    self.shared.find(key, partial(succeed, answer))
+                after, _ = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+            ratio = self.counted_bytes() / (after - before)
+            self.assertGreater(ratio, 0.8, size)
+            self.assertLess(ratio, 1.3, size)
+
     def test_it_can_be_off(self) -> None:
         """With no bytes to keep."""
         self.assertFalse(self.shared.is_off)
         self.assertTrue(SharedAnswers(0, Metrics()).is_off)
+
+
+class KeyTests(SynchronousTestCase):
+    """Tests of the keys of answers."""
+
+    def test_a_key_is_short_whatever_it_tells_apart(self) -> None:
+        """A long question about many dictionaries has no longer one."""
+        self.assertEqual(len(key_of(b"x" * 5000, range(3000))), len(key_of(b"", [])))
+
+    def test_each_question_and_each_state_has_its_own_key(self) -> None:
+        """Wherever one ends and the other begins."""
+        asked = [(b"a", []), (b"a", [1]), (b"a", [1, 2]), (b"a", [12]), (b"a\x01", [])]
+        self.assertEqual(len({key_of(*each) for each in asked}), len(asked))
+        self.assertEqual(key_of(b"a", [1, 2]), key_of(b"a", [1, 2]))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from .cursor import Cursor
 from .dictionary import State
-from .errors import QuoteNotFound
+from .errors import NotReadyNow, QuoteNotFound
 from .greps import Greps
 from .indexes import InThread
 from .locate import locate
@@ -59,7 +59,8 @@ class QuoteFinder:
         """
 
         async def find(greps: Greps, names: list[str]) -> None:
-            entries = await self._at_once(greps, names, query)
+            long = results.long
+            entries = None if long else await self._at_once(greps, names, query)
             if entries is not None:
                 results.begin(len(entries))
                 results.add(entries)
@@ -96,7 +97,7 @@ class QuoteFinder:
         """Count the entries, then find them as fast as they are taken."""
         counted: list[tuple[str, State]] = []
         found = -query.offset
-        for name in names:
+        async for name in self._volumes.each(names):
             with self._volumes.open(name) as volume:
                 cursor = await volume.open_cursor(greps, query.selection)
                 found += await cursor.count()
@@ -128,7 +129,7 @@ class QuoteFinder:
         offset = query.offset
         left = sys.maxsize if query.most is None else query.most
         around = query.n_before, query.n_after
-        for name, state in dictionaries:
+        async for name, state in self._volumes.each(dictionaries):
             with self._volumes.open(name, state) as volume:
                 cursor = await volume.open_cursor(greps, query.selection)
                 offset -= await cursor.skip(offset)
@@ -155,7 +156,7 @@ class QuoteFinder:
 
         async def find(greps: Greps, names: list[str]) -> None:
             left = offset
-            for name in names:
+            async for name in self._volumes.each(names):
                 with self._volumes.open(name) as volume:
                     cursor = await volume.open_cursor(greps, selection)
                     skipped = await cursor.skip(left)
@@ -201,15 +202,19 @@ class QuoteFinder:
         Find a quote by its id, in the first dictionary that has it.
 
         @raise QuoteNotFound: none has.
+        @raise NotReadyNow: none has of those that could be looked through.
         """
+        left_out = self._volumes.left_out
 
         async def find(greps: Greps, names: list[str]) -> Quote:
-            for name in names:
+            async for name in self._volumes.each(names):
                 with self._volumes.open(name) as volume:
                     number = await volume.number_of(greps, identity)
                     if number is not None:
                         [quote] = await volume.read([number])
                         return quote
+            if self._volumes.left_out != left_out:
+                raise NotReadyNow("an index of every dictionary")
             raise QuoteNotFound()
 
         return await self._volumes.search(EVERY_DICTIONARY, find)
@@ -219,7 +224,7 @@ class QuoteFinder:
 
         async def find(_: Greps, names: list[str]) -> list[Facts]:
             facts = []
-            for name in names:
+            async for name in self._volumes.each(names):
                 with self._volumes.open(name) as volume:
                     facts.append(Facts(name, volume.state, volume.count))
             return facts

@@ -5,18 +5,23 @@ ask it later.
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from hashlib import blake2b
 
-from msgspec import Struct
+from msgspec import Struct, msgpack
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from .metrics import Metrics
 
-_OVERHEAD = 500
-"""About how many bytes it takes to keep an answer, besides its own."""
+_KEY_BYTES = 16
+"""How many bytes a key has: no two questions that are asked have the same."""
+
+_SLOT = 100
+"""About how many bytes an OrderedDict takes for an item, besides the item's own."""
 
 
 class Answer(Struct, frozen=True, gc=False):
@@ -35,6 +40,19 @@ class Answer(Struct, frozen=True, gc=False):
     count: int
     body: bytes | None
     lasts: bool = True
+
+
+def key_of(question: object, versions: Iterable[object]) -> bytes:
+    """
+    Make the key of an answer: a digest, so that it is short whatever is asked.
+
+    @param question: what is asked.
+    @param versions: the versions of all that it asks about, in order.
+    """
+    digest = blake2b(msgpack.encode(question), digest_size=_KEY_BYTES)
+    for version in versions:
+        digest.update(msgpack.encode(version))
+    return digest.digest()
 
 
 @dataclass
@@ -60,11 +78,12 @@ class SharedAnswers:
         self._room = self._most_bytes = most_bytes
         self._metrics = metrics
         self._hits = metrics.cache.labels("hit")
+        self._misses = metrics.cache.labels("miss")
         self._kept: OrderedDict[bytes, Answer] = OrderedDict()
         self._searches: dict[bytes, _Search] = {}
         metrics.watch(
             "cache_bytes",
-            "Bytes of answers that are kept.",
+            "Bytes of answers that are kept, with their keys.",
             lambda: self._most_bytes - self._room,
         )
 
@@ -78,11 +97,13 @@ class SharedAnswers:
         Get an answer that was kept.
 
         @param key: tells the question, and the state of all that it asks about.
+        @return: one without a body is too long to be shared, and counts as a miss:
+            the caller has to search for it.
         """
         answer = self._kept.get(key)
         if answer is not None:
             self._kept.move_to_end(key)
-            self._hits.inc()
+            (self._hits if answer.body is not None else self._misses).inc()
         return answer
 
     def find(
@@ -129,15 +150,19 @@ class SharedAnswers:
 
     def _keep(self, key: bytes, answer: Answer) -> None:
         """Keep an answer, in the place of those that were asked for longest ago."""
-        size = _size(answer)
+        size = _size(key, answer)
         if size > self._most_bytes:
             return
+        replaced = self._kept.pop(key, None)
+        if replaced is not None:
+            self._room += _size(key, replaced)
         self._room -= size
         self._kept[key] = answer
         while self._room < 0:
-            _, dropped = self._kept.popitem(last=False)
-            self._room += _size(dropped)
+            self._room += _size(*self._kept.popitem(last=False))
 
 
-def _size(answer: Answer) -> int:
-    return _OVERHEAD + len(answer.body or b"")
+def _size(key: bytes, answer: Answer) -> int:
+    """How many bytes it takes to keep an answer."""
+    parts = (key, answer, answer.count, answer.body or b"")
+    return _SLOT + sum(map(sys.getsizeof, parts))

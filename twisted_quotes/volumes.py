@@ -4,18 +4,32 @@ All dictionaries of a library together with their indexes.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 from twisted.logger import Logger
 
-from .dictionary import Dictionary, State, Version
-from .errors import DictionaryChanging, DictionaryForbidden, DictionaryNotFound
+from .dictionary import Dictionary, State, Steps
+from .errors import (
+    DictionaryChanging,
+    DictionaryForbidden,
+    DictionaryNotFound,
+    NotReadyNow,
+    Unavailable,
+)
 from .greps import GrepRunner, Greps
 from .index import IndexDamaged
-from .indexes import Indexes, InThread
+from .indexes import Indexes, IndexFailed, InThread
 from .library import Library
+from .pauses import Pauses
 from .query import EVERY_DICTIONARY
 from .settle import ATTEMPTS, is_fresh, settled
 from .volume import NotReady, Volume
@@ -47,6 +61,21 @@ class Volumes:
         self._indexes = indexes
         self._in_thread = in_thread
         self._now = now
+        self.left_out = 0
+        self._pauses = Pauses(runner.reactor)
+
+    async def names(self) -> list[str]:
+        """The names of the dictionaries that may be read, in order."""
+        return await self._library.named(EVERY_DICTIONARY, self._in_thread)
+
+    def each(self, items: Iterable[T]) -> AsyncIterator[T]:
+        """Go through dictionaries, and let others have their turns in between."""
+        return self._pauses.each(items)
+
+    async def _named(self, asked: str) -> AsyncIterator[str]:
+        """Go through the names of the dictionaries that are asked for."""
+        async for name in self.each(await self._library.named(asked, self._in_thread)):
+            yield name
 
     async def states(self, asked: str) -> dict[str, State]:
         """
@@ -55,26 +84,43 @@ class Volumes:
         @param asked: a name, or C{"*"} for every dictionary that may be read.
         """
         states = {}
-        for name in self._library.named(asked):
+        async for name in self._named(asked):
             if dictionary := await self._open(name, asked):
                 with dictionary:
                     states[name] = dictionary.state
         return states
 
-    def versions(self, asked: str) -> tuple[Version, ...] | None:
+    def versions(self, name: str) -> tuple[Steps, ...] | None:
         """
         What tells whether anything has changed that an answer depends on.
 
-        @param asked: a name, or C{"*"} for every dictionary that may be read.
-        @return: the versions, in the order of the names; L{None} where one is
-            not to be seen, or could change unseen, as it was changed just now.
+        @param name: the name of one dictionary.
+        @return: its version; L{None} where that is not to be seen, or could change
+            unseen, as it was changed just now.
         """
-        versions = [self._library.version(name) for name in self._library.named(asked)]
+        return self._versions([name])
+
+    async def all_versions(self) -> tuple[Steps, ...] | None:
+        """
+        The same of every dictionary that may be read.
+
+        @return: the versions, in the order of the names.
+        """
+        seen: tuple[Steps, ...] | None = await self._in_thread(
+            lambda: self._versions(self._library.names())
+        )
+        return seen
+
+    def _versions(self, names: Sequence[str]) -> tuple[Steps, ...] | None:
+        versions = [self._library.version(name) for name in names]
         seen = tuple(each for each in versions if each is not None)
         if len(seen) < len(versions):
             return None
         now = self._now()
-        return None if any(is_fresh(now, each.changed) for each in seen) else seen
+        if any(is_fresh(now, *each.changes) for each in seen):
+            return None
+        # The times in the states may need more than 64 bits; these do not.
+        return tuple(each.steps for each in seen)
 
     async def prepare(self, asked: str) -> list[str]:
         """
@@ -82,24 +128,36 @@ class Volumes:
 
         @param asked: a name, or C{"*"} for every dictionary that may be read.
         @return: the names.
+        @raise DictionaryChanging: it is being written to; of every one, all are.
+        @raise NotReadyNow: there is no index; of every one, of none in time.
         """
         ready = []
-        for name in self._library.named(asked):
+        problem: Unavailable | None = None
+        async for name in self._named(asked):
             dictionary = await self._open(name, asked)
             if dictionary is None:
                 continue
             with dictionary:
-                index = self._indexes.get(dictionary)
+                index = self._indexes.get(dictionary, asked != EVERY_DICTIONARY)
             try:
                 await index
-            except DictionaryChanging:
-                # Of every dictionary, one that is busy holds up none of the rest.
-                if asked != EVERY_DICTIONARY:
-                    raise
-                self._log.warn("{name!a} is being written to, and left out", name=name)
+            except (DictionaryChanging, IndexFailed) as error:
+                problem = _unavailable(error)
+                # Of every dictionary, a bad one holds up none of the rest.
+                if asked == EVERY_DICTIONARY:
+                    self._leave_out(name, problem)
             else:
                 ready.append(name)
+        if problem is not None and not ready:
+            raise problem
         return ready
+
+    def _leave_out(self, name: str, error: Unavailable) -> None:
+        """Note that an answer about every dictionary leaves one out."""
+        self.left_out += 1
+        self._log.warn(
+            "{name!a} is left out: {reason}", name=name, reason=error.message
+        )
 
     async def _open(self, name: str, asked: str) -> Dictionary | None:
         """Open a dictionary. Of every one, those that may not be read are L{None}."""
@@ -164,3 +222,10 @@ class Volumes:
                 if not may_begin_anew():
                     break
         raise DictionaryChanging()
+
+
+def _unavailable(error: DictionaryChanging | IndexFailed) -> Unavailable:
+    """What a caller is told."""
+    if isinstance(error, DictionaryChanging):
+        return error
+    return NotReadyNow("an index of that dictionary, which takes too long to make")

@@ -5,13 +5,19 @@ Tests of API v1: a question in JSON, its answer in JSON.
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 
-from twisted_quotes import line_finder
+from twisted_quotes import line_finder, quote_finder
+from twisted_quotes.dictionary import Dictionary
 from twisted_quotes.grep import GrepFailed
+from twisted_quotes.index import Index
+from twisted_quotes.indexes import Indexes, IndexFailed
 
 from .clients import Answer, WebTestCase, informed, question
 
@@ -424,6 +430,38 @@ class SharedTests(WebTestCase):
         self.ask(dictionary="link")
         self.assertEqual(len(self.web.running()), 1)
 
+    def test_a_file_with_a_time_of_more_than_64_bits_is_searched(self) -> None:
+        """Such as tmpfs keeps."""
+        real = os.lstat
+
+        def lstat(path: str) -> os.stat_result:
+            status = real(path)
+            times = {"st_mtime_ns": 10**21, "st_ctime_ns": status.st_ctime_ns}
+            return os.stat_result(status[:10], times)
+
+        self.patch(os, "lstat", lstat)
+        asked = self.ask()
+        self.end()
+        self.assertEqual(self.successResultOf(asked).json["results"], ["love"])
+
+    def test_what_leaves_a_dictionary_out_is_not_kept(self) -> None:
+        """When its index is there, the answer is another one."""
+        question = {"action": "all", "unit": "quote", "dictionary": "*"}
+        get = Indexes.get
+
+        def get_others(
+            indexes: Indexes, dictionary: Dictionary, patient: bool = True
+        ) -> Deferred[Index]:
+            if dictionary.path.endswith("alpha"):
+                return fail(IndexFailed())
+            return get(indexes, dictionary, patient)
+
+        with patch.object(Indexes, "get", get_others):
+            part = self.successResultOf(self.web.find(**question))
+        whole = self.successResultOf(self.web.find(**question))
+        counts = [each.json["nr of entries"] for each in (part, whole)]
+        self.assertEqual(counts, [1, 2])
+
     def test_each_question_has_its_own_answer(self) -> None:
         """However alike they are."""
         for fields in (
@@ -488,3 +526,38 @@ class SharedTests(WebTestCase):
         for output in (text, b"9\n", b"".join(b"%d:love\n" % n for n in range(1, 10))):
             self.end(output)
         self.assertEqual(self.successResultOf(asked).json["results"], ["love"] * 9)
+
+    def test_a_known_long_answer_is_not_looked_for_at_once_by_who_asks_next(
+        self,
+    ) -> None:
+        """One grep counts and one finds the entries, for lines and for quotes."""
+        self.patch(line_finder, "AT_ONCE", 20)
+        text = b"".join(b"love %d\n" % n for n in range(9))
+        (self.folder / "alpha").write_bytes(text)
+        outputs = text, b"9\n", b"".join(b"%d:love\n" % n for n in range(1, 10))
+        for again, left in ((False, outputs), (True, outputs[1:])):
+            asked = self.ask(ignore_case=True)
+            for output in left:
+                self.end(output)
+            self.assertEqual(
+                self.successResultOf(asked).json["results"], ["love"] * 9, again
+            )
+
+    def test_a_known_long_answer_of_quotes_is_counted_first(self) -> None:
+        """Nothing of it is gathered once more, to be thrown away."""
+        self.patch(quote_finder, "PIECE", 20)
+        text = "\n\n".join(f"love {n}" for n in range(9))
+        (self.folder / "alpha").write_text(text)
+        gathered = []
+        at_once = quote_finder.QuoteFinder._at_once
+
+        def watched(*arguments: Any) -> Any:
+            gathered.append(arguments)
+            return at_once(*arguments)
+
+        self.patch(quote_finder.QuoteFinder, "_at_once", watched)
+        for _ in range(2):
+            asked = self.web.find(action="all", unit="quote")
+            self.web.flush()
+            self.assertEqual(self.successResultOf(asked).json["nr of entries"], 9)
+        self.assertEqual(len(gathered), 1)

@@ -11,10 +11,13 @@ from typing import Any
 from unittest.mock import patch
 from urllib.parse import urlencode
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 
 from twisted_quotes import locate
+from twisted_quotes.dictionary import Dictionary
 from twisted_quotes.grep import GrepFailed
+from twisted_quotes.index import Index
+from twisted_quotes.indexes import Indexes, IndexFailed
 from twisted_quotes.quotes import id_of
 from twisted_quotes.web import v2
 
@@ -271,6 +274,28 @@ class OtherTests(V2TestCase):
         microseconds = status.st_mtime_ns // 1000
         self.assertEqual(since, timedelta(microseconds=microseconds))
 
+    def test_a_time_without_a_date_is_shown_as_the_nearest_one(self) -> None:
+        """File systems keep times that no calendar has; the others are shown."""
+        real = os.fstat
+        for time, year in ((10**21, 9999), (-(10**21), 1)):
+
+            def fstat(file: int, time: int = time) -> os.stat_result:
+                status = real(file)
+                times = {
+                    "st_mtime_ns": time,
+                    "st_ctime_ns": status.st_ctime_ns,
+                }
+                return os.stat_result(status[:10], times)
+
+            with patch("os.fstat", fstat):
+                answer = self.got("dictionaries")
+            self.assertEqual(answer.code, 200)
+            years = {
+                datetime.fromisoformat(each["modified"]).year
+                for each in answer.json["dictionaries"]
+            }
+            self.assertEqual(years, {year})
+
 
 class CacheTests(V2TestCase):
     """Tests of answers that clients keep."""
@@ -343,6 +368,53 @@ class CacheTests(V2TestCase):
             again = self.got(url, headers={"If-None-Match": tag}, **parameters)
             self.assertEqual(again.code, 200)
             self.assertNotEqual(again.header("etag"), tag)
+
+    def test_it_is_not_when_size_and_time_were_put_back(self) -> None:
+        """As tar does, where a new file gets the inode of the old one."""
+        status = self.path.stat()
+        for url, parameters in self.urls:
+            tag = self.got(url, **parameters).header("etag")
+            self.change_and_put_back(status)
+            again = self.got(url, headers={"If-None-Match": tag}, **parameters)
+            self.assertEqual(again.code, 200)
+            self.assertNotEqual(again.header("etag"), tag)
+        answer = self.got("quotes", dictionary="quotes")
+        texts = [each["text"] for each in answer.json["quotes"]]
+        self.assertEqual("\n\n".join(texts), self.path.read_text())
+
+    def change_and_put_back(self, status: os.stat_result) -> None:
+        """Change the text alone, as soon as the kernel's clock has gone on."""
+        before = self.path.stat().st_ctime_ns
+        self.path.write_text(self.path.read_text().swapcase())
+        while self.path.stat().st_ctime_ns == before:
+            os.utime(self.path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        os.utime(self.path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    def test_what_leaves_a_dictionary_out_is_not_kept(self) -> None:
+        """When its index is there, the answer is another one."""
+        get = Indexes.get
+
+        def get_others(
+            indexes: Indexes, dictionary: Dictionary, patient: bool = True
+        ) -> Deferred[Index]:
+            if dictionary.path == str(self.path):
+                return fail(IndexFailed())
+            return get(indexes, dictionary, patient)
+
+        urls: tuple[tuple[str, dict[str, Any]], ...] = (
+            ("quotes", {"dictionary": "*"}),
+            ("quotes/random", {"dictionary": "*", "seed": 1}),
+            ("dictionaries", {}),
+        )
+        with patch.object(Indexes, "get", get_others):
+            answers = [self.got(url, **parameters) for url, parameters in urls]
+            one = self.got("quotes", dictionary="quotes")
+        for answer in answers:
+            self.assertEqual(answer.code, 200)
+            self.assertIsNone(answer.header("etag"))
+            self.assertEqual(answer.header("cache-control"), "no-store")
+        self.assertEqual(one.code, 503)
+        self.assertEqual(one.header("retry-after"), "1")
 
     def test_every_question_has_its_own(self) -> None:
         """Whatever is asked otherwise may be answered otherwise."""

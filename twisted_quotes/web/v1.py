@@ -4,11 +4,10 @@ API v1: a question in JSON, its answer in JSON (contract, section 1).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Hashable
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any
 
-import msgspec
 from klein._app import KleinRenderable
 from msgspec import UNSET
 from twisted.internet.defer import Deferred
@@ -19,10 +18,10 @@ from twisted.web.iweb import IRequest
 from ..errors import BodyEncoded
 from ..finder import Finder
 from ..parse import parse_query
-from ..query import List, Query, Random, action_of
+from ..query import EVERY_DICTIONARY, List, Query, Random, action_of
 from ..regex_dialect import sign_of_regex
 from ..results import NotAtOnce
-from ..sharing import Answer, SharedAnswers
+from ..sharing import Answer, SharedAnswers, key_of
 from .answers import send
 from .record import IRecord, header, note, note_term
 from .stream import EntryBody, EntryStream
@@ -58,17 +57,36 @@ class QuotesV1:
         note(request, dictionary=asked)
         if query.selection.pattern is not None:
             note_term(request, query.selection.pattern.term)
-        versions = None
-        if not self._shared.is_off and _has_one_answer(query):
-            versions = self._finder.versions(asked)
-        if versions is None:
+        if self._shared.is_off or not _has_one_answer(query):
             return self._stream(request, query)
-        key = msgspec.msgpack.encode((query, asked, versions))
+        if asked == EVERY_DICTIONARY:
+            return self._find_in_all(request, query, asked)
+        key = _key(query, asked, self._finder.versions(asked))
+        return self._answer(request, query, asked, key)
+
+    async def _find_in_all(self, request: IRequest, query: Query, asked: str) -> bytes:
+        """Answer when all dictionaries have been looked at, which takes a while."""
+        key = _key(query, asked, await self._finder.all_versions())
+        answer = self._answer(request, query, asked, key)
+        return answer if isinstance(answer, bytes) else await answer
+
+    def _answer(
+        self, request: IRequest, query: Query, asked: str, key: bytes | None
+    ) -> bytes | Coroutine[Deferred[Any], Any, bytes]:
+        """
+        Answer a query.
+
+        @param key: the key of the answer; L{None} where it could change unseen.
+        """
+        if key is None:
+            return self._stream(request, query)
         kept = self._shared.kept(key)
-        if kept is not None and kept.body is not None:
-            return self._send(request, query, kept, kept.body)
-        find = partial(self._find, query, asked, versions)
-        return self._share(request, query, key, find)
+        if kept is None:
+            find = partial(self._find, query, asked, key)
+            return self._share(request, query, key, find)
+        if kept.body is None:
+            return self._stream(request, query, long=True)
+        return self._send(request, query, kept, kept.body)
 
     async def _share(
         self,
@@ -83,14 +101,20 @@ class QuotesV1:
             return await self._stream(request, query, long=True)
         return self._send(request, query, answer, answer.body)
 
-    async def _find(self, query: Query, asked: str, versions: Hashable) -> Answer:
+    async def _find(self, query: Query, asked: str, key: bytes) -> Answer:
         entries = EntryBody()
+        left_out = self._finder.left_out
         try:
             await self._finder.entries(query, entries)
         except NotAtOnce:
             return Answer(0, None)
         # Waiting for its turn, it may have been found in something newer.
-        lasts = self._finder.versions(asked) == versions
+        if asked == EVERY_DICTIONARY:
+            versions = await self._finder.all_versions()
+        else:
+            versions = self._finder.versions(asked)
+        is_whole = self._finder.left_out == left_out
+        lasts = is_whole and _key(query, asked, versions) == key
         return Answer(entries.count, entries.body(), lasts)
 
     async def _stream(
@@ -129,6 +153,11 @@ class QuotesV1:
                 id=IRecord(request).id,
                 sign=sign,
             )
+
+
+def _key(query: Query, asked: str, versions: Sequence[object] | None) -> bytes | None:
+    """The key of an answer; L{None} where it could change unseen."""
+    return None if versions is None else key_of((query, asked), versions)
 
 
 def _has_one_answer(query: Query) -> bool:

@@ -98,6 +98,7 @@ class QuotesV2:
         may_be_kept(request, tag)
         if is_known(request, tag):
             return b""
+        left_out = self._finder.left_out
         page = Page(query.limit)
         try:
             await self._finder.find(query, page)
@@ -106,6 +107,7 @@ class QuotesV2:
                 raise
             must_not_be_kept(request)
             return _send_page(request, page, query.offset, "timeout")
+        self._check_complete(request, left_out)
         return _send_page(request, page, query.offset)
 
     async def random(self, request: IRequest) -> bytes:
@@ -119,7 +121,9 @@ class QuotesV2:
             if is_known(request, tag):
                 return b""
         page = Page(query.limit)
+        left_out = self._finder.left_out
         await self._finder.draw(query, page)
+        self._check_complete(request, left_out)
         return _send_page(request, page, query.offset)
 
     async def quote(self, request: IRequest, identity: str) -> bytes:
@@ -131,7 +135,10 @@ class QuotesV2:
         may_be_kept(request, tag)
         if is_known(request, tag):
             return b""
-        return _send(request, quote_body(await self._finder.quote(identity)))
+        left_out = self._finder.left_out
+        quote = await self._finder.quote(identity)
+        self._check_complete(request, left_out)
+        return _send(request, quote_body(quote))
 
     async def dictionaries(self, request: IRequest) -> bytes:
         """All dictionaries."""
@@ -141,8 +148,10 @@ class QuotesV2:
         may_be_kept(request, tag)
         if is_known(request, tag):
             return b""
+        left_out = self._finder.left_out
         facts = await self._finder.dictionaries()
         bodies = [dictionary_body(each, default) for each in facts]
+        self._check_complete(request, left_out)
         return _send(request, DictionariesBody(bodies))
 
     def _note(self, request: IRequest, query: AboutQuotes) -> str:
@@ -158,6 +167,15 @@ class QuotesV2:
     ) -> str:
         states = await self._finder.states(asked)
         return entity_tag(f"{what} {msgspec.json.encode(query)!r}", states)
+
+    def _check_complete(self, request: IRequest, left_out: int) -> None:
+        """
+        Forbid keeping an answer from which dictionaries were left out.
+
+        @param left_out: how many had been left out before the search.
+        """
+        if self._finder.left_out != left_out:
+            must_not_be_kept(request)
 
     async def _stream(self, request: IRequest) -> bytes:
         """Send quotes as they are found, then what became of the search."""
