@@ -26,6 +26,7 @@ from twisted_quotes.errors import (
     SearchTimedOut,
     ShuttingDown,
     TooBusy,
+    TooManyRequests,
     Unavailable,
     UnknownAction,
     UnknownMethod,
@@ -58,6 +59,7 @@ class QuotesErrorTests(SynchronousTestCase):
             UnknownMethod: 501,
             Unavailable: 503,
             TooBusy: 503,
+            TooManyRequests: 429,
             DictionaryChanging: 503,
             NotReadyNow: 503,
             ShuttingDown: 503,
@@ -122,7 +124,12 @@ class QuotesErrorTests(SynchronousTestCase):
 
     def test_unavailable_says_when_to_come_back(self) -> None:
         """The message and the number for the header agree."""
-        for error in (TooBusy(), DictionaryChanging(), ShuttingDown()):
+        for error in (
+            TooBusy(),
+            TooManyRequests(),
+            DictionaryChanging(),
+            ShuttingDown(),
+        ):
             self.assertIn(f"again in {error.retry_after} second", error.message)
 
     def test_messages_are_whole_sentences(self) -> None:
@@ -135,6 +142,7 @@ class QuotesErrorTests(SynchronousTestCase):
             BodyTooLarge(1),
             EntryTooLong(1),
             TooBusy(),
+            TooManyRequests(),
             DictionaryChanging(),
             NotReadyNow("grep"),
             QuoteNotFound(),

@@ -44,6 +44,7 @@ ORDER = [
     "notify",
     "graceful",
     "ports",
+    "fair",
     "places",
     "library",
     "readiness",

@@ -18,6 +18,7 @@ What can go wrong, in the words of the one who asked.
     ├── UnknownMethod               501   the server does not know that HTTP method
     ├── Unavailable                 503   not now; try again later
     │   ├── TooBusy
+    │   ├── TooManyRequests         429   one client has more than its share
     │   ├── DictionaryChanging
     │   ├── NotReadyNow
     │   └── ShuttingDown
@@ -189,45 +190,47 @@ class Unavailable(QuotesError):
     """
     The service could answer that, but not now.
 
+    @param reason: a whole sentence that says why.
     @cvar retry_after: when to try again, in seconds from now.
     """
 
     code = 503
     retry_after: ClassVar[int] = 1
 
+    def __init__(self, reason: str) -> None:
+        seconds = "second" if self.retry_after == 1 else "seconds"
+        super().__init__(f"{reason} Try again in {self.retry_after} {seconds} or more.")
+
 
 class TooBusy(Unavailable):
     """All places are taken, and as many wait as may."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "Too many requests are under way. "
-            f"Try again in {self.retry_after} second or more."
-        )
+        super().__init__("Too many requests are under way.")
+
+
+class TooManyRequests(Unavailable):
+    """A client has more under way than its share (RFC 6585, section 4)."""
+
+    code = 429
+
+    def __init__(self) -> None:
+        reason = "Too many of your requests are under way while others wait."
+        super().__init__(f"{reason} Send fewer at the same time.")
 
 
 class DictionaryChanging(Unavailable):
     """The dictionary is being written to, again and again."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "The dictionary is being written to. "
-            f"Try again in {self.retry_after} second or more."
-        )
+        super().__init__("The dictionary is being written to.")
 
 
 class NotReadyNow(Unavailable):
-    """
-    The service lacks what it needs.
-
-    @param what: what it lacks.
-    """
+    """The service lacks what it needs: C{what} says what that is."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(
-            f"The service is not ready: it cannot use {what}. "
-            f"Try again in {self.retry_after} second or more."
-        )
+        super().__init__(f"The service is not ready: it cannot use {what}.")
 
 
 class ShuttingDown(Unavailable):
@@ -236,10 +239,7 @@ class ShuttingDown(Unavailable):
     retry_after = 5
 
     def __init__(self) -> None:
-        super().__init__(
-            "The service is shutting down. "
-            f"Try again in {self.retry_after} seconds or more."
-        )
+        super().__init__("The service is shutting down.")
 
 
 class SearchTimedOut(QuotesError):
