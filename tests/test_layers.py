@@ -81,6 +81,7 @@ ORDER = [
     "workers.start",
     "web.address",
     "web.record",
+    "web.client",
     "web.answers",
     "web.guard",
     "web.access_log",

@@ -20,7 +20,7 @@ from .grep import GrepFailed
 from .lines import NormalizedFile
 from .metrics import Metrics
 from .outstanding import Outstanding
-from .places import Place, Places
+from .places import ANYBODY, Claim, Place, Places
 from .process import Child, Command, Outcome, run
 
 MOST_OUTPUT = 1000
@@ -54,13 +54,14 @@ class GrepRunner:
     restrain: Callable[[int, float], object]
     metrics: Metrics = field(default_factory=Metrics)
 
-    async def take_place(self) -> Greps:
+    async def take_place(self, claim: Claim = ANYBODY) -> Greps:
         """
         Wait for a place to run greps in.
 
         @raise TooBusy: as many wait as may.
+        @raise TooManyRequests: the client has more waiting than its share.
         """
-        return Greps(self, await self.places.take())
+        return Greps(self, await self.places.take(claim))
 
     def start(
         self,
@@ -94,9 +95,9 @@ class GrepRunner:
             raise
         return child
 
-    async def take_place_again(self) -> Greps:
+    async def take_place_again(self, claim: Claim) -> Greps:
         """Wait for a place after another one, or another's, was of no use."""
-        return Greps(self, await self.places.take_again())
+        return Greps(self, await self.places.take_again(claim))
 
 
 class Greps(Closing):
@@ -110,6 +111,7 @@ class Greps(Closing):
     def __init__(self, runner: GrepRunner, place: Place) -> None:
         self._runner = runner
         self._place: Place | None = place
+        self._claim = place.claim
         self._time_left = runner.time_limit
 
     def rest(self) -> None:
@@ -146,7 +148,7 @@ class Greps(Closing):
         """
         runner = self._runner
         if self._place is None:
-            self._place = await runner.places.take_again()
+            self._place = await runner.places.take_again(self._claim)
         before = _bytes_read(stdin)
         child = runner.start(
             *(arguments, environment),

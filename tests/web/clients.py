@@ -153,8 +153,11 @@ class FakeSocket(FileDescriptor):
 
     reactor: Any
 
-    def __init__(self, reactor: FakeReactor, protocol: IProtocol) -> None:
+    def __init__(
+        self, reactor: FakeReactor, protocol: IProtocol, client: str = "192.0.2.1"
+    ) -> None:
         super().__init__(reactor)
+        self._client = client
         self.connected = True
         self.protocol = protocol
         self.received = b""
@@ -246,7 +249,7 @@ class FakeSocket(FileDescriptor):
 
     def getPeer(self) -> IPv4Address:
         """Where the caller is."""
-        return IPv4Address("TCP", "192.0.2.1", 31337)
+        return IPv4Address("TCP", self._client, 31337)
 
     def getTcpKeepAlive(self) -> bool:
         """Whether the connection is probed."""
@@ -352,9 +355,9 @@ class Web:
         """Hand out the answers that came late."""
         self._client.flush()
 
-    def connect(self) -> FakeSocket:
-        """Have a client connect to the site."""
-        return FakeSocket(self.reactor, self.protocol())
+    def connect(self, client: str = "192.0.2.1") -> FakeSocket:
+        """Have a client connect to the site, from an address."""
+        return FakeSocket(self.reactor, self.protocol(), client)
 
     def protocol(self) -> Connection:
         """What the site speaks to one client."""
