@@ -12,7 +12,7 @@ from twisted.internet import process
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import TestCase
 
-from twisted_quotes.descriptors import close_in_children, inheritable
+from twisted_quotes.descriptors import allot, close_in_children, inheritable
 from twisted_quotes.process import Command, run
 
 
@@ -77,3 +77,24 @@ class SpawnTests(TestCase):
         with capturedLogs() as events:
             close_in_children([0], given=3)
         self.assertEqual(len(events), 1)
+
+
+class AllotmentTests(TestCase):
+    """Tests of what a number of open files is enough for."""
+
+    def test_with_enough_files_all_is_as_asked_for(self) -> None:
+        """Each connection may receive an answer that holds files."""
+        for files in (None, 40_000):
+            self.assertEqual(allot(4000, files), (4000, 1000, 4000, 1024))
+
+    def test_with_too_few_files_nothing_is_promised_that_cannot_be(self) -> None:
+        """All that may be open at the same time fits, and there is some of each."""
+        for files in (40, 100, 864, 3936, 19_840, 31_000):
+            allowance = allot(4000, files)
+            self.assertLessEqual(allowance.files, files)
+            self.assertGreater(min(allowance), 0)
+
+    def test_half_of_few_files_is_for_connections(self) -> None:
+        """The other half is for what they ask for."""
+        self.assertEqual(allot(4000, 1000).connections, 500)
+        self.assertEqual(allot(100, 1000).connections, 100)

@@ -54,12 +54,12 @@ class QuotesErrorTests(SynchronousTestCase):
             RequestTimedOut: 408,
             BodyTooLarge: 413,
             RequestLineTooLong: 414,
+            TooManyRequests: 429,
             HeadersTooLarge: 431,
             UnknownAction: 501,
             UnknownMethod: 501,
             Unavailable: 503,
             TooBusy: 503,
-            TooManyRequests: 429,
             DictionaryChanging: 503,
             NotReadyNow: 503,
             ShuttingDown: 503,
@@ -124,12 +124,7 @@ class QuotesErrorTests(SynchronousTestCase):
 
     def test_unavailable_says_when_to_come_back(self) -> None:
         """The message and the number for the header agree."""
-        for error in (
-            TooBusy(),
-            TooManyRequests(),
-            DictionaryChanging(),
-            ShuttingDown(),
-        ):
+        for error in (TooBusy(), DictionaryChanging(), ShuttingDown()):
             self.assertIn(f"again in {error.retry_after} second", error.message)
 
     def test_messages_are_whole_sentences(self) -> None:
@@ -142,7 +137,6 @@ class QuotesErrorTests(SynchronousTestCase):
             BodyTooLarge(1),
             EntryTooLong(1),
             TooBusy(),
-            TooManyRequests(),
             DictionaryChanging(),
             NotReadyNow("grep"),
             QuoteNotFound(),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit, setrlimit
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.internet import process
 from twisted.logger import Logger
@@ -19,28 +19,75 @@ _log = Logger()
 _ALWAYS = 64
 # A search opens its dictionary, the columns of its index, and pipes to grep.
 _PER_SEARCH = 12
+# An answer that is sent while it is found keeps its dictionary and index open.
+_PER_STREAM = 6
+# A process has pipes for what it prints.
+_PER_WAIT = 2
+
+MAX_WAITS = 1000
+"""How many C{/wait} may block at one time (contract, section 1)."""
+
+_MAX_REFUSED = 1024
 
 
-def allow_connections(wanted: int, running: int) -> int:
+class Allowance(NamedTuple):
     """
-    Have as many connections allowed as the machine lets this process have.
+    What the open files of this process are enough for, all at the same time.
 
-    The soft limit of open files is raised as far as that needs, and the hard
-    limit lets it.
+    @ivar connections: how many connections may be open.
+    @ivar waits: how many C{/wait} may block.
+    @ivar streams: how many answers may be sent while they are found.
+    @ivar refused: how many connections that were refused may wait for their
+        clients to close.
+    """
 
-    @param wanted: how many connections there should be, 1 or more.
+    connections: int
+    waits: int
+    streams: int
+    refused: int
+
+    @property
+    def files(self) -> int:
+        """How many files that takes."""
+        waits, streams = self.waits * _PER_WAIT, self.streams * _PER_STREAM
+        return self.connections + self.refused + waits + streams
+
+
+def allot(connections: int, files: int | None) -> Allowance:
+    """
+    Decide what a number of open files is enough for.
+
+    @param connections: how many connections there should be, 1 or more.
+    @param files: how many files may be open for all of this; L{None} for any
+        number.
+    """
+    wanted = Allowance(connections, MAX_WAITS, connections, _MAX_REFUSED)
+    if files is None or files >= wanted.files:
+        return wanted
+    connections = min(connections, files // 2)
+    refused = min(_MAX_REFUSED, files // 8)
+    left = files - connections - refused
+    waits = min(MAX_WAITS, left // 4 // _PER_WAIT)
+    streams = (left - waits * _PER_WAIT) // _PER_STREAM
+    return Allowance(connections, waits, min(connections, streams), refused)
+
+
+def allow_files(connections: int, running: int) -> Allowance:
+    """
+    Raise the soft limit of open files as far as needed, and say what it is enough for.
+
+    @param connections: how many connections there should be, 1 or more.
     @param running: how many searches may run at one time.
-    @return: how many there may be; 0 where not even one has room.
     """
     reserve = _ALWAYS + _PER_SEARCH * running
     soft, hard = getrlimit(RLIMIT_NOFILE)
     if soft == RLIM_INFINITY:
-        return wanted
-    needed = wanted + reserve
+        return allot(connections, None)
+    needed = reserve + allot(connections, None).files
     if soft < needed:
         soft = needed if hard == RLIM_INFINITY else min(needed, hard)
         setrlimit(RLIMIT_NOFILE, (soft, hard))
-    return max(0, min(wanted, soft - reserve))
+    return allot(connections, max(0, soft - reserve))
 
 
 def inheritable() -> list[int]:

@@ -18,9 +18,9 @@ What can go wrong, in the words of the one who asked.
     ├── UnknownMethod               501   the server does not know that HTTP method
     ├── Unavailable                 503   not now; try again later
     │   ├── TooBusy
-    │   ├── TooManyRequests         429   one client has more than its share
     │   ├── DictionaryChanging
     │   ├── NotReadyNow
+    │   ├── TooManyRequests         429   this client asks too much at one time
     │   └── ShuttingDown
     └── SearchTimedOut              504   the search took too long
 
@@ -150,11 +150,7 @@ class RequestTimedOut(QuotesError):
 
 
 class BodyTooLarge(QuotesError):
-    """
-    The body of the request is longer than the service reads.
-
-    @param limit: the most bytes a body may have.
-    """
+    """The body of the request has more bytes than C{limit}."""
 
     code = 413
 
@@ -190,7 +186,7 @@ class Unavailable(QuotesError):
     """
     The service could answer that, but not now.
 
-    @param reason: a whole sentence that says why.
+    @param reason: a whole sentence that says why not.
     @cvar retry_after: when to try again, in seconds from now.
     """
 
@@ -198,8 +194,8 @@ class Unavailable(QuotesError):
     retry_after: ClassVar[int] = 1
 
     def __init__(self, reason: str) -> None:
-        seconds = "second" if self.retry_after == 1 else "seconds"
-        super().__init__(f"{reason} Try again in {self.retry_after} {seconds} or more.")
+        seconds = f"{self.retry_after} second{'s' * (self.retry_after > 1)}"
+        super().__init__(f"{reason} Try again in {seconds} or more.")
 
 
 class TooBusy(Unavailable):
@@ -210,13 +206,12 @@ class TooBusy(Unavailable):
 
 
 class TooManyRequests(Unavailable):
-    """A client has more under way than its share (RFC 6585, section 4)."""
+    """The client has more than its share under way, while others ask as well."""
 
     code = 429
 
     def __init__(self) -> None:
-        reason = "Too many of your requests are under way while others wait."
-        super().__init__(f"{reason} Send fewer at the same time.")
+        super().__init__("Too many requests of this client are under way.")
 
 
 class DictionaryChanging(Unavailable):
@@ -227,7 +222,7 @@ class DictionaryChanging(Unavailable):
 
 
 class NotReadyNow(Unavailable):
-    """The service lacks what it needs: C{what} says what that is."""
+    """The service lacks what it needs: C{what}."""
 
     def __init__(self, what: str) -> None:
         super().__init__(f"The service is not ready: it cannot use {what}.")
@@ -243,11 +238,7 @@ class ShuttingDown(Unavailable):
 
 
 class SearchTimedOut(QuotesError):
-    """
-    The search was ended because it took too long.
-
-    @param limit: the time a search may take, in seconds.
-    """
+    """The search took longer than C{limit} seconds, and was ended."""
 
     code = 504
 

@@ -50,6 +50,7 @@ def _some(text: str) -> str:
 
 
 _YES_OR_NO = _Kind("yes or no", {"yes": True, "no": False}.__getitem__)
+_SECONDS = _number(float, 0.001)
 _TEXT = _Kind("a text that is not empty", _some)
 
 
@@ -91,12 +92,7 @@ _OPTIONS: tuple[tuple[str, _Kind, Any, str], ...] = (
         1,
         "Processes that serve; auto is one for each core [default: 1]",
     ),
-    (
-        "timeout",
-        _number(float, 0.001),
-        10.0,
-        "Time limit of a search, in seconds [default: 10]",
-    ),
+    ("timeout", _SECONDS, 10.0, "Time limit of a search, in seconds [default: 10]"),
     (
         "max-running",
         _number(int, 1),
@@ -116,23 +112,24 @@ _OPTIONS: tuple[tuple[str, _Kind, Any, str], ...] = (
         "Open connections; beyond that 503 and close [default: 4000]",
     ),
     (
+        "max-unsent-bytes",
+        _number(int, 1),
+        256 * 1024 * 1024,
+        "Bytes of answers that clients have yet to read [default: 268435456]",
+    ),
+    (
         "request-timeout",
-        _number(float, 0.001),
+        _SECONDS,
         10.0,
         "Seconds a request may take to arrive; beyond that 408 [default: 10]",
     ),
     (
         "send-timeout",
-        _number(float, 0.001),
+        _SECONDS,
         60.0,
         "Seconds a client may take nothing of its answer [default: 60]",
     ),
-    (
-        "idle-timeout",
-        _number(float, 0.001),
-        60.0,
-        "Seconds a connection may be idle [default: 60]",
-    ),
+    ("idle-timeout", _SECONDS, 60.0, "Seconds a connection may be idle [default: 60]"),
     (
         "drain-delay",
         _number(float, 0),

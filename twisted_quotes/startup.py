@@ -21,7 +21,7 @@ from twisted.python.procutils import which
 
 from .cache import default_cache_folder
 from .callers import PasswordFile, portal_for
-from .descriptors import allow_connections
+from .descriptors import Allowance, allow_files
 from .library import Library, LibraryUnusable
 from .notify import Systemd, watchdog_of
 
@@ -100,20 +100,20 @@ def running(options: Mapping[str, Any]) -> int:
     return int(running)
 
 
-def connections(options: Mapping[str, Any]) -> int:
-    """How many connections there may be; fewer than asked for where files are few."""
+def allowance(options: Mapping[str, Any]) -> Allowance:
+    """What may be open at one time; less than asked for where files are few."""
     wanted = options["max-connections"]
-    allowed = allow_connections(wanted, running(options))
-    if not allowed:
+    allowance = allow_files(wanted, running(options))
+    if not (allowance.connections and allowance.streams):
         raise CannotStart("too few files may be open (ulimit -n) for any connection")
-    if allowed < wanted:
+    if allowance.connections < wanted:
         _log.warn(
             "No more than {allowed} connections may be open, not {wanted}: "
             "the limit of open files (ulimit -n) is too low.",
-            allowed=allowed,
+            allowed=allowance.connections,
             wanted=wanted,
         )
-    return allowed
+    return allowance
 
 
 def portal(options: Mapping[str, Any]) -> Portal | None:

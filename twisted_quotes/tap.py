@@ -133,6 +133,8 @@ def _service(
     metrics: Metrics,
 ) -> Made:
     """A service. Everything that it needs is made here, and handed down."""
+    from .web.connection_limit import ConnectionLimit
+    from .web.output import OutputLimits
     from .web.patience import Limits
     from .web.site import QuotesSite
 
@@ -144,8 +146,9 @@ def _service(
         reactor,
         _resource(reactor, options, part, runner, finder, readiness),
         runner.outstanding,
-        part.room,
+        ConnectionLimit(part.room, part.allowance.refused),
         Limits(*(options[f"{each}-timeout"] for each in ("request", "send", "idle"))),
+        OutputLimits(part.max_unsent, part.allowance.streams),
         metrics,
         startup.writable(options["access-log"]),
     )

@@ -32,15 +32,21 @@ class Conversation:
 
     @param address: the host and port, or the path of a UNIX socket.
     @param receive_buffer: the size of the socket's own buffer, for a slow reader.
+    @param source: the address of the client, one of 127.0.0.0/8.
     """
 
     def __init__(
-        self, address: tuple[str, int] | str, receive_buffer: int | None = None
+        self,
+        address: tuple[str, int] | str,
+        receive_buffer: int | None = None,
+        source: str | None = None,
     ) -> None:
         family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
         self.socket = socket.socket(family)
         if receive_buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        if source is not None:
+            self.socket.bind((source, 0))
         self.socket.settimeout(LIMIT)
         self._received = b""
         try:

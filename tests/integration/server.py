@@ -146,9 +146,11 @@ class Server:
         """The URL of the server, without a final slash."""
         return f"http://{self.address[0]}:{self.address[1]}"
 
-    def connect(self, receive_buffer: int | None = None) -> Conversation:
+    def connect(
+        self, receive_buffer: int | None = None, source: str | None = None
+    ) -> Conversation:
         """Open a connection, which is closed with the server if not before."""
-        connection = Conversation(self.address, receive_buffer)
+        connection = Conversation(self.address, receive_buffer, source)
         self._connections.append(connection)
         return connection
 

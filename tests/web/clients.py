@@ -38,6 +38,8 @@ from twisted_quotes.readiness import Readiness
 from twisted_quotes.room import Room
 from twisted_quotes.sharing import SharedAnswers
 from twisted_quotes.web.connection import Connection
+from twisted_quotes.web.connection_limit import ConnectionLimit
+from twisted_quotes.web.output import OutputLimits
 from twisted_quotes.web.patience import Limits
 from twisted_quotes.web.probes import Probes
 from twisted_quotes.web.root import root_resource
@@ -46,6 +48,7 @@ from twisted_quotes.web.waits import Waits
 
 from ..fakes import FakeProcess, FakeReactor, make_test_finder
 
+CLIENT = "192.0.2.1"
 HOST = "quotes.test:8080"
 LINK = f"http://{HOST}/api/v1/web"
 LOVE = {"action": "search", "term": "love"}
@@ -154,10 +157,10 @@ class FakeSocket(FileDescriptor):
     reactor: Any
 
     def __init__(
-        self, reactor: FakeReactor, protocol: IProtocol, client: str = "192.0.2.1"
+        self, reactor: FakeReactor, protocol: IProtocol, host: str = CLIENT
     ) -> None:
         super().__init__(reactor)
-        self._client = client
+        self._host = host
         self.connected = True
         self.protocol = protocol
         self.received = b""
@@ -182,6 +185,7 @@ class FakeSocket(FileDescriptor):
             why = self.doWrite()
             if why is not None:
                 self.connectionLost(Failure(why))
+            self.reactor.advance(0)
 
     def take(self, count: int) -> None:
         """Have a slow client take no more than so many bytes."""
@@ -249,7 +253,7 @@ class FakeSocket(FileDescriptor):
 
     def getPeer(self) -> IPv4Address:
         """Where the caller is."""
-        return IPv4Address("TCP", self._client, 31337)
+        return IPv4Address("TCP", self._host, 31337)
 
     def getTcpKeepAlive(self) -> bool:
         """Whether the connection is probed."""
@@ -290,6 +294,8 @@ class Web:
         resource: IResource | None = None,
         portal: Portal | None = None,
         cache_bytes: int = 0,
+        max_unsent: int = 2**28,
+        max_refused: int = 100,
     ) -> None:
         self.reactor = reactor or FakeReactor()
         self.library = Library(FilePath(str(folder)))
@@ -318,8 +324,9 @@ class Web:
             self.reactor,
             self.resource,
             self.outstanding,
-            Room(max_connections),
+            ConnectionLimit(Room(max_connections), max_refused),
             limits or Limits(),
+            OutputLimits(max_unsent, max_connections),
             self.metrics,
             None if access_log is None else str(access_log),
         )
@@ -355,9 +362,9 @@ class Web:
         """Hand out the answers that came late."""
         self._client.flush()
 
-    def connect(self, client: str = "192.0.2.1") -> FakeSocket:
+    def connect(self, host: str = CLIENT) -> FakeSocket:
         """Have a client connect to the site, from an address."""
-        return FakeSocket(self.reactor, self.protocol(), client)
+        return FakeSocket(self.reactor, self.protocol(), host)
 
     def protocol(self) -> Connection:
         """What the site speaks to one client."""

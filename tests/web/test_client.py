@@ -6,46 +6,9 @@ from __future__ import annotations
 
 from base64 import b64encode
 
-from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
-
 from twisted_quotes.callers import PasswordFile, portal_for
-from twisted_quotes.web.client import client_at
 
 from .clients import FakeSocket, WebTestCase, question
-
-
-class AddressTests(WebTestCase):
-    """Tests of clients that are told apart by their addresses."""
-
-    def test_an_ipv4_address_is_a_client(self) -> None:
-        """Whatever its port."""
-        one, other, further = (
-            client_at(IPv4Address("TCP", host, port))
-            for host, port in (("192.0.2.1", 1), ("192.0.2.1", 2), ("192.0.2.2", 1))
-        )
-        self.assertEqual(one, other)
-        self.assertNotEqual(one, further)
-
-    def test_an_ipv6_network_of_a_host_is_a_client(self) -> None:
-        """A host has as many addresses in it as it likes."""
-        one, other, further = (
-            client_at(IPv6Address("TCP", host, 1))
-            for host in ("2001:db8::1", "2001:db8::ffff:0:0:2", "2001:db8:0:1::1")
-        )
-        self.assertEqual(one, other)
-        self.assertNotEqual(one, further)
-        self.assertEqual(client_at(IPv6Address("TCP", "fe80::1%lo", 1)), "fe80::/64")
-
-    def test_an_ipv4_address_in_ipv6_is_that_address(self) -> None:
-        """A socket for both shows it so (RFC 4291, section 2.5.5.2)."""
-        self.assertEqual(
-            client_at(IPv6Address("TCP", "::ffff:192.0.2.1", 1)), "192.0.2.1"
-        )
-
-    def test_clients_of_a_unix_socket_cannot_be_told_apart(self) -> None:
-        """None of them has an address."""
-        self.assertIsNone(client_at(UNIXAddress(b"/run/quotes")))
-        self.assertIsNone(client_at(UNIXAddress(None)))
 
 
 class TurnTests(WebTestCase):
@@ -92,7 +55,7 @@ class TurnTests(WebTestCase):
         self.ask("192.0.2.2", "d")
         sockets[2].deliver()
         [answer] = sockets[2].answers()
-        self.assert_error(answer, 429, "of your requests")
+        self.assert_error(answer, 429, "of this client")
         self.assertEqual(answer.header("retry-after"), "1")
         another = self.ask("192.0.2.1", "e")
         another.deliver()

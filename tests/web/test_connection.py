@@ -481,3 +481,78 @@ class TurnTests(WebTestCase):
             self.web.reactor.advance(0)
         self.assertEqual([e["code"] for e in request_events(events)], [200])
         self.assertEqual(self.flushLoggedErrors(), [])
+
+
+class BackPressureTests(WebTestCase):
+    """Tests of clients that send and do not read."""
+
+    PAGE = get("/api/v1/web")
+
+    def is_read(self, client: FakeSocket) -> bool:
+        """Whether the service reads what the client sends."""
+        return client in self.web.reactor.getReaders()
+
+    def stalled(self) -> FakeSocket:
+        """A client that does not read, and pipelines more than it is answered."""
+        client = self.web.connect()
+        client.stalled = True
+        client.send(self.PAGE * 40)
+        self.assertGreater(client.buffered, client.bufferSize)
+        return client
+
+    def test_no_request_begins_while_answers_have_not_been_taken(self) -> None:
+        """So what is buffered is bounded, however many requests are pipelined."""
+        client = self.stalled()
+        self.assertLess(client.buffered, 2 * client.bufferSize)
+        self.assertFalse(self.is_read(client))
+
+    def test_the_rest_is_answered_when_the_client_reads(self) -> None:
+        """A slow client gets every answer, in order."""
+        client = self.stalled()
+        client.stalled = False
+        client.deliver()
+        self.assertEqual([each.code for each in client.answers()], [200] * 40)
+        self.assertTrue(self.is_read(client))
+        client.send(get())
+        self.assertEqual(len(client.answers()), 41)
+
+    def test_what_is_sent_while_an_answer_is_found_is_bounded(self) -> None:
+        """Neither a slow client nor one that reads can send ahead without end."""
+        for pages in (0, 40):
+            client = self.web.connect()
+            client.stalled = True
+            client.send(self.PAGE * pages + question())
+            sent = 0
+            while self.is_read(client) and sent < 100:
+                client.send(b"x" * 8192)
+                sent += 1
+            self.assertLess(sent, 5)
+            client.leave()
+
+    def test_a_slow_client_is_not_read_between_requests(self) -> None:
+        """The answer to the last request counts as well."""
+        client = self.web.connect()
+        client.stalled = True
+        while self.is_read(client):
+            client.send(self.PAGE)
+        self.assertLess(client.buffered, 2 * client.bufferSize)
+        client.stalled = False
+        client.deliver()
+        self.assertTrue(self.is_read(client))
+
+    def test_a_client_that_leaves_is_forgotten(self) -> None:
+        """No request of it begins, and nothing of it is left."""
+        client = self.stalled()
+        client.leave()
+        self.web.reactor.advance(0)
+        self.assertEqual(self.web.reactor.getDelayedCalls(), [])
+
+    def test_what_had_arrived_is_answered_at_the_end(self) -> None:
+        """A shutdown waits until a slow client has been answered."""
+        client = self.stalled()
+        self.web.site.close()
+        client.stalled = False
+        client.deliver()
+        codes = [each.code for each in client.answers()]
+        self.assertEqual(codes, [200] * 40)
+        self.assertTrue(client.answers()[-1].is_last)

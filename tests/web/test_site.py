@@ -4,6 +4,7 @@ Tests of the site: its end, and its logs.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from io import BytesIO
 from re import findall
 
@@ -147,6 +148,49 @@ class EndTests(WebTestCase):
         client.deliver()
         self.assertEqual([each.code for each in client.answers()], [200])
         self.assert_closed_after(NEXT_REQUEST_TIME, client)
+
+    def assert_streams_to_the_end(self, end: Callable[[], None]) -> FakeSocket:
+        """A stream that began before the end does not say that it is the last."""
+        (self.folder / "many").write_text("love\n" * 1_000_000)
+        client = self.web.connect()
+        client.stalled = True
+        client.send(question({"action": "all", "dictionary": "many"}))
+        [process] = self.web.running()
+        process.print(b"1000000\n")
+        process.end()
+        client.deliver()
+        self.assertGreater(client.buffered, 0)
+        end()
+        client.stalled = False
+        client.deliver()
+        [answer] = client.answers()
+        self.assertEqual(answer.json["nr of entries"], 1_000_000)
+        self.assertFalse(answer.is_last)
+        return client
+
+    def test_after_a_stream_the_next_request_is_refused(self) -> None:
+        """It gets an answer, and not just the end of the connection."""
+        client = self.assert_streams_to_the_end(self.web.site.close)
+        client.send(get())
+        self.assert_refused(client, answers=2)
+
+    def test_after_a_stream_where_others_serve_the_next_request_is_answered(
+        self,
+    ) -> None:
+        """It is answered, and that is the last answer."""
+        client = self.assert_streams_to_the_end(self.web.site.retire)
+        client.send(get())
+        self.assertEqual([each.code for each in client.answers()], [200, 200])
+        self.assertTrue(client.answers()[-1].is_last)
+
+    def test_after_a_stream_a_quiet_client_is_closed(self) -> None:
+        """A moment after it has taken all of it."""
+        for name in ("close", "retire"):
+            self.web = self.make_web()
+            client = self.assert_streams_to_the_end(getattr(self.web.site, name))
+            self.assertFalse(client.disconnected)
+            self.web.reactor.pump([NEXT_REQUEST_TIME / 5] * 5)
+            self.assert_closed_after(NEXT_REQUEST_TIME / 5, client)
 
     def test_bytes_that_drip_do_not_hold_up_the_end(self) -> None:
         """A moment is a moment, however much comes in it."""

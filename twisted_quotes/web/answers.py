@@ -24,6 +24,7 @@ from ..errors import (
     Unavailable,
 )
 from .address import instructions_url
+from .output import IOutput
 from .record import IRecord
 
 _log = Logger()
@@ -65,7 +66,15 @@ def send_json(request: IRequest, value: Any) -> bytes:
 
 
 def send(request: IRequest, content_type: bytes, body: bytes) -> bytes:
-    """Make bytes the body of an answer, and return them."""
+    """
+    Make bytes the body of an answer, and return them.
+
+    @raise TooBusy: there is no room for so many, see L{IOutput}.
+    @raise TooManyRequests: and that is because of this client.
+    """
+    output = IOutput(request, None)
+    if output is not None:
+        output.check(len(body))
     set_content_type(request, content_type)
     request.setHeader(b"content-length", b"%d" % len(body))
     return body

@@ -4,7 +4,7 @@ HTTP on a connection whose client may be slow, and that is closed without loss.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from twisted.internet.abstract import FileDescriptor
@@ -15,7 +15,18 @@ from twisted.web.http import HTTPChannel
 from zope.interface import implementer
 
 from .interfaces import ISite
-from .patience import LINGER, Patience, forget_unsent, socket_of, unsent
+from .patience import (
+    LINGER,
+    Patience,
+    buffered,
+    forget_unsent,
+    socket_of,
+    unsent,
+)
+from .peers import client_of
+
+MAX_PIPELINED = 16 * 1024
+"""How many bytes of further requests are read while one is answered (roughly)."""
 
 
 @implementer(IHalfCloseableProtocol)
@@ -29,6 +40,7 @@ class PatientChannel(HTTPChannel):
     thrown away, because closing a socket with unread bytes would take back
     those that the client has not received yet.
 
+    @ivar client: the key of the client; L{None} where it cannot be told apart.
     @ivar patience: its one timer.
     @ivar is_slow: whether much that was written has not been taken.
     @ivar is_closing: whether it is being closed.
@@ -41,11 +53,14 @@ class PatientChannel(HTTPChannel):
     def __init__(self) -> None:
         super().__init__()
         self.is_slow = self.is_closing = False
+        self.client: str | None = None
+        self._unsent = 0
         self._all_written = False
 
     def connectionMade(self) -> None:
         """Wait for the first request."""
         super().connectionMade()
+        self.client = client_of(self.transport.getPeer())
         # It must not know this channel, which would then outlive its connection.
         self.patience = Patience(self.site.reactor, partial(unsent, self.transport))
         self.wait()
@@ -73,13 +88,56 @@ class PatientChannel(HTTPChannel):
         """The client is slow. It may be, as long as it takes something."""
         super().pauseProducing()
         self.is_slow = True
+        self.regulate_reading()
         self.wait()
 
     def resumeProducing(self) -> None:
         """The client has taken what waited for it."""
         super().resumeProducing()
         self.is_slow = False
+        self._count_unsent()
+        self.regulate_reading()
         self.wait()
+
+    def rawDataReceived(self, data: bytes) -> None:
+        """Receive a part of a body, or of a request that follows."""
+        if self._handlingRequest:
+            self._dataBuffer.append(data)
+            self.regulate_reading()
+        else:
+            super().rawDataReceived(data)
+
+    def regulate_reading(self) -> None:
+        """
+        Read only while the client takes its answers, and has not sent too much ahead.
+
+        The base class reads on while it handles a request of a slow client.
+        """
+        if self.is_closing:
+            return
+        if self.is_slow or sum(map(len, self._dataBuffer)) > MAX_PIPELINED:
+            self._networkProducer.pauseProducing()
+        else:
+            self._networkProducer.resumeProducing()
+
+    # Sending
+
+    def write(self, data: bytes) -> None:
+        """Send a piece of an answer."""
+        super().write(data)
+        self._count_unsent()
+
+    def writeSequence(self, iovec: Iterable[bytes]) -> None:
+        """Send several pieces of an answer."""
+        super().writeSequence(iovec)
+        self._count_unsent()
+
+    def _count_unsent(self) -> None:
+        """Count what a slow client has yet to read among that of all."""
+        unsent = buffered(self.transport) if self.is_slow else 0
+        if unsent != self._unsent:
+            self.site.output.add_unsent(self.client, unsent - self._unsent)
+            self._unsent = unsent
 
     # Closing
 
@@ -130,4 +188,5 @@ class PatientChannel(HTTPChannel):
         """The connection is gone."""
         self.patience.stop()
         forget_unsent(self.transport)
+        self._count_unsent()
         super().connectionLost(reason)

@@ -4,6 +4,8 @@ One connection: what is waited for, answered and refused on it.
 
 from __future__ import annotations
 
+from functools import partial
+
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
@@ -12,17 +14,14 @@ from twisted.web.http_headers import Headers
 from twisted.web.server import Request
 
 from ..errors import (
-    BadRequest,
     BodyTooLarge,
-    HeadersTooLarge,
     QuotesError,
-    RequestLineTooLong,
     RequestTimedOut,
     ShuttingDown,
-    TooBusy,
+    TooManyRequests,
 )
-from .channel import PatientChannel
-from .patience import LINGER
+from .patience import LINGER, socket_of, unsent
+from .refusal import RefusingChannel
 
 BODY_LIMIT = 64 * 1024
 """The most bytes the body of a request may have (contract, section 1)."""
@@ -33,20 +32,17 @@ NEXT_REQUEST_TIME = 0.5
 _MOST_LATE = 16 * 1024
 
 
-class Connection(PatientChannel):
+class Connection(RefusingChannel):
     """
     One connection of a L{QuotesSite<twisted_quotes.web.site.QuotesSite>}.
 
     @ivar over: fires when the connection is gone.
-    @ivar answer_due: whether the headers of a request have arrived whose
-        answer is not complete.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.over: Deferred[None] = Deferred()
-        self.answer_due = False
-        self._incomplete = self._arriving = False
+        self._arriving = False
         self._has_answered = self._last_moment = False
         self._receiving = False
         self._next_turn: IDelayedCall | None = None
@@ -62,8 +58,12 @@ class Connection(PatientChannel):
         """Join the site, which may have enough connections."""
         super().connectionMade()
         self._idle_since = self.site.reactor.seconds()
-        if not self.site.join(self):
-            self.refuse(TooBusy())
+        try:
+            self.site.join(self)
+        except QuotesError as error:
+            self.refuse(error)
+            if not self.site.may_linger():
+                socket_of(self.transport).loseConnection()
 
     def dataReceived(self, data: bytes) -> None:
         """Take what the client sent, as long as it can still be answered."""
@@ -78,18 +78,8 @@ class Connection(PatientChannel):
         before, self._receiving = self._receiving, True
         super().dataReceived(data)
         self._receiving = before
-        answered, self._answered = self._answered, None
-        if answered is not None:
-            self.requestDone(answered)
+        self._go_on()
         self.wait()
-
-    def headerReceived(self, line: bytes) -> bool:
-        """Take one header; a length of thousands of digits is no length."""
-        try:
-            return bool(super().headerReceived(line))
-        except ValueError:
-            self._respondToBadRequestAndDisconnect()
-            return False
 
     def allHeadersReceived(self) -> None:
         """From here on an answer is due, and the end waits for it."""
@@ -123,7 +113,10 @@ class Connection(PatientChannel):
             return
         elif not (self.requests or self._buffer):
             self._arriving = False
-            self.wait_for_client(self._idle, min(LINGER, limits.idle))
+            if self.site.retiring:
+                self.retire()
+            else:
+                self.wait_for_client(self._idle, min(LINGER, limits.idle))
         elif not self._arriving:
             self._arriving = True
             self.patience.wait(
@@ -134,45 +127,6 @@ class Connection(PatientChannel):
         """The client has taken all, and asks nothing."""
         idle = self.site.reactor.seconds() - self._idle_since
         self.patience.wait(max(0, self.site.limits.idle - idle), self.loseConnection)
-
-    # Refusing
-
-    def refuse(self, error: QuotesError) -> None:
-        """Answer what has come of the request with an error, and close."""
-        if not self.requests:
-            self.requests.append(self.site.requestFactory(self))
-        request = self.requests[-1]
-        request.method = getattr(self, "_command", request.method)
-        request.uri = getattr(self, "_path", request.uri)
-        request.clientproto = getattr(self, "_version", request.clientproto)
-        self.persistent = False
-        self.clearLineBuffer()
-        request.fail(Failure(error))
-
-    def refuse_incomplete(self) -> None:
-        """Wait no longer for the rest of a body."""
-        if self._incomplete:
-            self._incomplete = False
-            self.refuse(ShuttingDown())
-
-    def lineLengthExceeded(self, line: bytes) -> None:
-        """A line of the head is longer than is read."""
-        if self.requests and not self.answer_due:
-            self.refuse(HeadersTooLarge("The headers are too many, or too long."))
-        else:
-            self.refuse(RequestLineTooLong("The request line is too long."))
-
-    def _respondToBadRequestAndDisconnect(self) -> None:
-        """The base class calls this for all it cannot read."""
-        if self.is_closing:
-            return
-        if (
-            self._receivedHeaderSize > self.totalHeadersSize
-            or self._receivedHeaderCount > self.maxHeaders
-        ):
-            self.refuse(HeadersTooLarge("The headers are too many, or too long."))
-        else:
-            self.refuse(BadRequest("That is not HTTP as it should be."))
 
     # Answering
 
@@ -189,17 +143,33 @@ class Connection(PatientChannel):
         """An answer is complete."""
         self._has_answered = True
         self._idle_since = self.site.reactor.seconds()
-        self._decide_to_close()
-        if self.persistent and self._receiving:
-            # Only then it is known whether more has come.
-            self._answered = request
-        elif self.persistent and any(self._dataBuffer):
-            # However many were pipelined, others have their turn in between.
-            self._next_turn = self.site.reactor.callLater(0, self._go_on, request)
-        else:
-            self._go_on(request)
+        self._answered = request
+        # While data is received, it is not known yet whether more has come.
+        if not (self.persistent and self._receiving):
+            self._go_on()
 
-    def _go_on(self, request: Request) -> None:
+    def resumeProducing(self) -> None:
+        """The client has taken its answers, and the next request may begin."""
+        super().resumeProducing()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Go on after an answer, unless a request follows that has to wait."""
+        if self._answered is None:
+            return
+        if not (self.persistent and any(self._dataBuffer)):
+            self._end_request()
+        elif self._next_turn is None and not self.is_slow:
+            # However many were pipelined, others have their turn in between.
+            self._next_turn = self.site.reactor.callLater(0, self._take_turn)
+
+    def _take_turn(self) -> None:
+        self._next_turn = None
+        if not self.is_slow:
+            self._end_request()
+
+    def _end_request(self) -> None:
+        request, self._answered = self._answered, None
         self.answer_due = False
         # The base class now has us receive again what it has buffered.
         before, self._replaying = self._replaying, True
@@ -209,13 +179,15 @@ class Connection(PatientChannel):
             late, self._late = self._late, b""
             self._closing_when_read = True
             super().dataReceived(late)
+        self.regulate_reading()
         self.wait()
         if self.site.closing:
             self.close()
 
     def _decide_to_close(self) -> None:
         ends = self.site.closing or self.site.retiring
-        if ends and not any(self._dataBuffer) and not self._late:
+        # While a request is answered at once, what follows it is in _buffer.
+        if ends and not (self._buffer or any(self._dataBuffer) or self._late):
             self.persistent = False
 
     # Closing
@@ -228,9 +200,7 @@ class Connection(PatientChannel):
         """
         if not (self.requests or self._buffer or self.is_closing):
             first = self.site.limits.request
-            seconds = NEXT_REQUEST_TIME if self._has_answered else first
-            idle = self.site.reactor.seconds() - self._idle_since
-            self.patience.wait(max(0, seconds - idle), self.close_unasked)
+            self._close_when_idle(NEXT_REQUEST_TIME if self._has_answered else first)
 
     def close(self) -> None:
         """
@@ -239,12 +209,39 @@ class Connection(PatientChannel):
         One that was busy until just now may have its next request on the way,
         and is left open for a moment to be told that it comes too late.
         """
-        if self.answer_due or self.is_closing or self._last_moment:
-            return
-        idle = self.site.reactor.seconds() - self._idle_since
-        if idle < NEXT_REQUEST_TIME:
-            self.patience.wait(NEXT_REQUEST_TIME - idle, self.close_unasked)
+        if not (self.answer_due or self.is_closing or self._last_moment):
             self._last_moment = True
+            self._close_when_idle(NEXT_REQUEST_TIME)
+
+    def _close_when_idle(self, seconds: float) -> None:
+        """Close when the client has taken all, and asked nothing for so long."""
+        now = self.site.reactor.seconds()
+        if unsent(self.transport):
+            self._idle_since = now
+            again = partial(self._close_when_idle, seconds)
+            self.wait_for_client(again, NEXT_REQUEST_TIME / 5)
+        elif now - self._idle_since < seconds:
+            self.patience.wait(seconds - (now - self._idle_since), self.close_unasked)
+        else:
+            self.close_unasked()
+
+    def expendability(self) -> tuple[int, float] | None:
+        """How little is lost if it is closed; the more, the higher; L{None}: no."""
+        since = self.site.reactor.seconds() - self._idle_since
+        if self.is_closing:
+            return 3, since
+        if self.is_slow or self._is_arriving:
+            return int(not self.is_slow), since
+        return None if self.answer_due else (2, since)
+
+    def give_way(self) -> None:
+        """Close, for other clients need the connection more."""
+        if self.is_closing:
+            return
+        if self.is_slow:
+            self.abort()
+        elif self._is_arriving:
+            self.refuse(TooManyRequests())
         else:
             self.close_unasked()
 

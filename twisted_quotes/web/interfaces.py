@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
+from .output import OutputLimits
 from .patience import Limits
 
 
@@ -30,18 +31,23 @@ class ISite(Protocol):
     @ivar closing: whether new requests are refused.
     @ivar retiring: whether each answer is the last one on its connection.
     @ivar limits: how long clients may take.
+    @ivar output: limits on answers that clients have not read.
     """
 
     closing: bool
     retiring: bool
     limits: Limits
+    output: OutputLimits
     reactor: IReactorTime
 
     def requestFactory(self, channel: Any) -> IFailableRequest:
         """Make a request on a connection."""
 
-    def join(self, connection: Any) -> bool:
-        """Take in a new connection; say whether there is room for it."""
+    def join(self, connection: Any) -> None:
+        """Take in a new connection; raise an error if it is to be refused."""
+
+    def may_linger(self) -> bool:
+        """Whether a connection that is refused may wait for its client to close."""
 
     def leave(self, connection: Any) -> None:
         """Forget a connection that is gone."""

@@ -146,6 +146,14 @@ def forget_unsent(transport: Any) -> None:
         below._tempDataLen = below.offset = 0
 
 
+def buffered(transport: Any) -> int:
+    """How many bytes have been written that the kernel has not taken."""
+    below = socket_of(transport)
+    if not isinstance(below, FileDescriptor):
+        return 0
+    return len(below.dataBuffer) - below.offset + below._tempDataLen
+
+
 def unsent(transport: Any) -> int:
     """
     How many bytes have been written that the client's side has not taken.
@@ -156,7 +164,7 @@ def unsent(transport: Any) -> int:
     below = socket_of(transport)
     if not isinstance(below, FileDescriptor):
         return 0
-    waiting = len(below.dataBuffer) - below.offset + below._tempDataLen
+    waiting = buffered(transport)
     if below.fileno() >= 0:
         [in_kernel] = unpack("i", ioctl(below.fileno(), TIOCOUTQ, bytes(4)))
         waiting += in_kernel

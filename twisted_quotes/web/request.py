@@ -19,6 +19,7 @@ from ..errors import BadRequest, BodyTooLarge, QuotesError, UnknownMethod
 from .address import is_host
 from .answers import judge, send_error
 from .connection import BODY_LIMIT, Connection
+from .output import IOutput, RequestOutput
 from .record import IRecord, Record
 
 # RFC 9110, section 9, and RFC 5789.
@@ -80,9 +81,12 @@ class QuotesRequest(Request):
         self.method, self.uri, self.clientproto = b"-", b"-", b"HTTP/1.1"
         self._cut_code = CLIENT_LEFT
         self._record: Record | None = None
+        self._output = RequestOutput(channel.site.output, channel.client)
 
     def __conform__(self, interface: Any) -> Any:
-        """Have the record at hand; adapters take much longer to find."""
+        """Have what goes with it at hand; adapters take much longer to find."""
+        if interface is IOutput:
+            return self._output
         if interface is not IRecord:
             return super().__conform__(interface)
         if self._record is None:

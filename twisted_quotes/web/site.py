@@ -19,9 +19,10 @@ from zope.interface import provider
 
 from ..metrics import Metrics
 from ..outstanding import Outstanding
-from ..room import Room
 from .access_log import AccessLog
 from .connection import Connection
+from .connection_limit import ConnectionLimit
+from .output import OutputLimits
 from .patience import Limits
 from .record import IRecord
 from .request import QuotesRequest
@@ -51,9 +52,9 @@ class QuotesSite(Site):
     @param reactor: times the connections.
     @param resource: answers all requests.
     @param outstanding: is told of each connection the end must wait for.
-    @param room: room for connections; one that finds none is answered with a
-        503.
+    @param connection_limit: admits connections.
     @param limits: how long clients may take.
+    @param output: limits on answers that clients have not read.
     @param metrics: has requests counted.
     @param access_log: a file for the access log, in combined format, or
         L{None}.
@@ -73,8 +74,9 @@ class QuotesSite(Site):
         reactor: IReactorTime,
         resource: IResource,
         outstanding: Outstanding,
-        room: Room,
+        connection_limit: ConnectionLimit,
         limits: Limits,
+        output: OutputLimits,
         metrics: Metrics,
         access_log: str | None = None,
     ) -> None:
@@ -88,13 +90,16 @@ class QuotesSite(Site):
         )
         self.closing = self.retiring = False
         self.limits = limits
+        self.output = output
         self._metrics = metrics
         # To look for them each time takes longer than to count.
         self._counters: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
         self._outstanding = outstanding
-        self._room = room
+        self._limit = connection_limit
         self._connections: set[Connection] = set()
-        self._admitted: set[Connection] = set()
+        self._watch(metrics)
+
+    def _watch(self, metrics: Metrics) -> None:
         metrics.watch(
             "connections", "Open connections.", lambda: len(self._connections)
         )
@@ -102,6 +107,16 @@ class QuotesSite(Site):
             "requests_in_flight",
             "Requests whose headers have come, and whose answers are not complete.",
             lambda: sum(each.answer_due for each in self._connections),
+        )
+        metrics.watch(
+            "unsent_bytes",
+            "Bytes of answers that slow clients have yet to read.",
+            lambda: self.output.unsent,
+        )
+        metrics.watch(
+            "streams",
+            "Answers that are sent while they are found.",
+            lambda: self.output.streams,
         )
 
     def acceptableProtocols(self) -> list[bytes]:
@@ -112,24 +127,26 @@ class QuotesSite(Site):
         """Keep bodies in memory; they are limited."""
         return BytesIO()
 
-    def join(self, connection: Connection) -> bool:
+    def join(self, connection: Connection) -> None:
         """
-        Take in a new connection; say whether there is room for it.
+        Take in a new connection.
 
         One that is refused takes nobody's room while it closes.
+
+        @raise TooBusy: there are as many as may be.
+        @raise TooManyRequests: and this client has the most of them.
         """
         self._connections.add(connection)
-        if not self._room.enter():
-            return False
-        self._admitted.add(connection)
-        return True
+        self._limit.admit(connection)
+
+    def may_linger(self) -> bool:
+        """Whether a connection that is refused may wait for its client to close."""
+        return len(self._connections) - self._limit.admitted <= self._limit.max_refused
 
     def leave(self, connection: Connection) -> None:
         """Forget a connection that is gone."""
         self._connections.discard(connection)
-        if connection in self._admitted:
-            self._admitted.remove(connection)
-            self._room.leave()
+        self._limit.release(connection)
 
     def answer_is_due(self, connection: Connection) -> None:
         """Have the end wait for a connection that asked something."""

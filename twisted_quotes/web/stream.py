@@ -17,6 +17,7 @@ from ..lines import Lines
 from ..quotes import Quote
 from ..results import EntryResults, NotAtOnce, Results
 from .answers import send, set_content_type
+from .output import IOutput
 
 # DEL, which JSON leaves as it is, unlike all that is below a blank (RFC 8259,
 # section 7), and which no text holds that is meant to be read.
@@ -33,11 +34,16 @@ class Flow:
     The way to a client, which is at times not free.
 
     @param request: what is answered.
+    @raise TooBusy: there is no room for it, see L{IOutput}.
+    @raise TooManyRequests: and that is because of this client.
     """
 
     def __init__(self, request: Any) -> None:
         self._free: Deferred[None] | None = None
         self._request = request
+        self._output = IOutput(request, None)
+        if self._output is not None:
+            self._output.start_stream()
         request.registerProducer(self, True)
 
     @property
@@ -56,6 +62,7 @@ class Flow:
 
     def close(self) -> None:
         """Send nothing more this way."""
+        self._end()
         if not self.client_left:
             self._request.unregisterProducer()
 
@@ -72,6 +79,11 @@ class Flow:
 
     def stopProducing(self) -> None:
         """The client is gone: whoever writes is cancelled by Klein."""
+        self._end()
+
+    def _end(self) -> None:
+        if self._output is not None:
+            self._output.end_stream()
 
 
 class Stream(Results):

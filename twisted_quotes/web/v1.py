@@ -20,7 +20,7 @@ from ..query import List, Query, Random, action_of
 from ..results import NotAtOnce
 from ..sharing import Answer, SharedAnswers, key_of
 from .answers import send
-from .client import client_of
+from .client import client_asking
 from .record import note, note_term
 from .stream import EntryBody, EntryStream
 
@@ -54,7 +54,7 @@ class QuotesV1:
             return self._stream(request, query)
         kept = self._shared.kept(key)
         if kept is None:
-            client = client_of(request)
+            client = client_asking(request)
             find = partial(self._find, query, asked, key, client)
             return self._share(request, query, key, find, client)
         if kept.body is None:
@@ -100,7 +100,7 @@ class QuotesV1:
         """Answer by itself, with what is found as it is found if that is much."""
         answer = EntryStream(request, long)
         try:
-            await self._finder.entries(query, answer, client_of(request))
+            await self._finder.entries(query, answer, client_asking(request))
             note(request, entries=answer.count)
             return answer.end()
         except Exception:

@@ -30,7 +30,7 @@ from ..results import Results
 from .answers import send_json, set_content_type
 from .bodies import DictionariesBody, PageBody, SummaryBody, dictionary_body, quote_body
 from .caching import entity_tag, is_known, may_be_kept, must_not_be_kept
-from .client import client_of
+from .client import client_asking
 from .record import IRecord, header, note, note_term
 from .stream import Flow, Stream
 
@@ -100,7 +100,7 @@ class QuotesV2:
             return b""
         page = Page(query.limit)
         try:
-            await self._finder.find(query, page, client_of(request))
+            await self._finder.find(query, page, client_asking(request))
         except SearchTimedOut:
             if not page.quotes:
                 raise
@@ -119,7 +119,7 @@ class QuotesV2:
             if is_known(request, tag):
                 return b""
         page = Page(query.limit)
-        await self._finder.draw(query, page, client_of(request))
+        await self._finder.draw(query, page, client_asking(request))
         if tag:
             may_be_kept(request, tag)
         else:
@@ -134,7 +134,7 @@ class QuotesV2:
         tag = await self._tag(EVERY_DICTIONARY, identity)
         if is_known(request, tag):
             return b""
-        quote = await self._finder.quote(identity, client_of(request))
+        quote = await self._finder.quote(identity, client_asking(request))
         may_be_kept(request, tag)
         return send_json(request, quote_body(quote))
 
@@ -145,7 +145,7 @@ class QuotesV2:
         tag = await self._tag(EVERY_DICTIONARY, f"dictionaries, {default} first")
         if is_known(request, tag):
             return b""
-        facts = await self._finder.dictionaries(client_of(request))
+        facts = await self._finder.dictionaries(client_asking(request))
         bodies = [dictionary_body(each, default) for each in facts]
         may_be_kept(request, tag)
         return send_json(request, DictionariesBody(bodies))
@@ -181,7 +181,7 @@ class QuotesV2:
         stream = Stream(limit, flow, lambda quote: _line(quote_body(quote)))
         reason = None
         try:
-            await self._finder.find(query, stream, client_of(request))
+            await self._finder.find(query, stream, client_asking(request))
         except Exception as error:
             if flow.client_left or not stream.returned:
                 request.responseHeaders.removeHeader(b"etag")

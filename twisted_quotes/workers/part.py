@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IStreamServerEndpoint
 
 from .. import startup
+from ..descriptors import Allowance
 from ..errors import TooBusy
 from ..metrics import Family
 from ..places import ANYBODY, Claim, Place, Places
@@ -19,9 +20,6 @@ from ..room import Room
 from .inheritance import Inheritance
 from .scoreboard import Column, Scoreboard, SharedRoom
 from .sockets import AdoptingReactor, know_systemd
-
-MOST_WAITS = 1000
-"""How many C{/wait} may block at one time (contract, section 1)."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +36,8 @@ class Part:
     @ivar cache_bytes: how many bytes of answers it may keep.
     @ivar room: room for connections.
     @ivar waits: places for C{/wait}.
+    @ivar max_unsent: how many bytes of answers clients may have yet to read.
+    @ivar allowance: what may be open in this process.
     @ivar endpoints: where to listen, each with its description.
     @ivar everywhere: collects the metrics of all workers; L{None} where this is
         the only process.
@@ -48,6 +48,8 @@ class Part:
     cache_bytes: int
     room: Room
     waits: Places
+    max_unsent: int
+    allowance: Allowance
     endpoints: list[tuple[str, IStreamServerEndpoint]]
     everywhere: Callable[[], Awaitable[Sequence[Family]]] | None = None
 
@@ -58,12 +60,15 @@ def whole(reactor: Any, options: Mapping[str, Any]) -> Part:
 
     @raise CannotStart: there is not so much, or an endpoint is none.
     """
+    allowance = startup.allowance(options)
     return Part(
         startup.running(options),
         options["max-waiting"],
         options["cache-bytes"],
-        Room(startup.connections(options)),
-        Places(MOST_WAITS, 0),
+        Room(allowance.connections),
+        Places(allowance.waits, 0),
+        options["max-unsent-bytes"],
+        allowance,
         [(each, startup.endpoint(reactor, each)) for each in options["listen"]],
     )
 
@@ -82,6 +87,7 @@ def inherited(
     @param scoreboard: tells what the others have.
     @param everywhere: collects the metrics of all workers.
     """
+    allowance = startup.allowance(options)
     know_systemd(inheritance.from_systemd, inheritance.names)
 
     def room(most: int, column: Column) -> SharedRoom:
@@ -92,7 +98,9 @@ def inherited(
         inheritance.part_of(options["max-waiting"]),
         inheritance.part_of(options["cache-bytes"]),
         room(inheritance.connections, Column.CONNECTIONS),
-        SharedPlaces(room(MOST_WAITS, Column.WAITS)),
+        SharedPlaces(room(allowance.waits, Column.WAITS)),
+        inheritance.part_of(options["max-unsent-bytes"]),
+        allowance,
         [
             (each, startup.endpoint(AdoptingReactor(reactor, socket), each))
             for each, socket in zip(options["listen"], inheritance.sockets, strict=True)

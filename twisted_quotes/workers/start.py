@@ -100,7 +100,7 @@ def _check(options: Mapping[str, Any]) -> int:
         startup.executable(program)
     startup.writable(options["access-log"])
     startup.portal(options)
-    return startup.connections(options)
+    return startup.allowance(options).connections
 
 
 def _give_up(reactor: Any, reason: str) -> None:

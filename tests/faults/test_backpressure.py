@@ -1,0 +1,183 @@
+"""
+Attacks by one client that sends much and reads nothing, or that holds much open.
+"""
+
+from __future__ import annotations
+
+import socket
+from resource import RLIMIT_NOFILE, getrlimit, setrlimit
+from statistics import median
+from time import monotonic
+
+from ..integration.conversation import Conversation, Response
+from .cases import FULL, LOVE, Fault, counted, metrics_of
+
+ATTACKERS = 8 if FULL else 4
+PAGES = 400
+READERS = 200 if FULL else 100
+WAITS, IDLE = 1000, 1160
+STREAMS = 700
+
+MEGABYTE = 2**20
+OTHER = "127.0.0.2"
+GET = "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+POST = b"POST /api/v1/json HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n"
+
+
+class UnreadFault(Fault):
+    """
+    A fault of clients that do not read.
+
+    @cvar growth: by how much the memory of the service may grow, in bytes.
+    """
+
+    growth: int
+    may_be_forced = True
+    options = ("--drain-timeout=2",)
+
+    def setUp(self) -> None:
+        """Be allowed to open many connections, and have memory to compare with."""
+        limits = getrlimit(RLIMIT_NOFILE)
+        self.addCleanup(setrlimit, RLIMIT_NOFILE, limits)
+        setrlimit(RLIMIT_NOFILE, (limits[1], limits[1]))
+        super().setUp()
+        self.clients: list[Conversation] = []
+
+    def prepare(self) -> None:
+        """Have long answers."""
+        quotes = "\n\n".join(f"{number} love {'x' * 8000}" for number in range(1100))
+        (self.library / "long").write_text(quotes)
+        (self.library / "lines").write_text("love\n" * 2_000_000)
+
+    def client(self) -> Conversation:
+        """A client that reads little."""
+        client = self.server.connect(receive_buffer=4096)
+        self.clients.append(client)
+        return client
+
+    def leave(self) -> None:
+        """Have all of them leave."""
+        for client in self.clients:
+            client.close()
+        self.clients.clear()
+
+    def resident(self) -> float:
+        """The memory of all processes that serve, in bytes."""
+        return metrics_of(self.server)["process_resident_memory_bytes"]
+
+    def other(self, path: str = "/livez") -> Response:
+        """What another client gets."""
+        with Conversation(self.server.address, source=OTHER) as conversation:
+            return conversation.get(path).response()
+
+    def latency(self) -> float:
+        """How long another client waits for a search, in seconds: the median."""
+        times = []
+        for _ in range(20):
+            began = monotonic()
+            with Conversation(self.server.address, source=OTHER) as conversation:
+                question = {**LOVE, "dictionary": "other"}
+                self.assertEqual(conversation.ask(question).response().status, 200)
+            times.append(monotonic() - began)
+        return median(times)
+
+    def attack(self) -> None:
+        """Do what is done."""
+        raise NotImplementedError
+
+    def begin(self) -> list[Conversation]:
+        """Attack, and have others wait for their answers meanwhile."""
+        self.attack()
+        waiting = [
+            Conversation(self.server.address, source=OTHER).get("/wait?seconds=1")
+            for _ in range(5)
+        ]
+        for each in waiting:
+            self.addCleanup(each.close)
+        return waiting
+
+    def make(self) -> str:
+        """Attack, and see what it costs the service and another client."""
+        memory, alone = self.resident(), self.latency()
+        self.attack()
+        beside = self.latency()
+        self.assertEqual(self.other().status, 200)
+        grown = self.resident() - memory
+        self.assertLess(grown, self.growth)
+        self.leave()
+        # Another client on the same machine takes its share of the processors.
+        self.assertLess(beside, max(10 * alone, 0.1))
+        return f"+{grown / MEGABYTE:.0f} MB, others wait {beside / alone:.1f} x as long"
+
+
+class PipelineTests(UnreadFault):
+    """Tests of pipelined requests, then of a body without end."""
+
+    done = f"{ATTACKERS} x {PAGES} pipelined requests, then bytes without end, unread"
+    promised = "read only as fast as the answers are; others as ever"
+    growth = 64 * MEGABYTE
+
+    def attack(self) -> None:
+        """Send as much as the service takes."""
+        pages = GET % "/api/v1/web" * PAGES + GET % "/wait?seconds=5"
+        quotes = GET % "/api/v2/quotes?dictionary=*&limit=1000" * PAGES
+        body = POST % 10**9 + b"x" * (32 * MEGABYTE)
+        for requests in (pages, quotes):
+            for _ in range(ATTACKERS // 2):
+                client = self.client()
+                client.socket.settimeout(1)
+                try:
+                    client.send(requests.encode() + body)
+                except (TimeoutError, ConnectionError):
+                    # It takes no more, or has refused a body of that length.
+                    continue
+                self.fail("the service has read all that was sent")
+
+
+class UnreadPagesTests(UnreadFault):
+    """Tests of long answers that nobody reads."""
+
+    done = f"{READERS} unread pages of 8 MiB, and as many unread answers to all"
+    promised = "no more than --max-unsent-bytes; then 429 or 503; others as ever"
+    growth = 448 * MEGABYTE
+
+    def attack(self) -> None:
+        """Ask, and do not read."""
+        for _ in range(READERS):
+            self.client().get("/api/v2/quotes?dictionary=long&limit=1000")
+            self.client().ask({"action": "all", "dictionary": "lines"})
+        for client in self.clients:
+            client.socket.recv(1, socket.MSG_PEEK)
+        unsent = metrics_of(self.server)["quotes_unsent_bytes"]
+        self.assertLess(unsent, 256 * MEGABYTE)
+
+
+class FilesTests(UnreadFault):
+    """Tests of all that keeps files open, where few may be."""
+
+    done = f"{WAITS} x /wait, {IDLE} idle, {STREAMS} unread streams, ulimit -n 2048"
+    promised = "an answer to each, if only a 503 or 429; probes and others as ever"
+    growth = 256 * MEGABYTE
+    prefix = ("prlimit", "--nofile=1024:2048")
+
+    def attack(self) -> None:
+        """Have as much open as the service takes, and see that each is answered."""
+        streams = [self.client() for _ in range(STREAMS)]
+        for each in streams:
+            each.ask({"action": "all", "dictionary": "lines"})
+        for each in streams:
+            each.socket.recv(1, socket.MSG_PEEK)
+        waits = [self.server.connect() for _ in range(WAITS)]
+        for each in waits:
+            each.get("/wait?seconds=1")
+        codes = [each.response() for each in waits]
+        self.assertLessEqual({each.status for each in codes}, {200, 429, 503})
+        self.seen = counted(codes)
+        self.clients += [self.server.connect() for _ in range(IDLE)]
+        self.clients += waits
+
+    def make(self) -> str:
+        """See that another client is served."""
+        seen = super().make()
+        self.assertEqual([x for x in self.server.lines if "Too many open" in x], [])
+        return f"/wait: {self.seen}; {seen}"
