@@ -41,8 +41,8 @@ class GrepRunner:
     @ivar places: where they run, and searches wait.
     @ivar time_limit: how long the greps of a search may run, in seconds.
     @ivar outstanding: is told of each of them.
-    @ivar restrain: limits what a process may use: its id, and for how long it
-        is needed, in seconds.
+    @ivar restrain: limits what a process may use: its id, for how long it is
+        needed, in seconds, and whether it may run for long.
     @ivar metrics: has greps counted.
     """
 
@@ -51,7 +51,7 @@ class GrepRunner:
     places: Places
     time_limit: float
     outstanding: Outstanding
-    restrain: Callable[[int, float], object]
+    restrain: Callable[[int, float, bool], object]
     metrics: Metrics = field(default_factory=Metrics)
 
     async def take_place(self, claim: Claim = ANYBODY) -> Greps:
@@ -70,6 +70,7 @@ class GrepRunner:
         stdin: int | Literal["w"],
         most_output: int,
         also: Mapping[int, int] = MappingProxyType({}),
+        slow: bool = False,
     ) -> Child:
         """
         Start a grep, and have it counted.
@@ -77,6 +78,7 @@ class GrepRunner:
         The parameters are those of L{run<twisted_quotes.process.run>} and its
         L{Command}.
 
+        @param slow: whether it may run for long.
         @raise OSError: it could not be started, or not be restrained.
         """
         command = Command(self.executable, arguments, environment)
@@ -88,7 +90,7 @@ class GrepRunner:
         self.metrics.greps.inc()
         try:
             if child.transport.pid is not None:
-                self.restrain(child.transport.pid, self.time_limit)
+                self.restrain(child.transport.pid, self.time_limit, slow)
         except OSError:
             self.outstanding.add(child.ended)
             child.give_up()
@@ -154,6 +156,7 @@ class Greps(Closing):
             *(arguments, environment),
             stdin if isinstance(stdin, int) else "w",
             most_output or MOST_OUTPUT,
+            slow=self._claim.slow,
         )
         if isinstance(stdin, NormalizedFile):
             child.feed(stdin)
