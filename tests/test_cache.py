@@ -9,6 +9,7 @@ import stat
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import time
+from typing import Any
 
 from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
@@ -17,7 +18,7 @@ from twisted_quotes.cache import Cache, default_cache_folder
 from twisted_quotes.dictionary import Dictionary, State
 from twisted_quotes.index import Index, write_index
 
-OLD, NEW = State(1, 2, 3, 4), State(1, 2, 3, 5)
+OLD, NEW = State(1, 2, 3, 4, 5), State(1, 2, 3, 4, 6)
 
 
 class DefaultTests(SynchronousTestCase):
@@ -48,7 +49,8 @@ class CacheTests(SynchronousTestCase):
         self.addCleanup(room.cleanup)
         self.room = Path(room.name)
         self.folder = self.room / "a" / "cache"
-        self.cache = Cache(str(self.folder))
+        self.now = time()
+        self.cache = Cache(str(self.folder), lambda: self.now)
 
     def keep(self, path: str, state: State, cache: Cache | None = None) -> Index:
         """Write an index, and have it kept."""
@@ -124,13 +126,38 @@ class CacheTests(SynchronousTestCase):
         strangers = [self.folder / "notes", self.folder / "0123-4567"]
         for each in strangers:
             each.mkdir()
-        month_ago = time() - 31 * 24 * 3600
+        month_ago = self.now - 31 * 24 * 3600
         for old in map(str, (unused.folder, leftover, used.folder, *strangers)):
             os.utime(old, (month_ago, month_ago))
         self.cache.find("/books/two", OLD)
+        self.now += 3600
         index = self.keep("/books/three", OLD)
         names = [*strangers, Path(index.folder), Path(used.folder)]
         self.assertEqual(self.kept(), sorted(each.name for each in names))
+
+    def test_it_is_not_looked_through_for_each_index(self) -> None:
+        """That would take minutes for some thousand of them."""
+        listed: list[str] = []
+        real = os.scandir
+
+        def scandir(path: str) -> Any:
+            listed.append(path)
+            return real(path)
+
+        self.patch(os, "scandir", scandir)
+        for number in range(20):
+            self.keep(f"/books/{number}", OLD)
+            self.keep(f"/books/{number}", NEW)
+        self.assertEqual(listed.count(str(self.folder)), 1)
+        self.assertEqual(len(self.kept()), 20)
+
+    def test_what_another_service_has_left_goes_at_the_start(self) -> None:
+        """Of each dictionary, the index that was used last stays."""
+        old = self.keep("/books/one", OLD)
+        os.utime(old.folder, (self.now - 10, self.now - 10))
+        cache = Cache(str(self.folder))
+        new = self.keep("/books/one", NEW, cache)
+        self.assertEqual(self.kept(), [Path(new.folder).name])
 
     def test_a_damaged_index_is_removed(self) -> None:
         """It is as if it had never been, and the log says so."""

@@ -14,6 +14,7 @@ from errno import EAGAIN, EMFILE
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import time
+from typing import Any
 
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
@@ -188,6 +189,57 @@ class OpenTests(_Folders):
         (self.root / "nowhere").symlink_to("../nothing")
         for name in ("file", "folder/outside", "twice", "nowhere", "folder"):
             self.assert_forbidden(name)
+
+    def test_a_link_that_leaves_tells_nothing_of_what_is_outside(self) -> None:
+        """Whatever is there, or is not, and whatever it may be."""
+        outside = self.root.parent / "etc"
+        (outside / "folder").mkdir(parents=True)
+        for name in ("passwd", "passwd.dat", ".hidden"):
+            (outside / name).touch()
+        (outside / "back").symlink_to(self.root / "cats")
+        (outside / "round").symlink_to("round")
+        (self.root / "out").symlink_to(outside)
+        (self.root / "up").symlink_to("../etc")
+        for folder in ("out", "up"):
+            for name in (
+                *("passwd", "passwd.dat", "passwd.u8", "nothing", "nothing.dat"),
+                *("folder", "folder/nothing", "nothing/nothing", "passwd/nothing"),
+                *("back", "round", "x" * 256, "é", "passwd/x.dat"),
+            ):
+                self.assert_forbidden(f"{folder}/{name}")
+
+    def test_nothing_outside_is_looked_at(self) -> None:
+        """How long an answer takes tells nothing, either."""
+        (self.root / "out").symlink_to("/etc")
+        (self.root / "stray").symlink_to("/etc/passwd")
+        self.put("stray.dat", b"miaow\n")
+        seen: list[str] = []
+        for name in ("stat", "lstat", "readlink", "open", "access"):
+            real = getattr(os, name)
+
+            def look(path: str, *args: Any, real: Any = real, **more: Any) -> Any:
+                seen.append(str(path))
+                return real(path, *args, **more)
+
+            self.patch(os, name, look)
+        library = self.library()
+        for name in ("out/passwd", "out/passwd.dat", "stray"):
+            self.assertRaises(DictionaryForbidden, library.open, name)
+        self.assertRaises(DictionaryNotFound, library.open, "stray.dat")
+        self.assertEqual([each for each in seen if each.startswith("/etc")], [])
+        self.assertEqual([each for each in seen if "out/passwd" in each], [])
+
+    def test_a_link_through_the_library_s_other_name(self) -> None:
+        """Where the library is reached by a link, its links may name that."""
+        other = self.root.with_name("other")
+        other.symlink_to(self.root)
+        (self.root / "far").symlink_to(other / "cats")
+        (self.root / "near").symlink_to("../library/./cats")
+        (self.root / "whole").symlink_to(other)
+        self.root = other
+        for name in ("far", "near", "whole/cats"):
+            self.assertEqual(self.read(name), b"miaow\n")
+        self.assert_forbidden("whole")
 
     def test_a_link_to_something_hidden(self) -> None:
         """A link does not uncover what is hidden."""
@@ -435,6 +487,19 @@ class DictionaryTests(_Folders):
             self.put("marked", data)
             self.assertEqual(self.read("marked"), text)
 
+    def test_it_is_unchanged_until_it_is_written_to(self) -> None:
+        """Replaced or removed, it stays what was opened; put back, it does not."""
+        path = self.root / "cats"
+        with self.library().open("cats") as dictionary:
+            self.put("new", b"other\n").rename(path)
+            self.assertTrue(dictionary.is_unchanged())
+        status = path.stat()
+        with self.library().open("cats") as dictionary:
+            while path.stat().st_ctime_ns == status.st_ctime_ns:
+                path.write_bytes(b"OTHER\n")
+                os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+            self.assertFalse(dictionary.is_unchanged())
+
     def test_it_is_closed_at_the_end(self) -> None:
         """Left, it holds no file descriptor any more."""
         with self.library().open("cats") as dictionary:
@@ -518,6 +583,60 @@ class LibraryTests(_Folders):
             self.library().names(),
             ["Ants", "cats", "pets/big/cats", "pets/dogs", "zebras", "é"],
         )
+
+    def test_folders_may_be_nested_as_deep_as_a_path_goes(self) -> None:
+        """What is deeper down is no dictionary, and stops nothing."""
+        for name, depth in (("d", 1200), ("e", 2100)):
+            self.nest(name, depth)
+        deep = "d/" * 1200 + "tom"
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (100, before[1]))
+        try:
+            self.assertEqual(self.library().names(), ["cats", deep])
+            self.assertEqual(self.read(deep), b"x")
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        self.assert_absent("e/" * 2100 + "tom")
+        self.assertIsNone(self.library().version(deep))
+
+    def nest(self, name: str, depth: int) -> None:
+        """Make a folder in a folder in a folder, with a file in the last one."""
+        # What Python has to remove such folders is recursive.
+        whole = str(self.root / name)
+        self.addCleanup(subprocess.run, ["rm", "-r", whole], check=True)
+        folder = os.open(self.root, os.O_RDONLY)
+        for _ in range(depth):
+            os.mkdir(name, dir_fd=folder)
+            below = os.open(name, os.O_RDONLY, dir_fd=folder)
+            os.close(folder)
+            folder = below
+        file = os.open("tom", os.O_CREAT | os.O_WRONLY, dir_fd=folder)
+        os.write(file, b"x")
+        os.close(file)
+        os.close(folder)
+
+    def assert_absent(self, name: str) -> None:
+        """There is no such dictionary."""
+        self.assertRaises(DictionaryNotFound, self.library().open, name)
+
+    def test_a_message_looks_at_a_part_of_a_large_library(self) -> None:
+        """What names it gives costs the same, however many there are."""
+        for number in range(1000):
+            self.put(f"{number}.dat")
+        library = self.library()
+        looked = []
+        real = os.access
+
+        def access(path: str, mode: int, **more: bool) -> bool:
+            looked.append(path)
+            return real(path, mode, **more)
+
+        self.patch(os, "access", access)
+        error = self.assertRaises(DictionaryNotFound, library.open, "dogs")
+        self.assertIn(".dat", error.message)
+        self.assertLess(len(looked), 500)
+        self.assertEqual(len(library.names()), 1001)
+        self.assertEqual(library.count, 1001)
 
     def test_names_are_of_what_can_be_opened(self) -> None:
         """What is hidden, no regular file, gone or no text is no name."""

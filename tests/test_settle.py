@@ -54,6 +54,15 @@ class SettledTests(SynchronousTestCase):
         self.dictionary.look_again()
         self.successResultOf(self.settle())
 
+    def test_a_time_that_was_put_back_is_not_believed(self) -> None:
+        """Archives and copies bring old times along; the ctime tells."""
+        changed = self.dictionary.state.changed / 1e9
+        self.clock.advance(changed + 0.005 - self.clock.seconds())
+        settling = self.settle()
+        self.assertNoResult(settling)
+        self.clock.advance(0.02)
+        self.successResultOf(settling)
+
     def test_what_was_written_just_now_is_waited_for(self) -> None:
         """After a moment it is settled, in the state in which it then is."""
         self.clock.advance(0.005)

@@ -5,6 +5,7 @@ The cache folder: indexes, kept from one run of the service to the next.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from hashlib import blake2b
@@ -22,6 +23,8 @@ from .index import FORMAT, Index, IndexDamaged, load_index
 _OURS = compile(r"([0-9a-f]{16})-[0-9a-f]{16}|building-\w+")
 _UNUSED = 30 * 24 * 3600.0
 _NEVER_FINISHED = 3600.0
+# How often it is all looked at: that takes a while where there are thousands.
+_SWEEP = 3600.0
 # What is in the way is removed once; others may be doing the same.
 _ATTEMPTS = 3
 
@@ -46,12 +49,17 @@ class Cache:
     with the service; that is logged once.
 
     @param folder: where it is; it is made if it is not there.
+    @param now: tells the time, in seconds since 1970.
     """
 
     _log = Logger()
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, now: Callable[[], float] = time) -> None:
         self._folder = folder
+        self._now = now
+        self._swept = -_SWEEP
+        # The folder of each dictionary's index, by the dictionary's path.
+        self._kept: dict[str, str] = {}
         self._temporary: TemporaryDirectory[str] | None = None
         try:
             os.makedirs(folder, mode=0o700, exist_ok=True)
@@ -79,6 +87,7 @@ class Cache:
             return None
         with suppress(OSError):
             os.utime(folder)
+        self._kept[path] = folder
         return index
 
     def new_folder(self) -> str:
@@ -90,8 +99,8 @@ class Cache:
         """
         Take in an index.
 
-        It takes the place of the one of an earlier state. What nobody has used
-        for a month goes, and what was not finished within an hour.
+        It takes the place of the one of an earlier state. Once an hour, what
+        nobody has used for a month goes, and what was not finished in an hour.
 
         @param written: the folder it was written in.
         """
@@ -111,7 +120,7 @@ class Cache:
                 if attempt == _ATTEMPTS - 1:
                     raise
             else:
-                self._tidy(os.path.basename(folder))
+                self._replace_others(path, folder)
                 break
         return index
 
@@ -131,13 +140,33 @@ class Cache:
         )
         return os.path.join(self._folder, "-".join(hashes))
 
-    def _tidy(self, kept: str) -> None:
+    def _replace_others(self, path: str, folder: str) -> None:
+        """Remove the index of an earlier state; now and then, all that is unused."""
+        former = self._kept.get(path)
+        self._kept[path] = folder
+        if former not in (None, folder):
+            self.drop(former)
+        if self._now() - self._swept >= _SWEEP:
+            self._swept = self._now()
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """
+        Remove what nobody has used for a month, what was never finished, and all
+        but the last index that was used of each dictionary.
+        """
+        last: dict[str, tuple[float, str]] = {}
         for entry in os.scandir(self._folder):
             ours = _OURS.fullmatch(entry.name)
-            if not ours or entry.name == kept:
+            if not ours:
                 continue
             with suppress(OSError):
-                most = _UNUSED if ours[1] else _NEVER_FINISHED
-                unused = time() - entry.stat().st_mtime > most
-                if unused or ours[1] == kept.split("-")[0]:
+                used = entry.stat().st_mtime
+                if self._now() - used > (_UNUSED if ours[1] else _NEVER_FINISHED):
                     self.drop(entry.path)
+                elif ours[1]:
+                    this = used, entry.path
+                    former = last.get(ours[1], this)
+                    last[ours[1]] = max(this, former)
+                    if former is not this:
+                        self.drop(min(this, former)[1])

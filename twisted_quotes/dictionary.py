@@ -17,18 +17,31 @@ class State(NamedTuple):
     """
     What tells one content of a file from another.
 
+    The size and the modification time can be put back, and an inode is used
+    again; the time of the last status change (ctime) cannot be set by anybody.
+
     @ivar modified: when it was last written, in nanoseconds since 1970.
+    @ivar changed: when anything about it was last changed, in nanoseconds since
+        1970.
     """
 
     device: int
     inode: int
     size: int
     modified: int
+    changed: int
 
     @classmethod
     def of(cls, status: os.stat_result) -> State:
         """Read it off a file's status."""
-        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        return cls(
+            *(status.st_dev, status.st_ino, status.st_size),
+            *(status.st_mtime_ns, status.st_ctime_ns),
+        )
+
+
+Steps = tuple[tuple[int, int, int], ...]
+"""Folders and a file: the device, the inode and the ctime of each, in nanoseconds."""
 
 
 class Version(NamedTuple):
@@ -39,13 +52,15 @@ class Version(NamedTuple):
     @ivar steps: the folders and the file, each by its device, its inode, and when
         anything about it was last changed.
     @ivar state: what is in the file.
-    @ivar changed: when anything about any of them was last changed, in nanoseconds
-        since 1970.
     """
 
-    steps: tuple[tuple[int, int, int], ...]
+    steps: Steps
     state: State
-    changed: int
+
+    @property
+    def changes(self) -> list[int]:
+        """When anything about each of them was last changed, as in the steps."""
+        return [changed for _, _, changed in self.steps]
 
 
 class Dictionary(Closing):
@@ -61,7 +76,7 @@ class Dictionary(Closing):
     def __init__(self, descriptor: int, path: str = "") -> None:
         self._descriptor = descriptor
         self.path = path
-        self.state = self._state()
+        self.look_again()
         self.rewind()
 
     def fileno(self) -> int:
@@ -141,15 +156,18 @@ class Dictionary(Closing):
         return start
 
     def is_unchanged(self) -> bool:
-        """Whether the file is still in that state."""
-        return self._state() == self.state
+        """Whether the file is still in that state; it may have been removed."""
+        status = os.fstat(self._descriptor)
+        state = State.of(status)
+        if status.st_nlink < self._links:
+            # Its removal changed the ctime, and nothing in the file.
+            state = state._replace(changed=self.state.changed)
+        return state == self.state
 
     def look_again(self) -> None:
         """Take the file's state as it is now."""
-        self.state = self._state()
-
-    def _state(self) -> State:
-        return State.of(os.fstat(self._descriptor))
+        status = os.fstat(self._descriptor)
+        self.state, self._links = State.of(status), status.st_nlink
 
     def duplicate(self) -> Dictionary:
         """Open the same file once more, with a position of its own."""

@@ -67,7 +67,7 @@ class QuoteDrawer:
         """
 
         async def find(greps: Greps, names: list[str]) -> None:
-            sources = [await self._source(greps, name, selection) for name in names]
+            sources = await self._sources(greps, names, selection)
             total = results.total = sum(len(source.numbers) for source in sources)
             greps.rest()
             order = Permutation(total, seed)
@@ -87,6 +87,15 @@ class QuoteDrawer:
                     return
 
         await self._volumes.search(asked, claim, find, results.begin_anew)
+
+    async def _sources(
+        self, greps: Greps, names: list[str], selection: Selection
+    ) -> list[_Source]:
+        """Find what may be drawn from dictionaries."""
+        return [
+            await self._source(greps, name, selection)
+            async for name in self._volumes.each(names)
+        ]
 
     async def _source(self, greps: Greps, name: str, selection: Selection) -> _Source:
         """Find what may be drawn from a dictionary."""
@@ -108,13 +117,13 @@ class QuoteDrawer:
         @param positions: where they stand among all there are to draw from.
         """
         sizes: dict[int, int] = {}
-        for source, here in _by_source(sources, positions):
+        async for source, here in self._volumes.each(_by_source(sources, positions)):
             with self._volumes.open(source.name, source.state) as volume:
                 found = await volume.sizes(list(here.values()))
             sizes.update(zip(here, found, strict=True))
         positions = _as_many_as_fit(positions, sizes)
         quotes: dict[int, Quote] = {}
-        for source, here in _by_source(sources, positions):
+        async for source, here in self._volumes.each(_by_source(sources, positions)):
             with self._volumes.open(source.name, source.state) as volume:
                 read = await volume.read_all(list(here.values()))
             quotes.update(zip(here, read, strict=True))

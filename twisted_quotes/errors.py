@@ -107,7 +107,7 @@ class DictionaryNotFound(QuotesError):
     """
     No file of that name is in the library.
 
-    @param known: the names that there are.
+    @param known: names that there are, in order.
     """
 
     code = 404

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from msgspec import UNSET, UnsetType
 from twisted.internet.defer import Deferred
 
-from .dictionary import State, Version
+from .dictionary import State, Steps
 from .draw import QuoteDrawer
 from .greps import GrepRunner
 from .indexes import Indexes, InThread
@@ -84,7 +84,7 @@ class Finder:
         self, query: Query, results: EntryResults, client: str | None
     ) -> None:
         if isinstance(query, List):
-            names = self.library.names()[query.offset :]
+            names = (await self.volumes.names())[query.offset :]
             names = names[: query.nresults] if query.nresults > 0 else names
             results.begin(len(names))
             results.add(names)
@@ -147,13 +147,22 @@ class Finder:
         """
         return self._answer(self.volumes.states(asked))
 
-    def versions(self, asked: str) -> tuple[Version, ...] | None:
+    def names(self) -> Deferred[list[str]]:
+        """The names of the dictionaries that may be read, in order."""
+        return self._answer(self.volumes.names())
+
+    def versions(self, name: str) -> tuple[Steps, ...] | None:
         """
         What tells whether anything has changed that an answer depends on.
 
+        @param name: the name of one dictionary.
         @return: as for L{Volumes.versions}.
         """
-        return self.volumes.versions(asked)
+        return self.volumes.versions(name)
+
+    def all_versions(self) -> Deferred[tuple[Steps, ...] | None]:
+        """The same of every dictionary that may be read."""
+        return self._answer(self.volumes.all_versions())
 
     def asked(self, dictionary: str | UnsetType) -> str:
         """What a query asks for that names a dictionary, or none."""

@@ -9,20 +9,30 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from errno import EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, ENXIO, EPERM
+from itertools import islice
 
 from twisted.python.filepath import FilePath
 
 from .dictionary import Dictionary, State, Version
 from .errors import DictionaryForbidden, DictionaryNotFound, QuotesError
+from .paths import is_hidden, open_below, resolve
 from .query import EVERY_DICTIONARY
 
 _ABSENT = {ENOENT, ENOTDIR, ENAMETOOLONG}
 # What is said where a link is met that is not to be followed (openat(2)).
 _LINK = {ELOOP, ENOTDIR}
 _FORBIDDEN = {EACCES, EPERM, ELOOP, ENXIO}
+
+_PATH_MAX = 4096
+"""The bytes of a path with which it is too long for the kernel (limits.h)."""
+
+_MAX_LOOKED_AT = 300
+"""How many files and folders are looked at to name some dictionaries."""
+
+_MAX_SEEN = 32
+"""How deep down a dictionary is looked at from outside, which has a cost a folder."""
 
 # What strfile(1) and Debian put beside a fortune file.
 _COMPANIONS = (".dat", ".u8")
@@ -39,12 +49,14 @@ class Library:
     @param root: the folder.
     @param default: the name used when a call names none; L{None} for the first
         by name.
+    @ivar count: how many dictionaries there were when they were last listed.
     @raise LibraryUnusable: the folder cannot be listed, or holds no readable
         default dictionary.
     """
 
     def __init__(self, root: FilePath[str], default: str | None = None) -> None:
         self._root = root.path
+        self.count = 0
         try:
             os.listdir(self._root)
             self.default = default or self.names()[0]
@@ -67,21 +79,23 @@ class Library:
             something hidden, or the file is not regular or not readable.
         @raise DictionaryNotFound: there is no such file.
         """
-        if _is_hidden(name.split("/")):
+        if is_hidden(name.split("/")):
             raise DictionaryForbidden()
-        if self._is_companion(name):
-            raise DictionaryNotFound(name, self.names())
         try:
             descriptor, path = self._open(name)
         except OSError as error:
             if error.errno in _ABSENT:
-                raise DictionaryNotFound(name, self.names()) from None
+                raise DictionaryNotFound(name, self._some_names()) from None
             if error.errno in _FORBIDDEN:
                 raise DictionaryForbidden() from None
             raise
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise DictionaryForbidden()
+        # Only now is it known that the name does not lead outside.
+        if self._is_companion(name) or len(os.fsencode(path)) >= _PATH_MAX:
+            os.close(descriptor)
+            raise DictionaryNotFound(name, self._some_names())
         return Dictionary(descriptor, path)
 
     def _open(self, name: str) -> tuple[int, str]:
@@ -91,14 +105,14 @@ class Library:
         @return: its file descriptor and its path.
         """
         try:
-            descriptor = _open_below(self._root, name.split("/"))
+            descriptor = open_below(self._root, name.split("/"))
         except OSError as error:
             if error.errno not in _LINK:
                 raise
         else:
             return descriptor, os.path.join(self._root, name)
-        root, inside = self._resolve(name)
-        return _open_below(root, inside), os.path.join(root, *inside)
+        root, inside = resolve(self._root, name)
+        return open_below(root, inside), os.path.join(root, *inside)
 
     def version(self, name: str) -> Version | None:
         """
@@ -107,13 +121,13 @@ class Library:
         It says nothing of whether the file may be served, but it is another one
         as soon as that could have changed.
 
-        @return: L{None} where none is to be seen, or a link is on the way: where
-            that leads could change and change back unseen.
+        @return: L{None} where none is to be seen, it is very deep down, or a link
+            is on the way: where that leads could change and change back unseen.
         """
         segments = name.split("/")
+        if is_hidden(segments) or len(segments) > _MAX_SEEN:
+            return None
         try:
-            if _is_hidden(segments) or self._is_companion(name):
-                return None
             # The library itself may be a link.
             path, found = self._root, [os.stat(self._root)]
             for segment in segments:
@@ -126,52 +140,82 @@ class Library:
             return None
         if not all(stat.S_ISDIR(each.st_mode) for each in folders):
             return None
+        if self._is_companion(name):
+            return None
         return Version(
             tuple((each.st_dev, each.st_ino, each.st_ctime_ns) for each in found),
             State.of(file),
-            max(each.st_ctime_ns for each in found),
         )
 
     def names(self) -> list[str]:
         """
         The names of the dictionaries that may be read, in order.
 
+        That takes a while where there are thousands: it is for a thread.
+
         @raise OSError: a folder cannot be listed, and neither is it gone nor may
             it not be read.
         """
-        return sorted(self._names_in(self._root, ""))
+        names = sorted(self._names_of(self._entries()))
+        self.count = len(names)
+        return names
 
-    def named(self, asked: str) -> list[str]:
+    async def named(
+        self,
+        asked: str,
+        in_thread: Callable[[Callable[[], list[str]]], Awaitable[list[str]]],
+    ) -> list[str]:
         """
         The dictionaries that are asked for.
 
         @param asked: a name, or C{"*"} for every dictionary.
+        @param in_thread: runs what may block.
         """
-        return self.names() if asked == EVERY_DICTIONARY else [asked]
+        if asked != EVERY_DICTIONARY:
+            return [asked]
+        return await in_thread(self.names)
 
-    def _names_in(self, folder: str, prefix: str) -> Iterator[str]:
-        """The names in a folder, and in those below it."""
-        try:
-            entries = {each.name: each for each in os.scandir(folder)}
-        except OSError as error:
-            if error.errno in _ABSENT | _FORBIDDEN:
-                return
-            raise
-        for name, entry in entries.items():
-            stem, suffix = os.path.splitext(name)
-            if name.startswith(".") or (suffix in _COMPANIONS and stem in entries):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                yield from self._names_in(entry.path, f"{prefix}{name}/")
-            elif self._is_servable(f"{prefix}{name}", entry):
-                yield f"{prefix}{name}"
+    def _some_names(self) -> list[str]:
+        """Some names, in order: all of them where the library is small."""
+        return sorted(self._names_of(islice(self._entries(), _MAX_LOOKED_AT)))
+
+    def _entries(self) -> Iterator[tuple[str, os.DirEntry[str]]]:
+        """All files and folders with their names, one folder after another."""
+        folders = [""]
+        while folders:
+            prefix = folders.pop()
+            try:
+                with os.scandir(os.path.join(self._root, prefix)) as entries:
+                    for entry in entries:
+                        name = prefix + entry.name
+                        if self._is_open_folder(name, entry):
+                            folders.append(f"{name}/")
+                        yield name, entry
+            except OSError as error:
+                # What is too deep down for a path cannot be opened, either.
+                if error.errno not in _ABSENT | _FORBIDDEN:
+                    raise
+
+    def _is_open_folder(self, name: str, entry: os.DirEntry[str]) -> bool:
+        """Whether there may be dictionaries in it."""
+        return entry.is_dir(follow_symlinks=False) and not (
+            entry.name.startswith(".") or self._is_companion(name)
+        )
+
+    def _names_of(
+        self, entries: Iterable[tuple[str, os.DirEntry[str]]]
+    ) -> Iterator[str]:
+        """The names of those that are dictionaries."""
+        return (name for name, entry in entries if self._is_servable(name, entry))
 
     def _is_servable(self, name: str, entry: os.DirEntry[str]) -> bool:
         """Whether a file, or what a link leads to, may be read."""
         try:
+            if entry.name.startswith(".") or self._is_companion(name):
+                return False
             name.encode()
             if entry.is_symlink():
-                self._resolve(name)
+                resolve(self._root, name)
             return entry.is_file() and os.access(
                 entry.path, os.R_OK, effective_ids=True
             )
@@ -183,42 +227,4 @@ class Library:
         if not name.endswith(_COMPANIONS):
             return False
         stem, _ = os.path.splitext(name)
-        return os.path.exists(os.path.join(self._root, stem))
-
-    def _resolve(self, name: str) -> tuple[str, list[str]]:
-        """
-        Follow links.
-
-        @return: the real folder of the library, and the real way down from it.
-        @raise DictionaryForbidden: it leads outside, or to something hidden.
-        """
-        root = os.path.realpath(self._root)
-        real = os.path.realpath(os.path.join(root, name))
-        inside = os.path.relpath(real, root).split("/")
-        # What leads outside starts with "..", so it is as good as hidden.
-        if _is_hidden(inside):
-            raise DictionaryForbidden()
-        return root, inside
-
-
-def _is_hidden(segments: list[str]) -> bool:
-    """Whether there is anything on the way that nobody may see, or that is no name."""
-    return any(not segment or segment.startswith(".") for segment in segments)
-
-
-def _open_below(root: str, segments: list[str]) -> int:
-    """
-    Open a file below a folder, following no link on the way.
-
-    @return: its file descriptor.
-    """
-    with ExitStack() as stack:
-        folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
-        stack.callback(os.close, folder)
-        for segment in segments[:-1]:
-            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-            folder = os.open(segment, flags, dir_fd=folder)
-            stack.callback(os.close, folder)
-        # Without O_NONBLOCK a FIFO that nobody writes to would block here.
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-        return os.open(segments[-1], flags, dir_fd=folder)
+        return os.path.lexists(os.path.join(self._root, stem))

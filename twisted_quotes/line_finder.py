@@ -99,7 +99,7 @@ class LineFinder:
         parts: list[Sequence[str]] = []
         count, room = 0, AT_ONCE
         end = query.end
-        for name in self._library.named(asked):
+        for name in await self._library.named(asked, self._in_thread):
             most = None if end is None else end - count
             if most == 0:
                 break
@@ -196,7 +196,7 @@ class LineFinder:
         """Count the entries in each dictionary, and tell the state it is in."""
         counted = []
         pattern = query.selection.pattern
-        for name in self._library.named(asked):
+        for name in await self._library.named(asked, self._in_thread):
             try:
                 dictionary = self._library.open(name)
             except (DictionaryForbidden, DictionaryNotFound):

@@ -99,7 +99,7 @@ class QuoteFinder:
         """Count the entries, then find them as fast as they are taken."""
         counted: list[tuple[str, State]] = []
         found = -query.offset
-        for name in names:
+        async for name in self._volumes.each(names):
             with self._volumes.open(name) as volume:
                 cursor = await volume.open_cursor(greps, query.selection)
                 found += await cursor.count()
@@ -131,7 +131,7 @@ class QuoteFinder:
         offset = query.offset
         left = sys.maxsize if query.most is None else query.most
         around = query.n_before, query.n_after
-        for name, state in dictionaries:
+        async for name, state in self._volumes.each(dictionaries):
             with self._volumes.open(name, state) as volume:
                 cursor = await volume.open_cursor(greps, query.selection)
                 offset -= await cursor.skip(offset)
@@ -164,7 +164,7 @@ class QuoteFinder:
 
         async def find(greps: Greps, names: list[str]) -> None:
             left = offset
-            for name in names:
+            async for name in self._volumes.each(names):
                 with self._volumes.open(name) as volume:
                     cursor = await volume.open_cursor(greps, selection)
                     skipped = await cursor.skip(left)
@@ -214,7 +214,7 @@ class QuoteFinder:
         """
 
         async def find(greps: Greps, names: list[str]) -> Quote:
-            for name in names:
+            async for name in self._volumes.each(names):
                 with self._volumes.open(name) as volume:
                     number = await volume.number_of(greps, identity)
                     if number is not None:
@@ -229,7 +229,7 @@ class QuoteFinder:
 
         async def find(_: Greps, names: list[str]) -> list[Facts]:
             facts = []
-            for name in names:
+            async for name in self._volumes.each(names):
                 with self._volumes.open(name) as volume:
                     facts.append(Facts(name, volume.state, volume.count))
             return facts

@@ -18,17 +18,17 @@ _SETTLED = 0.02
 _MOST_WAITS = 3
 
 
-def is_fresh(now: float, written: int) -> bool:
+def is_fresh(now: float, *changes: int) -> bool:
     """
-    Whether a file that was written to could be written to again, and look the same.
+    Whether a file that was changed could be changed again, and look the same.
 
-    The kernel tells the time of a write in steps of some milliseconds.
+    The kernel tells the time of a change in steps of some milliseconds.
 
     @param now: in seconds since 1970.
-    @param written: in nanoseconds since 1970. What was written in the future, by
-        another clock, is not fresh.
+    @param changes: when it was changed, in nanoseconds since 1970; one that is
+        fresh is enough. A time in the future, by another clock, is not fresh.
     """
-    return 0 <= now - written / 1e9 < _SETTLED
+    return any(0 <= now - each / 1e9 < _SETTLED for each in changes)
 
 
 async def settled(
@@ -44,7 +44,8 @@ async def settled(
     @return: the dictionary, with its state as it is then.
     """
     for _ in range(_MOST_WAITS):
-        if not is_fresh(now(), dictionary.state.modified):
+        state = dictionary.state
+        if not is_fresh(now(), state.modified, state.changed):
             return dictionary
         await deferLater(reactor, _SETTLED)
         dictionary.look_again()

@@ -179,7 +179,7 @@ class SpareGreps:
         if (
             version is None
             or version.state.size >= AT_ONCE
-            or is_fresh(self._now(), version.changed)
+            or is_fresh(self._now(), *version.changes)
         ):
             return
         try:

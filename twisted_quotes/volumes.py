@@ -4,18 +4,26 @@ All dictionaries of a library together with their indexes.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 from twisted.logger import Logger
 
-from .dictionary import Dictionary, State, Version
+from .dictionary import Dictionary, State, Steps
 from .errors import DictionaryChanging, DictionaryForbidden, DictionaryNotFound
 from .greps import GrepRunner, Greps
 from .index import IndexDamaged
 from .indexes import Indexes, InThread
 from .library import Library
+from .pauses import Pauses
 from .places import Claim
 from .query import EVERY_DICTIONARY
 from .settle import ATTEMPTS, is_fresh, settled
@@ -48,6 +56,20 @@ class Volumes:
         self._indexes = indexes
         self._in_thread = in_thread
         self._now = now
+        self._pauses = Pauses(runner.reactor)
+
+    async def names(self) -> list[str]:
+        """The names of the dictionaries that may be read, in order."""
+        return await self._library.named(EVERY_DICTIONARY, self._in_thread)
+
+    def each(self, items: Iterable[T]) -> AsyncIterator[T]:
+        """Go through dictionaries, and let others have their turns in between."""
+        return self._pauses.each(items)
+
+    async def _named(self, asked: str) -> AsyncIterator[str]:
+        """Go through the names of the dictionaries that are asked for."""
+        async for name in self.each(await self._library.named(asked, self._in_thread)):
+            yield name
 
     async def states(self, asked: str) -> dict[str, State]:
         """
@@ -56,26 +78,43 @@ class Volumes:
         @param asked: a name, or C{"*"} for every dictionary that may be read.
         """
         states = {}
-        for name in self._library.named(asked):
+        async for name in self._named(asked):
             if dictionary := await self._open(name, asked):
                 with dictionary:
                     states[name] = dictionary.state
         return states
 
-    def versions(self, asked: str) -> tuple[Version, ...] | None:
+    def versions(self, name: str) -> tuple[Steps, ...] | None:
         """
         What tells whether anything has changed that an answer depends on.
 
-        @param asked: a name, or C{"*"} for every dictionary that may be read.
-        @return: the versions, in the order of the names; L{None} where one is
-            not to be seen, or could change unseen, as it was changed just now.
+        @param name: the name of one dictionary.
+        @return: its version; L{None} where that is not to be seen, or could change
+            unseen, as it was changed just now.
         """
-        versions = [self._library.version(name) for name in self._library.named(asked)]
+        return self._versions([name])
+
+    async def all_versions(self) -> tuple[Steps, ...] | None:
+        """
+        The same of every dictionary that may be read.
+
+        @return: the versions, in the order of the names.
+        """
+        seen: tuple[Steps, ...] | None = await self._in_thread(
+            lambda: self._versions(self._library.names())
+        )
+        return seen
+
+    def _versions(self, names: Sequence[str]) -> tuple[Steps, ...] | None:
+        versions = [self._library.version(name) for name in names]
         seen = tuple(each for each in versions if each is not None)
         if len(seen) < len(versions):
             return None
         now = self._now()
-        return None if any(is_fresh(now, each.changed) for each in seen) else seen
+        if any(is_fresh(now, *each.changes) for each in seen):
+            return None
+        # The times in the states may need more than 64 bits; these do not.
+        return tuple(each.steps for each in seen)
 
     async def prepare(self, asked: str) -> list[str]:
         """
@@ -85,7 +124,7 @@ class Volumes:
         @return: the names.
         """
         ready = []
-        for name in self._library.named(asked):
+        async for name in self._named(asked):
             dictionary = await self._open(name, asked)
             if dictionary is None:
                 continue

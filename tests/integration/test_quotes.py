@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+from contextlib import AbstractContextManager
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -23,7 +24,7 @@ from twisted_quotes.quotes import author_of, id_of
 from ..test_quotes import plain_quotes
 from .cases import LibraryTestCase
 from .conversation import Conversation
-from .server import WORKERS, Server, until
+from .server import WORKERS, Server, running, until
 
 ALPHABET = "aAb\u00e9\u00c9\u0301_0 .-\t\u2019'\u201c\"\u2014\u65e5"
 PIECE = st.one_of(
@@ -150,6 +151,32 @@ class PropertyTests(QuotesTestCase):
 
 class ChangeTests(QuotesTestCase):
     """Dictionaries that are edited or replaced while they are searched."""
+
+    def test_a_file_with_size_and_time_put_back_is_read_anew(self) -> None:
+        """By the index, by what is kept, and by the next service."""
+        path, cache = self.library / "book", str(self.folder / "cache")
+        with self.serving(cache) as server:
+            old = self.tag_and_texts(server, b"one love\n\ntwo\n")
+        status = path.stat()
+        path.write_bytes(b"two\n\none love\n")
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        with self.serving(cache) as server:
+            tag, texts = self.tag_and_texts(server, None)
+        self.assertNotEqual(tag, old[0])
+        self.assertEqual((old[1], texts), (["one love"], ["one love"]))
+
+    def serving(self, cache: str) -> AbstractContextManager[Server]:
+        """Serve the library, with a folder of indexes of its own."""
+        return running(f"--dictionaries={self.library}", f"--cache-dir={cache}")
+
+    def tag_and_texts(self, server: Server, data: bytes | None) -> tuple[str, Any]:
+        """Ask for the quotes that hold a word, of a file written before or now."""
+        if data is not None:
+            (self.library / "book").write_bytes(data)
+        answer = server.get("/api/v2/quotes?term=love")
+        self.assertEqual(answer.status, 200, answer)
+        texts = [each["text"] for each in answer.json()["quotes"]]
+        return answer.headers["etag"], texts
 
     def test_every_answer_is_wholly_from_one_state(self) -> None:
         """In lines and in quotes, whichever way the file is changed."""

@@ -18,7 +18,7 @@ from twisted_quotes.web.caching import (
     must_not_be_kept,
 )
 
-STATE = State(1, 2, 3, 4)
+STATE = State(1, 2, 3, 4, 5)
 
 
 class TagTests(SynchronousTestCase):

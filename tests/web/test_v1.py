@@ -5,6 +5,7 @@ Tests of API v1: a question in JSON, its answer in JSON.
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -374,6 +375,20 @@ class SharedTests(WebTestCase):
         link.symlink_to("alpha")
         self.ask(dictionary="link")
         self.assertEqual(len(self.web.running()), 1)
+
+    def test_a_file_with_a_time_of_more_than_64_bits_is_searched(self) -> None:
+        """Such as tmpfs keeps."""
+        real = os.lstat
+
+        def lstat(path: str) -> os.stat_result:
+            status = real(path)
+            times = {"st_mtime_ns": 10**21, "st_ctime_ns": status.st_ctime_ns}
+            return os.stat_result(status[:10], times)
+
+        self.patch(os, "lstat", lstat)
+        asked = self.ask()
+        self.end()
+        self.assertEqual(self.successResultOf(asked).json["results"], ["love"])
 
     def test_each_question_has_its_own_answer(self) -> None:
         """However alike they are."""

@@ -243,6 +243,28 @@ class OtherTests(V2TestCase):
         microseconds = status.st_mtime_ns // 1000
         self.assertEqual(since, timedelta(microseconds=microseconds))
 
+    def test_a_time_without_a_date_is_shown_as_the_nearest_one(self) -> None:
+        """File systems keep times that no calendar has; the others are shown."""
+        real = os.fstat
+        for time, year in ((10**21, 9999), (-(10**21), 1)):
+
+            def fstat(file: int, time: int = time) -> os.stat_result:
+                status = real(file)
+                times = {
+                    "st_mtime_ns": time,
+                    "st_ctime_ns": status.st_ctime_ns,
+                }
+                return os.stat_result(status[:10], times)
+
+            with patch("os.fstat", fstat):
+                answer = self.got("dictionaries")
+            self.assertEqual(answer.code, 200)
+            years = {
+                datetime.fromisoformat(each["modified"]).year
+                for each in answer.json["dictionaries"]
+            }
+            self.assertEqual(years, {year})
+
 
 class CacheTests(V2TestCase):
     """Tests of answers that clients keep."""
@@ -272,6 +294,27 @@ class CacheTests(V2TestCase):
             again = self.got(url, headers={"If-None-Match": tag}, **parameters)
             self.assertEqual(again.code, 200)
             self.assertNotEqual(again.header("etag"), tag)
+
+    def test_it_is_not_when_size_and_time_were_put_back(self) -> None:
+        """As tar does, where a new file gets the inode of the old one."""
+        status = self.path.stat()
+        for url, parameters in self.urls:
+            tag = self.got(url, **parameters).header("etag")
+            self.change_and_put_back(status)
+            again = self.got(url, headers={"If-None-Match": tag}, **parameters)
+            self.assertEqual(again.code, 200)
+            self.assertNotEqual(again.header("etag"), tag)
+        answer = self.got("quotes", dictionary="quotes")
+        texts = [each["text"] for each in answer.json["quotes"]]
+        self.assertEqual("\n\n".join(texts), self.path.read_text())
+
+    def change_and_put_back(self, status: os.stat_result) -> None:
+        """Change the text alone, as soon as the kernel's clock has gone on."""
+        before = self.path.stat().st_ctime_ns
+        self.path.write_text(self.path.read_text().swapcase())
+        while self.path.stat().st_ctime_ns == before:
+            os.utime(self.path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        os.utime(self.path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
     def test_every_question_has_its_own(self) -> None:
         """Whatever is asked otherwise may be answered otherwise."""

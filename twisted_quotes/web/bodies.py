@@ -13,6 +13,10 @@ from ..quote_finder import Facts
 from ..quotes import Quote
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST, _LAST = (
+    (each.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+    for each in (datetime.min, datetime.max)
+)
 
 
 class Match(Struct, frozen=True):
@@ -94,5 +98,16 @@ def dictionary_body(facts: Facts, default: str) -> DictionaryBody:
         facts.name == default,
         facts.state.size,
         facts.count,
-        _EPOCH + timedelta(microseconds=facts.state.modified // 1000),
+        _date(facts.state.modified),
     )
+
+
+def _date(nanoseconds: int) -> datetime:
+    """
+    When a file was modified, as far as a date has four digits for the year.
+
+    @param nanoseconds: since 1970. File systems keep times far outside the years
+        1 to 9999; such a time is shown as the first or the last of those.
+    """
+    microseconds = min(max(nanoseconds // 1000, _FIRST), _LAST)
+    return _EPOCH + timedelta(microseconds=microseconds)

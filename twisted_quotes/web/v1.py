@@ -4,7 +4,7 @@ API v1: a question in JSON, its answer in JSON (contract, section 1).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,7 @@ from twisted.web.iweb import IRequest
 
 from ..finder import Finder
 from ..parse import parse_query
-from ..query import List, Query, Random, action_of
+from ..query import EVERY_DICTIONARY, List, Query, Random, action_of
 from ..results import NotAtOnce
 from ..sharing import Answer, SharedAnswers, key_of
 from .answers import send
@@ -47,9 +47,27 @@ class QuotesV1:
         note(request, dictionary=asked)
         if query.selection.pattern is not None:
             note_term(request, query.selection.pattern.term)
-        key = None
-        if not self._shared.is_off and _has_one_answer(query):
-            key = self._key(query, asked)
+        if self._shared.is_off or not _has_one_answer(query):
+            return self._stream(request, query)
+        if asked == EVERY_DICTIONARY:
+            return self._find_in_all(request, query, asked)
+        key = _key(query, asked, self._finder.versions(asked))
+        return self._answer(request, query, asked, key)
+
+    async def _find_in_all(self, request: IRequest, query: Query, asked: str) -> bytes:
+        """Answer when all dictionaries have been looked at, which takes a while."""
+        key = _key(query, asked, await self._finder.all_versions())
+        answer = self._answer(request, query, asked, key)
+        return answer if isinstance(answer, bytes) else await answer
+
+    def _answer(
+        self, request: IRequest, query: Query, asked: str, key: bytes | None
+    ) -> bytes | Coroutine[Deferred[Any], Any, bytes]:
+        """
+        Answer a query.
+
+        @param key: the key of the answer; L{None} where it could change unseen.
+        """
         if key is None:
             return self._stream(request, query)
         kept = self._shared.kept(key)
@@ -60,11 +78,6 @@ class QuotesV1:
         if kept.body is None:
             return self._stream(request, query, long=True)
         return _send(request, kept, kept.body)
-
-    def _key(self, query: Query, asked: str) -> bytes | None:
-        """The key of an answer; L{None} where it could change unseen."""
-        versions = self._finder.versions(asked)
-        return None if versions is None else key_of((query, asked), versions)
 
     async def _share(
         self,
@@ -91,7 +104,11 @@ class QuotesV1:
         except NotAtOnce:
             return Answer(0, None)
         # Waiting for its turn, it may have been found in something newer.
-        lasts = self._key(query, asked) == key
+        if asked == EVERY_DICTIONARY:
+            versions = await self._finder.all_versions()
+        else:
+            versions = self._finder.versions(asked)
+        lasts = _key(query, asked, versions) == key
         return Answer(entries.count, entries.body(), lasts)
 
     async def _stream(
@@ -111,6 +128,11 @@ class QuotesV1:
 def _send(request: IRequest, answer: Answer, body: bytes) -> bytes:
     note(request, entries=answer.count)
     return send(request, b"application/json", body)
+
+
+def _key(query: Query, asked: str, versions: Sequence[object] | None) -> bytes | None:
+    """The key of an answer; L{None} where it could change unseen."""
+    return None if versions is None else key_of((query, asked), versions)
 
 
 def _has_one_answer(query: Query) -> bool:
