@@ -21,6 +21,7 @@ ORDER = [
     "room",
     "permutation",
     "threads",
+    "recent",
     "pauses",
     "errors",
     "reaper",
