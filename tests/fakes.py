@@ -168,7 +168,7 @@ class FakeThreadPool:
             onResult(True, result)
 
 
-def unrestrained(pid: int, seconds: float) -> None:
+def unrestrained(pid: int, seconds: float, slow: bool) -> None:
     """Leave a process alone: it may be none."""
 
 

@@ -19,7 +19,7 @@ from twisted_quotes.greps import GrepRunner, Greps
 from twisted_quotes.lines import NormalizedFile
 from twisted_quotes.metrics import Metrics
 from twisted_quotes.outstanding import Outstanding
-from twisted_quotes.places import Places
+from twisted_quotes.places import Claim, Places
 from twisted_quotes.process import Outcome
 
 from .fakes import FakeProcess, FakeReactor
@@ -33,7 +33,7 @@ class GrepsTestCase(SynchronousTestCase):
         self.reactor = FakeReactor()
         reactor: Any = self.reactor
         self.outstanding = Outstanding()
-        self.restrained: list[tuple[int, float]] = []
+        self.restrained: list[tuple[int, float, bool]] = []
         self.metrics = Metrics()
         self.runner = GrepRunner(
             reactor,
@@ -48,9 +48,9 @@ class GrepsTestCase(SynchronousTestCase):
         self.file.write(b"love\n" * 10)
         self.file.seek(0)
 
-    def restrain(self, pid: int, seconds: float) -> None:
+    def restrain(self, pid: int, seconds: float, slow: bool) -> None:
         """Note what is limited."""
-        self.restrained.append((pid, seconds))
+        self.restrained.append((pid, seconds, slow))
 
     def take_place(self) -> Deferred[Greps]:
         """Wait for the place."""
@@ -77,7 +77,18 @@ class GrepsTests(GrepsTestCase):
         process.print(b"12\n")
         process.end()
         self.assertEqual(self.successResultOf(ran).output, b"12\n")
-        self.assertEqual(self.restrained, [(4711, 10.0)])
+        self.assertEqual(self.restrained, [(4711, 10.0, False)])
+
+    def test_the_grep_of_a_slow_search_is_restrained_as_such(self) -> None:
+        """Each of them, also after the place was given back meanwhile."""
+        claim = Claim("a", slow=True)
+        taken = Deferred.fromCoroutine(self.runner.take_place(claim))
+        greps = self.successResultOf(taken)
+        for _ in range(2):
+            self.run_grep(greps)
+            self.reactor.processes[-1].end(1)
+            greps.rest()
+        self.assertEqual([slow for _, _, slow in self.restrained], [True, True])
 
     def test_one_that_cannot_be_restrained_is_ended(self) -> None:
         """The end waits until it is gone, for nobody else does."""
@@ -89,7 +100,7 @@ class GrepsTests(GrepsTestCase):
         process.end(signal=9)
         self.assertEqual(len(self.outstanding), 0)
 
-    def forbid(self, pid: int, seconds: float) -> None:
+    def forbid(self, pid: int, seconds: float, slow: bool) -> None:
         """Let nothing be limited."""
         raise PermissionError
 

@@ -17,6 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted_quotes.dictionary import Dictionary
 from twisted_quotes.library import Library
 from twisted_quotes.pauses import SLICE, Pauses
+from twisted_quotes.places import ANYBODY
 from twisted_quotes.query import All, Selection
 
 from .cases import Collected
@@ -143,8 +144,8 @@ class LargeLibraryTests(SynchronousTestCase):
         texts = [f"one {number}" for number in range(self.count)]
         selection = Selection()
         for ask in (
-            lambda found: self.finder.quotes.find("*", selection, 0, found),
-            lambda found: self.finder.drawer.draw("*", selection, 1, 0, found),
+            lambda found: self.finder.quotes.find("*", selection, 0, found, ANYBODY),
+            lambda found: self.finder.drawer.draw("*", selection, 1, 0, found, ANYBODY),
         ):
             found = Collected(room=2 * self.count)
             self.check(lambda: Deferred.fromCoroutine(ask(found)))  # noqa: B023

@@ -4,12 +4,13 @@ Tests for L{twisted_quotes.restraint}, on real processes.
 
 from __future__ import annotations
 
+import os
 import subprocess
 from resource import RLIMIT_AS, RLIMIT_CPU, prlimit
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.restraint import MOST_MEMORY, restrain
+from twisted_quotes.restraint import MOST_MEMORY, NICENESS, restrain
 
 
 class RestrainTests(SynchronousTestCase):
@@ -37,8 +38,24 @@ class RestrainTests(SynchronousTestCase):
             process.kill()
             process.wait()
 
+    def test_one_that_may_run_for_long_leaves_the_processors_to_others(self) -> None:
+        """It is nicer than it would be, as far as that goes."""
+        own = os.getpriority(os.PRIO_PROCESS, 0)
+        for niceness in (own, 19):
+            process = subprocess.Popen(["sleep", "60"])
+            try:
+                os.setpriority(os.PRIO_PROCESS, process.pid, niceness)
+                restrain(process.pid, 30)
+                found = [os.getpriority(os.PRIO_PROCESS, process.pid)]
+                restrain(process.pid, 30, slow=True)
+                found.append(os.getpriority(os.PRIO_PROCESS, process.pid))
+                self.assertEqual(found, [niceness, min(niceness + NICENESS, 19)])
+            finally:
+                process.kill()
+                process.wait()
+
     def test_a_process_that_has_ended_is_left_alone(self) -> None:
         """It needs no limits any more."""
         process = subprocess.Popen(["true"])
         process.wait()
-        restrain(process.pid, 1)
+        restrain(process.pid, 1, slow=True)

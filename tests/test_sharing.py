@@ -12,6 +12,7 @@ from functools import partial
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
+from twisted_quotes.errors import TooManyRequests
 from twisted_quotes.metrics import Metrics
 from twisted_quotes.sharing import Answer, SharedAnswers, key_of
 
@@ -25,7 +26,7 @@ class SharedAnswersTests(SynchronousTestCase):
         self.shared = SharedAnswers(2600, self.metrics)
         self.searches: list[Deferred[Answer]] = []
 
-    def get(self, key: str = "love") -> Deferred[Answer]:
+    def get(self, key: str = "love", client: str | None = None) -> Deferred[Answer]:
         """Ask something."""
 
         def find() -> Deferred[Answer]:
@@ -33,7 +34,9 @@ class SharedAnswersTests(SynchronousTestCase):
             return self.searches[-1]
 
         kept = self.shared.kept(key.encode())
-        return self.shared.find(key.encode(), find) if kept is None else succeed(kept)
+        if kept is not None:
+            return succeed(kept)
+        return self.shared.find(key.encode(), find, client)
 
     def put(self, key: str, size: int = 1000) -> Answer:
         """Have something asked, and answered."""
@@ -101,6 +104,27 @@ class SharedAnswersTests(SynchronousTestCase):
             each.cancel()
             self.failureResultOf(each, CancelledError)
         self.assertEqual(killed, [True])
+        self.put("love")
+
+    def test_no_client_waits_for_the_turn_of_another(self) -> None:
+        """Each begins a search; the first that finds the answer ends the others."""
+        waiting = [self.get(client=client) for client in ("a", "b", "b", "c")]
+        self.assertEqual(len(self.searches), 3)
+        answer = Answer(0, b"[]")
+        self.searches[1].callback(answer)
+        for each in waiting:
+            self.assertIs(self.successResultOf(each), answer)
+        self.assertTrue(self.is_kept("love"))
+        self.assertTrue(all(each.called for each in self.searches))
+
+    def test_the_error_of_one_client_is_not_that_of_another(self) -> None:
+        """One may be refused because it asks for too much."""
+        one, other = self.get(client="a"), self.get(client="b")
+        self.searches[0].errback(TooManyRequests())
+        self.failureResultOf(one, TooManyRequests)
+        self.assertNoResult(other)
+        other.cancel()
+        self.failureResultOf(other, CancelledError)
         self.put("love")
 
     def test_what_was_asked_for_longest_ago_goes_first(self) -> None:

@@ -15,7 +15,12 @@ from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes import together
-from twisted_quotes.errors import DictionaryNotFound, SearchTimedOut, TooBusy
+from twisted_quotes.errors import (
+    DictionaryNotFound,
+    SearchTimedOut,
+    TooBusy,
+    TooManyRequests,
+)
 from twisted_quotes.finder import Finder
 from twisted_quotes.grep import any_arguments, line_arguments
 from twisted_quotes.library import Library
@@ -25,7 +30,7 @@ from twisted_quotes.query import All, Search
 from twisted_quotes.turns import GATHERING_TIME
 
 from .cases import RealGrepTestCase, printed
-from .fakes import FakeProcess, FakeReactor, entries, make_test_finder
+from .fakes import FakeProcess, FakeReactor, Gathered, entries, make_test_finder
 
 TEXT = "love and life\nlove\nlife\nlove of life\nnothing\n"
 
@@ -200,6 +205,20 @@ class WaitingTests(WaitingTestCase):
         self.end()
         self.end()
         self.assertFalse(self.running())
+
+    def test_who_waits_with_others_can_lose_the_position_to_another_client(
+        self,
+    ) -> None:
+        """The one that came last is told so, and the others are answered."""
+        waiting = [self.search("love") for _ in range(5)]
+        query = Search(term="life")
+        other = self.finder.entries(query, Gathered(), "another")
+        self.failureResultOf(waiting.pop(), TooManyRequests)
+        self.end()
+        self.end()
+        for each in waiting:
+            self.assertTrue(self.successResultOf(each))
+        self.successResultOf(other)
 
     def test_who_leaves_is_not_looked_for(self) -> None:
         """Nobody else minds."""

@@ -17,6 +17,7 @@ from .greps import Greps
 from .indexes import InThread
 from .locate import locate
 from .permutation import Permutation
+from .places import Claim
 from .query import Selection
 from .quotes import Quote
 from .results import PIECE, Results
@@ -53,6 +54,7 @@ class QuoteDrawer:
         seed: int | None,
         offset: int,
         results: Results,
+        claim: Claim,
     ) -> None:
         """
         Draw quotes by chance, each with the same chance, none twice.
@@ -61,6 +63,7 @@ class QuoteDrawer:
         @param offset: how many to pass over first, 0 or more.
         @param results: where they go, in the order of drawing. It is told the
             total first, and given an empty list where nothing is drawn.
+        @param claim: whose place it takes.
         """
 
         async def find(greps: Greps, names: list[str]) -> None:
@@ -83,7 +86,7 @@ class QuoteDrawer:
                 if results.full or done >= end:
                     return
 
-        await self._volumes.search(asked, find, results.begin_anew)
+        await self._volumes.search(asked, claim, find, results.begin_anew)
 
     async def _sources(
         self, greps: Greps, names: list[str], selection: Selection

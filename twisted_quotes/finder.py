@@ -18,7 +18,16 @@ from .indexes import Indexes, InThread
 from .library import Library
 from .line_finder import LineFinder
 from .outstanding import Outstanding
-from .query import DrawQuotes, FindQuotes, List, Query, Random, StreamQuotes
+from .places import Claim
+from .query import (
+    DrawQuotes,
+    FindQuotes,
+    List,
+    Query,
+    Random,
+    Selection,
+    StreamQuotes,
+)
 from .quote_finder import Facts, QuoteFinder
 from .quotes import Quote
 from .results import EntryResults, QuotesAsEntries, Results
@@ -39,6 +48,9 @@ class Finder:
     what is wrong here: L{GrepFailed<twisted_quotes.grep.GrepFailed>} or
     L{OSError}. Cancelling it gives up the wait, or kills the grep.
 
+    Each takes a C{client}, which tells one client from another; L{None} where they
+    cannot be told apart. Clients have their answers in turn.
+
     @ivar library: the dictionaries.
     @ivar indexes: their indexes.
     @ivar volumes: both together.
@@ -58,15 +70,19 @@ class Finder:
     spares: SpareGreps
     outstanding: Outstanding
 
-    def entries(self, query: Query, results: EntryResults) -> Deferred[None]:
+    def entries(
+        self, query: Query, results: EntryResults, client: str | None = None
+    ) -> Deferred[None]:
         """
         Find the entries that API v1 is asked for.
 
         @param results: where they go. If this fails, nothing of it is valid.
         """
-        return self._answer(self._entries(query, results))
+        return self._answer(self._entries(query, results, client))
 
-    async def _entries(self, query: Query, results: EntryResults) -> None:
+    async def _entries(
+        self, query: Query, results: EntryResults, client: str | None
+    ) -> None:
         if isinstance(query, List):
             names = (await self.volumes.names())[query.offset :]
             names = names[: query.nresults] if query.nresults > 0 else names
@@ -74,17 +90,21 @@ class Finder:
             results.add(names)
             return
         asked = self.asked(query.dictionary)
+        claim = _claim(client, query.selection)
         if isinstance(query, Random):
             quotes = QuotesAsEntries(query.most, query.offset, results)
             draw = query.selection, _seed(query.seed), query.offset
-            await self.drawer.draw(asked, *draw, quotes)
+            await self.drawer.draw(asked, *draw, quotes, claim)
         elif query.unit == "quote":
-            await self.quotes.entries(asked, query, results)
+            await self.quotes.entries(asked, query, results, claim)
         else:
-            await self.lines.find(asked, query, results)
+            await self.lines.find(asked, query, results, claim)
 
     def find(
-        self, query: FindQuotes | StreamQuotes, results: Results
+        self,
+        query: FindQuotes | StreamQuotes,
+        results: Results,
+        client: str | None = None,
     ) -> Deferred[None]:
         """
         Find quotes in order.
@@ -93,28 +113,31 @@ class Finder:
             fails.
         """
         asked = self.asked(query.dictionary)
+        claim = _claim(client, query.selection)
         return self._answer(
-            self.quotes.find(asked, query.selection, query.offset, results)
+            self.quotes.find(asked, query.selection, query.offset, results, claim)
         )
 
-    def draw(self, query: DrawQuotes, results: Results) -> Deferred[None]:
+    def draw(
+        self, query: DrawQuotes, results: Results, client: str | None = None
+    ) -> Deferred[None]:
         """
         Draw quotes by chance.
 
         @param results: where they go, as for L{find}.
         """
         asked, seed = self.asked(query.dictionary), _seed(query.seed)
-        return self._answer(
-            self.drawer.draw(asked, query.selection, seed, query.offset, results)
-        )
+        draw = query.selection, seed, query.offset
+        claim = _claim(client, query.selection)
+        return self._answer(self.drawer.draw(asked, *draw, results, claim))
 
-    def quote(self, identity: str) -> Deferred[Quote]:
+    def quote(self, identity: str, client: str | None = None) -> Deferred[Quote]:
         """Find a quote by its id."""
-        return self._answer(self.quotes.quote(identity))
+        return self._answer(self.quotes.quote(identity, Claim(client)))
 
-    def dictionaries(self) -> Deferred[list[Facts]]:
+    def dictionaries(self, client: str | None = None) -> Deferred[list[Facts]]:
         """What is known of every dictionary."""
-        return self._answer(self.quotes.dictionaries())
+        return self._answer(self.quotes.dictionaries(Claim(client)))
 
     def states(self, asked: str) -> Deferred[dict[str, State]]:
         """
@@ -195,6 +218,17 @@ def make_finder(
         spares,
         runner.outstanding,
     )
+
+
+def _claim(client: str | None, selection: Selection) -> Claim:
+    """
+    The place that a client needs for a search.
+
+    A regular expression may well take as long as it is allowed to, whatever it is
+    looked for in.
+    """
+    pattern = selection.pattern
+    return Claim(client, slow=pattern is not None and pattern.regex)
 
 
 def _seed(seed: int | UnsetType) -> int | None:

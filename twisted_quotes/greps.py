@@ -20,7 +20,7 @@ from .grep import GrepFailed
 from .lines import NormalizedFile
 from .metrics import Metrics
 from .outstanding import Outstanding
-from .places import Place, Places
+from .places import ANYBODY, Claim, Place, Places
 from .process import Child, Command, Outcome, run
 
 MOST_OUTPUT = 1000
@@ -41,8 +41,8 @@ class GrepRunner:
     @ivar places: where they run, and searches wait.
     @ivar time_limit: how long the greps of a search may run, in seconds.
     @ivar outstanding: is told of each of them.
-    @ivar restrain: limits what a process may use: its id, and for how long it
-        is needed, in seconds.
+    @ivar restrain: limits what a process may use: its id, for how long it is
+        needed, in seconds, and whether it may run for long.
     @ivar metrics: has greps counted.
     """
 
@@ -51,16 +51,17 @@ class GrepRunner:
     places: Places
     time_limit: float
     outstanding: Outstanding
-    restrain: Callable[[int, float], object]
+    restrain: Callable[[int, float, bool], object]
     metrics: Metrics = field(default_factory=Metrics)
 
-    async def take_place(self) -> Greps:
+    async def take_place(self, claim: Claim = ANYBODY) -> Greps:
         """
         Wait for a place to run greps in.
 
         @raise TooBusy: as many wait as may.
+        @raise TooManyRequests: the client has more waiting than its share.
         """
-        return Greps(self, await self.places.take())
+        return Greps(self, await self.places.take(claim))
 
     def start(
         self,
@@ -69,6 +70,7 @@ class GrepRunner:
         stdin: int | Literal["w"],
         most_output: int,
         also: Mapping[int, int] = MappingProxyType({}),
+        slow: bool = False,
     ) -> Child:
         """
         Start a grep, and have it counted.
@@ -76,6 +78,7 @@ class GrepRunner:
         The parameters are those of L{run<twisted_quotes.process.run>} and its
         L{Command}.
 
+        @param slow: whether it may run for long.
         @raise OSError: it could not be started, or not be restrained.
         """
         command = Command(self.executable, arguments, environment)
@@ -87,16 +90,16 @@ class GrepRunner:
         self.metrics.greps.inc()
         try:
             if child.transport.pid is not None:
-                self.restrain(child.transport.pid, self.time_limit)
+                self.restrain(child.transport.pid, self.time_limit, slow)
         except OSError:
             self.outstanding.add(child.ended)
             child.give_up()
             raise
         return child
 
-    async def take_place_again(self) -> Greps:
+    async def take_place_again(self, claim: Claim) -> Greps:
         """Wait for a place after another one, or another's, was of no use."""
-        return Greps(self, await self.places.take_again())
+        return Greps(self, await self.places.take_again(claim))
 
 
 class Greps(Closing):
@@ -110,6 +113,7 @@ class Greps(Closing):
     def __init__(self, runner: GrepRunner, place: Place) -> None:
         self._runner = runner
         self._place: Place | None = place
+        self._claim = place.claim
         self._time_left = runner.time_limit
 
     def rest(self) -> None:
@@ -146,12 +150,13 @@ class Greps(Closing):
         """
         runner = self._runner
         if self._place is None:
-            self._place = await runner.places.take_again()
+            self._place = await runner.places.take_again(self._claim)
         before = _bytes_read(stdin)
         child = runner.start(
             *(arguments, environment),
             stdin if isinstance(stdin, int) else "w",
             most_output or MOST_OUTPUT,
+            slow=self._claim.slow,
         )
         if isinstance(stdin, NormalizedFile):
             child.feed(stdin)

@@ -15,6 +15,7 @@ from .indexes import InThread
 from .library import Library
 from .line_reader import MatchReader, Reader, TextReader
 from .lines import Lines, NormalizedFile, joined, size_of, text_lines, with_context
+from .places import Claim
 from .query import EVERY_DICTIONARY, All, Search
 from .results import AT_ONCE, EntryResults, NotAtOnce, few, pieces
 from .settle import ATTEMPTS
@@ -45,14 +46,14 @@ class LineFinder:
         self._in_thread = in_thread
 
     async def find(
-        self, asked: str, query: Search | All, results: EntryResults
+        self, asked: str, query: Search | All, results: EntryResults, claim: Claim
     ) -> None:
         """
         Find entries.
 
         @param asked: the name of a dictionary, or C{"*"} for every one.
         """
-        place = await self._place_or_lines(asked, query)
+        place = await self._place_or_lines(asked, query, claim)
         if isinstance(place, Lines):
             lines = place[query.offset : query.end]
             results.begin(len(lines))
@@ -76,7 +77,9 @@ class LineFinder:
                         raise
         raise DictionaryChanging()
 
-    async def _place_or_lines(self, asked: str, query: Search | All) -> Greps | Lines:
+    async def _place_or_lines(
+        self, asked: str, query: Search | All, claim: Claim
+    ) -> Greps | Lines:
         """Wait for a place, or for the lines that another search has found."""
         if (
             self._together is None
@@ -84,8 +87,8 @@ class LineFinder:
             or not isinstance(query, Search)
             or not grep.is_plain(query)
         ):
-            return await self._runner.take_place()
-        return await self._together.search(asked, query)
+            return await self._runner.take_place(claim)
+        return await self._together.search(asked, query, claim)
 
     # All at once
 

@@ -215,10 +215,25 @@ def shown(families: Sequence[Family], accept: str) -> tuple[str, bytes]:
     return _encoded(registry, accept)
 
 
-def _encoded(registry: CollectorRegistry, accept: str) -> tuple[str, bytes]:
+def format_for(accept: str) -> str:
+    """
+    The format that a reader likes best, of the two that there are.
+
+    @param accept: the formats that the reader likes, as in an Accept header.
+    @return: its media type.
+    """
+    _, content_type = _encoder(accept)
+    return content_type.partition(";")[0]
+
+
+def _encoder(accept: str) -> tuple[Callable[[CollectorRegistry], bytes], str]:
     try:
-        encode, content_type = choose_encoder(accept)
+        return choose_encoder(accept)
     except (TypeError, ValueError):
         # It asks for a version of the format that is none.
-        encode, content_type = choose_encoder("")
+        return choose_encoder("")
+
+
+def _encoded(registry: CollectorRegistry, accept: str) -> tuple[str, bytes]:
+    encode, content_type = _encoder(accept)
     return content_type, encode(registry)

@@ -14,6 +14,7 @@ from .errors import NotReadyNow, QuoteNotFound
 from .greps import Greps
 from .indexes import InThread
 from .locate import locate
+from .places import Claim
 from .query import EVERY_DICTIONARY, All, Pattern, Search, Selection
 from .quotes import Quote
 from .results import PIECE, EntryResults, NotAtOnce, Results
@@ -50,12 +51,13 @@ class QuoteFinder:
         self._in_thread = in_thread
 
     async def entries(
-        self, asked: str, query: Search | All, results: EntryResults
+        self, asked: str, query: Search | All, results: EntryResults, claim: Claim
     ) -> None:
         """
         Find entries that are whole quotes, with other quotes around them.
 
         @param asked: the name of a dictionary, or C{"*"} for every one.
+        @param claim: whose place it takes.
         """
 
         async def find(greps: Greps, names: list[str]) -> None:
@@ -69,7 +71,7 @@ class QuoteFinder:
             else:
                 await self._piecemeal(greps, names, query, results)
 
-        await self._volumes.search(asked, find, results.begin_anew)
+        await self._volumes.search(asked, claim, find, results.begin_anew)
 
     async def _at_once(
         self, greps: Greps, names: list[str], query: Search | All
@@ -143,7 +145,12 @@ class QuoteFinder:
                             return
 
     async def find(
-        self, asked: str, selection: Selection, offset: int, results: Results
+        self,
+        asked: str,
+        selection: Selection,
+        offset: int,
+        results: Results,
+        claim: Claim,
     ) -> None:
         """
         Find quotes in order, and count all that match.
@@ -152,6 +159,7 @@ class QuoteFinder:
         @param offset: how many to pass over first, 0 or more.
         @param results: where they go. What it has taken stays valid when this
             fails.
+        @param claim: whose place it takes.
         """
 
         async def find(greps: Greps, names: list[str]) -> None:
@@ -167,7 +175,7 @@ class QuoteFinder:
                     )
                     results.total += await cursor.count()
 
-        await self._volumes.search(asked, find, results.begin_anew)
+        await self._volumes.search(asked, claim, find, results.begin_anew)
 
     async def _hand_over(
         self,
@@ -197,10 +205,11 @@ class QuoteFinder:
             if at_end:
                 return
 
-    async def quote(self, identity: str) -> Quote:
+    async def quote(self, identity: str, claim: Claim) -> Quote:
         """
         Find a quote by its id, in the first dictionary that has it.
 
+        @param claim: whose place it takes.
         @raise QuoteNotFound: none has.
         @raise NotReadyNow: none has of those that could be looked through.
         """
@@ -217,9 +226,9 @@ class QuoteFinder:
                 raise NotReadyNow("an index of every dictionary")
             raise QuoteNotFound()
 
-        return await self._volumes.search(EVERY_DICTIONARY, find)
+        return await self._volumes.search(EVERY_DICTIONARY, claim, find)
 
-    async def dictionaries(self) -> list[Facts]:
+    async def dictionaries(self, claim: Claim) -> list[Facts]:
         """What is known of every dictionary, in the order of their names."""
 
         async def find(_: Greps, names: list[str]) -> list[Facts]:
@@ -229,4 +238,4 @@ class QuoteFinder:
                     facts.append(Facts(name, volume.state, volume.count))
             return facts
 
-        return await self._volumes.search(EVERY_DICTIONARY, find)
+        return await self._volumes.search(EVERY_DICTIONARY, claim, find)

@@ -4,6 +4,7 @@ What a grep may use at the most, whatever becomes of the service.
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from math import ceil
 from resource import RLIM_INFINITY, RLIMIT_AS, RLIMIT_CPU, prlimit
@@ -11,8 +12,11 @@ from resource import RLIM_INFINITY, RLIMIT_AS, RLIMIT_CPU, prlimit
 MOST_MEMORY = 512 * 1024 * 1024
 """How much memory a grep may have, in bytes."""
 
+NICENESS = 10
+"""How much nicer than the service is what may run for long (see nice(1))."""
 
-def restrain(pid: int, seconds: float) -> None:
+
+def restrain(pid: int, seconds: float, slow: bool = False) -> None:
     """
     Limit the memory and the processor time of a process.
 
@@ -21,10 +25,15 @@ def restrain(pid: int, seconds: float) -> None:
 
     @param pid: its id; one that has ended by now is left alone.
     @param seconds: the time after which it would be ended anyway.
+    @param slow: whether it may run for long: the others, and the service itself, have
+        the processors first.
     """
     with suppress(ProcessLookupError):
         _limit(pid, RLIMIT_AS, MOST_MEMORY)
         _limit(pid, RLIMIT_CPU, ceil(seconds) + 1)
+        if slow:
+            niceness = os.getpriority(os.PRIO_PROCESS, pid)
+            os.setpriority(os.PRIO_PROCESS, pid, niceness + NICENESS)
 
 
 def _limit(pid: int, what: int, most: int) -> None:

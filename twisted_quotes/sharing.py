@@ -80,7 +80,7 @@ class SharedAnswers:
         self._hits = metrics.cache.labels("hit")
         self._misses = metrics.cache.labels("miss")
         self._kept: OrderedDict[bytes, Answer] = OrderedDict()
-        self._searches: dict[bytes, _Search] = {}
+        self._searches: dict[bytes, dict[str | None, _Search]] = {}
         metrics.watch(
             "cache_bytes",
             "Bytes of answers that are kept, with their keys.",
@@ -107,44 +107,72 @@ class SharedAnswers:
         return answer
 
     def find(
-        self, key: bytes, find: Callable[[], Deferred[Answer]]
+        self,
+        key: bytes,
+        find: Callable[[], Deferred[Answer]],
+        client: str | None = None,
     ) -> Deferred[Answer]:
         """
         Get an answer that was not kept: one that is being found, or a new one.
 
+        Each client has a search of its own, so that none waits for the turn of
+        another client. The first one that finds the answer ends the others.
+
         @param key: tells the question, and the state of all that it asks about.
         @param find: begins to find the answer.
+        @param client: tells one client from another.
         @return: fires with the answer. Cancelling it gives up the wait, and the
             search where nobody else waits for it.
         """
-        search = self._searches.get(key)
+        search = self._searches.get(key, {}).get(client)
         self._metrics.cache.labels("shared" if search else "miss").inc()
         waiting: Deferred[Answer] = Deferred(
-            lambda given_up: self._leave(key, given_up)
+            lambda given_up: self._leave(key, client, given_up)
         )
         if search is not None:
             search.waiting.append(waiting)
             return waiting
-        search = self._searches[key] = _Search(find(), [waiting])
-        search.found.addBoth(self._found, key, search)
+        search = _Search(find(), [waiting])
+        self._searches.setdefault(key, {})[client] = search
+        search.found.addBoth(self._found, key, client, search)
         return waiting
 
-    def _leave(self, key: bytes, given_up: Deferred[Answer]) -> None:
+    def _leave(
+        self, key: bytes, client: str | None, given_up: Deferred[Answer]
+    ) -> None:
         """Wait no longer, and have nobody look for what nobody waits for."""
-        search = self._searches[key]
+        search = self._searches[key][client]
         search.waiting.remove(given_up)
         if not search.waiting:
             # Who asks from now on has it looked for anew.
-            del self._searches[key]
+            self._forget(key, client)
             search.found.cancel()
 
-    def _found(self, result: Answer | Failure, key: bytes, search: _Search) -> None:
-        """Tell all who wait, and keep the answer if there is room for it."""
-        if self._searches.get(key) is search:
+    def _forget(self, key: bytes, client: str | None) -> None:
+        searches = self._searches[key]
+        del searches[client]
+        if not searches:
             del self._searches[key]
-        if isinstance(result, Answer) and result.lasts and search.waiting:
-            self._keep(key, result)
-        waiting, search.waiting = search.waiting, []
+
+    def _found(
+        self,
+        result: Answer | Failure,
+        key: bytes,
+        client: str | None,
+        search: _Search,
+    ) -> None:
+        """Tell all who wait, and keep the answer if there is room for it."""
+        if self._searches.get(key, {}).get(client) is search:
+            self._forget(key, client)
+        ended = [search]
+        if isinstance(result, Answer) and search.waiting:
+            ended += self._searches.pop(key, {}).values()
+            if result.lasts:
+                self._keep(key, result)
+        waiting = [each for one in ended for each in one.waiting]
+        for one in ended:
+            one.waiting = []
+            one.found.cancel()
         for each in waiting:
             each.callback(result)
 

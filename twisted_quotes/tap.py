@@ -198,7 +198,7 @@ def _finder(
     in_thread = Threads(reactor, reactor.getThreadPool(), MOST_THREADS)
     indexes = Indexes(reactor, in_thread, cache, options["max-waiting"])
     watch = runner.metrics.watch
-    watch("dictionaries", "Dictionaries served.", lambda: len(library.names()))
+    watch("dictionaries", "Dictionaries served.", _counted(library, in_thread))
     watch("indexes_building", "Indexes being made.", lambda: indexes.building)
     # The cores are shared out, too.
     cores = max(1, startup.cores() // options["workers"])
@@ -206,6 +206,17 @@ def _finder(
         *(runner, library, indexes, in_thread, time),
         together=cores if options["search-together"] else 0,
     )
+
+
+def _counted(library: Library, in_thread: Threads) -> Callable[[], int]:
+    """What tells how many dictionaries there were when it was asked last."""
+
+    def count() -> int:
+        # To look takes a while where there are many.
+        in_thread(library.names).addErrback(lambda failure: failure.trap(OSError))
+        return library.count
+
+    return count
 
 
 def _clear_up(reactor: Any, finder: Finder) -> Callable[[], Awaitable[None]]:
@@ -239,7 +250,7 @@ def _resource(
     return root_resource(
         finder,
         Waits(reactor, sleep, part.waits, runner.outstanding),
-        Probes(readiness, metrics, part.everywhere),
+        Probes(reactor, readiness, metrics, part.everywhere),
         SharedAnswers(part.cache_bytes, metrics),
         startup.portal(options),
     )

@@ -28,6 +28,7 @@ from .grep import GrepFailed
 from .greps import GrepRunner, Greps
 from .library import Library
 from .lines import Lines, lines_with, text_lines
+from .places import Claim
 from .process import Outcome
 from .query import Search
 from .results import AT_ONCE
@@ -69,39 +70,41 @@ class Together:
     def _is_alone(self) -> bool:
         return self._under_way == 1
 
-    async def search(self, name: str, query: Search) -> Lines | Greps:
+    async def search(self, name: str, query: Search, claim: Claim) -> Lines | Greps:
         """
         Find the lines that hold a term, or wait for a place to look for them in.
 
         @param name: the name of a dictionary.
         @param query: what is looked for, which is L{plain<grep.is_plain>}.
+        @param claim: whose place it takes.
         @return: the lines, of which the query may want a part; or a place, where
             they are to be looked for alone.
         @raise TooBusy: as many wait as may.
+        @raise TooManyRequests: the client has more waiting than its share.
         @raise QuotesError: there is no such dictionary, it may not be read, or
             grep took too long.
         """
         self._in_a_row = 0 if self._under_way else self._in_a_row + 1
         self._under_way += 1
         try:
-            return await self._take_turn(name, query)
+            return await self._take_turn(name, query, claim)
         finally:
             self._under_way -= 1
 
-    async def _take_turn(self, name: str, query: Search) -> Lines | Greps:
+    async def _take_turn(self, name: str, query: Search, claim: Claim) -> Lines | Greps:
         """Wait until it is to be searched, or has been, and search."""
-        turn = await self._turns.turn(name, query.term, self._runner.places.take())
+        turn = await self._turns.turn(name, query.term, self._runner.places.take(claim))
         for _ in range(ATTEMPTS):
             if turn is not None:
                 break
             # Who was to find it has left, or failed: it gathers once more.
-            place = self._runner.places.take_again()
+            place = self._runner.places.take_again(claim)
             turn = await self._turns.turn(name, query.term, place)
         if isinstance(turn, Lines):
             self._runner.metrics.searches_together.inc()
             return turn
         if turn is None:
-            return await self._runner.take_place_again()
+            return await self._runner.take_place_again(claim)
         greps = Greps(self._runner, turn)
         try:
             found = await self._search(name, query, greps)

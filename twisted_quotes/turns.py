@@ -30,7 +30,7 @@ class Waiting(Generic[T]):
 
     @ivar turn: fires with its place when it is its turn, with what others have
         found for it, or with L{None} if they could not.
-        Cancelling it gives up the wait.
+        Cancelling it gives up the wait. It fails if the wait for the place does.
     """
 
     def __init__(self, term: str, taking: Deferred[Place]) -> None:
@@ -57,7 +57,9 @@ class Waiting(Generic[T]):
         look()
 
     def _lost(self, failure: Failure) -> None:
-        failure.trap(CancelledError)
+        """Give up the turn, unless it was the wait for the place that was given up."""
+        if not failure.check(CancelledError):
+            self.turn.errback(failure)
 
     def give_up_place(self) -> None:
         """Leave the place, or the wait for it, to others. It may be done twice."""

@@ -30,6 +30,7 @@ from .index import IndexDamaged
 from .indexes import Indexes, IndexFailed, InThread
 from .library import Library
 from .pauses import Pauses
+from .places import Claim
 from .query import EVERY_DICTIONARY
 from .settle import ATTEMPTS, is_fresh, settled
 from .volume import NotReady, Volume
@@ -201,6 +202,7 @@ class Volumes:
     async def search(
         self,
         asked: str,
+        claim: Claim,
         work: Callable[[Greps, list[str]], Awaitable[T]],
         may_begin_anew: Callable[[], bool] = lambda: True,
     ) -> T:
@@ -209,6 +211,7 @@ class Volumes:
         them is replaced or written to meanwhile.
 
         @param asked: the name of a dictionary, or C{"*"} for every one.
+        @param claim: whose place it takes.
         @param work: is given a place for its greps, and the names.
         @param may_begin_anew: whether it may be done once more.
         @raise DictionaryChanging: one of them was written to again and again.
@@ -216,7 +219,7 @@ class Volumes:
         for _ in range(ATTEMPTS):
             try:
                 names = await self.prepare(asked)
-                with await self._runner.take_place() as greps:
+                with await self._runner.take_place(claim) as greps:
                     return await work(greps, names)
             except (NotReady, DictionaryChanging):
                 if not may_begin_anew():

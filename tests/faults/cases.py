@@ -42,7 +42,7 @@ _TIMES = 3
 
 def metrics_of(server: Server) -> dict[str, float]:
     """All metrics of a server, by their names and labels."""
-    text = server.get("/metrics").body.decode()
+    text = server.metrics()
     lines = (line.rsplit(" ", 1) for line in text.splitlines() if line[0] != "#")
     return {name: float(value) for name, value in lines}
 

@@ -24,6 +24,7 @@ from typing import Any
 from .conversation import LIMIT, Conversation, Response
 
 ROOT = Path(__file__).parents[2]
+METRICS_LIFETIME = 1.0
 # How many workers a server has, if a test says nothing else; with several, it
 # shares and keeps answers as well, as it does unless it is told not to.
 WORKERS = int(os.environ.get("QUOTES_TEST_WORKERS", "1"))
@@ -72,6 +73,7 @@ class Server:
     ) -> None:
         self.lines: list[str] = []
         self._connections: list[Conversation] = []
+        self._metrics_read = -METRICS_LIFETIME
         self._cache = TemporaryDirectory()
         self._workers = workers if workers > 1 else 0
         variables = {
@@ -159,6 +161,14 @@ class Server:
         with self.connect() as connection:
             connection.get(path, *headers, method=method)
             return connection.response(head_only=method == "HEAD")
+
+    def metrics(self) -> str:
+        """All metrics, as they are by now: the service makes them once a second."""
+        time.sleep(max(0.0, self._metrics_read + METRICS_LIFETIME - time.monotonic()))
+        answer = self.get("/metrics")
+        self._metrics_read = time.monotonic()
+        assert answer.status == 200, answer
+        return answer.body.decode()
 
     def ask(self, question: dict[str, Any] | bytes) -> Response:
         """Ask API v1 on a connection of its own."""

@@ -115,7 +115,7 @@ class ShutdownTests(LibraryTestCase):
 
             def all_wait() -> bool:
                 text = f"quotes_outstanding {30 + len(server.children())}.0\n"
-                return text in server.get("/metrics").body.decode()
+                return text in server.metrics()
 
             until(all_wait, "30 searches")
             server.signal()

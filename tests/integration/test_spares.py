@@ -40,7 +40,7 @@ class SparesTests(LibraryTestCase):
     def used(self, server: Server) -> float:
         """How many were told what to look for."""
         name = 'quotes_spare_greps_total{result="used"} '
-        text = server.get("/metrics").body.decode()
+        text = server.metrics()
         return float(text.partition(name)[2].split()[0])
 
     def test_each_finds_all_that_there_is(self) -> None:
@@ -89,4 +89,4 @@ class SparesTests(LibraryTestCase):
         for number in range(10, 20):
             self.assertEqual(self.find(str(number)), [f"{number} bottles of beer"])
         name = 'quotes_spare_greps_total{result="used"} 0.0'
-        self.assertIn(name, server.get("/metrics").body.decode())
+        self.assertIn(name, server.metrics())

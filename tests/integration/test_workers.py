@@ -27,9 +27,7 @@ LOVE = {"action": "search", "term": "love"}
 
 def metrics_of(server: Server) -> dict[str, float]:
     """All metrics, by name and labels."""
-    answer = server.get("/metrics")
-    assert answer.status == 200, answer
-    lines = answer.body.decode().splitlines()
+    lines = server.metrics().splitlines()
     pairs = (each.rsplit(" ", 1) for each in lines if not each.startswith("#"))
     return {name: float(value) for name, value in pairs}
 

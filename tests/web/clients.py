@@ -316,7 +316,7 @@ class Web:
         self.resource = resource or root_resource(
             finder,
             Waits(self.reactor, "/sleep", Places(waits, 0), self.outstanding),
-            Probes(self.readiness, self.metrics),
+            Probes(self.reactor, self.readiness, self.metrics),
             SharedAnswers(cache_bytes, self.metrics),
             portal,
         )

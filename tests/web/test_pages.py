@@ -10,9 +10,11 @@ from typing import Any
 
 import msgspec
 from twisted.internet.address import UNIXAddress
+from twisted.web.template import flattenString
 
 from twisted_quotes.parse import parse_query
 from twisted_quotes.query import ACTIONS
+from twisted_quotes.web import pages
 from twisted_quotes.web.guide import FIELDS, PARAMETERS
 
 from .clients import HOST, FakeSocket, WebTestCase
@@ -112,6 +114,33 @@ class EveryPageTests(PagesTestCase):
         self.assert_error(answer, 404, '"n\u241b"', '"a\u241b[31m')
         self.assertNotRegex(answer.message, r"[\x00-\x1f\x7f-\x9f]")
 
+    def test_a_page_is_rendered_once_for_each_state(self) -> None:
+        """Whatever the host that was called, it is put in later."""
+        rendered = []
+
+        def watched(request: Any, page: Any) -> Any:
+            rendered.append(page)
+            return flattenString(request, page)
+
+        self.patch(pages, "flattenString", watched)
+        for path in ("/", "/api/v1/web"):
+            for host in ("a.test", "b.test:8000", "192.0.2.1"):
+                self.get(path, Host=host)
+                self.assertIn(f" http://{host}/api/v1/json", self.html)
+                self.assertNotIn("service.invalid", self.html)
+        self.assertEqual(len(rendered), 2)
+        (self.folder / "new").write_text("x\n")
+        for _ in range(2):
+            self.assertIn("new", self.get("/").texts["li"])
+        self.assertEqual(len(rendered), 3)
+
+    def test_a_shell_is_given_an_ipv6_address_in_quotes(self) -> None:
+        """Where a command has quotes at all; the brackets mean something there."""
+        for host, mark in (("[2001:db8::1]:8000", "'"), ("a.test", "")):
+            commands = self.get("/api/v1/web", Host=host).texts["pre"]
+            url = f"http://{host}/api/v2/dictionaries"
+            self.assertIn(f"curl {mark}{url}{mark}", commands)
+
     def test_a_dictionary_named_in_html_is_shown_as_text(self) -> None:
         """The name of a dictionary is no part of the page's HTML."""
         name = '<script>"&amp;'
@@ -208,7 +237,7 @@ class InstructionsTests(PagesTestCase):
         """Each code of an error stands in the table."""
         rows = self.get("/api/v1/web").texts["tr"]
         codes = {each.split()[0] for each in rows if each.split()[0].isdigit()}
-        expected = "400 401 403 404 405 408 413 414 415 431 500 501 503 504"
+        expected = "400 401 403 404 405 408 413 414 415 429 431 500 501 503 504"
         self.assertEqual(sorted(codes), expected.split())
 
     def test_the_limit_of_a_body_is_shown(self) -> None:

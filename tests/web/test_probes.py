@@ -7,6 +7,8 @@ from __future__ import annotations
 import os
 
 from twisted_quotes.errors import ShuttingDown
+from twisted_quotes.metrics import Metrics
+from twisted_quotes.web.probes import METRICS_LIFETIME
 
 from .clients import Answer, WebTestCase, get, question
 
@@ -53,6 +55,7 @@ class MetricsTests(WebTestCase):
 
     def metrics(self) -> dict[str, float]:
         """All metrics that there are, by name and labels."""
+        self.web.reactor.advance(METRICS_LIFETIME)
         text = self.successResultOf(self.web.ask("GET", "/metrics")).body.decode()
         lines = (each.rsplit(" ", 1) for each in text.splitlines() if each[0] != "#")
         return {name: float(value) for name, value in lines}
@@ -80,7 +83,8 @@ class MetricsTests(WebTestCase):
             name = f'quotes_requests_total{{code="{code}",route="{route}"}}'
             self.assertEqual(metrics[name], count, name)
         self.assertEqual(metrics["quotes_requests_in_flight"], 0)
-        self.assertEqual(metrics["quotes_connections"], 4)
+        # The one that sent nonsense is closed by now.
+        self.assertEqual(metrics["quotes_connections"], 3)
 
     def test_their_time_and_their_bytes_are_measured(self) -> None:
         """From their first line on, and without their headers."""
@@ -110,6 +114,27 @@ class MetricsTests(WebTestCase):
             client.send(request.decode().encode("latin-1"))
             [answer] = client.answers()
             self.assertEqual(answer.code, 200, accept)
+
+    def test_they_are_made_once_a_second_for_each_format(self) -> None:
+        """However often they are asked for, and in whatever words."""
+        made = []
+        text = Metrics.text
+
+        def watched(metrics: Metrics, accept: str) -> tuple[str, bytes]:
+            made.append(accept)
+            return text(metrics, accept)
+
+        self.patch(Metrics, "text", watched)
+        for _ in range(2):
+            for number in range(5):
+                for kind in ("text/plain", "application/openmetrics-text"):
+                    accept = {"accept": f"{kind}; version=1.0.{number}"}
+                    asked = self.web.ask("GET", "/metrics", headers=accept)
+                    answer = self.successResultOf(asked)
+                    told = answer.header("content-type") or ""
+                    self.assertTrue(told.startswith(f"{kind}; version="), told)
+            self.web.reactor.advance(METRICS_LIFETIME)
+        self.assertEqual(made, ["text/plain", "application/openmetrics-text"] * 2)
 
     def test_they_are_in_a_format_that_is_asked_for(self) -> None:
         """And kept by nobody."""

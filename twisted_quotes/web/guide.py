@@ -85,6 +85,7 @@ ERRORS = (
     (413, "the body is too large"),
     (414, "the request line is too long"),
     (415, "the body has a Content-Encoding; send it as it is"),
+    (429, "more of your requests are under way than your share, while others wait"),
     (431, "the headers are too long"),
     (500, "something went wrong in the service; the message has an id for its log"),
     (501, "the action, or the HTTP method, is not known"),

@@ -4,7 +4,7 @@ The pages for people: a start page and the instructions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from importlib.resources import files
 from shlex import quote
@@ -15,7 +15,7 @@ from twisted.web.iweb import IRequest
 from twisted.web.template import Element, Tag, XMLString, flattenString, renderer, tags
 
 from ..display import visible
-from ..library import Library
+from ..finder import Finder
 from ..query import ACTIONS
 from .address import base_url
 from .answers import send
@@ -23,6 +23,7 @@ from .connection import BODY_LIMIT
 from .guide import ERRORS, EXAMPLES, FIELDS, LINKS, PARAMETERS, URLS, Row
 
 _ROOM = files("twisted_quotes.web")
+_PLACEHOLDER, _IPV6_PLACEHOLDER = "http://service.invalid", "http://[service.invalid]"
 _STYLE = (_ROOM / "style.css").read_bytes()
 
 
@@ -35,23 +36,26 @@ class _Content(Element):
     What the pages have in common.
 
     @param base: the service's URL as the caller sees it.
-    @param library: the dictionaries to show.
+    @param names: the names of the dictionaries.
+    @param default: the default one.
     """
 
     title: str
 
-    def __init__(self, base: str, library: Library) -> None:
+    def __init__(self, base: str, names: Sequence[str], default: str) -> None:
         super().__init__()
         self._base = base
-        self._library = library
+        self._names = names
+        self._default = default
 
     @renderer
     def dictionaries(self, request: IRequest, tag: Tag) -> Tag:
         """A list of the dictionaries' names, the default one marked."""
-        default = self._library.default
         return tags.ul(
-            tags.li(tags.code(visible(name)), " (default)" if name == default else "")
-            for name in self._library.names()
+            tags.li(
+                tags.code(visible(name)), " (default)" if name == self._default else ""
+            )
+            for name in self._names
         )
 
     def _example(self, question: dict[str, Any]) -> Tag:
@@ -162,11 +166,15 @@ class Pages:
     """
     The routes of the pages.
 
-    @param library: the dictionaries to show.
+    A page is rendered once for each state of the library, with a placeholder for the
+    URL of the service, which differs from request to request.
+
+    @param finder: tells the names of the dictionaries.
     """
 
-    def __init__(self, library: Library) -> None:
-        self._library = library
+    def __init__(self, finder: Finder) -> None:
+        self._finder = finder
+        self._rendered: dict[tuple[type[_Content], str], tuple[list[str], bytes]] = {}
 
     async def start(self, request: IRequest) -> bytes:
         """The start page."""
@@ -182,6 +190,14 @@ class Pages:
         return send(request, b"text/css; charset=utf-8", _STYLE)
 
     async def _render(self, request: IRequest, content: type[_Content]) -> bytes:
-        page = _Page(content(base_url(request) or "http://localhost", self._library))
-        html = b"<!DOCTYPE html>\n" + await flattenString(request, page)
+        base = base_url(request) or "http://localhost"
+        # A shell needs quotes around an IPv6 address.
+        placeholder = _IPV6_PLACEHOLDER if "[" in base else _PLACEHOLDER
+        names = await self._finder.names()
+        known, html = self._rendered.get((content, placeholder), (None, b""))
+        if known != names:
+            page = _Page(content(placeholder, names, self._finder.library.default))
+            html = b"<!DOCTYPE html>\n" + await flattenString(request, page)
+            self._rendered[content, placeholder] = names, html
+        html = html.replace(placeholder.encode(), base.encode())
         return send(request, b"text/html; charset=utf-8", html)

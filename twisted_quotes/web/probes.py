@@ -5,14 +5,20 @@ What those who run the service look at (contract, section 5).
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import msgspec
+from twisted.internet.interfaces import IReactorTime
 from twisted.web.iweb import IRequest
 
-from ..metrics import Family, Metrics, shown
+from ..metrics import Family, Metrics, format_for, shown
 from ..readiness import Readiness
+from ..recent import Recent
 from .answers import send, send_json
 from .record import header
+
+METRICS_LIFETIME = 1.0
+"""For how long metrics are shown as they were, in seconds."""
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -25,6 +31,7 @@ class Probes:
     """
     The routes of the probes.
 
+    @param clock: tells time.
     @param readiness: whether the service is ready.
     @param metrics: what is counted and measured.
     @param everywhere: collects the metrics of all processes of the service;
@@ -33,6 +40,7 @@ class Probes:
 
     def __init__(
         self,
+        clock: IReactorTime,
         readiness: Readiness,
         metrics: Metrics,
         everywhere: Callable[[], Awaitable[Sequence[Family]]] | None = None,
@@ -40,6 +48,8 @@ class Probes:
         self._readiness = readiness
         self._metrics = metrics
         self._everywhere = everywhere
+        self._clock = clock
+        self._shown: dict[str, Recent[tuple[str, bytes]]] = {}
 
     def livez(self, request: IRequest) -> bytes:
         """The process runs."""
@@ -52,13 +62,18 @@ class Probes:
 
     async def metrics(self, request: IRequest) -> bytes:
         """All metrics, in the format that a Prometheus likes best."""
-        accept = header(request, b"accept")
-        if self._everywhere is None:
-            content_type, text = self._metrics.text(accept)
-        else:
-            content_type, text = shown(await self._everywhere(), accept)
+        format_ = format_for(header(request, b"accept"))
+        if format_ not in self._shown:
+            show = partial(self._show, format_)
+            self._shown[format_] = Recent(self._clock, METRICS_LIFETIME, show)
+        content_type, text = await self._shown[format_].get()
         request.setHeader(b"cache-control", b"no-store")
         return send(request, content_type.encode(), text)
+
+    async def _show(self, format_: str) -> tuple[str, bytes]:
+        if self._everywhere is None:
+            return self._metrics.text(format_)
+        return shown(await self._everywhere(), format_)
 
 
 def _healthy(request: IRequest) -> bytes:

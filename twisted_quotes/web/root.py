@@ -105,7 +105,7 @@ def _table(
 ) -> Sequence[tuple[str, str, _Route, str]]:
     """Each URL with its method, what it does, and whom it is for."""
     v1, v2 = QuotesV1(finder, shared), QuotesV2(finder)
-    pages = Pages(finder.library)
+    pages = Pages(finder)
     return (
         (_SERVER, "OPTIONS", _options, GUARDED),
         ("/", "GET", pages.start, GUARDED),

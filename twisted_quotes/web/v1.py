@@ -23,6 +23,7 @@ from ..regex_dialect import sign_of_regex
 from ..results import NotAtOnce
 from ..sharing import Answer, SharedAnswers, key_of
 from .answers import send
+from .client import client_asking
 from .record import IRecord, header, note, note_term
 from .stream import EntryBody, EntryStream
 
@@ -82,8 +83,9 @@ class QuotesV1:
             return self._stream(request, query)
         kept = self._shared.kept(key)
         if kept is None:
-            find = partial(self._find, query, asked, key)
-            return self._share(request, query, key, find)
+            client = client_asking(request)
+            find = partial(self._find, query, asked, key, client)
+            return self._share(request, query, key, find, client)
         if kept.body is None:
             return self._stream(request, query, long=True)
         return self._send(request, query, kept, kept.body)
@@ -94,18 +96,23 @@ class QuotesV1:
         query: Query,
         key: bytes,
         find: Callable[[], Coroutine[Deferred[Any], Any, Answer]],
+        client: str | None,
     ) -> bytes:
         """Answer with what is found for all who ask the same meanwhile."""
-        answer = await self._shared.find(key, lambda: Deferred.fromCoroutine(find()))
+        answer = await self._shared.find(
+            key, lambda: Deferred.fromCoroutine(find()), client
+        )
         if answer.body is None:
             return await self._stream(request, query, long=True)
         return self._send(request, query, answer, answer.body)
 
-    async def _find(self, query: Query, asked: str, key: bytes) -> Answer:
+    async def _find(
+        self, query: Query, asked: str, key: bytes, client: str | None
+    ) -> Answer:
         entries = EntryBody()
         left_out = self._finder.left_out
         try:
-            await self._finder.entries(query, entries)
+            await self._finder.entries(query, entries, client)
         except NotAtOnce:
             return Answer(0, None)
         # Waiting for its turn, it may have been found in something newer.
@@ -123,7 +130,7 @@ class QuotesV1:
         """Answer by itself, with what is found as it is found if that is much."""
         answer = EntryStream(request, long)
         try:
-            await self._finder.entries(query, answer)
+            await self._finder.entries(query, answer, client_asking(request))
             self._note_entries(request, query, answer.count)
             return answer.end()
         except Exception:

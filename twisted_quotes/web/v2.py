@@ -30,6 +30,7 @@ from .accept import preferred
 from .answers import send_json, set_content_type
 from .bodies import DictionariesBody, PageBody, SummaryBody, dictionary_body, quote_body
 from .caching import entity_tag, has_any, is_known, may_be_kept, must_not_be_kept
+from .client import client_asking
 from .record import IRecord, header, note, note_term, query_of
 from .stream import Flow, Stream
 
@@ -101,7 +102,7 @@ class QuotesV2:
         left_out = self._finder.left_out
         page = Page(query.limit)
         try:
-            await self._finder.find(query, page)
+            await self._finder.find(query, page, client_asking(request))
         except SearchTimedOut:
             if not page.quotes:
                 raise
@@ -122,7 +123,7 @@ class QuotesV2:
                 return b""
         page = Page(query.limit)
         left_out = self._finder.left_out
-        await self._finder.draw(query, page)
+        await self._finder.draw(query, page, client_asking(request))
         self._check_complete(request, left_out)
         return _send_page(request, page, query.offset)
 
@@ -136,7 +137,7 @@ class QuotesV2:
         if is_known(request, tag):
             return b""
         left_out = self._finder.left_out
-        quote = await self._finder.quote(identity)
+        quote = await self._finder.quote(identity, client_asking(request))
         self._check_complete(request, left_out)
         return _send(request, quote_body(quote))
 
@@ -149,7 +150,7 @@ class QuotesV2:
         if is_known(request, tag):
             return b""
         left_out = self._finder.left_out
-        facts = await self._finder.dictionaries()
+        facts = await self._finder.dictionaries(client_asking(request))
         bodies = [dictionary_body(each, default) for each in facts]
         self._check_complete(request, left_out)
         return _send(request, DictionariesBody(bodies))
@@ -188,14 +189,14 @@ class QuotesV2:
         set_content_type(request, NDJSON.encode())
         if has_any(request) or request.method == b"HEAD":
             with suppress(Found):
-                await self._finder.find(query, FirstQuote())
+                await self._finder.find(query, FirstQuote(), client_asking(request))
             return b""
         flow = Flow(request)
         limit = None if isinstance(query.limit, UnsetType) else query.limit
         stream = Stream(limit, flow, lambda quote: _line(quote_body(quote)))
         reason = None
         try:
-            await self._finder.find(query, stream)
+            await self._finder.find(query, stream, client_asking(request))
         except Exception as error:
             if flow.client_left or not stream.returned:
                 raise

@@ -15,7 +15,7 @@ from .. import startup
 from ..descriptors import Allowance
 from ..errors import TooBusy
 from ..metrics import Family
-from ..places import Place, Places
+from ..places import ANYBODY, Claim, Place, Places
 from ..room import Room
 from .inheritance import Inheritance
 from .scoreboard import Column, Scoreboard, SharedRoom
@@ -120,7 +120,7 @@ class SharedPlaces(Places):
         super().__init__(room.most, 0)
         self._room = room
 
-    def take(self) -> Deferred[Place]:
+    def take(self, claim: Claim = ANYBODY) -> Deferred[Place]:
         """
         Take a place.
 
@@ -128,8 +128,8 @@ class SharedPlaces(Places):
         """
         if not self._room.enter():
             return fail(TooBusy())
-        return super().take()
+        return super().take(claim)
 
-    def _give_back(self) -> None:
+    def _give_back(self, claim: Claim) -> None:
         self._room.leave()
-        super()._give_back()
+        super()._give_back(claim)
