@@ -179,6 +179,7 @@ class ServiceTests(TapTestCase):
         self.start(f"--dictionaries={self.library}", "--default-dictionary=beta")
         protocol, transport = self.connect()
         protocol.dataReceived(get("/"))
+        self.reactor.advance(0)
         [answer] = read_answers(transport.value())
         self.assertIn(b"<code>beta</code> (default)", answer.body)
 

@@ -249,7 +249,7 @@ def _resource(
     sleep = startup.executable("sleep")
     return root_resource(
         finder,
-        Waits(reactor, sleep, part.waits, runner.outstanding),
+        Waits(reactor, sleep, part.waits, runner.outstanding, part.waits_share),
         Probes(reactor, readiness, metrics, part.everywhere),
         SharedAnswers(part.cache_bytes, metrics),
         startup.portal(options),

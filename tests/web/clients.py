@@ -315,7 +315,10 @@ class Web:
         self.readiness = Readiness(self.library, "/bin/grep")
         self.resource = resource or root_resource(
             finder,
-            Waits(self.reactor, "/sleep", Places(waits, 0), self.outstanding),
+            Waits(
+                *(self.reactor, "/sleep", Places(waits, 0)),
+                *(self.outstanding, max(1, waits // 2)),
+            ),
             Probes(self.reactor, self.readiness, self.metrics),
             SharedAnswers(cache_bytes, self.metrics),
             portal,

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted_quotes.web.waits import SleepFailed
 
-from .clients import WebTestCase
+from .clients import WebTestCase, get
 
 
 class WaitTests(WebTestCase):
@@ -76,6 +76,25 @@ class WaitTests(WebTestCase):
         self.assert_error(answer, 503, "Too many")
         self.assertEqual(answer.header("retry-after"), "1")
         self.assertNoResult(first)
+
+    def test_one_client_has_half_of_the_places_while_others_have_some(self) -> None:
+        """And all of them while nobody else asks."""
+        self.web = self.make_web(waits=6)
+        for client, running in (
+            *(("192.0.2.1", 1), ("192.0.2.1", 2), ("192.0.2.1", 3), ("192.0.2.1", 4)),
+            *(("192.0.2.2", 5), ("192.0.2.1", 5)),
+        ):
+            socket = self.web.connect(client)
+            socket.send(get("/wait"))
+            self.assertEqual(len(self.web.running()), running)
+        socket.deliver()
+        [answer] = socket.answers()
+        self.assert_error(answer, 429, "of this client")
+        self.assertEqual(answer.header("retry-after"), "1")
+        self.web.finish()
+        for running in (1, 2, 3, 4):
+            self.web.connect("192.0.2.1").send(get("/wait"))
+            self.assertEqual(len(self.web.running()), running)
 
     def test_waits_take_no_places_of_searches(self) -> None:
         """A search runs however many wait."""

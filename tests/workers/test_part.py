@@ -57,6 +57,7 @@ class PartTests(SynchronousTestCase):
         )
         self.assertEqual((found.running, found.waiting), (5, 7))
         self.assertEqual((found.cache_bytes, found.room.most), (64 * 1024 * 1024, 3))
+        self.assertEqual(found.waits_share, 500)
         self.assertIsNone(found.everywhere)
 
     def test_workers_share_what_is_shared_out(self) -> None:
@@ -66,6 +67,7 @@ class PartTests(SynchronousTestCase):
         self.assertEqual((one.running, other.running), (3, 2))
         self.assertEqual((one.waiting, other.waiting), (4, 3))
         self.assertEqual((one.cache_bytes, other.cache_bytes), (5, 5))
+        self.assertEqual((one.waits_share, other.waits_share), (250, 250))
         self.assertEqual(len(one.endpoints), 1)
         none = self.part(0, "--max-waiting=0", "--cache-bytes=0")
         self.assertEqual((none.waiting, none.cache_bytes), (0, 0))

@@ -4,6 +4,7 @@ C{/wait}: an external process that blocks, to see what goes on meanwhile.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated
 
 import msgspec
@@ -12,11 +13,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorProcess
 from twisted.web.iweb import IRequest
 
+from ..errors import TooManyRequests
 from ..outstanding import Outstanding
 from ..parse import parse_parameters
 from ..places import Places
 from ..process import Command, run
 from .answers import send_json
+from .client import client_asking
 from .record import query_of
 
 _Seconds = Annotated[
@@ -54,6 +57,7 @@ class Waits:
     @param executable: the absolute path of C{sleep}.
     @param places: where they run; not those of the searches.
     @param outstanding: is told of each wait and each process.
+    @param share: how many places one client may have while others have some.
     """
 
     def __init__(
@@ -62,17 +66,29 @@ class Waits:
         executable: str,
         places: Places,
         outstanding: Outstanding,
+        share: int,
     ) -> None:
         self._reactor = reactor
         self._executable = executable
         self._places = places
         self._outstanding = outstanding
+        self._share = share
+        self._held = Counter[str | None]()
 
     async def wait(self, request: IRequest) -> bytes:
         """Answer when the process has ended."""
         seconds = parse_parameters(query_of(request), Wait).seconds
-        waited = Deferred.fromCoroutine(self._sleep(seconds))
-        await self._outstanding.add(waited, waited.cancel)
+        client = client_asking(request)
+        if self._held[client] >= self._share and len(self._held) > 1:
+            raise TooManyRequests()
+        self._held[client] += 1
+        try:
+            waited = Deferred.fromCoroutine(self._sleep(seconds))
+            await self._outstanding.add(waited, waited.cancel)
+        finally:
+            self._held[client] -= 1
+            if not self._held[client]:
+                del self._held[client]
         return send_json(request, Waited(seconds))
 
     async def _sleep(self, seconds: int) -> None:

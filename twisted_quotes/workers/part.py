@@ -36,6 +36,7 @@ class Part:
     @ivar cache_bytes: how many bytes of answers it may keep.
     @ivar room: room for connections.
     @ivar waits: places for C{/wait}.
+    @ivar waits_share: how many of them one client may have while others have some.
     @ivar max_unsent: how many bytes of answers clients may have yet to read.
     @ivar allowance: what may be open in this process.
     @ivar endpoints: where to listen, each with its description.
@@ -48,6 +49,7 @@ class Part:
     cache_bytes: int
     room: Room
     waits: Places
+    waits_share: int
     max_unsent: int
     allowance: Allowance
     endpoints: list[tuple[str, IStreamServerEndpoint]]
@@ -67,6 +69,7 @@ def whole(reactor: Any, options: Mapping[str, Any]) -> Part:
         options["cache-bytes"],
         Room(allowance.connections),
         Places(allowance.waits, 0),
+        allowance.waits // 2,
         options["max-unsent-bytes"],
         allowance,
         [(each, startup.endpoint(reactor, each)) for each in options["listen"]],
@@ -99,6 +102,7 @@ def inherited(
         inheritance.part_of(options["cache-bytes"]),
         room(inheritance.connections, Column.CONNECTIONS),
         SharedPlaces(room(allowance.waits, Column.WAITS)),
+        inheritance.part_of(allowance.waits) // 2,
         inheritance.part_of(options["max-unsent-bytes"]),
         allowance,
         [
