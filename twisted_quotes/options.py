@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from math import isfinite
 from stat import S_ISREG
 from typing import Any
@@ -153,6 +154,8 @@ _OPTIONS: tuple[tuple[str, _Kind, Any, str], ...] = (
     ),
 )
 
+_NAMES = ("listen", "auth", *(name for name, *_ in _OPTIONS))
+
 
 class QuotesOptions(Options, AuthOptionMixin):
     """
@@ -205,7 +208,9 @@ class QuotesOptions(Options, AuthOptionMixin):
         Fill in the environment and the defaults.
 
         @raise UsageError: a value is not allowed; the message names the option.
+            Or a variable belongs to no option.
         """
+        _check_variables(self._environment)
         for name, kind, default, _ in _OPTIONS:
             self[name] = self._value(name, kind, default)
         if not self["listen"]:
@@ -218,7 +223,7 @@ class QuotesOptions(Options, AuthOptionMixin):
     def _value(self, name: str, kind: _Kind, default: Any) -> Any:
         source, text = f"--{name}", self[name]
         if text is None:
-            source = PREFIX + name.replace("-", "_").upper()
+            source = _variable(name)
             text = self._environment.get(source)
         if text is None:
             return default
@@ -239,6 +244,25 @@ class QuotesOptions(Options, AuthOptionMixin):
             except UsageError as error:
                 reason = " ".join(str(error).split())
                 raise UsageError(f"{source} cannot be used: {reason}") from None
+
+
+def _variable(option: str) -> str:
+    """The environment variable of an option."""
+    return PREFIX + option.replace("-", "_").upper()
+
+
+def _check_variables(environment: Mapping[str, str]) -> None:
+    """
+    Refuse variables that look like options and are none.
+
+    @raise UsageError: there is one; the message names the nearest option.
+    """
+    known = [_variable(name)[len(PREFIX) :] for name in _NAMES]
+    for name in sorted(environment):
+        if name.startswith(PREFIX) and name[len(PREFIX) :] not in known:
+            near = get_close_matches(name[len(PREFIX) :].upper(), known, n=1)
+            hint = f"; did you mean {PREFIX}{near[0]}?" if near else ""
+            raise UsageError(f"{name} is set, but there is no such option{hint}")
 
 
 def _check_description(description: str) -> None:

@@ -60,6 +60,12 @@ class StartTests(LibraryTestCase):
         self.check_failure("nonsense", says="arguments")
         self.check_failure(says="TWISTED_QUOTES_TIMEOUT", TWISTED_QUOTES_TIMEOUT="x")
 
+    def test_a_misspelt_variable_stops_the_start(self) -> None:
+        """Also one that is like the name of a variable of the service's own."""
+        for name in ("WORKER", "SERVICE", "MAX_RUNING"):
+            variable = f"TWISTED_QUOTES_{name}"
+            self.check_failure(says=variable, prefix=(), **{variable: "2"})
+
     def test_what_cannot_be_listened_on_stops_the_start(self) -> None:
         """A port in use, and what is no endpoint, are named in one line."""
         with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -9,7 +9,8 @@ from collections.abc import MutableMapping
 
 import msgspec
 
-VARIABLE = "TWISTED_QUOTES_WORKER"
+# The prefix TWISTED_QUOTES_ is for options alone.
+VARIABLE = "_TWISTED_QUOTES_WORKER"
 """The variable that tells a process that it is a worker."""
 
 # The numbers of the open files in the worker.
