@@ -15,7 +15,6 @@ from typing import Any
 from twisted.application.service import IService
 from twisted.cred.checkers import FilePasswordDB
 from twisted.internet.address import IPv4Address
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocol
 from twisted.internet.testing import StringTransport, StringTransportWithDisconnection
 from twisted.trial.unittest import SynchronousTestCase
@@ -271,29 +270,20 @@ class ServiceTests(TapTestCase):
             self.assertEqual(notified.recv(100), b"WATCHDOG=1")
 
     def test_a_second_signal_hurries_the_end(self) -> None:
-        """During the end SIGINT and SIGTERM are the service's own."""
-        before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+        """SIGINT and SIGTERM are the service's own once the reactor runs."""
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+            self.addCleanup(signal.signal, number, signal.getsignal(number))
         self.start(f"--dictionaries={self.library}")
+        self.reactor.run()
         protocol, transport = self.connect()
         protocol.dataReceived(question())
-        [over] = self.reactor.fire_shutdown()
-        self.hurry(over)
-        [answer] = read_answers(transport.value())
-        self.assertEqual(answer.code, 503)
-        self.assertEqual(self.reactor.processes[0].signals, ["KILL"])
-        self.assertEqual(
-            [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)], before
-        )
-
-    def hurry(self, over: Deferred[Any]) -> None:
-        """Do what a signal would, and wait for the end."""
+        self.reactor.fire_shutdown()
         on_signal: Any = signal.getsignal(signal.SIGTERM)
         on_signal(signal.SIGTERM, None)
-        self.assertEqual(self.reactor.processes[0].signals, [])
-        self.reactor.advance(0)
-        self.assertNoResult(over)
-        self.reactor.advance(FLUSH_TIME)
-        self.successResultOf(over)
+        self.assertEqual(transport.value(), b"")
+        self.reactor.pump([0, FLUSH_TIME])
+        [answer] = read_answers(transport.value())
+        self.assertEqual(answer.code, 503)
 
 
 class CannotStartTests(TapTestCase):

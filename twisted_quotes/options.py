@@ -7,9 +7,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from math import isfinite
-from stat import S_ISREG
 from typing import Any
 
 from twisted.cred.credentials import IUsernamePassword
@@ -17,6 +15,7 @@ from twisted.cred.strcred import AuthOptionMixin
 from twisted.python.usage import Options, UsageError
 
 from . import __version__
+from .refusals import check_description, check_variables, variable
 
 PREFIX = "TWISTED_QUOTES_"
 
@@ -210,7 +209,7 @@ class QuotesOptions(Options, AuthOptionMixin):
         @raise UsageError: a value is not allowed; the message names the option.
             Or a variable belongs to no option.
         """
-        _check_variables(self._environment)
+        check_variables(self._environment, PREFIX, _NAMES)
         for name, kind, default, _ in _OPTIONS:
             self[name] = self._value(name, kind, default)
         if not self["listen"]:
@@ -223,7 +222,7 @@ class QuotesOptions(Options, AuthOptionMixin):
     def _value(self, name: str, kind: _Kind, default: Any) -> Any:
         source, text = f"--{name}", self[name]
         if text is None:
-            source = _variable(name)
+            source = variable(PREFIX, name)
             text = self._environment.get(source)
         if text is None:
             return default
@@ -239,46 +238,8 @@ class QuotesOptions(Options, AuthOptionMixin):
             self["auth"] = self._environment.get(source, "").split()
         for description in self["auth"]:
             try:
-                _check_description(description)
+                check_description(description)
                 super().opt_auth(description)
             except UsageError as error:
                 reason = " ".join(str(error).split())
                 raise UsageError(f"{source} cannot be used: {reason}") from None
-
-
-def _variable(option: str) -> str:
-    """The environment variable of an option."""
-    return PREFIX + option.replace("-", "_").upper()
-
-
-def _check_variables(environment: Mapping[str, str]) -> None:
-    """
-    Refuse variables that look like options and are none.
-
-    @raise UsageError: there is one; the message names the nearest option.
-    """
-    known = [_variable(name)[len(PREFIX) :] for name in _NAMES]
-    for name in sorted(environment):
-        if name.startswith(PREFIX) and name[len(PREFIX) :] not in known:
-            near = get_close_matches(name[len(PREFIX) :].upper(), known, n=1)
-            hint = f"; did you mean {PREFIX}{near[0]}?" if near else ""
-            raise UsageError(f"{name} is set, but there is no such option{hint}")
-
-
-def _check_description(description: str) -> None:
-    """
-    Refuse the checkers that can be made, but let nobody in.
-
-    @raise UsageError: this is one.
-    """
-    kind, _, path = description.partition(":")
-    if kind == "memory":
-        # It compares text with the bytes that come.
-        raise UsageError("memory: would let nobody in; use file:")
-    if kind == "file" and path:
-        try:
-            if not S_ISREG(os.stat(path).st_mode):
-                raise UsageError(f"{path!r} is no regular file")
-            open(path, "rb").close()
-        except OSError as error:
-            raise UsageError(f"cannot read {path!r}: {error.strerror}") from None

@@ -29,7 +29,7 @@ from .places import Places
 from .readiness import Readiness
 from .restraint import restrain
 from .sharing import SharedAnswers
-from .signals import on_shutdown_signal, on_sigterm
+from .signals import OnSignal, has_terminal, on_signals, on_sigterm
 from .startup import CannotStart
 from .threads import Threads
 from .workers.inheritance import CONTROL, SCOREBOARD, SOCKETS, Inheritance, inherit
@@ -95,7 +95,9 @@ def quotes_service(reactor: Any, options: Mapping[str, Any]) -> IService:
     from .service import QuotesService
 
     part = whole(reactor, options)
-    return _service(QuotesService, reactor, options, part, Metrics())
+    return _service(
+        QuotesService, reactor, options, part, Metrics(), on_signals(reactor)
+    )
 
 
 def worker_service(
@@ -115,13 +117,10 @@ def worker_service(
     link = Link(reactor, CONTROL, metrics)
     scoreboard = Scoreboard(SCOREBOARD, inheritance.rows)
     part = inherited(reactor, options, inheritance, scoreboard, link.total)
-    service = _service(WorkerService, reactor, options, part, metrics)
-    service.work_for(
-        link,
-        scoreboard,
-        inheritance.row,
-        lambda call: on_sigterm(lambda: reactor.callFromThread(call)),
+    service = _service(
+        WorkerService, reactor, options, part, metrics, on_sigterm(reactor)
     )
+    service.work_for(link, scoreboard, inheritance.row)
     return service
 
 
@@ -131,6 +130,7 @@ def _service(
     options: Mapping[str, Any],
     part: Part,
     metrics: Metrics,
+    on_signal: OnSignal,
 ) -> Made:
     """A service. Everything that it needs is made here, and handed down."""
     from .web.patience import Limits
@@ -156,11 +156,12 @@ def _service(
         outstanding=runner.outstanding,
         drain_delay=options["drain-delay"],
         drain_timeout=options["drain-timeout"],
-        on_signal=lambda call: on_shutdown_signal(lambda: reactor.callFromThread(call)),
+        on_signal=on_signal,
         when_closed=finder.spares.stop,
         clear_up=_clear_up(reactor, finder),
         readiness=readiness,
         systemd=startup.systemd(reactor),
+        hangup_ends=has_terminal(),
     )
 
 

@@ -176,6 +176,11 @@ class QuotesSite(Site):
         """Open the access log."""
         return AccessLog(os.fsdecode(path))
 
+    def reopen_log(self) -> None:
+        """Open the access log anew, if there is one."""
+        if isinstance(self.logFile, AccessLog):
+            self.logFile.reopen()
+
     def log(self, request: Request) -> None:
         """Log one request, answered or left by its client, and count it."""
         assert isinstance(request, QuotesRequest)

@@ -15,7 +15,7 @@ from twisted.application.service import IService
 from .. import startup
 from ..metrics import Metrics
 from ..orphans import Reaper
-from ..signals import on_shutdown_signal
+from ..signals import has_terminal, on_signals
 from ..startup import CannotStart
 from .inheritance import Inheritance
 from .listeners import Listeners
@@ -36,8 +36,7 @@ def supervised_service(
 
     @param reactor: starts processes, tells time, listens.
     @param options: as L{QuotesOptions} leaves them.
-    @param command_line: starts this program.
-    @param environment: its environment.
+    @param command_line: starts this program, with C{environment}.
     @raise CannotStart: something that the options name cannot be used.
     """
     connections = _check(options)
@@ -59,11 +58,12 @@ def supervised_service(
         scoreboard=scoreboard,
         drain_delay=options["drain-delay"],
         drain_timeout=options["drain-timeout"],
-        on_signal=lambda call: on_shutdown_signal(lambda: reactor.callFromThread(call)),
+        on_signal=on_signals(reactor),
         reaper=Reaper(reactor),
         systemd=startup.systemd(reactor),
         metrics=Metrics(),
         give_up=lambda reason: _give_up(reactor, reason),
+        hangup_ends=has_terminal(),
     )
 
 
