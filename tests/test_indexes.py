@@ -269,14 +269,16 @@ class ThreadTests(IndexesTestCase):
         self.threads.run_all()
         self.assertEqual(len(os.listdir("/proc/self/fd")), len(before))
 
-    def test_the_end_waits_for_what_a_thread_does(self) -> None:
-        """A thread cannot be ended, but what it does is short."""
+    def test_the_end_stops_what_a_thread_does(self) -> None:
+        """A thread cannot be killed, so it looks whether it is to go on."""
         waiting = self.get()
+        self.threads.run()
         stopped = self.indexes.stop()
         self.assertNoResult(stopped)
         self.threads.run_all()
+        self.failureResultOf(waiting, CancelledError)
         self.successResultOf(stopped)
-        self.successResultOf(waiting)
+        self.assertEqual(self.leftovers(), [])
 
 
 class ProcessTests(IndexesTestCase):

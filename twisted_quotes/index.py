@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from struct import Struct
@@ -32,11 +32,14 @@ class IndexDamaged(Exception):
     """The folder does not hold a whole index."""
 
 
-def write_index(dictionary: Dictionary, folder: str) -> None:
+def write_index(
+    dictionary: Dictionary, folder: str, check: Callable[[], object] = lambda: None
+) -> None:
     """
     Write the index of a dictionary, in one pass and with little memory.
 
     @param folder: an empty folder.
+    @param check: is called for each quote; what it raises ends the writing.
     @raise OSError: the dictionary cannot be read, or the folder written.
     """
     dictionary.rewind()
@@ -49,6 +52,7 @@ def write_index(dictionary: Dictionary, folder: str) -> None:
             for name in _COLUMNS
         )
         for span, data in split_quotes(dictionary, start, percent):
+            check()
             text = text_of(data)
             texts.write(fold(text).encode() + b"\n")
             authors.write(fold(author_of(text) or "").encode() + b"\n")

@@ -149,7 +149,7 @@ class Indexes:
 
     def stop(self) -> Deferred[None]:
         """
-        Make no more indexes, and end the process that makes one.
+        Make no more indexes, and end the thread and the process that make one.
 
         @return: fires when nothing of this is left.
         """
@@ -178,7 +178,8 @@ class Indexes:
             try:
                 if dictionary.state.size <= SMALL:
                     await self._one_thread.run(
-                        self._in_thread, write_index, dictionary, folder
+                        self._in_thread,
+                        *(write_index, dictionary, folder, self._check),
                     )
                 else:
                     await self._one_process.run(self._run_builder, dictionary, folder)
@@ -191,13 +192,21 @@ class Indexes:
                 await self._in_thread(self._cache.drop, folder)
         return index
 
+    def _check(self) -> None:
+        """
+        Called by the thread that makes an index, for no thread can be killed.
+
+        @raise CancelledError: no more indexes are to be made.
+        """
+        if self._stopping:
+            raise CancelledError()
+
     def _run_builder(self, dictionary: Dictionary, folder: str) -> Deferred[None]:
         return Deferred.fromCoroutine(self._write_apart(dictionary, folder))
 
     async def _write_apart(self, dictionary: Dictionary, folder: str) -> None:
         """Have a process write an index."""
-        if self._stopping:
-            raise CancelledError()
+        self._check()
         # Python would leave half of a .pyc file where the disk is full (-B).
         command = Command(
             sys.executable,

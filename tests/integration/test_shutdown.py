@@ -264,6 +264,29 @@ class ShutdownTests(LibraryTestCase):
             self.assertEqual(server.ended(10), -signal.SIGTERM)
             self.assertTrue(is_gone(pid))
 
+    def test_indexes_being_made_do_not_hold_up_the_end(self) -> None:
+        """Though it is a thread that makes them, which nobody can kill."""
+        names = [f"long{number}" for number in range(4)]
+        for name in names:
+            (self.library / name).write_text("a\n\n" * 1_300_000)
+        with running(*self.options, "--drain-timeout=0.2") as server:
+            clients = [
+                server.connect().ask({"action": "random", "dictionary": name})
+                for name in names
+            ]
+
+            def is_building() -> bool:
+                metrics = server.get("/metrics").body.decode()
+                return "quotes_indexes_building 0.0" not in metrics
+
+            until(is_building, "an index being made")
+            began = time.monotonic()
+            server.signal()
+            for client in clients:
+                self.assertEqual(client.response().status, 503)
+            self.assertEqual(server.ended(), -signal.SIGTERM)
+            self.assertLess(time.monotonic() - began, 3)
+
     def test_during_the_drain_delay_new_requests_are_served(self) -> None:
         """The listening sockets stay open during the drain delay."""
         with running(*self.options, "--drain-delay=20") as server:
