@@ -27,7 +27,9 @@ from .record import IRecord
 from .request import QuotesRequest
 
 _ANSWERED = "{id} {method} {uri} {code} {bytes} bytes {seconds:.3f} s"
+_REFUSED = f"{_ANSWERED}: {{reason!a}}"
 _LOOKED_FOR = "looked for {term!r}"
+_FACTS = ("route", "user", "action", "dictionary", "entries", "error", "reason")
 
 
 @provider(IAccessLogFormatter)
@@ -187,11 +189,12 @@ class QuotesSite(Site):
         if self.logPath is not None:
             super().log(request)
         record = IRecord(request)
-        facts = dict.fromkeys(("route", "user", "action", "dictionary", "entries"))
+        facts = dict.fromkeys(_FACTS)
         facts.update(record.facts)
         seconds = self.reactor.seconds() - request.began
         self._count(str(facts["route"] or "none"), request, seconds)
-        log, format_, terms = self._log.info, _ANSWERED, {}
+        format_ = _REFUSED if facts["reason"] else _ANSWERED
+        log, terms = self._log.info, {}
         if request.code < 400:
             # Those that went well have the access log and the metrics.
             log = self._log.debug
