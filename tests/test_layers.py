@@ -18,6 +18,7 @@ BENCHMARK = PACKAGE.parent / "bench"
 # Each module may import those above it.
 ORDER = [
     "refusals",
+    "json_log",
     "closing",
     "room",
     "permutation",

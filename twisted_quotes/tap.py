@@ -12,6 +12,7 @@ from time import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.application.service import IService
+from twisted.logger import jsonFileLogObserver
 from twisted.python.usage import UsageError
 
 from . import startup
@@ -20,6 +21,7 @@ from .descriptors import close_in_children, inheritable
 from .finder import Finder, make_finder
 from .greps import GrepRunner
 from .indexes import Indexes
+from .json_log import json_observer
 from .library import Library
 from .metrics import Metrics
 from .options import QuotesOptions
@@ -42,12 +44,17 @@ if TYPE_CHECKING:
 
 Made = TypeVar("Made", bound="QuotesService")
 
+_LOG = "fileLogObserverFactory"
+
 MOST_THREADS = 4
 """How many threads read and write files."""
 
 
 class Options(QuotesOptions):
-    """The options, with C{twist}'s page of help left out of their errors."""
+    """
+    The options, with C{twist}'s page of help left out of their errors, and its JSON
+    log replaced with a flat one.
+    """
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """
@@ -59,6 +66,10 @@ class Options(QuotesOptions):
             super().parseOptions(options)
         except UsageError as error:
             raise CannotStart(f"{error} (see twist quotes --help)") from None
+        # C{twist} reads it when it starts to log, after all options are parsed.
+        twist = self.parent
+        if twist is not None and twist.get(_LOG) is jsonFileLogObserver:
+            twist[_LOG] = json_observer
 
 
 def makeService(options: Mapping[str, Any]) -> IService:

@@ -4,7 +4,9 @@ How the real process starts, or does not.
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -65,6 +67,40 @@ class StartTests(LibraryTestCase):
         for name in ("WORKER", "SERVICE", "MAX_RUNING"):
             variable = f"TWISTED_QUOTES_{name}"
             self.check_failure(says=variable, prefix=(), **{variable: "2"})
+
+    def test_off_a_terminal_the_log_is_a_json_object_a_line(self) -> None:
+        """By default, and where JSON is asked for; of the workers, too."""
+        for options in ((), ("--log-format=json",)):
+            with subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "twisted", *options, "quotes"),
+                    *(f"--dictionaries={self.library}", "--workers=2"),
+                    "--listen=tcp:0:interface=127.0.0.1",
+                ],
+                cwd=ROOT,
+                stdout=subprocess.PIPE,
+                text=True,
+            ) as process:
+                self.addCleanup(process.kill)
+                assert process.stdout is not None
+                events = []
+                for line in process.stdout:
+                    events.append(json.loads(line))
+                    found = re.search(r"http://([\d.]+):(\d+)", events[-1]["message"])
+                    if found:
+                        address = (found[1], int(found[2]))
+                        with Conversation(address) as client:
+                            self.assertEqual(client.get("/x").response().status, 404)
+                        process.terminate()
+            [refused] = [each for each in events if each.get("code") == 404]
+            self.assertEqual((refused["method"], refused["uri"]), ("GET", "/x"))
+            for event in events:
+                self.assertLessEqual(
+                    {"time", "level", "logger", "message"}, set(event), event
+                )
+                self.assertFalse(
+                    [each for each in event.values() if isinstance(each, dict | list)]
+                )
 
     def test_what_cannot_be_listened_on_stops_the_start(self) -> None:
         """A port in use, and what is no endpoint, are named in one line."""
