@@ -19,6 +19,7 @@ BENCHMARK = PACKAGE.parent / "bench"
 ORDER = [
     "refusals",
     "json_log",
+    "activation",
     "closing",
     "room",
     "permutation",

@@ -7,7 +7,7 @@ Each of these raises L{CannotStart} where what was named cannot be used.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -19,6 +19,7 @@ from twisted.logger import Logger
 from twisted.python.filepath import FilePath
 from twisted.python.procutils import which
 
+from .activation import by_index, unused
 from .cache import default_cache_folder
 from .callers import PasswordFile, portal_for
 from .descriptors import allow_connections
@@ -71,6 +72,25 @@ def endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
     except Exception as error:
         raise CannotStart(f"cannot listen on {description!r}: {error}") from None
     return endpoint
+
+
+def listen(descriptions: Sequence[str], sockets: Sequence[str]) -> list[str]:
+    """
+    Where to listen, with each socket of systemd named by its index.
+
+    @param descriptions: endpoints.
+    @param sockets: the names of the sockets that systemd handed over.
+    """
+    try:
+        return by_index(descriptions, sockets)
+    except ValueError as error:
+        raise CannotStart(f"cannot listen: {error}") from None
+
+
+def tell_unused(descriptions: Sequence[str], sockets: Sequence[str]) -> None:
+    """Log which sockets of systemd nobody listens on, for clients would hang there."""
+    for each in unused(descriptions, sockets):
+        _log.warn("No --listen names socket {socket} of systemd.", socket=each)
 
 
 def writable(path: str | None) -> str | None:

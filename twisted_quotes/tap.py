@@ -35,7 +35,7 @@ from .signals import OnSignal, has_terminal, on_signals, on_sigterm
 from .startup import CannotStart
 from .threads import Threads
 from .workers.inheritance import CONTROL, SCOREBOARD, SOCKETS, Inheritance, inherit
-from .workers.part import Part, inherited, whole
+from .workers.part import Part, inherited, whole, with_sockets
 from .workers.scoreboard import Scoreboard
 from .workers.start import supervised_service
 
@@ -81,6 +81,7 @@ def makeService(options: Mapping[str, Any]) -> IService:
     from twisted.internet import reactor
 
     inheritance = inherit(os.environ)
+    options = with_sockets(options, inheritance)
     close_in_children(inheritable(), given=SOCKETS + len(options["listen"]))
     # What is there by then stays, and need not be looked at again and again.
     reactor.callWhenRunning(gc.collect)

@@ -4,6 +4,7 @@ What a process has of the limits and the listening sockets: all, or a part.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,13 +13,14 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IStreamServerEndpoint
 
 from .. import startup
+from ..activation import FIRST_SOCKET, handed_over, initial_environment
 from ..errors import TooBusy
 from ..metrics import Family
 from ..places import Place, Places
 from ..room import Room
 from .inheritance import Inheritance
 from .scoreboard import Column, Scoreboard, SharedRoom
-from .sockets import AdoptingReactor, know_systemd
+from .sockets import AdoptingReactor, know_systemd, stand_ins
 
 MOST_WAITS = 1000
 """How many C{/wait} may block at one time (contract, section 1)."""
@@ -52,6 +54,24 @@ class Part:
     everywhere: Callable[[], Awaitable[Sequence[Family]]] | None = None
 
 
+def with_sockets(
+    options: Mapping[str, Any], inheritance: Inheritance | None
+) -> Mapping[str, Any]:
+    """
+    The options, with the sockets of systemd named by their indexes.
+
+    @raise CannotStart: one is named that was not handed over.
+    """
+    if inheritance is not None:
+        sockets = inheritance.from_systemd
+        return {**options, "listen": startup.listen(options["listen"], sockets)}
+    sockets = handed_over(initial_environment(), os.getpid())
+    know_systemd(range(FIRST_SOCKET, FIRST_SOCKET + len(sockets)))
+    listen = startup.listen(options["listen"], sockets)
+    startup.tell_unused(listen, sockets)
+    return {**options, "listen": listen, "from_systemd": sockets}
+
+
 def whole(reactor: Any, options: Mapping[str, Any]) -> Part:
     """
     All that the options say, for the only process.
@@ -82,7 +102,7 @@ def inherited(
     @param scoreboard: tells what the others have.
     @param everywhere: collects the metrics of all workers.
     """
-    know_systemd(inheritance.from_systemd, inheritance.names)
+    know_systemd(stand_ins(len(inheritance.from_systemd)))
 
     def room(most: int, column: Column) -> SharedRoom:
         return SharedRoom(most, scoreboard, inheritance.row, column)

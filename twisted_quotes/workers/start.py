@@ -21,7 +21,6 @@ from .inheritance import Inheritance
 from .listeners import Listeners
 from .process import Starter
 from .scoreboard import ROWS_EACH, Scoreboard
-from .sockets import known_from_systemd
 from .supervisor import Supervisor
 
 
@@ -74,7 +73,6 @@ def _listeners(reactor: Any, descriptions: Sequence[str]) -> Listeners:
 def _inheritance(
     options: Mapping[str, Any], rows: int, connections: int, row: int, share: int
 ) -> Inheritance:
-    from_systemd, names = known_from_systemd()
     return Inheritance(
         row=row,
         rows=rows,
@@ -82,8 +80,7 @@ def _inheritance(
         shares=options["workers"],
         connections=connections,
         listeners=len(options["listen"]),
-        from_systemd=from_systemd,
-        names=names,
+        from_systemd=options.get("from_systemd", ()),
     )
 
 
