@@ -7,7 +7,7 @@ Each of these raises L{CannotStart} where what was named cannot be used.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -25,6 +25,7 @@ from .callers import PasswordFile, portal_for
 from .descriptors import allow_connections
 from .library import Library, LibraryUnusable
 from .notify import Systemd, watchdog_of
+from .ports import remove_left_over, unix_path
 
 _log = Logger()
 
@@ -62,6 +63,22 @@ def executable(name: str) -> str:
         raise CannotStart(f"{name} is not on the PATH")
     path: str = os.path.abspath(found[0])
     return path
+
+
+def endpoints(
+    reactor: Any, descriptions: Iterable[str]
+) -> list[tuple[str, IStreamServerEndpoint]]:
+    """
+    The endpoints to listen on, each with its description.
+
+    What a service that was killed has left of its UNIX sockets is removed.
+    """
+    found = [(each, endpoint(reactor, each)) for each in descriptions]
+    for description, _ in found:
+        path = unix_path(description)
+        if path is not None:
+            remove_left_over(path)
+    return found
 
 
 def endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:

@@ -10,10 +10,12 @@ import re
 import socket
 import subprocess
 import sys
+from functools import partial
+from signal import SIGKILL, SIGTERM
 
 from .cases import LibraryTestCase
 from .conversation import LIMIT, Conversation
-from .server import ROOT, UNPRIVILEGED, running
+from .server import ROOT, UNPRIVILEGED, is_gone, running, until
 
 
 class StartTests(LibraryTestCase):
@@ -189,6 +191,29 @@ class StartTests(LibraryTestCase):
             with Conversation(path) as connection:
                 answer = connection.ask({"action": "all"}).response().json()
                 self.assertEqual(answer["results"], ["first"])
+
+    def test_a_unix_socket_that_a_killed_service_left_is_taken_over(self) -> None:
+        """Even where its process id is used again; one that is used is refused."""
+        path, lock = self.folder / "socket", self.folder / "socket.lock"
+        listen = f"--listen=unix:{path}"
+        for workers in (1, 2):
+            for signal in (SIGKILL, SIGTERM):
+                with running(
+                    f"--dictionaries={self.library}", listen, workers=workers
+                ) as server:
+                    with Conversation(str(path)) as connection:
+                        answer = connection.ask({"action": "all"}).response()
+                    self.assertEqual(answer.json()["results"], ["first"])
+                    self.check_failure(listen, says="Cannot acquire lock")
+                    pids = server.all_children()
+                    server.signal(signal)
+                    server.ended()
+                    for pid in pids:
+                        until(partial(is_gone, pid), "none left")
+                if signal == SIGKILL:
+                    lock.unlink()
+                    lock.symlink_to(str(os.getpid()))
+        self.assertFalse(path.exists() or lock.is_symlink())
 
     def test_it_runs_on_another_reactor(self) -> None:
         """C{--reactor=asyncio} is taken, and answers and ends as well."""

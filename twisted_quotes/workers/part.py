@@ -84,7 +84,7 @@ def whole(reactor: Any, options: Mapping[str, Any]) -> Part:
         options["cache-bytes"],
         Room(startup.connections(options)),
         Places(MOST_WAITS, 0),
-        [(each, startup.endpoint(reactor, each)) for each in options["listen"]],
+        startup.endpoints(reactor, options["listen"]),
     )
 
 

@@ -39,7 +39,7 @@ def supervised_service(
     @raise CannotStart: something that the options name cannot be used.
     """
     connections = _check(options)
-    listeners = _listeners(reactor, options["listen"])
+    listeners = Listeners(startup.endpoints(reactor, options["listen"]))
     scoreboard = Scoreboard.make(ROWS_EACH * options["workers"])
     starter = Starter(
         reactor=reactor,
@@ -64,10 +64,6 @@ def supervised_service(
         give_up=lambda reason: _give_up(reactor, reason),
         hangup_ends=has_terminal(),
     )
-
-
-def _listeners(reactor: Any, descriptions: Sequence[str]) -> Listeners:
-    return Listeners([(each, startup.endpoint(reactor, each)) for each in descriptions])
 
 
 def _inheritance(
