@@ -20,6 +20,7 @@ ORDER = [
     "refusals",
     "json_log",
     "activation",
+    "proxy",
     "closing",
     "room",
     "permutation",

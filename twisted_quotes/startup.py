@@ -26,6 +26,7 @@ from .descriptors import allow_connections
 from .library import Library, LibraryUnusable
 from .notify import Systemd, watchdog_of
 from .ports import remove_left_over, unix_path
+from .proxy import behind_proxy
 
 _log = Logger()
 
@@ -84,6 +85,9 @@ def endpoints(
 def endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
     """An endpoint to listen on, as its description says."""
     try:
+        kind, _, behind = description.partition(":")
+        if kind == "haproxy":
+            return behind_proxy(serverFromString(reactor, behind))
         endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
     # Each kind of endpoint parses for itself, and raises what it likes.
     except Exception as error:

@@ -215,6 +215,22 @@ class StartTests(LibraryTestCase):
                     lock.symlink_to(str(os.getpid()))
         self.assertFalse(path.exists() or lock.is_symlink())
 
+    def test_a_proxy_that_knows_no_client_is_served(self) -> None:
+        """As the PROXY protocol says: its own address stands for the client's."""
+        log = self.folder / "access.log"
+        with running(
+            f"--dictionaries={self.library}",
+            f"--access-log={log}",
+            listen="haproxy:tcp:0:interface=127.0.0.1",
+        ) as server:
+            for header in (b"PROXY UNKNOWN\r\n", b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"):
+                with server.connect() as client:
+                    client.socket.sendall(header)
+                    client.get("/livez")
+                    self.assertEqual(client.response().status, 200)
+        for line in log.read_text().splitlines():
+            self.assertTrue(line.startswith("127.0.0.1 - "), line)
+
     def test_it_runs_on_another_reactor(self) -> None:
         """C{--reactor=asyncio} is taken, and answers and ends as well."""
         with running(
