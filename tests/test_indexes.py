@@ -291,8 +291,8 @@ class ThreadTests(IndexesTestCase):
         stopped = self.indexes.stop()
         self.assertNoResult(stopped)
         self.threads.run_all()
-        self.successResultOf(stopped)
         self.failureResultOf(waiting, CancelledError)
+        self.successResultOf(stopped)
         self.assertEqual(self.leftovers(), [])
 
     def test_a_thread_that_takes_long_leaves_it_to_a_process(self) -> None:

@@ -145,9 +145,25 @@ class GoodOptionsTests(SynchronousTestCase):
 
     def test_other_variables_are_no_options(self) -> None:
         """Only variables that start with the service's name count."""
-        self.assertEqual(
-            parsed(TIMEOUT="1", timeout="1", TWISTED_QUOTES_NOTHING="1"), DEFAULTS
-        )
+        self.assertEqual(parsed(TIMEOUT="1", TWISTED_QUOTESX="1"), DEFAULTS)
+
+    def test_a_variable_that_no_option_has_is_refused(self) -> None:
+        """The message names it, and the nearest option if one is near."""
+        for name, near in (
+            ("TWISTED_QUOTES_WORKER", "TWISTED_QUOTES_WORKERS"),
+            ("TWISTED_QUOTES_MAX_RUNING", "TWISTED_QUOTES_MAX_RUNNING"),
+            ("TWISTED_QUOTES_DICTIONARY", "TWISTED_QUOTES_DICTIONARIES"),
+            ("TWISTED_QUOTES_LISTENS", "TWISTED_QUOTES_LISTEN"),
+            ("TWISTED_QUOTES_timeout", "TWISTED_QUOTES_TIMEOUT"),
+            ("TWISTED_QUOTES_PORT", None),
+            ("TWISTED_QUOTES_", None),
+        ):
+            with self.assertRaises(UsageError) as raised:
+                parsed(**{name: "2"})
+            message = str(raised.exception)
+            self.assertTrue(message.startswith(f"{name} is set"), message)
+            hint = f"; did you mean {near}?" if near else "no such option"
+            self.assertTrue(message.endswith(hint), message)
 
     def test_the_process_environment_is_read(self) -> None:
         """Where no other is given, the environment is that of the process."""

@@ -278,7 +278,7 @@ class ReplacingTests(WorkersTestCase):
         """With a line that says why, and a status that tells of it."""
         broken = self.folder / "sitecustomize.py"
         broken.write_text(
-            "import os\nif 'TWISTED_QUOTES_WORKER' in os.environ: os._exit(3)\n"
+            "import os\nif '_TWISTED_QUOTES_WORKER' in os.environ: os._exit(3)\n"
         )
         ended = subprocess.run(
             [

@@ -26,7 +26,7 @@ from ..errors import (
 )
 from .address import instructions_url
 from .output import IOutput
-from .record import IRecord
+from .record import IRecord, note
 
 _log = Logger()
 
@@ -132,13 +132,8 @@ def judge(request: IRequest, failure: Failure) -> Verdict:
             code, message = 404, "There is nothing at that URL."
         case _:
             return _incident(request, failure)
-    _log.info(
-        "Request {id} is refused with {code}: {reason!a}",
-        id=IRecord(request).id,
-        code=code,
-        error=type(error).__name__,
-        reason=message,
-    )
+    # The one event that the site logs for each request tells it.
+    note(request, error=type(error).__name__, reason=message)
     return Verdict(code, message, _headers(error))
 
 
