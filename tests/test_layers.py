@@ -109,6 +109,7 @@ ORDER = [
     "web.v1",
     "web.bodies",
     "web.caching",
+    "web.page",
     "web.v2",
     "web.waits",
     "web.probes",

@@ -19,7 +19,7 @@ from twisted_quotes.grep import GrepFailed
 from twisted_quotes.index import Index
 from twisted_quotes.indexes import Indexes, IndexFailed
 from twisted_quotes.quotes import id_of
-from twisted_quotes.web import v2
+from twisted_quotes.web import page
 
 from .clients import Answer, FakeSocket, WebTestCase, get, informed
 
@@ -131,11 +131,11 @@ class QuotesTests(V2TestCase):
 
     def test_a_page_has_room_for_so_many_bytes(self) -> None:
         """One quote always has room, and all are counted."""
-        with patch.object(v2, "MOST_BYTES", 30):
+        with patch.object(page, "MOST_BYTES", 30):
             body = self.got("quotes", dictionary="quotes").json
             self.assertEqual((body["returned"], body["reason"]), (1, "bytes"))
             self.assertEqual((body["total"], body["truncated"]), (3, True))
-        with patch.object(v2, "MOST_BYTES", 5):
+        with patch.object(page, "MOST_BYTES", 5):
             body = self.got("quotes", dictionary="quotes").json
             self.assertEqual((body["returned"], body["reason"]), (1, "bytes"))
 

@@ -4,7 +4,6 @@ API v2: quotes as data (contract, section 4).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from re import compile
 
@@ -24,22 +23,17 @@ from ..query import (
     FindQuotes,
     StreamQuotes,
 )
-from ..quotes import Quote
 from ..results import FirstQuote, Found, Results
 from .accept import preferred
 from .answers import send_json, set_content_type
 from .bodies import DictionariesBody, PageBody, SummaryBody, dictionary_body, quote_body
 from .caching import entity_tag, has_any, is_known, may_be_kept, must_not_be_kept
 from .client import client_asking
+from .page import Page
 from .record import IRecord, header, note, note_term, query_of
 from .stream import Flow, Stream
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
-MOST_BYTES = 8 * 1024 * 1024
-"""About how many bytes a page may have."""
-
-_PLACE_BYTES = 30
-
 _ID = compile(r"[0-9a-f]{24}")
 
 
@@ -49,33 +43,6 @@ class NoParameters(Struct, frozen=True, forbid_unknown_fields=True):
 
 def _line(value: Struct) -> bytes:
     return msgspec.json.encode(value) + b"\n"
-
-
-class Page(Results):
-    """Quotes that are collected, up to a number of bytes."""
-
-    def __init__(self, limit: int | None) -> None:
-        super().__init__(limit)
-        self.quotes: list[Quote] = []
-        self._room = MOST_BYTES
-
-    async def take(self, quotes: Sequence[Quote]) -> None:
-        """Collect the quotes that there is room for, the first one always."""
-        for quote in quotes:
-            self._room -= len(quote.text.encode()) + _PLACE_BYTES * len(quote.places)
-            if self.quotes and self._room < 0:
-                self.full = True
-                break
-            self.quotes.append(quote)
-        self.returned = len(self.quotes)
-
-    def begin_anew(self) -> bool:
-        """Forget all: nothing has been sent yet."""
-        self.total = self.returned = 0
-        self.full = False
-        self.quotes.clear()
-        self._room = MOST_BYTES
-        return True
 
 
 class QuotesV2:
