@@ -10,7 +10,6 @@ from collections.abc import (
     Callable,
     Iterable,
     Iterator,
-    Sequence,
 )
 from contextlib import ExitStack, contextmanager
 from typing import TypeVar
@@ -99,7 +98,10 @@ class Volumes:
         @return: its version; L{None} where that is not to be seen, or could change
             unseen, as it was changed just now.
         """
-        return self._versions([name])
+        version = self._library.version(name)
+        if version is None or is_fresh(self._now(), *version.changes):
+            return None
+        return (version.steps,)
 
     async def all_versions(self) -> tuple[Steps, ...] | None:
         """
@@ -107,21 +109,17 @@ class Volumes:
 
         @return: the versions, in the order of the names.
         """
-        seen: tuple[Steps, ...] | None = await self._in_thread(
-            lambda: self._versions(self._library.names())
-        )
+        seen: tuple[Steps, ...] | None = await self._in_thread(self._all_versions)
         return seen
 
-    def _versions(self, names: Sequence[str]) -> tuple[Steps, ...] | None:
-        versions = [self._library.version(name) for name in names]
-        seen = tuple(each for each in versions if each is not None)
-        if len(seen) < len(versions):
-            return None
-        now = self._now()
-        if any(is_fresh(now, *each.changes) for each in seen):
-            return None
-        # The times in the states may need more than 64 bits; these do not.
-        return tuple(each.steps for each in seen)
+    def _all_versions(self) -> tuple[Steps, ...] | None:
+        found: list[Steps] = []
+        for name in self._library.names():
+            versions = self.versions(name)
+            if versions is None:
+                return None
+            found += versions
+        return tuple(found)
 
     async def prepare(self, asked: str) -> list[str]:
         """

@@ -5,6 +5,7 @@ Where the service was called: the links that answers give.
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import lru_cache
 from re import compile
 
 from twisted.internet.abstract import isIPv6Address
@@ -21,9 +22,19 @@ _HOST = compile(
 )
 
 
+_MAX_HOST = 261
+# Most clients use the same few names.
+_cached = lru_cache(maxsize=256)
+
+
 def is_host(value: bytes) -> bool:
     """Whether a Host header names a host (RFC 9110, section 7.2)."""
-    parts = _HOST.fullmatch(value) if len(value) <= 261 else None
+    return len(value) <= _MAX_HOST and _is_host(value)
+
+
+@_cached
+def _is_host(value: bytes) -> bool:
+    parts = _HOST.fullmatch(value)
     if parts is None or int(parts["port"] or 0) > 65535:
         return False
     return parts["address"] is None or isIPv6Address(parts["address"].decode())
@@ -39,13 +50,15 @@ def is_local(host: bytes, names: Collection[str]) -> bool:
     @param host: a Host header for which L{is_host} is true.
     @param names: further names and addresses; C{"*"} for any.
     """
+    if "*" in names or _is_loopback(host):
+        return True
+    return _name(host.decode()) in map(_name, names)
+
+
+@_cached
+def _is_loopback(host: bytes) -> bool:
     name = _name(host.decode())
-    return (
-        name == "localhost"
-        or name.endswith(".localhost")
-        or is_loopback(name)
-        or not {name, "*"}.isdisjoint(map(_name, names))
-    )
+    return name == "localhost" or name.endswith(".localhost") or is_loopback(name)
 
 
 def _name(host: str) -> str:

@@ -25,7 +25,7 @@ from ..errors import (
     Unavailable,
 )
 from .address import instructions_url
-from .output import IOutput
+from .output import SMALL_ANSWER, IOutput
 from .record import IRecord, note
 
 _log = Logger()
@@ -73,8 +73,7 @@ def send(request: IRequest, content_type: bytes, body: bytes) -> bytes:
     @raise TooBusy: there is no room for so many, see L{IOutput}.
     @raise TooManyRequests: and that is because of this client.
     """
-    output = IOutput(request, None)
-    if output is not None:
+    if len(body) > SMALL_ANSWER and (output := IOutput(request, None)) is not None:
         output.check(len(body))
     set_content_type(request, content_type)
     request.setHeader(b"content-length", b"%d" % len(body))

@@ -134,6 +134,8 @@ class PatientChannel(HeadChannel):
 
     def _count_unsent(self) -> None:
         """Count what a slow client has yet to read among that of all."""
+        if not (self.is_slow or self._unsent):
+            return
         unsent = buffered(self.transport) if self.is_slow else 0
         if unsent != self._unsent:
             self.site.output.add_unsent(self.client, unsent - self._unsent)

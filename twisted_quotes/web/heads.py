@@ -36,6 +36,8 @@ class HeadChannel(HTTPChannel):
 
     def checkPersistence(self, request: Request, version: bytes) -> bool:
         """Whether another request may follow (RFC 9112, section 9.3)."""
-        tokens = header(request, b"connection").lower().split(",")
-        is_last = "close" in map(str.strip, tokens)
-        return bool(super().checkPersistence(request, version)) and not is_last
+        may_follow = bool(super().checkPersistence(request, version))
+        if may_follow and request.requestHeaders.hasHeader(b"connection"):
+            tokens = header(request, b"connection").lower().split(",")
+            return "close" not in map(str.strip, tokens)
+        return may_follow

@@ -98,12 +98,11 @@ class QuotesRequest(Request):
         self.method, self.uri, self.clientproto = b"-", b"-", b"HTTP/1.1"
         self._cut_code = CLIENT_LEFT
         self._record: Record | None = None
-        self._output = RequestOutput(channel.site.output, channel.client)
 
     def __conform__(self, interface: Any) -> Any:
         """Have what goes with it at hand; adapters take much longer to find."""
         if interface is IOutput:
-            return self._output
+            return RequestOutput(self.channel.site.output, self.channel.client)
         if interface is not IRecord:
             return super().__conform__(interface)
         if self._record is None:

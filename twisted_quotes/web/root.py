@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence, Set
 from inspect import isawaitable
+from re import DOTALL, compile
 from typing import Any
 
 from klein import Klein
@@ -40,6 +41,10 @@ _Route = Callable[..., KleinRenderable]
 _SERVER = "/*"
 
 
+# What makes a segment empty, or one that is no plain name once it is decoded.
+_ODD = compile(rb"//|./\Z|[%*]", DOTALL)
+
+
 class _Root(KleinResource):
     """
     Finds the routes.
@@ -50,10 +55,9 @@ class _Root(KleinResource):
 
     def render(self, request: IRequest) -> KleinRenderable:
         """Answer a request, which is a 404 where its path is no plain one."""
-        segments = request.postpath
         if request.path == b"*":
             request.postpath = [_SERVER[1:].encode()]
-        elif segments != [b""] and not all(map(_is_plain, segments)):
+        elif _ODD.search(request.path) and not all(map(_is_plain, request.postpath)):
             request.postpath = [b"", b"nowhere"]
         return super().render(request)
 

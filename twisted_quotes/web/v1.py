@@ -45,11 +45,8 @@ class QuotesV1:
 
     def find(self, request: IRequest) -> KleinRenderable:
         """Answer the query in the body, whatever its Content-Type."""
-        if header(request, b"content-encoding").lower() not in ("", "identity"):
-            raise BodyEncoded(
-                "The body has a Content-Encoding, and none is understood here. "
-                "Send it as it is, without that header."
-            )
+        if request.requestHeaders.hasHeader(b"content-encoding"):
+            _check_encoding(header(request, b"content-encoding"))
         query = parse_query(request.content.read())
         note(request, action=action_of(query))
         if isinstance(query, List):
@@ -165,6 +162,19 @@ class QuotesV1:
 def _key(query: Query, asked: str, versions: Sequence[object] | None) -> bytes | None:
     """The key of an answer; L{None} where it could change unseen."""
     return None if versions is None else key_of((query, asked), versions)
+
+
+def _check_encoding(encoding: str) -> None:
+    """
+    Check the Content-Encoding of a body.
+
+    @raise BodyEncoded: it is not readable as it stands.
+    """
+    if encoding.lower() not in ("", "identity"):
+        raise BodyEncoded(
+            "The body has a Content-Encoding, and none is understood here. "
+            "Send it as it is, without that header."
+        )
 
 
 def _has_one_answer(query: Query) -> bool:
