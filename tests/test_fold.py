@@ -44,6 +44,17 @@ def seconds(call: Callable[[], object]) -> float:
     return min(times)
 
 
+class RegexTests(SynchronousTestCase):
+    """Tests of regular expressions, which are folded as far as that is safe."""
+
+    def test_every_blank_is_a_space(self) -> None:
+        """In a text it is one, too; but those of an expression are not merged."""
+        for blank in "\t\u00a0\u2009\u3000":
+            self.assertEqual(fold_term(f"a{blank}b", regex=True), "a b")
+            self.assertIn(fold_term(f"a{blank}b", regex=True), fold(f"xa{blank}bx"))
+        self.assertEqual(fold_term("a  *[ \u00a0]", regex=True), "a  *[  ]")
+
+
 class FoldTests(SynchronousTestCase):
     """Tests of what is matched as the same."""
 

@@ -104,6 +104,7 @@ ORDER = [
     "web.guard",
     "web.access_log",
     "web.patience",
+    "web.request_queue",
     "web.interfaces",
     "web.stream",
     "web.v1",

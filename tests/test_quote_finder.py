@@ -196,7 +196,7 @@ class FindTests(RealGrepTestCase):
             patch.object(cursor, "_MOST_OUTPUT", 60),
             patch.object(cursor, "MOST_NUMBERS", 7),
             patch.object(quote_finder, "_BATCH", 3),
-            patch.object(volume, "_READ_AT_ONCE", 20),
+            patch.object(volume, "READ_AT_ONCE", 20),
         ):
             steps = await self.find(None, dictionary="many", term="o", author="a1")
             part = await self.find(4, dictionary="many", term="o", offset=3)
@@ -273,11 +273,13 @@ class ChangeTests(RealGrepTestCase):
         read = volume.Volume.read
         written: list[bool] = []
 
-        async def read_after_a_change(self_: volume.Volume, *how: int) -> object:
+        async def read_after_a_change(
+            self_: volume.Volume, *how: Any, **more: Any
+        ) -> object:
             if not written:
                 written.append(True)
                 self.write("dreams", "One love.\n\nTwo loves.\n")
-            return await read(self_, *how)  # type: ignore[arg-type]
+            return await read(self_, *how, **more)
 
         self.patch(volume.Volume, "read", read_after_a_change)
         found = Collected()

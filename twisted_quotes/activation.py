@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from re import compile
+from resource import RLIMIT_NOFILE, getrlimit
 
 FIRST_SOCKET = 3
 """The first socket that systemd hands over, as an open file."""
@@ -36,9 +37,11 @@ def handed_over(environment: Mapping[str, str], pid: int) -> tuple[str, ...]:
     count = environment.get("LISTEN_FDS", "")
     if environment.get("LISTEN_PID") != str(pid) or not count.isdecimal():
         return ()
+    # A process has no more open files than its limit.
+    number = min(int(count[:9]), getrlimit(RLIMIT_NOFILE)[0])
     names = environment.get("LISTEN_FDNAMES", "").split(":")
-    names += [""] * int(count)
-    return tuple(names[: int(count)])
+    names += [""] * number
+    return tuple(names[:number])
 
 
 def by_index(descriptions: Iterable[str], names: Sequence[str]) -> list[str]:

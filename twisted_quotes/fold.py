@@ -14,7 +14,7 @@ from re import Match, compile
 from typing import NamedTuple
 from unicodedata import combining, normalize
 
-_BLANKS = compile(r"\s+")
+_BLANK, _BLANKS = compile(r"\s"), compile(r"\s+")
 _WORD = compile(r"\S+")
 _CURLY = compile("[\u2018-\u201f]")
 _STRAIGHT = {
@@ -72,11 +72,11 @@ def fold_term(term: str, regex: bool) -> str:
     """
     Fold a term as the texts are folded that it is looked for in.
 
-    @param regex: whether it is a regular expression, whose blanks may mean
-        something else than blanks, and stay as they are.
+    @param regex: whether it is a regular expression. Its blanks may be repeated or
+        in brackets, so that each is replaced by itself.
     """
     term = _fold_marks(term)
-    return term if regex else _BLANKS.sub(" ", term)
+    return (_BLANK if regex else _BLANKS).sub(" ", term)
 
 
 def unfold(text: str, places: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -18,8 +18,11 @@ from .places import Claim
 from .query import EVERY_DICTIONARY, All, Pattern, Search, Selection
 from .quotes import Quote
 from .results import PIECE, EntryResults, NotAtOnce, Results
-from .volume import Volume
+from .volume import READ_AT_ONCE, Volume
 from .volumes import Volumes
+
+SLOW_READ = 64 * 1024
+"""About how many bytes of quotes are read for a client that may be slow."""
 
 _BATCH = 1000
 """How many matches are looked for before the first of them is handed over."""
@@ -193,7 +196,8 @@ class QuoteFinder:
             while numbers:
                 if results.slow:
                     greps.rest()
-                quotes = await volume.read(numbers)
+                size = SLOW_READ if results.slow else READ_AT_ONCE
+                quotes = await volume.read(numbers, size=size)
                 if pattern is not None and results.places_wanted:
                     quotes = await locate(greps, pattern, quotes, self._in_thread)
                 numbers = numbers[len(quotes) :]

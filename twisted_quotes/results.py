@@ -50,8 +50,12 @@ class Results(ABC):
         return 0 if self.full else self._limit - self.returned
 
     @abstractmethod
-    async def take(self, quotes: Sequence[Quote]) -> None:
-        """Take the next quotes, as far as there is room, and count them."""
+    async def take(self, quotes: list[Quote]) -> None:
+        """
+        Take the next quotes, as far as there is room, and count them.
+
+        The list may be cleared.
+        """
 
     @abstractmethod
     def begin_anew(self) -> bool:
@@ -106,7 +110,7 @@ class QuotesAsEntries(Results):
         self._offset = offset
         self._entries = entries
 
-    async def take(self, quotes: Sequence[Quote]) -> None:
+    async def take(self, quotes: list[Quote]) -> None:
         """Hand the texts on."""
         if not self.returned:
             self._entries.begin(min(self._limit, max(0, self.total - self._offset)))
@@ -132,7 +136,7 @@ class FirstQuote(Results):
     def __init__(self) -> None:
         super().__init__(1)
 
-    async def take(self, quotes: Sequence[Quote]) -> None:
+    async def take(self, quotes: list[Quote]) -> None:
         """
         End the search.
 

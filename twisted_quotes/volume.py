@@ -20,7 +20,7 @@ from .results import MOST_BYTES
 
 T = TypeVar("T")
 
-_READ_AT_ONCE = 128 * 1024
+READ_AT_ONCE = 128 * 1024
 """About how many bytes of quotes are read, and dealt with, at one time."""
 
 _GAP = 1024
@@ -72,7 +72,11 @@ class Volume:
         return next(iter(grep_output.read_numbers(outcome.output)), None)
 
     async def read(
-        self, numbers: Sequence[int], before: int = 0, after: int = 0
+        self,
+        numbers: Sequence[int],
+        before: int = 0,
+        after: int = 0,
+        size: int = READ_AT_ONCE,
     ) -> list[Quote]:
         """
         Read quotes.
@@ -81,6 +85,7 @@ class Volume:
         @param before: how many quotes before each to read with it, as they
             stand in the file.
         @param after: how many after each.
+        @param size: about how many bytes to read, 1 or more.
         @return: the first ones of them, one at least, as many as are read at
             one time.
         @raise DictionaryChanging: the file has been written to.
@@ -88,7 +93,7 @@ class Volume:
         @raise NotReady: the index does not know them all.
         """
         read: list[tuple[Span, bytes]] = await self._in_thread(
-            self._read, numbers, before, after
+            self._read, numbers, before, after, size
         )
         if not self._dictionary.is_unchanged():
             raise DictionaryChanging()
@@ -114,10 +119,9 @@ class Volume:
         return [span.end - span.start for span in spans]
 
     def _read(
-        self, numbers: Sequence[int], before: int, after: int
+        self, numbers: Sequence[int], before: int, after: int, room: int
     ) -> list[tuple[Span, bytes]]:
         spans: list[Span] = []
-        room = _READ_AT_ONCE
         for span in self._spans(numbers, before, after):
             room -= span.end - span.start
             if span.end - span.start > MOST_BYTES:

@@ -40,6 +40,7 @@ class HostTests(SynchronousTestCase):
         for value in (
             b"localhost",
             b"LOCALHOST:8000",
+            b"localhost:",
             b"a.b-c.example.",
             b"under_score",
             b"127.0.0.1:80",
@@ -60,7 +61,6 @@ class HostTests(SynchronousTestCase):
             b"-a",
             b"a-",
             b"x" * 64,
-            b"a:",
             b"a:b",
             b"a:123456",
             b"::1",

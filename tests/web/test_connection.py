@@ -109,6 +109,16 @@ class RefusalTests(WebTestCase):
             length = b"Content-Length: " + digit * 5000 + b"\r\n\r\n"
             self.assert_refused(POST + length, 400)
 
+    def test_a_body_of_very_many_chunks_is_a_400(self) -> None:
+        """Each takes as long to read as many bytes in one; no more are read."""
+        head = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+        self.assert_refused(head + b"1\r\n \r\n" * 10_000, 400, "chunks")
+        client = self.web.connect()
+        body = question()[question().index(b"{") :]
+        chunks = b"".join(b"1\r\n%c\r\n" % each for each in body)
+        client.send(head + chunks + b"0\r\n\r\n")
+        self.assertEqual(len(self.web.running()), 1)
+
     def test_bad_chunks_are_a_400(self) -> None:
         """A chunk that does not say how long it is ends the request."""
         chunked = POST + b"Transfer-Encoding: chunked\r\n\r\n"

@@ -17,7 +17,7 @@ from ..ports import authority, is_loopback
 # A name, an IPv4 address or a bracketed IPv6 one, and a port (RFC 9110, 7.2).
 _LABEL = rb"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST = compile(
-    rb"(?:%b(?:\.%b)*\.?|\[(?P<address>[0-9A-Fa-f:.]{2,45})\])(?::(?P<port>[0-9]{1,5}))?"
+    rb"(?:%b(?:\.%b)*\.?|\[(?P<address>[0-9A-Fa-f:.]{2,45})\])(?::(?P<port>[0-9]{0,5}))?"
     % (_LABEL, _LABEL)
 )
 

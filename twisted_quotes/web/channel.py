@@ -20,6 +20,7 @@ from .patience import (
     Patience,
     buffered,
     forget_unsent,
+    limit_unsent,
     socket_of,
     unsent,
 )
@@ -61,6 +62,7 @@ class PatientChannel(HeadChannel):
         """Wait for the first request."""
         super().connectionMade()
         self.client = client_of(self.transport.getPeer())
+        limit_unsent(self.transport)
         # It must not know this channel, which would then outlive its connection.
         self.patience = Patience(self.site.reactor, partial(unsent, self.transport))
         self.wait()

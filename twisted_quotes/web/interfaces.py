@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 
 from .output import OutputLimits
 from .patience import Limits
+from .request_queue import RequestQueue
 
 
 class IFailableRequest(Protocol):
@@ -33,6 +34,7 @@ class ISite(Protocol):
     @ivar retiring: whether each answer is the last one on its connection.
     @ivar limits: how long clients may take.
     @ivar output: limits on answers that clients have not read.
+    @ivar request_queue: has requests begin in turn.
     @ivar host_names: the names to be called by besides those of loopback, or C{"*"}.
     """
 
@@ -40,6 +42,7 @@ class ISite(Protocol):
     retiring: bool
     limits: Limits
     output: OutputLimits
+    request_queue: RequestQueue
     host_names: Collection[str]
     reactor: IReactorTime
 

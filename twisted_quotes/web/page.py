@@ -4,8 +4,6 @@ A page of quotes, which has a limit of bytes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ..quotes import Quote
 from ..results import Results
 
@@ -23,7 +21,7 @@ class Page(Results):
         self.quotes: list[Quote] = []
         self._room = MOST_BYTES
 
-    async def take(self, quotes: Sequence[Quote]) -> None:
+    async def take(self, quotes: list[Quote]) -> None:
         """Collect the quotes that there is room for, the first one always."""
         for quote in quotes:
             self._room -= len(quote.text.encode()) + _PLACE_BYTES * len(quote.places)

@@ -8,12 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fcntl import ioctl
 from functools import partial
+from socket import AF_INET, AF_INET6, IPPROTO_TCP, TCP_NOTSENT_LOWAT, socket
 from struct import unpack
 from termios import TIOCOUTQ
 from typing import Any
 
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+_MAX_NOT_SENT = 256 * 1024
 
 LINGER = 2.0
 """How long a client may take to close its side, in seconds."""
@@ -131,6 +134,17 @@ def socket_of(transport: Any) -> Any:
     while not isinstance(transport, FileDescriptor) and hasattr(transport, "transport"):
         transport = transport.transport
     return transport
+
+
+def limit_unsent(transport: Any) -> None:
+    """
+    Have the kernel take no more than it can soon send (tcp(7), TCP_NOTSENT_LOWAT).
+
+    It takes some megabytes otherwise for a client that reads nothing.
+    """
+    handle = getattr(socket_of(transport), "socket", None)
+    if isinstance(handle, socket) and handle.family in (AF_INET, AF_INET6):
+        handle.setsockopt(IPPROTO_TCP, TCP_NOTSENT_LOWAT, _MAX_NOT_SENT)
 
 
 def forget_unsent(transport: Any) -> None:

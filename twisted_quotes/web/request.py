@@ -14,7 +14,7 @@ from urllib.parse import unquote_to_bytes
 
 from twisted.internet.address import UNIXAddress
 from twisted.python.failure import Failure
-from twisted.web.http import datetimeToString
+from twisted.web.http import _MalformedChunkedDataError, datetimeToString
 from twisted.web.server import Request
 
 from ..errors import BadRequest, BodyTooLarge, QuotesError, UnknownMethod
@@ -41,6 +41,14 @@ _ABSOLUTE = compile(rb"(?i:https?)://([^/]+)(/.*)?")
 
 # Twisted lacks some of them, such as that of 431.
 _PHRASES = {each.value: each.phrase.encode() for each in HTTPStatus}
+
+MAX_CHUNKS = 256
+"""How many chunks a body may have; each costs as much as many bytes in one."""
+
+_TOO_MANY_CHUNKS = (
+    f"The body has more than {MAX_CHUNKS} chunks. Send it with a Content-Length, or "
+    "in longer ones."
+)
 
 # What nginx made customary for a client that left before its answer.
 CLIENT_LEFT = 499
@@ -98,6 +106,7 @@ class QuotesRequest(Request):
         self.method, self.uri, self.clientproto = b"-", b"-", b"HTTP/1.1"
         self._cut_code = CLIENT_LEFT
         self._record: Record | None = None
+        self._pieces = 0
 
     def __conform__(self, interface: Any) -> Any:
         """Have what goes with it at hand; adapters take much longer to find."""
@@ -113,13 +122,24 @@ class QuotesRequest(Request):
         """Take a piece of the body, up to the limit."""
         if self.finished or self.content is None:
             return
+        self._pieces += 1
+        if self._pieces > MAX_CHUNKS and self.channel.length is None:
+            self.channel.refuse(BadRequest(_TOO_MANY_CHUNKS))
+            # The decoder would go on with all chunks that have arrived.
+            raise _MalformedChunkedDataError("too many chunks")
         if self.content.tell() + len(data) > BODY_LIMIT:
             self.channel.refuse(BodyTooLarge(BODY_LIMIT))
         else:
             super().handleContentChunk(data)
 
     def process(self) -> None:
-        """Answer the request, which is complete."""
+        """Answer the request, which is complete, when it is its turn."""
+        channel = self.channel
+        channel.site.request_queue.begin(channel.client, self._process)
+
+    def _process(self) -> None:
+        if self.channel is None or self.finished:
+            return
         hosts = self.requestHeaders.getRawHeaders(b"host") or []
         try:
             # A host that the target names counts in place of the header, which
@@ -133,7 +153,7 @@ class QuotesRequest(Request):
         except QuotesError:
             self.fail(Failure())
         else:
-            super().process()
+            Request.process(self)
 
     def _handleStar(self) -> None:
         """Have a route answer OPTIONS *, so that it is for those who may ask."""

@@ -27,6 +27,7 @@ from .output import OutputLimits
 from .patience import Limits
 from .record import IRecord
 from .request import QuotesRequest
+from .request_queue import RequestQueue
 
 _ANSWERED = "{id} {method} {uri} {code} {bytes} bytes {seconds:.3f} s"
 _REFUSED = f"{_ANSWERED}: {{reason!a}}"
@@ -102,6 +103,7 @@ class QuotesSite(Site):
         self._counters: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
         self._outstanding = outstanding
         self._limit = connection_limit
+        self.request_queue = RequestQueue(reactor)
         self._connections: set[Connection] = set()
         self._watch(metrics)
 

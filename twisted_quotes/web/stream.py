@@ -110,10 +110,12 @@ class Stream(Results):
         self._flow = flow
         self._encode = encode
 
-    async def take(self, quotes: Sequence[Quote]) -> None:
+    async def take(self, quotes: list[Quote]) -> None:
         """Send the quotes. They count as soon as they are on their way."""
         self.returned += len(quotes)
         self._flow.write(b"".join(map(self._encode, quotes)))
+        # A client may take its time; many of them must not have all quotes kept.
+        quotes.clear()
         await self._flow.free()
 
 
