@@ -26,7 +26,7 @@ from twisted_quotes.errors import (
     TooBusy,
 )
 from twisted_quotes.index import Index, write_index
-from twisted_quotes.indexes import Indexes, IndexFailed
+from twisted_quotes.indexes import Indexes
 from twisted_quotes.library import Library
 from twisted_quotes.quotes import split_quotes
 
@@ -372,7 +372,7 @@ class ProcessTests(IndexesTestCase):
         self.threads.run_all()
         self.time_out()
         for each in [*waiting, self.get()]:
-            self.failureResultOf(each, IndexFailed)
+            self.failureResultOf(each, NotReadyNow)
         self.assertEqual(len(self.flushLoggedErrors(BuildFailed)), 1)
         self.assertEqual(self.leftovers(), [])
         self.assertEqual(len(self.reactor.processes), 1)
@@ -403,7 +403,7 @@ class ProcessTests(IndexesTestCase):
         self.reactor.advance(20 * builder.BASE_TIME)
         for _ in range(2):
             with self.library.open("book") as dictionary:
-                self.failureResultOf(self.indexes.get(dictionary, False), IndexFailed)
+                self.failureResultOf(self.indexes.get(dictionary, False), NotReadyNow)
         self.threads.run_all()
         self.succeed(self.process())
         self.assertIsNotNone(self.find())

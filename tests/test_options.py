@@ -147,6 +147,17 @@ class GoodOptionsTests(SynchronousTestCase):
         """Only variables that start with the service's name count."""
         self.assertEqual(parsed(TIMEOUT="1", TWISTED_QUOTESX="1"), DEFAULTS)
 
+    def test_what_kubernetes_sets_for_a_service_is_no_option(self) -> None:
+        """A pod has it for each service that is named like this one."""
+        parsed(
+            TWISTED_QUOTES_SERVICE_HOST="10.0.0.1",
+            TWISTED_QUOTES_SERVICE_PORT="80",
+            TWISTED_QUOTES_SERVICE_PORT_HTTP="80",
+            TWISTED_QUOTES_PORT="tcp://10.0.0.1:80",
+            TWISTED_QUOTES_PORT_80_TCP="tcp://10.0.0.1:80",
+            TWISTED_QUOTES_PORT_80_TCP_ADDR="10.0.0.1",
+        )
+
     def test_a_variable_that_no_option_has_is_refused(self) -> None:
         """The message names it, and the nearest option if one is near."""
         for name, near in (

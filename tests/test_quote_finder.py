@@ -24,7 +24,7 @@ from twisted_quotes.errors import (
 )
 from twisted_quotes.finder import Finder
 from twisted_quotes.index import Index
-from twisted_quotes.indexes import Indexes, IndexFailed
+from twisted_quotes.indexes import Indexes
 from twisted_quotes.query import All, FindQuotes, Search
 from twisted_quotes.quotes import id_of
 
@@ -325,7 +325,7 @@ class ChangeTests(RealGrepTestCase):
 
     async def test_one_whose_index_takes_too_long_holds_up_none_of_them(self) -> None:
         """It alone is not ready, and what may be in it is not said to be nowhere."""
-        finder = self.make_finder_without("fortunes", IndexFailed())
+        finder = self.make_finder_without("fortunes", NotReadyNow("an index"))
         every = await entries(finder, All(unit="quote", dictionary="*"))
         self.assertEqual(every, [HELENA, LYSANDER, POLONIUS])
         self.assertEqual(finder.left_out, 1)
@@ -337,7 +337,7 @@ class ChangeTests(RealGrepTestCase):
 
     async def test_where_none_is_ready_nothing_is_said_to_be_found(self) -> None:
         """Not even in every dictionary."""
-        finder = self.make_finder_without("", IndexFailed())
+        finder = self.make_finder_without("", NotReadyNow("an index"))
         with self.assertRaises(NotReadyNow):
             await entries(finder, All(unit="quote", dictionary="*"))
 

@@ -30,7 +30,7 @@ from twisted_quotes.notify import Systemd
 from twisted_quotes.ports import MOST_PENDING
 from twisted_quotes.service import FLUSH_TIME, QuotesService
 from twisted_quotes.startup import CannotStart
-from twisted_quotes.web.connection import NEXT_REQUEST_TIME
+from twisted_quotes.web.channel import NEXT_REQUEST_TIME
 
 from .fakes import FakeReactor
 from .web.clients import (

@@ -10,11 +10,13 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.application.service import IService
 from twisted.cred.checkers import FilePasswordDB
 from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocol
 from twisted.internet.testing import StringTransport, StringTransportWithDisconnection
 from twisted.trial.unittest import SynchronousTestCase
@@ -286,6 +288,28 @@ class ServiceTests(TapTestCase):
         self.reactor.pump([0, FLUSH_TIME])
         [answer] = read_answers(transport.value())
         self.assertEqual(answer.code, 503)
+
+
+class CountTests(SynchronousTestCase):
+    """Tests of how many dictionaries there are, as the metrics say."""
+
+    def test_one_look_at_the_library_is_enough(self) -> None:
+        """However often the metrics are read while it lasts."""
+        looks: list[Deferred[None]] = []
+
+        def in_thread(call: object) -> Deferred[None]:
+            looks.append(Deferred())
+            return looks[-1]
+
+        library: Any = SimpleNamespace(count=0, names=None)
+        threads: Any = in_thread
+        count = composition._counted(library, threads)
+        for _ in range(5):
+            count()
+        self.assertEqual(len(looks), 1)
+        looks[0].callback(None)
+        count()
+        self.assertEqual(len(looks), 2)
 
 
 class CannotStartTests(TapTestCase):

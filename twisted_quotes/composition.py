@@ -12,6 +12,7 @@ from time import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.application.service import IService
+from twisted.internet.defer import succeed
 
 from . import startup
 from .cache import Cache
@@ -180,9 +181,14 @@ def _finder(
 def _counted(library: Library, in_thread: Threads) -> Callable[[], int]:
     """What tells how many dictionaries there were when it was asked last."""
 
+    looking = succeed(None)
+
     def count() -> int:
+        nonlocal looking
         # To look takes a while where there are many.
-        in_thread(library.names).addErrback(lambda failure: failure.trap(OSError))
+        if looking.called:
+            looking = in_thread(library.names)
+            looking.addErrback(lambda failure: failure.trap(OSError))
         return library.count
 
     return count

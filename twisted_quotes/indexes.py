@@ -28,10 +28,6 @@ _SLOW = 5.0
 """What fails sooner, in seconds, is tried again as soon as somebody asks."""
 
 
-class IndexFailed(Exception):
-    """To make the index of a dictionary takes too long; the log tells more."""
-
-
 @dataclass
 class _Build:
     """
@@ -100,8 +96,8 @@ class Indexes:
         @return: fires with the index when there is one. Cancelling it gives up
             the wait; the index is made all the same, for who asks next. It
             fails with L{DictionaryChanging} where the file was written to
-            meanwhile, with L{NotReadyNow} where no index could be made, with
-            L{IndexFailed} where that took too long; the log tells why.
+            meanwhile, with L{NotReadyNow} where no index could be made; the log
+            tells why.
         @raise TooBusy: as many wait as may.
         """
         index = self.find(dictionary)
@@ -114,7 +110,7 @@ class Indexes:
             if is_due and not patient and key not in self._builds:
                 self._make_for_one(dictionary, key).addErrback(lambda _: None)
             if not (is_due and patient):
-                return fail(IndexFailed())
+                return fail(_none_made())
         if key not in self._builds:
             return self._make_for_one(dictionary, key)
         waiting = sum(len(each.waiting) for each in self._builds.values())
@@ -179,8 +175,7 @@ class Indexes:
             path, state = key
             due = self._reactor.seconds() + _RETRY * error.seconds
             self._failed[path] = state, due
-            return IndexFailed()
-        return NotReadyNow("an index of that dictionary")
+        return _none_made()
 
     async def _make(self, dictionary: Dictionary) -> Index:
         """Make the index of a dictionary, which is closed at the end."""
@@ -196,3 +191,7 @@ class Indexes:
             finally:
                 await self._in_thread(self._cache.drop, folder)
         return index
+
+
+def _none_made() -> NotReadyNow:
+    return NotReadyNow("an index of that dictionary")

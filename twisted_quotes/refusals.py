@@ -5,11 +5,17 @@ Options that are refused, though each by itself looks like one that could be use
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from re import compile
 from stat import S_ISREG
 
 from twisted.python.usage import UsageError
+
+# What Kubernetes and Docker set in each container where a service is named
+# twisted-quotes, and the value of the one that could be a mistake as well.
+_SERVICE_LINKS = compile(r"SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP)(_\w+)?")
+_ADDRESS = compile(r"(tcp|udp)://.+")
 
 
 def variable(prefix: str, option: str) -> str:
@@ -18,12 +24,12 @@ def variable(prefix: str, option: str) -> str:
 
 
 def check_variables(
-    environment: Iterable[str], prefix: str, options: Sequence[str]
+    environment: Mapping[str, str], prefix: str, options: Sequence[str]
 ) -> None:
     """
     Refuse variables that look like options and are none.
 
-    @param environment: the names of all variables.
+    @param environment: all variables.
     @param prefix: what the names of variables of options begin with.
     @param options: the names of all options.
     @raise UsageError: there is one; the message names the nearest option.
@@ -31,6 +37,8 @@ def check_variables(
     known = [variable("", each) for each in options]
     for name in sorted(environment):
         option = name.removeprefix(prefix)
+        if _SERVICE_LINKS.fullmatch(option) or _ADDRESS.match(environment[name]):
+            continue
         if option != name and option not in known:
             near = get_close_matches(option.upper(), known, n=1)
             hint = f"; did you mean {prefix}{near[0]}?" if near else ""

@@ -26,7 +26,7 @@ from .errors import (
 )
 from .greps import GrepRunner, Greps
 from .index import IndexDamaged
-from .indexes import Indexes, IndexFailed, InThread
+from .indexes import Indexes, InThread
 from .library import Library
 from .pauses import Pauses
 from .places import Claim
@@ -140,8 +140,8 @@ class Volumes:
                 index = self._indexes.get(dictionary, asked != EVERY_DICTIONARY)
             try:
                 await index
-            except (DictionaryChanging, IndexFailed) as error:
-                problem = _unavailable(error)
+            except (DictionaryChanging, NotReadyNow) as error:
+                problem = error
                 # Of every dictionary, a bad one holds up none of the rest.
                 if asked == EVERY_DICTIONARY:
                     self._leave_out(name, problem)
@@ -223,10 +223,3 @@ class Volumes:
                 if not may_begin_anew():
                     break
         raise DictionaryChanging()
-
-
-def _unavailable(error: DictionaryChanging | IndexFailed) -> Unavailable:
-    """What a caller is told."""
-    if isinstance(error, DictionaryChanging):
-        return error
-    return NotReadyNow("an index of that dictionary, which takes too long to make")

@@ -152,6 +152,7 @@ class FakeSocket(FileDescriptor):
     @ivar stalled: whether the client takes nothing.
     @ivar half_closed: whether the client has seen the end of what it gets.
     @ivar aborted: whether the connection was reset.
+    @ivar host: the address of the client.
     """
 
     reactor: Any
@@ -160,7 +161,7 @@ class FakeSocket(FileDescriptor):
         self, reactor: FakeReactor, protocol: IProtocol, host: str = CLIENT
     ) -> None:
         super().__init__(reactor)
-        self._host = host
+        self.host = host
         self.connected = True
         self.protocol = protocol
         self.received = b""
@@ -253,7 +254,7 @@ class FakeSocket(FileDescriptor):
 
     def getPeer(self) -> IPv4Address:
         """Where the caller is."""
-        return IPv4Address("TCP", self._host, 31337)
+        return IPv4Address("TCP", self.host, 31337)
 
     def getTcpKeepAlive(self) -> bool:
         """Whether the connection is probed."""
@@ -313,10 +314,11 @@ class Web:
         )
         self.outstanding = finder.outstanding
         self.readiness = Readiness(self.library, "/bin/grep")
+        starts_processes: Any = self.reactor
         self.resource = resource or root_resource(
             finder,
             Waits(
-                *(self.reactor, "/sleep", Places(waits, 0)),
+                *(starts_processes, "/sleep", Places(waits, 0)),
                 *(self.outstanding, max(1, waits // 2)),
             ),
             Probes(self.reactor, self.readiness, self.metrics),

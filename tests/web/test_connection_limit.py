@@ -4,6 +4,8 @@ Tests of the limit of open connections, and of each client's share.
 
 from __future__ import annotations
 
+from typing import Any
+
 from .clients import CLIENT, FakeSocket, WebTestCase, get, question
 
 OTHER = "192.0.2.2"
@@ -112,3 +114,29 @@ class ShareTests(WebTestCase):
             self.assertEqual([each.code for each in client.answers()], [503])
         closed = [bool(each.disconnected) for each in refused]
         self.assertEqual(closed, [False, False, True, True])
+
+    def test_those_that_gave_way_do_not_add_up(self) -> None:
+        """Each costs an open file until it is gone, whatever it has been told."""
+        for sent in (get()[:9], b"BAD\r\n\r\n"):
+            self.web = self.make_web(max_connections=10, max_refused=2)
+            clients = []
+            for host in range(1, 6):
+                for _ in range(10):
+                    client = self.web.connect(f"192.0.2.{host}")
+                    clients.append(client)
+                    if client in self.web.reactor.getReaders():
+                        client.send(sent)
+            for client in clients:
+                client.deliver()
+            self.assertLessEqual(sum(not each.disconnected for each in clients), 13)
+
+    def test_a_client_behind_a_proxy_is_known_when_the_proxy_has_said_so(self) -> None:
+        """Its connection then counts as its own, not as the proxy's."""
+        clients = [self.web.connect() for _ in range(4)]
+        client = self.web.connect(OTHER)
+        self.assertTrue(client.connected)
+        clients[0].host = "192.0.2.3"
+        clients[0].send(get())
+        self.assertEqual([each.code for each in clients[0].answers()], [200])
+        protocol: Any = clients[0].protocol
+        self.assertEqual(protocol.client, "192.0.2.3")

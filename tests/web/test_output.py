@@ -42,6 +42,14 @@ class LimitTests(SynchronousTestCase):
         limits.add_unsent(None, 3 * PAGE)
         limits.check(None, PAGE)
 
+    def test_what_is_alone_is_sent_however_long_it_is(self) -> None:
+        """It would otherwise be refused for ever."""
+        limits = OutputLimits(PAGE, 4)
+        limits.check("a", 2 * PAGE)
+        limits.add_unsent("b", 1)
+        with self.assertRaises(TooManyRequests):
+            limits.check("a", 2 * PAGE)
+
     def test_what_was_read_makes_room(self) -> None:
         """Only what is unread counts."""
         limits = OutputLimits(PAGE, 4)

@@ -13,7 +13,7 @@ from twisted.logger import LogLevel, formatEvent
 from twisted.python.log import textFromEventDict
 
 from twisted_quotes.errors import ShuttingDown
-from twisted_quotes.web.connection import NEXT_REQUEST_TIME
+from twisted_quotes.web.channel import NEXT_REQUEST_TIME
 
 from .clients import (
     LOVE,
@@ -552,6 +552,12 @@ class AccessLogTests(WebTestCase):
         self.web.connect().send(get())
         self.assertEqual(len(self.lines()), 2)
         self.assertEqual(self.lines()[0], "before")
+
+    def test_after_the_end_there_is_nothing_to_reopen(self) -> None:
+        """A signal may come in the last moment."""
+        self.start()
+        self.web.site.doStop()
+        self.web.site.reopen_log()
 
     def test_the_term_is_in_no_line(self) -> None:
         """What was searched for is the caller's business."""

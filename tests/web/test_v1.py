@@ -15,9 +15,10 @@ from twisted.logger import LogLevel, capturedLogs, formatEvent
 
 from twisted_quotes import line_finder, quote_finder
 from twisted_quotes.dictionary import Dictionary
+from twisted_quotes.errors import NotReadyNow
 from twisted_quotes.grep import GrepFailed
 from twisted_quotes.index import Index
-from twisted_quotes.indexes import Indexes, IndexFailed
+from twisted_quotes.indexes import Indexes
 
 from .clients import Answer, WebTestCase, informed, question
 
@@ -454,7 +455,7 @@ class SharedTests(WebTestCase):
             indexes: Indexes, dictionary: Dictionary, patient: bool = True
         ) -> Deferred[Index]:
             if dictionary.path.endswith("alpha"):
-                return fail(IndexFailed())
+                return fail(NotReadyNow("an index"))
             return get(indexes, dictionary, patient)
 
         with patch.object(Indexes, "get", get_others):

@@ -15,9 +15,10 @@ from twisted.internet.defer import Deferred, fail
 
 from twisted_quotes import locate
 from twisted_quotes.dictionary import Dictionary
+from twisted_quotes.errors import NotReadyNow
 from twisted_quotes.grep import GrepFailed
 from twisted_quotes.index import Index
-from twisted_quotes.indexes import Indexes, IndexFailed
+from twisted_quotes.indexes import Indexes
 from twisted_quotes.quotes import id_of
 from twisted_quotes.web import page
 
@@ -398,7 +399,7 @@ class CacheTests(V2TestCase):
             indexes: Indexes, dictionary: Dictionary, patient: bool = True
         ) -> Deferred[Index]:
             if dictionary.path == str(self.path):
-                return fail(IndexFailed())
+                return fail(NotReadyNow("an index"))
             return get(indexes, dictionary, patient)
 
         urls: tuple[tuple[str, dict[str, Any]], ...] = (

@@ -68,6 +68,20 @@ class WaitTests(WebTestCase):
             self.assert_error(answer, 400)
         self.assertEqual(self.web.reactor.processes, [])
 
+    def test_who_was_refused_finds_a_place_later(self) -> None:
+        """Though another client asks again whenever one of its waits has ended."""
+        self.web = self.make_web(waits=4)
+        for _ in range(4):
+            self.web.connect().send(get("/wait"))
+        codes = []
+        for _ in range(8):
+            other = self.web.connect("192.0.2.2")
+            other.send(get("/wait"))
+            codes += [each.code for each in other.answers()]
+            self.web.running()[0].end(0)
+            self.web.connect().send(get("/wait"))
+        self.assertLess(codes.count(503), 4)
+
     def test_one_too_many_is_a_503(self) -> None:
         """Only so many waits go on at a time, and none waits for its turn."""
         self.web = self.make_web(waits=1)

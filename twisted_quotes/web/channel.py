@@ -29,6 +29,9 @@ from .peers import client_of
 MAX_PIPELINED = 16 * 1024
 """How many bytes of further requests are read while one is answered (roughly)."""
 
+NEXT_REQUEST_TIME = 0.5
+"""How long a client may need to send its next request, in seconds."""
+
 
 @implementer(IHalfCloseableProtocol)
 class PatientChannel(HeadChannel):
@@ -57,6 +60,7 @@ class PatientChannel(HeadChannel):
         self.client: str | None = None
         self._unsent = 0
         self._all_written = False
+        self._idle_since = 0.0
 
     def connectionMade(self) -> None:
         """Wait for the first request."""
@@ -164,6 +168,18 @@ class PatientChannel(HeadChannel):
         self.is_closing = True
         self.wait_for_client(self._close_for_good)
         super().loseConnection()
+
+    def _close_when_idle(self, seconds: float) -> None:
+        """Close when the client has taken all, and asked nothing for so long."""
+        now = self.site.reactor.seconds()
+        if unsent(self.transport):
+            self._idle_since = now
+            again = partial(self._close_when_idle, seconds)
+            self.wait_for_client(again, NEXT_REQUEST_TIME / 5)
+        elif now - self._idle_since < seconds:
+            self.patience.wait(seconds - (now - self._idle_since), self.close_unasked)
+        else:
+            self.close_unasked()
 
     def _close_for_good(self) -> None:
         """Wait no longer for the client to close, too, or to shake hands."""

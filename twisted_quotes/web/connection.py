@@ -4,8 +4,6 @@ One connection: what is waited for, answered and refused on it.
 
 from __future__ import annotations
 
-from functools import partial
-
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
@@ -20,14 +18,13 @@ from ..errors import (
     ShuttingDown,
     TooManyRequests,
 )
-from .patience import LINGER, socket_of, unsent
+from .channel import NEXT_REQUEST_TIME
+from .patience import LINGER, socket_of
+from .peers import client_of
 from .refusal import RefusingChannel
 
 BODY_LIMIT = 64 * 1024
 """The most bytes the body of a request may have (contract, section 1)."""
-
-NEXT_REQUEST_TIME = 0.5
-"""How long a client may need to send its next request, in seconds."""
 
 _MOST_LATE = 16 * 1024
 
@@ -50,7 +47,6 @@ class Connection(RefusingChannel):
         self._closing_when_read = False
         self._replaying = False
         self._late = b""
-        self._idle_since = 0.0
 
     # Arriving
 
@@ -58,12 +54,19 @@ class Connection(RefusingChannel):
         """Join the site, which may have enough connections."""
         super().connectionMade()
         self._idle_since = self.site.reactor.seconds()
+        self._join()
+
+    def _join(self) -> None:
         try:
             self.site.join(self)
         except QuotesError as error:
             self.refuse(error)
-            if not self.site.may_linger():
-                socket_of(self.transport).loseConnection()
+            self._linger_if_possible()
+
+    def _linger_if_possible(self) -> None:
+        """Close at once where too many that count no more wait for their clients."""
+        if not self.site.may_linger():
+            socket_of(self.transport).loseConnection()
 
     def dataReceived(self, data: bytes) -> None:
         """Take what the client sent, as long as it can still be answered."""
@@ -75,11 +78,23 @@ class Connection(RefusingChannel):
                 self._late = (self._late + data)[:_MOST_LATE]
                 return
             self._closing_when_read = True
+        if not (self._has_answered or self.requests):
+            self._look_who_asks()
+            if self.is_closing:
+                return
         before, self._receiving = self._receiving, True
         super().dataReceived(data)
         self._receiving = before
         self._go_on()
         self.wait()
+
+    def _look_who_asks(self) -> None:
+        """Behind a proxy the client is known only when its PROXY header has come."""
+        client = client_of(self.transport.getPeer())
+        if client != self.client:
+            self.site.leave(self)
+            self.client = client
+            self._join()
 
     def allHeadersReceived(self) -> None:
         """From here on an answer is due, and the end waits for it."""
@@ -214,18 +229,6 @@ class Connection(RefusingChannel):
             self._last_moment = True
             self._close_when_idle(NEXT_REQUEST_TIME)
 
-    def _close_when_idle(self, seconds: float) -> None:
-        """Close when the client has taken all, and asked nothing for so long."""
-        now = self.site.reactor.seconds()
-        if unsent(self.transport):
-            self._idle_since = now
-            again = partial(self._close_when_idle, seconds)
-            self.wait_for_client(again, NEXT_REQUEST_TIME / 5)
-        elif now - self._idle_since < seconds:
-            self.patience.wait(seconds - (now - self._idle_since), self.close_unasked)
-        else:
-            self.close_unasked()
-
     def expendability(self) -> tuple[int, float] | None:
         """How little is lost if it is closed; the more, the higher; L{None}: no."""
         since = self.site.reactor.seconds() - self._idle_since
@@ -237,14 +240,13 @@ class Connection(RefusingChannel):
 
     def give_way(self) -> None:
         """Close, for other clients need the connection more."""
-        if self.is_closing:
-            return
         if self.is_slow:
             self.abort()
-        elif self._is_arriving:
+        elif self._is_arriving and not self.is_closing:
             self.refuse(TooManyRequests())
-        else:
+        elif not self.is_closing:
             self.close_unasked()
+        self._linger_if_possible()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""

@@ -69,6 +69,9 @@ class OutputLimits:
         """
         if size > SMALL_ANSWER:
             own = self._unsent[client]
+            if not self.unsent:
+                # However long it is, it is sent when nothing else is on its way.
+                return
             _check(client, self.unsent + size, own + size, self._max_unsent)
 
     def check_stream(self, client: str | None) -> None:

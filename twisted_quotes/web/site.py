@@ -203,8 +203,9 @@ class QuotesSite(Site):
 
     def reopen_log(self) -> None:
         """Open the access log anew, if there is one."""
-        if isinstance(self.logFile, AccessLog):
-            self.logFile.reopen()
+        log = getattr(self, "logFile", None)
+        if isinstance(log, AccessLog):
+            log.reopen()
 
     def log(self, request: Request) -> None:
         """Log one request, answered or left by its client, and count it."""

@@ -10,10 +10,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorProcess
 from twisted.web.iweb import IRequest
 
-from ..errors import TooManyRequests
+from ..errors import TooBusy, TooManyRequests
+from ..greps import ReactorForProcesses
 from ..outstanding import Outstanding
 from ..parse import parse_parameters
 from ..places import Places
@@ -22,11 +22,13 @@ from .answers import send_json
 from .client import client_asking
 from .record import query_of
 
+_MAX_SECONDS = 60
+
 _Seconds = Annotated[
     int,
     Meta(
         ge=0,
-        le=60,
+        le=_MAX_SECONDS,
         description="how long the process blocks",
         extra={"allowed": "a whole number from 0 to 60"},
     ),
@@ -62,7 +64,7 @@ class Waits:
 
     def __init__(
         self,
-        reactor: IReactorProcess,
+        reactor: ReactorForProcesses,
         executable: str,
         places: Places,
         outstanding: Outstanding,
@@ -74,17 +76,25 @@ class Waits:
         self._outstanding = outstanding
         self._share = share
         self._held = Counter[str | None]()
+        self._others_ask_until = 0.0
 
     async def wait(self, request: IRequest) -> bytes:
         """Answer when the process has ended."""
         seconds = parse_parameters(query_of(request), Wait).seconds
         client = client_asking(request)
-        if self._held[client] >= self._share and len(self._held) > 1:
+        now = self._reactor.seconds()
+        others_ask = len(self._held) > 1 or now < self._others_ask_until
+        if self._held[client] >= self._share and others_ask:
             raise TooManyRequests()
         self._held[client] += 1
         try:
             waited = Deferred.fromCoroutine(self._sleep(seconds))
             await self._outstanding.add(waited, waited.cancel)
+        except TooBusy:
+            if len(self._held) > 1:
+                # Leave places to others until all that wait now have ended.
+                self._others_ask_until = now + _MAX_SECONDS
+            raise
         finally:
             self._held[client] -= 1
             if not self._held[client]:
