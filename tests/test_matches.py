@@ -95,9 +95,10 @@ class MatchesTests(TestCase):
         lines = [text.encode() + b"\n" for text in texts]
         with await runner.take_place() as greps:
             found = await matches.matches(greps, pattern, lines, limit, at_once)
+        self.truncated = [here.is_truncated for here in found]
         return [
-            [f"{len(line[:a].decode())}:{line[a:b].decode()}" for a, b in places]
-            for line, places in zip(lines, found, strict=True)
+            [f"{len(line[:a].decode())}:{line[a:b].decode()}" for a, b in here.places]
+            for line, here in zip(lines, found, strict=True)
         ]
 
     async def test_a_whole_word_may_be_shorter_than_the_longest_match(self) -> None:
@@ -144,6 +145,14 @@ class MatchesTests(TestCase):
         ):
             found = await self.matches(pattern, "x x x", "", "x-yz x x", limit=2)
             self.assertEqual([len(each) for each in found], [2, 0, 2])
+            self.assertEqual(self.truncated, [True, False, True])
+
+    async def test_so_many_greps_are_enough(self) -> None:
+        """What is not found by then is said to be missing."""
+        pattern = Pattern("a(-b)?", whole_word=True, regex=True)
+        found = await self.matches(pattern, "a-bc " * 100, "a-bc")
+        self.assertEqual(self.truncated, [True, False])
+        self.assertEqual(len(found[0]), 1 + matches.MAX_ROUNDS)
 
     async def test_a_match_may_be_longer_than_what_grep_prints_at_a_time(self) -> None:
         """The first one of many, too."""

@@ -11,7 +11,7 @@ from .cursor import folded
 from .fold import fold, unfold
 from .greps import Greps
 from .indexes import InThread
-from .matches import Places, matches
+from .matches import Matches, matches
 from .query import Pattern
 from .quotes import Quote
 
@@ -29,9 +29,7 @@ async def locate(
     @return: the quotes, with their places.
     """
     lines: list[bytes] = await in_thread(_lines, quotes)
-    # One more tells whether there are more.
-    limit = MOST_PLACES + 1
-    found = await matches(greps, folded(pattern), lines, limit, in_thread)
+    found = await matches(greps, folded(pattern), lines, MOST_PLACES, in_thread)
     located: list[Quote] = await in_thread(_with_places, quotes, lines, found)
     return located
 
@@ -42,16 +40,16 @@ def _lines(quotes: Sequence[Quote]) -> list[bytes]:
 
 
 def _with_places(
-    quotes: Sequence[Quote], lines: Sequence[bytes], found: Sequence[Places]
+    quotes: Sequence[Quote], lines: Sequence[bytes], found: Sequence[Matches]
 ) -> list[Quote]:
     """Give quotes their places."""
     return [
         replace(
             quote,
-            places=unfold(quote.text, _code_points(line, places[:MOST_PLACES])),
-            places_truncated=len(places) > MOST_PLACES,
+            places=unfold(quote.text, _code_points(line, here.places)),
+            places_truncated=here.is_truncated,
         )
-        for quote, line, places in zip(quotes, lines, found, strict=True)
+        for quote, line, here in zip(quotes, lines, found, strict=True)
     ]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import groupby
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from . import grep, grep_output
 from .greps import Greps
@@ -18,6 +18,9 @@ from .query import Pattern
 
 Places: TypeAlias = list[tuple[int, int]]
 """Where matches start and end in a line, in bytes and in order."""
+
+MAX_ROUNDS = 20
+"""How many greps look for more matches that are whole words, one after another."""
 
 _MAX_OUTPUT = 2 * 1024 * 1024
 # What grep prints around a match: two numbers of 18 digits, and three marks.
@@ -28,13 +31,24 @@ _WORD_CHARACTER = Pattern("[[:alnum:]_]", regex=True)
 _NOTHING = b"\x80"
 
 
+class Matches(NamedTuple):
+    """
+    Where a pattern matches in a line.
+
+    @ivar is_truncated: whether there are more matches, or may be.
+    """
+
+    places: Places
+    is_truncated: bool
+
+
 async def matches(
     greps: Greps,
     pattern: Pattern,
     lines: Sequence[bytes],
     limit: int,
     in_thread: InThread,
-) -> list[Places]:
+) -> list[Matches]:
     """
     Have grep tell where it finds a pattern in lines.
 
@@ -43,9 +57,17 @@ async def matches(
     @param in_thread: runs what may take a while.
     @return: for each line, its first matches: leftmost, then longest.
     """
+    # One more tells whether there are more.
+    wanted = greps, pattern, lines, limit + 1, in_thread
+    unsure: set[int] = set()
     if pattern.regex and pattern.whole_word:
-        return await _whole_words(greps, pattern, lines, limit, in_thread)
-    return await _as_told(greps, pattern, lines, limit, in_thread)
+        found, unsure = await _whole_words(*wanted)
+    else:
+        found = await _as_told(*wanted)
+    return [
+        Matches(places[:limit], len(places) > limit or number in unsure)
+        for number, places in enumerate(found)
+    ]
 
 
 async def _as_told(
@@ -104,13 +126,15 @@ async def _whole_words(
     lines: Sequence[bytes],
     limit: int,
     in_thread: InThread,
-) -> list[Places]:
+) -> tuple[list[Places], set[int]]:
     """
     Find matches of an expression that are bounded by non-word characters.
 
     Where such a match is shorter than the longest one at its start, GNU grep 3.8
     finds it only if it is the first in its line. So where it matters, the rest
     of a line behind each match is searched as a line of its own.
+
+    @return: the matches, and the numbers of the lines that may have more.
     """
     anywhere = replace(pattern, whole_word=False)
     unbounded = await _as_told(greps, anywhere, lines, limit, in_thread)
@@ -122,18 +146,18 @@ async def _whole_words(
     words = await _word_characters(greps, [lines[each] for each in unsure])
     for number in unsure:
         del found[number][1:]
-    while unsure := [each for each in unsure if 0 < len(found[each]) < limit]:
+    for _ in range(MAX_ROUNDS):
+        unsure = [each for each in unsure if 0 < len(found[each]) < limit]
+        if not unsure:
+            break
         starts = [_next_start(lines[n], found[n][-1][1], words) for n in unsure]
-        rest = [
-            _NOTHING + lines[number][start:]
-            for number, start in zip(unsure, starts, strict=True)
-        ]
+        rest = [_NOTHING + lines[n][at:] for n, at in zip(unsure, starts, strict=True)]
         following = await _as_told(greps, pattern, rest, 1, in_thread)
         for number, start, places in zip(unsure, starts, following, strict=True):
             shift = start - len(_NOTHING)
             found[number] += [(a + shift, b + shift) for a, b in places]
         unsure = [n for n, places in zip(unsure, following, strict=True) if places]
-    return found
+    return found, set(unsure)
 
 
 async def _word_characters(greps: Greps, lines: Sequence[bytes]) -> set[str]:

@@ -141,7 +141,8 @@ class Places:
 
     def _is_free_for(self, claim: Claim) -> bool:
         """Whether there is a place, and nobody who waits is about to get it."""
-        return not self._handing_out and self._has_free(claim.slow)
+        is_next = self._handing_out and self._waiting
+        return not is_next and self._has_free(claim.slow)
 
     def _has_free(self, slow: bool) -> bool:
         return self._free > 0 and (self._slow_free > 0 or not slow)

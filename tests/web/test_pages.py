@@ -7,6 +7,7 @@ from __future__ import annotations
 import shlex
 from html.parser import HTMLParser
 from typing import Any
+from unittest.mock import patch
 
 import msgspec
 from twisted.internet.address import UNIXAddress
@@ -113,6 +114,15 @@ class EveryPageTests(PagesTestCase):
         answer = self.successResultOf(self.web.find(action="all", dictionary="n\x1b"))
         self.assert_error(answer, 404, '"n\u241b"', '"a\u241b[31m')
         self.assertNotRegex(answer.message, r"[\x00-\x1f\x7f-\x9f]")
+
+    def test_of_very_many_dictionaries_a_page_names_some(self) -> None:
+        """To render thousands of them would hold up others."""
+        with patch.object(pages, "MAX_NAMES", 2):
+            for name in ("a", "b", "c"):
+                (self.folder / name).write_text("x\n")
+            items = self.get("/").texts["li"]
+        self.assertEqual(items[-1], f"and {len(self.web.library.names()) - 2} more")
+        self.assertEqual(len(items), 3)
 
     def test_a_page_is_rendered_once_for_each_state(self) -> None:
         """Whatever the host that was called, it is put in later."""

@@ -110,8 +110,8 @@ class QuotesTests(V2TestCase):
     def test_more_matches_than_are_told_are_no_secret(self) -> None:
         """A quote says so where some of its matches are left out."""
         asked = self.get("quotes", dictionary="quotes", term="s")
-        self.end(b"2:Two caf\xc3\xa9s\n3:Three loves. \xe2\x80\x94 B\n")
         with patch.object(locate, "MOST_PLACES", 1):
+            self.end(b"2:Two caf\xc3\xa9s\n3:Three loves. \xe2\x80\x94 B\n")
             self.end(b"1:9:s\n2:17:l\n2:21:s\n")
         few, many = self.successResultOf(asked).json["quotes"]
         self.assertNotIn("matches_truncated", few)

@@ -31,6 +31,10 @@ def _template(name: str) -> XMLString:
     return XMLString((_ROOM / "templates" / f"{name}.xml").read_text("utf-8"))
 
 
+MAX_NAMES = 500
+"""How many dictionaries a page names."""
+
+
 class _Content(Element):
     """
     What the pages have in common.
@@ -51,12 +55,16 @@ class _Content(Element):
     @renderer
     def dictionaries(self, request: IRequest, tag: Tag) -> Tag:
         """A list of the dictionaries' names, the default one marked."""
-        return tags.ul(
+        names = [
             tags.li(
                 tags.code(visible(name)), " (default)" if name == self._default else ""
             )
-            for name in self._names
-        )
+            for name in self._names[:MAX_NAMES]
+        ]
+        more = len(self._names) - len(names)
+        if more:
+            names.append(tags.li(f"and {more} more"))
+        return tags.ul(names)
 
     def _example(self, question: dict[str, Any]) -> Tag:
         """A command that asks the question, as it can be typed into a shell."""
