@@ -36,6 +36,32 @@ soul of wit.
 FORTUNES = "No love\n\nlost.\n%\n%\nLove\nis blind.\n%\n"
 
 
+def case_groups() -> list[list[str]]:
+    """The letters that are the same but for their case, each with its others."""
+    groups: dict[str, set[str]] = {}
+    for letter in map(chr, range(0x110000)):
+        # Simple folding has one letter for one, and where full folding has more
+        # the lower case.
+        same = letter.casefold()
+        if len(same) > 1:
+            same = letter.lower()
+        if len(same) == 1:
+            groups.setdefault(same, {same}).add(letter)
+    return [sorted(group) for group in groups.values() if len(group) > 1]
+
+
+def case_lines() -> list[list[str]]:
+    """Lines that are the same but for the case of their letters, all of a group."""
+    groups = case_groups()
+    return [
+        [
+            ".".join(each[rank % len(each)] for each in groups[at : at + 150])
+            for rank in range(4)
+        ]
+        for at in range(0, len(groups), 150)
+    ]
+
+
 def printed(arguments: tuple[str, ...], text: bytes, *files: int) -> bytes:
     """
     What the real grep prints.

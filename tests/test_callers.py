@@ -134,6 +134,30 @@ class PasswordFileTests(SynchronousTestCase):
         ):
             self.assertFalse(self.knows(name, password), (name, password))
 
+    def test_a_comment_is_no_user(self) -> None:
+        """A line that begins with C{#} is one; a C{#} elsewhere is not."""
+        self.path.write_text("#carol:pw\n# dan:pw\n\n  \nal#ice:pw#1\n")
+        for name in ("#carol", "carol", "# dan", "dan", "", " "):
+            self.assertFalse(self.knows(name, "pw"), name)
+        self.assertTrue(self.knows("al#ice", "pw#1"))
+
+    def test_blanks_are_part_of_the_password(self) -> None:
+        """Only the end of the line is not, whichever system wrote it."""
+        self.path.write_bytes(b"alice:a \r\nbob: b\t\ncarol:c\x0b\ndan:d\x1c")
+        for name, password in (
+            ("alice", "a "),
+            ("bob", " b\t"),
+            ("carol", "c\x0b"),
+            ("dan", "d\x1c"),
+        ):
+            self.assertTrue(self.knows(name, password), name)
+            self.assertFalse(self.knows(name, password.strip()), name)
+
+    def test_a_byte_order_mark_is_no_part_of_a_name(self) -> None:
+        """Some editors put one at the beginning."""
+        self.path.write_bytes(b"\xef\xbb\xbfalice:secret\n")
+        self.assertTrue(self.knows("alice", "secret"))
+
     def test_all_after_the_first_colon_is_the_password(self) -> None:
         """A password may have colons, and no part of it will do."""
         self.path.write_text("alice:a:b\n")

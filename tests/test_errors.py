@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted_quotes import errors
 from twisted_quotes.errors import (
     BadRequest,
+    BodyEncoded,
     BodyTooLarge,
     DictionaryChanging,
     DictionaryForbidden,
@@ -55,6 +56,7 @@ class QuotesErrorTests(SynchronousTestCase):
             BodyTooLarge: 413,
             RequestLineTooLong: 414,
             TooManyRequests: 429,
+            BodyEncoded: 415,
             HeadersTooLarge: 431,
             UnknownAction: 501,
             UnknownMethod: 501,

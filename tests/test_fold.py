@@ -4,7 +4,11 @@ Tests for L{twisted_quotes.fold}.
 
 from __future__ import annotations
 
-from unicodedata import normalize
+from collections.abc import Callable
+from functools import partial
+from re import sub
+from time import process_time
+from unicodedata import combining, normalize
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -18,6 +22,26 @@ CHARACTERS = st.sampled_from(
     " \t\n\u00a0\u2003\u2028\u2019\u201c'\"\ufffd\U0001f408\u00e9\u0130\0"
 )
 TEXT = st.text(CHARACTERS, max_size=12) | st.text(max_size=8)
+# Among them the Tibetan ones that are decomposed, yet are no non-starters.
+MARKS = st.text("\u0301\u0327\u0344\u0f71\u0f73\u0f81\u0334\u2014q\u0308", min_size=28)
+
+
+def fold_simply(text: str) -> str:
+    """Fold a text without a bound on the time that it takes."""
+    text = normalize("NFC", text)
+    for straight, curly in (("'", "\u2018-\u201b"), ('"', "\u201c-\u201f")):
+        text = sub(f"[{curly}]", straight, text)
+    return " ".join(text.split())
+
+
+def seconds(call: Callable[[], object]) -> float:
+    """How much CPU time a call takes, at best."""
+    times = []
+    for _ in range(3):
+        start = process_time()
+        call()
+        times.append(process_time() - start)
+    return min(times)
 
 
 class FoldTests(SynchronousTestCase):
@@ -57,6 +81,39 @@ class FoldTests(SynchronousTestCase):
 
         check()
 
+    def test_a_text_is_normalized_whatever_it_holds(self) -> None:
+        """Long runs of marks make no difference."""
+
+        @settings(max_examples=500)
+        @given(TEXT, MARKS, TEXT)
+        def check(before: str, marks: str, after: str) -> None:
+            for text in (before, before + marks + after):
+                self.assertEqual(fold(text), fold_simply(text))
+                term = fold_term(text, regex=True)
+                self.assertEqual(" ".join(term.split()), fold_simply(text))
+
+        check()
+
+    def test_every_mark_counts(self) -> None:
+        """Whatever is decomposed to marks is put in order, if it is one of many."""
+        marks = [
+            each
+            for each in map(chr, range(0x110000))
+            if combining(normalize("NFD", each)[0])
+        ]
+        for mark in marks:
+            text = f"e{mark}\u0301{mark}" * 20 + f"{mark}\u0301\u0327" * 20
+            self.assertEqual(fold(text), fold_simply(text))
+        self.assertGreater(len(marks), 800)
+
+    def test_the_time_grows_with_the_length_alone(self) -> None:
+        """Whatever marks follow each other."""
+        for marks in ("\u0301\u0327", "\u0344\u0f73", "\u0301" * 40 + "\u0327" * 40):
+            text = "e" + marks * (16000 // len(marks))
+            once = seconds(partial(fold, text))
+            more = seconds(partial(fold, text * 8))
+            self.assertLess(more, 24 * once)
+
 
 class UnfoldTests(SynchronousTestCase):
     """Tests of finding in a text what was found in its folded form."""
@@ -84,12 +141,41 @@ class UnfoldTests(SynchronousTestCase):
             self.found("caf\u00e9 e\u0301\u0327", "\u0229\u0301"), ["e\u0301\u0327"]
         )
 
+    def test_what_was_not_composed_is_returned_by_itself(self) -> None:
+        """Each code point that stayed what it was comes from one alone."""
+        text = "q\u0301e\u0301"
+        self.assertEqual(unfold(text, [(0, 1)]), [(0, 1)])
+        self.assertEqual(unfold(text, [(1, 2), (2, 3)]), [(1, 2), (2, 4)])
+        text = "e\u0301\u0301\u0301 x"
+        self.assertEqual(
+            unfold(text, [(1, 2), (2, 3), (4, 5)]), [(2, 3), (3, 4), (5, 6)]
+        )
+
+    def test_what_was_put_in_another_order_is_found_where_it_stands(self) -> None:
+        """Places come in the order of the text."""
+        text = "q\u0301\u0327e\u0301"
+        self.assertEqual(unfold(text, [(1, 2), (2, 3)]), [(1, 2), (2, 3)])
+        self.assertEqual(unfold(text, [(0, 2), (3, 4)]), [(0, 3), (3, 5)])
+
     def test_what_overlaps_is_one(self) -> None:
         """Two places in what was folded together are the same place."""
-        text = "b\u0301\u0301 b\u0301"
-        self.assertEqual(unfold(text, [(1, 2), (2, 3)]), [(1, 2), (2, 3)])
-        text = "e\u0301\u0301\u0301 x"
-        self.assertEqual(unfold(text, [(1, 2), (2, 3), (4, 5)]), [(0, 4), (5, 6)])
+        text = "q\u0301\u0327"
+        self.assertEqual(unfold(text, [(0, 2), (2, 3)]), [(0, 3)])
+        self.assertEqual(unfold("\u0344x", [(0, 1), (1, 2), (2, 3)]), [(0, 1), (1, 2)])
+
+    def test_the_time_grows_with_the_length_alone(self) -> None:
+        """However many marks and places there are."""
+
+        def texts(count: int) -> list[str]:
+            marks = "\u0301\u0327" * count
+            return [f"e{marks}", f"e {marks}", "e\u0301" * count, "e\u0301 " * count]
+
+        for once, more in zip(texts(2000), texts(16000), strict=True):
+            times = []
+            for text in (once, more):
+                places = [(at, at + 1) for at in range(len(fold(text)))]
+                times.append(seconds(partial(unfold, text, places)))
+            self.assertLess(times[1], 24 * times[0])
 
     def test_nothing_found_is_nothing(self) -> None:
         """Without places none are returned."""
@@ -101,7 +187,7 @@ class UnfoldTests(SynchronousTestCase):
         @settings(max_examples=500)
         @example("\uac00\u11a8\u0301 \u1100\u1161\u11a8", 0, 9)
         @example("\u09c7\u09be\u0301", 0, 1)
-        @given(TEXT, st.integers(0, 12), st.integers(1, 12))
+        @given(TEXT | MARKS, st.integers(0, 12), st.integers(1, 12))
         def check(text: str, start: int, length: int) -> None:
             folded = fold(text)
             start, end = (
@@ -113,13 +199,14 @@ class UnfoldTests(SynchronousTestCase):
             [(first, last)] = unfold(text, [(start, end)])
             self.assertIn(fold(folded[start:end]), fold(text[first:last]))
             self.assertTrue(0 <= first < last <= len(text))
-            # The whole leads to the whole, and each code point comes from somewhere.
+            # All of the text comes back, and each code point from somewhere.
             each = [unfold(text, [(n, n + 1)])[0] for n in range(len(folded))]
-            pieces: list[tuple[int, int]] = []
-            for place in each:
-                if not pieces or pieces[-1] != place:
-                    pieces.append(place)
-            self.assertEqual("".join(text[a:b] for a, b in pieces), text.strip())
+            stripped = text.strip()
+            began = text.index(stripped)
+            self.assertEqual(
+                {n for a, b in each for n in range(a, b)},
+                set(range(began, began + len(stripped))),
+            )
 
         check()
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
+from itertools import pairwise, product
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -26,23 +26,27 @@ from twisted_quotes.grep import (
     line_arguments,
     needs_normalized_text,
     number_arguments,
-    numbered_lines,
     place_arguments,
+    whole_line_arguments,
+)
+from twisted_quotes.grep_output import (
+    numbered_lines,
     read_count,
     read_numbers,
     read_places,
-    whole_line_arguments,
     without_numbers,
 )
 from twisted_quotes.lines import text_lines, with_context
 from twisted_quotes.query import All, Pattern, Search
+
+from .cases import case_lines
 
 BYTES = {"LC_ALL": "C"}
 CHARACTERS = {"LC_ALL": "C.UTF-8"}
 
 
 def grep(
-    arguments: tuple[str, ...], environment: dict[str, str], data: bytes
+    arguments: tuple[str | bytes, ...], environment: Mapping[str, str], data: bytes
 ) -> subprocess.CompletedProcess[bytes]:
     """Run the real grep."""
     return subprocess.run(
@@ -208,6 +212,24 @@ class RealGrepTests(SynchronousTestCase):
             )
         self.assertEqual(asked(Search(term="école"), data), [])
 
+    def test_every_letter_is_found_in_each_of_its_cases(self) -> None:
+        """Also those of which grep does not know by itself."""
+        for lines in case_lines():
+            data = "".join(f"{line}\n" for line in lines).encode()
+            for term in lines:
+                self.assertEqual(
+                    asked(Search(term=term, ignore_case=True), data), lines
+                )
+
+    def test_a_term_in_any_case_is_no_pattern(self) -> None:
+        """It stands for itself but for the case of its letters."""
+        term = r".k*[k]\{k}^k$|(k)+k?k\<k-k"
+        data = f"x{term.upper()}x\nak\nk\n{term}\n".encode()
+        for whole_word, found in ((False, [0, 3]), (True, [3])):
+            query = Search(term=term, ignore_case=True, whole_word=whole_word)
+            lines = data.decode().split("\n")
+            self.assertEqual(asked(query, data), [lines[each] for each in found])
+
     def test_letters_beyond_ascii_are_parts_of_words(self) -> None:
         """C{na} is no word in C{naïve}."""
         data = "naïve\nna, na\nüna\nna_\nna-x\n".encode()
@@ -245,6 +267,16 @@ class RealGrepTests(SynchronousTestCase):
                 BadRequest, check, done.returncode, done.stderr, True
             )
             self.assertIn(f"regular expression: {complaint}", error.message)
+
+    def test_too_long_a_line_is_said_to_be_too_long(self) -> None:
+        """As is too large a pattern: grep says the same of both."""
+        for regex in (False, True):
+            error = self.assertRaises(
+                BadRequest, check, 2, b"grep: memory exhausted\n", regex
+            )
+            self.assertIn("a line of the dictionary is too long", error.message)
+        # grep cannot even be started.
+        self.assertRaises(GrepFailed, check, 127, b"memory exhausted, libc\n", False)
 
     def test_input_that_cannot_be_read_is_nobodys_fault(self) -> None:
         """That is a failure though the caller gave a pattern."""
@@ -293,6 +325,28 @@ class NormalTextTests(SynchronousTestCase):
             b"\xed\xa0\x80",
         ):
             self.assertTrue(self.is_abnormal(data), data)
+
+    def test_what_is_no_text_is_what_python_cannot_decode(self) -> None:
+        """Each line is judged alike, whatever grep itself takes for a character."""
+        edges = bytes.fromhex("00 0d 41 7f 80 8f 90 9f a0 bf c0 c2 df e0")
+        edges += bytes.fromhex("e1 ec ed ee ef f0 f1 f3 f4 f5 f7 f8 fb fc fd ff")
+        following = bytes.fromhex("41 80 8f 90 9f a0 bf c2")
+        lines = [
+            bytes([first, *rest])
+            for first in edges
+            for length in range(4)
+            for rest in product(following, repeat=length)
+        ]
+        lines += [bytes([first, *[0x88] * 5][:6]) for first in range(0xF5, 0x100)]
+        arguments = (
+            "-n",
+            *(each for each in ABNORMAL_LINE_ARGUMENTS if each not in ("-c", "-m1")),
+        )
+        done = grep(arguments, ABNORMAL_LINE_ENVIRONMENT, b"\n".join([*lines, b""]))
+        found = set(read_numbers(done.stdout))
+        for number, line in enumerate(lines):
+            is_text = "\ufffd" not in line.decode("utf-8", "replace")
+            self.assertEqual(number in found, b"\r" in line or not is_text, line)
 
     def test_it_matters_to_patterns(self) -> None:
         """A pattern may ask for a line's end, or for any character."""

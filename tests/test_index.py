@@ -65,6 +65,18 @@ class IndexTestCase(SynchronousTestCase):
 class WriteTests(IndexTestCase):
     """Tests of what an index holds."""
 
+    def test_writing_can_be_ended_at_any_quote(self) -> None:
+        """By whatever the check raises that is called for each."""
+        path, folder = self.room / "file", self.room / "index"
+        path.write_bytes(b"one\n\ntwo\n\nthree\n")
+        folder.mkdir()
+        checks = iter([None, None])
+        with (
+            Dictionary(os.open(path, os.O_RDONLY)) as dictionary,
+            self.assertRaises(StopIteration),
+        ):
+            write_index(dictionary, str(folder), lambda: next(checks))
+
     def test_each_quote_is_a_line_of_every_column(self) -> None:
         """Its text in folded form, its author in folded form, and its id."""
         three = "\u201cThree\u201d\n-- Cafe\u0301"

@@ -5,7 +5,7 @@ Tests for L{twisted_quotes.indexes}.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory
@@ -16,13 +16,19 @@ from twisted.logger import LogLevel, capturedLogs
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes import indexes
+from twisted_quotes import builder, index
+from twisted_quotes.builder import BuildFailed
 from twisted_quotes.cache import Cache
 from twisted_quotes.dictionary import Dictionary
-from twisted_quotes.errors import DictionaryChanging, NotReadyNow, TooBusy
+from twisted_quotes.errors import (
+    DictionaryChanging,
+    NotReadyNow,
+    TooBusy,
+)
 from twisted_quotes.index import Index, write_index
-from twisted_quotes.indexes import BuildFailed, Indexes
+from twisted_quotes.indexes import Indexes, IndexFailed
 from twisted_quotes.library import Library
+from twisted_quotes.quotes import split_quotes
 
 from .fakes import FakeProcess, FakeReactor
 
@@ -91,6 +97,15 @@ class IndexesTestCase(SynchronousTestCase):
         with self.library.open("book") as dictionary:
             return self.indexes.find(dictionary)
 
+    def succeed(self, process: FakeProcess) -> None:
+        """Have a process do what it should."""
+        descriptor = process.child_fds[0]
+        assert isinstance(descriptor, int)
+        with Dictionary(os.dup(descriptor)) as dictionary:
+            write_index(dictionary, process.arguments[-1])
+        process.end()
+        self.threads.run_all()
+
     def leftovers(self) -> list[str]:
         """What is in the cache and no index."""
         return [n for n in os.listdir(self.cache_folder) if n.startswith("building")]
@@ -133,9 +148,9 @@ class ThreadTests(IndexesTestCase):
         """Somebody may clear the cache while the service runs."""
         self.get()
         self.threads.run_all()
-        index = self.find()
-        assert index is not None
-        self.cache.drop(index.folder)
+        found = self.find()
+        assert found is not None
+        self.cache.drop(found.folder)
         with self.library.open("book") as dictionary:
             self.indexes.forget(dictionary)
         waiting = self.get()
@@ -269,14 +284,39 @@ class ThreadTests(IndexesTestCase):
         self.threads.run_all()
         self.assertEqual(len(os.listdir("/proc/self/fd")), len(before))
 
-    def test_the_end_waits_for_what_a_thread_does(self) -> None:
-        """A thread cannot be ended, but what it does is short."""
+    def test_a_thread_gives_up_at_the_end(self) -> None:
+        """It is asked before each quote."""
         waiting = self.get()
+        self.threads.run()
         stopped = self.indexes.stop()
         self.assertNoResult(stopped)
         self.threads.run_all()
+        self.failureResultOf(waiting, CancelledError)
         self.successResultOf(stopped)
-        self.successResultOf(waiting)
+        self.assertEqual(self.leftovers(), [])
+
+    def test_a_thread_that_takes_long_leaves_it_to_a_process(self) -> None:
+        """So that no other dictionary waits for it."""
+        self.slow_quotes()
+        (self.book.parent / "other").write_text("three\n")
+        slow, other = self.get(), self.get("other")
+        self.threads.run_all()
+        self.assertEqual(self.successResultOf(other).count, 1)
+        self.assertNoResult(slow)
+        [process] = self.reactor.processes
+        self.succeed(process)
+        self.assertEqual(self.successResultOf(slow).count, 2)
+
+    def slow_quotes(self) -> None:
+        """Have the time of a thread pass with each quote of the book."""
+        real = split_quotes
+
+        def split_slowly(*arguments: Any) -> Iterator[Any]:
+            for each in real(*arguments):
+                yield each
+                self.reactor.rightNow += builder.THREAD_TIME
+
+        self.patch(index, "split_quotes", split_slowly)
 
 
 class ProcessTests(IndexesTestCase):
@@ -285,22 +325,13 @@ class ProcessTests(IndexesTestCase):
     def setUp(self) -> None:
         """Call every dictionary large."""
         super().setUp()
-        self.patch(indexes, "SMALL", 0)
+        self.patch(builder, "SMALL", 0)
         (self.book.parent / "other").write_text("three\n")
 
     def process(self) -> FakeProcess:
         """The process that runs now."""
         [process] = [each for each in self.reactor.processes if each.pid is not None]
         return process
-
-    def succeed(self, process: FakeProcess) -> None:
-        """Have a process do what it should."""
-        descriptor = process.child_fds[0]
-        assert isinstance(descriptor, int)
-        with Dictionary(os.dup(descriptor)) as dictionary:
-            write_index(dictionary, process.arguments[-1])
-        process.end()
-        self.threads.run_all()
 
     def test_a_process_is_given_the_file_and_a_folder(self) -> None:
         """It is Python itself, with a small environment."""
@@ -314,15 +345,68 @@ class ProcessTests(IndexesTestCase):
         self.succeed(process)
         self.assertEqual(self.successResultOf(waiting).count, 2)
 
-    def test_one_process_runs_at_a_time(self) -> None:
-        """Searches need the machine, too."""
-        first, second = self.get(), self.get("other")
+    def test_two_processes_run_at_a_time(self) -> None:
+        """A slow one holds up no other, and searches need the machine, too."""
+        (self.book.parent / "third").write_text("four\n")
+        _, second, third = self.get(), self.get("other"), self.get("third")
         self.threads.run_all()
-        self.assertEqual(len(self.reactor.processes), 1)
-        self.succeed(self.process())
-        self.successResultOf(first)
-        self.succeed(self.process())
+        slow, process = self.reactor.processes
+        self.succeed(process)
         self.assertEqual(self.successResultOf(second).count, 1)
+        self.succeed(self.reactor.processes[2])
+        self.assertEqual(self.successResultOf(third).count, 1)
+        self.succeed(slow)
+
+    def time_out(self) -> None:
+        """Have the time of the processes pass, and end them as they are told to."""
+        self.reactor.advance(builder.BASE_TIME + 1)
+        for process in self.reactor.processes:
+            if process.pid is not None:
+                self.assertEqual(process.signals, ["KILL"])
+                process.end(signal=9)
+        self.threads.run_all()
+
+    def test_a_process_has_a_time_limit(self) -> None:
+        """All who wait are told, and it is not tried again for a while."""
+        waiting = [self.get(), self.get()]
+        self.threads.run_all()
+        self.time_out()
+        for each in [*waiting, self.get()]:
+            self.failureResultOf(each, IndexFailed)
+        self.assertEqual(len(self.flushLoggedErrors(BuildFailed)), 1)
+        self.assertEqual(self.leftovers(), [])
+        self.assertEqual(len(self.reactor.processes), 1)
+        self.reactor.advance(20 * builder.BASE_TIME)
+        again = self.get()
+        self.threads.run_all()
+        self.succeed(self.process())
+        self.successResultOf(again)
+
+    def test_another_state_is_tried_at_once(self) -> None:
+        """What was wrong with the file may be right by then."""
+        self.get().addErrback(lambda _: None)
+        self.threads.run_all()
+        self.time_out()
+        self.flushLoggedErrors(BuildFailed)
+        self.book.write_text("all is well\n")
+        again = self.get()
+        self.threads.run_all()
+        self.succeed(self.process())
+        self.successResultOf(again)
+
+    def test_who_has_no_patience_does_not_wait_for_a_second_try(self) -> None:
+        """It is made all the same, and is there for those who ask later."""
+        self.get().addErrback(lambda _: None)
+        self.threads.run_all()
+        self.time_out()
+        self.flushLoggedErrors(BuildFailed)
+        self.reactor.advance(20 * builder.BASE_TIME)
+        for _ in range(2):
+            with self.library.open("book") as dictionary:
+                self.failureResultOf(self.indexes.get(dictionary, False), IndexFailed)
+        self.threads.run_all()
+        self.succeed(self.process())
+        self.assertIsNotNone(self.find())
 
     def test_a_process_that_fails_is_not_the_callers_fault(self) -> None:
         """What it said is for the log, and the next one may run."""
@@ -351,19 +435,19 @@ class ProcessTests(IndexesTestCase):
 
     def test_the_end_kills_the_process(self) -> None:
         """It is over when the process is gone and nothing of it is left."""
-        first, second = self.get(), self.get("other")
+        (self.book.parent / "third").write_text("four\n")
+        first, second, third = self.get(), self.get("other"), self.get("third")
         self.threads.run_all()
-        process = self.process()
         stopped = self.indexes.stop()
-        self.assertEqual(process.signals, ["KILL"])
-        self.assertNoResult(stopped)
         self.threads.run_all()
         self.assertNoResult(stopped)
-        self.assertEqual(len(self.leftovers()), 2)
-        process.end(signal=9)
+        self.assertEqual(len(self.leftovers()), 3)
+        for process in self.reactor.processes:
+            self.assertEqual(process.signals, ["KILL"])
+            process.end(signal=9)
         self.threads.run_all()
         self.successResultOf(stopped)
-        for each in (first, second):
+        for each in (first, second, third):
             self.failureResultOf(each, CancelledError)
-        self.assertEqual(len(self.reactor.processes), 1)
+        self.assertEqual(len(self.reactor.processes), 2)
         self.assertEqual(self.leftovers(), [])

@@ -101,3 +101,16 @@ class NormalTextTests(RealGrepTestCase):
         for term, regex in (("x", False), ("x", True), ("^x.$", True)):
             search = Search(term=term, regex=regex, dictionary="odd")
             self.assertEqual(await entries(self.make_finder(), search), ["x\r"])
+
+    async def test_a_line_with_bad_bytes_is_found(self) -> None:
+        """By an expression, and by the characters that stand for its bad bytes."""
+        for bad in (b"\xf4\x90\x80\x80", b"\xf5\x80\x80\x80", b"\xfd" + b"\xbf" * 5):
+            self.write("odd", b"x" + bad + b"y\n")
+            line = (b"x" + bad + b"y").decode("utf-8", "replace")
+            for term, regex in (
+                ("^x[^ ]{4,}y$", True),
+                ("x\ufffd+y", True),
+                (line, False),
+            ):
+                search = Search(term=term, regex=regex, dictionary="odd")
+                self.assertEqual(await entries(self.make_finder(), search), [line])

@@ -9,13 +9,14 @@ from unittest.mock import patch
 
 from twisted.trial.unittest import TestCase
 
-from twisted_quotes import locate
+from twisted_quotes import locate, matches
 from twisted_quotes.greps import GrepRunner
 from twisted_quotes.outstanding import Outstanding
 from twisted_quotes.places import Places
 from twisted_quotes.query import Pattern
 from twisted_quotes.quotes import Quote
 
+from .cases import case_lines
 from .fakes import at_once, unrestrained
 
 
@@ -34,6 +35,7 @@ class LocateTests(TestCase):
         with await runner.take_place() as greps:
             located = await locate.locate(greps, pattern, quotes, at_once)
         self.assertEqual([(q.line, q.text) for q in located], list(enumerate(texts)))
+        self.truncated = [q.places_truncated for q in located]
         return [[q.text[a:b] for a, b in q.places] for q in located]
 
     async def test_each_quote_has_its_own_places(self) -> None:
@@ -45,11 +47,21 @@ class LocateTests(TestCase):
             [["a\u00e9", "ab"], [], [], ["a  ", "a\u00e9"]],
         )
 
+    async def test_letters_are_found_in_each_of_their_cases(self) -> None:
+        """Wherever they stand, and as they stand in the text."""
+        for lines in case_lines():
+            texts = [f"\u0419 {line} {line}" for line in lines]
+            for term in lines:
+                found = await self.locate(Pattern(term, ignore_case=True), *texts)
+                self.assertEqual(found, [[line, line] for line in lines])
+
     async def test_so_many_places_are_enough(self) -> None:
-        """The first ones of each quote."""
-        many, few = "x" * (locate.MOST_PLACES + 5), "xx"
-        found = await self.locate(Pattern("x"), few, many, few)
-        self.assertEqual([len(each) for each in found], [2, locate.MOST_PLACES, 2])
+        """The first ones of each quote; it is said where there are more."""
+        most = locate.MOST_PLACES
+        texts = ["xx", "x" * (most + 1), "x" * most, "xx"]
+        found = await self.locate(Pattern("x"), *texts)
+        self.assertEqual([len(each) for each in found], [2, most, most, 2])
+        self.assertEqual(self.truncated, [False, True, False, False])
 
     async def test_grep_is_asked_again_where_it_said_too_much(self) -> None:
         """Whatever it may print at a time, the answer is the same."""
@@ -57,8 +69,15 @@ class LocateTests(TestCase):
         with patch.object(locate, "MOST_PLACES", 20):
             whole = await self.locate(Pattern("x"), *texts)
             for most in (1, 30, 70, 200):
-                with patch.object(locate, "_MOST_OUTPUT", most):
+                with patch.object(matches, "_MAX_OUTPUT", most):
                     self.assertEqual(await self.locate(Pattern("x"), *texts), whole)
         self.assertEqual(
             [len(each) for each in whole], [3, 0, 20, 1, 20, 7, 7, 20, 0, 2]
         )
+
+    async def test_a_place_may_be_the_whole_of_a_long_quote(self) -> None:
+        """However much grep prints for it."""
+        text = "to be " * 500_000
+        [[found]] = await self.locate(Pattern("to.*be", regex=True), text)
+        self.assertEqual(found, text.strip())
+        self.assertEqual(self.truncated, [False])

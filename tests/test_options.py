@@ -23,6 +23,7 @@ from twisted_quotes.options import QuotesOptions
 DEFAULTS: Mapping[str, Any] = {
     "listen": ["tcp:8000:interface=127.0.0.1"],
     "auth": [],
+    "host": [],
     "dictionaries": None,
     "default-dictionary": None,
     "cache-dir": None,
@@ -144,9 +145,25 @@ class GoodOptionsTests(SynchronousTestCase):
 
     def test_other_variables_are_no_options(self) -> None:
         """Only variables that start with the service's name count."""
-        self.assertEqual(
-            parsed(TIMEOUT="1", timeout="1", TWISTED_QUOTES_NOTHING="1"), DEFAULTS
-        )
+        self.assertEqual(parsed(TIMEOUT="1", TWISTED_QUOTESX="1"), DEFAULTS)
+
+    def test_a_variable_that_no_option_has_is_refused(self) -> None:
+        """The message names it, and the nearest option if one is near."""
+        for name, near in (
+            ("TWISTED_QUOTES_WORKER", "TWISTED_QUOTES_WORKERS"),
+            ("TWISTED_QUOTES_MAX_RUNING", "TWISTED_QUOTES_MAX_RUNNING"),
+            ("TWISTED_QUOTES_DICTIONARY", "TWISTED_QUOTES_DICTIONARIES"),
+            ("TWISTED_QUOTES_LISTENS", "TWISTED_QUOTES_LISTEN"),
+            ("TWISTED_QUOTES_timeout", "TWISTED_QUOTES_TIMEOUT"),
+            ("TWISTED_QUOTES_PORT", None),
+            ("TWISTED_QUOTES_", None),
+        ):
+            with self.assertRaises(UsageError) as raised:
+                parsed(**{name: "2"})
+            message = str(raised.exception)
+            self.assertTrue(message.startswith(f"{name} is set"), message)
+            hint = f"; did you mean {near}?" if near else "no such option"
+            self.assertTrue(message.endswith(hint), message)
 
     def test_the_process_environment_is_read(self) -> None:
         """Where no other is given, the environment is that of the process."""
@@ -155,6 +172,22 @@ class GoodOptionsTests(SynchronousTestCase):
         options = QuotesOptions()
         options.parseOptions([])
         self.assertEqual(options["timeout"], 0.25)
+
+
+class HostTests(SynchronousTestCase):
+    """The hosts to be called by."""
+
+    def test_several_can_be_given(self) -> None:
+        """On the command line, which beats the environment."""
+        names = ["--host", "a.test", "--host=*"]
+        for variables in ({}, {"TWISTED_QUOTES_HOST": "c"}):
+            found = parsed(*names, **variables)
+            self.assertEqual(found, {**DEFAULTS, "host": ["a.test", "*"]})
+
+    def test_several_can_stand_in_the_environment(self) -> None:
+        """Separated by blanks."""
+        found = parsed(TWISTED_QUOTES_HOST=" a.test  b.test ")
+        self.assertEqual(found, {**DEFAULTS, "host": ["a.test", "b.test"]})
 
 
 class ListenTests(SynchronousTestCase):

@@ -4,8 +4,10 @@ Tests for L{twisted_quotes.query}.
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
+import msgspec
 from msgspec import UNSET
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -19,6 +21,7 @@ from twisted_quotes.query import (
     Random,
     Search,
     Selection,
+    StreamQuotes,
     action_of,
 )
 
@@ -70,6 +73,28 @@ class QueryTests(SynchronousTestCase):
     def test_no_number_and_none_below_1_is_a_limit(self) -> None:
         """0 and less mean all."""
         self.assertEqual([All(nresults=n).most for n in (0, -1)], [None, None])
+
+    def test_numbers_stay_within_64_bits(self) -> None:
+        """Larger ones mean as much as the largest, and seeds stay seeds."""
+        for huge in (2**63, 2**64, 10**900):
+            query = All(nresults=huge, offset=huge)
+            self.assertEqual((query.most, query.offset), (sys.maxsize, sys.maxsize))
+            self.assertEqual(List(nresults=huge), List(nresults=sys.maxsize))
+            self.assertIsNone(All(nresults=-huge).most)
+            self.assertEqual(StreamQuotes(offset=huge).offset, sys.maxsize)
+        seeds = [sys.maxsize, 2**63, 2**64, 2**100, 2**128 - 1, -(2**70), -(2**71)]
+        for kind in (Random, DrawQuotes):
+            drawn = [kind(seed=seed).seed for seed in seeds]
+            self.assertEqual(drawn[0], sys.maxsize)
+            self.assertEqual(len(set(drawn)), len(seeds))
+            self.assertEqual(drawn, [kind(seed=seed).seed for seed in seeds])
+            self.assertTrue(msgspec.msgpack.encode(drawn))
+
+    def test_the_end_of_what_is_wanted_stays_within_64_bits(self) -> None:
+        """An offset and a number of entries together are no larger than each."""
+        self.assertEqual(All(nresults=3, offset=2).end, 5)
+        self.assertEqual(All(nresults=sys.maxsize, offset=1).end, sys.maxsize)
+        self.assertIsNone(All(offset=sys.maxsize).end)
 
     def test_action_of_is_the_word_in_the_request(self) -> None:
         """Each query knows the action it came from."""

@@ -19,11 +19,12 @@ from twisted_quotes.errors import (
     DictionaryForbidden,
     DictionaryNotFound,
     EntryTooLong,
+    NotReadyNow,
     QuoteNotFound,
 )
 from twisted_quotes.finder import Finder
 from twisted_quotes.index import Index
-from twisted_quotes.indexes import Indexes
+from twisted_quotes.indexes import Indexes, IndexFailed
 from twisted_quotes.query import All, FindQuotes, Search
 from twisted_quotes.quotes import id_of
 
@@ -300,19 +301,43 @@ class ChangeTests(RealGrepTestCase):
 
     async def test_one_that_is_busy_holds_up_none_of_the_others(self) -> None:
         """Of every dictionary it is left out; asked for by name, it is an error."""
-        get = Indexes.get
-
-        def get_busy(indexes: Indexes, dictionary: Dictionary) -> Deferred[Index]:
-            if dictionary.path.endswith("fortunes"):
-                return fail(DictionaryChanging())
-            return get(indexes, dictionary)
-
-        self.patch(Indexes, "get", get_busy)
-        finder = self.make_finder()
+        finder = self.make_finder_without("fortunes", DictionaryChanging())
         every = await entries(finder, All(unit="quote", dictionary="*"))
         self.assertEqual(every, [HELENA, LYSANDER, POLONIUS])
         with self.assertRaises(DictionaryChanging):
             await entries(finder, All(unit="quote", dictionary="fortunes"))
+
+    def make_finder_without(self, name: str, error: Exception) -> Finder:
+        """A finder that has no index of a dictionary."""
+        get = Indexes.get
+
+        def get_unless(
+            indexes: Indexes, dictionary: Dictionary, patient: bool = True
+        ) -> Deferred[Index]:
+            if dictionary.path.endswith(name):
+                return fail(error)
+            return get(indexes, dictionary, patient)
+
+        self.patch(Indexes, "get", get_unless)
+        return self.make_finder()
+
+    async def test_one_whose_index_takes_too_long_holds_up_none_of_them(self) -> None:
+        """It alone is not ready, and what may be in it is not said to be nowhere."""
+        finder = self.make_finder_without("fortunes", IndexFailed())
+        every = await entries(finder, All(unit="quote", dictionary="*"))
+        self.assertEqual(every, [HELENA, LYSANDER, POLONIUS])
+        self.assertEqual(finder.left_out, 1)
+        self.assertEqual((await finder.quote(id_of(HELENA))).text, HELENA)
+        with self.assertRaises(NotReadyNow):
+            await entries(finder, All(unit="quote", dictionary="fortunes"))
+        with self.assertRaises(NotReadyNow):
+            await finder.quote(id_of("nowhere"))
+
+    async def test_where_none_is_ready_nothing_is_said_to_be_found(self) -> None:
+        """Not even in every dictionary."""
+        finder = self.make_finder_without("", IndexFailed())
+        with self.assertRaises(NotReadyNow):
+            await entries(finder, All(unit="quote", dictionary="*"))
 
 
 class DamageTests(RealGrepTestCase):

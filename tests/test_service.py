@@ -7,12 +7,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from errno import EADDRINUSE
+from signal import SIGHUP, SIGINT, SIGTERM
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, DeferredList, fail, succeed
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.error import CannotListenError
+from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.internet.interfaces import (
     IAddress,
     IListeningPort,
@@ -133,16 +134,22 @@ class FakeSignals:
     """
 
     def __init__(self) -> None:
-        self.calls: list[Callable[[], object]] = []
+        self.calls: list[Callable[[int], object]] = []
         self.restored = 0
 
-    def __call__(self, call: Callable[[], object]) -> Callable[[], None]:
+    def __call__(self, call: Callable[[int], object]) -> Callable[[], None]:
         """Have a signal call something."""
         self.calls.append(call)
         return self._restore
 
     def _restore(self) -> None:
         self.restored += 1
+
+    def send(self, *numbers: int) -> None:
+        """Send signals, all in one turn of the reactor."""
+        [call] = self.calls
+        for number in numbers:
+            call(number)
 
 
 class FakeSystemd(Systemd):
@@ -195,6 +202,7 @@ class ServiceTestCase(WebTestCase):
             self.clear_up,
             self.web.readiness,
             self.systemd,
+            ["quotes.test"],
         )
         self.addCleanup(self.end_for_good, service)
         return service
@@ -218,6 +226,11 @@ class ServiceTestCase(WebTestCase):
         service = self.make(delay=delay, timeout=timeout)
         service.startService()
         return service
+
+    def run_reactor(self) -> None:
+        """Have the reactor run."""
+        for call, args, kw in self.reactor.whenRunningHooks:
+            call(*args, **kw)
 
     def begin_end(self) -> Deferred[Any]:
         """Have the reactor begin its shutdown, and take its first turns."""
@@ -252,7 +265,6 @@ class ServiceTestCase(WebTestCase):
         """All is over, and nothing is left behind."""
         self.successResultOf(over)
         self.assertEqual(self.web.site.numPorts, 0)
-        self.assertEqual(self.signals.restored, len(self.signals.calls))
         self.assertEqual(len(self.web.outstanding), 0)
         self.reactor.advance(0)
         late = [each for each in self.reactor.getDelayedCalls() if each.active()]
@@ -581,28 +593,117 @@ class EndTests(ServiceTestCase):
         [over] = self.reactor.fire_shutdown()
         self.assertIs(service.before_shutdown(), over)
         self.assertIs(service.stopService(), over)
-        self.assertEqual(len(self.signals.calls), 1)
 
     def test_what_goes_wrong_is_logged_and_holds_up_nothing(self) -> None:
         """An end that fails is over, too, and does not vanish in silence."""
         service = self.start()
 
-        def broken(call: object) -> Callable[[], None]:
+        def broken() -> None:
             raise ZeroDivisionError
 
-        service._on_signal = broken
+        service._when_closed = broken
         with informed() as events:
             self.successResultOf(self.begin_end())
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         self.assertIn("Ended badly.", [each["log_format"] for each in events])
 
 
+class SignalTests(ServiceTestCase):
+    """Tests of what signals do."""
+
+    def setUp(self) -> None:
+        """Have a reactor that ends when it is asked to, a turn later."""
+        super().setUp()
+        self.stops: list[int] = []
+        self.reactor.stop = lambda: self.stops.append(1)  # type: ignore[method-assign]
+
+    def serve(self, delay: float = 0.0, hangup_ends: bool = False) -> None:
+        """Have a service serve."""
+        service = self.make(delay=delay)
+        service._hangup_ends = hangup_ends
+        service.startService()
+        self.run_reactor()
+
+    def exit_signal(self) -> object:
+        """The signal that C{twist} is going to end the process by."""
+        return getattr(self.reactor, "_exitSignal", None)
+
+    def test_the_first_stops_the_reactor(self) -> None:
+        """The process is to end by that signal, and the log says so."""
+        self.serve()
+        with informed() as events:
+            self.signals.send(SIGINT)
+        self.assertEqual((self.stops, self.exit_signal()), ([1], SIGINT))
+        self.assertIn(
+            "Received SIGINT, shutting down.", [formatEvent(each) for each in events]
+        )
+
+    def test_the_second_in_the_same_turn_forces_the_end(self) -> None:
+        """Though the reactor has not begun to stop, and as the first is what counts."""
+        self.serve(delay=20)
+        client = self.search()
+        self.signals.send(SIGTERM, SIGINT)
+        self.assertEqual((self.stops, self.exit_signal()), ([1], SIGTERM))
+        over = self.begin_end()
+        client.deliver()
+        self.assert_refused(client)
+        self.reactor.advance(FLUSH_TIME)
+        self.assert_ended(over)
+
+    def test_a_reactor_that_stops_already_is_no_error(self) -> None:
+        """Something else may have stopped it in the same turn."""
+
+        def stop() -> None:
+            raise ReactorNotRunning
+
+        self.serve()
+        self.reactor.stop = stop  # type: ignore[method-assign]
+        self.signals.send(SIGTERM)
+
+    def test_one_that_comes_late_does_nothing(self) -> None:
+        """Handlers stay where the reactor stops, and have nothing left to do."""
+        self.serve()
+        over = self.begin_end()
+        self.assert_ended(over)
+        self.assertEqual(self.signals.restored, 0)
+        self.signals.send(SIGTERM, SIGINT)
+        self.assert_ended(over)
+
+    def test_a_hangup_ends_nothing_where_there_is_no_terminal(self) -> None:
+        """The access log is opened anew, with one line in the log."""
+        self.serve()
+        self.log.rename(self.room / "old.log")
+        with informed() as events:
+            self.signals.send(SIGHUP, SIGHUP)
+        self.assertTrue(self.log.exists())
+        self.assertEqual(self.stops, [])
+        self.assertEqual(len(events), 2)
+        self.assertIn("SIGHUP, going on", formatEvent(events[0]))
+        client = self.search()
+        self.answer(client)
+        self.assertEqual(client.answers()[0].code, 200)
+
+    def test_a_hangup_of_the_terminal_ends_and_never_forces(self) -> None:
+        """A terminal that closes sends two."""
+        self.serve(hangup_ends=True)
+        client = self.search()
+        self.signals.send(SIGHUP, SIGHUP)
+        self.assertEqual((self.stops, self.exit_signal()), ([1], SIGHUP))
+        over = self.begin_end()
+        self.signals.send(SIGHUP)
+        self.answer(client)
+        self.assertEqual(client.answers()[0].code, 200)
+        client.shut_down()
+        self.assert_ended(over)
+
+
 class StopTests(ServiceTestCase):
     """Tests of an end that has nothing to do with the reactor's."""
 
     def test_stopping_the_service_waits_like_a_shutdown(self) -> None:
-        """A service that is stopped answers what is under way."""
+        """A service that is stopped answers what is under way, and lets signals go."""
         service = self.start()
+        self.run_reactor()
         client = self.search()
         over = service.stopService()
         self.reactor.advance(0)
@@ -647,8 +748,9 @@ class DelayTests(ServiceTestCase):
     def test_a_signal_cuts_the_delay_short(self) -> None:
         """Who asks twice does not want to wait."""
         self.start(delay=20)
+        self.run_reactor()
         over = self.begin_end()
-        self.signals.calls[0]()
+        self.signals.send(SIGTERM)
         self.reactor.advance(FLUSH_TIME)
         self.assert_ended(over)
 
@@ -658,9 +760,10 @@ class ForceTests(ServiceTestCase):
 
     def begin_forced_end(self, timeout: float = 30.0) -> Deferred[Any]:
         """Begin the end, and then hurry it."""
+        self.run_reactor()
         over = self.begin_end()
         self.assertNoResult(over)
-        self.signals.calls[0]()
+        self.signals.send(SIGTERM)
         return over
 
     def test_a_second_signal_kills_and_refuses(self) -> None:

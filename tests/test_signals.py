@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import signal
 from threading import Thread
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.signals import (
     kept_from_children,
-    on_shutdown_signal,
+    on_signals,
     on_sigterm,
 )
 
@@ -22,7 +23,7 @@ TERMINAL = {
     signal.SIGQUIT,
     signal.SIGTSTP,
 }
-SHUTDOWN = (signal.SIGINT, signal.SIGTERM)
+HANDLED = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 
 def blocked() -> set[int]:
@@ -77,46 +78,71 @@ class KeptFromChildrenTests(SynchronousTestCase):
         self.assertEqual(came, [signal.SIGTERM])
 
 
-class OnShutdownSignalTests(SynchronousTestCase):
-    """Signals that ask for the end, once it has begun."""
+class FakeReactor:
+    """A reactor whose turn comes when a test has it come."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+
+    def callFromThread(self, *call: Any) -> None:
+        """Call a function in the next turn."""
+        self.calls.append(call)
+
+    def turn(self) -> None:
+        """Call all that is due."""
+        calls, self.calls = self.calls, []
+        for function, *arguments in calls:
+            function(*arguments)
+
+
+class OnSignalsTests(SynchronousTestCase):
+    """Signals that are handled in turns of the reactor."""
 
     def setUp(self) -> None:
         """Have handlers that nobody means to lose."""
-        self.came: list[str] = []
-        for number in SHUTDOWN:
+        self.came: list[object] = []
+        for number in HANDLED:
             handler = signal.signal(number, lambda *_: self.came.append("old"))
             self.addCleanup(signal.signal, number, handler)
+        self.reactor = FakeReactor()
+        self.install = on_signals(self.reactor)  # type: ignore[arg-type]
 
-    def call(self) -> None:
-        """Be called by a signal."""
-        self.came.append("new")
-
-    def test_both_are_taken(self) -> None:
-        """SIGINT and SIGTERM both call, each time."""
-        restore = on_shutdown_signal(self.call)
-        self.addCleanup(restore)
-        for number in (*SHUTDOWN, signal.SIGINT):
+    def test_each_is_handled_each_time(self) -> None:
+        """In the next turn of the reactor, in the order in which they came."""
+        self.addCleanup(self.install(self.came.append))
+        sent = [*HANDLED, signal.SIGINT]
+        for number in sent:
             signal.raise_signal(number)
-        self.assertEqual(self.came, ["new"] * 3)
+        self.assertEqual(self.came, [])
+        self.reactor.turn()
+        self.assertEqual(self.came, sent)
+
+    def test_one_that_is_ignored_stays_ignored(self) -> None:
+        """nohup ignores SIGHUP, and a script SIGINT in what it starts with &."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self.addCleanup(self.install(self.came.append))
+        signal.raise_signal(signal.SIGINT)
+        self.reactor.turn()
+        self.assertEqual(self.came, [])
 
     def test_others_are_left(self) -> None:
         """No other signal changes its meaning."""
-        before = signal.getsignal(signal.SIGHUP)
-        self.addCleanup(on_shutdown_signal(self.call))
-        self.assertEqual(signal.getsignal(signal.SIGHUP), before)
+        before = signal.getsignal(signal.SIGUSR1)
+        self.addCleanup(self.install(self.came.append))
+        self.assertEqual(signal.getsignal(signal.SIGUSR1), before)
 
     def test_what_was_there_is_put_back(self) -> None:
         """After that the former handlers are called again."""
-        on_shutdown_signal(self.call)()
-        for number in SHUTDOWN:
+        self.install(self.came.append)()
+        for number in HANDLED:
             signal.raise_signal(number)
-        self.assertEqual(self.came, ["old"] * 2)
+        self.assertEqual(self.came, ["old"] * 3)
 
     def test_elsewhere_than_in_the_main_thread_nothing_is_done(self) -> None:
         """Where Python allows no handlers, there is no error and no change."""
 
         def set_and_restore() -> None:
-            on_shutdown_signal(self.call)()
+            self.install(self.came.append)()
             self.came.append("returned")
 
         thread = Thread(target=set_and_restore)
@@ -135,18 +161,21 @@ class OnSigtermTests(SynchronousTestCase):
         self.addCleanup(signal.signal, signal.SIGTERM, before)
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, TERMINAL)
         self.addCleanup(signal.pthread_sigmask, signal.SIG_SETMASK, mask)
+        self.reactor = FakeReactor()
+        self.install = on_sigterm(self.reactor)  # type: ignore[arg-type]
 
-    def test_it_is_taken(self) -> None:
+    def test_it_is_handled(self) -> None:
         """Each time, and one too that came while it was blocked."""
-        came: list[str] = []
+        came: list[int] = []
         signal.raise_signal(signal.SIGTERM)
-        on_sigterm(lambda: came.append("called"))
-        self.assertEqual(came, ["called"])
+        self.install(came.append)
         signal.raise_signal(signal.SIGTERM)
-        self.assertEqual(came, ["called"] * 2)
+        self.assertEqual(came, [])
+        self.reactor.turn()
+        self.assertEqual(came, [signal.SIGTERM] * 2)
 
     def test_the_rest_is_left_to_others(self) -> None:
         """But Ctrl-Z, which stops whoever shares the terminal."""
-        on_sigterm(lambda: None)
+        self.install(lambda number: None)
         left = TERMINAL - {signal.SIGTERM, signal.SIGTSTP}
         self.assertEqual(blocked() & TERMINAL, left)

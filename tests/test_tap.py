@@ -15,15 +15,15 @@ from typing import Any
 from twisted.application.service import IService
 from twisted.cred.checkers import FilePasswordDB
 from twisted.internet.address import IPv4Address
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocol
 from twisted.internet.testing import StringTransport, StringTransportWithDisconnection
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes import tap
+from twisted_quotes import composition
+from twisted_quotes.composition import quotes_service
 from twisted_quotes.service import FLUSH_TIME, QuotesService
 from twisted_quotes.startup import CannotStart
-from twisted_quotes.tap import Options, quotes_service
+from twisted_quotes.tap import Options
 
 from .fakes import FakeReactor
 from .web.clients import get, question, read_answers
@@ -119,7 +119,7 @@ class ServiceTests(TapTestCase):
     def test_a_search_runs_the_real_grep_on_the_library(self) -> None:
         """All that was put together works together."""
         # A grep is started ahead only for what was written a while ago.
-        self.patch(tap, "time", lambda: 2.0**33)
+        self.patch(composition, "time", lambda: 2.0**33)
         self.start(f"--dictionaries={self.library}")
         protocol, transport = self.connect()
         protocol.dataReceived(question())
@@ -272,29 +272,20 @@ class ServiceTests(TapTestCase):
             self.assertEqual(notified.recv(100), b"WATCHDOG=1")
 
     def test_a_second_signal_hurries_the_end(self) -> None:
-        """During the end SIGINT and SIGTERM are the service's own."""
-        before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+        """SIGINT and SIGTERM are the service's own once the reactor runs."""
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+            self.addCleanup(signal.signal, number, signal.getsignal(number))
         self.start(f"--dictionaries={self.library}")
+        self.reactor.run()
         protocol, transport = self.connect()
         protocol.dataReceived(question())
-        [over] = self.reactor.fire_shutdown()
-        self.hurry(over)
-        [answer] = read_answers(transport.value())
-        self.assertEqual(answer.code, 503)
-        self.assertEqual(self.reactor.processes[0].signals, ["KILL"])
-        self.assertEqual(
-            [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)], before
-        )
-
-    def hurry(self, over: Deferred[Any]) -> None:
-        """Do what a signal would, and wait for the end."""
+        self.reactor.fire_shutdown()
         on_signal: Any = signal.getsignal(signal.SIGTERM)
         on_signal(signal.SIGTERM, None)
-        self.assertEqual(self.reactor.processes[0].signals, [])
-        self.reactor.advance(0)
-        self.assertNoResult(over)
-        self.reactor.advance(FLUSH_TIME)
-        self.successResultOf(over)
+        self.assertEqual(transport.value(), b"")
+        self.reactor.pump([0, FLUSH_TIME])
+        [answer] = read_answers(transport.value())
+        self.assertEqual(answer.code, 503)
 
 
 class CannotStartTests(TapTestCase):

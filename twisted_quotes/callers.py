@@ -4,6 +4,7 @@ Callers: who may ask, where not everyone may.
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hmac import compare_digest
@@ -68,6 +69,9 @@ class PasswordFile(FilePasswordDB):
     """
     A file with a line C{NAME:PASSWORD} for each user, in UTF-8.
 
+    A line that begins with C{#} is a comment, and one of blanks alone is ignored.
+    Blanks at the end of a line are part of the password.
+
     It is read at each look, so that a change counts at once, and taken apart
     where it has changed. The base class takes a file that it cannot read for a
     wrong password, or with its C{cache} goes on with what it read before; it
@@ -101,8 +105,10 @@ class PasswordFile(FilePasswordDB):
 def _passwords(content: bytes) -> dict[bytes, bytes]:
     """The passwords by name. The first line of a name counts."""
     found: dict[bytes, bytes] = {}
-    for line in content.splitlines():
-        name, _, password = line.rstrip().partition(b":")
+    for line in content.removeprefix(BOM_UTF8).split(b"\n"):
+        if not line.strip() or line.startswith(b"#"):
+            continue
+        name, _, password = line.removesuffix(b"\r").partition(b":")
         found.setdefault(name, password)
     return found
 

@@ -9,7 +9,7 @@ import sys
 from abc import ABC, abstractmethod
 from dataclasses import replace
 
-from . import grep
+from . import grep, grep_output
 from .fold import fold, fold_term
 from .grep import GrepFailed
 from .greps import Greps
@@ -120,7 +120,7 @@ class Matching(Cursor):
                 raise GrepFailed("grep printed more than there is")
             os.lseek(self._column, at, os.SEEK_SET)
             return await self._take(max(1, wanted // 8))
-        found = grep.read_numbers(outcome.output)
+        found = grep_output.read_numbers(outcome.output)
         self._at_end = len(found) < wanted
         first = self._passed
         if found:
@@ -133,7 +133,7 @@ class Matching(Cursor):
             return 0
         self._at_end = True
         outcome = await self._grep(grep.count_arguments(self._pattern))
-        return grep.read_count(outcome.output)
+        return grep_output.read_count(outcome.output)
 
     async def _grep(
         self, arguments: tuple[str, ...], most_output: int | None = None

@@ -13,6 +13,7 @@ What can go wrong, in the words of the one who asked.
     ├── RequestTimedOut             408   the question did not come to its end
     ├── BodyTooLarge                413   the question is too long
     ├── RequestLineTooLong          414   its URL is too long
+    ├── BodyEncoded                 415   the question is compressed
     ├── HeadersTooLarge             431   its headers are too long
     ├── UnknownAction               501   the service does not do that
     ├── UnknownMethod               501   the server does not know that HTTP method
@@ -33,6 +34,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import ClassVar
+
+from .display import visible
 
 
 class QuotesError(Exception):
@@ -113,9 +116,9 @@ class DictionaryNotFound(QuotesError):
     code = 404
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
-        some = ", ".join(f'"{each}"' for each in known[:8])
+        some = ", ".join(f'"{visible(each)}"' for each in known[:8])
         super().__init__(
-            f'There is no dictionary "{name}". There are: {some or "none"}'
+            f'There is no dictionary "{visible(name)}". There are: {some or "none"}'
             f"{', ...' if len(known) > 8 else ''}. "
             'Ask {"action": "list"} for all of them.'
         )
@@ -162,6 +165,12 @@ class RequestLineTooLong(QuotesError):
     """The request line is longer than the service reads."""
 
     code = 414
+
+
+class BodyEncoded(QuotesError):
+    """The body of the request has a content coding, such as gzip."""
+
+    code = 415
 
 
 class HeadersTooLarge(QuotesError):

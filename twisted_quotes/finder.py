@@ -164,6 +164,15 @@ class Finder:
         """The same of every dictionary that may be read."""
         return self._answer(self.volumes.all_versions())
 
+    @property
+    def left_out(self) -> int:
+        """
+        How often a dictionary was left out of an answer about every one.
+
+        An answer that was found while this grew is not to be kept.
+        """
+        return self.volumes.left_out
+
     def asked(self, dictionary: str | UnsetType) -> str:
         """What a query asks for that names a dictionary, or none."""
         return self.library.default if dictionary is UNSET else str(dictionary)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from signal import SIGHUP, Signals
 from typing import Any
 
 from twisted.application.service import Service
@@ -17,6 +18,7 @@ from twisted.logger import Logger
 
 from .notify import Systemd
 from .outstanding import Outstanding
+from .signals import OnSignal, stop_by_signal
 
 
 class ReactorForService(IReactorCore, IReactorTime):
@@ -31,9 +33,9 @@ class GracefulService(Service, ABC):
     @param outstanding: all that the end must wait for.
     @param drain_delay: how long to go on serving once shutdown began, in
         seconds.
-    @param on_signal: has a further shutdown signal call a function, and
-        returns what undoes that.
+    @param on_signal: has signals call a function, and returns what undoes that.
     @param systemd: is told when the end begins, and when it is over.
+    @param hangup_ends: whether SIGHUP means that the terminal is gone.
     """
 
     _log = Logger()
@@ -43,15 +45,19 @@ class GracefulService(Service, ABC):
         reactor: ReactorForService,
         outstanding: Outstanding,
         drain_delay: float,
-        on_signal: Callable[[Callable[[], object]], Callable[[], None]],
+        on_signal: OnSignal,
         systemd: Systemd,
+        hangup_ends: bool = False,
     ) -> None:
         self._reactor = reactor
         self._outstanding = outstanding
         self._drain_delay = drain_delay
         self._on_signal = on_signal
         self._systemd = systemd
-        self._forced = False
+        self._hangup_ends = hangup_ends
+        self._restore_signals: Callable[[], None] | None = None
+        self._end_requested = self._reactor_stopping = False
+        self._ended = self._forced = False
         self._trigger: Any = None
         self._delay: Deferred[None] | None = None
         self._over: Deferred[list[tuple[bool, Any]]] | None = None
@@ -59,8 +65,45 @@ class GracefulService(Service, ABC):
     def _end_with_reactor(self) -> None:
         """Have the reactor wait for the end, from now on."""
         self._trigger = self._reactor.addSystemEventTrigger(
-            "before", "shutdown", self.before_shutdown
+            "before", "shutdown", self._reactor_stops
         )
+        # Twisted installs its handlers when it starts; these take their place.
+        self._reactor.callWhenRunning(self._install_signal_handlers)
+
+    def _reactor_stops(self) -> Deferred[list[tuple[bool, Any]]]:
+        self._reactor_stopping = True
+        return self.before_shutdown()
+
+    def _install_signal_handlers(self) -> None:
+        if self._over is None:
+            self._restore_signals = self._on_signal(self.signalled)
+
+    def signalled(self, number: int) -> None:
+        """
+        React to a signal (contract, section 2): the first begins the end, the
+        second forces it. A SIGHUP that is not from a terminal does neither.
+
+        @param number: the signal.
+        """
+        if number == SIGHUP and not self._hangup_ends:
+            self._log.info(
+                "Received SIGHUP, going on: the access log is reopened, "
+                "and the library is read anew for each request."
+            )
+            self.reload()
+        elif self._over is None and not self._end_requested:
+            self._end_requested = True
+            name = Signals(number).name
+            self._log.info("Received {name}, shutting down.", name=name)
+            stop_by_signal(self._reactor, number)
+        elif number != SIGHUP:
+            # A terminal that closes may send two: one by its shell, one by the kernel.
+            self.before_shutdown()
+            self.force()
+
+    @abstractmethod
+    def reload(self) -> None:
+        """Open anew what was opened by name, and lose nothing."""
 
     def stopService(self) -> Deferred[list[tuple[bool, Any]]]:
         """
@@ -87,13 +130,14 @@ class GracefulService(Service, ABC):
         return self._over
 
     async def _end(self) -> None:
-        # Who sees that it has begun may hurry it, from the first line of the log on.
-        restore = self._on_signal(self.force)
         try:
             await self._shut_down()
         finally:
+            self._ended = True
             self._systemd.stopped()
-            restore()
+            # Where the reactor stops as well, a late signal has nothing left to do.
+            if self._restore_signals is not None and not self._reactor_stopping:
+                self._restore_signals()
 
     @abstractmethod
     async def _shut_down(self) -> None:
@@ -113,7 +157,7 @@ class GracefulService(Service, ABC):
 
     def force(self) -> None:
         """End now. It may be said more than once."""
-        if self._forced:
+        if self._forced or self._ended:
             return
         self._forced = True
         self._hurry()

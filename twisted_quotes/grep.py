@@ -1,5 +1,5 @@
 """
-How grep is asked, and how its answer is read. No process is run here.
+How grep is asked, and how it ends. No process is run here.
 
 grep always reads the dictionary on its standard input, so no file name can be
 taken for an option or turn up in an error, and what was checked when the
@@ -9,19 +9,17 @@ dictionary was opened is what is read. Only GNU grep is spoken to.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from re import DOTALL, MULTILINE, compile
 
 from .errors import BadRequest
+from .letter_case import has_unknown_cases, in_each_case
+from .lines import PLAIN_LINE
 from .query import All, Pattern, Search
 
 BYTES = {"LC_ALL": "C"}
 _CHARACTERS = {"LC_ALL": "C.UTF-8"}
 
 _FOUND, _FOUND_NOTHING = 0, 1
-_COUNT = compile(rb"\d{1,18}\n")
-_NUMBER = compile(rb"^(\d{1,18}):", MULTILINE)
-_PLACE = compile(rb"(\d{1,18}):(\d{1,18}):")
-_NUMBERED_LINE = compile(r"(\d{1,18})([:-])(.*)", DOTALL)
+_TOO_LARGE = "memory exhausted"
 
 
 class GrepFailed(Exception):
@@ -120,9 +118,11 @@ def _matching(pattern: Pattern | None) -> list[str]:
     """What matches; anything does where there is no pattern."""
     if pattern is None:
         return ["-e", ""]
-    how = ["-E" if pattern.regex else "-F"]
-    how += ["-i"] * pattern.ignore_case + ["-w"] * pattern.whole_word
-    return [*how, "-e", pattern.term]
+    kind, term = "-E" if pattern.regex else "-F", pattern.term
+    if pattern.ignore_case and not pattern.regex and has_unknown_cases(term):
+        kind, term = "-E", in_each_case(term)
+    how = [kind, *["-i"] * pattern.ignore_case, *["-w"] * pattern.whole_word]
+    return [*how, "-e", term]
 
 
 def environment(pattern: Pattern | None) -> Mapping[str, str]:
@@ -152,9 +152,10 @@ def needs_normalized_text(pattern: Pattern | None) -> bool:
     )
 
 
-# Selects a line that holds a carriage return, or bytes that are no text.
-ABNORMAL_LINE_ARGUMENTS = ("-a", "-q", "-v", "-x", "-e", "[^\r]*")
-ABNORMAL_LINE_ENVIRONMENT = _CHARACTERS
+# Selects a line that is no text as it stands.
+# Not with -q: that has grep abort where it has too little memory.
+ABNORMAL_LINE_ARGUMENTS = ("-a", "-c", "-m1", "-v", "-x", "-E", "-e", PLAIN_LINE)
+ABNORMAL_LINE_ENVIRONMENT = BYTES
 
 
 def check(status: int | None, errors: bytes, regex: bool) -> bool:
@@ -165,93 +166,23 @@ def check(status: int | None, errors: bytes, regex: bool) -> bool:
     @param errors: what it wrote to its standard error.
     @param regex: whether the caller gave a regular expression.
     @return: whether it found anything.
-    @raise BadRequest: grep says that the regular expression is wrong.
+    @raise BadRequest: grep says that the regular expression is wrong, or has no room
+        for it, or for a line.
     @raise GrepFailed: anything else went wrong.
     """
     if status in (_FOUND, _FOUND_NOTHING):
         return status == _FOUND
     lines = errors.decode("utf-8", "replace").splitlines() or [""]
     complaint = lines[-1].removeprefix("grep: ")
+    if status is not None and complaint == _TOO_LARGE:
+        raise BadRequest(
+            "The search needs more memory than it may use: a line of the dictionary is "
+            "too long, or the regular expression too large. Look for something "
+            "simpler, or in another dictionary."
+        )
     if status is None or not regex or not complaint or "(standard input)" in complaint:
         raise GrepFailed(f"grep ended with status {status}, saying {complaint!r}")
     raise BadRequest(
         f'The field "term" is not a POSIX extended regular expression: {complaint}. '
         'Mend it, or leave out "regex" to look for it as it stands.'
     )
-
-
-def numbered_lines(
-    printed: Sequence[str],
-) -> tuple[list[str], list[tuple[int, int]]]:
-    """
-    Read lines that grep numbered: C{12:} marks a match, C{12-} context.
-
-    @return: the lines, and for each match its index there and its line number.
-    @raise GrepFailed: a line has no number.
-    """
-    lines: list[str] = []
-    matches: list[tuple[int, int]] = []
-    for index, line in enumerate(printed):
-        found = _NUMBERED_LINE.match(line)
-        if found is None:
-            raise GrepFailed("grep printed a line without its number")
-        number, mark, text = int(found[1]), found[2], found[3]
-        lines.append(text)
-        if mark == ":":
-            matches.append((index, number))
-    return lines, matches
-
-
-def without_numbers(output: bytes) -> tuple[bytes, int]:
-    """
-    Read whole lines that grep numbered, all of which match.
-
-    @param output: one of them at least.
-    @return: the lines, and the line number of the last of them.
-    @raise GrepFailed: a line has no number.
-    """
-    # Twice as quick as a regular expression, for some thousands of lines.
-    printed = [each.partition(b":") for each in output[:-1].split(b"\n")]
-    numbers, marks, lines = zip(*printed, strict=True)
-    if not (all(numbers) and all(marks) and b"".join(numbers).isdigit()):
-        raise GrepFailed("grep printed a line without its number")
-    return b"\n".join([*lines, b""]), int(numbers[-1])
-
-
-def read_count(output: bytes) -> int:
-    """
-    Read how many lines grep counted.
-
-    @raise GrepFailed: that is no number.
-    """
-    if not _COUNT.fullmatch(output):
-        raise GrepFailed("grep printed no number where it was to count")
-    return int(output)
-
-
-def read_numbers(output: bytes) -> list[int]:
-    """
-    Read the numbers of the lines that grep printed.
-
-    @return: the numbers, counted from 0.
-    """
-    return [int(number) - 1 for number in _NUMBER.findall(output)]
-
-
-def read_places(output: bytes) -> list[tuple[int, int, int]]:
-    """
-    Read where grep found each match.
-
-    @return: the number of its line, counted from 0, and the offsets of its
-        start and its end in what grep read.
-    @raise GrepFailed: a line has no place.
-    """
-    found = []
-    # What follows the last line feed was cut short.
-    for line in output.split(b"\n")[:-1]:
-        place = _PLACE.match(line)
-        if place is None:
-            raise GrepFailed("grep printed a match without its place")
-        start, end = int(place[2]), len(line) - place.end()
-        found.append((int(place[1]) - 1, start, start + end))
-    return found

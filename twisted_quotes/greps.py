@@ -65,7 +65,7 @@ class GrepRunner:
 
     def start(
         self,
-        arguments: tuple[str, ...],
+        arguments: tuple[str | bytes, ...],
         environment: Mapping[str, str],
         stdin: int | Literal["w"],
         most_output: int,
@@ -129,7 +129,7 @@ class Greps(Closing):
 
     async def run(
         self,
-        arguments: tuple[str, ...],
+        arguments: tuple[str | bytes, ...],
         environment: Mapping[str, str],
         stdin: int | NormalizedFile,
         regex: bool = False,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from struct import Struct
@@ -32,11 +32,14 @@ class IndexDamaged(Exception):
     """The folder does not hold a whole index."""
 
 
-def write_index(dictionary: Dictionary, folder: str) -> None:
+def write_index(
+    dictionary: Dictionary, folder: str, check: Callable[[], object] = lambda: None
+) -> None:
     """
     Write the index of a dictionary, in one pass and with little memory.
 
-    @param folder: an empty folder.
+    @param folder: a folder that is empty, or has what is left of an attempt.
+    @param check: is called before each quote; what it raises ends the writing.
     @raise OSError: the dictionary cannot be read, or the folder written.
     """
     dictionary.rewind()
@@ -45,10 +48,11 @@ def write_index(dictionary: Dictionary, folder: str) -> None:
     count = 0
     with ExitStack() as stack:
         texts, authors, ids, spans = (
-            stack.enter_context(open(os.path.join(folder, name), "xb", _BUFFER))
+            stack.enter_context(open(os.path.join(folder, name), "wb", _BUFFER))
             for name in _COLUMNS
         )
         for span, data in split_quotes(dictionary, start, percent):
+            check()
             text = text_of(data)
             texts.write(fold(text).encode() + b"\n")
             authors.write(fold(author_of(text) or "").encode() + b"\n")

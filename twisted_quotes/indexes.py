@@ -4,42 +4,32 @@ Indexes: found where they are, made where they are not, once for all who ask.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Protocol
 
-from twisted.internet.defer import (
-    CancelledError,
-    Deferred,
-    DeferredList,
-    DeferredLock,
-    succeed,
-)
-from twisted.internet.interfaces import IReactorProcess
+from twisted.internet.defer import Deferred, DeferredList, fail, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from .builder import Builder, BuildFailed, ReactorForBuilder
 from .cache import Cache
 from .dictionary import Dictionary, State
-from .errors import DictionaryChanging, NotReadyNow, TooBusy
-from .index import Index, write_index
-from .process import Command, Outcome, run
+from .errors import (
+    DictionaryChanging,
+    NotReadyNow,
+    TooBusy,
+)
+from .index import Index
+from .threads import InThread as InThread
 
-SMALL = 4 * 1024 * 1024
-"""Up to how many bytes the index of a dictionary is made by a thread."""
+_RETRY = 10
+"""After how many times as long as it took a slow failure is tried again."""
+
+_SLOW = 5.0
+"""What fails sooner, in seconds, is tried again as soon as somebody asks."""
 
 
-class BuildFailed(Exception):
-    """The process that makes an index failed. The message is for the log alone."""
-
-
-class InThread(Protocol):
-    """What runs a function in a thread."""
-
-    def __call__(self, call: Callable[..., Any], /, *arguments: Any) -> Deferred[Any]:
-        """Fire with what the function returns, or fail with what it raises."""
+class IndexFailed(Exception):
+    """To make the index of a dictionary takes too long; the log tells more."""
 
 
 @dataclass
@@ -71,10 +61,7 @@ class Indexes:
     """
     The indexes of all dictionaries.
 
-    A thread makes the index of a small dictionary, a process that of a large
-    one, each of them one at a time, so that searches go on as before.
-
-    @param reactor: starts the processes.
+    @param reactor: starts the processes that write them, and tells time.
     @param in_thread: runs what may block.
     @param cache: where indexes are kept.
     @param most_waiting: how many may wait for indexes to be made, 0 or more.
@@ -84,7 +71,7 @@ class Indexes:
 
     def __init__(
         self,
-        reactor: IReactorProcess,
+        reactor: ReactorForBuilder,
         in_thread: InThread,
         cache: Cache,
         most_waiting: int,
@@ -95,37 +82,51 @@ class Indexes:
         self._most_waiting = most_waiting
         self._known: dict[str, tuple[State, Index]] = {}
         self._builds: dict[tuple[str, State], _Build] = {}
-        self._one_thread = DeferredLock()
-        self._one_process = DeferredLock()
-        self._outcome: Deferred[Outcome] | None = None
-        self._stopping = False
+        self._builder = Builder(reactor, in_thread)
+        # The states whose indexes failed slowly, and when they are tried again.
+        self._failed: dict[str, tuple[State, float]] = {}
 
     @property
     def building(self) -> int:
         """How many indexes are being made."""
         return len(self._builds)
 
-    def get(self, dictionary: Dictionary) -> Deferred[Index]:
+    def get(self, dictionary: Dictionary, patient: bool = True) -> Deferred[Index]:
         """
         Get the index of a dictionary in the state in which it was opened.
 
+        @param patient: whether to wait for one that is made once more, as it took
+            too long the last time.
         @return: fires with the index when there is one. Cancelling it gives up
             the wait; the index is made all the same, for who asks next. It
             fails with L{DictionaryChanging} where the file was written to
-            meanwhile, with L{NotReadyNow} where no index could be made; the
-            log tells why.
+            meanwhile, with L{NotReadyNow} where no index could be made, with
+            L{IndexFailed} where that took too long; the log tells why.
         @raise TooBusy: as many wait as may.
         """
         index = self.find(dictionary)
         if index is not None:
             return succeed(index)
-        key = dictionary.path, dictionary.state
-        if key in self._builds:
-            waiting = sum(len(each.waiting) for each in self._builds.values())
-            # Each index has one to wait for it that made it be made.
-            if waiting - len(self._builds) >= self._most_waiting:
-                raise TooBusy()
-            return self._builds[key].wait()
+        key = path, state = dictionary.path, dictionary.state
+        failed_state, due = self._failed.get(path, (None, 0.0))
+        if failed_state == state:
+            is_due = self._reactor.seconds() >= due
+            if is_due and not patient and key not in self._builds:
+                self._make_for_one(dictionary, key).addErrback(lambda _: None)
+            if not (is_due and patient):
+                return fail(IndexFailed())
+        if key not in self._builds:
+            return self._make_for_one(dictionary, key)
+        waiting = sum(len(each.waiting) for each in self._builds.values())
+        # Each index has one to wait for it that made it be made.
+        if waiting - len(self._builds) >= self._most_waiting:
+            raise TooBusy()
+        return self._builds[key].wait()
+
+    def _make_for_one(
+        self, dictionary: Dictionary, key: tuple[str, State]
+    ) -> Deferred[Index]:
+        """Begin to make an index, for one who waits for it."""
         own = dictionary.duplicate()
         build = self._builds[key] = _Build()
         first = build.wait()
@@ -149,13 +150,12 @@ class Indexes:
 
     def stop(self) -> Deferred[None]:
         """
-        Make no more indexes, and end the process that makes one.
+        Make no more indexes: the processes are killed, and the thread gives up
+        after the quote that it is at.
 
         @return: fires when nothing of this is left.
         """
-        self._stopping = True
-        if self._outcome is not None:
-            self._outcome.cancel()
+        self._builder.stop()
         over = DeferredList([build.over for build in self._builds.values()])
         return over.addCallback(lambda _: self._cache.close())
 
@@ -165,23 +165,29 @@ class Indexes:
             if result.check(OSError, BuildFailed):
                 # Whatever it is, a full disk most likely: it may be mended.
                 self._log.failure("No index was made.", failure=result)
-                result = Failure(NotReadyNow("an index of that dictionary"))
+                result = Failure(self._unavailable(key, result.value))
             elif not build.waiting:
                 reason = str(result.value)
                 self._log.warn("No index was made: {reason!a}", reason=reason)
+        else:
+            self._failed.pop(key[0], None)
         build.settle(result)
+
+    def _unavailable(self, key: tuple[str, State], error: object) -> Exception:
+        """What to tell those who wait; a slow failure is not repeated too soon."""
+        if isinstance(error, BuildFailed) and error.seconds >= _SLOW:
+            path, state = key
+            due = self._reactor.seconds() + _RETRY * error.seconds
+            self._failed[path] = state, due
+            return IndexFailed()
+        return NotReadyNow("an index of that dictionary")
 
     async def _make(self, dictionary: Dictionary) -> Index:
         """Make the index of a dictionary, which is closed at the end."""
         with dictionary:
             folder = await self._in_thread(self._cache.new_folder)
             try:
-                if dictionary.state.size <= SMALL:
-                    await self._one_thread.run(
-                        self._in_thread, write_index, dictionary, folder
-                    )
-                else:
-                    await self._one_process.run(self._run_builder, dictionary, folder)
+                await self._builder.write(dictionary, folder)
                 if not dictionary.is_unchanged():
                     raise DictionaryChanging()
                 index: Index = await self._in_thread(
@@ -190,27 +196,3 @@ class Indexes:
             finally:
                 await self._in_thread(self._cache.drop, folder)
         return index
-
-    def _run_builder(self, dictionary: Dictionary, folder: str) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._write_apart(dictionary, folder))
-
-    async def _write_apart(self, dictionary: Dictionary, folder: str) -> None:
-        """Have a process write an index."""
-        if self._stopping:
-            raise CancelledError()
-        # Python would leave half of a .pyc file where the disk is full (-B).
-        command = Command(
-            sys.executable,
-            ("-B", "-P", "-m", "twisted_quotes.build", folder),
-            {"PYTHONPATH": str(Path(__file__).parents[1])},
-        )
-        child = run(self._reactor, command, dictionary.fileno())
-        self._outcome = child.answered
-        try:
-            outcome = await child.answered
-        finally:
-            self._outcome = None
-            await child.ended
-        if outcome.status != 0:
-            reason = outcome.errors.decode("utf-8", "replace")
-            raise BuildFailed(f"status {outcome.status}, saying {reason!r}")

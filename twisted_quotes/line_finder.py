@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import islice
 
-from . import grep
+from . import grep, grep_output
 from .dictionary import Dictionary, State
 from .errors import DictionaryChanging, DictionaryForbidden, DictionaryNotFound
 from .greps import GrepRunner, Greps
@@ -129,7 +129,7 @@ class LineFinder:
         else:
             raise DictionaryChanging()
         if lines is not None and (query.n_before or query.n_after):
-            lines, matches = grep.numbered_lines(lines)
+            lines, matches = grep_output.numbered_lines(lines)
             around = with_context(lines, matches, query.n_before, query.n_after)
             return few(islice(around, most), room)
         return lines and lines[:most]
@@ -214,7 +214,7 @@ class LineFinder:
                     pattern is not None and pattern.regex,
                 )
                 counted.append(
-                    (name, dictionary.state, grep.read_count(outcome.output))
+                    (name, dictionary.state, grep_output.read_count(outcome.output))
                 )
         return counted
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from . import grep
+from . import grep, grep_output
 from .dictionary import Dictionary
 from .errors import DictionaryChanging, EntryTooLong
 from .greps import Greps
@@ -169,7 +169,7 @@ class MatchReader:
 
     async def _alone(self, output: bytes, is_whole: bool) -> Lines:
         """Take entries that have no lines around them, and go on behind them."""
-        printed, last = grep.without_numbers(output)
+        printed, last = grep_output.without_numbers(output)
         if not is_whole:
             await self._go_on_behind(last)
         lines = text_lines(printed, self._normalized)
@@ -187,7 +187,7 @@ class MatchReader:
         """
         before, after = self._query.n_before, self._query.n_after
         printed = text_lines(output, self._normalized)
-        lines, found = grep.numbered_lines(printed)
+        lines, found = grep_output.numbered_lines(printed)
         matches = [
             (index, number)
             for index, number in found

@@ -14,6 +14,17 @@ from functools import cached_property
 from itertools import chain
 from typing import Protocol, overload
 
+PLAIN_LINE = (
+    b"([^\r\x80-\xff]|[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]"
+    b"|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]"
+    b"|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}"
+    b"|\xf4[\x80-\x8f][\x80-\xbf]{2})*"
+)
+"""
+An expression over bytes for lines that are UTF-8 (Unicode Standard, table 3-7) with
+no carriage return. What grep itself takes for a character depends on the C library.
+"""
+
 
 class Readable(Protocol):
     """Anything that bytes can be read from."""

@@ -4,24 +4,19 @@ Where in a quote stands what it was found by.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import groupby
 
-from . import grep
 from .cursor import folded
 from .fold import fold, unfold
 from .greps import Greps
 from .indexes import InThread
+from .matches import Places, matches
 from .query import Pattern
 from .quotes import Quote
 
 MOST_PLACES = 1000
 """How many places are told of one quote, at the most: the first ones."""
-
-_MOST_OUTPUT = 2 * 1024 * 1024
 
 
 async def locate(
@@ -33,22 +28,11 @@ async def locate(
     @param in_thread: runs what may take a while.
     @return: the quotes, with their places.
     """
-    pattern = folded(pattern)
     lines: list[bytes] = await in_thread(_lines, quotes)
-    located: list[Quote] = []
-    while len(located) < len(quotes):
-        done = len(located)
-        with _memory_file(b"".join(lines[done:])) as descriptor:
-            outcome = await greps.run(
-                grep.place_arguments(pattern),
-                grep.environment(pattern),
-                descriptor,
-                pattern.regex,
-                _MOST_OUTPUT,
-            )
-        located += await in_thread(
-            _with_places, quotes[done:], lines[done:], outcome.output, outcome.is_whole
-        )
+    # One more tells whether there are more.
+    limit = MOST_PLACES + 1
+    found = await matches(greps, folded(pattern), lines, limit, in_thread)
+    located: list[Quote] = await in_thread(_with_places, quotes, lines, found)
     return located
 
 
@@ -58,28 +42,17 @@ def _lines(quotes: Sequence[Quote]) -> list[bytes]:
 
 
 def _with_places(
-    quotes: Sequence[Quote], lines: Sequence[bytes], output: bytes, is_whole: bool
+    quotes: Sequence[Quote], lines: Sequence[bytes], found: Sequence[Places]
 ) -> list[Quote]:
-    """
-    Give quotes their places, as far as grep has told all that is wanted of them.
-
-    @param is_whole: whether this is all that grep had to say.
-    """
-    found: dict[int, list[tuple[int, int]]] = {}
-    for number, places in groupby(grep.read_places(output), lambda place: place[0]):
-        found[number] = [(start, end) for _, start, end in places][:MOST_PLACES]
-    told = len(quotes)
-    if not is_whole:
-        # The last one it told of may not be complete, unless it has enough.
-        last = max(found, default=0)
-        told = last + (last == 0 or len(found[last]) == MOST_PLACES)
-    located, passed = [], 0
-    for number, (quote, line) in enumerate(zip(quotes[:told], lines, strict=False)):
-        here = [(a - passed, b - passed) for a, b in found.get(number, ())]
-        points = _code_points(line, here)
-        located.append(replace(quote, places=unfold(quote.text, points)))
-        passed += len(line)
-    return located
+    """Give quotes their places."""
+    return [
+        replace(
+            quote,
+            places=unfold(quote.text, _code_points(line, places[:MOST_PLACES])),
+            places_truncated=len(places) > MOST_PLACES,
+        )
+        for quote, line, places in zip(quotes, lines, found, strict=True)
+    ]
 
 
 def _code_points(
@@ -93,12 +66,3 @@ def _code_points(
         counted.append((points, points + length))
         at, points = end, points + length
     return counted
-
-
-@contextmanager
-def _memory_file(data: bytes) -> Iterator[int]:
-    """A file in memory, at its start."""
-    with open(os.memfd_create("quotes"), "wb", buffering=0) as file:
-        file.write(data)
-        file.seek(0)
-        yield file.fileno()

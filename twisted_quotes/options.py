@@ -8,7 +8,6 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isfinite
-from stat import S_ISREG
 from typing import Any
 
 from twisted.cred.credentials import IUsernamePassword
@@ -16,6 +15,7 @@ from twisted.cred.strcred import AuthOptionMixin
 from twisted.python.usage import Options, UsageError
 
 from . import __version__
+from .refusals import check_description, check_variables, variable
 
 PREFIX = "TWISTED_QUOTES_"
 
@@ -150,6 +150,8 @@ _OPTIONS: tuple[tuple[str, _Kind, Any, str], ...] = (
     ),
 )
 
+_NAMES = ("listen", "auth", "host", *(name for name, *_ in _OPTIONS))
+
 
 class QuotesOptions(Options, AuthOptionMixin):
     """
@@ -168,7 +170,7 @@ class QuotesOptions(Options, AuthOptionMixin):
     longdesc = (
         "Find quotes in text files: a web service that answers questions in JSON. "
         f"Each option can also be set in the environment: {PREFIX}MAX_RUNNING=4. "
-        f"{PREFIX}LISTEN and {PREFIX}AUTH take several, separated by blanks."
+        f"{PREFIX}LISTEN, _AUTH and _HOST take several, separated by blanks."
     )
     optParameters = [[name, None, None, help_] for name, _, _, help_ in _OPTIONS]
 
@@ -177,6 +179,7 @@ class QuotesOptions(Options, AuthOptionMixin):
         self._environment = environment
         self["listen"] = []
         self["auth"] = []
+        self["host"] = []
 
     def opt_listen(self, endpoint: str) -> None:
         """
@@ -192,6 +195,10 @@ class QuotesOptions(Options, AuthOptionMixin):
         """
         self["auth"].append(description)
 
+    def opt_host(self, name: str) -> None:
+        """Host to be called by on loopback, or *; may be repeated [default: none]"""
+        self["host"].append(name)
+
     def opt_version(self) -> None:
         """Display the version and exit."""
         print(f"twisted_quotes {__version__}")
@@ -202,12 +209,16 @@ class QuotesOptions(Options, AuthOptionMixin):
         Fill in the environment and the defaults.
 
         @raise UsageError: a value is not allowed; the message names the option.
+            Or a variable belongs to no option.
         """
+        check_variables(self._environment, PREFIX, _NAMES)
         for name, kind, default, _ in _OPTIONS:
             self[name] = self._value(name, kind, default)
         if not self["listen"]:
             listen = self._environment.get(f"{PREFIX}LISTEN", "")
             self["listen"] = listen.split() or ["tcp:8000:interface=127.0.0.1"]
+        if not self["host"]:
+            self["host"] = self._environment.get(f"{PREFIX}HOST", "").split()
         self._make_checkers()
         if self["drain-delay"] > self["drain-timeout"]:
             raise UsageError("--drain-delay must not be longer than --drain-timeout")
@@ -215,7 +226,7 @@ class QuotesOptions(Options, AuthOptionMixin):
     def _value(self, name: str, kind: _Kind, default: Any) -> Any:
         source, text = f"--{name}", self[name]
         if text is None:
-            source = PREFIX + name.replace("-", "_").upper()
+            source = variable(PREFIX, name)
             text = self._environment.get(source)
         if text is None:
             return default
@@ -231,27 +242,8 @@ class QuotesOptions(Options, AuthOptionMixin):
             self["auth"] = self._environment.get(source, "").split()
         for description in self["auth"]:
             try:
-                _check_description(description)
+                check_description(description)
                 super().opt_auth(description)
             except UsageError as error:
                 reason = " ".join(str(error).split())
                 raise UsageError(f"{source} cannot be used: {reason}") from None
-
-
-def _check_description(description: str) -> None:
-    """
-    Refuse the checkers that can be made, but let nobody in.
-
-    @raise UsageError: this is one.
-    """
-    kind, _, path = description.partition(":")
-    if kind == "memory":
-        # It compares text with the bytes that come.
-        raise UsageError("memory: would let nobody in; use file:")
-    if kind == "file" and path:
-        try:
-            if not S_ISREG(os.stat(path).st_mode):
-                raise UsageError(f"{path!r} is no regular file")
-            open(path, "rb").close()
-        except OSError as error:
-            raise UsageError(f"cannot read {path!r}: {error.strerror}") from None

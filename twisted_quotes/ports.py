@@ -9,9 +9,14 @@ client may come in between; so first the kernel is told to let nobody new in.
 
 from __future__ import annotations
 
+import ipaddress as ip
+import os
 import socket
+from contextlib import suppress
 from ctypes import addressof, create_string_buffer
+from re import compile, sub
 from select import POLLIN, poll
+from stat import S_ISSOCK
 from struct import pack
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -24,6 +29,8 @@ MOST_PENDING = 1000
 
 MOST_WAITING = 65535
 """How many may wait to be let in; the kernel's own limit is less (listen(2))."""
+
+_UNIX = compile(r"(?:haproxy:)*unix:(?:address=)?((?:\\.|[^:\\])+)")
 
 # The first word of an endpoint whose socket is nobody else's.
 _OWN = {"tcp", "tcp6", "ssl", "tls", "haproxy"}
@@ -63,6 +70,74 @@ def shown(address: IAddress, description: str) -> str:
         secure = description.startswith(("ssl:", "tls:"))
         return f"http{'s' * secure}://{authority(address)}/"
     return description
+
+
+def is_loopback(host: str) -> bool:
+    """
+    Whether an address is one of loopback, which only this machine can reach.
+
+    @param host: an address of either version; anything else is none.
+    """
+    try:
+        address = ip.ip_address(host)
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, ip.IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
+def is_on_loopback(port: IListeningPort, description: str) -> bool:
+    """
+    Whether those who reach a port directly are on this machine.
+
+    @param description: the endpoint. Those of systemd, and those behind a proxy
+        that tells whom it speaks for, are not taken to be.
+    """
+    address = port.getHost()
+    return (
+        isinstance(address, IPv4Address | IPv6Address)
+        and description.split(":")[0] in _OWN - {"haproxy"}
+        and is_loopback(address.host)
+    )
+
+
+def unix_path(description: str) -> str | None:
+    """The file of a UNIX socket, as the description of an endpoint names it."""
+    found = _UNIX.match(description)
+    return None if found is None else sub(r"\\(.)", r"\1", found[1])
+
+
+def remove_left_over(path: str) -> None:
+    """
+    Remove a UNIX socket, and Twisted's lock beside it, where nobody listens on it.
+
+    A service that was killed leaves both. The lock holds the id of its process,
+    which may be that of another one by now; in a container it often is.
+
+    @param path: the file of the socket. One that belongs to a service that lives
+        is left, and so is a file that is no socket.
+    """
+    if not _is_left_over(path):
+        return
+    for each in (path, f"{path}.lock"):
+        # Where that is impossible, listening fails, and tells why.
+        with suppress(OSError):
+            os.unlink(each)
+
+
+def _is_left_over(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as client:
+        # A service whose queue is full must not be waited for.
+        client.setblocking(False)
+        try:
+            client.connect(path)
+        except ConnectionRefusedError:
+            return S_ISSOCK(os.lstat(path).st_mode)
+        except FileNotFoundError:
+            return os.path.islink(f"{path}.lock")
+        except OSError:
+            return False
+    return False
 
 
 def stays_open(description: str) -> bool:

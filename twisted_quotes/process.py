@@ -41,7 +41,7 @@ class Command:
     """
 
     executable: str
-    arguments: tuple[str, ...]
+    arguments: tuple[str | bytes, ...]
     environment: Mapping[str, str]
 
 

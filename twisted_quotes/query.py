@@ -7,10 +7,12 @@ what API v1 is asked, section 4 for API v2.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec.structs import force_setattr
 
 from .fields import (
     ContextCount,
@@ -25,6 +27,9 @@ from .fields import (
 )
 
 EVERY_DICTIONARY = "*"
+
+# A prime (Mersenne's ninth), so that large seeds that differ seldom become the same.
+_SEED_MODULUS = 2**61 - 1
 
 _Term = Meta(description="what to look for, as it stands unless regex is true")
 _UNIT = "what an entry is: a line, or the whole quote"
@@ -71,7 +76,21 @@ _Seed = Annotated[
 ]
 
 
-class _Looking(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _Numbers(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Keeps every number within 64 bits, though JSON has no largest number."""
+
+    def __post_init__(self) -> None:
+        """Reduce what is larger to a number that means the same."""
+        for name in ("nresults", "offset", "seed"):
+            value = getattr(self, name, 0)
+            if value is UNSET or -sys.maxsize <= value <= sys.maxsize:
+                continue
+            if name == "seed":
+                value %= _SEED_MODULUS
+            force_setattr(self, name, max(-sys.maxsize, min(value, sys.maxsize)))
+
+
+class _Looking(_Numbers, frozen=True, kw_only=True):
     """The fields that say where to look, and how."""
 
     dictionary: Annotated[
@@ -115,7 +134,9 @@ class _Action(_Looking, frozen=True, kw_only=True, tag_field="action"):
     @property
     def end(self) -> int | None:
         """How many entries to find, with those passed over; L{None} for all."""
-        return None if self.most is None else self.offset + self.most
+        if self.most is None:
+            return None
+        return min(self.offset + self.most, sys.maxsize)
 
 
 class Search(_Action, frozen=True, kw_only=True, tag="search"):
@@ -161,14 +182,7 @@ class Random(_Action, frozen=True, kw_only=True, tag="random"):
         return self._select(self.term)
 
 
-class List(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    tag_field="action",
-    tag="list",
-):
+class List(_Numbers, frozen=True, kw_only=True, tag_field="action", tag="list"):
     """Return the names of the dictionaries."""
 
     nresults: _Most = 0

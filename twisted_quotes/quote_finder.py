@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from .cursor import Cursor
 from .dictionary import State
-from .errors import QuoteNotFound
+from .errors import NotReadyNow, QuoteNotFound
 from .greps import Greps
 from .indexes import InThread
 from .locate import locate
@@ -211,7 +211,9 @@ class QuoteFinder:
 
         @param claim: whose place it takes.
         @raise QuoteNotFound: none has.
+        @raise NotReadyNow: none has of those that could be looked through.
         """
+        left_out = self._volumes.left_out
 
         async def find(greps: Greps, names: list[str]) -> Quote:
             async for name in self._volumes.each(names):
@@ -220,6 +222,8 @@ class QuoteFinder:
                     if number is not None:
                         [quote] = await volume.read([number])
                         return quote
+            if self._volumes.left_out != left_out:
+                raise NotReadyNow("an index of every dictionary")
             raise QuoteNotFound()
 
         return await self._volumes.search(EVERY_DICTIONARY, claim, find)

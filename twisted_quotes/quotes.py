@@ -59,12 +59,14 @@ class Quote:
     @ivar line: the number of its first line there, counted from 1.
     @ivar places: where what was looked for stands in its text: start and end,
         in code points.
+    @ivar places_truncated: whether it stands at more places than these.
     """
 
     dictionary: str
     line: int
     text: str
     places: Sequence[tuple[int, int]] = ()
+    places_truncated: bool = False
 
     @cached_property
     def id(self) -> str:

@@ -17,7 +17,8 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 
-MARK = "TWISTED_QUOTES_SERVICE"
+# The prefix TWISTED_QUOTES_ is for options alone.
+MARK = "_TWISTED_QUOTES_SERVICE"
 """The variable that marks what one service starts."""
 
 _LOOKS = 5

@@ -120,6 +120,31 @@ class QuotesAsEntries(Results):
         return self._entries.begin_anew()
 
 
+class Found(Exception):
+    """A quote was found, and no more is to be known."""
+
+
+class FirstQuote(Results):
+    """Ends a search with L{Found} when there is a quote."""
+
+    places_wanted = False
+
+    def __init__(self) -> None:
+        super().__init__(1)
+
+    async def take(self, quotes: Sequence[Quote]) -> None:
+        """
+        End the search.
+
+        @raise Found: always.
+        """
+        raise Found()
+
+    def begin_anew(self) -> bool:
+        """Nothing was taken."""
+        return True
+
+
 class NotAtOnce(Exception):
     """The entries are too many to come at once, where that alone is of use."""
 

@@ -4,7 +4,7 @@ The service: how it starts, and the order in which it ends.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from twisted.internet.defer import DeferredList, maybeDeferred
 from twisted.internet.interfaces import (
@@ -18,8 +18,16 @@ from twisted.python.failure import Failure
 from .graceful import GracefulService, ReactorForService
 from .notify import Systemd
 from .outstanding import Outstanding
-from .ports import accept_pending, let_many_wait, let_nobody_in, shown, stays_open
+from .ports import (
+    accept_pending,
+    is_on_loopback,
+    let_many_wait,
+    let_nobody_in,
+    shown,
+    stays_open,
+)
 from .readiness import Readiness
+from .signals import OnSignal
 from .startup import CannotStart
 from .web.site import QuotesSite
 
@@ -39,12 +47,14 @@ class QuotesService(GracefulService):
         seconds.
     @param drain_timeout: how long after that beginning the end is forced, in
         seconds.
-    @param on_signal: has a further shutdown signal call a function, and
-        returns what undoes that.
+    @param on_signal: has signals call a function, and returns what undoes that.
     @param when_closed: is called when no more requests are taken.
     @param clear_up: is called when all is answered; the end waits for it.
     @param readiness: is told when the end has begun.
     @param systemd: is told when the service is ready, and when it ends.
+    @param host_names: where all ports are on loopback, the names to be called by
+        besides those of loopback; C{"*"} is any.
+    @param hangup_ends: whether SIGHUP means that the terminal is gone.
     """
 
     name = "quotes"
@@ -57,13 +67,18 @@ class QuotesService(GracefulService):
         outstanding: Outstanding,
         drain_delay: float,
         drain_timeout: float,
-        on_signal: Callable[[Callable[[], object]], Callable[[], None]],
+        on_signal: OnSignal,
         when_closed: Callable[[], object],
         clear_up: Callable[[], Awaitable[None]],
         readiness: Readiness,
         systemd: Systemd,
+        host_names: Collection[str],
+        hangup_ends: bool = False,
     ) -> None:
-        super().__init__(reactor, outstanding, drain_delay, on_signal, systemd)
+        super().__init__(
+            reactor, outstanding, drain_delay, on_signal, systemd, hangup_ends
+        )
+        self._host_names = host_names
         self._readiness = readiness
         self._site = site
         self._endpoints = endpoints
@@ -98,6 +113,8 @@ class QuotesService(GracefulService):
         self._ports.append((port, description))
         self._opened(port, description)
         if len(self._ports) == len(self._endpoints):
+            if all(is_on_loopback(*each) for each in self._ports):
+                self._site.host_names = self._host_names
             # From then on a signal begins the end, and does not just kill.
             self._reactor.callWhenRunning(self._tell_ready)
 
@@ -120,6 +137,10 @@ class QuotesService(GracefulService):
         if self._trigger is not None:
             self._log.critical("The start failed: {reason}", reason=self._failure)
             self._reactor.stop()
+
+    def reload(self) -> None:
+        """Open the access log anew."""
+        self._site.reopen_log()
 
     async def _shut_down(self) -> None:
         self._be_ready_no_more()

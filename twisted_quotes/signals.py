@@ -1,13 +1,18 @@
 """
-Signals: kept from the children, and taken a second time.
+Signals: kept from the children, and handled in turns of the reactor.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import current_thread, main_thread
+from typing import Any
+
+from twisted.internet.error import ReactorNotRunning
+from twisted.internet.interfaces import IReactorFromThreads
 
 _TERMINAL = {
     signal.SIGINT,
@@ -16,10 +21,12 @@ _TERMINAL = {
     signal.SIGQUIT,
     signal.SIGTSTP,
 }
-_SHUTDOWN = (signal.SIGINT, signal.SIGTERM)
-
+_HANDLED = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 _FOR_A_WORKER = {signal.SIGTERM, signal.SIGTSTP}
+
+OnSignal = Callable[[Callable[[int], object]], Callable[[], None]]
+"""Has signals call a function with their number; returns what undoes that."""
 
 
 @contextmanager
@@ -37,34 +44,84 @@ def kept_from_children() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def on_shutdown_signal(call: Callable[[], object]) -> Callable[[], None]:
+def on_signals(reactor: IReactorFromThreads) -> OnSignal:
     """
-    Have SIGINT and SIGTERM do something else from now on.
+    Handle SIGHUP, SIGINT and SIGTERM in turns of the reactor, once it runs.
 
-    @param call: called in the main thread, between any two instructions.
-    @return: puts back what there was before.
+    A signal that is ignored stays ignored: C{nohup} ignores SIGHUP, and C{&} in a
+    script SIGINT.
+
+    @return: takes the function to call with the number of each signal.
     """
-    if current_thread() is not main_thread():
-        return lambda: None
-    before = {number: signal.signal(number, lambda *_: call()) for number in _SHUTDOWN}
 
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    def install(call: Callable[[int], object]) -> Callable[[], None]:
+        if current_thread() is not main_thread():
+            return lambda: None
 
-    return restore
+        def handle(number: int, frame: object) -> None:
+            reactor.callFromThread(call, number)
+
+        before = {
+            number: signal.signal(number, handle)
+            for number in _HANDLED
+            if signal.getsignal(number) is not signal.SIG_IGN
+        }
+
+        def restore() -> None:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+        return restore
+
+    return install
 
 
-def on_sigterm(call: Callable[[], object]) -> None:
+def on_sigterm(reactor: IReactorFromThreads) -> OnSignal:
     """
-    Have SIGTERM call a function, in a process that was started with the signals
-    of a terminal blocked.
+    Handle SIGTERM in turns of the reactor, in a process that was started with the
+    signals of a terminal blocked.
 
     It stops with the others at Ctrl-Z from now on. The rest stays blocked: it is
     for those who started the process to say when it is to end.
 
-    @param call: called in the main thread, between any two instructions.
+    @return: takes the function to call with the number of the signal.
     """
-    if current_thread() is main_thread():
-        signal.signal(signal.SIGTERM, lambda *_: call())
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _FOR_A_WORKER)
+
+    def install(call: Callable[[int], object]) -> Callable[[], None]:
+        if current_thread() is main_thread():
+
+            def handle(number: int, frame: object) -> None:
+                reactor.callFromThread(call, number)
+
+            signal.signal(signal.SIGTERM, handle)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _FOR_A_WORKER)
+        return lambda: None
+
+    return install
+
+
+def has_terminal() -> bool:
+    """
+    Whether this process has a controlling terminal (tty(4)).
+
+    It is to be asked at the start: a terminal that closes is gone when its SIGHUP
+    comes.
+    """
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
+def stop_by_signal(reactor: Any, number: int) -> None:
+    """
+    Stop the reactor as Twisted's own handlers do: C{twist} then ends the process by
+    the same signal.
+
+    @param number: the signal.
+    """
+    reactor._exitSignal = number
+    # Something else may have stopped it in the same turn.
+    with suppress(ReactorNotRunning):
+        reactor.stop()

@@ -7,7 +7,7 @@ Each of these raises L{CannotStart} where what was named cannot be used.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -19,11 +19,14 @@ from twisted.logger import Logger
 from twisted.python.filepath import FilePath
 from twisted.python.procutils import which
 
+from .activation import by_index, unused
 from .cache import default_cache_folder
 from .callers import PasswordFile, portal_for
 from .descriptors import Allowance, allow_files
 from .library import Library, LibraryUnusable
 from .notify import Systemd, watchdog_of
+from .ports import remove_left_over, unix_path
+from .proxy import behind_proxy
 
 _log = Logger()
 
@@ -63,14 +66,52 @@ def executable(name: str) -> str:
     return path
 
 
+def endpoints(
+    reactor: Any, descriptions: Iterable[str]
+) -> list[tuple[str, IStreamServerEndpoint]]:
+    """
+    The endpoints to listen on, each with its description.
+
+    What a service that was killed has left of its UNIX sockets is removed.
+    """
+    found = [(each, endpoint(reactor, each)) for each in descriptions]
+    for description, _ in found:
+        path = unix_path(description)
+        if path is not None:
+            remove_left_over(path)
+    return found
+
+
 def endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
     """An endpoint to listen on, as its description says."""
     try:
+        kind, _, behind = description.partition(":")
+        if kind == "haproxy":
+            return behind_proxy(serverFromString(reactor, behind))
         endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
     # Each kind of endpoint parses for itself, and raises what it likes.
     except Exception as error:
         raise CannotStart(f"cannot listen on {description!r}: {error}") from None
     return endpoint
+
+
+def listen(descriptions: Sequence[str], sockets: Sequence[str]) -> list[str]:
+    """
+    Where to listen, with each socket of systemd named by its index.
+
+    @param descriptions: endpoints.
+    @param sockets: the names of the sockets that systemd handed over.
+    """
+    try:
+        return by_index(descriptions, sockets)
+    except ValueError as error:
+        raise CannotStart(f"cannot listen: {error}") from None
+
+
+def tell_unused(descriptions: Sequence[str], sockets: Sequence[str]) -> None:
+    """Log which sockets of systemd nobody listens on, for clients would hang there."""
+    for each in unused(descriptions, sockets):
+        _log.warn("No --listen names socket {socket} of systemd.", socket=each)
 
 
 def writable(path: str | None) -> str | None:

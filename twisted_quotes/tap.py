@@ -1,5 +1,5 @@
 """
-What C{twist quotes} runs: the options, and the service put together from them.
+What C{twist quotes} runs: the options, and the service that they ask for.
 """
 
 from __future__ import annotations
@@ -7,47 +7,30 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from time import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from twisted.application.service import IService
+from twisted.logger import jsonFileLogObserver
 from twisted.python.usage import UsageError
 
-from . import startup
-from .cache import Cache
+from .composition import quotes_service, worker_service
 from .descriptors import close_in_children, inheritable
-from .finder import Finder, make_finder
-from .greps import GrepRunner
-from .indexes import Indexes
-from .library import Library
-from .metrics import Metrics
+from .json_log import json_observer
 from .options import QuotesOptions
-from .orphans import Reaper
-from .outstanding import Outstanding
-from .places import Places
-from .readiness import Readiness
-from .restraint import restrain
-from .sharing import SharedAnswers
-from .signals import on_shutdown_signal, on_sigterm
 from .startup import CannotStart
-from .threads import Threads
-from .workers.inheritance import CONTROL, SCOREBOARD, SOCKETS, Inheritance, inherit
-from .workers.part import Part, inherited, whole
-from .workers.scoreboard import Scoreboard
+from .workers.inheritance import SOCKETS, inherit
+from .workers.part import with_sockets
 from .workers.start import supervised_service
 
-if TYPE_CHECKING:
-    from .service import QuotesService
-
-Made = TypeVar("Made", bound="QuotesService")
-
-MOST_THREADS = 4
-"""How many threads read and write files."""
+_LOG = "fileLogObserverFactory"
 
 
 class Options(QuotesOptions):
-    """The options, with C{twist}'s page of help left out of their errors."""
+    """
+    The options, with C{twist}'s page of help left out of their errors, and its JSON
+    log replaced with a flat one.
+    """
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """
@@ -59,6 +42,10 @@ class Options(QuotesOptions):
             super().parseOptions(options)
         except UsageError as error:
             raise CannotStart(f"{error} (see twist quotes --help)") from None
+        # C{twist} reads it when it starts to log, after all options are parsed.
+        twist = self.parent
+        if twist is not None and twist.get(_LOG) is jsonFileLogObserver:
+            twist[_LOG] = json_observer
 
 
 def makeService(options: Mapping[str, Any]) -> IService:
@@ -70,6 +57,7 @@ def makeService(options: Mapping[str, Any]) -> IService:
     from twisted.internet import reactor
 
     inheritance = inherit(os.environ)
+    options = with_sockets(options, inheritance)
     close_in_children(inheritable(), given=SOCKETS + len(options["listen"]))
     # What is there by then stays, and need not be looked at again and again.
     reactor.callWhenRunning(gc.collect)
@@ -81,175 +69,3 @@ def makeService(options: Mapping[str, Any]) -> IService:
     if inheritance is None:
         return quotes_service(reactor, options)
     return worker_service(reactor, options, inheritance)
-
-
-def quotes_service(reactor: Any, options: Mapping[str, Any]) -> IService:
-    """
-    Put the service together, for the only process.
-
-    @param reactor: starts processes, tells time, listens.
-    @param options: as L{QuotesOptions} leaves them.
-    @raise CannotStart: something that the options name cannot be used.
-    """
-    # Importing Klein installs a reactor, so that must wait until one is chosen.
-    from .service import QuotesService
-
-    part = whole(reactor, options)
-    return _service(QuotesService, reactor, options, part, Metrics())
-
-
-def worker_service(
-    reactor: Any, options: Mapping[str, Any], inheritance: Inheritance
-) -> IService:
-    """
-    Put the service together, for a worker.
-
-    @param reactor: starts processes, tells time, listens.
-    @param options: as L{QuotesOptions} leaves them.
-    @param inheritance: what it has from the supervisor.
-    @raise CannotStart: something that the options name cannot be used.
-    """
-    from .workers.service import Link, WorkerService
-
-    metrics = Metrics()
-    link = Link(reactor, CONTROL, metrics)
-    scoreboard = Scoreboard(SCOREBOARD, inheritance.rows)
-    part = inherited(reactor, options, inheritance, scoreboard, link.total)
-    service = _service(WorkerService, reactor, options, part, metrics)
-    service.work_for(
-        link,
-        scoreboard,
-        inheritance.row,
-        lambda call: on_sigterm(lambda: reactor.callFromThread(call)),
-    )
-    return service
-
-
-def _service(
-    kind: type[Made],
-    reactor: Any,
-    options: Mapping[str, Any],
-    part: Part,
-    metrics: Metrics,
-) -> Made:
-    """A service. Everything that it needs is made here, and handed down."""
-    from .web.connection_limit import ConnectionLimit
-    from .web.output import OutputLimits
-    from .web.patience import Limits
-    from .web.site import QuotesSite
-
-    library = startup.library(options["dictionaries"], options["default-dictionary"])
-    runner = _runner(reactor, options, part, metrics)
-    finder = _finder(reactor, options, library, runner)
-    readiness = Readiness(library, runner.executable)
-    site = QuotesSite(
-        reactor,
-        _resource(reactor, options, part, runner, finder, readiness),
-        runner.outstanding,
-        ConnectionLimit(part.room, part.allowance.refused),
-        Limits(*(options[f"{each}-timeout"] for each in ("request", "send", "idle"))),
-        OutputLimits(part.max_unsent, part.allowance.streams),
-        metrics,
-        startup.writable(options["access-log"]),
-    )
-    return kind(
-        reactor=reactor,
-        site=site,
-        endpoints=part.endpoints,
-        outstanding=runner.outstanding,
-        drain_delay=options["drain-delay"],
-        drain_timeout=options["drain-timeout"],
-        on_signal=lambda call: on_shutdown_signal(lambda: reactor.callFromThread(call)),
-        when_closed=finder.spares.stop,
-        clear_up=_clear_up(reactor, finder),
-        readiness=readiness,
-        systemd=startup.systemd(reactor),
-    )
-
-
-def _runner(
-    reactor: Any, options: Mapping[str, Any], part: Part, metrics: Metrics
-) -> GrepRunner:
-    outstanding = Outstanding()
-    places = Places(part.running, part.waiting)
-    for name, meaning, value in (
-        ("places_taken", "Places of searches taken.", lambda: places.taken),
-        ("searches_waiting", "Searches that wait for a place.", lambda: places.queue),
-        ("outstanding", "All that a shutdown would wait for.", outstanding.__len__),
-        ("timers", "Calls that are due later.", lambda: len(reactor.getDelayedCalls())),
-    ):
-        metrics.watch(name, meaning, value)
-    return GrepRunner(
-        reactor,
-        startup.executable("grep"),
-        places,
-        options["timeout"],
-        outstanding,
-        restrain,
-        metrics,
-    )
-
-
-def _finder(
-    reactor: Any, options: Mapping[str, Any], library: Library, runner: GrepRunner
-) -> Finder:
-    cache = Cache(options["cache-dir"] or startup.cache_folder())
-    in_thread = Threads(reactor, reactor.getThreadPool(), MOST_THREADS)
-    indexes = Indexes(reactor, in_thread, cache, options["max-waiting"])
-    watch = runner.metrics.watch
-    watch("dictionaries", "Dictionaries served.", _counted(library, in_thread))
-    watch("indexes_building", "Indexes being made.", lambda: indexes.building)
-    # The cores are shared out, too.
-    cores = max(1, startup.cores() // options["workers"])
-    return make_finder(
-        *(runner, library, indexes, in_thread, time),
-        together=cores if options["search-together"] else 0,
-    )
-
-
-def _counted(library: Library, in_thread: Threads) -> Callable[[], int]:
-    """What tells how many dictionaries there were when it was asked last."""
-
-    def count() -> int:
-        # To look takes a while where there are many.
-        in_thread(library.names).addErrback(lambda failure: failure.trap(OSError))
-        return library.count
-
-    return count
-
-
-def _clear_up(reactor: Any, finder: Finder) -> Callable[[], Awaitable[None]]:
-    """Start what outlives a service that is killed, and end it where all is over."""
-    reaper = Reaper(reactor)
-    reactor.callWhenRunning(reaper.start)
-
-    async def clear_up() -> None:
-        await finder.indexes.stop()
-        await reaper.stop()
-
-    return clear_up
-
-
-def _resource(
-    reactor: Any,
-    options: Mapping[str, Any],
-    part: Part,
-    runner: GrepRunner,
-    finder: Finder,
-    readiness: Readiness,
-) -> Any:
-    """All URLs, with what they need besides the finder."""
-    from .web.probes import Probes
-    from .web.root import root_resource
-    from .web.waits import Waits
-
-    metrics = runner.metrics
-    metrics.watch("waits", "Calls of /wait that block.", lambda: part.waits.taken)
-    sleep = startup.executable("sleep")
-    return root_resource(
-        finder,
-        Waits(reactor, sleep, part.waits, runner.outstanding, part.waits_share),
-        Probes(reactor, readiness, metrics, part.everywhere),
-        SharedAnswers(part.cache_bytes, metrics),
-        startup.portal(options),
-    )

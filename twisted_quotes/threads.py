@@ -5,12 +5,19 @@ Threads: a few of them, for what may block.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
+
+
+class InThread(Protocol):
+    """What runs a function in a thread."""
+
+    def __call__(self, call: Callable[..., Any], /, *arguments: Any) -> Deferred[Any]:
+        """Fire with what the function returns, or fail with what it raises."""
 
 
 class Threads:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from . import grep
+from . import grep, grep_output
 from .cursor import Cursor, open_cursor
 from .dictionary import Dictionary
 from .errors import DictionaryChanging, EntryTooLong
@@ -69,7 +69,7 @@ class Volume:
             grep.environment(None),
             self._columns.ids,
         )
-        return next(iter(grep.read_numbers(outcome.output)), None)
+        return next(iter(grep_output.read_numbers(outcome.output)), None)
 
     async def read(
         self, numbers: Sequence[int], before: int = 0, after: int = 0

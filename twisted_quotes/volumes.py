@@ -10,7 +10,6 @@ from collections.abc import (
     Callable,
     Iterable,
     Iterator,
-    Sequence,
 )
 from contextlib import ExitStack, contextmanager
 from typing import TypeVar
@@ -18,10 +17,16 @@ from typing import TypeVar
 from twisted.logger import Logger
 
 from .dictionary import Dictionary, State, Steps
-from .errors import DictionaryChanging, DictionaryForbidden, DictionaryNotFound
+from .errors import (
+    DictionaryChanging,
+    DictionaryForbidden,
+    DictionaryNotFound,
+    NotReadyNow,
+    Unavailable,
+)
 from .greps import GrepRunner, Greps
 from .index import IndexDamaged
-from .indexes import Indexes, InThread
+from .indexes import Indexes, IndexFailed, InThread
 from .library import Library
 from .pauses import Pauses
 from .places import Claim
@@ -56,6 +61,7 @@ class Volumes:
         self._indexes = indexes
         self._in_thread = in_thread
         self._now = now
+        self.left_out = 0
         self._pauses = Pauses(runner.reactor)
 
     async def names(self) -> list[str]:
@@ -92,7 +98,10 @@ class Volumes:
         @return: its version; L{None} where that is not to be seen, or could change
             unseen, as it was changed just now.
         """
-        return self._versions([name])
+        version = self._library.version(name)
+        if version is None or is_fresh(self._now(), *version.changes):
+            return None
+        return (version.steps,)
 
     async def all_versions(self) -> tuple[Steps, ...] | None:
         """
@@ -100,21 +109,17 @@ class Volumes:
 
         @return: the versions, in the order of the names.
         """
-        seen: tuple[Steps, ...] | None = await self._in_thread(
-            lambda: self._versions(self._library.names())
-        )
+        seen: tuple[Steps, ...] | None = await self._in_thread(self._all_versions)
         return seen
 
-    def _versions(self, names: Sequence[str]) -> tuple[Steps, ...] | None:
-        versions = [self._library.version(name) for name in names]
-        seen = tuple(each for each in versions if each is not None)
-        if len(seen) < len(versions):
-            return None
-        now = self._now()
-        if any(is_fresh(now, *each.changes) for each in seen):
-            return None
-        # The times in the states may need more than 64 bits; these do not.
-        return tuple(each.steps for each in seen)
+    def _all_versions(self) -> tuple[Steps, ...] | None:
+        found: list[Steps] = []
+        for name in self._library.names():
+            versions = self.versions(name)
+            if versions is None:
+                return None
+            found += versions
+        return tuple(found)
 
     async def prepare(self, asked: str) -> list[str]:
         """
@@ -122,24 +127,36 @@ class Volumes:
 
         @param asked: a name, or C{"*"} for every dictionary that may be read.
         @return: the names.
+        @raise DictionaryChanging: it is being written to; of every one, all are.
+        @raise NotReadyNow: there is no index; of every one, of none in time.
         """
         ready = []
+        problem: Unavailable | None = None
         async for name in self._named(asked):
             dictionary = await self._open(name, asked)
             if dictionary is None:
                 continue
             with dictionary:
-                index = self._indexes.get(dictionary)
+                index = self._indexes.get(dictionary, asked != EVERY_DICTIONARY)
             try:
                 await index
-            except DictionaryChanging:
-                # Of every dictionary, one that is busy holds up none of the rest.
-                if asked != EVERY_DICTIONARY:
-                    raise
-                self._log.warn("{name!a} is being written to, and left out", name=name)
+            except (DictionaryChanging, IndexFailed) as error:
+                problem = _unavailable(error)
+                # Of every dictionary, a bad one holds up none of the rest.
+                if asked == EVERY_DICTIONARY:
+                    self._leave_out(name, problem)
             else:
                 ready.append(name)
+        if problem is not None and not ready:
+            raise problem
         return ready
+
+    def _leave_out(self, name: str, error: Unavailable) -> None:
+        """Note that an answer about every dictionary leaves one out."""
+        self.left_out += 1
+        self._log.warn(
+            "{name!a} is left out: {reason}", name=name, reason=error.message
+        )
 
     async def _open(self, name: str, asked: str) -> Dictionary | None:
         """Open a dictionary. Of every one, those that may not be read are L{None}."""
@@ -206,3 +223,10 @@ class Volumes:
                 if not may_begin_anew():
                     break
         raise DictionaryChanging()
+
+
+def _unavailable(error: DictionaryChanging | IndexFailed) -> Unavailable:
+    """What a caller is told."""
+    if isinstance(error, DictionaryChanging):
+        return error
+    return NotReadyNow("an index of that dictionary, which takes too long to make")

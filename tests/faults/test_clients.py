@@ -24,7 +24,7 @@ MOST = 4000 if FULL else 400
 DISCONNECTS = 10_000 if FULL else 1000
 READERS, MEGABYTES = (200, 50) if FULL else (40, 10)
 PIPELINED = 500
-HEAD = b"POST /api/v1/json HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
+HEAD = b"POST /api/v1/json HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
 RESET = struct.pack("ii", 1, 0)
 
 

@@ -24,11 +24,14 @@ def questions(source: random.Random) -> list[tuple[bytes, int]]:
 
     def ask(code: int, **fields: object) -> tuple[bytes, int]:
         body = json.dumps(fields).encode()
-        head = f"POST /api/v1/json HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}"
-        return head.encode() + b"\r\n\r\n" + body, code
+        length = f"Content-Length: {len(body)}"
+        lines = ["POST /api/v1/json HTTP/1.1", "Host: localhost", length, "", ""]
+        return "\r\n".join(lines).encode() + body, code
 
     def get(code: int, path: str, *headers: str) -> tuple[bytes, int]:
-        lines = "\r\n".join([f"GET {path} HTTP/1.1", "Host: a", *headers, "", ""])
+        lines = "\r\n".join(
+            [f"GET {path} HTTP/1.1", "Host: localhost", *headers, "", ""]
+        )
         return lines.encode(), code
 
     term = source.choice(["love", "hate", "here", "there", "zanzibar"])

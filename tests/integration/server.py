@@ -46,6 +46,27 @@ def until(condition: Callable[[], Any], what: str, limit: float = LIMIT) -> Any:
     return result
 
 
+@contextmanager
+def default_signals() -> Iterator[None]:
+    """
+    Have processes that are started meanwhile ignore no signal.
+
+    C{nohup}, cron, and C{&} in a script leave some ignored, and that is inherited.
+    """
+    ignored = [
+        number
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
+        if signal.getsignal(number) is signal.SIG_IGN
+    ]
+    for number in ignored:
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        for number in ignored:
+            signal.signal(number, signal.SIG_IGN)
+
+
 class Server:
     """
     A running C{twist quotes}.
@@ -83,22 +104,23 @@ class Server:
         if WORKERS == 1:
             # Most tests are about greps, of which there would be fewer.
             variables["TWISTED_QUOTES_CACHE_BYTES"] = "0"
-        self.process = subprocess.Popen(
-            [
-                *prefix,
-                sys.executable,
-                "-m",
-                "twisted",
-                *("--log-format=text", *twist_options),
-                *("quotes", f"--listen={listen}", *options),
-            ],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            cwd=folder,
-            env={**os.environ, **variables, **(environment or {})},
-            start_new_session=new_session,
-            **popen,
-        )
+        with default_signals():
+            self.process = subprocess.Popen(
+                [
+                    *prefix,
+                    sys.executable,
+                    "-m",
+                    "twisted",
+                    *("--log-format=text", *twist_options),
+                    *("quotes", f"--listen={listen}", *options),
+                ],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                cwd=folder,
+                env={**os.environ, **variables, **(environment or {})},
+                start_new_session=new_session,
+                **popen,
+            )
         self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()
         try:

@@ -88,6 +88,27 @@ class GrepTests(LibraryTestCase):
             self.assertIn(answer.status, (400, 504), answer)
         self.assertEqual(server.results(action="search", term="b"), [])
 
+    def test_too_long_a_line_is_no_failure_of_the_service(self) -> None:
+        """Whoever would have it searched is told; what stands before it is found."""
+        book = self.library / "book"
+        book.write_text("love\n")
+        os.truncate(book, 600_000_000)
+        with book.open("ab") as file:
+            file.write(b"\nlove\n")
+        (self.library / "other").write_text("love\n")
+        server = self.serve("--timeout=60")
+        common = {"action": "search", "dictionary": "book", "term": "love"}
+        for more in ({}, {"ignore_case": True}, {"regex": True}, {"n_after": 1}):
+            answer = server.ask({**common, **more})
+            self.assertEqual(answer.status, 400, answer)
+            self.assertIn(
+                "a line of the dictionary is too long", answer.json()["message"]
+            )
+        answer = server.ask({"action": "all", "dictionary": "book"})
+        self.assertEqual(answer.status, 400, answer)
+        self.assertEqual(server.results(**common, nresults=1), ["love"])
+        self.assertEqual(server.results(**{**common, "dictionary": "other"}), ["love"])
+
     def test_a_service_that_was_killed_leaves_nothing_behind(self) -> None:
         """What searched, what blocked, and what was to see to that are gone."""
         line = "a" * 30_000 + "\n"

@@ -22,7 +22,7 @@ from twisted_quotes.fold import fold, fold_term
 from twisted_quotes.quotes import author_of, id_of
 
 from ..test_quotes import plain_quotes
-from .cases import LibraryTestCase
+from .cases import LibraryTestCase, one_process
 from .conversation import Conversation
 from .server import WORKERS, Server, running, until
 
@@ -337,6 +337,25 @@ class LargeTests(LibraryTestCase):
         for connection in waiting:
             results = connection.response().json()["results"]
             self.assertEqual(results, ["The needle in\nthe haystack."])
+
+    @one_process("each one finds out for itself what takes too long")
+    def test_an_index_that_takes_too_long_is_given_up(self) -> None:
+        """That dictionary alone has none; meanwhile and later, others are served."""
+        server = self.serve()
+        waiting = server.connect().ask(self.question)
+        self.stop_builder(server)
+        stopped = server.children()
+        (self.library / "another").write_bytes((self.library / "large").read_bytes())
+        for name in ("another", "small"):
+            server.results(action="all", unit="quote", nresults=1, dictionary=name)
+        self.assertEqual(server.children(), stopped)
+        answer = waiting.response()
+        self.assertEqual(answer.status, 503, answer)
+        self.assertEqual(server.children(), [])
+        self.assertEqual(server.ask(self.question).status, 503)
+        [needle] = server.results(**{**self.question, "dictionary": "*"})
+        self.assertEqual(needle, "The needle in\nthe haystack.")
+        server.logged("'large' is left out")
 
     def test_the_next_service_finds_it_in_the_cache(self) -> None:
         """No process is started to make it again."""

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import time
+from contextlib import ExitStack
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -164,6 +165,92 @@ class ShutdownTests(LibraryTestCase):
             self.assertLess(time.monotonic() - began, 1)
             self.assertTrue(all(map(is_gone, pids)))
 
+    def test_two_signals_at_once_are_two(self) -> None:
+        """Also where both come within one turn of the reactor."""
+        with running(*self.options, "--drain-delay=20") as server:
+            wait = server.connect().get("/wait?seconds=60")
+            server.wait_for_children(1)
+            server.signal(signal.SIGSTOP)
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCONT):
+                server.signal(number)
+            self.assertEqual(wait.response().status, 503)
+            # Whichever of the two the kernel delivers first.
+            self.assertIn(server.ended(), (-signal.SIGTERM, -signal.SIGINT))
+            self.assertNotIn("Traceback", "\n".join(server.lines))
+
+    def test_a_terminal_that_closes_ends_it_and_loses_nothing(self) -> None:
+        """It may send SIGHUP more than once, and that hurries nothing."""
+        gated = GatedGrep(self.folder)
+        with ExitStack() as open_terminal:
+            _, at_terminal = open_terminal.enter_context(a_terminal())
+            server = self.enterContext(
+                running(
+                    *self.options,
+                    "--search-together=no",
+                    environment=gated.environment,
+                    **at_terminal,
+                )
+            )
+            asked = [
+                server.connect().ask({"action": "search", "term": "line 7 "})
+                for _ in range(8)
+            ]
+            pids = server.wait_for_children(8)
+        server.logged("Received SIGHUP, shutting down")
+        server.signal(signal.SIGHUP)
+        server.wait_until_closed()
+        gated.open()
+        for each in asked:
+            self.assertEqual(each.response().json()["results"], [LINES[7]])
+        self.assertEqual(server.ended(), -signal.SIGHUP)
+        self.assertTrue(all(map(is_gone, pids)))
+
+    def test_sighup_without_a_terminal_opens_the_access_log_anew(self) -> None:
+        """Nothing that is outstanding is lost, and the service goes on."""
+        log, old = self.folder / "access.log", self.folder / "old.log"
+        gated = GatedGrep(self.folder)
+        with running(
+            *self.options, f"--access-log={log}", environment=gated.environment
+        ) as server:
+            client = server.connect().ask({"action": "search", "term": "line 7 "})
+            server.wait_for_children(1)
+            log.rename(old)
+            os.killpg(server.process.pid, signal.SIGHUP)
+            server.logged("Received SIGHUP, going on")
+            until(log.exists, "a new access log")
+            gated.open()
+            self.assertEqual(client.response().json()["results"], [LINES[7]])
+            self.assertEqual(server.get("/livez").status, 200)
+            lines = [each for each in server.lines if "SIGHUP" in each]
+            self.assertEqual(len(lines), 1, lines)
+            server.signal()
+            self.assertEqual(server.ended(), -signal.SIGTERM)
+        self.assertEqual(len(log.read_text().splitlines()), 2)
+
+    def test_a_sighup_that_is_ignored_stays_ignored(self) -> None:
+        """As nohup has it, with a terminal or without one."""
+        prefix = ("env", "--ignore-signal=HUP")
+        _, at_terminal = self.enterContext(a_terminal())
+        with running(*self.options, prefix=prefix, **at_terminal) as server:
+            server.signal(signal.SIGHUP)
+            self.assertEqual(server.get("/livez").status, 200)
+            server.signal()
+            self.assertEqual(server.ended(), -signal.SIGTERM)
+            self.assertNotIn("SIGHUP", "\n".join(server.lines))
+
+    def test_a_sigint_that_is_ignored_does_not_hurry_the_end(self) -> None:
+        """A shell has it ignored in what a script starts in the background."""
+        prefix = ("env", "--ignore-signal=INT")
+        with running(*self.options, prefix=prefix) as server:
+            wait = server.connect().get("/wait?seconds=1")
+            server.wait_for_children(1)
+            server.signal(signal.SIGINT)
+            server.signal(signal.SIGTERM)
+            server.logged("Shutting down")
+            server.signal(signal.SIGINT)
+            self.assertEqual(wait.response().json(), {"waited": 1})
+            self.assertEqual(server.ended(), -signal.SIGTERM)
+
     def test_the_drain_timeout_is_kept(self) -> None:
         """What takes longer than the drain timeout gets a JSON 503."""
         with running(*self.options, "--drain-timeout=0.5") as server:
@@ -176,6 +263,29 @@ class ShutdownTests(LibraryTestCase):
                 self.assertGreater(time.monotonic() - began, 0.4)
             self.assertEqual(server.ended(10), -signal.SIGTERM)
             self.assertTrue(is_gone(pid))
+
+    def test_indexes_being_made_do_not_hold_up_the_end(self) -> None:
+        """Though it is a thread that makes them, which nobody can kill."""
+        names = [f"long{number}" for number in range(4)]
+        for name in names:
+            (self.library / name).write_text("a\n\n" * 1_300_000)
+        with running(*self.options, "--drain-timeout=0.2") as server:
+            clients = [
+                server.connect().ask({"action": "random", "dictionary": name})
+                for name in names
+            ]
+
+            def is_building() -> bool:
+                metrics = server.get("/metrics").body.decode()
+                return "quotes_indexes_building 0.0" not in metrics
+
+            until(is_building, "an index being made")
+            began = time.monotonic()
+            server.signal()
+            for client in clients:
+                self.assertEqual(client.response().status, 503)
+            self.assertEqual(server.ended(), -signal.SIGTERM)
+            self.assertLess(time.monotonic() - began, 3)
 
     def test_during_the_drain_delay_new_requests_are_served(self) -> None:
         """The listening sockets stay open during the drain delay."""

@@ -4,14 +4,18 @@ How the real process starts, or does not.
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import socket
 import subprocess
 import sys
+from functools import partial
+from signal import SIGKILL, SIGTERM
 
 from .cases import LibraryTestCase
 from .conversation import LIMIT, Conversation
-from .server import ROOT, UNPRIVILEGED, running
+from .server import ROOT, UNPRIVILEGED, is_gone, running, until
 
 
 class StartTests(LibraryTestCase):
@@ -59,6 +63,46 @@ class StartTests(LibraryTestCase):
             self.check_failure(option, value, says=option.lstrip("-"))
         self.check_failure("nonsense", says="arguments")
         self.check_failure(says="TWISTED_QUOTES_TIMEOUT", TWISTED_QUOTES_TIMEOUT="x")
+
+    def test_a_misspelt_variable_stops_the_start(self) -> None:
+        """Also one that is like the name of a variable of the service's own."""
+        for name in ("WORKER", "SERVICE", "MAX_RUNING"):
+            variable = f"TWISTED_QUOTES_{name}"
+            self.check_failure(says=variable, prefix=(), **{variable: "2"})
+
+    def test_off_a_terminal_the_log_is_a_json_object_a_line(self) -> None:
+        """By default, and where JSON is asked for; of the workers, too."""
+        for options in ((), ("--log-format=json",)):
+            with subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "twisted", *options, "quotes"),
+                    *(f"--dictionaries={self.library}", "--workers=2"),
+                    "--listen=tcp:0:interface=127.0.0.1",
+                ],
+                cwd=ROOT,
+                stdout=subprocess.PIPE,
+                text=True,
+            ) as process:
+                self.addCleanup(process.kill)
+                assert process.stdout is not None
+                events = []
+                for line in process.stdout:
+                    events.append(json.loads(line))
+                    found = re.search(r"http://([\d.]+):(\d+)", events[-1]["message"])
+                    if found:
+                        address = (found[1], int(found[2]))
+                        with Conversation(address) as client:
+                            self.assertEqual(client.get("/x").response().status, 404)
+                        process.terminate()
+            [refused] = [each for each in events if each.get("code") == 404]
+            self.assertEqual((refused["method"], refused["uri"]), ("GET", "/x"))
+            for event in events:
+                self.assertLessEqual(
+                    {"time", "level", "logger", "message"}, set(event), event
+                )
+                self.assertFalse(
+                    [each for each in event.values() if isinstance(each, dict | list)]
+                )
 
     def test_what_cannot_be_listened_on_stops_the_start(self) -> None:
         """A port in use, and what is no endpoint, are named in one line."""
@@ -147,6 +191,62 @@ class StartTests(LibraryTestCase):
             with Conversation(path) as connection:
                 answer = connection.ask({"action": "all"}).response().json()
                 self.assertEqual(answer["results"], ["first"])
+
+    def test_on_loopback_alone_other_hosts_are_refused(self) -> None:
+        """Unless they are named, or it can be reached otherwise."""
+        library = f"--dictionaries={self.library}"
+        evil = b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n"
+        path = str(self.folder / "socket")
+        for options, code in (
+            ((), 400),
+            (("--host=quotes.example",), 400),
+            (("--host=quotes.example", "--host=evil.example"), 200),
+            (("--host=*",), 200),
+            ((f"--listen=unix:{path}", "--listen=tcp:0:interface=127.0.0.1"), 200),
+        ):
+            with running(library, *options) as server:
+                with server.connect() as client:
+                    self.assertEqual(client.send(evil).response().status, code, options)
+                self.assertEqual(server.get("/livez").status, 200)
+
+    def test_a_unix_socket_that_a_killed_service_left_is_taken_over(self) -> None:
+        """Even where its process id is used again; one that is used is refused."""
+        path, lock = self.folder / "socket", self.folder / "socket.lock"
+        listen = f"--listen=unix:{path}"
+        for workers in (1, 2):
+            for signal in (SIGKILL, SIGTERM):
+                with running(
+                    f"--dictionaries={self.library}", listen, workers=workers
+                ) as server:
+                    with Conversation(str(path)) as connection:
+                        answer = connection.ask({"action": "all"}).response()
+                    self.assertEqual(answer.json()["results"], ["first"])
+                    self.check_failure(listen, says="Cannot acquire lock")
+                    pids = server.all_children()
+                    server.signal(signal)
+                    server.ended()
+                    for pid in pids:
+                        until(partial(is_gone, pid), "none left")
+                if signal == SIGKILL:
+                    lock.unlink()
+                    lock.symlink_to(str(os.getpid()))
+        self.assertFalse(path.exists() or lock.is_symlink())
+
+    def test_a_proxy_that_knows_no_client_is_served(self) -> None:
+        """As the PROXY protocol says: its own address stands for the client's."""
+        log = self.folder / "access.log"
+        with running(
+            f"--dictionaries={self.library}",
+            f"--access-log={log}",
+            listen="haproxy:tcp:0:interface=127.0.0.1",
+        ) as server:
+            for header in (b"PROXY UNKNOWN\r\n", b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"):
+                with server.connect() as client:
+                    client.socket.sendall(header)
+                    client.get("/livez")
+                    self.assertEqual(client.response().status, 200)
+        for line in log.read_text().splitlines():
+            self.assertTrue(line.startswith("127.0.0.1 - "), line)
 
     def test_it_runs_on_another_reactor(self) -> None:
         """C{--reactor=asyncio} is taken, and answers and ends as well."""

@@ -27,10 +27,15 @@ LOVE = {"action": "search", "term": "love"}
 
 # Hands a socket over as systemd does (sd_listen_fds(3)).
 ACTIVATE = """
-import os, sys
-os.dup2(int(sys.argv[1]), 3)
-os.environ.update(LISTEN_FDS="1", LISTEN_FDNAMES="quotes", LISTEN_PID=str(os.getpid()))
-os.execv(sys.argv[2], sys.argv[2:])
+import fcntl, os, sys
+names, sockets = sys.argv[1], map(int, sys.argv[2].split(","))
+sockets = [fcntl.fcntl(each, fcntl.F_DUPFD, 100) for each in sockets]
+for number, each in enumerate(sockets, 3):
+    os.dup2(each, number)
+os.environ.update(LISTEN_FDS=str(len(sockets)), LISTEN_PID=str(os.getpid()))
+if names:
+    os.environ["LISTEN_FDNAMES"] = names
+os.execv(sys.argv[3], sys.argv[3:])
 """
 
 
@@ -217,7 +222,7 @@ class ActivationTests(LibraryTestCase):
         return self.serve(
             *options,
             listen=environment("twisted_quotes.service")[f"{PREFIX}LISTEN"],
-            prefix=(sys.executable, "-c", ACTIVATE, str(handed)),
+            prefix=(sys.executable, "-c", ACTIVATE, "quotes", str(handed)),
             environment=variables,
             pass_fds=(handed,),
         )
@@ -233,6 +238,50 @@ class ActivationTests(LibraryTestCase):
         server = self.activate()
         self.assertEqual(server.address, self.socket.getsockname())
         self.assertEqual(server.results(**LOVE), ["love"] * 50)
+
+    def hand_over(self, listen: str, names: str, workers: int = 1) -> Server:
+        """Start a service on two sockets, with names separated by colons."""
+        self.other = socket.create_server(("127.0.0.1", 0), backlog=500)
+        self.addCleanup(self.other.close)
+        numbers = self.socket.fileno(), self.other.fileno()
+        handed = ",".join(map(str, numbers))
+        return self.serve(
+            listen=listen,
+            prefix=(sys.executable, "-c", ACTIVATE, names, handed),
+            pass_fds=numbers,
+            workers=workers,
+        )
+
+    def test_sockets_of_one_name_are_all_served(self) -> None:
+        """A unit with two ListenStream= gives both the same name."""
+        for workers in (1, 2):
+            server = self.hand_over("systemd:domain=INET:name=web", "web:web", workers)
+            for each in (self.socket, self.other):
+                with Conversation(each.getsockname()) as client:
+                    self.assertEqual(client.get("/livez").response().status, 200)
+            server.signal()
+            server.ended()
+
+    def test_an_index_is_enough_where_sockets_have_no_names(self) -> None:
+        """A socket that nobody listens on is told, once."""
+        for workers in (1, 2):
+            server = self.hand_over("systemd:domain=INET:index=1", "", workers)
+            with Conversation(self.other.getsockname()) as client:
+                self.assertEqual(client.get("/livez").response().status, 200)
+            lines = [each for each in server.lines if "No --listen names" in each]
+            self.assertEqual(len(lines), 1, lines)
+            self.assertIn("socket 0 (without a name)", lines[0])
+            server.signal()
+            server.ended()
+
+    def test_a_socket_that_was_not_handed_over_stops_the_start(self) -> None:
+        """With a line that says which ones were."""
+        with self.assertRaises(AssertionError) as raised:
+            self.hand_over("systemd:domain=INET:name=x", "web:admin")
+        self.assertIn(
+            "there is no socket 'x': systemd handed over 0 (web), 1 (admin)",
+            str(raised.exception),
+        )
 
     def test_a_restart_loses_nobody(self) -> None:
         """

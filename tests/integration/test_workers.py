@@ -174,7 +174,7 @@ class ServingTests(WorkersTestCase):
                 socket.create_connection(server.address, LIMIT) as plain,
                 context.wrap_socket(plain, server_hostname="127.0.0.1") as client,
             ):
-                client.sendall(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n")
+                client.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 self.assertTrue(client.recv(100).startswith(b"HTTP/1.1 200"))
         proxied = server.logged(r"Listening on http://127\.0\.0\.1:(\d+)/")
         with Conversation(("127.0.0.1", int(proxied[1]))) as client:
@@ -278,7 +278,7 @@ class ReplacingTests(WorkersTestCase):
         """With a line that says why, and a status that tells of it."""
         broken = self.folder / "sitecustomize.py"
         broken.write_text(
-            "import os\nif 'TWISTED_QUOTES_WORKER' in os.environ: os._exit(3)\n"
+            "import os\nif '_TWISTED_QUOTES_WORKER' in os.environ: os._exit(3)\n"
         )
         ended = subprocess.run(
             [

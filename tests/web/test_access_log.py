@@ -35,6 +35,22 @@ class AccessLogTests(SynchronousTestCase):
         again.write("two\n")
         self.assertEqual(self.path.read_text(), "one\ntwo\n")
 
+    def test_it_can_be_opened_anew(self) -> None:
+        """The file is there at once; where that fails, the old one is kept."""
+        self.log.write("one\n")
+        self.path.rename(self.path.with_name("old.log"))
+        self.log.reopen()
+        self.assertEqual(self.path.read_text(), "")
+        self.path.unlink()
+        self.path.mkdir()
+        with capturedLogs() as events:
+            self.log.reopen()
+        [event] = events
+        self.assertEqual(event["log_level"], LogLevel.error)
+        self.path.rmdir()
+        self.log.write("two\n")
+        self.assertEqual(self.path.read_text(), "two\n")
+
     def test_a_file_that_was_moved_away_is_not_written_to(self) -> None:
         """logrotate moves it, and a new one is begun."""
         self.log.write("one\n")

@@ -15,7 +15,7 @@ from twisted.web.server import Request
 from twisted.web.test.requesthelper import DummyChannel
 
 from twisted_quotes.ports import authority
-from twisted_quotes.web.address import base_url, instructions_url, is_host
+from twisted_quotes.web.address import base_url, instructions_url, is_host, is_local
 
 
 def request(
@@ -87,6 +87,43 @@ class HostTests(SynchronousTestCase):
     def test_a_host_never_needs_escaping(self, value: bytes) -> None:
         """Whatever passes for a host stands in HTML and in a shell as it is."""
         self.assertFalse(is_host(value) and set(value) & set(b" <>&\"'`$;|\\\r\n\0"))
+
+
+class LocalTests(SynchronousTestCase):
+    """Tests of names of this machine."""
+
+    def test_loopback_has_many_names(self) -> None:
+        """Names below localhost, and addresses of both versions."""
+        for host in (
+            b"localhost",
+            b"LOCALHOST.:8000",
+            b"a.localhost",
+            b"127.0.0.1",
+            b"127.9.9.9:80",
+            b"[::1]",
+            b"[::1]:8000",
+            b"[::ffff:127.0.0.1]",
+        ):
+            self.assertTrue(is_local(host, []), host)
+
+    def test_others_have_to_be_named(self) -> None:
+        """In any case, and with any port."""
+        for host in (
+            b"quotes.test",
+            b"QUOTES.test.:81",
+            b"192.0.2.1",
+            b"[2001:db8::1]:1",
+        ):
+            self.assertFalse(is_local(host, []), host)
+            self.assertFalse(is_local(host, ["test", "a.quotes.test"]), host)
+            names = ["Quotes.test.", "192.0.2.1", "2001:db8::1"]
+            self.assertTrue(is_local(host, names), host)
+            self.assertTrue(is_local(host, ["*"]), host)
+
+    def test_what_looks_like_it_is_not(self) -> None:
+        """A name may begin or end with anything."""
+        for host in (b"notlocalhost", b"localhost.test", b"127.0.0.1.test", b"0.0.0.0"):
+            self.assertFalse(is_local(host, []), host)
 
 
 class UrlTests(SynchronousTestCase):

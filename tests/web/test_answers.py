@@ -179,16 +179,15 @@ class ErrorTests(SynchronousTestCase):
         """What no route takes is not found."""
         self.assert_answered(NotFound(), 404, "nothing at that URL")
 
-    def test_what_the_caller_got_wrong_is_logged_in_one_line(self) -> None:
-        """An error with line breaks in it cannot forge a line of the log."""
+    def test_what_the_caller_got_wrong_is_noted_for_the_log(self) -> None:
+        """The site has one event for each request, and tells it there."""
         asked = request()
         with informed() as events:
-            send_error(asked, Failure(DictionaryNotFound("a\nb", [])))
-        [event] = events
-        self.assertEqual(event["id"], IRecord(asked).id)
-        self.assertEqual(event["code"], 404)
-        self.assertEqual(event["error"], "DictionaryNotFound")
-        self.assertNotIn("\n", formatEvent(event))
+            send_error(asked, Failure(DictionaryNotFound("a", [])))
+        self.assertEqual(events, [])
+        facts = IRecord(asked).facts
+        self.assertEqual(facts["error"], "DictionaryNotFound")
+        self.assertIn("There is no dictionary", facts["reason"])
 
 
 class IncidentTests(SynchronousTestCase):

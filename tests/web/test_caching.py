@@ -13,6 +13,7 @@ from twisted.web.test.requesthelper import DummyChannel
 from twisted_quotes.dictionary import State
 from twisted_quotes.web.caching import (
     entity_tag,
+    has_any,
     is_known,
     may_be_kept,
     must_not_be_kept,
@@ -49,11 +50,11 @@ class TagTests(SynchronousTestCase):
 class HeaderTests(SynchronousTestCase):
     """Tests of what a client is told."""
 
-    def request(self, if_none_match: str | None = None) -> Any:
-        """A request that may know an answer."""
+    def request(self, *if_none_match: str) -> Any:
+        """A request that may know an answer, with the lines of one header."""
         request = Request(DummyChannel(), False)
-        if if_none_match is not None:
-            request.requestHeaders.setRawHeaders("if-none-match", [if_none_match])
+        if if_none_match:
+            request.requestHeaders.setRawHeaders("if-none-match", if_none_match)
         return request
 
     def test_a_client_that_has_the_answer_is_told_so(self) -> None:
@@ -62,11 +63,28 @@ class HeaderTests(SynchronousTestCase):
             request = self.request(header)
             self.assertTrue(is_known(request, "abc"), header)
             self.assertEqual(request.code, 304)
-            self.assertEqual(request.responseHeaders.getRawHeaders("etag"), ['"abc"'])
+
+    def test_every_line_counts(self) -> None:
+        """The header may be sent several times (RFC 9110, section 5.3)."""
+        for lines in (('"abc"', '"x"'), ('"x"', 'W/"abc"'), ("", '"abc"', "")):
+            self.assertTrue(is_known(self.request(*lines), "abc"), lines)
+
+    def test_any_answer_will_do(self) -> None:
+        """Whoever has any has what exists (RFC 9110, section 13.1.2)."""
+        for header, known in (
+            ("*", True),
+            (" * ", True),
+            ('"x"', False),
+            ("**", False),
+        ):
+            request = self.request(header)
+            self.assertEqual(has_any(request), known, header)
+            self.assertEqual(request.code, 304 if known else 200)
+        self.assertFalse(has_any(self.request()))
 
     def test_a_client_that_has_another_gets_the_answer(self) -> None:
         """Or one that has none, or talks nonsense."""
-        for header in (None, "", "*", '"x"', '"abcd"', '"', "W/"):
+        for header in ("", "*", '"x"', '"abcd"', '"', "W/", "abc", "x"):
             request = self.request(header)
             self.assertFalse(is_known(request, "abc"), header)
             self.assertEqual(request.code, 200)
@@ -86,3 +104,11 @@ class HeaderTests(SynchronousTestCase):
         headers = request.responseHeaders
         self.assertEqual(headers.getRawHeaders("cache-control"), ["no-store"])
         self.assertFalse(headers.hasHeader("etag"))
+
+    def test_what_is_not_kept_may_have_a_name(self) -> None:
+        """A client may have kept it by means of its own."""
+        request = self.request()
+        must_not_be_kept(request, "abc")
+        headers = request.responseHeaders
+        self.assertEqual(headers.getRawHeaders("cache-control"), ["no-store"])
+        self.assertEqual(headers.getRawHeaders("etag"), ['"abc"'])

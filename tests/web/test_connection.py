@@ -5,6 +5,9 @@ Tests of one connection: what is refused on it, and how it is closed.
 from __future__ import annotations
 
 from twisted.internet.testing import StringTransport, StringTransportWithDisconnection
+from twisted.web.http_headers import _nameEncoder
+
+from twisted_quotes.web.heads import MAX_HEADER_NAME
 
 from .clients import (
     HOST,
@@ -60,6 +63,31 @@ class RefusalTests(WebTestCase):
             b"GET / HTTP/1.1\r\nno colon\r\nHost: a\r\n\r\n",
         ):
             self.assert_refused(sent, 400, "not HTTP")
+
+    def test_a_header_with_a_long_name_is_a_431(self) -> None:
+        """Be it the last one or not. Twisted keeps names for good."""
+        known = _nameEncoder._canonicalHeaderCache
+        for rest in (b": y\r\n\r\n", b": y\r\nX: y\r\n\r\n", b":\r\n y\r\n\r\n"):
+            name = b"X" * (MAX_HEADER_NAME + 1)
+            self.assert_refused(HEAD + name + rest, 431, "too long")
+            self.assertNotIn(name, known)
+        client = self.web.connect()
+        client.send(HEAD + b"X" * MAX_HEADER_NAME + b": y\r\n\r\n")
+        self.assertEqual([each.code for each in client.answers()], [200])
+
+    def test_every_status_has_its_phrase(self) -> None:
+        """Those too that Twisted has none for."""
+        for sent, line in (
+            (HEAD + b"X" * 200 + b":\r\n\r\n", b"431 Request Header Fields Too Large"),
+            (
+                HEAD + b"X:" + b"y" * 16384 + b"\r\n",
+                b"431 Request Header Fields Too Large",
+            ),
+            (HEAD + b"no colon\r\n\r\n", b"400 Bad Request"),
+        ):
+            client = self.web.connect()
+            client.send(sent)
+            self.assertEqual(client.received.split(b"\r\n")[0], b"HTTP/1.1 " + line)
 
     def test_a_body_of_no_clear_length_is_a_400(self) -> None:
         """Where a body ends must not depend on who reads it."""
@@ -190,6 +218,39 @@ class KeepAliveTests(WebTestCase):
         [answer] = client.answers()
         self.assertTrue(answer.is_last)
         self.assertTrue(client.half_closed)
+
+    def test_close_may_stand_anywhere_in_the_list(self) -> None:
+        """Connection is a list of tokens, in any case and over several lines."""
+        for headers in (
+            "Connection: close, TE\r\n",
+            "Connection: TE,close\r\n",
+            "Connection: keep-alive , CLOSE\r\n",
+            "Connection: TE\r\nConnection: close\r\n",
+        ):
+            client = self.web.connect()
+            client.send(get(headers=headers))
+            self.assertTrue(client.answers()[0].is_last, headers)
+            self.assertTrue(client.half_closed, headers)
+
+    def test_other_tokens_do_not_close(self) -> None:
+        """What only looks like the token is another one."""
+        for headers in ("Connection: keep-alive, TE\r\n", "Connection: closed\r\n"):
+            client = self.web.connect()
+            client.send(get(headers=headers))
+            self.assertFalse(client.answers()[0].is_last, headers)
+            self.assertFalse(client.half_closed, headers)
+
+    def test_http_1_0_is_answered_and_closed_whether_it_asks_to_keep_alive(
+        self,
+    ) -> None:
+        """Such a client reads the answer to its end, and connects again."""
+        for headers in (b"", b"Connection: keep-alive\r\n"):
+            client = self.web.connect()
+            client.send(b"GET /style.css HTTP/1.0\r\nHost: a\r\n%b\r\n" % headers)
+            [answer] = client.answers()
+            self.assertEqual(answer.code, 200)
+            self.assertTrue(answer.is_last)
+            self.assertTrue(client.half_closed)
 
     def test_an_idle_connection_is_closed_after_a_while(self) -> None:
         """A client that asks nothing for a minute is let go."""

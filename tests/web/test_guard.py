@@ -294,6 +294,22 @@ class AdmissionTests(GuardTestCase):
             for authorization in (None, "Bearer x", basic("alice", "wrong")):
                 self.assertEqual(self.ask(url, authorization).code, 200)
 
+    def test_the_server_as_a_whole_is_guarded(self) -> None:
+        """C{OPTIONS *} tells nothing either, and is answered who may ask."""
+        client = self.web.connect()
+        client.send(get("*", "OPTIONS") + get("*", "OPTIONS", TOKEN))
+        refused, answered = client.answers()
+        self.assert_error(refused, 401)
+        self.assertEqual((answered.code, answered.body), (200, b""))
+
+    def test_odd_paths_to_open_urls_are_guarded(self) -> None:
+        """What is not quite the URL of a probe is no URL that is open."""
+        for path in ("//metrics", "/%2Fmetrics", "/metrics/", "//", "/*"):
+            for method in ("GET", "POST"):
+                client = self.web.connect()
+                client.send(get(path, method))
+                self.assert_error(client.answers()[0], 401)
+
     def test_a_service_without_a_portal_is_open(self) -> None:
         """There, what one says of oneself is not even read."""
         self.web = self.make_web()

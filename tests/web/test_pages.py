@@ -104,6 +104,16 @@ class EveryPageTests(PagesTestCase):
         (self.folder / "new").write_text("x\n")
         self.assertIn("new", self.get("/").texts["li"])
 
+    def test_control_characters_in_a_name_are_shown_as_pictures(self) -> None:
+        """A terminal that shows the page obeys none."""
+        (self.folder / "a\x1b[31m\x7f\x9bz").write_text("x\n")
+        for path in ("/", "/api/v1/web"):
+            self.assertIn("a\u241b[31m\u2421\ufffdz", self.get(path).texts["li"])
+            self.assertNotRegex(self.html, r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+        answer = self.successResultOf(self.web.find(action="all", dictionary="n\x1b"))
+        self.assert_error(answer, 404, '"n\u241b"', '"a\u241b[31m')
+        self.assertNotRegex(answer.message, r"[\x00-\x1f\x7f-\x9f]")
+
     def test_a_page_is_rendered_once_for_each_state(self) -> None:
         """Whatever the host that was called, it is put in later."""
         rendered = []
@@ -227,7 +237,7 @@ class InstructionsTests(PagesTestCase):
         """Each code of an error stands in the table."""
         rows = self.get("/api/v1/web").texts["tr"]
         codes = {each.split()[0] for each in rows if each.split()[0].isdigit()}
-        expected = "400 401 403 404 405 408 413 414 429 431 500 501 503 504"
+        expected = "400 401 403 404 405 408 413 414 415 429 431 500 501 503 504"
         self.assertEqual(sorted(codes), expected.split())
 
     def test_the_limit_of_a_body_is_shown(self) -> None:

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.server import Request
 from twisted.web.test.requesthelper import DummyChannel
 
-from twisted_quotes.web.record import IRecord, note
+from twisted_quotes.web.record import IRecord, header, note
 
 
 def request() -> Request:
@@ -35,6 +35,22 @@ class RecordTests(SynchronousTestCase):
     def test_an_id_is_a_plain_token(self) -> None:
         """An id stands in a message, a log line and a shell as it is."""
         self.assertRegex(IRecord(request()).id, r"\A[0-9a-f]{16}\Z")
+
+    def test_two_ids_are_none(self) -> None:
+        """Of several that a client sends, none is taken."""
+        one = request()
+        one.requestHeaders.setRawHeaders("x-request-id", ["a", "b"])
+        self.assertRegex(IRecord(one).id, r"\A[0-9a-f]{16}\Z")
+        one = request()
+        one.requestHeaders.setRawHeaders("x-request-id", ["a"])
+        self.assertEqual(IRecord(one).id, "a")
+
+    def test_the_lines_of_a_header_are_one_list(self) -> None:
+        """In the order in which they came (RFC 9110, section 5.3)."""
+        one = request()
+        self.assertEqual(header(one, b"accept"), "")
+        one.requestHeaders.setRawHeaders(b"accept", [b"a/b", b"c/d;q=0.1, e/\xff"])
+        self.assertEqual(header(one, b"accept"), "a/b, c/d;q=0.1, e/\xff")
 
     def test_what_is_noted_is_kept(self) -> None:
         """Facts are added up, and the last word counts."""

@@ -94,6 +94,27 @@ class RequestTests(WebTestCase):
             self.assertIsNotNone(refused.header("date"))
             self.assertEqual(got.code, 200)
 
+    def test_on_loopback_alone_other_hosts_are_refused(self) -> None:
+        """A page of another site that has its name lead here reads nothing."""
+        self.web.site.host_names = ["quotes.example"]
+        for head, code in (
+            ("GET /style.css HTTP/1.1\r\nHost: localhost:8000", 200),
+            ("GET /style.css HTTP/1.1\r\nHost: quotes.example", 200),
+            ("GET /style.css HTTP/1.0", 200),
+            ("GET /style.css HTTP/1.1\r\nHost: evil.example", 400),
+            ("GET /livez HTTP/1.1\r\nHost: evil.example:8000", 400),
+            ("OPTIONS * HTTP/1.1\r\nHost: evil.example", 400),
+            ("GET http://evil.example/style.css HTTP/1.1\r\nHost: localhost", 400),
+            ("GET http://localhost/style.css HTTP/1.1\r\nHost: evil.example", 200),
+        ):
+            client = self.web.connect()
+            client.send(f"{head}\r\n\r\n".encode())
+            [answer] = client.answers()
+            self.assertEqual(answer.code, code, head)
+            if code == 400:
+                self.assertIn("loopback", answer.message)
+                self.assertIn("--host", answer.message)
+
     def test_an_unknown_method_is_a_501(self) -> None:
         """A method that is none is not implemented, whatever the URL."""
         for path in ("/", "/api/v1/json", "/x"):
@@ -118,6 +139,11 @@ class RequestTests(WebTestCase):
             (f"http://{HOST}", 200),
             (f"http://{HOST}?x", 200),
             (f"http://{HOST}/x", 404),
+            (f"HTTP://{HOST}/style.css", 200),
+            (f"hTTps://{HOST}/style.css", 200),
+            (f"http://user@{HOST}/", 400),
+            ("http://a..b/", 400),
+            (f"http://{HOST}//style.css", 404),
             (f"http://{HOST}/%ff", 400),
             ("http:///", 400),
             ("ftp://a/", 400),
@@ -125,6 +151,18 @@ class RequestTests(WebTestCase):
             client = self.web.connect()
             client.send(get(target))
             self.assertEqual([each.code for each in client.answers()], [code], target)
+
+    def test_the_host_of_the_target_counts(self) -> None:
+        """The header is ignored, but must be right (RFC 9112, section 3.2.2)."""
+        client = self.web.connect()
+        client.send(b"GET http://other.test:81/x HTTP/1.1\r\nHost: a\r\n\r\n")
+        client.send(b"GET http://other.test/x HTTP/1.1\r\nHost: a..b\r\n\r\n")
+        client.send(b"GET http://other.test/x HTTP/1.1\r\n\r\n")
+        client.send(b"GET http://other.test/x HTTP/1.0\r\n\r\n")
+        used, bad, missing, old = client.answers()
+        self.assertEqual([each.code for each in (used, bad, missing)], [404, 400, 400])
+        self.assertTrue(used.message.endswith(" http://other.test:81/api/v1/web"))
+        self.assertTrue(old.message.endswith(" http://other.test/api/v1/web"))
 
     def test_an_old_request_without_a_host_is_answered(self) -> None:
         """HTTP/1.0 works without Host, and closes when it has answered."""

@@ -416,7 +416,7 @@ class EventTests(WebTestCase):
             (get("/x"), None, 404),
             (get("/", "POST"), None, 405),
             (get("/%ff"), None, 400),
-            (get("*", "OPTIONS"), None, 200),
+            (get("*", "OPTIONS"), "/*", 200),
             (question(b"{}"), "/api/v1/json", 400),
             (question(b"x" * 70000), None, 413),
             (b"hello\r\n", None, 400),
@@ -436,15 +436,21 @@ class EventTests(WebTestCase):
         first, second = request_events(events)
         self.assertNotEqual(first["id"], second["id"])
 
-    def test_an_error_is_logged_under_the_id_of_its_request(self) -> None:
-        """What was said to the caller can be found."""
-        client = self.web.connect()
-        with informed() as events:
-            client.send(get("/x"))
-        refusal, request = events
-        self.assertEqual(refusal["id"], request["id"])
-        said, _, _ = client.answers()[0].message.partition(" Instructions")
-        self.assertIn(said, formatEvent(refusal))
+    def test_a_request_that_is_refused_has_one_event(self) -> None:
+        """What was said to the caller can be found there, on a single line."""
+        for sent in (
+            get("/x"),
+            question({"action": "all", "dictionary": "a\nb"}),
+            b"hello\r\n\r\n",
+        ):
+            client = self.web.connect()
+            with informed() as events:
+                client.send(sent)
+            [event] = events
+            said, _, _ = client.answers()[0].message.partition(" Instructions")
+            self.assertEqual(event["reason"], said)
+            self.assertTrue(formatEvent(event).endswith(f": {said!a}"))
+            self.assertNotIn("\n", formatEvent(event))
 
     def test_what_went_well_is_logged_for_those_who_ask_for_more(self) -> None:
         """A busy service logs no line for each request, but for each refusal."""

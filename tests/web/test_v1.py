@@ -8,14 +8,41 @@ import json
 import os
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-from twisted.internet.defer import Deferred
-from twisted.logger import LogLevel, capturedLogs
+from twisted.internet.defer import Deferred, fail
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 
 from twisted_quotes import line_finder, quote_finder
+from twisted_quotes.dictionary import Dictionary
 from twisted_quotes.grep import GrepFailed
+from twisted_quotes.index import Index
+from twisted_quotes.indexes import Indexes, IndexFailed
 
 from .clients import Answer, WebTestCase, informed, question
+
+
+class EncodingTests(WebTestCase):
+    """Tests of bodies that are compressed."""
+
+    def ask(self, *encodings: str) -> Answer:
+        """Ask for the names of the dictionaries."""
+        client = self.web.connect()
+        headers = "".join(f"Content-Encoding: {each}\r\n" for each in encodings)
+        client.send(question({"action": "list"}, headers=headers))
+        return client.answers()[0]
+
+    def test_a_compressed_body_is_a_415(self) -> None:
+        """It is said which header is wrong, and what is understood."""
+        for encodings in (("gzip",), ("x",), ("identity, br",), ("identity", "gzip")):
+            answer = self.ask(*encodings)
+            self.assert_error(answer, 415, "Content-Encoding")
+            self.assertEqual(answer.header("accept-encoding"), "identity")
+
+    def test_the_encoding_that_is_none_is_understood(self) -> None:
+        """In any case."""
+        for encodings in ((), ("identity",), ("Identity",), ("",)):
+            self.assertEqual(self.ask(*encodings).code, 200)
 
 
 class AnswerTests(WebTestCase):
@@ -48,6 +75,33 @@ class AnswerTests(WebTestCase):
         answer = self.answer(asked, b"", status=1)
         self.assertEqual(answer.code, 200)
         self.assertEqual(answer.json, {"nr of entries": 0, "results": []})
+
+    def test_a_term_that_looks_like_a_pattern_is_told_of_once(self) -> None:
+        """In the log, with the request's id and without the term."""
+        with informed() as events:
+            for term in ("hate", "^-- Nobody", "nothing.*"):
+                asked = self.web.find(action="search", term=term)
+                self.answer(asked, b"", status=1)
+        [told] = [each for each in events if "sign" in each]
+        message = formatEvent(told)
+        self.assertIn('a term that has ^ at its start: without "regex"', message)
+        self.assertNotIn("Nobody", message)
+        self.assertIn(f"Request {told['id']} ", message)
+        self.assertEqual(told["log_level"], LogLevel.info)
+
+    def test_a_term_that_finds_something_or_is_a_pattern_is_not_told_of(self) -> None:
+        """Nor is one that is passed over."""
+        with informed() as events:
+            asked = self.web.find(action="search", term="[love]")
+            self.answer(asked, b"[love]\n")
+            asked = self.web.find(action="search", term="^[a]$", offset=1)
+            self.answer(asked, b"", status=1)
+            asked = self.web.find(action="search", term="^[a]$", regex=True)
+            # The first grep looks whether there are odd bytes.
+            self.web.running()[0].end(1)
+            self.web.flush()
+            self.answer(asked, b"", status=1)
+        self.assertEqual([each for each in events if "sign" in each], [])
 
     def test_all_lines_of_a_dictionary_are_answered(self) -> None:
         """The lines joined by line feeds are the dictionary again."""
@@ -299,8 +353,9 @@ class LogTests(WebTestCase):
             {"action": "search", "term": self.term, "dictionary": "none"},
         ):
             with informed() as events:
-                answer = self.successResultOf(self.web.find(**fields))
-            self.assertGreaterEqual(answer.code, 400)
+                client = self.web.connect()
+                client.send(question(fields))
+            self.assertGreaterEqual(client.answers()[0].code, 400)
             self.assertTrue(events)
             self.assertNotIn(self.term, str(events))
 
@@ -389,6 +444,24 @@ class SharedTests(WebTestCase):
         asked = self.ask()
         self.end()
         self.assertEqual(self.successResultOf(asked).json["results"], ["love"])
+
+    def test_what_leaves_a_dictionary_out_is_not_kept(self) -> None:
+        """When its index is there, the answer is another one."""
+        question = {"action": "all", "unit": "quote", "dictionary": "*"}
+        get = Indexes.get
+
+        def get_others(
+            indexes: Indexes, dictionary: Dictionary, patient: bool = True
+        ) -> Deferred[Index]:
+            if dictionary.path.endswith("alpha"):
+                return fail(IndexFailed())
+            return get(indexes, dictionary, patient)
+
+        with patch.object(Indexes, "get", get_others):
+            part = self.successResultOf(self.web.find(**question))
+        whole = self.successResultOf(self.web.find(**question))
+        counts = [each.json["nr of entries"] for each in (part, whole)]
+        self.assertEqual(counts, [1, 2])
 
     def test_each_question_has_its_own_answer(self) -> None:
         """However alike they are."""

@@ -11,11 +11,15 @@ from typing import Any
 from unittest.mock import patch
 from urllib.parse import urlencode
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 
+from twisted_quotes import locate
+from twisted_quotes.dictionary import Dictionary
 from twisted_quotes.grep import GrepFailed
+from twisted_quotes.index import Index
+from twisted_quotes.indexes import Indexes, IndexFailed
 from twisted_quotes.quotes import id_of
-from twisted_quotes.web import v2
+from twisted_quotes.web import page
 
 from .clients import Answer, FakeSocket, WebTestCase, get, informed
 
@@ -102,6 +106,17 @@ class QuotesTests(V2TestCase):
         self.assertEqual(quotes[0]["matches"], [{"start": 8, "end": 9}])
         self.assertEqual(quotes[1]["matches"], [{"start": 10, "end": 11}])
 
+    def test_more_matches_than_are_told_are_no_secret(self) -> None:
+        """A quote says so where some of its matches are left out."""
+        asked = self.get("quotes", dictionary="quotes", term="s")
+        self.end(b"2:Two caf\xc3\xa9s\n3:Three loves. \xe2\x80\x94 B\n")
+        with patch.object(locate, "MOST_PLACES", 1):
+            self.end(b"1:9:s\n2:17:l\n2:21:s\n")
+        few, many = self.successResultOf(asked).json["quotes"]
+        self.assertNotIn("matches_truncated", few)
+        self.assertIs(many["matches_truncated"], True)
+        self.assertEqual(many["matches"], [{"start": 6, "end": 7}])
+
     def test_all_that_match_are_counted(self) -> None:
         """grep counts on from where the page ended."""
         asked = self.get("quotes", dictionary="quotes", term="o", limit=1)
@@ -116,11 +131,11 @@ class QuotesTests(V2TestCase):
 
     def test_a_page_has_room_for_so_many_bytes(self) -> None:
         """One quote always has room, and all are counted."""
-        with patch.object(v2, "MOST_BYTES", 30):
+        with patch.object(page, "MOST_BYTES", 30):
             body = self.got("quotes", dictionary="quotes").json
             self.assertEqual((body["returned"], body["reason"]), (1, "bytes"))
             self.assertEqual((body["total"], body["truncated"]), (3, True))
-        with patch.object(v2, "MOST_BYTES", 5):
+        with patch.object(page, "MOST_BYTES", 5):
             body = self.got("quotes", dictionary="quotes").json
             self.assertEqual((body["returned"], body["reason"]), (1, "bytes"))
 
@@ -145,6 +160,22 @@ class QuotesTests(V2TestCase):
         answer = self.successResultOf(asked)
         self.assert_error(answer, 504)
         self.assertIsNone(answer.header("etag"))
+
+    def test_what_tracks_people_is_ignored(self) -> None:
+        """A link that was shared works, and is the same one."""
+        tracking = "fbclid=x&utm_source=a&utm_source=b&gclid&msclkid=%20&mc_eid=1"
+        for url in ("quotes", "quotes/random?seed=1", "dictionaries"):
+            shared = f"{url}{'&' if '?' in url else '?'}{tracking}"
+            plain, followed = self.got(url), self.got(shared)
+            self.assertEqual((plain.code, followed.code), (200, 200), shared)
+            self.assertEqual(plain.body, followed.body)
+            self.assertEqual(plain.header("etag"), followed.header("etag"))
+        asked = self.get(f"quotes/{id_of(QUOTES[2])}?{tracking}")
+        self.end(status=1)
+        self.end(f"3:{id_of(QUOTES[2])}\n".encode())
+        self.assertEqual(self.successResultOf(asked).code, 200)
+        for name in ("utm_", "fbclid2", "xgclid", "FBCLID"):
+            self.assert_error(self.got("quotes", **{name: 1}), 400, f'"{name}"')
 
     def test_wrong_parameters_are_errors(self) -> None:
         """Each is named."""
@@ -285,6 +316,49 @@ class CacheTests(V2TestCase):
             self.assertEqual((again.code, again.body), (304, b""))
             self.assertEqual(again.header("etag"), tag)
 
+    def test_a_304_says_of_keeping_what_the_200_says(self) -> None:
+        """Its headers are those of the answer (RFC 9110, section 15.4.5)."""
+        names = ("etag", "cache-control", "vary")
+        for url, parameters in (
+            *self.urls,
+            ("quotes", {"headers": {"Accept": NDJSON}, "dictionary": "quotes"}),
+        ):
+            first = self.got(url, **parameters)
+            known = {"If-None-Match": first.header("etag")}
+            headers = {**parameters.get("headers", {}), **known}
+            again = self.got(url, **{**parameters, "headers": headers})
+            self.assertEqual((first.code, again.code), (200, 304))
+            for name in names:
+                self.assertIsNotNone(first.header(name))
+                self.assertEqual(first.header(name), again.header(name), url)
+
+    def test_who_has_any_answer_needs_no_other(self) -> None:
+        """C{If-None-Match: *} is a 304 wherever the answer would be a 200."""
+        stream = {"Accept": NDJSON}
+        for url, headers in (
+            ("quotes", {}),
+            ("quotes", stream),
+            ("quotes/random", {}),
+            ("quotes/random?seed=1", {}),
+            ("dictionaries", {}),
+        ):
+            answer = self.got(url, headers={**headers, "If-None-Match": "*"})
+            self.assertEqual((answer.code, answer.body), (304, b""), url)
+
+    def test_what_is_no_200_is_no_304(self) -> None:
+        """An error is told whatever the client has (RFC 9110, section 13.2.1)."""
+        for accept in ("*/*", NDJSON):
+            headers = {"If-None-Match": "*", "Accept": accept}
+            asked = self.get("quotes", headers, term="(", regex="true")
+            [process] = self.web.running()
+            process.print(errors=b"grep: Unmatched (\n")
+            self.end(status=2)
+            answer = self.successResultOf(asked)
+            self.assert_error(answer, 400, "Unmatched (")
+            self.assertIsNone(answer.header("etag"))
+        answer = self.got("quotes/x", headers={"If-None-Match": "*"})
+        self.assert_error(answer, 404)
+
     def test_it_is_not_when_a_dictionary_has_changed(self) -> None:
         """Then the new answer comes."""
         for url, parameters in self.urls:
@@ -315,6 +389,32 @@ class CacheTests(V2TestCase):
         while self.path.stat().st_ctime_ns == before:
             os.utime(self.path, ns=(status.st_atime_ns, status.st_mtime_ns))
         os.utime(self.path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    def test_what_leaves_a_dictionary_out_is_not_kept(self) -> None:
+        """When its index is there, the answer is another one."""
+        get = Indexes.get
+
+        def get_others(
+            indexes: Indexes, dictionary: Dictionary, patient: bool = True
+        ) -> Deferred[Index]:
+            if dictionary.path == str(self.path):
+                return fail(IndexFailed())
+            return get(indexes, dictionary, patient)
+
+        urls: tuple[tuple[str, dict[str, Any]], ...] = (
+            ("quotes", {"dictionary": "*"}),
+            ("quotes/random", {"dictionary": "*", "seed": 1}),
+            ("dictionaries", {}),
+        )
+        with patch.object(Indexes, "get", get_others):
+            answers = [self.got(url, **parameters) for url, parameters in urls]
+            one = self.got("quotes", dictionary="quotes")
+        for answer in answers:
+            self.assertEqual(answer.code, 200)
+            self.assertIsNone(answer.header("etag"))
+            self.assertEqual(answer.header("cache-control"), "no-store")
+        self.assertEqual(one.code, 503)
+        self.assertEqual(one.header("retry-after"), "1")
 
     def test_every_question_has_its_own(self) -> None:
         """Whatever is asked otherwise may be answered otherwise."""
@@ -383,6 +483,7 @@ class StreamTests(V2TestCase):
             (f"{NDJSON};q=0.5, application/json", "application/json"),
             ("*/*", "application/json"),
             ("text/html", "application/json"),
+            (f"{NDJSON};charset=utf-8", NDJSON),
             ("", "application/json"),
             (";;;,", "application/json"),
         ):
@@ -543,13 +644,44 @@ class FlowTests(V2TestCase):
         self.assertEqual(summary["returned"], len(quotes))
         self.assertEqual((summary["truncated"], summary["reason"]), (True, "shutdown"))
 
-    def test_a_head_has_no_stream(self) -> None:
-        """It says what would come, and nothing is looked for."""
-        asked = self.web.ask(
+    def head(self, query: str) -> Deferred[Answer]:
+        """Ask for the head of the stream."""
+        return self.web.ask(
             "HEAD",
-            "/api/v2/quotes?dictionary=quotes&term=o",
+            f"/api/v2/quotes?dictionary=quotes{query}",
             headers={"Accept": NDJSON},
         )
+
+    def test_a_head_looks_for_one_quote(self) -> None:
+        """With the first one found, it is known that the answer is a 200."""
+        asked = self.head("&term=o")
+        [process] = self.web.running()
+        self.assertIn("-m", process.arguments)
+        self.end(b"1:0 o\n")
         answer = self.successResultOf(asked)
+        self.assertEqual(answer.code, 200)
         self.assertEqual(answer.header("content-type"), NDJSON)
-        self.assertEqual(self.web.reactor.processes, [])
+        self.assertIsNotNone(answer.header("etag"))
+        self.assertEqual(self.web.running(), [])
+        self.assertEqual(len(self.web.outstanding), 0)
+
+    def test_a_head_that_finds_nothing_is_a_200(self) -> None:
+        """So is the stream."""
+        asked = self.head("&term=zanzibar")
+        self.end(status=1)
+        self.assertEqual(self.successResultOf(asked).code, 200)
+
+    def test_a_head_has_the_status_of_its_stream(self) -> None:
+        """A bad regular expression is a 400 for both, and too long a search a 504."""
+        asked = self.head("&term=(&regex=true")
+        [process] = self.web.running()
+        process.print(errors=b"grep: Unmatched (\n")
+        self.end(status=2)
+        answer = self.successResultOf(asked)
+        self.assertEqual(answer.code, 400)
+        self.assertEqual(answer.header("content-type"), "application/json")
+        self.assertIsNone(answer.header("etag"))
+        asked = self.head("&term=o")
+        self.web.reactor.advance(10)
+        self.web.flush()
+        self.assertEqual(self.successResultOf(asked).code, 504)

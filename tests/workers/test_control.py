@@ -18,6 +18,7 @@ from twisted_quotes.workers.control import (
     Force,
     Leaving,
     Once,
+    Reload,
     Retire,
     Serving,
     SupervisorEnd,
@@ -60,6 +61,10 @@ class Both:
         if self.error is not None:
             raise self.error
         return self.metrics.families()
+
+    def reload(self) -> None:
+        """Keep it."""
+        self.told.append("reload")
 
     def supervisor_lost(self) -> None:
         """Keep it."""
@@ -109,10 +114,12 @@ class ControlTests(SynchronousTestCase):
 
     def test_a_worker_does_what_it_is_told(self) -> None:
         """In the order in which it is told."""
-        for order in (Drain, Close, Retire, Force):
+        for order in (Drain, Close, Retire, Reload, Force):
             self.assertIsNone(self.supervisor.callRemote(order))
         self.pump()
-        self.assertEqual(self.both.told, ["drain", "close", "retire", "force"])
+        self.assertEqual(
+            self.both.told, ["drain", "close", "retire", "reload", "force"]
+        )
 
     def test_a_worker_tells_how_it_is(self) -> None:
         """That it serves, and that it was asked to end."""

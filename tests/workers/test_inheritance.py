@@ -17,7 +17,7 @@ from twisted_quotes.workers.inheritance import (
 
 def inheritance(share: int = 0, shares: int = 2, listeners: int = 0) -> Inheritance:
     """What a worker inherits of a service without endpoints."""
-    return Inheritance(1, 8, share, shares, 100, listeners, 2, ("a", "b"))
+    return Inheritance(1, 8, share, shares, 100, listeners, ("a", ""))
 
 
 class InheritanceTests(SynchronousTestCase):

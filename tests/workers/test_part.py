@@ -14,7 +14,7 @@ from twisted_quotes.options import QuotesOptions
 from twisted_quotes.workers.inheritance import Inheritance
 from twisted_quotes.workers.part import Part, SharedPlaces, inherited, whole
 from twisted_quotes.workers.scoreboard import Column, Scoreboard, SharedRoom
-from twisted_quotes.workers.sockets import know_systemd, known_from_systemd
+from twisted_quotes.workers.sockets import know_systemd
 
 from ..fakes import FakeReactor
 
@@ -26,7 +26,7 @@ class PartTests(SynchronousTestCase):
         """Have a scoreboard, and know nothing of systemd afterwards."""
         self.scoreboard = Scoreboard.make(8)
         self.addCleanup(os.close, self.scoreboard.descriptor)
-        self.addCleanup(know_systemd, *known_from_systemd())
+        self.addCleanup(know_systemd, ())
 
     def options(self, *arguments: str) -> QuotesOptions:
         """Options from a command line."""

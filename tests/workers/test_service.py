@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from signal import SIGTERM
 from typing import Any
 
 from twisted.internet.address import IPv4Address
@@ -100,7 +100,6 @@ class WorkerTestCase(ServiceTestCase):
         self.scoreboard = Scoreboard.make(2)
         self.addCleanup(os.close, self.scoreboard.descriptor)
         self.link = FakeLink(self)
-        self.sigterm: list[Callable[[], object]] = []
 
     def work(self, timeout: float = 30.0) -> WorkerService:
         """The service of a worker that serves."""
@@ -117,13 +116,13 @@ class WorkerTestCase(ServiceTestCase):
             self.clear_up,
             self.web.readiness,
             self.systemd,
+            ["quotes.test"],
         )
         self.addCleanup(self.end_for_good, service)
-        service.work_for(self.link, self.scoreboard, 1, self.sigterm.append)
+        service.work_for(self.link, self.scoreboard, 1)
         self.reactor.stop = self.stop  # type: ignore[method-assign]
         service.startService()
-        for call, args, kw in self.reactor.whenRunningHooks:
-            call(*args, **kw)
+        self.run_reactor()
         return service
 
     def stop(self) -> None:
@@ -163,10 +162,28 @@ class WorkerServiceTests(WorkerTestCase):
     def test_a_signal_is_left_to_the_supervisor(self) -> None:
         """It is only told of it."""
         self.work()
-        [call] = self.sigterm
-        call()
+        self.signals.send(SIGTERM)
         self.assertEqual(self.link.commands, [Serving, Leaving])
         self.assertFalse(self.web.readiness.draining)
+
+    def test_a_second_signal_forces_the_end_of_this_worker_alone(self) -> None:
+        """Even before the supervisor has answered; the sockets stay as they are."""
+        self.work()
+        client = self.search()
+        self.signals.send(SIGTERM, SIGTERM)
+        self.assertEqual(self.link.commands, [Serving, Leaving])
+        client.deliver()
+        self.assert_refused(client)
+        self.reactor.advance(FLUSH_TIME)
+        self.assertEqual(self.shut, [])
+        self.assert_ended(self.over)
+
+    def test_it_opens_its_access_log_anew_when_it_is_told_to(self) -> None:
+        """The supervisor alone gets the signal, and logs it."""
+        service = self.work()
+        self.log.rename(self.room / "old.log")
+        service.reload()
+        self.assertTrue(self.log.exists())
 
     def test_it_drains_until_it_is_told_to_close(self) -> None:
         """It goes on serving, then closes, answers, and ends."""

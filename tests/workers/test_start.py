@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.options import QuotesOptions
 from twisted_quotes.startup import CannotStart
+from twisted_quotes.workers.inheritance import VARIABLE
 from twisted_quotes.workers.start import supervised_service
 from twisted_quotes.workers.supervisor import Supervisor
 
@@ -64,7 +65,7 @@ class StartTests(SynchronousTestCase):
         for _, _, factory in self.reactor.adoptedStreamConnections:
             factory.buildProtocol(None).makeConnection(StringTransport())
         written = [
-            each.environment["TWISTED_QUOTES_WORKER"]
+            each.environment[VARIABLE]
             for each in self.reactor.processes
             if each.arguments == tuple(COMMAND)
         ]

@@ -5,6 +5,7 @@ Tests of how the supervisor begins, and above all of how it ends.
 from __future__ import annotations
 
 import os
+from signal import SIGHUP, SIGTERM
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, succeed
@@ -190,19 +191,24 @@ class EndTests(SupervisorTestCase):
         other.end()
         self.successResultOf(over)
         self.assertFalse(self.reaper.running)
-        self.assertEqual(self.signals.restored, 1)
         self.assertEqual(len(self.starter.started), 2)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
         self.successResultOf(supervisor.stopService())
+
+    def test_a_hangup_without_a_terminal_is_passed_on(self) -> None:
+        """Each worker opens its access log anew, and goes on."""
+        self.make()
+        self.serve()
+        self.signals.send(SIGHUP)
+        self.assertEqual(self.told(), [["Reload"]] * 2)
+        self.assertFalse(self.reactor.hasStopped)
 
     def test_a_second_signal_forces_the_end(self) -> None:
         """The drain delay is cut short, and who does not end is killed."""
         self.make(delay=20)
         self.serve()
         [over] = self.reactor.fire_shutdown()
-        [force] = self.signals.calls
-        force()
-        force()
+        self.signals.send(SIGTERM, SIGTERM)
         self.assertEqual(self.told(), [["Drain", "Force", "Close"]] * 2)
         one, other = self.starter.started
         one.end()

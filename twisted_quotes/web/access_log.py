@@ -5,6 +5,7 @@ The access log: a file that may be moved away, or be on a full disk.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from twisted.logger import Logger
 
@@ -32,9 +33,16 @@ class AccessLog:
 
     def write(self, line: str) -> None:
         """Append a line, if that is possible."""
+        self._attempt(lambda: self._append(line))
+
+    def reopen(self) -> None:
+        """Open the file at the path anew; it is made if it is not there."""
+        self._attempt(self._reopen)
+
+    def _attempt(self, action: Callable[[], None]) -> None:
+        """Do something with the file. If it fails, log the first failure in a row."""
         try:
-            self._follow()
-            os.write(self._descriptor, line.encode())
+            action()
         except OSError as error:
             if not self._failed:
                 self._log.error(
@@ -46,6 +54,10 @@ class AccessLog:
         else:
             self._failed = False
 
+    def _append(self, line: str) -> None:
+        self._follow()
+        os.write(self._descriptor, line.encode())
+
     def _follow(self) -> None:
         """Begin a new file where the old one is no longer at the path."""
         try:
@@ -55,8 +67,11 @@ class AccessLog:
         except FileNotFoundError:
             moved = True
         if moved:
-            old, self._descriptor = self._descriptor, self._open()
-            os.close(old)
+            self._reopen()
+
+    def _reopen(self) -> None:
+        old, self._descriptor = self._descriptor, self._open()
+        os.close(old)
 
     def close(self) -> None:
         """Close the file."""

@@ -17,6 +17,7 @@ from twisted.web.iweb import IRequest
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from ..errors import (
+    BodyEncoded,
     NotAuthenticated,
     NotReadyNow,
     QuotesError,
@@ -24,8 +25,8 @@ from ..errors import (
     Unavailable,
 )
 from .address import instructions_url
-from .output import IOutput
-from .record import IRecord
+from .output import SMALL_ANSWER, IOutput
+from .record import IRecord, note
 
 _log = Logger()
 
@@ -72,8 +73,7 @@ def send(request: IRequest, content_type: bytes, body: bytes) -> bytes:
     @raise TooBusy: there is no room for so many, see L{IOutput}.
     @raise TooManyRequests: and that is because of this client.
     """
-    output = IOutput(request, None)
-    if output is not None:
+    if len(body) > SMALL_ANSWER and (output := IOutput(request, None)) is not None:
         output.check(len(body))
     set_content_type(request, content_type)
     request.setHeader(b"content-length", b"%d" % len(body))
@@ -131,13 +131,8 @@ def judge(request: IRequest, failure: Failure) -> Verdict:
             code, message = 404, "There is nothing at that URL."
         case _:
             return _incident(request, failure)
-    _log.info(
-        "Request {id} is refused with {code}: {reason!a}",
-        id=IRecord(request).id,
-        code=code,
-        error=type(error).__name__,
-        reason=message,
-    )
+    # The one event that the site logs for each request tells it.
+    note(request, error=type(error).__name__, reason=message)
     return Verdict(code, message, _headers(error))
 
 
@@ -147,6 +142,8 @@ def _headers(error: BaseException) -> Mapping[bytes, Sequence[bytes]]:
         case NotAuthenticated():
             wrong_token = b', error="invalid_token"' * error.by_token
             return {b"www-authenticate": [_BASIC, _BEARER + wrong_token]}
+        case BodyEncoded():
+            return {b"accept-encoding": [b"identity"]}
         case MethodNotAllowed():
             return {b"allow": [_allowed(error).encode()]}
         case Unavailable():
@@ -168,9 +165,11 @@ def _incident(request: IRequest, failure: Failure) -> Verdict:
 
 
 def send_error(request: IRequest, failure: Failure) -> bytes:
-    """Make a failure the answer, and log it."""
+    """Make a failure the answer, which nobody is to keep, and log it."""
     code, message, headers = judge(request, failure)
     request.setResponseCode(code)
+    request.responseHeaders.removeHeader(b"etag")
+    request.setHeader(b"cache-control", b"no-store")
     for name, values in headers.items():
         request.responseHeaders.setRawHeaders(name, values)
     body = ErrorBody(code, f"{message} Instructions: {instructions_url(request)}")

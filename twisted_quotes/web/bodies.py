@@ -26,8 +26,12 @@ class Match(Struct, frozen=True):
     end: int
 
 
-class QuoteBody(Struct, frozen=True):
-    """A quote, as it is answered."""
+class QuoteBody(Struct, frozen=True, omit_defaults=True):
+    """
+    A quote, as it is answered.
+
+    @ivar matches_truncated: left out where C{matches} are all that there are.
+    """
 
     id: str
     text: str
@@ -36,6 +40,7 @@ class QuoteBody(Struct, frozen=True):
     line_from: int
     line_to: int
     matches: Sequence[Match]
+    matches_truncated: bool = False
 
 
 class PageBody(Struct, frozen=True):
@@ -84,6 +89,7 @@ def quote_body(quote: Quote) -> QuoteBody:
         quote.line,
         quote.last_line,
         [Match(start, end) for start, end in quote.places],
+        quote.places_truncated,
     )
 
 

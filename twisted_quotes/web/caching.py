@@ -9,7 +9,6 @@ from hashlib import blake2b
 
 from twisted.web.http import NOT_MODIFIED
 from twisted.web.iweb import IRequest
-from werkzeug.http import parse_etags
 
 from .. import __version__
 from ..dictionary import State
@@ -29,27 +28,45 @@ def entity_tag(asked: str, states: Mapping[str, State]) -> str:
 
 def is_known(request: IRequest, tag: str) -> bool:
     """
-    Whether the client has the answer; then it is told that it is still right.
+    Whether the client has the answer; then the status is 304.
 
     This is the weak comparison of RFC 9110, section 13.1.2.
     """
-    known = parse_etags(header(request, b"if-none-match"))
-    # The wildcard is for what exists, which is not known before it is found.
-    if known.star_tag or not known.contains_weak(tag):
+    # No entity tag has a quotation mark in it, so there is nothing to parse.
+    if f'"{tag}"' not in header(request, b"if-none-match"):
         return False
     request.setResponseCode(NOT_MODIFIED)
-    may_be_kept(request, tag)
+    return True
+
+
+def has_any(request: IRequest) -> bool:
+    """
+    Whether the client has any answer, and needs no other; then the status is 304,
+    unless the answer becomes an error (RFC 9110, section 13.2.1).
+    """
+    if header(request, b"if-none-match").strip() != "*":
+        return False
+    request.setResponseCode(NOT_MODIFIED)
     return True
 
 
 def may_be_kept(request: IRequest, tag: str) -> None:
     """Let an answer be kept, and have it asked for each time whether it is right."""
-    request.setHeader("etag", f'"{tag}"')
-    request.setHeader("cache-control", "no-cache")
-    request.setHeader("vary", "accept")
+    _set(request, tag, "no-cache")
 
 
-def must_not_be_kept(request: IRequest) -> None:
-    """Have an answer kept by nobody: the next one may be another."""
-    request.setHeader("cache-control", "no-store")
+def must_not_be_kept(request: IRequest, tag: str = "") -> None:
+    """
+    Have an answer kept by nobody: the next one may be another.
+
+    @param tag: its name, for clients that keep it by means of their own.
+    """
+    _set(request, tag, "no-store")
+
+
+def _set(request: IRequest, tag: str, cache_control: str) -> None:
+    request.responseHeaders.removeHeader("etag")
+    if tag:
+        request.setHeader("etag", f'"{tag}"')
+    request.setHeader("cache-control", cache_control)
     request.setHeader("vary", "accept")

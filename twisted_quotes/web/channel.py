@@ -11,9 +11,9 @@ from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import IHalfCloseableProtocol, ITCPTransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel
 from zope.interface import implementer
 
+from .heads import HeadChannel
 from .interfaces import ISite
 from .patience import (
     LINGER,
@@ -30,7 +30,7 @@ MAX_PIPELINED = 16 * 1024
 
 
 @implementer(IHalfCloseableProtocol)
-class PatientChannel(HTTPChannel):
+class PatientChannel(HeadChannel):
     """
     A channel that waits for its client, but not for ever.
 
@@ -134,6 +134,8 @@ class PatientChannel(HTTPChannel):
 
     def _count_unsent(self) -> None:
         """Count what a slow client has yet to read among that of all."""
+        if not (self.is_slow or self._unsent):
+            return
         unsent = buffered(self.transport) if self.is_slow else 0
         if unsent != self._unsent:
             self.site.output.add_unsent(self.client, unsent - self._unsent)

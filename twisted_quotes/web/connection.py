@@ -179,7 +179,8 @@ class Connection(RefusingChannel):
             late, self._late = self._late, b""
             self._closing_when_read = True
             super().dataReceived(late)
-        self.regulate_reading()
+        if self.is_slow or self._dataBuffer:
+            self.regulate_reading()
         self.wait()
         if self.site.closing:
             self.close()

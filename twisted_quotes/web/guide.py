@@ -72,8 +72,10 @@ URLS = (
 
 ERRORS = (
     (400, "the request is not JSON, or not an object"),
-    (400, "a field is missing, unknown or wrong, or a regular expression is bad"),
+    (400, "a field is missing, unknown, wrong, or stands more than once"),
+    (400, "a regular expression is bad, or of another dialect (\\d, look-around)"),
     (400, "an entry of the answer would be too long"),
+    (400, "the search would need too much memory: for a very long line, or pattern"),
     (400, "the HTTP itself is bad"),
     (401, "authentication is asked for, and is missing or wrong"),
     (403, "the dictionary may not be read, or its name points outside the library"),
@@ -82,6 +84,7 @@ ERRORS = (
     (408, "the request was not complete within its time"),
     (413, "the body is too large"),
     (414, "the request line is too long"),
+    (415, "the body has a Content-Encoding; send it as it is"),
     (429, "more of your requests are under way than your share, while others wait"),
     (431, "the headers are too long"),
     (500, "something went wrong in the service; the message has an id for its log"),

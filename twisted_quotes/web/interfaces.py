@@ -4,6 +4,7 @@ What a connection asks of its site and its requests, which know it in turn.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReactorTime
@@ -32,12 +33,14 @@ class ISite(Protocol):
     @ivar retiring: whether each answer is the last one on its connection.
     @ivar limits: how long clients may take.
     @ivar output: limits on answers that clients have not read.
+    @ivar host_names: the names to be called by besides those of loopback, or C{"*"}.
     """
 
     closing: bool
     retiring: bool
     limits: Limits
     output: OutputLimits
+    host_names: Collection[str]
     reactor: IReactorTime
 
     def requestFactory(self, channel: Any) -> IFailableRequest:

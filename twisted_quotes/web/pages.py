@@ -14,6 +14,7 @@ import msgspec
 from twisted.web.iweb import IRequest
 from twisted.web.template import Element, Tag, XMLString, flattenString, renderer, tags
 
+from ..display import visible
 from ..finder import Finder
 from ..query import ACTIONS
 from .address import base_url
@@ -51,7 +52,9 @@ class _Content(Element):
     def dictionaries(self, request: IRequest, tag: Tag) -> Tag:
         """A list of the dictionaries' names, the default one marked."""
         return tags.ul(
-            tags.li(tags.code(name), " (default)" if name == self._default else "")
+            tags.li(
+                tags.code(visible(name)), " (default)" if name == self._default else ""
+            )
             for name in self._names
         )
 
@@ -183,6 +186,7 @@ class Pages:
 
     def style(self, request: IRequest) -> bytes:
         """The pages' style sheet."""
+        request.setHeader(b"cache-control", b"max-age=3600")
         return send(request, b"text/css; charset=utf-8", _STYLE)
 
     async def _render(self, request: IRequest, content: type[_Content]) -> bytes:

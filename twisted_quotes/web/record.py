@@ -13,7 +13,7 @@ from twisted.web.iweb import IRequest
 from twisted.web.server import Request
 from zope.interface import Attribute, Interface, implementer
 
-_TOKEN = compile(rb"[A-Za-z0-9][A-Za-z0-9._:/+=@-]{0,127}")
+_TOKEN = compile(r"[A-Za-z0-9][A-Za-z0-9._:/+=@-]{0,127}")
 
 
 class IRecord(Interface):
@@ -36,8 +36,8 @@ class Record:
     """
 
     def __init__(self, request: Request) -> None:
-        named = request.getHeader(b"x-request-id") or b""
-        self.id = named.decode() if _TOKEN.fullmatch(named) else token_hex(8)
+        named = header(request, b"x-request-id")
+        self.id = named if _TOKEN.fullmatch(named) else token_hex(8)
         self.facts: dict[str, Any] = {}
         self.term: str | None = None
 
@@ -46,9 +46,18 @@ registerAdapter(Record, Request, IRecord)
 
 
 def header(request: IRequest, name: bytes) -> str:
-    """A header as text, whatever its bytes are; empty if it is not there."""
-    value: bytes = request.getHeader(name) or b""
-    return value.decode("latin-1")
+    """
+    A header as text, whatever its bytes are; empty if it is not there.
+
+    Several lines are one list (RFC 9110, section 5.3).
+    """
+    lines = request.requestHeaders.getRawHeaders(name) or ()
+    return b", ".join(lines).decode("latin-1")
+
+
+def query_of(request: IRequest) -> bytes:
+    """The query of a URL. Twisted's own reading of it leaves out what is odd."""
+    return bytes(request.uri.partition(b"?")[2])
 
 
 def note(request: IRequest, **facts: Any) -> None:

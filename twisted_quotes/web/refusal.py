@@ -34,14 +34,6 @@ class RefusingChannel(PatientChannel):
         begun = bool(self.requests or self._buffer)
         return self._incomplete or (begun and not self.answer_due)
 
-    def headerReceived(self, line: bytes) -> bool:
-        """Take one header; a length of thousands of digits is no length."""
-        try:
-            return bool(super().headerReceived(line))
-        except ValueError:
-            self._respondToBadRequestAndDisconnect()
-            return False
-
     def refuse(self, error: QuotesError) -> None:
         """Answer what has come of the request with an error, and close."""
         if not self.requests:

@@ -5,6 +5,8 @@ whatever goes wrong.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from http import HTTPStatus
 from io import BytesIO
 from re import compile
 from typing import Any
@@ -16,7 +18,7 @@ from twisted.web.http import datetimeToString
 from twisted.web.server import Request
 
 from ..errors import BadRequest, BodyTooLarge, QuotesError, UnknownMethod
-from .address import is_host
+from .address import is_host, is_local
 from .answers import judge, send_error
 from .connection import BODY_LIMIT, Connection
 from .output import IOutput, RequestOutput
@@ -35,18 +37,28 @@ _METHODS = {
     b"PATCH",
 }
 
-_ABSOLUTE = compile(rb"https?://[^/]+(/.*)?")
+_ABSOLUTE = compile(rb"(?i:https?)://([^/]+)(/.*)?")
+
+# Twisted lacks some of them, such as that of 431.
+_PHRASES = {each.value: each.phrase.encode() for each in HTTPStatus}
 
 # What nginx made customary for a client that left before its answer.
 CLIENT_LEFT = 499
 
 
-def check(method: bytes, path: bytes, version: bytes, hosts: list[bytes]) -> None:
+def check(
+    method: bytes,
+    path: bytes,
+    version: bytes,
+    hosts: Sequence[bytes],
+    names: Collection[str] = ("*",),
+) -> None:
     """
     Check what no route does.
 
     @param path: as it came, without the query.
     @param hosts: the values of all Host headers.
+    @param names: the names that a host may have, besides those of loopback.
     @raise UnknownMethod: RFC 9110, section 15.6.2.
     @raise BadRequest: RFC 9112, section 3.2, or a path that is not UTF-8.
     """
@@ -56,6 +68,11 @@ def check(method: bytes, path: bytes, version: bytes, hosts: list[bytes]) -> Non
         raise BadRequest(f"A request needs one Host header, but {len(hosts)} came.")
     if hosts and not is_host(hosts[0]):
         raise BadRequest("The Host header is not a host name or address.")
+    if hosts and not is_local(hosts[0], names):
+        raise BadRequest(
+            "The service listens on loopback alone, and the Host header has another "
+            "name. Call it by localhost, or have it started with --host and that name."
+        )
     if not path.startswith(b"/") and (method, path) != (b"OPTIONS", b"*"):
         raise BadRequest("The request line has no path; * goes with OPTIONS only.")
     try:
@@ -81,12 +98,11 @@ class QuotesRequest(Request):
         self.method, self.uri, self.clientproto = b"-", b"-", b"HTTP/1.1"
         self._cut_code = CLIENT_LEFT
         self._record: Record | None = None
-        self._output = RequestOutput(channel.site.output, channel.client)
 
     def __conform__(self, interface: Any) -> Any:
         """Have what goes with it at hand; adapters take much longer to find."""
         if interface is IOutput:
-            return self._output
+            return RequestOutput(self.channel.site.output, self.channel.client)
         if interface is not IRecord:
             return super().__conform__(interface)
         if self._record is None:
@@ -104,16 +120,29 @@ class QuotesRequest(Request):
 
     def process(self) -> None:
         """Answer the request, which is complete."""
-        # A proxy's client names the host here, too (RFC 9112, section 3.2.2).
-        if absolute := _ABSOLUTE.fullmatch(self.path):
-            self.path = absolute[1] or b"/"
         hosts = self.requestHeaders.getRawHeaders(b"host") or []
         try:
-            check(self.method, self.path, self.clientproto, list(hosts))
+            # A host that the target names counts in place of the header, which
+            # has to be right all the same (RFC 9112, section 3.2.2).
+            if absolute := _ABSOLUTE.fullmatch(self.path):
+                check(self.method, b"/", self.clientproto, hosts)
+                self.path, hosts = absolute[2] or b"/", [absolute[1]]
+                self.requestHeaders.setRawHeaders(b"host", hosts)
+            names = self.channel.site.host_names
+            check(self.method, self.path, self.clientproto, hosts, names)
         except QuotesError:
             self.fail(Failure())
         else:
             super().process()
+
+    def _handleStar(self) -> None:
+        """Have a route answer OPTIONS *, so that it is for those who may ask."""
+        assert self.site is not None
+        self.render(self.site.getResourceFor(self))
+
+    def setResponseCode(self, code: int, message: bytes | None = None) -> None:
+        """Set the status, with the phrase that goes with it."""
+        super().setResponseCode(code, message or _PHRASES.get(code))
 
     def getRequestHostname(self) -> bytes:
         """The host that was called; a UNIX socket has no name of its own."""
@@ -130,6 +159,9 @@ class QuotesRequest(Request):
         """Send a piece of the answer, with what goes with every answer before it."""
         if not self.startedWriting:
             self.setHeader(b"x-request-id", IRecord(self).id.encode())
+            # What says nothing else of it may depend on anything, as on Host.
+            if not self.responseHeaders.hasHeader(b"cache-control"):
+                self.setHeader(b"cache-control", b"no-store")
             # Which version answers is nobody's business.
             self.responseHeaders.removeHeader(b"server")
         super().write(data)

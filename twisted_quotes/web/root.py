@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence, Set
 from inspect import isawaitable
+from re import DOTALL, compile
 from typing import Any
 
 from klein import Klein
 from klein._app import KleinRenderable, KleinRouteHandler
+from klein._resource import KleinResource
 from twisted.cred.portal import Portal
 from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
@@ -34,6 +36,40 @@ from .waits import Waits
 OPEN, GUARDED = "open", "guarded"
 
 _Route = Callable[..., KleinRenderable]
+
+# The path of a route for OPTIONS *, which no URL leads to.
+_SERVER = "/*"
+
+
+# What makes a segment empty, or one that is no plain name once it is decoded.
+_ODD = compile(rb"//|./\Z|[%*]", DOTALL)
+
+
+class _Root(KleinResource):
+    """
+    Finds the routes.
+
+    Klein joins the decoded segments of a path again and drops slashes before
+    them, which would have //metrics and /%2Fmetrics lead to /metrics.
+    """
+
+    def render(self, request: IRequest) -> KleinRenderable:
+        """Answer a request, which is a 404 where its path is no plain one."""
+        if request.path == b"*":
+            request.postpath = [_SERVER[1:].encode()]
+        elif _ODD.search(request.path) and not all(map(_is_plain, request.postpath)):
+            request.postpath = [b"", b"nowhere"]
+        return super().render(request)
+
+
+def _is_plain(segment: bytes) -> bool:
+    return segment not in (b"", b"*") and b"/" not in segment
+
+
+def _options(request: IRequest) -> bytes:
+    """Answer OPTIONS *, which asks whether the server is there."""
+    request.setHeader(b"content-length", b"0")
+    return b""
 
 
 def root_resource(
@@ -65,7 +101,7 @@ def root_resource(
         if guard is not None and access is not OPEN:
             route = _guarded(guard, route)
         app.route(url, methods=[method], endpoint=url)(_noted(url, route))
-    return app.resource()
+    return _Root(app)
 
 
 def _table(
@@ -75,6 +111,7 @@ def _table(
     v1, v2 = QuotesV1(finder, shared), QuotesV2(finder)
     pages = Pages(finder)
     return (
+        (_SERVER, "OPTIONS", _options, GUARDED),
         ("/", "GET", pages.start, GUARDED),
         ("/style.css", "GET", pages.style, GUARDED),
         ("/api/v1/web", "GET", pages.instructions, GUARDED),

@@ -5,6 +5,7 @@ The site: its connections, its limits, its logs, its end.
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from io import BytesIO
 from typing import IO
 
@@ -28,7 +29,9 @@ from .record import IRecord
 from .request import QuotesRequest
 
 _ANSWERED = "{id} {method} {uri} {code} {bytes} bytes {seconds:.3f} s"
+_REFUSED = f"{_ANSWERED}: {{reason!a}}"
 _LOOKED_FOR = "looked for {term!r}"
+_FACTS = ("route", "user", "action", "dictionary", "entries", "error", "reason")
 
 
 @provider(IAccessLogFormatter)
@@ -59,6 +62,8 @@ class QuotesSite(Site):
     @param access_log: a file for the access log, in combined format, or
         L{None}.
 
+    @ivar host_names: the names to be called by besides those of loopback; C{"*"}
+        is any.
     @ivar closing: whether new requests are refused.
     @ivar retiring: whether each answer is the last one on its connection.
     """
@@ -89,6 +94,7 @@ class QuotesSite(Site):
             parsePOSTFormSubmission=False,
         )
         self.closing = self.retiring = False
+        self.host_names: Collection[str] = ("*",)
         self.limits = limits
         self.output = output
         self._metrics = metrics
@@ -193,17 +199,23 @@ class QuotesSite(Site):
         """Open the access log."""
         return AccessLog(os.fsdecode(path))
 
+    def reopen_log(self) -> None:
+        """Open the access log anew, if there is one."""
+        if isinstance(self.logFile, AccessLog):
+            self.logFile.reopen()
+
     def log(self, request: Request) -> None:
         """Log one request, answered or left by its client, and count it."""
         assert isinstance(request, QuotesRequest)
         if self.logPath is not None:
             super().log(request)
         record = IRecord(request)
-        facts = dict.fromkeys(("route", "user", "action", "dictionary", "entries"))
+        facts = dict.fromkeys(_FACTS)
         facts.update(record.facts)
         seconds = self.reactor.seconds() - request.began
         self._count(str(facts["route"] or "none"), request, seconds)
-        log, format_, terms = self._log.info, _ANSWERED, {}
+        format_ = _REFUSED if facts["reason"] else _ANSWERED
+        log, terms = self._log.info, {}
         if request.code < 400:
             # Those that went well have the access log and the metrics.
             log = self._log.debug

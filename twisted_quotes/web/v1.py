@@ -11,17 +11,20 @@ from typing import Any
 from klein._app import KleinRenderable
 from msgspec import UNSET
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 
+from ..errors import BodyEncoded
 from ..finder import Finder
 from ..parse import parse_query
 from ..query import EVERY_DICTIONARY, List, Query, Random, action_of
+from ..regex_dialect import sign_of_regex
 from ..results import NotAtOnce
 from ..sharing import Answer, SharedAnswers, key_of
 from .answers import send
 from .client import client_asking
-from .record import note, note_term
+from .record import IRecord, header, note, note_term
 from .stream import EntryBody, EntryStream
 
 
@@ -33,12 +36,17 @@ class QuotesV1:
     @param shared: has answers shared, and keeps them.
     """
 
+    _log = Logger()
+
     def __init__(self, finder: Finder, shared: SharedAnswers) -> None:
         self._finder = finder
         self._shared = shared
+        self._told_of_regex = False
 
     def find(self, request: IRequest) -> KleinRenderable:
         """Answer the query in the body, whatever its Content-Type."""
+        if request.requestHeaders.hasHeader(b"content-encoding"):
+            _check_encoding(header(request, b"content-encoding"))
         query = parse_query(request.content.read())
         note(request, action=action_of(query))
         if isinstance(query, List):
@@ -77,7 +85,7 @@ class QuotesV1:
             return self._share(request, query, key, find, client)
         if kept.body is None:
             return self._stream(request, query, long=True)
-        return _send(request, kept, kept.body)
+        return self._send(request, query, kept, kept.body)
 
     async def _share(
         self,
@@ -93,12 +101,13 @@ class QuotesV1:
         )
         if answer.body is None:
             return await self._stream(request, query, long=True)
-        return _send(request, answer, answer.body)
+        return self._send(request, query, answer, answer.body)
 
     async def _find(
         self, query: Query, asked: str, key: bytes, client: str | None
     ) -> Answer:
         entries = EntryBody()
+        left_out = self._finder.left_out
         try:
             await self._finder.entries(query, entries, client)
         except NotAtOnce:
@@ -108,7 +117,8 @@ class QuotesV1:
             versions = await self._finder.all_versions()
         else:
             versions = self._finder.versions(asked)
-        lasts = _key(query, asked, versions) == key
+        is_whole = self._finder.left_out == left_out
+        lasts = is_whole and _key(query, asked, versions) == key
         return Answer(entries.count, entries.body(), lasts)
 
     async def _stream(
@@ -118,21 +128,53 @@ class QuotesV1:
         answer = EntryStream(request, long)
         try:
             await self._finder.entries(query, answer, client_asking(request))
-            note(request, entries=answer.count)
+            self._note_entries(request, query, answer.count)
             return answer.end()
         except Exception:
             await answer.break_off(Failure())
             raise
 
+    def _send(
+        self, request: IRequest, query: Query, answer: Answer, body: bytes
+    ) -> bytes:
+        self._note_entries(request, query, answer.count)
+        return send(request, b"application/json", body)
 
-def _send(request: IRequest, answer: Answer, body: bytes) -> bytes:
-    note(request, entries=answer.count)
-    return send(request, b"application/json", body)
+    def _note_entries(self, request: IRequest, query: Query, count: int) -> None:
+        """Note for the log how many entries were found, and once a likely mistake."""
+        note(request, entries=count)
+        if count or self._told_of_regex or isinstance(query, List) or query.offset:
+            return
+        pattern = query.selection.pattern
+        if pattern is None or pattern.regex:
+            return
+        if sign := sign_of_regex(pattern.term):
+            self._told_of_regex = True
+            self._log.info(
+                "Request {id} found nothing with a term that has {sign}: without "
+                '"regex" a term is a fixed string. Further such requests are not '
+                "logged.",
+                id=IRecord(request).id,
+                sign=sign,
+            )
 
 
 def _key(query: Query, asked: str, versions: Sequence[object] | None) -> bytes | None:
     """The key of an answer; L{None} where it could change unseen."""
     return None if versions is None else key_of((query, asked), versions)
+
+
+def _check_encoding(encoding: str) -> None:
+    """
+    Check the Content-Encoding of a body.
+
+    @raise BodyEncoded: it is not readable as it stands.
+    """
+    if encoding.lower() not in ("", "identity"):
+        raise BodyEncoded(
+            "The body has a Content-Encoding, and none is understood here. "
+            "Send it as it is, without that header."
+        )
 
 
 def _has_one_answer(query: Query) -> bool:

@@ -4,7 +4,7 @@ API v2: quotes as data (contract, section 4).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from contextlib import suppress
 from re import compile
 
 import msgspec
@@ -12,8 +12,6 @@ from msgspec import UNSET, Struct, UnsetType
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 from twisted.web.iweb import IRequest
-from werkzeug.datastructures import MIMEAccept
-from werkzeug.http import parse_accept_header
 
 from ..errors import DictionaryChanging, QuoteNotFound, SearchTimedOut
 from ..finder import Finder
@@ -25,21 +23,17 @@ from ..query import (
     FindQuotes,
     StreamQuotes,
 )
-from ..quotes import Quote
-from ..results import Results
+from ..results import FirstQuote, Found, Results
+from .accept import preferred
 from .answers import send_json, set_content_type
 from .bodies import DictionariesBody, PageBody, SummaryBody, dictionary_body, quote_body
-from .caching import entity_tag, is_known, may_be_kept, must_not_be_kept
+from .caching import entity_tag, has_any, is_known, may_be_kept, must_not_be_kept
 from .client import client_asking
-from .record import IRecord, header, note, note_term
+from .page import Page
+from .record import IRecord, header, note, note_term, query_of
 from .stream import Flow, Stream
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
-MOST_BYTES = 8 * 1024 * 1024
-"""About how many bytes a page may have."""
-
-_PLACE_BYTES = 30
-
 _ID = compile(r"[0-9a-f]{24}")
 
 
@@ -49,33 +43,6 @@ class NoParameters(Struct, frozen=True, forbid_unknown_fields=True):
 
 def _line(value: Struct) -> bytes:
     return msgspec.json.encode(value) + b"\n"
-
-
-class Page(Results):
-    """Quotes that are collected, up to a number of bytes."""
-
-    def __init__(self, limit: int | None) -> None:
-        super().__init__(limit)
-        self.quotes: list[Quote] = []
-        self._room = MOST_BYTES
-
-    async def take(self, quotes: Sequence[Quote]) -> None:
-        """Collect the quotes that there is room for, the first one always."""
-        for quote in quotes:
-            self._room -= len(quote.text.encode()) + _PLACE_BYTES * len(quote.places)
-            if self.quotes and self._room < 0:
-                self.full = True
-                break
-            self.quotes.append(quote)
-        self.returned = len(self.quotes)
-
-    def begin_anew(self) -> bool:
-        """Forget all: nothing has been sent yet."""
-        self.total = self.returned = 0
-        self.full = False
-        self.quotes.clear()
-        self._room = MOST_BYTES
-        return True
 
 
 class QuotesV2:
@@ -94,10 +61,12 @@ class QuotesV2:
         """Quotes in order: a page of them, or a stream."""
         if _wanted_kind(request) == NDJSON:
             return await self._stream(request)
-        query = parse_parameters(_query(request), FindQuotes)
+        query = parse_parameters(query_of(request), FindQuotes)
         tag = await self._tag(self._note(request, query), "page", query)
+        may_be_kept(request, tag)
         if is_known(request, tag):
             return b""
+        left_out = self._finder.left_out
         page = Page(query.limit)
         try:
             await self._finder.find(query, page, client_asking(request))
@@ -106,49 +75,52 @@ class QuotesV2:
                 raise
             must_not_be_kept(request)
             return _send_page(request, page, query.offset, "timeout")
-        may_be_kept(request, tag)
+        self._check_complete(request, left_out)
         return _send_page(request, page, query.offset)
 
     async def random(self, request: IRequest) -> bytes:
         """Quotes drawn by chance."""
-        query = parse_parameters(_query(request), DrawQuotes)
+        query = parse_parameters(query_of(request), DrawQuotes)
         asked = self._note(request, query)
-        tag = ""
+        must_not_be_kept(request)
         if query.seed is not UNSET:
             tag = await self._tag(asked, "random", query)
+            may_be_kept(request, tag)
             if is_known(request, tag):
                 return b""
         page = Page(query.limit)
+        left_out = self._finder.left_out
         await self._finder.draw(query, page, client_asking(request))
-        if tag:
-            may_be_kept(request, tag)
-        else:
-            must_not_be_kept(request)
+        self._check_complete(request, left_out)
         return _send_page(request, page, query.offset)
 
     async def quote(self, request: IRequest, identity: str) -> bytes:
         """One quote, by its id."""
-        parse_parameters(_query(request), NoParameters)
+        parse_parameters(query_of(request), NoParameters)
         if not _ID.fullmatch(identity):
             raise QuoteNotFound()
         tag = await self._tag(EVERY_DICTIONARY, identity)
+        may_be_kept(request, tag)
         if is_known(request, tag):
             return b""
+        left_out = self._finder.left_out
         quote = await self._finder.quote(identity, client_asking(request))
-        may_be_kept(request, tag)
-        return send_json(request, quote_body(quote))
+        self._check_complete(request, left_out)
+        return _send(request, quote_body(quote))
 
     async def dictionaries(self, request: IRequest) -> bytes:
         """All dictionaries."""
-        parse_parameters(_query(request), NoParameters)
+        parse_parameters(query_of(request), NoParameters)
         default = self._finder.library.default
         tag = await self._tag(EVERY_DICTIONARY, f"dictionaries, {default} first")
+        may_be_kept(request, tag)
         if is_known(request, tag):
             return b""
+        left_out = self._finder.left_out
         facts = await self._finder.dictionaries(client_asking(request))
         bodies = [dictionary_body(each, default) for each in facts]
-        may_be_kept(request, tag)
-        return send_json(request, DictionariesBody(bodies))
+        self._check_complete(request, left_out)
+        return _send(request, DictionariesBody(bodies))
 
     def _note(self, request: IRequest, query: AboutQuotes) -> str:
         """Note for the log what is asked, and say which dictionaries."""
@@ -164,17 +136,27 @@ class QuotesV2:
         states = await self._finder.states(asked)
         return entity_tag(f"{what} {msgspec.json.encode(query)!r}", states)
 
+    def _check_complete(self, request: IRequest, left_out: int) -> None:
+        """
+        Forbid keeping an answer from which dictionaries were left out.
+
+        @param left_out: how many had been left out before the search.
+        """
+        if self._finder.left_out != left_out:
+            must_not_be_kept(request)
+
     async def _stream(self, request: IRequest) -> bytes:
         """Send quotes as they are found, then what became of the search."""
-        query = parse_parameters(_query(request), StreamQuotes)
+        query = parse_parameters(query_of(request), StreamQuotes)
         tag = await self._tag(self._note(request, query), "stream", query)
+        # It may break off after its head has said that all is well.
+        must_not_be_kept(request, tag)
         if is_known(request, tag):
             return b""
-        may_be_kept(request, tag)
-        # It may break off after its head has said that all is well.
-        must_not_be_kept(request)
         set_content_type(request, NDJSON.encode())
-        if request.method == b"HEAD":
+        if has_any(request) or request.method == b"HEAD":
+            with suppress(Found):
+                await self._finder.find(query, FirstQuote(), client_asking(request))
             return b""
         flow = Flow(request)
         limit = None if isinstance(query.limit, UnsetType) else query.limit
@@ -184,7 +166,6 @@ class QuotesV2:
             await self._finder.find(query, stream, client_asking(request))
         except Exception as error:
             if flow.client_left or not stream.returned:
-                request.responseHeaders.removeHeader(b"etag")
                 raise
             reason = self._reason(request, error)
         finally:
@@ -204,15 +185,9 @@ class QuotesV2:
         return "error"
 
 
-def _query(request: IRequest) -> bytes:
-    """The query of a URL. Twisted's own reading of it leaves out what is odd."""
-    return bytes(request.uri.partition(b"?")[2])
-
-
 def _wanted_kind(request: IRequest) -> str:
     """The media type that the client likes best (RFC 9110, section 12.5.1)."""
-    accept = parse_accept_header(header(request, b"accept"), MIMEAccept)
-    return str(accept.best_match([JSON, NDJSON], default=JSON))
+    return preferred(header(request, b"accept"), [JSON, NDJSON])
 
 
 def _summary(
@@ -225,6 +200,11 @@ def _summary(
     return SummaryBody(results.total, results.returned, reason is not None, reason)
 
 
+def _send(request: IRequest, value: Struct) -> bytes:
+    """Send a value, unless any answer will do that the client has."""
+    return b"" if has_any(request) else send_json(request, value)
+
+
 def _send_page(
     request: IRequest, page: Page, offset: int, reason: str | None = None
 ) -> bytes:
@@ -232,7 +212,7 @@ def _send_page(
         reason = "bytes"
     summary = _summary(request, page, offset, reason)
     quotes = [quote_body(quote) for quote in page.quotes]
-    return send_json(
+    return _send(
         request,
         PageBody(
             summary.total,

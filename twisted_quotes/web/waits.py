@@ -5,26 +5,42 @@ C{/wait}: an external process that blocks, to see what goes on meanwhile.
 from __future__ import annotations
 
 from collections import Counter
-from re import compile
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorProcess
 from twisted.web.iweb import IRequest
 
-from ..errors import BadRequest, TooManyRequests
+from ..errors import TooManyRequests
 from ..outstanding import Outstanding
+from ..parse import parse_parameters
 from ..places import Places
 from ..process import Command, run
 from .answers import send_json
 from .client import client_asking
+from .record import query_of
 
-_SECONDS = compile(rb"[0-9]{1,2}")
-_DEFAULT, _LONGEST = 10, 60
+_Seconds = Annotated[
+    int,
+    Meta(
+        ge=0,
+        le=60,
+        description="how long the process blocks",
+        extra={"allowed": "a whole number from 0 to 60"},
+    ),
+]
 
 
 class SleepFailed(Exception):
     """The blocking process ended otherwise than it should."""
+
+
+class Wait(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The parameters of the URL."""
+
+    seconds: _Seconds = 10
 
 
 class Waited(msgspec.Struct, frozen=True):
@@ -61,7 +77,7 @@ class Waits:
 
     async def wait(self, request: IRequest) -> bytes:
         """Answer when the process has ended."""
-        seconds = _seconds(request)
+        seconds = parse_parameters(query_of(request), Wait).seconds
         client = client_asking(request)
         if self._held[client] >= self._share and len(self._held) > 1:
             raise TooManyRequests()
@@ -82,24 +98,3 @@ class Waits:
             outcome = await child.answered
         if outcome.status != 0:
             raise SleepFailed(f"sleep ended with {outcome}")
-
-
-def _seconds(request: IRequest) -> int:
-    given = request.args.get(b"seconds", [b"%d" % _DEFAULT])
-    if (
-        set(request.args) - {b"seconds"}
-        or len(given) != 1
-        or not _SECONDS.fullmatch(given[0])
-    ):
-        raise _wrong_seconds()
-    seconds = int(given[0])
-    if seconds > _LONGEST:
-        raise _wrong_seconds()
-    return seconds
-
-
-def _wrong_seconds() -> BadRequest:
-    return BadRequest(
-        'This URL takes one query parameter, "seconds", '
-        f"a whole number from 0 to {_LONGEST}, such as /wait?seconds=2."
-    )

@@ -58,6 +58,10 @@ class Force(_Order):
     """To a worker: end now."""
 
 
+class Reload(_Order):
+    """To a worker: open anew what was opened by name."""
+
+
 # Without that, an error at the other end would end the connection, and the worker.
 _ERRORS: dict[type[Exception], bytes] = {Exception: b"FAILED"}
 
@@ -119,6 +123,9 @@ class Commanded(Protocol):
     def force(self) -> None:
         """End now."""
 
+    def reload(self) -> None:
+        """Open anew what was opened by name."""
+
     def report(self) -> list[Family]:
         """Tell the metrics."""
 
@@ -154,6 +161,11 @@ class WorkerEnd(_End):
     @Force.responder
     def _force(self) -> dict[str, Any]:
         self.worker.force()
+        return {}
+
+    @Reload.responder
+    def _reload(self) -> dict[str, Any]:
+        self.worker.reload()
         return {}
 
     @Report.responder

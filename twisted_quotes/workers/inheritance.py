@@ -9,7 +9,8 @@ from collections.abc import MutableMapping
 
 import msgspec
 
-VARIABLE = "TWISTED_QUOTES_WORKER"
+# The prefix TWISTED_QUOTES_ is for options alone.
+VARIABLE = "_TWISTED_QUOTES_WORKER"
 """The variable that tells a process that it is a worker."""
 
 # The numbers of the open files in the worker.
@@ -27,9 +28,8 @@ class Inheritance(msgspec.Struct, frozen=True):
     @ivar connections: how many connections all workers together may have.
     @ivar listeners: how many listening sockets there are, in the order of the
         endpoints.
-    @ivar from_systemd: how many sockets systemd has opened for the service,
-        whether or not an endpoint names them.
-    @ivar names: what systemd calls them.
+    @ivar from_systemd: the names of the sockets that systemd has opened for the
+        service, whether or not an endpoint names them.
     """
 
     row: int
@@ -38,8 +38,7 @@ class Inheritance(msgspec.Struct, frozen=True):
     shares: int
     connections: int
     listeners: int
-    from_systemd: int = 0
-    names: tuple[str, ...] = ()
+    from_systemd: tuple[str, ...] = ()
 
     @property
     def sockets(self) -> list[int]:

@@ -4,6 +4,7 @@ What a process has of the limits and the listening sockets: all, or a part.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IStreamServerEndpoint
 
 from .. import startup
+from ..activation import FIRST_SOCKET, handed_over, initial_environment
 from ..descriptors import Allowance
 from ..errors import TooBusy
 from ..metrics import Family
@@ -19,7 +21,7 @@ from ..places import ANYBODY, Claim, Place, Places
 from ..room import Room
 from .inheritance import Inheritance
 from .scoreboard import Column, Scoreboard, SharedRoom
-from .sockets import AdoptingReactor, know_systemd
+from .sockets import AdoptingReactor, know_systemd, stand_ins
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,24 @@ class Part:
     everywhere: Callable[[], Awaitable[Sequence[Family]]] | None = None
 
 
+def with_sockets(
+    options: Mapping[str, Any], inheritance: Inheritance | None
+) -> Mapping[str, Any]:
+    """
+    The options, with the sockets of systemd named by their indexes.
+
+    @raise CannotStart: one is named that was not handed over.
+    """
+    if inheritance is not None:
+        sockets = inheritance.from_systemd
+        return {**options, "listen": startup.listen(options["listen"], sockets)}
+    sockets = handed_over(initial_environment(), os.getpid())
+    know_systemd(range(FIRST_SOCKET, FIRST_SOCKET + len(sockets)))
+    listen = startup.listen(options["listen"], sockets)
+    startup.tell_unused(listen, sockets)
+    return {**options, "listen": listen, "from_systemd": sockets}
+
+
 def whole(reactor: Any, options: Mapping[str, Any]) -> Part:
     """
     All that the options say, for the only process.
@@ -72,7 +92,7 @@ def whole(reactor: Any, options: Mapping[str, Any]) -> Part:
         allowance.waits // 2,
         options["max-unsent-bytes"],
         allowance,
-        [(each, startup.endpoint(reactor, each)) for each in options["listen"]],
+        startup.endpoints(reactor, options["listen"]),
     )
 
 
@@ -91,7 +111,7 @@ def inherited(
     @param everywhere: collects the metrics of all workers.
     """
     allowance = startup.allowance(options)
-    know_systemd(inheritance.from_systemd, inheritance.names)
+    know_systemd(stand_ins(len(inheritance.from_systemd)))
 
     def room(most: int, column: Column) -> SharedRoom:
         return SharedRoom(most, scoreboard, inheritance.row, column)

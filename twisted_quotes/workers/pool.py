@@ -13,7 +13,7 @@ from twisted.logger import Logger
 
 from ..metrics import Family, Metrics
 from ..outstanding import Outstanding
-from .control import Close, Drain, Force, Retire
+from .control import Close, Drain, Force, Reload, Retire
 from .process import Worker, Workers
 from .restarts import Restarts
 from .scoreboard import Scoreboard
@@ -206,7 +206,7 @@ class WorkerPool:
             if call.active():
                 call.cancel()
 
-    def tell(self, order: type[Drain | Close | Force]) -> None:
+    def tell(self, order: type[Drain | Close | Force | Reload]) -> None:
         """Tell all workers to do something."""
         for worker in self._workers:
             worker.tell(order)

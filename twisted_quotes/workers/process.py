@@ -22,7 +22,7 @@ from ..metrics import Family
 from ..process import SERVICE
 from ..reaper import MARK
 from ..signals import kept_from_children
-from .control import Close, Drain, Force, Once, Retire, SupervisorEnd
+from .control import Close, Drain, Force, Once, Reload, Retire, SupervisorEnd
 from .inheritance import CONTROL, SCOREBOARD, SOCKETS, VARIABLE, Inheritance, bequeath
 
 REPORT_TIME = 1.0
@@ -122,7 +122,7 @@ class Worker(ProcessProtocol):
         """For how long it has served, in seconds."""
         return 0.0 if self._since is None else self._clock.seconds() - self._since
 
-    def tell(self, order: type[Drain | Close | Retire | Force]) -> None:
+    def tell(self, order: type[Drain | Close | Retire | Force | Reload]) -> None:
         """Tell it to do something. One that is gone does nothing more."""
         command: type[Command] = order
         self.control.callRemote(command)

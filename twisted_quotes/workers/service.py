@@ -6,7 +6,6 @@ as the supervisor says.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, TimeoutError, maybeDeferred
@@ -82,30 +81,21 @@ class WorkerService(QuotesService):
     _link: Link
     _scoreboard: Scoreboard
     _row: int
-    _on_sigterm: Callable[[Callable[[], object]], object]
     _stopping = _retiring = False
     # Whether the others go on, so that the sockets are to stay as they are.
     _alone = True
 
-    def work_for(
-        self,
-        link: Link,
-        scoreboard: Scoreboard,
-        row: int,
-        on_sigterm: Callable[[Callable[[], object]], object],
-    ) -> None:
+    def work_for(self, link: Link, scoreboard: Scoreboard, row: int) -> None:
         """
         Be part of a whole; it is to be called before the start.
 
         @param link: the way to the supervisor.
         @param scoreboard: what the workers know of each other.
         @param row: the row of this one.
-        @param on_sigterm: has SIGTERM call a function.
         """
         self._link = link
         self._scoreboard = scoreboard
         self._row = row
-        self._on_sigterm = on_sigterm
         self._readers: list[FairReader] = []
         self._closing: Deferred[None] = Deferred()
 
@@ -125,9 +115,20 @@ class WorkerService(QuotesService):
 
     def _tell_ready(self) -> None:
         if self._over is None:
-            self._on_sigterm(lambda: self._link.control.callRemote(Leaving))
             self._scoreboard.write(self._row, Column.SERVING, 1)
             self._link.control.callRemote(Serving)
+
+    def signalled(self, number: int) -> None:
+        """
+        Ask the supervisor to be replaced, or end at once where that was done.
+
+        @param number: the signal, SIGTERM.
+        """
+        if not (self._end_requested or self._stopping):
+            self._end_requested = True
+            self._link.control.callRemote(Leaving)
+        else:
+            self._end_alone()
 
     # What the supervisor says
 
@@ -158,10 +159,15 @@ class WorkerService(QuotesService):
         """Nobody will tell when to end: end now."""
         if self._over is None or not self._over.called:
             self._log.error("The connection to the supervisor is lost.")
-            self.drain()
+            self._readiness.draining = True
             # It may be there still, and the others, too.
-            self._go_on()
-            super().force()
+            self._end_alone()
+
+    def _end_alone(self) -> None:
+        """End now, and leave the sockets to the others as they are."""
+        self._begin_to_end()
+        self._go_on()
+        super().force()
 
     def force(self) -> None:
         """End now, as all others do."""

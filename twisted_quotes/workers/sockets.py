@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet import tcp, unix
@@ -206,24 +207,22 @@ class FairReader:
         return "accept"
 
 
-def know_systemd(count: int, names: tuple[str, ...]) -> None:
+def know_systemd(descriptors: Sequence[int]) -> None:
     """
     Have descriptions of endpoints understood that name sockets of systemd.
 
-    It has given them to the supervisor, which passes on those that are used.
-
-    @param count: how many there were.
-    @param names: what they are called, if they are.
+    @param descriptors: the sockets, as open files.
     """
-    # An endpoint closes what it has named when the real one is adopted.
-    stand_ins = [os.open(os.devnull, os.O_RDONLY) for _ in range(count)]
-    _systemd_parser()._sddaemon = ListenFDs(stand_ins, names)
+    _systemd_parser()._sddaemon = ListenFDs(descriptors)
 
 
-def known_from_systemd() -> tuple[int, tuple[str, ...]]:
-    """How many sockets systemd has opened for this process, and their names."""
-    known: ListenFDs = _systemd_parser()._sddaemon
-    return len(known.inheritedDescriptors()), tuple(known.inheritedNamedDescriptors())
+def stand_ins(count: int) -> list[int]:
+    """
+    Open files in place of sockets that systemd has given to the supervisor.
+
+    An endpoint closes what it has named when the real socket is adopted.
+    """
+    return [os.open(os.devnull, os.O_RDONLY) for _ in range(count)]
 
 
 def _systemd_parser() -> Any:

@@ -15,13 +15,12 @@ from twisted.application.service import IService
 from .. import startup
 from ..metrics import Metrics
 from ..orphans import Reaper
-from ..signals import on_shutdown_signal
+from ..signals import has_terminal, on_signals
 from ..startup import CannotStart
 from .inheritance import Inheritance
 from .listeners import Listeners
 from .process import Starter
 from .scoreboard import ROWS_EACH, Scoreboard
-from .sockets import known_from_systemd
 from .supervisor import Supervisor
 
 
@@ -36,12 +35,11 @@ def supervised_service(
 
     @param reactor: starts processes, tells time, listens.
     @param options: as L{QuotesOptions} leaves them.
-    @param command_line: starts this program.
-    @param environment: its environment.
+    @param command_line: starts this program, with C{environment}.
     @raise CannotStart: something that the options name cannot be used.
     """
     connections = _check(options)
-    listeners = _listeners(reactor, options["listen"])
+    listeners = Listeners(startup.endpoints(reactor, options["listen"]))
     scoreboard = Scoreboard.make(ROWS_EACH * options["workers"])
     starter = Starter(
         reactor=reactor,
@@ -59,22 +57,18 @@ def supervised_service(
         scoreboard=scoreboard,
         drain_delay=options["drain-delay"],
         drain_timeout=options["drain-timeout"],
-        on_signal=lambda call: on_shutdown_signal(lambda: reactor.callFromThread(call)),
+        on_signal=on_signals(reactor),
         reaper=Reaper(reactor),
         systemd=startup.systemd(reactor),
         metrics=Metrics(),
         give_up=lambda reason: _give_up(reactor, reason),
+        hangup_ends=has_terminal(),
     )
-
-
-def _listeners(reactor: Any, descriptions: Sequence[str]) -> Listeners:
-    return Listeners([(each, startup.endpoint(reactor, each)) for each in descriptions])
 
 
 def _inheritance(
     options: Mapping[str, Any], rows: int, connections: int, row: int, share: int
 ) -> Inheritance:
-    from_systemd, names = known_from_systemd()
     return Inheritance(
         row=row,
         rows=rows,
@@ -82,8 +76,7 @@ def _inheritance(
         shares=options["workers"],
         connections=connections,
         listeners=len(options["listen"]),
-        from_systemd=from_systemd,
-        names=names,
+        from_systemd=options.get("from_systemd", ()),
     )
 
 

@@ -14,7 +14,8 @@ from ..graceful import GracefulService, ReactorForService
 from ..metrics import Metrics
 from ..notify import Systemd
 from ..orphans import Reaper
-from .control import Close, Drain, Force
+from ..signals import OnSignal
+from .control import Close, Drain, Force, Reload
 from .listeners import Listeners
 from .pool import StartWorker, WorkerPool
 from .scoreboard import Scoreboard
@@ -40,14 +41,14 @@ class Supervisor(GracefulService):
         seconds.
     @param drain_timeout: how long after that beginning the end is forced, in
         seconds; they see to that themselves.
-    @param on_signal: has a further shutdown signal call a function, and
-        returns what undoes that.
+    @param on_signal: has signals call a function, and returns what undoes that.
     @param reaper: ends the workers should this process be killed.
     @param systemd: is told when the service is ready, and when it ends. Where it
         would end this process for giving no sign of life, workers that give none
         for as long are killed.
     @param metrics: those of this process, to which those of workers are added.
     @param give_up: ends the program, with a reason, where no worker can serve.
+    @param hangup_ends: whether SIGHUP means that the terminal is gone.
     """
 
     name = "quotes"
@@ -61,11 +62,12 @@ class Supervisor(GracefulService):
         scoreboard: Scoreboard,
         drain_delay: float,
         drain_timeout: float,
-        on_signal: Callable[[Callable[[], object]], Callable[[], None]],
+        on_signal: OnSignal,
         reaper: Reaper,
         systemd: Systemd,
         metrics: Metrics,
         give_up: Callable[[str], object],
+        hangup_ends: bool = False,
     ) -> None:
         self._listeners = listeners
         self._drain_timeout = drain_timeout
@@ -85,7 +87,7 @@ class Supervisor(GracefulService):
             none_can=self._none_can_serve,
         )
         super().__init__(
-            reactor, self.pool.outstanding, drain_delay, on_signal, systemd
+            reactor, self.pool.outstanding, drain_delay, on_signal, systemd, hangup_ends
         )
 
     # The start
@@ -113,6 +115,10 @@ class Supervisor(GracefulService):
     def _none_can_serve(self, reason: str) -> None:
         self._log.critical("The start failed: {reason}", reason=reason)
         self._give_up(f"no worker can serve: {reason}")
+
+    def reload(self) -> None:
+        """Have all workers open their access log anew."""
+        self.pool.tell(Reload)
 
     # The end
 

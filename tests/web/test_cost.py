@@ -1,0 +1,164 @@
+"""
+Tests of what hostile headers and parameters cost.
+
+The time that it takes to parse one must grow with its length, and no faster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from time import process_time
+
+from twisted_quotes.callers import PasswordFile, portal_for
+
+from .clients import WebTestCase
+
+SHORT, LONG = 1_000, 15_000
+
+# What is compared is CPU time of runs in turn, the shortest of several. Of a
+# quadratic parser the ratio is (LONG / SHORT) ** 2.
+MAX_RATIO = 4 * LONG / SHORT
+REPEATS = 3
+
+# Less than this is too short to be measured, and short enough, in seconds.
+NEGLIGIBLE = 0.004
+
+PIECES = (
+    b" ",
+    b"\t",
+    b",",
+    b";",
+    b'"',
+    b"\\",
+    b'\\"',
+    b"=",
+    b"*",
+    b"/",
+    b"a/b,",
+    b"a/b;a=b,",
+    b"*/*;q=0.1,",
+    b';a="b",',
+    b';a="\\',
+    b";q=1",
+    b"q=",
+    b'"a",',
+    b'W/"',
+    b"W/",
+    b"%41",
+    b"%e2%82%ac",
+    b"a%cc%81",
+    b"\xff",
+    b"\\u0061",
+    b"0",
+    b"1.",
+    b"a.",
+    b"a:",
+    b"[",
+    b"(",
+    b"&",
+    b"a&",
+    b"a=b&",
+    b"a=b;",
+)
+
+FRAMES = (b"%b", b"a/b %b x", b'a/b;x="%b"', b'a/b;x="%b', b'"%b"', b"1%b!")
+
+HEADERS = (
+    b"Accept",
+    b"Authorization",
+    b"Connection",
+    b"Content-Encoding",
+    b"Content-Length",
+    b"Content-Type",
+    b"Cookie",
+    b"Expect",
+    b"Host",
+    b"If-None-Match",
+    b"Range",
+    b"Transfer-Encoding",
+    b"X-Request-ID",
+)
+
+TARGETS = (
+    b"/",
+    b"http://",
+    b"http://a/",
+    b"/api/v2/quotes/",
+    b"/api/v2/quotes?",
+    b"/api/v2/quotes?author=",
+    b"/api/v2/quotes?dictionary=",
+    b"/api/v2/quotes/random?seed=",
+    b"/wait?",
+    b"/wait?seconds=",
+)
+
+
+def values(size: int) -> Iterator[bytes]:
+    """Values of about a size, each made of one piece in one frame."""
+    for frame in FRAMES:
+        for piece in PIECES:
+            yield frame % (piece * (size // len(piece)))
+
+
+class CostTests(WebTestCase):
+    """Tests of the time that one request takes."""
+
+    def cost(self, request: bytes) -> float:
+        """The CPU time that a request takes, in seconds."""
+        client = self.web.connect()
+        began = process_time()
+        client.send(request)
+        took = process_time() - began
+        self.web.finish()
+        client.leave()
+        return took
+
+    def assert_linear(self, before: bytes, after: bytes, escape: bool = False) -> None:
+        """
+        The time that requests take grows with the lengths of their values.
+
+        @param before: what comes before the value.
+        @param after: what comes after it.
+        @param escape: whether the value stands in a URL.
+        """
+        for short, long in zip(values(SHORT), values(LONG), strict=True):
+            few, many = (
+                before + (_escape(each) if escape else each) + after
+                for each in (short, long)
+            )
+            if self.cost(many) < NEGLIGIBLE:
+                continue
+            took = min(self.cost(many) for _ in range(REPEATS))
+            limit = MAX_RATIO * min(self.cost(few) for _ in range(REPEATS))
+            self.assertLess(took, max(limit, NEGLIGIBLE), few[:100])
+
+    def test_headers(self) -> None:
+        """Each header that something parses; /metrics has a parser of its own."""
+        pairs = [(b"/api/v2/quotes", name) for name in HEADERS]
+        for path, name in (*pairs, (b"/metrics", b"Accept")):
+            host = b"Host: a\r\n" * (name != b"Host")
+            head = b"GET %b HTTP/1.1\r\n%b%b: " % (path, host, name)
+            self.assert_linear(head, b"\r\n\r\n")
+
+    def test_credentials(self) -> None:
+        """What says who the client is, where somebody asks for that."""
+        passwords = self.room / "passwords"
+        passwords.write_text("alice:secret\n")
+        self.web = self.make_web(portal=portal_for([PasswordFile(str(passwords))]))
+        for scheme in (b"", b"Basic ", b"Bearer ", b"Bearer a."):
+            head = b"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: " + scheme
+            self.assert_linear(head, b"\r\n\r\n")
+
+    def test_targets(self) -> None:
+        """Each part of the request line."""
+        for target in TARGETS:
+            self.assert_linear(
+                b"GET " + target, b" HTTP/1.1\r\nHost: a\r\n\r\n", escape=True
+            )
+        # What comes of them is not tested here.
+        self.flushLoggedErrors()
+
+
+def _escape(value: bytes) -> bytes:
+    """A value without what ends a part of the request line."""
+    return value.replace(b" ", b"+").replace(b"\t", b"%09")

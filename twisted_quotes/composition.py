@@ -1,0 +1,225 @@
+"""
+The service, put together from the options.
+
+Importing Klein installs a reactor, so everything that imports it is imported when a
+service is made: by then one is chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from time import time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from twisted.application.service import IService
+
+from . import startup
+from .cache import Cache
+from .finder import Finder, make_finder
+from .greps import GrepRunner
+from .indexes import Indexes
+from .library import Library
+from .metrics import Metrics
+from .orphans import Reaper
+from .outstanding import Outstanding
+from .places import Places
+from .readiness import Readiness
+from .restraint import restrain
+from .sharing import SharedAnswers
+from .signals import OnSignal, has_terminal, on_signals, on_sigterm
+from .threads import Threads
+from .workers.inheritance import CONTROL, SCOREBOARD, Inheritance
+from .workers.part import Part, inherited, whole
+from .workers.scoreboard import Scoreboard
+
+if TYPE_CHECKING:
+    from .service import QuotesService
+    from .web.site import QuotesSite
+
+Made = TypeVar("Made", bound="QuotesService")
+
+MAX_THREADS = 4
+"""How many threads read and write files."""
+
+
+def quotes_service(reactor: Any, options: Mapping[str, Any]) -> IService:
+    """
+    Put the service together, for the only process.
+
+    @param reactor: starts processes, tells time, listens.
+    @param options: as L{QuotesOptions} leaves them.
+    @raise CannotStart: something that the options name cannot be used.
+    """
+    from .service import QuotesService
+
+    part = whole(reactor, options)
+    return _service(
+        QuotesService, reactor, options, part, Metrics(), on_signals(reactor)
+    )
+
+
+def worker_service(
+    reactor: Any, options: Mapping[str, Any], inheritance: Inheritance
+) -> IService:
+    """
+    Put the service together, for a worker.
+
+    @param reactor: starts processes, tells time, listens.
+    @param options: as L{QuotesOptions} leaves them.
+    @param inheritance: what it has from the supervisor.
+    @raise CannotStart: something that the options name cannot be used.
+    """
+    from .workers.service import Link, WorkerService
+
+    metrics = Metrics()
+    link = Link(reactor, CONTROL, metrics)
+    scoreboard = Scoreboard(SCOREBOARD, inheritance.rows)
+    part = inherited(reactor, options, inheritance, scoreboard, link.total)
+    service = _service(
+        WorkerService, reactor, options, part, metrics, on_sigterm(reactor)
+    )
+    service.work_for(link, scoreboard, inheritance.row)
+    return service
+
+
+def _service(
+    kind: type[Made],
+    reactor: Any,
+    options: Mapping[str, Any],
+    part: Part,
+    metrics: Metrics,
+    on_signal: OnSignal,
+) -> Made:
+    """A service. Everything that it needs is made here, and handed down."""
+    library = startup.library(options["dictionaries"], options["default-dictionary"])
+    runner = _runner(reactor, options, part, metrics)
+    finder = _finder(reactor, options, library, runner)
+    readiness = Readiness(library, runner.executable)
+    resource = _resource(reactor, options, part, runner, finder, readiness)
+    return kind(
+        reactor=reactor,
+        site=_site(reactor, options, part, runner, resource),
+        endpoints=part.endpoints,
+        outstanding=runner.outstanding,
+        drain_delay=options["drain-delay"],
+        drain_timeout=options["drain-timeout"],
+        on_signal=on_signal,
+        when_closed=finder.spares.stop,
+        clear_up=_clear_up(reactor, finder),
+        readiness=readiness,
+        systemd=startup.systemd(reactor),
+        host_names=options["host"],
+        hangup_ends=has_terminal(),
+    )
+
+
+def _site(
+    reactor: Any,
+    options: Mapping[str, Any],
+    part: Part,
+    runner: GrepRunner,
+    resource: Any,
+) -> QuotesSite:
+    from .web.connection_limit import ConnectionLimit
+    from .web.output import OutputLimits
+    from .web.patience import Limits
+    from .web.site import QuotesSite
+
+    return QuotesSite(
+        reactor,
+        resource,
+        runner.outstanding,
+        ConnectionLimit(part.room, part.allowance.refused),
+        Limits(*(options[f"{each}-timeout"] for each in ("request", "send", "idle"))),
+        OutputLimits(part.max_unsent, part.allowance.streams),
+        runner.metrics,
+        startup.writable(options["access-log"]),
+    )
+
+
+def _runner(
+    reactor: Any, options: Mapping[str, Any], part: Part, metrics: Metrics
+) -> GrepRunner:
+    outstanding = Outstanding()
+    places = Places(part.running, part.waiting)
+    for name, meaning, value in (
+        ("places_taken", "Places of searches taken.", lambda: places.taken),
+        ("searches_waiting", "Searches that wait for a place.", lambda: places.queue),
+        ("outstanding", "All that a shutdown would wait for.", outstanding.__len__),
+        ("timers", "Calls that are due later.", lambda: len(reactor.getDelayedCalls())),
+    ):
+        metrics.watch(name, meaning, value)
+    return GrepRunner(
+        reactor,
+        startup.executable("grep"),
+        places,
+        options["timeout"],
+        outstanding,
+        restrain,
+        metrics,
+    )
+
+
+def _finder(
+    reactor: Any, options: Mapping[str, Any], library: Library, runner: GrepRunner
+) -> Finder:
+    cache = Cache(options["cache-dir"] or startup.cache_folder())
+    in_thread = Threads(reactor, reactor.getThreadPool(), MAX_THREADS)
+    indexes = Indexes(reactor, in_thread, cache, options["max-waiting"])
+    watch = runner.metrics.watch
+    watch("dictionaries", "Dictionaries served.", _counted(library, in_thread))
+    watch("indexes_building", "Indexes being made.", lambda: indexes.building)
+    # The cores are shared out, too.
+    cores = max(1, startup.cores() // options["workers"])
+    return make_finder(
+        *(runner, library, indexes, in_thread, time),
+        together=cores if options["search-together"] else 0,
+    )
+
+
+def _counted(library: Library, in_thread: Threads) -> Callable[[], int]:
+    """What tells how many dictionaries there were when it was asked last."""
+
+    def count() -> int:
+        # To look takes a while where there are many.
+        in_thread(library.names).addErrback(lambda failure: failure.trap(OSError))
+        return library.count
+
+    return count
+
+
+def _clear_up(reactor: Any, finder: Finder) -> Callable[[], Awaitable[None]]:
+    """Start what outlives a service that is killed, and end it where all is over."""
+    reaper = Reaper(reactor)
+    reactor.callWhenRunning(reaper.start)
+
+    async def clear_up() -> None:
+        await finder.indexes.stop()
+        await reaper.stop()
+
+    return clear_up
+
+
+def _resource(
+    reactor: Any,
+    options: Mapping[str, Any],
+    part: Part,
+    runner: GrepRunner,
+    finder: Finder,
+    readiness: Readiness,
+) -> Any:
+    """All URLs, with what they need besides the finder."""
+    from .web.probes import Probes
+    from .web.root import root_resource
+    from .web.waits import Waits
+
+    metrics = runner.metrics
+    metrics.watch("waits", "Calls of /wait that block.", lambda: part.waits.taken)
+    sleep = startup.executable("sleep")
+    return root_resource(
+        finder,
+        Waits(reactor, sleep, part.waits, runner.outstanding, part.waits_share),
+        Probes(reactor, readiness, metrics, part.everywhere),
+        SharedAnswers(part.cache_bytes, metrics),
+        startup.portal(options),
+    )

@@ -1,0 +1,56 @@
+"""
+Options that are refused, though each by itself looks like one that could be used.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from stat import S_ISREG
+
+from twisted.python.usage import UsageError
+
+
+def variable(prefix: str, option: str) -> str:
+    """The environment variable of an option."""
+    return prefix + option.replace("-", "_").upper()
+
+
+def check_variables(
+    environment: Iterable[str], prefix: str, options: Sequence[str]
+) -> None:
+    """
+    Refuse variables that look like options and are none.
+
+    @param environment: the names of all variables.
+    @param prefix: what the names of variables of options begin with.
+    @param options: the names of all options.
+    @raise UsageError: there is one; the message names the nearest option.
+    """
+    known = [variable("", each) for each in options]
+    for name in sorted(environment):
+        option = name.removeprefix(prefix)
+        if option != name and option not in known:
+            near = get_close_matches(option.upper(), known, n=1)
+            hint = f"; did you mean {prefix}{near[0]}?" if near else ""
+            raise UsageError(f"{name} is set, but there is no such option{hint}")
+
+
+def check_description(description: str) -> None:
+    """
+    Refuse the checkers that can be made, but let nobody in.
+
+    @raise UsageError: this is one.
+    """
+    kind, _, path = description.partition(":")
+    if kind == "memory":
+        # It compares text with the bytes that come.
+        raise UsageError("memory: would let nobody in; use file:")
+    if kind == "file" and path:
+        try:
+            if not S_ISREG(os.stat(path).st_mode):
+                raise UsageError(f"{path!r} is no regular file")
+            open(path, "rb").close()
+        except OSError as error:
+            raise UsageError(f"cannot read {path!r}: {error.strerror}") from None
