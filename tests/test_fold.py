@@ -4,6 +4,7 @@ Tests for L{twisted_quotes.fold}.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from re import sub
@@ -198,6 +199,7 @@ class UnfoldTests(SynchronousTestCase):
         @settings(max_examples=500)
         @example("\uac00\u11a8\u0301 \u1100\u1161\u11a8", 0, 9)
         @example("\u09c7\u09be\u0301", 0, 1)
+        @example("aaa\u00e9\u0327", 4, 1)
         @given(TEXT | MARKS, st.integers(0, 12), st.integers(1, 12))
         def check(text: str, start: int, length: int) -> None:
             folded = fold(text)
@@ -208,7 +210,11 @@ class UnfoldTests(SynchronousTestCase):
             if not folded[start:end]:
                 return
             [(first, last)] = unfold(text, [(start, end)])
-            self.assertIn(fold(folded[start:end]), fold(text[first:last]))
+            # The text may compose its marks otherwise, and in another order.
+            wanted = Counter(normalize("NFD", fold(folded[start:end])))
+            self.assertLessEqual(
+                wanted, Counter(normalize("NFD", fold(text[first:last])))
+            )
             self.assertTrue(0 <= first < last <= len(text))
             # All of the text comes back, and each code point from somewhere.
             each = [unfold(text, [(n, n + 1)])[0] for n in range(len(folded))]
