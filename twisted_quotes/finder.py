@@ -20,6 +20,7 @@ from .line_finder import LineFinder
 from .outstanding import Outstanding
 from .places import Claim
 from .query import (
+    EVERY_DICTIONARY,
     DrawQuotes,
     FindQuotes,
     List,
@@ -90,7 +91,7 @@ class Finder:
             results.add(names)
             return
         asked = self.asked(query.dictionary)
-        claim = _claim(client, query.selection)
+        claim = self._claim(client, asked, query.selection)
         if isinstance(query, Random):
             quotes = QuotesAsEntries(query.most, query.offset, results)
             draw = query.selection, _seed(query.seed), query.offset
@@ -113,7 +114,7 @@ class Finder:
             fails.
         """
         asked = self.asked(query.dictionary)
-        claim = _claim(client, query.selection)
+        claim = self._claim(client, asked, query.selection)
         return self._answer(
             self.quotes.find(asked, query.selection, query.offset, results, claim)
         )
@@ -128,7 +129,7 @@ class Finder:
         """
         asked, seed = self.asked(query.dictionary), _seed(query.seed)
         draw = query.selection, seed, query.offset
-        claim = _claim(client, query.selection)
+        claim = self._claim(client, asked, query.selection)
         return self._answer(self.drawer.draw(asked, *draw, results, claim))
 
     def quote(self, identity: str, client: str | None = None) -> Deferred[Quote]:
@@ -177,6 +178,18 @@ class Finder:
         """What a query asks for that names a dictionary, or none."""
         return self.library.default if dictionary is UNSET else str(dictionary)
 
+    def _claim(self, client: str | None, asked: str, selection: Selection) -> Claim:
+        """
+        The place that a client needs for a search.
+
+        A regular expression may take as long as it is allowed to, whatever it is
+        looked for in, and so may a search of much text.
+        """
+        pattern = selection.pattern
+        slow = pattern is not None and pattern.regex
+        slow = slow or asked == EVERY_DICTIONARY or self.library.is_large(asked)
+        return Claim(client, slow)
+
     def _answer(self, answer: Coroutine[Deferred[Any], Any, T]) -> Deferred[T]:
         answered = Deferred.fromCoroutine(answer)
         return self.outstanding.add(answered, answered.cancel)
@@ -218,17 +231,6 @@ def make_finder(
         spares,
         runner.outstanding,
     )
-
-
-def _claim(client: str | None, selection: Selection) -> Claim:
-    """
-    The place that a client needs for a search.
-
-    A regular expression may well take as long as it is allowed to, whatever it is
-    looked for in.
-    """
-    pattern = selection.pattern
-    return Claim(client, slow=pattern is not None and pattern.regex)
 
 
 def _seed(seed: int | UnsetType) -> int | None:

@@ -38,6 +38,9 @@ _MAX_SEEN = 32
 _COMPANIONS = (".dat", ".u8")
 
 
+_LARGE = 1024 * 1024
+
+
 class LibraryUnusable(Exception):
     """The library cannot be served. The message says why, in one line."""
 
@@ -146,6 +149,13 @@ class Library:
             tuple((each.st_dev, each.st_ino, each.st_ctime_ns) for each in found),
             State.of(file),
         )
+
+    def is_large(self, name: str) -> bool:
+        """Whether a dictionary has so much text that a search of it may be slow."""
+        try:
+            return os.lstat(f"{self._root}/{name}").st_size >= _LARGE
+        except (OSError, ValueError):
+            return False
 
     def names(self) -> list[str]:
         """

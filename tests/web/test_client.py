@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 
+from twisted_quotes import library
 from twisted_quotes.callers import PasswordFile, portal_for
 
 from .clients import FakeSocket, WebTestCase, question
@@ -78,6 +79,20 @@ class TurnTests(WebTestCase):
             self.ask(client, term, f"Authorization: Basic {told}\r\n")
         self.end()
         self.assertEqual(self.terms(), ["c"])
+
+    def test_searches_of_much_text_leave_a_place_to_others(self) -> None:
+        """Whether it is one large dictionary or every one."""
+        self.patch(library, "_LARGE", 100)
+        (self.folder / "large").write_text("love\n" * 20)
+        for dictionary in ("large", "*"):
+            self.web = self.make_web(running=2, waiting=9)
+            for term in "abc":
+                body = {"action": "search", "term": term, "dictionary": dictionary}
+                self.web.connect().send(question(body))
+            self.web.flush()
+            self.assertEqual(len(self.web.running()), 1, dictionary)
+            self.ask("192.0.2.2", "d")
+            self.assertEqual(self.terms()[1:], ["d"])
 
     def test_regular_expressions_leave_a_place_to_others(self) -> None:
         """In every kind of question that takes one."""

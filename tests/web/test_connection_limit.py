@@ -132,11 +132,11 @@ class ShareTests(WebTestCase):
 
     def test_a_client_behind_a_proxy_is_known_when_the_proxy_has_said_so(self) -> None:
         """Its connection then counts as its own, not as the proxy's."""
-        clients = [self.web.connect() for _ in range(4)]
-        client = self.web.connect(OTHER)
-        self.assertTrue(client.connected)
-        clients[0].host = "192.0.2.3"
-        clients[0].send(get())
-        self.assertEqual([each.code for each in clients[0].answers()], [200])
-        protocol: Any = clients[0].protocol
-        self.assertEqual(protocol.client, "192.0.2.3")
+        client, *_ = [self.web.connect() for _ in range(4)]
+        client.host = OTHER
+        client.send(get())
+        self.assertEqual([each.code for each in client.answers()], [200])
+        protocol: Any = client.protocol
+        self.assertEqual(protocol.client, OTHER)
+        # The client has one, the proxy three of the four.
+        self.assertEqual([self.refused(OTHER) for _ in range(2)], [None, 429])
