@@ -65,7 +65,8 @@ def allot(connections: int, files: int | None) -> Allowance:
     if files is None or files >= wanted.files:
         return wanted
     connections = min(connections, files // 2)
-    refused = min(_MAX_REFUSED, files // 8)
+    # Twisted accepts about a hundred connections in one turn of the reactor.
+    refused = min(_MAX_REFUSED, max(files // 8, min(128, files // 4)))
     left = files - connections - refused
     waits = min(MAX_WAITS, left // 4 // _PER_WAIT)
     streams = (left - waits * _PER_WAIT) // _PER_STREAM

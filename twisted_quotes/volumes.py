@@ -36,6 +36,9 @@ from .volume import NotReady, Volume
 
 T = TypeVar("T")
 
+_FEW = 50
+"""How many dictionaries take less time to look at than a thread to start."""
+
 
 class Volumes:
     """
@@ -109,6 +112,8 @@ class Volumes:
 
         @return: the versions, in the order of the names.
         """
+        if 0 < self._library.count <= _FEW:
+            return self._all_versions()
         seen: tuple[Steps, ...] | None = await self._in_thread(self._all_versions)
         return seen
 
