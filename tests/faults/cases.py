@@ -8,14 +8,18 @@ and the service is told to end in the middle of it.
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 from shutil import which
+from statistics import median
 from threading import Event, Thread
 from typing import ClassVar
 
@@ -29,6 +33,11 @@ FULL = bool(os.environ.get("FAULTS_IN_FULL"))
 LOVE = {"action": "search", "term": "love"}
 QUOTES = {**LOVE, "unit": "quote"}
 BOOK = "love is here\nand there\n\nno hate\n\nall love\n\n" * 20
+
+OTHER = "127.0.0.99"
+"""The address of a client that takes no part in an attack."""
+
+SEARCHES = 30
 
 # What must be after a fault as it was before it.
 _STEADY = (
@@ -205,6 +214,58 @@ class Fault(FaultTestCase):
         for response in responses:
             if response.status != 200:
                 self.check_error(response, 400, 403, 404, 500, 503, 504)
+
+
+class Attack(Fault):
+    """
+    A fault that some clients make, while another one goes on searching.
+
+    @ivar clients: the connections of those clients.
+    """
+
+    may_be_forced = True
+
+    def setUp(self) -> None:
+        """Be allowed to open many connections, and have a term for each search."""
+        limits = getrlimit(RLIMIT_NOFILE)
+        self.addCleanup(setrlimit, RLIMIT_NOFILE, limits)
+        setrlimit(RLIMIT_NOFILE, (limits[1], limits[1]))
+        self.numbers = itertools.count(1000)
+        self.clients: list[Conversation] = []
+        super().setUp()
+
+    def attack(self) -> None:
+        """Do what is done."""
+        raise NotImplementedError
+
+    def client(
+        self, source: str | None = None, receive_buffer: int | None = None
+    ) -> Conversation:
+        """Connect as one of the clients that attack."""
+        client = self.server.connect(receive_buffer, source)
+        self.clients.append(client)
+        return client
+
+    def leave(self) -> None:
+        """Have all clients leave that attack."""
+        for client in self.clients:
+            client.close()
+        self.clients.clear()
+
+    def other(self) -> Response:
+        """What the other client gets for a plain search that is like no other."""
+        question = {**LOVE, "dictionary": "other", "term": f"love {next(self.numbers)}"}
+        with Conversation(self.server.address, source=OTHER) as conversation:
+            return conversation.ask(question).response()
+
+    def latency(self) -> float:
+        """How long the other client waits for a search: the median, in seconds."""
+        times = []
+        for _ in range(SEARCHES):
+            began = time.monotonic()
+            self.assertEqual(self.other().status, 200)
+            times.append(time.monotonic() - began)
+        return median(times)
 
 
 class FakeGrep:

@@ -5,12 +5,9 @@ Attacks by one client that sends much and reads nothing, or that holds much open
 from __future__ import annotations
 
 import socket
-from resource import RLIMIT_NOFILE, getrlimit, setrlimit
-from statistics import median
-from time import monotonic
 
-from ..integration.conversation import Conversation, Response
-from .cases import FULL, LOVE, Fault, counted, metrics_of
+from ..integration.conversation import Conversation
+from .cases import FULL, OTHER, Attack, counted, metrics_of
 
 ATTACKERS = 8 if FULL else 4
 PAGES = 400
@@ -19,12 +16,11 @@ WAITS, IDLE = 1000, 1160
 STREAMS = 700
 
 MEGABYTE = 2**20
-OTHER = "127.0.0.2"
 GET = "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 POST = b"POST /api/v1/json HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n"
 
 
-class UnreadFault(Fault):
+class UnreadFault(Attack):
     """
     A fault of clients that do not read.
 
@@ -32,16 +28,7 @@ class UnreadFault(Fault):
     """
 
     growth: int
-    may_be_forced = True
     options = ("--drain-timeout=2",)
-
-    def setUp(self) -> None:
-        """Be allowed to open many connections, and have memory to compare with."""
-        limits = getrlimit(RLIMIT_NOFILE)
-        self.addCleanup(setrlimit, RLIMIT_NOFILE, limits)
-        setrlimit(RLIMIT_NOFILE, (limits[1], limits[1]))
-        super().setUp()
-        self.clients: list[Conversation] = []
 
     def prepare(self) -> None:
         """Have long answers."""
@@ -49,41 +36,13 @@ class UnreadFault(Fault):
         (self.library / "long").write_text(quotes)
         (self.library / "lines").write_text("love\n" * 2_000_000)
 
-    def client(self) -> Conversation:
+    def slow_client(self) -> Conversation:
         """A client that reads little."""
-        client = self.server.connect(receive_buffer=4096)
-        self.clients.append(client)
-        return client
-
-    def leave(self) -> None:
-        """Have all of them leave."""
-        for client in self.clients:
-            client.close()
-        self.clients.clear()
+        return self.client(receive_buffer=4096)
 
     def resident(self) -> float:
         """The memory of all processes that serve, in bytes."""
         return metrics_of(self.server)["process_resident_memory_bytes"]
-
-    def other(self, path: str = "/livez") -> Response:
-        """What another client gets."""
-        with Conversation(self.server.address, source=OTHER) as conversation:
-            return conversation.get(path).response()
-
-    def latency(self) -> float:
-        """How long another client waits for a search, in seconds: the median."""
-        times = []
-        for _ in range(20):
-            began = monotonic()
-            with Conversation(self.server.address, source=OTHER) as conversation:
-                question = {**LOVE, "dictionary": "other"}
-                self.assertEqual(conversation.ask(question).response().status, 200)
-            times.append(monotonic() - began)
-        return median(times)
-
-    def attack(self) -> None:
-        """Do what is done."""
-        raise NotImplementedError
 
     def begin(self) -> list[Conversation]:
         """Attack, and have others wait for their answers meanwhile."""
@@ -101,7 +60,8 @@ class UnreadFault(Fault):
         memory, alone = self.resident(), self.latency()
         self.attack()
         beside = self.latency()
-        self.assertEqual(self.other().status, 200)
+        with Conversation(self.server.address, source=OTHER) as probe:
+            self.assertEqual(probe.get("/livez").response().status, 200)
         grown = self.resident() - memory
         self.assertLess(grown, self.growth)
         self.leave()
@@ -124,7 +84,7 @@ class PipelineTests(UnreadFault):
         body = POST % 10**9 + b"x" * (32 * MEGABYTE)
         for requests in (pages, quotes):
             for _ in range(ATTACKERS // 2):
-                client = self.client()
+                client = self.slow_client()
                 client.socket.settimeout(1)
                 try:
                     client.send(requests.encode() + body)
@@ -144,8 +104,8 @@ class UnreadPagesTests(UnreadFault):
     def attack(self) -> None:
         """Ask, and do not read."""
         for _ in range(READERS):
-            self.client().get("/api/v2/quotes?dictionary=long&limit=1000")
-            self.client().ask({"action": "all", "dictionary": "lines"})
+            self.slow_client().get("/api/v2/quotes?dictionary=long&limit=1000")
+            self.slow_client().ask({"action": "all", "dictionary": "lines"})
         for client in self.clients:
             client.socket.recv(1, socket.MSG_PEEK)
         unsent = metrics_of(self.server)["quotes_unsent_bytes"]
@@ -162,7 +122,7 @@ class FilesTests(UnreadFault):
 
     def attack(self) -> None:
         """Have as much open as the service takes, and see that each is answered."""
-        streams = [self.client() for _ in range(STREAMS)]
+        streams = [self.slow_client() for _ in range(STREAMS)]
         for each in streams:
             each.ask({"action": "all", "dictionary": "lines"})
         for each in streams:

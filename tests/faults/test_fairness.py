@@ -10,19 +10,14 @@ import socket
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import count
-from resource import RLIMIT_NOFILE, getrlimit, setrlimit
-from statistics import median
 from threading import Event, Thread
-from time import monotonic
 
-from ..integration.conversation import LIMIT, Conversation, Response
+from ..integration.conversation import LIMIT, Conversation
 from ..integration.server import until
-from .cases import FULL, LOVE, Fault, metrics_of
+from .cases import FULL, LOVE, OTHER, Attack, metrics_of
 
 MEGABYTE = 2**20
 CLIENTS = [f"127.0.0.{number}" for number in range(2, 34)]
-OTHER = "127.0.0.99"
-SEARCHES = 30
 TERMS = 20_000 if FULL else 8000
 LONG_TERM = 1000
 DICTIONARIES, QUESTIONS = 3000, 200
@@ -31,10 +26,10 @@ CACHE_BYTES = 64 * MEGABYTE
 # It takes many states of an automaton, each of which is made when it is come to.
 DEAR = "([a-z ]{1,100}){5}[^z]{%d}$"
 
-POST = "POST /api/v1/json HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s"
+POST = "POST /api/v1/json HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s"
 
 
-class UnfairFault(Fault):
+class UnfairFault(Attack):
     """
     A fault, and a client with an address of its own that searches meanwhile.
 
@@ -42,50 +37,13 @@ class UnfairFault(Fault):
     """
 
     most = 20.0
-    may_be_forced = True
     # As the service has it, if nobody says anything.
     options = (f"--cache-bytes={CACHE_BYTES}", "--drain-timeout=5")
-
-    def setUp(self) -> None:
-        """Have a term for each question, so that none has been answered before."""
-        limits = getrlimit(RLIMIT_NOFILE)
-        self.addCleanup(setrlimit, RLIMIT_NOFILE, limits)
-        setrlimit(RLIMIT_NOFILE, (limits[1], limits[1]))
-        self.numbers = count(1000)
-        self.clients: list[Conversation] = []
-        super().setUp()
 
     def prepare(self) -> None:
         """Have something to look for at length."""
         lines = (f"Quote {n} is about love, and takes a while." for n in range(20_000))
         (self.library / "long").write_text("\n".join(lines))
-
-    def client(self, address: str) -> Conversation:
-        """A client."""
-        client = self.server.connect(source=address)
-        self.clients.append(client)
-        return client
-
-    def leave(self) -> None:
-        """Have all of them leave."""
-        for client in self.clients:
-            client.close()
-        self.clients.clear()
-
-    def other(self) -> Response:
-        """What another client gets for a plain search."""
-        question = {**LOVE, "dictionary": "other", "term": f"love {next(self.numbers)}"}
-        with Conversation(self.server.address, source=OTHER) as conversation:
-            return conversation.ask(question).response()
-
-    def latency(self) -> float:
-        """How long another client waits for a plain search: the median, in seconds."""
-        times = []
-        for _ in range(SEARCHES):
-            began = monotonic()
-            self.assertEqual(self.other().status, 200)
-            times.append(monotonic() - began)
-        return median(times)
 
     def ask_dearly(self, address: str, searches: int) -> None:
         """Ask for a regular expression that takes all the time that it may take."""
