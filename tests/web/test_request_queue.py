@@ -61,6 +61,21 @@ class QueueTests(SynchronousTestCase):
         expected = ["a0", "a1", "b0", "c0", "a2", "a3", "a4", "a5"]
         self.assertEqual(self.begun, expected)
 
+    def test_a_request_that_fails_holds_up_no_other(self) -> None:
+        """What is wrong with it is not swallowed."""
+
+        def fail() -> None:
+            raise ValueError("a mistake")
+
+        self.begin("a1", "a2", seconds=2 * TURN_TIME)
+        self.queue.begin("a", fail)
+        self.begin("a3", "a4")
+        with self.assertRaises(ValueError):
+            self.clock.advance(0)
+        while self.clock.getDelayedCalls():
+            self.clock.advance(0)
+        self.assertEqual(self.begun, ["a1", "a2", "a3", "a4"])
+
     def test_after_a_rest_a_request_begins_at_once(self) -> None:
         """The time of the past is forgotten."""
         for number in range(5):

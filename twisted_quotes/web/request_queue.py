@@ -51,14 +51,15 @@ class RequestQueue:
 
     def _take_turn(self) -> None:
         end = self._clock.seconds() + TURN_TIME
-        while self._waiting:
-            client, starts = self._waiting.popitem(last=False)
-            start = starts.popleft()
-            if starts:
-                self._waiting[client] = starts
-            start()
-            if self._clock.seconds() > end:
-                break
-        self._call = None
-        if self._waiting:
-            self._call = self._clock.callLater(0, self._take_turn)
+        try:
+            while self._waiting and self._clock.seconds() <= end:
+                client, starts = self._waiting.popitem(last=False)
+                start = starts.popleft()
+                if starts:
+                    self._waiting[client] = starts
+                start()
+        finally:
+            # Whatever became of one of them, the others begin.
+            self._call = None
+            if self._waiting:
+                self._call = self._clock.callLater(0, self._take_turn)
