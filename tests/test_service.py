@@ -968,7 +968,7 @@ class PendingTests(ServiceTestCase):
         port = PipedPort(self.reactor, self.web.site)
         port.endless = True
         self.end_with(port, 1)
-        self.assertEqual(port.accepted, MOST_PENDING)
+        self.assertEqual(port.accepted, 2 * MOST_PENDING)
 
     def test_a_port_that_has_closed_is_left_alone(self) -> None:
         """A port that lost its socket lets nobody in."""

@@ -186,13 +186,20 @@ def let_nobody_in(port: IListeningPort, description: str) -> None:
         )
 
 
-def accept_pending(port: IListeningPort) -> None:
-    """Accept all who have connected, before the listening socket closes."""
+def accept_batch(port: IListeningPort) -> bool:
+    """Accept some of those who have connected; return whether there were any."""
     if not IReadDescriptor.providedBy(port) or not getattr(port, "connected", False):
-        return
+        return False
     ready = poll()
     ready.register(port.fileno(), POLLIN)
+    if not ready.poll(0):
+        return False
+    port.doRead()
+    return True
+
+
+def accept_pending(port: IListeningPort) -> None:
+    """Accept all who have connected, before the listening socket closes."""
     for _ in range(MOST_PENDING):
-        if not ready.poll(0):
+        if not accept_batch(port):
             break
-        port.doRead()

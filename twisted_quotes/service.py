@@ -19,6 +19,8 @@ from .graceful import GracefulService, ReactorForService
 from .notify import Systemd
 from .outstanding import Outstanding
 from .ports import (
+    MOST_PENDING,
+    accept_batch,
     accept_pending,
     is_on_loopback,
     let_many_wait,
@@ -176,11 +178,24 @@ class QuotesService(GracefulService):
         for port, description in self._ports:
             if not stays_open(description):
                 let_nobody_in(port, description)
+                await self._accept_batches(port)
                 # Closing happens a turn later, and resets who was not let in by then.
                 self._reactor.callLater(0, accept_pending, port)
         await DeferredList(
             [maybeDeferred(port.stopListening) for port, _ in self._ports]
         )
+
+    async def _accept_batches(self, port: IListeningPort) -> None:
+        """
+        Accept those who have connected, a batch in each turn of the reactor.
+
+        All at once they could be more than there may be open files, before any
+        that is refused has been closed.
+        """
+        for _ in range(MOST_PENDING):
+            if not accept_batch(port):
+                return
+            await deferLater(self._reactor, 0)
 
     async def _finish(self) -> None:
         """Do what is left when all is answered."""

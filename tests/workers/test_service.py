@@ -178,6 +178,16 @@ class WorkerServiceTests(WorkerTestCase):
         self.assertEqual(self.shut, [])
         self.assert_ended(self.over)
 
+    def test_a_signal_to_the_whole_group_forces_nothing(self) -> None:
+        """The supervisor has it, too, and may have said so before."""
+        service = self.work()
+        client = self.search()
+        service.drain()
+        self.signals.send(SIGTERM)
+        client.deliver()
+        self.assertEqual(client.answers(), [])
+        self.assertEqual(self.link.commands, [Serving])
+
     def test_it_opens_its_access_log_anew_when_it_is_told_to(self) -> None:
         """The supervisor alone gets the signal, and logs it."""
         service = self.work()

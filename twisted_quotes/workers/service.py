@@ -120,15 +120,18 @@ class WorkerService(QuotesService):
 
     def signalled(self, number: int) -> None:
         """
-        Ask the supervisor to be replaced, or end at once where that was done.
+        Ask the supervisor to be replaced, or end at once at a second signal.
+
+        A signal to the whole process group comes to the supervisor as well, which
+        may have said so before.
 
         @param number: the signal, SIGTERM.
         """
-        if not (self._end_requested or self._stopping):
-            self._end_requested = True
-            self._link.control.callRemote(Leaving)
-        else:
+        if self._end_requested:
             self._end_alone()
+        elif not self._stopping:
+            self._link.control.callRemote(Leaving)
+        self._end_requested = True
 
     # What the supervisor says
 
