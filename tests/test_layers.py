@@ -98,7 +98,6 @@ ORDER = [
     "web.address",
     "web.record",
     "web.peers",
-    "web.client",
     "web.output",
     "web.answers",
     "web.guard",

@@ -309,9 +309,14 @@ class FakeGrep:
             "time.sleep(600)",
         )
 
+    @property
+    def hanging(self) -> int:
+        """How many of them have begun."""
+        return len(self._begun.read_text())
+
     def wait_for_hanging(self, count: int) -> None:
         """Wait until so many of them have begun."""
-        until(lambda: len(self._begun.read_text()) >= count, f"{count} greps")
+        until(lambda: self.hanging >= count, f"{count} greps")
 
     def be_gone(self) -> None:
         """Be removed."""

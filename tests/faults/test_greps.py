@@ -32,6 +32,22 @@ class GrepFault(Fault):
         question = {**LOVE, "dictionary": "book"}
         return [self.server.connect().ask(question) for _ in range(count)]
 
+    def fill(self, count: int = RUNNING) -> list[Conversation]:
+        """
+        Ask until each place is taken by a grep that hangs.
+
+        @param count: how many questions to ask at once. On a busy machine one worker
+            may get more of them than it has places, and so the other one too few.
+        """
+        self.grep.hang()
+        conversations = self.ask(count)
+        for _ in range(4 * RUNNING):
+            with contextlib.suppress(AssertionError):
+                until(lambda: self.grep.hanging >= RUNNING, "taken places", 2)
+                return conversations
+            conversations += self.ask(1)
+        raise AssertionError(f"{self.grep.hanging} of {RUNNING} places are taken")
+
     def killed(self, reason: str) -> int:
         """How many greps were killed for a reason since the beginning."""
         name = f'quotes_greps_killed_total{{reason="{reason}"}}'
@@ -46,9 +62,7 @@ class KilledTests(GrepFault):
 
     def begin(self) -> list[Conversation]:
         """Have some run and some wait, and kill those that run."""
-        self.grep.hang()
-        conversations = self.ask(2 * RUNNING)
-        self.grep.wait_for_hanging(RUNNING)
+        conversations = self.fill(2 * RUNNING)
         running = self.server.children()
         self.grep.be_real()
         for pid in running:
@@ -135,9 +149,7 @@ class RemovedTests(GrepFault):
 
     def begin(self) -> list[Conversation]:
         """Remove it while searches are under way."""
-        self.grep.hang()
-        conversations = self.ask(2 * RUNNING)
-        self.grep.wait_for_hanging(RUNNING)
+        conversations = self.fill(2 * RUNNING)
         self.grep.be_gone()
         return conversations
 
@@ -162,9 +174,7 @@ class UnexecutableTests(GrepFault):
 
     def begin(self) -> list[Conversation]:
         """Take the right to run it away while searches wait."""
-        self.grep.hang()
-        conversations = self.ask(2 * RUNNING)
-        self.grep.wait_for_hanging(RUNNING)
+        conversations = self.fill(2 * RUNNING)
         self.grep.path.chmod(0o644)
         return conversations
 
@@ -311,9 +321,7 @@ class LeavingTests(GrepFault):
 
     def begin(self) -> list[Conversation]:
         """Have some leave while others wait."""
-        self.grep.hang()
-        leaving = self.ask()
-        self.grep.wait_for_hanging(RUNNING)
+        leaving = self.fill()
         self.grep.be_real()
         staying = self.ask()
         for each in leaving:

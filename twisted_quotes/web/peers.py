@@ -4,13 +4,29 @@ Who sends a request: the key by which clients are told apart for fair shares.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from twisted.internet.address import IPv4Address as IPv4Peer
 from twisted.internet.address import IPv6Address as IPv6Peer
 from twisted.internet.interfaces import IAddress
+from twisted.web.iweb import IRequest
+
+from .record import IRecord
 
 _IPV6_NETWORK_BITS = 64
+
+_KNOWN_HOSTS = 4096
+
+
+def client_asking(request: IRequest) -> str | None:
+    """
+    Return the key of the client of a request: its user, or else its address.
+
+    @return: as for L{client_of}.
+    """
+    user = IRecord(request).facts.get("user")
+    return client_of(request.getClientAddress()) if user is None else f"user {user}"
 
 
 def client_of(peer: IAddress) -> str | None:
@@ -26,8 +42,13 @@ def client_of(peer: IAddress) -> str | None:
     """
     if not isinstance(peer, IPv4Peer | IPv6Peer):
         return None
+    return _client_at(peer.host)
+
+
+@lru_cache(_KNOWN_HOSTS)
+def _client_at(host: str) -> str | None:
     try:
-        address = ip_address(peer.host.partition("%")[0])
+        address = ip_address(host.partition("%")[0])
     except ValueError:
         return None
     if isinstance(address, IPv6Address):

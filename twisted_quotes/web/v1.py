@@ -23,7 +23,7 @@ from ..regex_dialect import sign_of_regex
 from ..results import NotAtOnce
 from ..sharing import Answer, SharedAnswers, key_of
 from .answers import send
-from .client import client_asking
+from .peers import client_asking
 from .record import IRecord, header, note, note_term
 from .stream import EntryBody, EntryStream
 

@@ -28,8 +28,8 @@ from .accept import preferred
 from .answers import send_json, set_content_type
 from .bodies import DictionariesBody, PageBody, SummaryBody, dictionary_body, quote_body
 from .caching import entity_tag, has_any, is_known, may_be_kept, must_not_be_kept
-from .client import client_asking
 from .page import Page
+from .peers import client_asking
 from .record import IRecord, header, note, note_term, query_of
 from .stream import Flow, Stream
 

@@ -19,7 +19,7 @@ from ..parse import parse_parameters
 from ..places import Places
 from ..process import Command, run
 from .answers import send_json
-from .client import client_asking
+from .peers import client_asking
 from .record import query_of
 
 _MAX_SECONDS = 60
