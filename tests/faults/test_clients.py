@@ -43,7 +43,7 @@ class SlowFault(Fault):
     seconds = 8
 
     def start(self) -> None:
-        """Have as many slow clients as there are to be."""
+        """Have slow clients connect, until many have."""
         tool = subprocess.Popen(
             [
                 *("slowhttptest", *self.mode, "-u", self.server.url + self.path()),
@@ -57,16 +57,16 @@ class SlowFault(Fault):
         self.addCleanup(tool.kill)
         self.tool = tool
         self.most = 0
-        until(self.has_many, f"{SLOW} slow clients")
+        until(self.has_many, f"more than {SLOW // 2} slow clients")
 
     def path(self) -> str:
         """What they ask for."""
         return "/api/v1/json"
 
     def has_many(self) -> bool:
-        """Look how many there are."""
+        """Look how many there are. The first may be cut before the last connects."""
         self.most = max(self.most, int(metrics_of(self.server)["quotes_connections"]))
-        return self.most > SLOW
+        return self.most > SLOW // 2
 
     def begin(self) -> list[Conversation]:
         """Have others wait for their answers meanwhile."""
