@@ -19,6 +19,7 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocol
 from twisted.internet.testing import StringTransport, StringTransportWithDisconnection
+from twisted.logger import LogLevel
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes import composition
@@ -192,6 +193,18 @@ class ServiceTests(TapTestCase):
         protocol, _ = self.connect()
         protocol.dataReceived(get())
         self.assertIn('"GET /style.css HTTP/1.1" 200', log.read_text())
+
+    def test_debug_is_logged_where_twist_logs_it(self) -> None:
+        """Where nobody knows what is logged, debug may be, too."""
+        for parent, expected in (
+            (None, True),
+            ({"logLevel": LogLevel.debug}, True),
+            ({"logLevel": LogLevel.info}, False),
+        ):
+            options = Options({})
+            options.parent = parent
+            options.parseOptions(["--cache-bytes=0"])
+            self.assertIs(options["log-debug"], expected)
 
     def test_the_metrics_tell_of_all_its_parts(self) -> None:
         """What runs, what waits, and what there is to be searched."""

@@ -126,7 +126,7 @@ def _site(
     from .web.patience import Limits
     from .web.site import QuotesSite
 
-    return QuotesSite(
+    site = QuotesSite(
         reactor,
         resource,
         runner.outstanding,
@@ -136,6 +136,8 @@ def _site(
         runner.metrics,
         startup.writable(options["access-log"]),
     )
+    site.logs_debug = options["log-debug"]
+    return site
 
 
 def _runner(

@@ -130,25 +130,22 @@ class Library:
         segments = name.split("/")
         if is_hidden(segments) or len(segments) > _MAX_SEEN:
             return None
+        path, steps = self._root, []
         try:
             # The library itself may be a link.
-            path, found = self._root, [os.stat(self._root)]
+            found = os.stat(path)
             for segment in segments:
+                if not stat.S_ISDIR(found.st_mode):
+                    return None
+                steps.append((found.st_dev, found.st_ino, found.st_ctime_ns))
                 path = f"{path}/{segment}"
-                found.append(os.lstat(path))
+                found = os.lstat(path)
         except (OSError, ValueError):
             return None
-        *folders, file = found
-        if not stat.S_ISREG(file.st_mode):
+        if not stat.S_ISREG(found.st_mode) or self._is_companion(name):
             return None
-        if not all(stat.S_ISDIR(each.st_mode) for each in folders):
-            return None
-        if self._is_companion(name):
-            return None
-        return Version(
-            tuple((each.st_dev, each.st_ino, each.st_ctime_ns) for each in found),
-            State.of(file),
-        )
+        steps.append((found.st_dev, found.st_ino, found.st_ctime_ns))
+        return Version(tuple(steps), State.of(found))
 
     def is_large(self, name: str) -> bool:
         """Whether a dictionary has so much text that a search of it may be slow."""

@@ -15,7 +15,8 @@ _MAX_LINKS = 40
 
 def is_hidden(segments: list[str]) -> bool:
     """Whether there is anything on the way that nobody may see, or that is no name."""
-    return any(not segment or segment.startswith(".") for segment in segments)
+    path = f"/{'/'.join(segments)}/"
+    return "//" in path or "/." in path
 
 
 def open_below(root: str, segments: list[str]) -> int:

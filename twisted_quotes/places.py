@@ -4,7 +4,7 @@ Bounded running and waiting, fair to several clients.
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable
 from itertools import count
 from typing import NamedTuple
@@ -75,7 +75,7 @@ class Places:
         self.limit = self._free = running
         self._slow_free = max(1, running - max(1, running // 4))
         self._max_waiting = waiting
-        self._held = Counter[str | None]()
+        self._held: dict[str | None, int] = {}
         turns = count()
         self._waiting: dict[Deferred[Place], Claim] = {}
         self._queues = [FairQueue[str | None, Deferred[Place]](turns) for _ in range(2)]
@@ -150,7 +150,7 @@ class Places:
     def _wait(self, claim: Claim) -> Deferred[Place]:
         taken: Deferred[Place] = Deferred(self._forget)
         self._waiting[taken] = claim
-        held = self._held[claim.client]
+        held = self._held.get(claim.client, 0)
         self._queues[claim.slow].add(claim.client, taken, held)
         return taken
 
@@ -203,7 +203,7 @@ class Places:
             return
         self._handing_out = True
         try:
-            while (taken := self._next()) is not None:
+            while self._waiting and (taken := self._next()) is not None:
                 claim = self._waiting.pop(taken)
                 self._forget_new(claim.client, taken)
                 taken.callback(self._place(claim))
@@ -223,9 +223,9 @@ class Places:
         """Take note that a place was taken, or given back."""
         self._free -= change
         self._slow_free -= change * claim.slow
-        self._held[claim.client] += change
-        held = self._held[claim.client]
+        held = self._held[claim.client] = self._held.get(claim.client, 0) + change
         if not held:
             del self._held[claim.client]
-        for queue in self._queues:
-            queue.hold(claim.client, held)
+        if self._waiting:
+            for queue in self._queues:
+                queue.hold(claim.client, held)

@@ -15,6 +15,7 @@ ATTEMPTS = 5
 """How often an answer is begun anew because the file it is from has changed."""
 
 _SETTLED = 0.02
+_SETTLED_NS = _SETTLED * 1e9
 _MOST_WAITS = 3
 
 
@@ -28,7 +29,8 @@ def is_fresh(now: float, *changes: int) -> bool:
     @param changes: when it was changed, in nanoseconds since 1970; one that is
         fresh is enough. A time in the future, by another clock, is not fresh.
     """
-    return any(0 <= now - each / 1e9 < _SETTLED for each in changes)
+    now_ns = now * 1e9
+    return bool([each for each in changes if 0 <= now_ns - each < _SETTLED_NS])
 
 
 async def settled(

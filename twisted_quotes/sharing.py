@@ -76,9 +76,9 @@ class SharedAnswers:
 
     def __init__(self, most_bytes: int, metrics: Metrics) -> None:
         self._room = self._most_bytes = most_bytes
-        self._metrics = metrics
         self._hits = metrics.cache.labels("hit")
         self._misses = metrics.cache.labels("miss")
+        self._joined = metrics.cache.labels("shared")
         self._kept: OrderedDict[bytes, Answer] = OrderedDict()
         self._searches: dict[bytes, dict[str | None, _Search]] = {}
         metrics.watch(
@@ -125,7 +125,7 @@ class SharedAnswers:
             search where nobody else waits for it.
         """
         search = self._searches.get(key, {}).get(client)
-        self._metrics.cache.labels("shared" if search else "miss").inc()
+        (self._joined if search else self._misses).inc()
         waiting: Deferred[Answer] = Deferred(
             lambda given_up: self._leave(key, client, given_up)
         )

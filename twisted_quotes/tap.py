@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from twisted.application.service import IService
-from twisted.logger import jsonFileLogObserver
+from twisted.logger import LogLevel, jsonFileLogObserver
 from twisted.python.usage import UsageError
 
 from .composition import quotes_service, worker_service
@@ -43,9 +43,10 @@ class Options(QuotesOptions):
         except UsageError as error:
             raise CannotStart(f"{error} (see twist quotes --help)") from None
         # C{twist} reads it when it starts to log, after all options are parsed.
-        twist = self.parent
-        if twist is not None and twist.get(_LOG) is jsonFileLogObserver:
+        twist: Any = self.parent or {}
+        if twist.get(_LOG) is jsonFileLogObserver:
             twist[_LOG] = json_observer
+        self["log-debug"] = twist.get("logLevel", LogLevel.debug) <= LogLevel.debug
 
 
 def makeService(options: Mapping[str, Any]) -> IService:

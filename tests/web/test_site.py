@@ -460,6 +460,14 @@ class EventTests(WebTestCase):
             [event] = request_events(events)
             self.assertEqual(event["log_level"], level)
 
+    def test_what_went_well_makes_no_event_where_debug_is_not_read(self) -> None:
+        """An event that nobody reads would cost as much as reading the request."""
+        self.web.site.logs_debug = False
+        for url, events_made in (("/livez", 0), ("/x", 1)):
+            with informed() as events:
+                self.web.connect().send(get(url))
+            self.assertEqual(len(request_events(events)), events_made)
+
     def test_head_is_logged_without_bytes(self) -> None:
         """What was not sent is not counted."""
         with informed() as events:

@@ -39,13 +39,11 @@ class Connection(RefusingChannel):
     def __init__(self) -> None:
         super().__init__()
         self.over: Deferred[None] = Deferred()
-        self._arriving = False
+        self._arriving = self._receiving = self._replaying = False
         self._has_answered = self._last_moment = False
-        self._receiving = False
         self._next_turn: IDelayedCall | None = None
         self._answered: Request | None = None
         self._closing_when_read = False
-        self._replaying = False
         self._late = b""
 
     # Arriving
@@ -85,8 +83,10 @@ class Connection(RefusingChannel):
         before, self._receiving = self._receiving, True
         super().dataReceived(data)
         self._receiving = before
-        self._go_on()
-        self.wait()
+        if self._answered is None:
+            self.wait()
+        else:
+            self._go_on()
 
     def _look_who_asks(self) -> None:
         """Behind a proxy the client is known only when its PROXY header has come."""

@@ -178,7 +178,7 @@ def unsent(transport: Any) -> int:
     below = socket_of(transport)
     if not isinstance(below, FileDescriptor):
         return 0
-    waiting = buffered(transport)
+    waiting = buffered(below)
     if below.fileno() >= 0:
         [in_kernel] = unpack("i", ioctl(below.fileno(), TIOCOUTQ, bytes(4)))
         waiting += in_kernel

@@ -67,6 +67,8 @@ class QuotesSite(Site):
         is any.
     @ivar closing: whether new requests are refused.
     @ivar retiring: whether each answer is the last one on its connection.
+    @ivar logs_debug: whether anybody reads what is logged at debug, such as an event
+        for each request that went well.
     """
 
     # The base class says more narrowly than it means what these may be.
@@ -95,6 +97,7 @@ class QuotesSite(Site):
             parsePOSTFormSubmission=False,
         )
         self.closing = self.retiring = False
+        self.logs_debug = True
         self.host_names: Collection[str] = ("*",)
         self.limits = limits
         self.output = output
@@ -213,10 +216,12 @@ class QuotesSite(Site):
         if self.logPath is not None:
             super().log(request)
         record = IRecord(request)
+        seconds = self.reactor.seconds() - request.began
+        self._count(str(record.facts.get("route", "none")), request, seconds)
+        if request.code < 400 and not self.logs_debug:
+            return
         facts = dict.fromkeys(_FACTS)
         facts.update(record.facts)
-        seconds = self.reactor.seconds() - request.began
-        self._count(str(facts["route"] or "none"), request, seconds)
         format_ = _REFUSED if facts["reason"] else _ANSWERED
         log, terms = self._log.info, {}
         if request.code < 400:

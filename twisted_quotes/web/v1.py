@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 
+from ..dictionary import Steps
 from ..errors import BodyEncoded
 from ..finder import Finder
 from ..parse import parse_query
@@ -48,40 +49,45 @@ class QuotesV1:
         if request.requestHeaders.hasHeader(b"content-encoding"):
             _check_encoding(header(request, b"content-encoding"))
         query = parse_query(request.content.read())
-        note(request, action=action_of(query))
+        action = action_of(query)
         if isinstance(query, List):
+            note(request, action=action)
             return self._stream(request, query)
         asked = self._finder.asked(query.dictionary)
-        note(request, dictionary=asked)
+        note(request, action=action, dictionary=asked)
         if query.selection.pattern is not None:
             note_term(request, query.selection.pattern.term)
         if self._shared.is_off or not _has_one_answer(query):
             return self._stream(request, query)
         if asked == EVERY_DICTIONARY:
             return self._find_in_all(request, query, asked)
-        key = _key(query, asked, self._finder.versions(asked))
-        return self._answer(request, query, asked, key)
+        return self._answer(request, query, asked, self._finder.versions(asked))
 
     async def _find_in_all(self, request: IRequest, query: Query, asked: str) -> bytes:
         """Answer when all dictionaries have been looked at, which takes a while."""
-        key = _key(query, asked, await self._finder.all_versions())
-        answer = self._answer(request, query, asked, key)
+        versions = await self._finder.all_versions()
+        answer = self._answer(request, query, asked, versions)
         return answer if isinstance(answer, bytes) else await answer
 
     def _answer(
-        self, request: IRequest, query: Query, asked: str, key: bytes | None
+        self,
+        request: IRequest,
+        query: Query,
+        asked: str,
+        versions: Sequence[Steps] | None,
     ) -> bytes | Coroutine[Deferred[Any], Any, bytes]:
         """
         Answer a query.
 
-        @param key: the key of the answer; L{None} where it could change unseen.
+        @param versions: those of what is asked; L{None} where it could change unseen.
         """
-        if key is None:
+        if versions is None:
             return self._stream(request, query)
+        key = key_of((query, asked), versions)
         kept = self._shared.kept(key)
         if kept is None:
             client = client_asking(request)
-            find = partial(self._find, query, asked, key, client)
+            find = partial(self._find, query, asked, versions, client)
             return self._share(request, query, key, find, client)
         if kept.body is None:
             return self._stream(request, query, long=True)
@@ -104,7 +110,7 @@ class QuotesV1:
         return self._send(request, query, answer, answer.body)
 
     async def _find(
-        self, query: Query, asked: str, key: bytes, client: str | None
+        self, query: Query, asked: str, versions: Sequence[Steps], client: str | None
     ) -> Answer:
         entries = EntryBody()
         left_out = self._finder.left_out
@@ -114,11 +120,10 @@ class QuotesV1:
             return Answer(0, None)
         # Waiting for its turn, it may have been found in something newer.
         if asked == EVERY_DICTIONARY:
-            versions = await self._finder.all_versions()
+            latest = await self._finder.all_versions()
         else:
-            versions = self._finder.versions(asked)
-        is_whole = self._finder.left_out == left_out
-        lasts = is_whole and _key(query, asked, versions) == key
+            latest = self._finder.versions(asked)
+        lasts = self._finder.left_out == left_out and latest == versions
         return Answer(entries.count, entries.body(), lasts)
 
     async def _stream(
@@ -157,11 +162,6 @@ class QuotesV1:
                 id=IRecord(request).id,
                 sign=sign,
             )
-
-
-def _key(query: Query, asked: str, versions: Sequence[object] | None) -> bytes | None:
-    """The key of an answer; L{None} where it could change unseen."""
-    return None if versions is None else key_of((query, asked), versions)
 
 
 def _check_encoding(encoding: str) -> None:
