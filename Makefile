@@ -1,6 +1,8 @@
 # serve: look for quotes on http://127.0.0.1:8000/
-# test: all tests, under pytest and under trial, those of the real process once more
-#   with two workers and answers kept; check: lint and types
+# test: the tests of all parts and of the real process, in under three minutes
+# test-all: every test, the faults too, with coverage; those of the parts and of the
+#   real process once more under trial, and the latter with two workers
+# check: lint and types
 # hostile: a hundred thousand hostile bodies; big: a dictionary of half a gigabyte
 # faults: all that can go wrong, made on purpose; each fault in a line
 # bench: measure it beside its peers, a quarter of an hour; BENCH=quick, three minutes
@@ -8,22 +10,28 @@
 
 PYTHON ?= python3
 BENCH ?= full
+# How many tests run at one time. Most of them wait more than they work.
+JOBS ?= 4
 BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	--config-settings editable_mode=compat
 
-.PHONY: serve test check news hostile big faults bench clean
+.PHONY: serve test test-all check news hostile big faults bench clean
 
 serve: .venv/.serve
 	$(BIN)/twist quotes
 
 test: .venv/.test
-	rm -f .coverage
-	$(BIN)/python -m coverage run -m pytest
-	$(BIN)/python -m coverage run --append -m twisted.trial --random=0 \
+	$(PYTEST) --ignore=tests/faults --ignore=tests/bench
+	@echo 'There is more: "make test-all" runs every test in every way, "make check"'
+	@echo 'looks for lint and wrong types.'
+
+test-all: .venv/.test
+	$(PYTEST) --cov
+	$(BIN)/python -m twisted.trial --jobs=$(JOBS) --random=0 \
 		tests/test_*.py tests.web tests.workers tests.integration tests.bench
-	$(BIN)/python -m coverage report
-	QUOTES_TEST_WORKERS=2 $(BIN)/python -m pytest tests/integration tests/faults
+	QUOTES_TEST_WORKERS=2 $(PYTEST) tests/integration tests/faults
 
 check: .venv/.check
 	$(BIN)/ruff check .

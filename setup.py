@@ -30,11 +30,12 @@ setup(
     ],
     extras_require={
         "test": [
-            "coverage >= 7.6",
             "hypothesis >= 6.100",
             "pytest >= 8",
+            "pytest-cov >= 6",
             "pytest-timeout >= 2.3",
             "pytest-twisted >= 1.14.3",
+            "pytest-xdist >= 3.6",
             "setuptools >= 77",
             "treq >= 24.9",
         ],

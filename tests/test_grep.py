@@ -475,7 +475,7 @@ class NumberedLinesTests(SynchronousTestCase):
         lines, matches = numbered_lines(asked(query, b"a1\na2\na3\nx\na4\n"))
         self.assertEqual(around(lines, matches, 0, 3)[0], "a1\na2\na3\nx")
 
-    @settings(deadline=None, max_examples=100, database=None)
+    @settings(max_examples=100)
     @given(
         st.lists(st.sampled_from(["cat", "--", "1:cat", "2-", "", ":", "x"])),
         st.integers(0, 3),

@@ -111,7 +111,7 @@ class WriteTests(IndexTestCase):
     def test_every_quote_of_every_file_comes_back_byte_for_byte(self) -> None:
         """The spans lead to the texts, and these fold to the lines."""
 
-        @settings(max_examples=200, deadline=None)
+        @settings(max_examples=200)
         @given(FILE)
         def check(data: bytes) -> None:
             index = self.write(data)

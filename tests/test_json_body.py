@@ -85,7 +85,7 @@ class DecodeTests(SynchronousTestCase):
         for body in ('{"term": "secret', '{"term": "secret" x', '{"term": secret}'):
             self.assertNotIn("secret", self.refusal(body))
 
-    @settings(deadline=None, max_examples=100, database=None)
+    @settings(max_examples=100)
     @given(st.text(st.sampled_from("{}[]\",:'\\u0tn1eE+-. a\n"), max_size=12))
     def test_what_is_not_refused_is_what_json_reads(self, text: str) -> None:
         """Nothing is read in another way, and nothing else goes wrong."""

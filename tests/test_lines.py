@@ -100,7 +100,7 @@ class TextLinesTests(SynchronousTestCase):
         line = "a\u2028b\u0085c\x0bd\x0ce"
         self.assertEqual(list(text_lines(line.encode())), [line])
 
-    @settings(deadline=None, max_examples=100, database=None)
+    @settings(max_examples=100)
     @given(DATA)
     def test_any_bytes(self, data: bytes) -> None:
         """Lines of any bytes are those of the plain way to read them."""
@@ -111,7 +111,7 @@ class TextLinesTests(SynchronousTestCase):
 class LinesTests(SynchronousTestCase):
     """Lines that are kept together."""
 
-    @settings(deadline=None, max_examples=100, database=None)
+    @settings(max_examples=100)
     @given(DATA, OFFSETS, OFFSETS)
     def test_they_are_cut_like_a_list(
         self, data: bytes, start: int | None, stop: int | None
@@ -233,7 +233,7 @@ class NormalizedFileTests(SynchronousTestCase):
         file = NormalizedFile(BytesIO(b"a\r"))
         self.assertEqual([file.read(9) for _ in range(3)], [b"a", b"", b""])
 
-    @settings(deadline=None, max_examples=100, database=None)
+    @settings(max_examples=100)
     @given(DATA, st.integers(1, 9))
     def test_any_bytes_in_pieces_of_any_size(self, data: bytes, size: int) -> None:
         """What is read is the plain text, however it is cut."""
@@ -243,7 +243,7 @@ class NormalizedFileTests(SynchronousTestCase):
         )
         self.assertEqual(normalized(data, size), text.encode())
 
-    @settings(deadline=None, max_examples=100, database=None)
+    @settings(max_examples=100)
     @given(DATA)
     def test_it_agrees_with_text_lines(self, data: bytes) -> None:
         """A normalized line reads the same as the line it came from."""

@@ -447,19 +447,19 @@ class AnyBodyTests(SynchronousTestCase):
         except QuotesError as error:
             self.assertRegex(error.message, r"(?s)\A[A-Z].*\.\Z")
 
-    @settings(deadline=None, max_examples=100, database=None)
+    @settings(max_examples=100)
     @given(st.binary())
     def test_any_bytes(self, body: bytes) -> None:
         """Bytes of any kind do no harm."""
         self.check(body)
 
-    @settings(deadline=None, max_examples=100, database=None)
+    @settings(max_examples=100)
     @given(JSON)
     def test_any_json(self, value: object) -> None:
         """JSON of any kind does no harm."""
         self.check(json.dumps(value).encode())
 
-    @settings(deadline=None, max_examples=100, database=None)
+    @settings(max_examples=100)
     @given(
         st.sampled_from(list(ACTIONS)),
         st.dictionaries(st.sampled_from(NAMES) | st.text(), JSON),
@@ -474,7 +474,7 @@ class AnyBodyTests(SynchronousTestCase):
         self.check(body + more)
         self.check(body[: len(body) // 2])
 
-    @settings(deadline=None, max_examples=100, database=None)
+    @settings(max_examples=100)
     @given(
         st.sampled_from(NAMES[1:]),
         st.lists(st.text()) | st.floats(allow_nan=False, allow_infinity=False),

@@ -69,7 +69,7 @@ class DialectTests(SynchronousTestCase):
             self.assertIn(advice, message)
             self.assertNotIn("secret", message)
 
-    @settings(deadline=None, max_examples=200, database=None)
+    @settings(max_examples=200)
     @given(st.text(st.sampled_from(r"ad\[](){}?*+|^$:.,2"), max_size=12))
     def test_a_pattern_is_let_pass_or_refused(self, term: str) -> None:
         """Nothing else goes wrong, and a literal is let pass when it is escaped."""

@@ -20,6 +20,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocol
 from twisted.internet.testing import StringTransport, StringTransportWithDisconnection
 from twisted.logger import LogLevel
+from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes import composition
@@ -196,13 +197,15 @@ class ServiceTests(TapTestCase):
 
     def test_debug_is_logged_where_twist_logs_it(self) -> None:
         """Where nobody knows what is logged, debug may be, too."""
-        for parent, expected in (
+        for level, expected in (
             (None, True),
-            ({"logLevel": LogLevel.debug}, True),
-            ({"logLevel": LogLevel.info}, False),
+            (LogLevel.debug, True),
+            (LogLevel.info, False),
         ):
             options = Options({})
-            options.parent = parent
+            if level is not None:
+                options.parent = usage.Options()
+                options.parent["logLevel"] = level
             options.parseOptions(["--cache-bytes=0"])
             self.assertIs(options["log-debug"], expected)
 

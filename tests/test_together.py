@@ -39,7 +39,7 @@ class DealTests(SynchronousTestCase):
     """Tests of dealing out what grep printed, with the real grep."""
 
     # Few bytes, so that terms are found, with all that is not text among them.
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(
         st.lists(st.sampled_from(list(b"aab \n\n\r\0\xc3\xa9\xff\\.*")), max_size=60),
         st.lists(st.text("ab \r\u00e9\\.*-", min_size=1, max_size=3), min_size=1),

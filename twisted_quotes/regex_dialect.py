@@ -77,7 +77,8 @@ def check_dialect(term: str) -> None:
     """
     Check that a regular expression has nothing of another dialect.
 
-    It may be wrong in other ways, which grep tells.
+    It may be wrong in other ways, which grep tells. A backslash before punctuation in
+    brackets is let pass: that it matches a backslash, too, does no harm.
 
     @raise BadRequest: it has; the message says where, and what POSIX has instead.
     """

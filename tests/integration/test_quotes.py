@@ -90,7 +90,7 @@ class PropertyTests(QuotesTestCase):
     def test_quotes_are_as_a_plain_reading_of_the_file_has_them(self) -> None:
         """Whatever the file: by v1, by v2 and as a stream, by number and by id."""
 
-        @settings(deadline=None, max_examples=150)
+        @settings(max_examples=150)
         @given(data=FILE, term=st.text(ALPHABET, min_size=1, max_size=3))
         def check(data: bytes, term: str) -> None:
             self.write(data)

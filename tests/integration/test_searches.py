@@ -88,7 +88,7 @@ class PropertyTests(Library):
     def test_a_search_answers_as_a_plain_reading_of_the_file_does(self) -> None:
         """Whatever the file, the term and the options, the entries are the same."""
 
-        @settings(deadline=None, max_examples=400)
+        @settings(max_examples=400)
         @given(
             lines=BYTES,
             ends=st.lists(st.sampled_from([b"\n", b"\r\n"]), min_size=12, max_size=12),

@@ -4,7 +4,7 @@ Tests of how a media type is chosen.
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -75,7 +75,6 @@ class PreferredTests(SynchronousTestCase):
             self.assertEqual(choose(accept), JSON, accept)
         self.assertEqual(choose(f"{JSON};q=2, {NDJSON};q=0.1"), NDJSON)
 
-    @settings(deadline=None, database=None)
     @given(st.text('a/*;,q=01."\\ \t'))
     def test_any_header_is_parsed(self, accept: str) -> None:
         """One of the types comes of it."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis.strategies import binary
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IAddress
@@ -82,7 +82,6 @@ class HostTests(SynchronousTestCase):
         ):
             self.assertFalse(is_host(value), value)
 
-    @settings(deadline=None)
     @given(binary())
     def test_a_host_never_needs_escaping(self, value: bytes) -> None:
         """Whatever passes for a host stands in HTML and in a shell as it is."""

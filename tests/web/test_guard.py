@@ -140,7 +140,7 @@ class CredentialsInTests(SynchronousTestCase):
             self.assertIn("NAME.PASSWORD", error.message, token)
             self.assertTrue(error.by_token)
 
-    @settings(deadline=None, max_examples=200, database=None)
+    @settings(max_examples=200)
     @given(st.sampled_from([b"", b"Basic ", b"Bearer "]), st.binary())
     def test_any_header(self, scheme: bytes, rest: bytes) -> None:
         """Bytes of any kind do no harm."""

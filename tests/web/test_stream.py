@@ -242,7 +242,7 @@ class EncodingTests(SynchronousTestCase):
                 self.assertEqual(written, encode_entries(lines))
                 self.assertEqual(json.loads(b"[%b]" % written), lines)
 
-    @settings(deadline=None, max_examples=300, database=None)
+    @settings(max_examples=300)
     @given(HOSTILE, st.booleans())
     def test_any_bytes(self, data: bytes, normalized: bool) -> None:
         """Any file comes back as the lines that it has."""
