@@ -14,6 +14,7 @@ BENCH ?= full
 JOBS ?= 4
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+TEST_PACKAGES := $(patsubst tests/%/__init__.py,tests.%,$(wildcard tests/*/__init__.py))
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	--config-settings editable_mode=compat
 
@@ -30,7 +31,7 @@ test: .venv/.test
 test-all: .venv/.test
 	$(PYTEST) --cov
 	$(BIN)/python -m twisted.trial --jobs=$(JOBS) --random=0 \
-		tests/test_*.py tests.web tests.workers tests.integration tests.bench
+		tests/test_*.py $(filter-out tests.faults,$(TEST_PACKAGES))
 	QUOTES_TEST_WORKERS=2 $(PYTEST) tests/integration tests/faults
 
 check: .venv/.check

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 setup(
     name="twisted_quotes",
@@ -10,15 +10,10 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     python_requires=">=3.11",
-    packages=[
-        "twisted_quotes",
-        "twisted_quotes.web",
-        "twisted_quotes.workers",
-        "twisted.plugins",
-    ],
+    packages=[*find_packages(include=["twisted_quotes*"]), "twisted.plugins"],
     package_data={
         "twisted_quotes": ["py.typed", "dictionaries/*"],
-        "twisted_quotes.web": ["style.css", "templates/*.xml"],
+        "twisted_quotes.web.pages": ["style.css", "templates/*.xml"],
     },
     install_requires=[
         "twisted[tls] >= 26.4",

@@ -14,14 +14,7 @@ from .errors import RunFailed
 from .floor import measure_floor
 from .idle import idle_connections
 from .ours import ALONE, OURS, TWO_WORKERS
-from .peers.catalogue import (
-    CGI,
-    FASTAPI,
-    FASTAPI_UVLOOP,
-    KLEIN,
-    QUART,
-    WEBHOOK,
-)
+from .peers.catalogue import CGI, FASTAPI, FASTAPI_UVLOOP, KLEIN, QUART, WEBHOOK
 from .questions import ZIPF_TERMS, FreshTerms, body, everything, search, zipf
 from .rounds import Load, Numbers
 from .scale import Scale

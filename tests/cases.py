@@ -13,10 +13,10 @@ from typing import Any
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import TestCase
 
-from twisted_quotes.finder import Finder
-from twisted_quotes.library import Library
-from twisted_quotes.quotes import Quote
-from twisted_quotes.results import Results
+from twisted_quotes.library.library import Library
+from twisted_quotes.search.finder import Finder
+from twisted_quotes.search.results import Results
+from twisted_quotes.text.quotes import Quote
 
 from .fakes import make_test_finder
 

@@ -22,17 +22,17 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from twisted_quotes.cache import Cache
-from twisted_quotes.finder import Finder, make_finder
-from twisted_quotes.greps import GrepRunner
-from twisted_quotes.indexes import Indexes, InThread
-from twisted_quotes.library import Library
-from twisted_quotes.metrics import Metrics
-from twisted_quotes.outstanding import Outstanding
-from twisted_quotes.places import Places
-from twisted_quotes.query import Query
-from twisted_quotes.reaper import MARK
-from twisted_quotes.results import EntryResults
+from twisted_quotes.concurrency.limiter import Places
+from twisted_quotes.concurrency.outstanding import Outstanding
+from twisted_quotes.grep.runner import GrepRunner
+from twisted_quotes.library.index_cache import Cache
+from twisted_quotes.library.indexes import Indexes, InThread
+from twisted_quotes.library.library import Library
+from twisted_quotes.monitoring.metrics import Metrics
+from twisted_quotes.processes.reaper import MARK
+from twisted_quotes.query.queries import Query
+from twisted_quotes.search.finder import Finder, make_finder
+from twisted_quotes.search.results import EntryResults
 
 
 @implementer(IProcessTransport)

@@ -26,11 +26,11 @@ from twisted.logger import LogLevel, capturedLogs, formatEvent
 from zope.interface import implementer
 
 from twisted_quotes.errors import ShuttingDown
-from twisted_quotes.notify import Systemd
-from twisted_quotes.ports import MOST_PENDING
+from twisted_quotes.listening.sockets import MOST_PENDING
+from twisted_quotes.monitoring.systemd import Systemd
 from twisted_quotes.service import FLUSH_TIME, QuotesService
 from twisted_quotes.startup import CannotStart
-from twisted_quotes.web.channel import NEXT_REQUEST_TIME
+from twisted_quotes.web.server.channel import NEXT_REQUEST_TIME
 
 from .fakes import FakeReactor
 from .web.clients import (

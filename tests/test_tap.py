@@ -75,7 +75,9 @@ class TapTestCase(SynchronousTestCase):
         service.force()
         self.reactor.advance(FLUSH_TIME)
         for process in self.reactor.processes:
-            if {"twisted_quotes.reaper", "-f"}.intersection(process.arguments):
+            if {"twisted_quotes.processes.reaper", "-f"}.intersection(
+                process.arguments
+            ):
                 process.end(signal=9)
         self.successResultOf(over)
 

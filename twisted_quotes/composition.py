@@ -14,28 +14,34 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from twisted.application.service import IService
 from twisted.internet.defer import succeed
 
+from twisted_quotes.concurrency.limiter import Places
+from twisted_quotes.concurrency.outstanding import Outstanding
+from twisted_quotes.concurrency.shared_counters import Scoreboard
+from twisted_quotes.concurrency.threads import Threads
+from twisted_quotes.grep.runner import GrepRunner
+from twisted_quotes.library.index_cache import Cache
+from twisted_quotes.library.indexes import Indexes
+from twisted_quotes.library.library import Library
+from twisted_quotes.library.readiness import Readiness
+from twisted_quotes.monitoring.metrics import Metrics
+from twisted_quotes.processes.orphans import Reaper
+from twisted_quotes.processes.resource_limits import restrain
+from twisted_quotes.processes.signals import (
+    OnSignal,
+    has_terminal,
+    on_signals,
+    on_sigterm,
+)
+from twisted_quotes.search.finder import Finder, make_finder
+from twisted_quotes.workers.inherited_fds import CONTROL, SCOREBOARD, Inheritance
+from twisted_quotes.workers.resource_share import Part, inherited, whole
+
 from . import startup
-from .cache import Cache
-from .finder import Finder, make_finder
-from .greps import GrepRunner
-from .indexes import Indexes
-from .library import Library
-from .metrics import Metrics
-from .orphans import Reaper
-from .outstanding import Outstanding
-from .places import Places
-from .readiness import Readiness
-from .restraint import restrain
-from .sharing import SharedAnswers
-from .signals import OnSignal, has_terminal, on_signals, on_sigterm
-from .threads import Threads
-from .workers.inheritance import CONTROL, SCOREBOARD, Inheritance
-from .workers.part import Part, inherited, whole
-from .workers.scoreboard import Scoreboard
 
 if TYPE_CHECKING:
+    from twisted_quotes.web.server.site import QuotesSite
+
     from .service import QuotesService
-    from .web.site import QuotesSite
 
 Made = TypeVar("Made", bound="QuotesService")
 
@@ -70,7 +76,7 @@ def worker_service(
     @param inheritance: what it has from the supervisor.
     @raise CannotStart: something that the options name cannot be used.
     """
-    from .workers.service import Link, WorkerService
+    from twisted_quotes.workers.worker_service import Link, WorkerService
 
     metrics = Metrics()
     link = Link(reactor, CONTROL, metrics)
@@ -121,10 +127,10 @@ def _site(
     runner: GrepRunner,
     resource: Any,
 ) -> QuotesSite:
-    from .web.connection_limit import ConnectionLimit
-    from .web.output import OutputLimits
-    from .web.patience import Limits
-    from .web.site import QuotesSite
+    from twisted_quotes.web.limits.connections import ConnectionLimit
+    from twisted_quotes.web.limits.output import OutputLimits
+    from twisted_quotes.web.server.site import QuotesSite
+    from twisted_quotes.web.server.timeouts import Limits
 
     site = QuotesSite(
         reactor,
@@ -217,9 +223,10 @@ def _resource(
     readiness: Readiness,
 ) -> Any:
     """All URLs, with what they need besides the finder."""
-    from .web.probes import Probes
-    from .web.root import root_resource
-    from .web.waits import Waits
+    from twisted_quotes.web.api.health import Probes
+    from twisted_quotes.web.api.response_cache import SharedAnswers
+    from twisted_quotes.web.api.routes import root_resource
+    from twisted_quotes.web.api.wait import Waits
 
     metrics = runner.metrics
     metrics.watch("waits", "Calls of /wait that block.", lambda: part.waits.taken)

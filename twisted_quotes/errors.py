@@ -35,7 +35,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from .display import visible
+from twisted_quotes.text.display import visible
 
 
 class QuotesError(Exception):

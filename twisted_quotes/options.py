@@ -15,7 +15,7 @@ from twisted.cred.strcred import AuthOptionMixin
 from twisted.python.usage import Options, UsageError
 
 from . import __version__
-from .refusals import check_description, check_variables, variable
+from .option_checks import check_description, check_variables, variable
 
 PREFIX = "TWISTED_QUOTES_"
 

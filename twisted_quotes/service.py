@@ -15,10 +15,9 @@ from twisted.internet.interfaces import (
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
-from .graceful import GracefulService, ReactorForService
-from .notify import Systemd
-from .outstanding import Outstanding
-from .ports import (
+from twisted_quotes.concurrency.outstanding import Outstanding
+from twisted_quotes.library.readiness import Readiness
+from twisted_quotes.listening.sockets import (
     MOST_PENDING,
     accept_batch,
     accept_pending,
@@ -28,10 +27,12 @@ from .ports import (
     shown,
     stays_open,
 )
-from .readiness import Readiness
-from .signals import OnSignal
+from twisted_quotes.monitoring.systemd import Systemd
+from twisted_quotes.processes.signals import OnSignal
+from twisted_quotes.web.server.site import QuotesSite
+
+from .graceful_shutdown import GracefulService, ReactorForService
 from .startup import CannotStart
-from .web.site import QuotesSite
 
 FLUSH_TIME = 0.5
 """How long a forced end waits for its last answers to be taken, in seconds."""

@@ -19,14 +19,14 @@ from twisted.logger import Logger
 from twisted.python.filepath import FilePath
 from twisted.python.procutils import which
 
-from .activation import by_index, unused
-from .cache import default_cache_folder
-from .callers import PasswordFile, portal_for
-from .descriptors import Allowance, allow_files
-from .library import Library, LibraryUnusable
-from .notify import Systemd, watchdog_of
-from .ports import remove_left_over, unix_path
-from .proxy import behind_proxy
+from twisted_quotes.library.index_cache import default_cache_folder
+from twisted_quotes.library.library import Library, LibraryUnusable
+from twisted_quotes.listening.proxy_protocol import behind_proxy
+from twisted_quotes.listening.socket_activation import by_index, unused
+from twisted_quotes.listening.sockets import remove_left_over, unix_path
+from twisted_quotes.monitoring.systemd import Systemd, watchdog_of
+from twisted_quotes.processes.descriptors import Allowance, allow_files
+from twisted_quotes.web.authentication.credentials import PasswordFile, portal_for
 
 _log = Logger()
 

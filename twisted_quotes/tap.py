@@ -14,14 +14,15 @@ from twisted.application.service import IService
 from twisted.logger import LogLevel, jsonFileLogObserver
 from twisted.python.usage import UsageError
 
+from twisted_quotes.monitoring.json_log import json_observer
+from twisted_quotes.processes.descriptors import close_in_children, inheritable
+from twisted_quotes.workers.inherited_fds import SOCKETS, inherit
+from twisted_quotes.workers.resource_share import with_sockets
+from twisted_quotes.workers.startup import supervised_service
+
 from .composition import quotes_service, worker_service
-from .descriptors import close_in_children, inheritable
-from .json_log import json_observer
 from .options import QuotesOptions
 from .startup import CannotStart
-from .workers.inheritance import SOCKETS, inherit
-from .workers.part import with_sockets
-from .workers.start import supervised_service
 
 _LOG = "fileLogObserverFactory"
 

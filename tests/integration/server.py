@@ -331,7 +331,7 @@ def command_line(pid: int) -> bytes:
 
 def is_reaper(pid: int) -> bool:
     """Whether a process is the one that outlives a service that was killed."""
-    return b"twisted_quotes.reaper" in command_line(pid)
+    return b"twisted_quotes.processes.reaper" in command_line(pid)
 
 
 def is_spare(pid: int) -> bool:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.errors import BadRequest
-from twisted_quotes.regex_dialect import check_dialect
+from twisted_quotes.query.regex_dialect import check_dialect
 
 from .cases import LibraryTestCase
 from .server import Server

@@ -18,10 +18,10 @@ from urllib.parse import urlencode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twisted_quotes.fold import fold, fold_term
-from twisted_quotes.quotes import author_of, id_of
+from twisted_quotes.text.normalization import fold, fold_term
+from twisted_quotes.text.quotes import author_of, id_of
 
-from ..test_quotes import plain_quotes
+from ..text.test_quotes import plain_quotes
 from .cases import LibraryTestCase, one_process
 from .conversation import Conversation
 from .server import WORKERS, Server, running, until
@@ -316,7 +316,7 @@ class LargeTests(LibraryTestCase):
             for child in server.children():
                 # Before that it is the server's twin, which waits for it.
                 if (
-                    b"twisted_quotes.build"
+                    b"twisted_quotes.library.build_index"
                     in Path(f"/proc/{child}/cmdline").read_bytes()
                 ):
                     return child

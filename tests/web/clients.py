@@ -31,20 +31,20 @@ from twisted.web.http_headers import Headers
 from twisted.web.resource import IResource
 from zope.interface import implementer
 
-from twisted_quotes.library import Library
-from twisted_quotes.metrics import Metrics
-from twisted_quotes.places import Places
-from twisted_quotes.readiness import Readiness
-from twisted_quotes.room import Room
-from twisted_quotes.sharing import SharedAnswers
-from twisted_quotes.web.connection import Connection
-from twisted_quotes.web.connection_limit import ConnectionLimit
-from twisted_quotes.web.output import OutputLimits
-from twisted_quotes.web.patience import Limits
-from twisted_quotes.web.probes import Probes
-from twisted_quotes.web.root import root_resource
-from twisted_quotes.web.site import QuotesSite
-from twisted_quotes.web.waits import Waits
+from twisted_quotes.concurrency.capacity import Room
+from twisted_quotes.concurrency.limiter import Places
+from twisted_quotes.library.library import Library
+from twisted_quotes.library.readiness import Readiness
+from twisted_quotes.monitoring.metrics import Metrics
+from twisted_quotes.web.api.health import Probes
+from twisted_quotes.web.api.response_cache import SharedAnswers
+from twisted_quotes.web.api.routes import root_resource
+from twisted_quotes.web.api.wait import Waits
+from twisted_quotes.web.limits.connections import ConnectionLimit
+from twisted_quotes.web.limits.output import OutputLimits
+from twisted_quotes.web.server.connection import Connection
+from twisted_quotes.web.server.site import QuotesSite
+from twisted_quotes.web.server.timeouts import Limits
 
 from ..fakes import FakeProcess, FakeReactor, make_test_finder
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from time import process_time
 
-from twisted_quotes.callers import PasswordFile, portal_for
+from twisted_quotes.web.authentication.credentials import PasswordFile, portal_for
 
 from .clients import WebTestCase
 

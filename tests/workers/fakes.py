@@ -10,8 +10,8 @@ from twisted.internet.error import ProcessTerminated
 from twisted.protocols.amp import Command
 from twisted.python.failure import Failure
 
-from twisted_quotes.metrics import Metrics
-from twisted_quotes.workers.process import Worker, Workers
+from twisted_quotes.monitoring.metrics import Metrics
+from twisted_quotes.workers.worker_process import Worker, Workers
 
 from ..fakes import FakeProcess, FakeReactor
 

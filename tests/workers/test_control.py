@@ -10,7 +10,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.metrics import Family, Metrics
+from twisted_quotes.monitoring.metrics import Family, Metrics
 from twisted_quotes.workers.control import (
     Close,
     Drain,

@@ -10,15 +10,15 @@ from errno import EAGAIN
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.metrics import Metrics
+from twisted_quotes.concurrency.shared_counters import Column, Scoreboard
+from twisted_quotes.monitoring.metrics import Metrics
+from twisted_quotes.processes.restart_backoff import SOON
 from twisted_quotes.workers.control import Close
 from twisted_quotes.workers.pool import WorkerPool
-from twisted_quotes.workers.restarts import SOON
-from twisted_quotes.workers.scoreboard import Column, Scoreboard
 
 from ..fakes import FakeReactor
+from ..monitoring.test_aggregation import values
 from .fakes import FakeStarter, FakeWorker
-from .test_totals import values
 
 TIME_TO_LEAVE = 35.0
 

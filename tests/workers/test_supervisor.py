@@ -12,9 +12,9 @@ from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.metrics import Metrics
+from twisted_quotes.concurrency.shared_counters import Scoreboard
+from twisted_quotes.monitoring.metrics import Metrics
 from twisted_quotes.startup import CannotStart
-from twisted_quotes.workers.scoreboard import Scoreboard
 from twisted_quotes.workers.supervisor import GRACE, LOOK_EVERY, Supervisor
 
 from ..test_service import FakeSignals, FakeSystemd, ListeningReactor

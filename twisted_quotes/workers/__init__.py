@@ -1,1 +1,5 @@
-"""Several processes that share the listening sockets, and what looks after them."""
+"""
+Several processes that serve on the same listening sockets.
+
+Read L{supervisor<twisted_quotes.workers.supervisor>} first.
+"""

@@ -14,7 +14,7 @@ from twisted.internet.protocol import Factory, connectionDone
 from twisted.protocols.amp import AMP, Argument, BinaryBoxProtocol, Command
 from twisted.python.failure import Failure
 
-from ..metrics import Family
+from twisted_quotes.monitoring.metrics import Family
 
 _encoder = Encoder()
 _decoder = Decoder(list[Family])

@@ -11,13 +11,14 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from ..metrics import Family, Metrics
-from ..outstanding import Outstanding
+from twisted_quotes.concurrency.outstanding import Outstanding
+from twisted_quotes.concurrency.shared_counters import Scoreboard
+from twisted_quotes.monitoring.aggregation import counted, total
+from twisted_quotes.monitoring.metrics import Family, Metrics
+from twisted_quotes.processes.restart_backoff import Restarts
+
 from .control import Close, Drain, Force, Reload, Retire
-from .process import Worker, Workers
-from .restarts import Restarts
-from .scoreboard import Scoreboard
-from .totals import counted, total
+from .worker_process import Worker, Workers
 
 
 class StartWorker(Protocol):

@@ -10,15 +10,16 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import LoopingCall
 
-from ..graceful import GracefulService, ReactorForService
-from ..metrics import Metrics
-from ..notify import Systemd
-from ..orphans import Reaper
-from ..signals import OnSignal
+from twisted_quotes.concurrency.shared_counters import Scoreboard
+from twisted_quotes.graceful_shutdown import GracefulService, ReactorForService
+from twisted_quotes.monitoring.metrics import Metrics
+from twisted_quotes.monitoring.systemd import Systemd
+from twisted_quotes.processes.orphans import Reaper
+from twisted_quotes.processes.signals import OnSignal
+
 from .control import Close, Drain, Force, Reload
-from .listeners import Listeners
 from .pool import StartWorker, WorkerPool
-from .scoreboard import Scoreboard
+from .supervisor_sockets import Listeners
 
 GRACE = 5.0
 """How long a worker may take to end when it has to, in seconds; then it is killed."""

@@ -1,0 +1,164 @@
+"""
+Tests for L{twisted_quotes.grep.matches}, with the real grep.
+"""
+
+from __future__ import annotations
+
+import re
+from random import Random
+from typing import Any
+from unittest.mock import patch
+
+from twisted.trial.unittest import TestCase
+
+from twisted_quotes.concurrency.limiter import Places
+from twisted_quotes.concurrency.outstanding import Outstanding
+from twisted_quotes.grep import matches
+from twisted_quotes.grep.runner import GrepRunner
+from twisted_quotes.query.queries import Pattern
+
+from ..fakes import at_once, unrestrained
+
+ANCHORS = ("", "", "^", r"\b")
+
+
+def is_word(character: str) -> bool:
+    """Whether a character is part of a word."""
+    return character.isalnum() or character == "_"
+
+
+def expected(pattern: Pattern, text: str) -> list[str]:
+    """Where a pattern is found: as a match and its place, leftmost, then longest."""
+    term = pattern.term.replace("$", r"\Z")
+    found, start = [], 0
+    while start < len(text):
+        for end in range(len(text), start, -1):
+            left = len(text) - end
+            is_bounded = not pattern.whole_word or not (
+                is_word(text[start - 1 : start]) or is_word(text[end : end + 1])
+            )
+            here = re.compile(rf"(?:{term})(?=.{{{left}}}\Z)")
+            if is_bounded and here.match(text, start):
+                found.append(f"{start}:{text[start:end]}")
+                start = end
+                break
+        else:
+            start += 1
+    return found
+
+
+def expression(source: Random, depth: int = 0) -> str:
+    """An expression that does not match nothing."""
+    atoms = (
+        "a",
+        "b",
+        "-",
+        " ",
+        "\u00e9",
+        ".",
+        "[ab]",
+        "[^a]",
+        "ab",
+        "a-b",
+    )
+    kind = source.randrange(7)
+    if depth > 2 or kind == 0:
+        return source.choice(atoms)
+    inner = expression(source, depth + 1)
+    other = expression(source, depth + 1)
+    match kind:
+        case 1 | 2:
+            return f"({inner}|{other})"
+        case 3:
+            return f"{inner}({other})?"
+        case 4:
+            return f"({inner})+"
+        case 5:
+            return f"{inner}({other})*"
+        case _:
+            return inner + other
+
+
+class MatchesTests(TestCase):
+    """Tests of where lines match."""
+
+    async def matches(
+        self, pattern: Pattern, *texts: str, limit: int = 1000
+    ) -> list[list[str]]:
+        """What is found in each of some texts, and where."""
+        from twisted.internet import reactor
+
+        given: Any = reactor
+        runner = GrepRunner(
+            given, "/bin/grep", Places(1, 0), 30.0, Outstanding(), unrestrained
+        )
+        lines = [text.encode() + b"\n" for text in texts]
+        with await runner.take_place() as greps:
+            found = await matches.matches(greps, pattern, lines, limit, at_once)
+        self.truncated = [here.is_truncated for here in found]
+        return [
+            [f"{len(line[:a].decode())}:{line[a:b].decode()}" for a, b in here.places]
+            for line, here in zip(lines, found, strict=True)
+        ]
+
+    async def test_a_whole_word_may_be_shorter_than_the_longest_match(self) -> None:
+        """Wherever in its line it stands."""
+        pattern = Pattern("a(-b)?|xx", whole_word=True, regex=True)
+        self.assertEqual(
+            await self.matches(pattern, "xx a-bc a-bc a-bc", "a-b", "a-bc xx"),
+            [["0:xx", "3:a", "8:a", "13:a"], ["0:a-b"], ["0:a", "5:xx"]],
+        )
+
+    async def test_what_bounds_a_match_is_what_grep_takes_for_no_word(self) -> None:
+        """Among them marks that are no letters to Python."""
+        pattern = Pattern("(a(-b)?|\u05b8|-)", whole_word=True, regex=True)
+        self.assertEqual(
+            await self.matches(pattern, "a-bc \u05b8- a-bc", "-- a-bc -a-bc"),
+            [["0:a", "5:\u05b8", "8:a"], ["0:-", "1:-", "3:a", "9:a"]],
+        )
+
+    async def test_any_expression_is_found_where_it_matches(self) -> None:
+        """Leftmost, then longest, whatever else matches."""
+        source = Random(20261128)
+        for _ in range(120):
+            texts = [
+                "".join(source.choices("ab-- \u00e9", k=source.randrange(14)))
+                for _ in range(20)
+            ]
+            # Anchors only outside of repetitions, where the C library knows them.
+            start, end = source.choice(ANCHORS), source.choice(("", "", "$"))
+            term = f"{start}({expression(source)}){end}|{expression(source)}"
+            for whole_word in (False, True):
+                pattern = Pattern(term, whole_word=whole_word, regex=True)
+                self.assertEqual(
+                    await self.matches(pattern, *texts),
+                    [expected(pattern, text) for text in texts],
+                    (pattern, texts),
+                )
+
+    async def test_no_more_are_told_than_are_wanted(self) -> None:
+        """The first ones of each line."""
+        for pattern in (
+            Pattern("x"),
+            Pattern("x|y", regex=True),
+            Pattern("x(-y)?", whole_word=True, regex=True),
+        ):
+            found = await self.matches(pattern, "x x x", "", "x-yz x x", limit=2)
+            self.assertEqual([len(each) for each in found], [2, 0, 2])
+            self.assertEqual(self.truncated, [True, False, True])
+
+    async def test_so_many_greps_are_enough(self) -> None:
+        """What is not found by then is said to be missing."""
+        pattern = Pattern("a(-b)?", whole_word=True, regex=True)
+        found = await self.matches(pattern, "a-bc " * 100, "a-bc")
+        self.assertEqual(self.truncated, [True, False])
+        self.assertEqual(len(found[0]), 1 + matches.MAX_ROUNDS)
+
+    async def test_a_match_may_be_longer_than_what_grep_prints_at_a_time(self) -> None:
+        """The first one of many, too."""
+        with patch.object(matches, "_MAX_OUTPUT", 10):
+            for texts in (("a" * 5000,), ("b", "a" * 5000, "a" * 50 + "b" + "a" * 50)):
+                self.assertEqual(
+                    await self.matches(Pattern("a+", regex=True), *texts),
+                    [expected(Pattern("a+", regex=True), text) for text in texts],
+                )

@@ -1,0 +1,77 @@
+"""
+Tests for L{twisted_quotes.library.build_index}.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from twisted_quotes.library.index import load_index
+
+ROOT = Path(__file__).parents[2]
+LOADED = """
+import sys, twisted_quotes.library.build_index
+print([each for each in ("twisted", "msgspec") if each in sys.modules])
+"""
+
+
+class BuildTests(SynchronousTestCase):
+    """Tests of the process that writes an index."""
+
+    def setUp(self) -> None:
+        """Make a folder to write in."""
+        room = TemporaryDirectory()
+        self.addCleanup(room.cleanup)
+        self.room = Path(room.name)
+
+    def build(self, folder: str) -> subprocess.CompletedProcess[bytes]:
+        """Run it, with a dictionary that was partly read."""
+        path = self.room / "book"
+        path.write_bytes(b"one\n\ntwo\n")
+        with path.open("rb") as file:
+            os.read(file.fileno(), 5)
+            return subprocess.run(
+                [
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "twisted_quotes.library.build_index",
+                    folder,
+                ],
+                stdin=file,
+                capture_output=True,
+                env={"PYTHONPATH": str(ROOT)},
+            )
+
+    def test_it_writes_the_index_of_its_standard_input(self) -> None:
+        """From the start of the file, into the folder it is told."""
+        done = self.build(str(self.room))
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"", b""))
+        self.assertEqual(load_index(str(self.room)).count, 2)
+
+    def test_it_says_why_it_failed(self) -> None:
+        """A folder that cannot be written is named on standard error."""
+        done = self.build(str(self.room / "none"))
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn(b"No such file or directory", done.stderr)
+
+    def test_it_loads_nothing_of_twisted(self) -> None:
+        """It starts quickly, and stays small."""
+        loaded = subprocess.run(
+            [
+                sys.executable,
+                "-P",
+                "-c",
+                LOADED,
+            ],
+            capture_output=True,
+            check=True,
+            env={"PYTHONPATH": str(ROOT)},
+        )
+        self.assertEqual(loaded.stdout, b"[]\n")

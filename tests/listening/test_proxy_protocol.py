@@ -1,0 +1,141 @@
+"""
+Tests for L{twisted_quotes.listening.proxy_protocol}.
+"""
+
+from __future__ import annotations
+
+from struct import pack
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IProtocolFactory,
+    IStreamServerEndpoint,
+)
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.testing import StringTransportWithDisconnection
+from twisted.logger import capturedLogs, formatEvent
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+
+from twisted_quotes.listening.proxy_protocol import behind_proxy, split_header
+
+TCP4 = b"PROXY TCP4 192.0.2.1 192.0.2.2 4000 80\r\n"
+TCP6 = b"PROXY TCP6 2001:db8::1 2001:db8::2 4000 80\r\n"
+V2 = b"\r\n\r\n\0\r\nQUIT\n"
+IPV4 = bytes((192, 0, 2, 1, 192, 0, 2, 2)) + pack("!HH", 4000, 80)
+
+
+def version_2(command: int, family: int, body: bytes = b"") -> bytes:
+    """A header of version 2."""
+    return V2 + bytes((command, family)) + pack("!H", len(body)) + body
+
+
+class SplitHeaderTests(SynchronousTestCase):
+    """Tests of headers by themselves."""
+
+    def test_a_header_is_split_from_what_follows(self) -> None:
+        """Of both versions, with whatever more there is in it."""
+        for header in (
+            TCP4,
+            TCP6,
+            version_2(0x21, 0x11, IPV4),
+            version_2(0x21, 0x11, IPV4 + b"more"),
+            version_2(0x21, 0x21, bytes(36)),
+            version_2(0x21, 0x31, bytes(216)),
+            version_2(0x21, 0),
+            version_2(0x20, 0x11),
+        ):
+            self.assertEqual(split_header(header + b"GET"), (header, b"GET"))
+            for size in range(len(header)):
+                self.assertIsNone(split_header(header[:size]))
+
+    def test_unknown_says_nothing_of_addresses(self) -> None:
+        """What follows is to be ignored; Twisted wants a blank there."""
+        for header in (b"PROXY UNKNOWN", b"PROXY UNKNOWN ff::1 ff::2 1 2"):
+            self.assertEqual(
+                split_header(header + b"\r\nGET"), (b"PROXY UNKNOWN \r\n", b"GET")
+            )
+
+    def test_what_is_no_header_is_refused(self) -> None:
+        """As soon as that can be told."""
+        for data in (
+            b"GET / HTTP/1.1\r\n",
+            b"PROXY TCP5 192.0.2.1 192.0.2.2 4000 80\r\n",
+            b"PROXY TCP4 192.0.2.1 192.0.2.2 4000 x\r\n",
+            b"PROXY TCP4 192.0.2.1 192.0.2.2 4000 65536\r\n",
+            b"PROXY TCP4 192.0.2.1 192.0.2.\xff 4000 80\r\n",
+            b"PROXY TCP4 2001:db8::1 2001:db8::2 4000 80\r\n",
+            b"PROXY TCP4 192.0.2.1\r\n",
+            b"PROXY \r\n",
+            b"PROXY " + b"x" * 200,
+            b"PROXY UNKNOWN " + b"x" * 200 + b"\r\n",
+            version_2(0x11, 0x11, IPV4),
+            version_2(0x22, 0x11, IPV4),
+            version_2(0x21, 0x11, IPV4[:4]),
+            version_2(0x21, 0x41, IPV4),
+            version_2(0x21, 0x13, IPV4),
+        ):
+            self.assertRaises(ValueError, split_header, data)
+
+
+@implementer(IStreamServerEndpoint)
+class KeptEndpoint:
+    """An endpoint that keeps what listens on it."""
+
+    factory: IProtocolFactory
+
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
+        """Keep it."""
+        self.factory = protocolFactory
+        port: Any = None
+        return succeed(port)
+
+
+class BehindProxyTests(SynchronousTestCase):
+    """Tests of connections of proxies."""
+
+    def setUp(self) -> None:
+        """Connect."""
+        self.received: list[bytes] = []
+        protocol: Any = Protocol()
+        protocol.dataReceived = self.received.append
+        self.protocol = protocol
+        factory: Any = Factory()
+        factory.buildProtocol = lambda address: protocol
+        endpoint = KeptEndpoint()
+        behind_proxy(endpoint).listen(factory)
+        server: Any = endpoint.factory.buildProtocol(None)  # type: ignore[arg-type]
+        self.server = server
+        self.transport = StringTransportWithDisconnection()
+        self.transport.protocol = server
+        server.makeConnection(self.transport)
+
+    def peer(self) -> Any:
+        """The client, as the protocol sees it."""
+        assert self.protocol.transport is not None
+        return self.protocol.transport.getPeer()
+
+    def test_the_client_is_the_one_that_the_header_names(self) -> None:
+        """However the header comes."""
+        for byte in TCP4 + b"GET":
+            self.server.dataReceived(bytes((byte,)))
+        self.assertEqual(self.received, [b"G", b"E", b"T"])
+        self.assertEqual((self.peer().host, self.peer().port), ("192.0.2.1", 4000))
+
+    def test_where_it_names_none_the_client_is_the_proxy(self) -> None:
+        """It is served all the same."""
+        self.server.dataReceived(b"PROXY UNKNOWN\r\nGET")
+        self.assertEqual(self.received, [b"GET"])
+        self.assertEqual(self.peer(), self.transport.getPeer())
+
+    def test_a_connection_without_a_header_is_closed(self) -> None:
+        """The log says so, once; what else comes is let go."""
+        with capturedLogs() as events:
+            self.server.dataReceived(b"GET / HTTP/1.1\r\n")
+            self.server.dataReceived(TCP4)
+        self.assertFalse(self.transport.connected)
+        self.assertEqual(self.received, [])
+        [event] = events
+        self.assertIn("it has no PROXY header", formatEvent(event))

@@ -1,0 +1,174 @@
+"""
+Tests for L{twisted_quotes.text.quotes}.
+"""
+
+from __future__ import annotations
+
+import re
+from io import BytesIO
+from unittest.mock import patch
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from twisted_quotes.text import quotes
+from twisted_quotes.text.quotes import (
+    Span,
+    author_of,
+    has_percent_lines,
+    id_of,
+    split_quotes,
+    text_of,
+)
+
+LINES = st.sampled_from(
+    (
+        b"one",
+        b"  two",
+        b"\xc3\xa9",
+        b"\xff",
+        b"\0",
+        b"%",
+        b"%%",
+        b" %",
+        b"",
+        b" ",
+        b"\t",
+        b"\xc2\xa0",
+        b"\xe2\x80\x83",
+    )
+)
+FILE = st.lists(
+    st.tuples(LINES, st.sampled_from((b"\n", b"\r\n", b"\r", b"\n\n", b"\n%\n")))
+).map(lambda lines: b"".join(line + end for line, end in lines))
+
+
+def plain_quotes(data: bytes, percent: bool) -> list[tuple[int, list[bytes]]]:
+    """The first line's number and the lines of each quote, in the plainest way."""
+    found: list[tuple[int, list[bytes]]] = []
+    current: list[bytes] = []
+    end = b"%" if percent else b""
+    for number, line in enumerate([*data.removesuffix(b"\n").split(b"\n"), end], 1):
+        if (
+            line.removesuffix(b"\r") == b"%"
+            if percent
+            else not line.decode("utf-8", "replace").strip()
+        ):
+            if b"".join(current).decode("utf-8", "replace").strip():
+                found.append((number - len(current), current))
+            current = []
+        else:
+            current.append(line)
+    return found
+
+
+class SplitTests(SynchronousTestCase):
+    """Tests of where quotes begin and end."""
+
+    def split(self, data: bytes, percent: bool = False) -> list[bytes]:
+        """The bytes of all quotes."""
+        return [each for _, each in split_quotes(BytesIO(data), 0, percent)]
+
+    def test_blank_lines_separate_quotes(self) -> None:
+        """Runs of several count as one, and blanks make no line less blank."""
+        self.assertEqual(
+            self.split(b"\n \none\n  two\n\n\t\n\r\n  three\r\nfour\n\n"),
+            [b"one\n  two", b"  three\r\nfour"],
+        )
+
+    def test_every_blank_is_a_blank(self) -> None:
+        """A line of any blanks that Unicode has is a blank line."""
+        for blank in map(chr, range(0x110000)):
+            if blank.isspace() and blank != "\n":
+                data = f"one\n{blank} {blank}\ntwo\n{blank}".encode()
+                self.assertEqual(self.split(data), [b"one", b"two"], ascii(blank))
+                self.assertEqual(self.split(blank.encode()), [])
+        self.assertEqual(len(self.split("one\n\u200b\ntwo".encode())), 1)
+
+    def test_percent_lines_separate_quotes(self) -> None:
+        """Then blank lines belong to the quotes, and a quote is never empty."""
+        self.assertEqual(
+            self.split(b"%\none\n\ntwo\n%\n%\r\n \n%\n50%\n%%\n % \n%", percent=True),
+            [b"one\n\ntwo", b"50%\n%%\n % "],
+        )
+
+    def test_what_holds_no_quote_gives_none(self) -> None:
+        """Empty files, blanks and separators alone."""
+        for data in (b"", b"\n", b" \n\t", b"\r\n\r\n"):
+            self.assertEqual(self.split(data), [])
+            self.assertEqual(self.split(b"%\n" + data + b"\n%\r\n", percent=True), [])
+
+    def test_a_quote_knows_its_place(self) -> None:
+        """Offsets count from the start of the file, lines from 1."""
+        file = BytesIO(b"\n\none\ntwo\r\n\n\nthree")
+        self.assertEqual(
+            [span for span, _ in split_quotes(file, 3, False)],
+            [Span(5, 12, 3), Span(16, 21, 7)],
+        )
+
+    def test_a_quote_without_end_is_cut(self) -> None:
+        """At line ends, or between characters where a line has no end."""
+        with patch.object(quotes, "MOST_BYTES", 8):
+            self.assertEqual(
+                self.split(b"one\ntwo\nthree\nfour\n\nfive"),
+                [b"one\ntwo", b"three", b"four", b"five"],
+            )
+            self.assertEqual(
+                self.split("a\u00e9\u65e5\u65e5\u65e5b".encode()),
+                ["a\u00e9\u65e5".encode(), "\u65e5\u65e5b".encode()],
+            )
+            self.assertEqual(self.split(b"\x80" * 12), [b"\x80" * 5, b"\x80" * 7])
+
+    def test_every_file_is_split_as_a_plain_reading_splits_it(self) -> None:
+        """Whatever the size of the blocks it is read in."""
+
+        @settings(max_examples=400)
+        @given(FILE, st.integers(1, 9), st.booleans())
+        def check(data: bytes, block: int, percent: bool) -> None:
+            with patch.object(quotes, "_BLOCK", block):
+                found = list(split_quotes(BytesIO(data), 0, percent))
+                self.assertEqual(
+                    has_percent_lines(BytesIO(data)),
+                    re.search(rb"(?m)^%\r?$(?!\r)", data) is not None,
+                )
+            self.assertEqual(
+                [(span.line, data.split(b"\n")) for span, data in found],
+                [
+                    (line, [*lines[:-1], lines[-1].removesuffix(b"\r")])
+                    for line, lines in plain_quotes(data, percent)
+                ],
+            )
+            for span, each in found:
+                self.assertEqual(data[span.start : span.end], each)
+
+        check()
+
+
+class TextTests(SynchronousTestCase):
+    """Tests of what is known of one quote."""
+
+    def test_bytes_are_read_as_text(self) -> None:
+        """Line ends are line feeds, bad bytes read as U+FFFD."""
+        self.assertEqual(text_of(b"a\r\n\xff\0\rb"), "a\n\ufffd\0\rb")
+
+    def test_the_last_line_names_the_author(self) -> None:
+        """After a dash of either kind, and blanks."""
+        for text, author in (
+            ("To be\n-- Hamlet", "Hamlet"),
+            ("To be\n\t\u2014Hamlet, Act 3 ", "Hamlet, Act 3"),
+            ("To be\n  --  Hamlet\n\n", "Hamlet"),
+            ("--- Anonymous", "Anonymous"),
+            ("To be -- Hamlet", None),
+            ("-- Hamlet\nTo be", None),
+            ("To be\n- Hamlet", None),
+            ("To be\n-----", None),
+            ("", None),
+        ):
+            self.assertEqual(author_of(text), author, text)
+
+    def test_an_id_is_the_texts_own(self) -> None:
+        """The same text has the same id, and another has another."""
+        self.assertEqual(id_of("To be"), id_of("To be"))
+        self.assertNotEqual(id_of("To be"), id_of("To be "))
+        self.assertRegex(id_of("\u00e9"), r"\A[0-9a-f]{24}\Z")

@@ -1,0 +1,193 @@
+"""
+Tests of what those who run the service look at.
+"""
+
+from __future__ import annotations
+
+import os
+
+from twisted_quotes.errors import ShuttingDown
+from twisted_quotes.monitoring.metrics import Metrics
+from twisted_quotes.web.api.health import METRICS_LIFETIME
+
+from ..clients import Answer, WebTestCase, get, question
+
+
+class ProbeTests(WebTestCase):
+    """Tests of the probes."""
+
+    def probe(self, path: str) -> Answer:
+        """Ask a probe."""
+        return self.successResultOf(self.web.ask("GET", path))
+
+    def test_all_is_well(self) -> None:
+        """Both say so, and are kept by nobody."""
+        for path in ("/livez", "/readyz"):
+            answer = self.probe(path)
+            self.assertEqual((answer.code, answer.json), (200, {"status": "ok"}))
+            self.assertEqual(answer.header("cache-control"), "no-store")
+
+    def test_while_the_service_ends_it_is_alive_but_not_ready(self) -> None:
+        """Load balancers look elsewhere, and nobody kills it."""
+        self.web.readiness.draining = True
+        self.assertEqual(self.probe("/livez").code, 200)
+        answer = self.probe("/readyz")
+        self.assert_error(answer, 503, "shutting down")
+        self.assertEqual(answer.header("retry-after"), str(ShuttingDown.retry_after))
+
+    def test_without_grep_or_library_it_is_not_ready(self) -> None:
+        """What is missing is named, and no path is."""
+        self.web.readiness.executable = str(self.room / "no grep")
+        answer = self.probe("/readyz")
+        self.assert_error(answer, 503, "grep")
+        self.assertNotIn(str(self.room), answer.message)
+        self.web.readiness.executable = "/bin/grep"
+        os.rename(self.folder, self.room / "elsewhere")
+        answer = self.probe("/readyz")
+        self.assert_error(answer, 503, "default dictionary")
+        self.assertNotIn(str(self.room), answer.message)
+        os.rename(self.room / "elsewhere", self.folder)
+        self.assertEqual(self.probe("/readyz").code, 200)
+
+
+class MetricsTests(WebTestCase):
+    """Tests of what is counted of requests."""
+
+    def metrics(self) -> dict[str, float]:
+        """All metrics that there are, by name and labels."""
+        self.web.reactor.advance(METRICS_LIFETIME)
+        text = self.successResultOf(self.web.ask("GET", "/metrics")).body.decode()
+        lines = (each.rsplit(" ", 1) for each in text.splitlines() if each[0] != "#")
+        return {name: float(value) for name, value in lines}
+
+    def test_requests_are_counted_by_route_and_code(self) -> None:
+        """Those too that never came to a route, and those whose client left."""
+        for sent in (
+            get("/livez"),
+            get("/x"),
+            b"nonsense\r\n",
+            get("/%ff"),
+            question(),
+        ):
+            client = self.web.connect()
+            client.send(sent)
+        self.assertEqual(self.metrics()["quotes_requests_in_flight"], 1)
+        client.leave()
+        metrics = self.metrics()
+        for route, code, count in (
+            ("/livez", 200, 1),
+            ("none", 404, 1),
+            ("none", 400, 2),
+            ("/api/v1/json", 499, 1),
+        ):
+            name = f'quotes_requests_total{{code="{code}",route="{route}"}}'
+            self.assertEqual(metrics[name], count, name)
+        self.assertEqual(metrics["quotes_requests_in_flight"], 0)
+        # The one that sent nonsense is closed by now.
+        self.assertEqual(metrics["quotes_connections"], 3)
+
+    def test_their_time_and_their_bytes_are_measured(self) -> None:
+        """From their first line on, and without their headers."""
+        client = self.web.connect()
+        client.send(question())
+        self.web.reactor.advance(2)
+        [process] = self.web.running()
+        process.print(b"love\n")
+        process.end()
+        client.deliver()
+        [answer] = client.answers()
+        metrics = self.metrics()
+        name = 'quotes_request_duration_seconds_{}{{route="/api/v1/json"}}'
+        self.assertEqual(metrics[name.format("count")], 1)
+        self.assertEqual(metrics[name.format("sum")], 2)
+        self.assertEqual(metrics["quotes_bytes_returned_total"], len(answer.body))
+
+    def test_whatever_is_asked_for_they_are_shown(self) -> None:
+        """A format that is none is no reason for an error."""
+        for accept in (
+            "\xff",
+            "application/openmetrics-text; version=abc",
+            "application/openmetrics-text; version=1.x",
+        ):
+            client = self.web.connect()
+            request = get("/metrics", headers=f"Accept: {accept}\r\n")
+            client.send(request.decode().encode("latin-1"))
+            [answer] = client.answers()
+            self.assertEqual(answer.code, 200, accept)
+
+    def test_they_are_made_once_a_second_for_each_format(self) -> None:
+        """However often they are asked for, and in whatever words."""
+        made = []
+        text = Metrics.text
+
+        def watched(metrics: Metrics, accept: str) -> tuple[str, bytes]:
+            made.append(accept)
+            return text(metrics, accept)
+
+        self.patch(Metrics, "text", watched)
+        for _ in range(2):
+            for number in range(5):
+                for kind in ("text/plain", "application/openmetrics-text"):
+                    accept = {"accept": f"{kind}; version=1.0.{number}"}
+                    asked = self.web.ask("GET", "/metrics", headers=accept)
+                    answer = self.successResultOf(asked)
+                    told = answer.header("content-type") or ""
+                    self.assertTrue(told.startswith(f"{kind}; version="), told)
+            self.web.reactor.advance(METRICS_LIFETIME)
+        self.assertEqual(made, ["text/plain", "application/openmetrics-text"] * 2)
+
+    def test_they_are_in_a_format_that_is_asked_for(self) -> None:
+        """And kept by nobody."""
+        answer = self.successResultOf(self.web.ask("GET", "/metrics"))
+        self.assertEqual(answer.header("cache-control"), "no-store")
+        self.assertTrue((answer.header("content-type") or "").startswith("text/plain"))
+
+
+class HeaderTests(WebTestCase):
+    """Tests of what goes with every answer."""
+
+    def answer(self, sent: bytes) -> Answer:
+        """What a client gets over a connection."""
+        client = self.web.connect()
+        client.send(sent)
+        [answer] = client.answers()
+        return answer
+
+    def test_every_answer_has_the_id_of_its_request(self) -> None:
+        """Whatever becomes of the request, and an id of its own each."""
+        ids = {
+            self.answer(sent).header("x-request-id")
+            for sent in (get(), get("/x"), get("/%ff"), b"nonsense\r\n", get("/livez"))
+        }
+        self.assertEqual(len(ids), 5)
+        self.assertNotIn(None, ids)
+
+    def test_a_sane_id_is_taken_from_the_caller(self) -> None:
+        """Anything else is not."""
+        for given, taken in (
+            ("abc-123", True),
+            ("A" * 128, True),
+            ("6f9619ff-8b86-d011-b42d-00cf4fc964ff", True),
+            ("A" * 129, False),
+            ("a b", False),
+            ("<script>", False),
+            ("\x1b[31m", False),
+            ("", False),
+        ):
+            answer = self.answer(get(headers=f"X-Request-ID: {given}\r\n"))
+            self.assertEqual(answer.header("x-request-id") == given, taken, given)
+
+    def test_no_answer_tells_which_version_answers(self) -> None:
+        """Who looks for holes has to try."""
+        for sent in (get(), get("/x"), b"nonsense\r\n"):
+            self.assertIsNone(self.answer(sent).header("server"))
+
+    def test_every_answer_is_safe_to_show(self) -> None:
+        """No script, no frame, no guessing, nothing from elsewhere."""
+        for sent in (get("/"), get("/api/v1/web"), get("/x"), get("/api/v2/quotes")):
+            answer = self.answer(sent)
+            policy = answer.header("content-security-policy") or ""
+            self.assertIn("default-src 'none'", policy)
+            self.assertIn("frame-ancestors 'none'", policy)
+            self.assertNotIn("unsafe", policy)
+            self.assertEqual(answer.header("x-content-type-options"), "nosniff")

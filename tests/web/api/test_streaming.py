@@ -1,0 +1,257 @@
+"""
+Tests of long answers of API v1, which are sent while they are found.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import count
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from twisted_quotes.grep.arguments import GrepFailed
+from twisted_quotes.search import line_reader
+from twisted_quotes.search import line_search as line_finder
+from twisted_quotes.text.lines import Lines, text_lines
+from twisted_quotes.web.api.streaming import encode_entries
+
+from ...fakes import FakeProcess
+from ..clients import FakeSocket, WebTestCase, informed, question, request_events
+
+LINES = [f"{number} love" for number in range(9)]
+ALL = {"action": "all"}
+SEARCH = {"action": "search", "term": "love"}
+
+
+def numbered(lines: Sequence[str]) -> bytes:
+    """Lines as grep numbers those that match, all one after another."""
+    return "".join(f"{n}:{line}\n" for n, line in enumerate(lines, 1)).encode()
+
+
+# All that could be taken for something else in JSON, in UTF-8 or at a line's end.
+HOSTILE = st.lists(
+    st.sampled_from(
+        [
+            *(b"\n", b"\r\n", b"\r", b"\\", b"\\n", b'"', b'","', b",", b"n", b"a"),
+            *(
+                b"\0",
+                b"\x1f",
+                b"\x7f",
+                b"\\u007f",
+                b"\t",
+                b"\xff",
+                b"\xc3",
+                b"\xf0\x9f",
+            ),
+            *("\ufeff\u2028\u0085\ue000\uffff\N{CAT}".encode(), b"\xed\xa0\x80"),
+        ]
+    )
+    | st.binary(max_size=3)
+).map(b"".join)
+
+
+class LongAnswerTests(WebTestCase):
+    """Tests of one client that asks for much of a dictionary."""
+
+    client: FakeSocket
+
+    def setUp(self) -> None:
+        """Have answers cut into pieces of about three lines."""
+        super().setUp()
+        self.patch(line_finder, "MAX_BUFFERED", 20)
+        self.patch(line_reader, "PIECE", 20)
+        self.patch(line_reader, "READ", 24)
+        self.text = "".join(f"{line}\n" for line in LINES).encode()
+        (self.folder / "alpha").write_bytes(self.text)
+        self.client = self.web.connect()
+
+    def running(self) -> FakeProcess:
+        """The one grep that runs."""
+        [process] = self.web.running()
+        return process
+
+    def print(self, output: bytes = b"", status: int = 0) -> None:
+        """Have the grep that runs print something and end."""
+        process = self.running()
+        process.print(output)
+        process.end(status)
+        self.client.deliver()
+
+    def begin(self) -> None:
+        """Have the first two pieces found."""
+        self.client.send(question(SEARCH))
+        self.print(self.text)
+        self.assertIn("-c", self.running().arguments)
+        self.print(b"9\n")
+        self.print(numbered(LINES[:3]) + b"4:3 l")
+        self.print(numbered(LINES[3:6]) + b"4:")
+
+    def test_it_is_one_object_as_ever(self) -> None:
+        """Nothing tells it from a short one but how it is sent."""
+        with informed() as events:
+            self.begin()
+            self.print(numbered(LINES[6:]))
+        [answer] = self.client.answers()
+        self.assertEqual((answer.code, answer.json["results"]), (200, LINES))
+        self.assertEqual(list(answer.json), ["nr of entries", "results"])
+        self.assertEqual(answer.json["nr of entries"], len(LINES))
+        self.assertEqual(answer.header("content-type"), "application/json")
+        self.assertEqual(answer.body[-3:], b"]}\n")
+        [event] = request_events(events)
+        self.assertEqual((event["code"], event["entries"]), (200, len(LINES)))
+
+    def test_it_is_safe_to_show(self) -> None:
+        """What goes with every answer goes with it, too."""
+        self.begin()
+        self.print(numbered(LINES[6:]))
+        [answer] = self.client.answers()
+        self.assertEqual(answer.header("x-content-type-options"), "nosniff")
+        self.assertIn("default-src", answer.header("content-security-policy") or "")
+        self.assertIsNotNone(answer.header("x-request-id"))
+
+    def test_nothing_runs_while_the_client_takes_nothing(self) -> None:
+        """Neither a grep nor a place is kept for it."""
+        self.patch(line_reader, "PIECE", 200_000)
+        lines = [f"{number} {'love' * 1000}" for number in range(400)]
+        (self.folder / "alpha").write_text("\n".join(lines) + "\n")
+        self.client.send(question(SEARCH))
+        self.print(b"x" * 30)
+        self.print(b"400\n")
+        self.client.stalled = True
+        starts, most = count(0, 100), 0
+        for start in starts:
+            if not self.web.running():
+                break
+            self.print(numbered(lines[start : start + 100]))
+            most = start
+        self.assertLess(most, 300)
+        others = self.web.connect()
+        others.send(question({"action": "search", "term": "love", "nresults": 1}))
+        self.print(b"love\n")
+        self.assertEqual(self.web.running(), [])
+        self.client.stalled = False
+        self.client.deliver()
+        self.assertEqual(len(self.web.running()), 1)
+        self.client.leave()
+        self.assertEqual(self.running().signals, ["KILL"])
+
+    def test_what_a_client_did_not_take_goes_with_it(self) -> None:
+        """It does not wait for the garbage collector, which has its own time."""
+        self.client.stalled = True
+        self.begin()
+        self.assertGreater(self.client.buffered, 0)
+        self.client.leave()
+        self.assertEqual(self.client.buffered, 0)
+
+    def test_half_an_answer_is_not_taken_for_the_whole(self) -> None:
+        """Where it cannot go on the connection is cut, and the log tells why."""
+        with informed() as events:
+            self.begin()
+            self.print(status=2)
+        self.assertTrue(self.client.aborted)
+        self.assertTrue(self.client.received.startswith(b"HTTP/1.1 200"))
+        self.assertFalse(self.client.received.endswith(b"0\r\n\r\n"))
+        [event] = request_events(events)
+        self.assertEqual(event["code"], 500)
+        self.assertEqual(len(self.flushLoggedErrors(GrepFailed)), 1)
+
+    def test_one_that_takes_too_long_is_cut_as_well(self) -> None:
+        """Its code would have been a 504."""
+        with informed() as events:
+            self.begin()
+            self.web.reactor.advance(10)
+            self.client.deliver()
+        self.assertTrue(self.client.aborted)
+        [event] = request_events(events)
+        self.assertEqual(event["code"], 504)
+
+    def test_fewer_entries_than_were_counted_are_no_answer(self) -> None:
+        """The number that was sent would be a lie."""
+        self.begin()
+        self.print(numbered(LINES[6:8]))
+        self.assertTrue(self.client.aborted)
+        self.assertEqual(len(self.flushLoggedErrors(Exception)), 1)
+
+    def test_what_changes_before_anything_was_sent_is_asked_anew(self) -> None:
+        """Nobody has seen the number yet."""
+        self.client.send(question(SEARCH))
+        self.print(self.text)
+        self.print(b"9\n")
+        process = self.running()
+        (self.folder / "alpha").write_bytes(b"a love\n")
+        process.print(numbered(LINES[:3]))
+        process.end()
+        self.print(b"a love\n")
+        [answer] = self.client.answers()
+        self.assertEqual(answer.json["results"], ["a love"])
+
+    def test_an_error_before_anything_was_sent_is_an_answer(self) -> None:
+        """With its own code."""
+        self.client.send(question(SEARCH))
+        self.print(self.text)
+        self.print(status=2)
+        [answer] = self.client.answers()
+        self.assert_error(answer, 500)
+        self.assertEqual(len(self.flushLoggedErrors(GrepFailed)), 1)
+        json.loads(answer.body)
+
+    def test_all_is_counted_by_grep_and_read_without(self) -> None:
+        """There is nothing to look for, and it is clear that it is much."""
+        self.client.send(question(ALL))
+        self.assertIn("-c", self.running().arguments)
+        self.print(b"9\n")
+        self.assertEqual(self.web.running(), [])
+        self.client.deliver()
+        [answer] = self.client.answers()
+        self.assertEqual(answer.json, {"nr of entries": 9, "results": LINES})
+
+    def test_all_is_read_as_fast_as_it_is_taken(self) -> None:
+        """What a client leaves waiting is a piece or two, however much there is."""
+        self.patch(line_reader, "READ", 100_000)
+        lines = [f"{number} {'love' * 1000}" for number in range(400)]
+        (self.folder / "alpha").write_text("\n".join(lines))
+        self.client.send(question(ALL))
+        self.client.stalled = True
+        self.print(b"400\n")
+        self.assertTrue(0 < self.client.buffered < 250_000)
+        self.client.stalled = False
+        self.client.deliver()
+        [answer] = self.client.answers()
+        self.assertEqual(answer.json["results"], lines)
+
+
+class EncodingTests(SynchronousTestCase):
+    """Tests of entries in JSON."""
+
+    def test_entries_are_the_same_together_as_one_by_one(self) -> None:
+        """Nothing in a line is taken for the end of one."""
+        for lines in (
+            [],
+            [""],
+            ["", "", ""],
+            ['"', '","', "\\n", "\\", "n", '\\"'],
+            ["\x7f", "a\x7fb", '\x7f","'],
+            ["\0", "\x1f", "\t", "\r", "a\rb", "\\u001f", "\\u007f"],
+            ["\u2028", "\u0085", "\ue000", "\uffff", "\N{CAT}", "\ufeff"],
+        ):
+            data = "".join(f"{line}\n" for line in lines).encode()
+            with self.subTest(lines=lines):
+                written = encode_entries(Lines(data))
+                self.assertEqual(written, encode_entries(lines))
+                self.assertEqual(json.loads(b"[%b]" % written), lines)
+
+    @settings(max_examples=300)
+    @given(HOSTILE, st.booleans())
+    def test_any_bytes(self, data: bytes, normalized: bool) -> None:
+        """Any file comes back as the lines that it has."""
+        written = encode_entries(text_lines(data, normalized))
+        lines = data.removesuffix(b"\n").split(b"\n") if data else []
+        if not normalized:
+            lines = [line.removesuffix(b"\r") for line in lines]
+        self.assertEqual(
+            json.loads(b"[%b]" % written),
+            [line.decode("utf-8", "replace") for line in lines],
+        )

@@ -1,0 +1,688 @@
+"""
+Tests of API v2, with processes that a test ends by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from unittest.mock import patch
+from urllib.parse import urlencode
+
+from twisted.internet.defer import Deferred, fail
+
+from twisted_quotes.errors import NotReadyNow
+from twisted_quotes.grep.arguments import GrepFailed
+from twisted_quotes.library.dictionary import Dictionary
+from twisted_quotes.library.index import Index
+from twisted_quotes.library.indexes import Indexes
+from twisted_quotes.search import match_positions as locate
+from twisted_quotes.text.quotes import id_of
+from twisted_quotes.web.api import page
+
+from ..clients import Answer, FakeSocket, WebTestCase, get, informed
+
+QUOTES = ["One, my love.\n-- A. Author", "Two caf\u00e9s", "Three loves.\n\u2014 B"]
+NDJSON = "application/x-ndjson"
+
+
+class V2TestCase(WebTestCase):
+    """Has a dictionary of three quotes besides the others."""
+
+    def setUp(self) -> None:
+        """Write it."""
+        super().setUp()
+        self.path = self.folder / "quotes"
+        self.path.write_text("\n\n".join(QUOTES))
+
+    def get(
+        self, url: str, headers: dict[str, str] | None = None, **parameters: object
+    ) -> Deferred[Answer]:
+        """Ask for something."""
+        query = f"?{urlencode(parameters)}" if parameters else ""
+        return self.web.ask("GET", f"/api/v2/{url}{query}", headers=headers)
+
+    def got(self, url: str, **parameters: Any) -> Answer:
+        """Ask for something that needs no grep."""
+        return self.successResultOf(self.get(url, **parameters))
+
+    def end(self, output: bytes = b"", status: int = 0) -> None:
+        """End the grep that runs now."""
+        [process] = self.web.running()
+        process.print(output)
+        process.end(status)
+        self.web.flush()
+
+
+class QuotesTests(V2TestCase):
+    """Tests of pages of quotes."""
+
+    def test_a_page_of_all_quotes_needs_no_grep(self) -> None:
+        """It is read off the index, and has exactly these keys."""
+        answer = self.got("quotes", dictionary="quotes", limit=2)
+        self.assertEqual((answer.code, self.web.reactor.processes), (200, []))
+        self.assertEqual(answer.header("content-type"), "application/json")
+        quotes = answer.json["quotes"]
+        self.assertEqual(
+            {**answer.json, "quotes": len(quotes)},
+            {
+                "total": 3,
+                "offset": 0,
+                "returned": 2,
+                "truncated": True,
+                "reason": "limit",
+                "quotes": 2,
+            },
+        )
+        self.assertEqual(
+            quotes[0],
+            {
+                "id": id_of(QUOTES[0]),
+                "text": QUOTES[0],
+                "author": "A. Author",
+                "dictionary": "quotes",
+                "line_from": 1,
+                "line_to": 2,
+                "matches": [],
+            },
+        )
+        self.assertEqual((quotes[1]["author"], quotes[1]["line_from"]), (None, 4))
+
+    def test_the_last_page_is_not_truncated(self) -> None:
+        """Nothing follows it, and nothing follows what is beyond it."""
+        for offset, returned in ((1, 2), (3, 0), (10**18, 0)):
+            body = self.got("quotes", dictionary="quotes", offset=offset).json
+            self.assertEqual((body["total"], body["returned"]), (3, returned))
+            self.assertEqual((body["offset"], body["truncated"]), (offset, False))
+            self.assertIsNone(body["reason"])
+
+    def test_the_places_of_matches_are_in_code_points(self) -> None:
+        """One grep finds the quotes, the next one the places in them."""
+        asked = self.get("quotes", dictionary="quotes", term="s")
+        self.end(b"2:Two caf\xc3\xa9s\n3:Three loves. \xe2\x80\x94 B\n")
+        self.end(b"1:9:s\n2:21:s\n")
+        quotes = self.successResultOf(asked).json["quotes"]
+        self.assertEqual(quotes[0]["matches"], [{"start": 8, "end": 9}])
+        self.assertEqual(quotes[1]["matches"], [{"start": 10, "end": 11}])
+
+    def test_more_matches_than_are_told_are_no_secret(self) -> None:
+        """A quote says so where some of its matches are left out."""
+        asked = self.get("quotes", dictionary="quotes", term="s")
+        with patch.object(locate, "MOST_PLACES", 1):
+            self.end(b"2:Two caf\xc3\xa9s\n3:Three loves. \xe2\x80\x94 B\n")
+            self.end(b"1:9:s\n2:17:l\n2:21:s\n")
+        few, many = self.successResultOf(asked).json["quotes"]
+        self.assertNotIn("matches_truncated", few)
+        self.assertIs(many["matches_truncated"], True)
+        self.assertEqual(many["matches"], [{"start": 6, "end": 7}])
+
+    def test_all_that_match_are_counted(self) -> None:
+        """grep counts on from where the page ended."""
+        asked = self.get("quotes", dictionary="quotes", term="o", limit=1)
+        self.assertIn("-m", self.web.running()[0].arguments)
+        self.end(b"1:One, my love. -- A. Author\n")
+        self.end(b"1:11:o\n")
+        self.assertIn("-c", self.web.running()[0].arguments)
+        self.end(b"2\n")
+        body = self.successResultOf(asked).json
+        self.assertEqual((body["total"], body["returned"]), (3, 1))
+        self.assertEqual(body["reason"], "limit")
+
+    def test_a_page_has_room_for_so_many_bytes(self) -> None:
+        """One quote always has room, and all are counted."""
+        with patch.object(page, "MOST_BYTES", 30):
+            body = self.got("quotes", dictionary="quotes").json
+            self.assertEqual((body["returned"], body["reason"]), (1, "bytes"))
+            self.assertEqual((body["total"], body["truncated"]), (3, True))
+        with patch.object(page, "MOST_BYTES", 5):
+            body = self.got("quotes", dictionary="quotes").json
+            self.assertEqual((body["returned"], body["reason"]), (1, "bytes"))
+
+    def test_what_was_found_in_time_is_answered(self) -> None:
+        """It says that there may be more, and is not to be kept."""
+        asked = self.get("quotes", dictionary="quotes", term="o", limit=1)
+        self.end(b"1:One, my love. -- A. Author\n")
+        self.end(b"1:11:o\n")
+        self.web.reactor.advance(10)
+        self.web.flush()
+        answer = self.successResultOf(asked)
+        self.assertEqual((answer.code, answer.json["reason"]), (200, "timeout"))
+        self.assertTrue(answer.json["truncated"])
+        self.assertEqual(answer.header("cache-control"), "no-store")
+        self.assertIsNone(answer.header("etag"))
+
+    def test_nothing_found_in_time_is_a_504(self) -> None:
+        """An error is not to be kept, either."""
+        asked = self.get("quotes", dictionary="quotes", term="o")
+        self.web.reactor.advance(10)
+        self.web.flush()
+        answer = self.successResultOf(asked)
+        self.assert_error(answer, 504)
+        self.assertIsNone(answer.header("etag"))
+
+    def test_what_tracks_people_is_ignored(self) -> None:
+        """A link that was shared works, and is the same one."""
+        tracking = "fbclid=x&utm_source=a&utm_source=b&gclid&msclkid=%20&mc_eid=1"
+        for url in ("quotes", "quotes/random?seed=1", "dictionaries"):
+            shared = f"{url}{'&' if '?' in url else '?'}{tracking}"
+            plain, followed = self.got(url), self.got(shared)
+            self.assertEqual((plain.code, followed.code), (200, 200), shared)
+            self.assertEqual(plain.body, followed.body)
+            self.assertEqual(plain.header("etag"), followed.header("etag"))
+        asked = self.get(f"quotes/{id_of(QUOTES[2])}?{tracking}")
+        self.end(status=1)
+        self.end(f"3:{id_of(QUOTES[2])}\n".encode())
+        self.assertEqual(self.successResultOf(asked).code, 200)
+        for name in ("utm_", "fbclid2", "xgclid", "FBCLID"):
+            self.assert_error(self.got("quotes", **{name: 1}), 400, f'"{name}"')
+
+    def test_wrong_parameters_are_errors(self) -> None:
+        """Each is named."""
+        for url, parameters, words in (
+            ("quotes", {"limit": 0}, '"limit"'),
+            ("quotes", {"limt": 1}, '"limit"'),
+            ("quotes", {"seed": 1}, '"seed"'),
+            ("quotes", {"term": ""}, '"term"'),
+            ("quotes/random", {"limit": 1001}, '"limit"'),
+            (f"quotes/{'0' * 24}", {"term": "x"}, '"term"'),
+            ("dictionaries", {"x": 1}, '"x"'),
+        ):
+            self.assert_error(self.got(url, **parameters), 400, words)
+
+    def test_dictionaries_are_checked_as_everywhere(self) -> None:
+        """One that is not there, and one that may not be read."""
+        self.assert_error(self.got("quotes", dictionary="none"), 404, '"none"')
+        self.assert_error(self.got("quotes", dictionary="../x"), 403)
+
+    def test_the_default_dictionary_is_asked(self) -> None:
+        """Where none is named."""
+        quotes = self.got("quotes").json["quotes"]
+        self.assertEqual([each["dictionary"] for each in quotes], ["alpha"])
+        names = [
+            q["dictionary"] for q in self.got("quotes", dictionary="*").json["quotes"]
+        ]
+        self.assertEqual(names, ["alpha", *["quotes"] * 3, "sub/beta"])
+
+    def test_other_methods_are_refused(self) -> None:
+        """All of it is GET."""
+        for url in ("quotes", "quotes/random", f"quotes/{'0' * 24}", "dictionaries"):
+            answer = self.successResultOf(self.web.ask("POST", f"/api/v2/{url}"))
+            self.assert_error(answer, 405)
+            self.assertEqual(answer.header("allow"), "GET, HEAD")
+
+    def test_what_is_looked_for_is_logged_for_debugging_alone(self) -> None:
+        """Not even as a part of the URL."""
+        with informed() as events:
+            asked = self.get("quotes", dictionary="quotes", term="zanzibar")
+            self.end(status=1)
+            self.successResultOf(asked)
+        self.assertNotIn("zanzibar", str(events))
+
+
+class OtherTests(V2TestCase):
+    """Tests of the other URLs."""
+
+    def test_one_quote_by_its_id(self) -> None:
+        """grep looks for it among the ids of each dictionary in turn."""
+        asked = self.get(f"quotes/{id_of(QUOTES[2])}")
+        self.end(status=1)
+        self.end(f"3:{id_of(QUOTES[2])}\n".encode())
+        answer = self.successResultOf(asked)
+        self.assertEqual(answer.json["text"], QUOTES[2])
+        self.assertEqual((answer.json["line_from"], answer.json["line_to"]), (6, 7))
+
+    def test_a_quote_that_is_not_there_is_a_404(self) -> None:
+        """What is no id is not looked for."""
+        for identity in ("x", "0" * 23, "A" * 24, "%20", "0" * 25):
+            self.assert_error(self.got(f"quotes/{identity}"), 404, "/api/v2/quotes")
+        self.assertEqual(self.web.reactor.processes, [])
+        asked = self.get(f"quotes/{'0' * 24}")
+        for _ in range(3):
+            self.end(status=1)
+        self.assert_error(self.successResultOf(asked), 404)
+
+    def test_random_quotes(self) -> None:
+        """One by default, the same for the same seed, and no two alike."""
+        body = self.got("quotes/random", dictionary="quotes").json
+        self.assertEqual((body["total"], body["returned"]), (3, 1))
+        self.assertIn(body["quotes"][0]["text"], QUOTES)
+        seeded = {"dictionary": "quotes", "seed": 4, "limit": 3}
+        texts = [q["text"] for q in self.got("quotes/random", **seeded).json["quotes"]]
+        self.assertEqual(sorted(texts), sorted(QUOTES))
+        again = [q["text"] for q in self.got("quotes/random", **seeded).json["quotes"]]
+        self.assertEqual(again, texts)
+
+    def test_all_dictionaries(self) -> None:
+        """Each with its size, its quotes, and when it was last written."""
+        body = self.got("dictionaries").json
+        self.assertEqual(
+            [
+                (each["name"], each["default"], each["quotes"])
+                for each in body["dictionaries"]
+            ],
+            [("alpha", True, 1), ("quotes", False, 3), ("sub/beta", False, 1)],
+        )
+        status = self.path.stat()
+        about = body["dictionaries"][1]
+        self.assertEqual(
+            list(about), ["name", "default", "bytes", "quotes", "modified"]
+        )
+        self.assertEqual(about["bytes"], status.st_size)
+        modified = datetime.fromisoformat(about["modified"])
+        since = modified - datetime(1970, 1, 1, tzinfo=UTC)
+        microseconds = status.st_mtime_ns // 1000
+        self.assertEqual(since, timedelta(microseconds=microseconds))
+
+    def test_a_time_without_a_date_is_shown_as_the_nearest_one(self) -> None:
+        """File systems keep times that no calendar has; the others are shown."""
+        real = os.fstat
+        for time, year in ((10**21, 9999), (-(10**21), 1)):
+
+            def fstat(file: int, time: int = time) -> os.stat_result:
+                status = real(file)
+                times = {
+                    "st_mtime_ns": time,
+                    "st_ctime_ns": status.st_ctime_ns,
+                }
+                return os.stat_result(status[:10], times)
+
+            with patch("os.fstat", fstat):
+                answer = self.got("dictionaries")
+            self.assertEqual(answer.code, 200)
+            years = {
+                datetime.fromisoformat(each["modified"]).year
+                for each in answer.json["dictionaries"]
+            }
+            self.assertEqual(years, {year})
+
+
+class CacheTests(V2TestCase):
+    """Tests of answers that clients keep."""
+
+    urls: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("quotes", {"dictionary": "quotes"}),
+        ("quotes/random", {"dictionary": "quotes", "seed": 1}),
+        ("dictionaries", {}),
+    )
+
+    def test_a_kept_answer_is_still_right(self) -> None:
+        """A client that names it is told so, without a body."""
+        for url, parameters in self.urls:
+            first = self.got(url, **parameters)
+            self.assertEqual(first.header("cache-control"), "no-cache")
+            tag = first.header("etag")
+            again = self.got(url, headers={"If-None-Match": tag}, **parameters)
+            self.assertEqual((again.code, again.body), (304, b""))
+            self.assertEqual(again.header("etag"), tag)
+
+    def test_a_304_says_of_keeping_what_the_200_says(self) -> None:
+        """Its headers are those of the answer (RFC 9110, section 15.4.5)."""
+        names = ("etag", "cache-control", "vary")
+        for url, parameters in (
+            *self.urls,
+            ("quotes", {"headers": {"Accept": NDJSON}, "dictionary": "quotes"}),
+        ):
+            first = self.got(url, **parameters)
+            known = {"If-None-Match": first.header("etag")}
+            headers = {**parameters.get("headers", {}), **known}
+            again = self.got(url, **{**parameters, "headers": headers})
+            self.assertEqual((first.code, again.code), (200, 304))
+            for name in names:
+                self.assertIsNotNone(first.header(name))
+                self.assertEqual(first.header(name), again.header(name), url)
+
+    def test_who_has_any_answer_needs_no_other(self) -> None:
+        """C{If-None-Match: *} is a 304 wherever the answer would be a 200."""
+        stream = {"Accept": NDJSON}
+        for url, headers in (
+            ("quotes", {}),
+            ("quotes", stream),
+            ("quotes/random", {}),
+            ("quotes/random?seed=1", {}),
+            ("dictionaries", {}),
+        ):
+            answer = self.got(url, headers={**headers, "If-None-Match": "*"})
+            self.assertEqual((answer.code, answer.body), (304, b""), url)
+
+    def test_what_is_no_200_is_no_304(self) -> None:
+        """An error is told whatever the client has (RFC 9110, section 13.2.1)."""
+        for accept in ("*/*", NDJSON):
+            headers = {"If-None-Match": "*", "Accept": accept}
+            asked = self.get("quotes", headers, term="(", regex="true")
+            [process] = self.web.running()
+            process.print(errors=b"grep: Unmatched (\n")
+            self.end(status=2)
+            answer = self.successResultOf(asked)
+            self.assert_error(answer, 400, "Unmatched (")
+            self.assertIsNone(answer.header("etag"))
+        answer = self.got("quotes/x", headers={"If-None-Match": "*"})
+        self.assert_error(answer, 404)
+
+    def test_it_is_not_when_a_dictionary_has_changed(self) -> None:
+        """Then the new answer comes."""
+        for url, parameters in self.urls:
+            tag = self.got(url, **parameters).header("etag")
+            with self.path.open("a") as file:
+                file.write(f"\n\nMore of {url}\n")
+            again = self.got(url, headers={"If-None-Match": tag}, **parameters)
+            self.assertEqual(again.code, 200)
+            self.assertNotEqual(again.header("etag"), tag)
+
+    def test_it_is_not_when_size_and_time_were_put_back(self) -> None:
+        """As tar does, where a new file gets the inode of the old one."""
+        status = self.path.stat()
+        for url, parameters in self.urls:
+            tag = self.got(url, **parameters).header("etag")
+            self.change_and_put_back(status)
+            again = self.got(url, headers={"If-None-Match": tag}, **parameters)
+            self.assertEqual(again.code, 200)
+            self.assertNotEqual(again.header("etag"), tag)
+        answer = self.got("quotes", dictionary="quotes")
+        texts = [each["text"] for each in answer.json["quotes"]]
+        self.assertEqual("\n\n".join(texts), self.path.read_text())
+
+    def change_and_put_back(self, status: os.stat_result) -> None:
+        """Change the text alone, as soon as the kernel's clock has gone on."""
+        before = self.path.stat().st_ctime_ns
+        self.path.write_text(self.path.read_text().swapcase())
+        while self.path.stat().st_ctime_ns == before:
+            os.utime(self.path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        os.utime(self.path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    def test_what_leaves_a_dictionary_out_is_not_kept(self) -> None:
+        """When its index is there, the answer is another one."""
+        get = Indexes.get
+
+        def get_others(
+            indexes: Indexes, dictionary: Dictionary, patient: bool = True
+        ) -> Deferred[Index]:
+            if dictionary.path == str(self.path):
+                return fail(NotReadyNow("an index"))
+            return get(indexes, dictionary, patient)
+
+        urls: tuple[tuple[str, dict[str, Any]], ...] = (
+            ("quotes", {"dictionary": "*"}),
+            ("quotes/random", {"dictionary": "*", "seed": 1}),
+            ("dictionaries", {}),
+        )
+        with patch.object(Indexes, "get", get_others):
+            answers = [self.got(url, **parameters) for url, parameters in urls]
+            one = self.got("quotes", dictionary="quotes")
+        for answer in answers:
+            self.assertEqual(answer.code, 200)
+            self.assertIsNone(answer.header("etag"))
+            self.assertEqual(answer.header("cache-control"), "no-store")
+        self.assertEqual(one.code, 503)
+        self.assertEqual(one.header("retry-after"), "1")
+
+    def test_every_question_has_its_own(self) -> None:
+        """Whatever is asked otherwise may be answered otherwise."""
+        tags = {
+            self.got("quotes", **parameters).header("etag")
+            for parameters in (
+                {},
+                {"limit": 1},
+                {"offset": 1},
+                {"dictionary": "*"},
+                {"headers": {"Accept": NDJSON}},
+            )
+        }
+        self.assertEqual(len(tags), 5)
+
+    def test_what_is_by_chance_is_not_kept(self) -> None:
+        """Without a seed the next one is another."""
+        answer = self.got("quotes/random", dictionary="quotes")
+        self.assertEqual(answer.header("cache-control"), "no-store")
+        self.assertIsNone(answer.header("etag"))
+
+
+class StreamTests(V2TestCase):
+    """Tests of quotes one a line, through the routes alone."""
+
+    def stream(self, **parameters: object) -> Deferred[Answer]:
+        """Ask for a stream of quotes."""
+        return self.get("quotes", {"Accept": NDJSON}, dictionary="quotes", **parameters)
+
+    def lines(self, answer: Answer) -> list[Any]:
+        """The lines of a stream."""
+        self.assertEqual(answer.code, 200)
+        self.assertEqual(answer.header("content-type"), NDJSON)
+        return [json.loads(line) for line in answer.body.splitlines()]
+
+    def test_every_quote_is_a_line_and_the_last_line_sums_up(self) -> None:
+        """Without a limit all come."""
+        *quotes, summary = self.lines(self.successResultOf(self.stream()))
+        self.assertEqual([each["text"] for each in quotes], QUOTES)
+        self.assertEqual(
+            summary, {"total": 3, "returned": 3, "truncated": False, "reason": None}
+        )
+
+    def test_a_limit_that_is_given_holds(self) -> None:
+        """The summary says that there are more."""
+        *quotes, summary = self.lines(self.successResultOf(self.stream(limit=1)))
+        self.assertEqual([each["text"] for each in quotes], QUOTES[:1])
+        self.assertEqual(
+            summary, {"total": 3, "returned": 1, "truncated": True, "reason": "limit"}
+        )
+
+    def test_nothing_found_is_a_summary_alone(self) -> None:
+        """It is a success like any other."""
+        asked = self.stream(term="zanzibar")
+        self.end(status=1)
+        self.assertEqual(
+            self.lines(self.successResultOf(asked)),
+            [{"total": 0, "returned": 0, "truncated": False, "reason": None}],
+        )
+
+    def test_the_client_says_what_it_likes_best(self) -> None:
+        """Who does not mention the stream gets a page."""
+        for accept, kind in (
+            (NDJSON, NDJSON),
+            (f"text/html, {NDJSON};q=0.9, application/json;q=0.8", NDJSON),
+            (f"{NDJSON};q=0.5, application/json", "application/json"),
+            ("*/*", "application/json"),
+            ("text/html", "application/json"),
+            (f"{NDJSON};charset=utf-8", NDJSON),
+            ("", "application/json"),
+            (";;;,", "application/json"),
+        ):
+            answer = self.got("quotes", headers={"Accept": accept})
+            self.assertEqual(answer.header("content-type"), kind, accept)
+
+    def test_an_error_before_the_first_quote_is_an_answer_of_its_own(self) -> None:
+        """With its code, and without what goes with a success."""
+        asked = self.stream(term="(", regex="true")
+        [process] = self.web.running()
+        process.print(errors=b"grep: Unmatched (\n")
+        self.end(status=2)
+        answer = self.successResultOf(asked)
+        self.assert_error(answer, 400, "Unmatched (")
+        self.assertIsNone(answer.header("etag"))
+
+    def test_an_error_after_the_first_quote_shows_in_the_summary(self) -> None:
+        """The head has been sent, and had said that all is well."""
+        self.path.write_text("\n\n".join(f"o {n}" for n in range(1001)))
+        found = b"".join(b"%d:o %d\n" % (n + 1, n) for n in range(1000))
+        for reason in ("timeout", "error"):
+            asked = self.stream(term="o")
+            self.end(found)
+            self.end(b"1:0:o\n")
+            if reason == "timeout":
+                self.web.reactor.advance(10)
+            else:
+                self.end(status=2)
+                self.assertEqual(len(self.flushLoggedErrors(GrepFailed)), 1)
+            self.web.flush()
+            *quotes, summary = self.lines(self.successResultOf(asked))
+            self.assertEqual(len(quotes), 1000)
+            self.assertEqual(
+                summary,
+                {"total": 1000, "returned": 1000, "truncated": True, "reason": reason},
+            )
+            self.web.finish()
+
+    def test_a_file_that_changes_under_way_ends_the_stream(self) -> None:
+        """What was sent was of the old one; the rest cannot be."""
+        self.path.write_text("\n\n".join(f"o {n}" for n in range(1001)))
+        found = b"".join(b"%d:o %d\n" % (n + 1, n) for n in range(1000))
+        asked = self.stream(term="o")
+        self.end(found)
+        self.end(b"1:0:o\n")
+        self.path.write_text("new")
+        self.end(b"1:o 1000\n")
+        *quotes, summary = self.lines(self.successResultOf(asked))
+        self.assertEqual((len(quotes), summary["reason"]), (1000, "changed"))
+        self.assertEqual((summary["total"], summary["returned"]), (1001, 1000))
+
+
+class FlowTests(V2TestCase):
+    """Tests of streams to clients that are slow, or leave."""
+
+    def setUp(self) -> None:
+        """Have a client ask for more than its connection takes at once."""
+        super().setUp()
+        self.path.write_text("\n\n".join(f"{n} {'o' * 400}" for n in range(3000)))
+        self.client = self.web.connect()
+        self.client.stalled = True
+
+    def ask(self, query: str = "", client: FakeSocket | None = None) -> None:
+        """Ask for the stream."""
+        (client or self.client).send(
+            get(
+                f"/api/v2/quotes?dictionary=quotes{query}",
+                headers=f"Accept: {NDJSON}\r\n",
+            )
+        )
+
+    def found(self, first: int) -> bytes:
+        """What grep prints of a thousand quotes."""
+        return b"".join(
+            b"%d:%d %s\n" % (n + 1, first + n, b"o" * 400) for n in range(1000)
+        )
+
+    def test_nothing_runs_while_the_client_takes_nothing(self) -> None:
+        """Neither grep nor memory is used for it, and no place is held."""
+        self.ask("&term=o")
+        self.end(self.found(0))
+        self.end(b"1:2:o\n")
+        self.assertEqual(self.web.running(), [])
+        self.assertLess(self.client.buffered, 1024 * 1024)
+        for _ in range(2):
+            self.web.find(action="search", term="love")
+        self.assertEqual(len(self.web.running()), 2)
+
+    def test_it_goes_on_when_the_client_takes_more(self) -> None:
+        """All comes in the end, in order."""
+        self.ask()
+        self.assertLess(self.client.buffered, 1024 * 1024)
+        self.client.stalled = False
+        self.client.deliver()
+        [answer] = self.client.answers()
+        *quotes, summary = map(json.loads, answer.body.splitlines())
+        self.assertEqual([int(q["text"].split()[0]) for q in quotes], list(range(3000)))
+        self.assertEqual(summary["total"], 3000)
+
+    def test_a_client_that_leaves_takes_its_grep_along(self) -> None:
+        """Whether it runs, or would have been run next."""
+        self.ask("&term=o")
+        [process] = self.web.running()
+        self.client.leave()
+        self.assertEqual(process.signals, ["KILL"])
+        process.end(signal=9)
+        client = self.web.connect()
+        client.stalled = True
+        self.ask("&term=o", client)
+        self.end(self.found(0))
+        self.end(b"1:2:o\n")
+        client.leave()
+        self.assertEqual(self.web.running(), [])
+        self.assertEqual(len(self.web.outstanding), 0)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_what_is_on_its_way_counts(self) -> None:
+        """The summary counts the lines before it, taken by then or not."""
+        self.ask("&term=o")
+        self.end(self.found(0))
+        self.end(b"1:2:o\n")
+        self.assertGreater(self.client.buffered, 0)
+        self.web.outstanding.cancel()
+        self.client.stalled = False
+        self.client.deliver()
+        [answer] = self.client.answers()
+        *quotes, summary = map(json.loads, answer.body.splitlines())
+        self.assertGreater(len(quotes), 0)
+        self.assertEqual(summary["returned"], len(quotes))
+        self.assertEqual((answer.code, summary["reason"]), (200, "shutdown"))
+
+    def test_a_client_that_leaves_early_leaves_no_error(self) -> None:
+        """Though its stream began a while after it had asked."""
+        os.utime(self.path)
+        self.web = self.make_web(now=self.path.stat().st_mtime)
+        self.client = self.web.connect()
+        self.client.stalled = True
+        self.ask()
+        self.web.reactor.pump([0.02] * 10)
+        self.assertGreater(self.client.buffered, 0)
+        self.client.leave()
+        self.assertEqual(self.flushLoggedErrors(), [])
+        self.assertEqual(len(self.web.outstanding), 0)
+
+    def test_a_stream_that_the_end_cuts_short_says_so(self) -> None:
+        """The summary is all that can still be answered."""
+        self.client.stalled = False
+        self.ask("&term=o")
+        self.end(self.found(0))
+        self.end(b"1:2:o\n")
+        self.client.deliver()
+        [process] = self.web.running()
+        self.web.outstanding.cancel()
+        process.end(signal=9)
+        self.client.deliver()
+        [answer] = self.client.answers()
+        *quotes, summary = map(json.loads, answer.body.splitlines())
+        self.assertEqual(summary["returned"], len(quotes))
+        self.assertEqual((summary["truncated"], summary["reason"]), (True, "shutdown"))
+
+    def head(self, query: str) -> Deferred[Answer]:
+        """Ask for the head of the stream."""
+        return self.web.ask(
+            "HEAD",
+            f"/api/v2/quotes?dictionary=quotes{query}",
+            headers={"Accept": NDJSON},
+        )
+
+    def test_a_head_looks_for_one_quote(self) -> None:
+        """With the first one found, it is known that the answer is a 200."""
+        asked = self.head("&term=o")
+        [process] = self.web.running()
+        self.assertIn("-m", process.arguments)
+        self.end(b"1:0 o\n")
+        answer = self.successResultOf(asked)
+        self.assertEqual(answer.code, 200)
+        self.assertEqual(answer.header("content-type"), NDJSON)
+        self.assertIsNotNone(answer.header("etag"))
+        self.assertEqual(self.web.running(), [])
+        self.assertEqual(len(self.web.outstanding), 0)
+
+    def test_a_head_that_finds_nothing_is_a_200(self) -> None:
+        """So is the stream."""
+        asked = self.head("&term=zanzibar")
+        self.end(status=1)
+        self.assertEqual(self.successResultOf(asked).code, 200)
+
+    def test_a_head_has_the_status_of_its_stream(self) -> None:
+        """A bad regular expression is a 400 for both, and too long a search a 504."""
+        asked = self.head("&term=(&regex=true")
+        [process] = self.web.running()
+        process.print(errors=b"grep: Unmatched (\n")
+        self.end(status=2)
+        answer = self.successResultOf(asked)
+        self.assertEqual(answer.code, 400)
+        self.assertEqual(answer.header("content-type"), "application/json")
+        self.assertIsNone(answer.header("etag"))
+        asked = self.head("&term=o")
+        self.web.reactor.advance(10)
+        self.web.flush()
+        self.assertEqual(self.successResultOf(asked).code, 504)

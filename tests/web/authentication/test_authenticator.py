@@ -1,0 +1,522 @@
+"""
+Tests of who is admitted.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from io import StringIO
+from re import findall
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.cred.checkers import ICredentialsChecker
+from twisted.cred.credentials import IUsernamePassword
+from twisted.cred.error import LoginFailed, UnauthorizedLogin, UnhandledCredentials
+from twisted.internet.defer import Deferred
+from twisted.logger import LogEvent, capturedLogs, eventAsText, jsonFileLogObserver
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+
+from twisted_quotes.errors import NotAuthenticated
+from twisted_quotes.web.authentication.authenticator import credentials_in, shown
+from twisted_quotes.web.authentication.credentials import PasswordFile, portal_for
+
+from ..clients import LOVE, Answer, WebTestCase, get, question, request_events
+
+OPEN = ("/livez", "/readyz", "/metrics")
+GUARDED = (
+    "/",
+    "/style.css",
+    "/api/v1/web",
+    "/api/v2/quotes",
+    "/api/v2/quotes/random",
+    "/api/v2/quotes/0123456789abcdef01234567",
+    "/api/v2/dictionaries",
+    "/wait?seconds=1",
+)
+
+BASIC = 'Basic realm="twisted_quotes", charset="UTF-8"'
+BEARER = 'Bearer realm="twisted_quotes"'
+TOKEN = "Authorization: Bearer alice.secret\r\n"
+WRONG_TOKEN = f'{BEARER}, error="invalid_token"'
+
+
+def basic(name: str, password: str) -> str:
+    """A name and a password as Basic takes them."""
+    return f"Basic {b64encode(f'{name}:{password}'.encode()).decode()}"
+
+
+class CredentialsInTests(SynchronousTestCase):
+    """Tests of what is read in a header."""
+
+    def read(self, *headers: str) -> tuple[str, str, bool]:
+        """The name, the password, and whether they were a token."""
+        values = [each.encode() for each in headers]
+        credentials, by_token = credentials_in(values)
+        return credentials.username.decode(), credentials.password.decode(), by_token
+
+    def refusal(self, *headers: str | bytes) -> NotAuthenticated:
+        """What is said of headers that are not well put."""
+        values = [h.encode() if isinstance(h, str) else h for h in headers]
+        error = self.assertRaises(NotAuthenticated, credentials_in, values)
+        assert isinstance(error, NotAuthenticated)
+        return error
+
+    def test_basic(self) -> None:
+        """The example of RFC 7617, section 2, and the one of its section 2.1."""
+        aladdin = "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
+        self.assertEqual(self.read(aladdin), ("Aladdin", "open sesame", False))
+        self.assertEqual(self.read("Basic dGVzdDoxMjPCow=="), ("test", "123£", False))
+
+    def test_a_password_may_have_colons(self) -> None:
+        """The first one ends the name."""
+        self.assertEqual(self.read(basic("a", "b:c:")), ("a", "b:c:", False))
+
+    def test_bearer(self) -> None:
+        """A token is the name and the password; its first dot ends the name."""
+        self.assertEqual(self.read("Bearer alice.s3cr-t"), ("alice", "s3cr-t", True))
+        self.assertEqual(self.read("Bearer a.b.c=="), ("a", "b.c==", True))
+
+    def test_a_scheme_has_no_case(self) -> None:
+        """And any number of blanks behind it (RFC 9110, section 11.4)."""
+        for header in ("bearer a.b", "BEARER a.b", "BeArEr   a.b"):
+            self.assertEqual(self.read(header), ("a", "b", True))
+        self.assertEqual(self.read("bASIC  YTpi"), ("a", "b", False))
+
+    def test_no_header(self) -> None:
+        """Who says nothing is told that this is not enough."""
+        error = self.refusal()
+        self.assertIn("not open to all", error.message)
+        self.assertFalse(error.by_token)
+
+    def test_two_headers(self) -> None:
+        """Nobody can tell which one counts, so none does."""
+        error = self.refusal("Bearer a.b", "Bearer a.b")
+        self.assertIn("more than one", error.message)
+
+    def test_other_schemes(self) -> None:
+        """What is neither of the two is told which two there are."""
+        for header in (
+            "",
+            "Digest x",
+            "Basically YTpi",
+            "YTpi",
+            "Bearer\ta.b",
+            "b\xff",
+        ):
+            error = self.refusal(header)
+            self.assertIn("neither Basic nor Bearer", error.message, header)
+            self.assertFalse(error.by_token)
+
+    def test_basic_that_is_not_well_put(self) -> None:
+        """It is said what is wrong with it."""
+        for token, words in (
+            ("", "NAME:PASSWORD"),
+            ("YTpi!", "base64"),
+            ("YTp", "base64"),
+            ("YTpi YTpi", "base64"),
+            ("alice:secret", "base64"),
+            (b64encode(b"a:\xff").decode(), "UTF-8"),
+            (b64encode(b"alice").decode(), "NAME:PASSWORD"),
+            (b64encode(b":").decode(), "NAME:PASSWORD"),
+            (b64encode(b"alice:").decode(), "NAME:PASSWORD"),
+            (b64encode(b":secret").decode(), "NAME:PASSWORD"),
+            (b64encode(b"alice:a\0b").decode(), "control"),
+            (b64encode(b"al\nice:secret").decode(), "control"),
+            (b64encode(b"alice:\x7f").decode(), "control"),
+        ):
+            error = self.refusal(f"Basic {token}")
+            self.assertIn(words, error.message, token)
+            self.assertFalse(error.by_token)
+        self.assertIn("base64", self.refusal(b"Basic \xff\xff").message)
+
+    def test_a_token_that_is_not_well_put(self) -> None:
+        """It is a wrong token, whatever is wrong with it."""
+        for token in (b"", b".", b"alice", b"a.", b".b", b"a.b c", b"a.b=c", b"a.\xff"):
+            error = self.refusal(b"Bearer " + token)
+            self.assertIn("NAME.PASSWORD", error.message, token)
+            self.assertTrue(error.by_token)
+
+    @settings(max_examples=200)
+    @given(st.sampled_from([b"", b"Basic ", b"Bearer "]), st.binary())
+    def test_any_header(self, scheme: bytes, rest: bytes) -> None:
+        """Bytes of any kind do no harm."""
+        try:
+            credentials, _ = credentials_in([scheme + rest])
+        except NotAuthenticated as error:
+            self.assertEqual(error.code, 401)
+        else:
+            self.assertTrue(credentials.username and credentials.password)
+
+
+class ShownTests(SynchronousTestCase):
+    """Tests of names in logs."""
+
+    def test_a_plain_name_is_shown_as_it_is(self) -> None:
+        """What people have for names in computers."""
+        self.assertEqual(shown(b"alice.b-C_1@example"), "alice.b-C_1@example")
+
+    def test_what_could_break_a_line_is_escaped(self) -> None:
+        """A name is one visible word, and never the sign for none."""
+        for name, escaped in (
+            (b"a b", r"a\x20b"),
+            (b'"', r"\x22"),
+            (b"\\", r"\x5c"),
+            ("é".encode(), r"\xc3\xa9"),
+            (b"\x1b\n\x7f", r"\x1b\x0a\x7f"),
+            (b"-", r"\x2d"),
+            (b"--", "--"),
+        ):
+            self.assertEqual(shown(name), escaped)
+
+
+@implementer(ICredentialsChecker)
+class SlowChecker:
+    """A checker that waits for a test to say what comes of it."""
+
+    credentialInterfaces = (IUsernamePassword,)
+
+    def __init__(self) -> None:
+        self.said: Deferred[Any] = Deferred()
+
+    def requestAvatarId(self, credentials: Any) -> Deferred[Any]:
+        """Wait."""
+        return self.said
+
+
+class GuardTestCase(WebTestCase):
+    """Has a service that lets in C{alice} and C{zoë}."""
+
+    def setUp(self) -> None:
+        """Write the passwords."""
+        super().setUp()
+        self.passwords = self.room / "passwords"
+        self.passwords.write_text("alice:secret\nzoë:pass wörd\n", "utf-8")
+        self.portal = portal_for([PasswordFile(str(self.passwords))])
+        self.web = self.make_web(portal=self.portal)
+
+    def ask(
+        self, path: str, authorization: str | None = None, method: str = "GET"
+    ) -> Answer:
+        """Ask for a URL."""
+        headers = {"Authorization": authorization} if authorization else {}
+        return self.successResultOf(self.web.ask(method, path, headers=headers))
+
+    def assert_refused(self, answer: Answer, *words: str, bearer: str = BEARER) -> None:
+        """A caller is told that it is not admitted, and how to be."""
+        self.assert_error(answer, 401, *words)
+        challenges = answer.headers.getRawHeaders("www-authenticate")
+        self.assertEqual(challenges, [BASIC, bearer])
+        self.assertEqual(self.web.reactor.processes, [])
+
+
+class AdmissionTests(GuardTestCase):
+    """Tests of whose requests are answered."""
+
+    def test_who_says_nothing_is_refused(self) -> None:
+        """Every URL but the open ones asks who it is."""
+        for url in GUARDED:
+            self.assert_refused(self.ask(url), "not open to all")
+        self.assert_refused(self.ask("/api/v1/json", method="POST"))
+
+    def test_who_is_known_is_answered(self) -> None:
+        """By either scheme, as if all were open."""
+        for authorization in (
+            basic("alice", "secret"),
+            basic("zoë", "pass wörd"),
+            "Bearer alice.secret",
+        ):
+            for url in ("/", "/style.css", "/api/v1/web"):
+                self.assertEqual(self.ask(url, authorization).code, 200)
+            for url in GUARDED[3:]:
+                self.web.ask("GET", url, headers={"Authorization": authorization})
+        self.assertNotEqual(self.web.reactor.processes, [])
+
+    def test_a_question_of_a_known_caller_is_answered(self) -> None:
+        """The guard has not touched its body."""
+        client = self.web.connect()
+        header = f"Authorization: {basic('alice', 'secret')}\r\n"
+        client.send(question(LOVE, headers=header))
+        [process] = self.web.running()
+        process.print(b"All is love.\n")
+        process.end()
+        client.deliver()
+        [answer] = client.answers()
+        self.assertEqual(answer.json["results"], ["All is love."])
+
+    def test_who_is_wrong_is_refused(self) -> None:
+        """It is not told whether it is the name or the password that is wrong."""
+        words = "The name or the password is wrong."
+        for name, password in (
+            ("alice", "Secret"),
+            ("alice", "secret\u00a0"),
+            ("carol", "secret"),
+            ("Alice", "secret"),
+        ):
+            for url in GUARDED:
+                self.assert_refused(self.ask(url, basic(name, password)), words)
+        for token in ("alice.Secret", "carol.secret"):
+            answer = self.ask("/api/v2/quotes", f"Bearer {token}")
+            self.assert_refused(answer, words, bearer=WRONG_TOKEN)
+
+    def test_what_is_not_well_put_is_refused(self) -> None:
+        """It is said in a line what is wrong with it."""
+        self.assert_refused(self.ask("/", "Basic %"), "base64")
+        self.assert_refused(self.ask("/", "Digest x"), "neither")
+        answer = self.ask("/", "Bearer secret")
+        self.assert_refused(answer, "NAME.PASSWORD", bearer=WRONG_TOKEN)
+
+    def test_two_headers_are_refused(self) -> None:
+        """Though each of them would do."""
+        client = self.web.connect()
+        client.send(get("/", headers=TOKEN * 2))
+        self.assert_refused(client.answers()[0], "more than one")
+
+    def test_head_is_refused_without_a_body(self) -> None:
+        """Its head is that of GET."""
+        client = self.web.connect()
+        client.send(get("/", "HEAD") + get("/"))
+        head, got = client.answers("HEAD", "GET")
+        self.assertEqual((head.code, head.body), (401, b""))
+        self.assert_refused(got)
+        for name in ("content-type", "content-length"):
+            self.assertEqual(head.header(name), got.header(name))
+        self.assertEqual(
+            head.headers.getRawHeaders("www-authenticate"), [BASIC, BEARER]
+        )
+
+    def test_the_probes_are_open(self) -> None:
+        """Whatever one says of oneself."""
+        for url in OPEN:
+            for authorization in (None, "Bearer x", basic("alice", "wrong")):
+                self.assertEqual(self.ask(url, authorization).code, 200)
+
+    def test_the_server_as_a_whole_is_guarded(self) -> None:
+        """C{OPTIONS *} tells nothing either, and is answered who may ask."""
+        client = self.web.connect()
+        client.send(get("*", "OPTIONS") + get("*", "OPTIONS", TOKEN))
+        refused, answered = client.answers()
+        self.assert_error(refused, 401)
+        self.assertEqual((answered.code, answered.body), (200, b""))
+
+    def test_odd_paths_to_open_urls_are_guarded(self) -> None:
+        """What is not quite the URL of a probe is no URL that is open."""
+        for path in ("//metrics", "/%2Fmetrics", "/metrics/", "//", "/*"):
+            for method in ("GET", "POST"):
+                client = self.web.connect()
+                client.send(get(path, method))
+                self.assert_error(client.answers()[0], 401)
+
+    def test_a_service_without_a_portal_is_open(self) -> None:
+        """There, what one says of oneself is not even read."""
+        self.web = self.make_web()
+        for authorization in (None, "Bearer x", basic("alice", "wrong")):
+            self.assertEqual(self.ask("/", authorization).code, 200)
+            self.assert_error(self.ask("/x", authorization), 404)
+
+    def test_a_service_that_knows_nobody_admits_nobody(self) -> None:
+        """To know nobody is not to let everyone in."""
+        self.web = self.make_web(portal=portal_for([]))
+        self.assert_refused(self.ask("/", basic("alice", "secret")))
+
+    def test_a_new_password_counts_at_once(self) -> None:
+        """The old one no longer does."""
+        self.passwords.write_text("alice:other\n")
+        self.assert_refused(self.ask("/", basic("alice", "secret")))
+        self.assertEqual(self.ask("/", basic("alice", "other")).code, 200)
+
+
+class ErrorTests(GuardTestCase):
+    """Tests of URLs that are none, and of what goes wrong."""
+
+    def test_a_stranger_learns_of_no_url(self) -> None:
+        """A URL that is none, and a wrong method, are refused like all others."""
+        for method, url in (
+            ("GET", "/x"),
+            ("GET", "/livez/"),
+            ("POST", "/api/v1/web"),
+            ("GET", "/api/v1/json"),
+        ):
+            self.assert_refused(self.ask(url, method=method))
+            self.assert_refused(self.ask(url, basic("alice", "wrong"), method))
+
+    def test_a_known_caller_is_told_what_is_wrong(self) -> None:
+        """It gets the same errors as if all were open."""
+        known = "Bearer alice.secret"
+        self.assert_error(self.ask("/x", known), 404, "nothing at that URL")
+        answer = self.ask("/api/v1/web", known, "POST")
+        self.assert_error(answer, 405, "GET, HEAD")
+        self.assertEqual(answer.header("allow"), "GET, HEAD")
+
+    def test_a_wrong_method_of_an_open_url_is_told(self) -> None:
+        """Nobody needs to be known to be told of what all may use."""
+        for url in OPEN:
+            self.assert_error(self.ask(url, method="POST"), 405, "GET, HEAD")
+
+    def test_bad_http_is_still_bad_http(self) -> None:
+        """What is no request, or too long a one, gets to no guard."""
+        for sent, code in (
+            (b"nonsense\r\n", 400),
+            (get("/%ff"), 400),
+            (question(b"x" * 70000), 413),
+        ):
+            client = self.web.connect()
+            client.send(sent)
+            self.assertEqual([each.code for each in client.answers()], [code])
+
+    def test_a_password_file_that_is_gone_is_a_500(self) -> None:
+        """It is the service's own fault, its log tells of it, and nobody gets in."""
+        self.assertEqual(self.ask("/", basic("alice", "secret")).code, 200)
+        away = self.passwords.rename(self.room / "away")
+        for url in (*GUARDED, "/x"):
+            answer = self.ask(url, basic("alice", "secret"))
+            self.assert_error(answer, 500, "went wrong in the service")
+            self.assertNotIn("passwords", answer.message)
+            self.assertFalse(answer.headers.hasHeader("www-authenticate"))
+        [*failures] = self.flushLoggedErrors(FileNotFoundError)
+        self.assertEqual(len(failures), len(GUARDED) + 1)
+        self.assertEqual(self.web.reactor.processes, [])
+        self.assert_refused(self.ask("/"))
+        self.assertEqual(self.ask("/livez").code, 200)
+        away.rename(self.passwords)
+        self.assertEqual(self.ask("/", basic("alice", "secret")).code, 200)
+
+
+class SlowTests(GuardTestCase):
+    """Tests of checkers that take their time."""
+
+    def setUp(self) -> None:
+        """Ask something of a slow checker."""
+        super().setUp()
+        self.checker = SlowChecker()
+        self.web = self.make_web(portal=portal_for([self.checker]))
+        self.client = self.web.connect()
+        self.client.send(question(LOVE, headers=TOKEN))
+
+    def refused(self, error: Exception, code: int) -> None:
+        """The checker fails with an error, and that is answered with a code."""
+        self.checker.said.errback(error)
+        self.client.deliver()
+        self.assert_error(self.client.answers()[0], code)
+        self.assertEqual(self.web.reactor.processes, [])
+
+    def test_nothing_happens_before_admission(self) -> None:
+        """The search begins when the caller is known."""
+        self.assertEqual(self.client.answers(), [])
+        self.assertEqual(self.web.reactor.processes, [])
+        self.checker.said.callback(b"alice")
+        self.assertEqual(len(self.web.running()), 1)
+
+    def test_who_is_not_believed_is_refused(self) -> None:
+        """The search never begins, and what the checker said is kept to itself."""
+        with capturedLogs() as events:
+            self.refused(UnauthorizedLogin("alice has another password"), 401)
+        self.assertNotIn("alice", "".join(map(everything, events)))
+
+    def test_who_is_not_named_is_refused(self) -> None:
+        """A checker that gives no name lets nobody in."""
+        self.checker.said.callback(())
+        self.client.deliver()
+        self.assert_error(self.client.answers()[0], 401)
+        self.assertEqual(self.web.reactor.processes, [])
+
+    def test_what_nobody_foresaw_is_a_500(self) -> None:
+        """A checker that cannot check is no reason to say that one is wrong."""
+        self.refused(UnhandledCredentials(), 500)
+        self.assertEqual(len(self.flushLoggedErrors(LoginFailed)), 1)
+
+    def test_who_leaves_meanwhile_is_forgotten(self) -> None:
+        """Nobody goes on checking."""
+        self.client.leave()
+        self.assertTrue(self.checker.said.called)
+        self.assertEqual(self.web.reactor.processes, [])
+
+    def test_who_leaves_a_url_that_is_none_is_forgotten(self) -> None:
+        """Nobody is answered when the checker has found out who it was."""
+        for outcome in (b"alice", Failure(UnauthorizedLogin())):
+            checker = SlowChecker()
+            client = self.make_web(portal=portal_for([checker])).connect()
+            client.send(get("/x", headers=TOKEN))
+            client.leave()
+            checker.said.callback(outcome)
+            self.assertEqual(client.received, b"")
+
+
+def everything(event: LogEvent) -> str:
+    """All that can be made of an event: text, traceback, JSON."""
+    written = StringIO()
+    jsonFileLogObserver(written)(event)
+    return f"{eventAsText(event)} {written.getvalue()} {event}"
+
+
+class LogTests(GuardTestCase):
+    """Tests of what is logged, and what is not."""
+
+    def start(self) -> None:
+        """Start a service with an access log."""
+        self.log = self.room / "access.log"
+        self.web = self.make_web(portal=self.portal, access_log=self.log)
+        self.web.site.doStart()
+        self.addCleanup(self.web.site.doStop)
+
+    def send(self, authorization: str | None, url: str = "/") -> list[LogEvent]:
+        """Ask for a URL, and return all that is logged meanwhile."""
+        header = f"Authorization: {authorization}\r\n" if authorization else ""
+        with capturedLogs() as events:
+            self.web.connect().send(get(url, headers=header))
+        return list(events)
+
+    def user(self, authorization: str | None, url: str = "/") -> object:
+        """Whose request it was, as the event of the request tells it."""
+        [event] = request_events(self.send(authorization, url))
+        return event["user"]
+
+    def test_a_known_caller_is_named(self) -> None:
+        """In the event of its request, escaped, whatever it asked."""
+        self.assertEqual(self.user("Bearer alice.secret"), "alice")
+        self.assertEqual(self.user("Bearer alice.secret", "/x"), "alice")
+        self.assertEqual(self.user(basic("zoë", "pass wörd")), r"zo\xc3\xab")
+
+    def test_who_is_not_known_is_not_named(self) -> None:
+        """A name may be a password in the wrong field."""
+        for authorization in (None, "Bearer alice.wrong", basic("secret", "alice")):
+            self.assertIsNone(self.user(authorization))
+        self.assertIsNone(self.user("Bearer alice.secret", "/livez"))
+
+    def test_the_access_log_names_a_known_caller(self) -> None:
+        """Its third field is the user's, and a dash where there is none."""
+        self.passwords.write_text('alice:secret\na" \\b:secret\n-:secret\n')
+        self.start()
+        self.send("Bearer alice.secret")
+        self.send(basic('a" \\b', "secret"))
+        self.send("Bearer -.secret")
+        self.send("Bearer alice.wrong")
+        self.send(None, "/livez")
+        lines = self.log.read_text()
+        users = findall(r"(?m)^192\.0\.2\.1 - (\S+) \[", lines)
+        self.assertEqual(users, ["alice", r"a\x22\x20\x5cb", r"\x2d", "-", "-"])
+
+    def test_nothing_secret_is_logged(self) -> None:
+        """Neither a password nor what came as one, whatever becomes of it."""
+        self.start()
+        secret, unknown = basic("alice", "secret"), basic("mallory", "guess")
+        tried = [secret, unknown, "Bearer alice.secret", "Bearer mallory.guess"]
+        tried += ["Bearer guess", "Basic guess", f"{secret}!", "mallory guess"]
+        tried += [basic("mallory", "")]
+        events = []
+        for url in ("/", "/x", "/livez"):
+            for authorization in tried:
+                events += self.send(authorization, url)
+        self.passwords.unlink()
+        for authorization in tried:
+            events += self.send(authorization)
+        self.assertEqual(len(self.flushLoggedErrors(FileNotFoundError)), 4)
+        self.assertEqual(len(request_events(events)), 4 * len(tried))
+        logged = "".join(map(everything, events)) + self.log.read_text()
+        self.assertIn("alice", logged)
+        words = ["secret", "mallory", "guess"]
+        for word in (*words, *(each.split()[1] for each in tried[:2])):
+            self.assertNotIn(word, logged)

@@ -1,0 +1,81 @@
+"""
+Tests of how a media type is chosen.
+"""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from twisted_quotes.web.http.accept import preferred
+
+JSON, NDJSON = "application/json", "application/x-ndjson"
+
+
+def choose(accept: str) -> str:
+    """Choose one of two types."""
+    return preferred(accept, [JSON, NDJSON])
+
+
+class PreferredTests(SynchronousTestCase):
+    """Tests of L{preferred}."""
+
+    def test_the_highest_quality_wins(self) -> None:
+        """A type without a quality has the highest one."""
+        for accept in (
+            NDJSON,
+            f"text/html, {NDJSON};q=0.9, application/json;q=0.8",
+            f"{JSON};q=0.5,{NDJSON}",
+            f"{NDJSON};q=0.002,*/*;q=0.001",
+            f"application/*;q=0.8, {JSON};q=0.1",
+            f"{JSON};q=0, */*",
+        ):
+            self.assertEqual(choose(accept), NDJSON, accept)
+        for accept in (
+            JSON,
+            f"{NDJSON};q=0.5, application/json",
+            f"{NDJSON};q=0, */*;q=0.1",
+            f"{NDJSON};q=0",
+        ):
+            self.assertEqual(choose(accept), JSON, accept)
+
+    def test_of_equal_qualities_the_more_exact_name_wins(self) -> None:
+        """If both are named as exactly, the first one offered does."""
+        self.assertEqual(choose(f"{NDJSON}, */*"), NDJSON)
+        self.assertEqual(choose(f"*/*, {NDJSON}, application/*"), NDJSON)
+        self.assertEqual(choose(f"{NDJSON}, {JSON}"), JSON)
+        self.assertEqual(choose("application/*"), JSON)
+
+    def test_parameters_and_case_make_no_difference(self) -> None:
+        """Blanks do not either, and quotation marks may hold anything."""
+        for accept in (
+            f"{NDJSON};charset=utf-8",
+            f"{NDJSON} ; charset=utf-8 ; Q=1",
+            "Application/X-NDJSON",
+            f'text/html;x="{JSON}, \\", {JSON};q=1", {NDJSON}',
+            f'{JSON};x=";q=1";q=0.1, {NDJSON};q=0.2',
+        ):
+            self.assertEqual(choose(accept), NDJSON, accept)
+
+    def test_what_is_malformed_is_ignored(self) -> None:
+        """If nothing is left, the first one offered is chosen."""
+        for accept in (
+            "",
+            ";;;,",
+            f"{NDJSON};q=2",
+            f"{NDJSON};q=",
+            f"{NDJSON};q=x",
+            f"{NDJSON};q=-1",
+            f'{NDJSON};q="1"',
+            f"x{NDJSON}",
+            f'"{NDJSON}',
+            "text/html",
+        ):
+            self.assertEqual(choose(accept), JSON, accept)
+        self.assertEqual(choose(f"{JSON};q=2, {NDJSON};q=0.1"), NDJSON)
+
+    @given(st.text('a/*;,q=01."\\ \t'))
+    def test_any_header_is_parsed(self, accept: str) -> None:
+        """One of the types comes of it."""
+        self.assertIn(choose(accept), (JSON, NDJSON))

@@ -1,0 +1,146 @@
+"""
+Tests of what tells clients from one another.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.trial.unittest import SynchronousTestCase
+
+from twisted_quotes.library import library
+from twisted_quotes.web.authentication.credentials import PasswordFile, portal_for
+from twisted_quotes.web.http.clients import client_of
+
+from ..clients import FakeSocket, WebTestCase, question
+
+
+class ClientTests(SynchronousTestCase):
+    """Tests of L{client_of}."""
+
+    def assert_key(self, host: str, key: str) -> None:
+        """A host has a key, whatever its port."""
+        kind = IPv6Address if ":" in host else IPv4Address
+        for port in (1, 2):
+            self.assertEqual(client_of(kind("TCP", host, port)), key)
+
+    def test_an_ipv4_address_is_a_client(self) -> None:
+        """Two addresses are two clients."""
+        self.assert_key("192.0.2.1", "192.0.2.1")
+        self.assert_key("192.0.2.2", "192.0.2.2")
+
+    def test_an_ipv6_network_of_64_bits_is_a_client(self) -> None:
+        """Who has one address in it has them all."""
+        self.assert_key("2001:db8::1", "2001:db8::/64")
+        self.assert_key("2001:db8::ffff:1", "2001:db8::/64")
+        self.assert_key("2001:db8:0:1::1", "2001:db8:0:1::/64")
+        self.assert_key("fe80::1%lo", "fe80::/64")
+
+    def test_an_ipv4_address_in_ipv6_form_is_the_same_client(self) -> None:
+        """A socket that listens for both shows it so."""
+        self.assert_key("::ffff:192.0.2.1", "192.0.2.1")
+
+    def test_who_has_no_address_cannot_be_told_apart(self) -> None:
+        """Neither can who has one that is not an address of the internet."""
+        self.assertIsNone(client_of(UNIXAddress(b"/run/quotes")))
+        self.assertIsNone(client_of(IPv4Address("TCP", "a.b", 1)))
+
+
+class TurnTests(WebTestCase):
+    """Tests of several clients that ask at the same time."""
+
+    def setUp(self) -> None:
+        """Have one place, and two that may wait."""
+        super().setUp()
+        self.web = self.make_web(running=1, waiting=2)
+
+    def ask(self, client: str, term: str, headers: str = "") -> FakeSocket:
+        """Search from an address."""
+        socket = self.web.connect(client)
+        body = {"action": "search", "term": term}
+        socket.send(question(body, headers=headers))
+        return socket
+
+    def terms(self) -> list[str]:
+        """What the running greps look for."""
+        return [each.arguments[-1] for each in self.web.running()]
+
+    def end(self) -> None:
+        """Have the running grep end."""
+        [grep] = self.web.running()
+        grep.end(1)
+
+    def test_clients_have_their_searches_in_turn(self) -> None:
+        """However many searches of another one came before."""
+        for client, term in (
+            ("192.0.2.1", "a"),
+            ("192.0.2.1", "b"),
+            ("192.0.2.2", "c"),
+        ):
+            self.ask(client, term)
+        order = []
+        for _ in range(3):
+            order += self.terms()
+            self.end()
+        self.assertEqual(order, ["a", "c", "b"])
+
+    def test_who_has_more_waiting_than_its_share_is_told_so(self) -> None:
+        """With a 429, and when to try again; the other one waits in its position."""
+        sockets = [self.ask("192.0.2.1", term) for term in "abc"]
+        self.ask("192.0.2.2", "d")
+        sockets[2].deliver()
+        [answer] = sockets[2].answers()
+        self.assert_error(answer, 429, "of this client")
+        self.assertEqual(answer.header("retry-after"), "1")
+        another = self.ask("192.0.2.1", "e")
+        another.deliver()
+        self.assert_error(another.answers()[0], 429)
+        self.end()
+        self.assertEqual(self.terms(), ["d"])
+
+    def test_users_are_told_apart_whatever_their_addresses(self) -> None:
+        """One who has several of them is one client, and two at one address are two."""
+        passwords = self.room / "passwords"
+        passwords.write_text("alice:x\nbob:x\n")
+        portal = portal_for([PasswordFile(str(passwords))])
+        self.web = self.make_web(running=1, waiting=9, portal=portal)
+        for user, client, term in (
+            ("alice", "192.0.2.1", "a"),
+            ("alice", "192.0.2.2", "b"),
+            ("bob", "192.0.2.1", "c"),
+        ):
+            told = b64encode(f"{user}:x".encode()).decode()
+            self.ask(client, term, f"Authorization: Basic {told}\r\n")
+        self.end()
+        self.assertEqual(self.terms(), ["c"])
+
+    def test_searches_of_much_text_leave_a_place_to_others(self) -> None:
+        """Whether it is one large dictionary or every one."""
+        self.patch(library, "_LARGE", 100)
+        (self.folder / "large").write_text("love\n" * 20)
+        for dictionary in ("large", "*"):
+            self.web = self.make_web(running=2, waiting=9)
+            for term in "abc":
+                body = {"action": "search", "term": term, "dictionary": dictionary}
+                self.web.connect().send(question(body))
+            self.web.flush()
+            self.assertEqual(len(self.web.running()), 1, dictionary)
+            self.ask("192.0.2.2", "d")
+            self.assertEqual(self.terms()[1:], ["d"])
+
+    def test_regular_expressions_leave_a_place_to_others(self) -> None:
+        """In every kind of question that takes one."""
+        for kind in (
+            {"action": "search"},
+            {"action": "search", "unit": "quote"},
+            {"action": "random"},
+        ):
+            self.web = self.make_web(running=2, waiting=9)
+            for term in "abc":
+                body = {"term": f"{term}$", "regex": True, **kind}
+                self.web.connect().send(question(body))
+            self.web.flush()
+            self.assertEqual(len(self.web.running()), 1, kind)
+            self.ask("192.0.2.2", "d")
+            self.assertEqual(self.terms()[1:], ["d"])

@@ -1,0 +1,295 @@
+"""
+Tests of the pages for people.
+"""
+
+from __future__ import annotations
+
+import shlex
+from html.parser import HTMLParser
+from typing import Any
+from unittest.mock import patch
+
+import msgspec
+from twisted.internet.address import UNIXAddress
+from twisted.web.template import flattenString
+
+from twisted_quotes.query.parsing import parse_query
+from twisted_quotes.query.queries import ACTIONS
+from twisted_quotes.web.pages import pages
+from twisted_quotes.web.pages.reference import FIELDS, PARAMETERS
+
+from ..clients import HOST, FakeSocket, WebTestCase
+
+_VOID = {"meta", "link", "br", "hr", "img", "input"}
+
+
+class Page(HTMLParser):
+    """
+    A page, read as a browser reads it.
+
+    @ivar texts: the text in each element, by the element's name.
+    @ivar links: where the page leads to.
+    """
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.texts: dict[str, list[str]] = {}
+        self.links: list[str] = []
+        self.balanced = True
+        self.feed(html)
+        self.close()
+        self.balanced = self.balanced and not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """An element begins."""
+        if tag not in _VOID:
+            self.open.append(tag)
+        self.texts.setdefault(tag, []).append("")
+        self.links += [value or "" for name, value in attrs if name in ("href", "src")]
+
+    def handle_endtag(self, tag: str) -> None:
+        """An element ends."""
+        if tag not in _VOID:
+            self.balanced = self.balanced and self.open[-1:] == [tag]
+            self.open = self.open[:-1]
+
+    def handle_data(self, data: str) -> None:
+        """Text stands in all elements that are open."""
+        for tag in dict.fromkeys(self.open):
+            self.texts[tag][-1] += data
+
+
+class PagesTestCase(WebTestCase):
+    """Gets pages."""
+
+    def get(self, path: str, **headers: str) -> Page:
+        """Get a page that must be there."""
+        answer = self.successResultOf(self.web.ask("GET", path, headers=headers))
+        self.assertEqual(answer.code, 200)
+        self.assertEqual(answer.header("content-type"), "text/html; charset=utf-8")
+        self.assertEqual(answer.header("content-length"), str(len(answer.body)))
+        self.assertTrue(answer.body.startswith(b"<!DOCTYPE html>\n"))
+        self.html = answer.body.decode()
+        return Page(self.html)
+
+
+class EveryPageTests(PagesTestCase):
+    """Tests of what holds for both pages."""
+
+    def test_a_page_is_html(self) -> None:
+        """Each element that begins ends, and a page has a title."""
+        for path in ("/", "/api/v1/web"):
+            page = self.get(path)
+            self.assertTrue(page.balanced, path)
+            self.assertEqual(len(page.texts["title"]), 1)
+            self.assertIn("twisted_quotes", page.texts["title"][0])
+            self.assertEqual(len(page.texts["h1"]), 1)
+
+    def test_all_links_of_a_page_lead_somewhere(self) -> None:
+        """Each link is to a URL of the service, and that is there."""
+        for path in ("/", "/api/v1/web"):
+            for link in self.get(path).links:
+                answer = self.successResultOf(self.web.ask("GET", link))
+                self.assertEqual(answer.code, 200, link)
+
+    def test_a_page_names_the_dictionaries(self) -> None:
+        """Each dictionary is named, and the default one marked."""
+        for path in ("/", "/api/v1/web"):
+            self.assertEqual(
+                self.get(path).texts["li"], ["alpha (default)", "sub/beta"]
+            )
+
+    def test_a_new_dictionary_is_named_at_once(self) -> None:
+        """A page shows the library as it is."""
+        (self.folder / "new").write_text("x\n")
+        self.assertIn("new", self.get("/").texts["li"])
+
+    def test_control_characters_in_a_name_are_shown_as_pictures(self) -> None:
+        """A terminal that shows the page obeys none."""
+        (self.folder / "a\x1b[31m\x7f\x9bz").write_text("x\n")
+        for path in ("/", "/api/v1/web"):
+            self.assertIn("a\u241b[31m\u2421\ufffdz", self.get(path).texts["li"])
+            self.assertNotRegex(self.html, r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+        answer = self.successResultOf(self.web.find(action="all", dictionary="n\x1b"))
+        self.assert_error(answer, 404, '"n\u241b"', '"a\u241b[31m')
+        self.assertNotRegex(answer.message, r"[\x00-\x1f\x7f-\x9f]")
+
+    def test_of_very_many_dictionaries_a_page_names_some(self) -> None:
+        """To render thousands of them would hold up others."""
+        with patch.object(pages, "MAX_NAMES", 2):
+            for name in ("a", "b", "c"):
+                (self.folder / name).write_text("x\n")
+            items = self.get("/").texts["li"]
+        self.assertEqual(items[-1], f"and {len(self.web.library.names()) - 2} more")
+        self.assertEqual(len(items), 3)
+
+    def test_a_page_is_rendered_once_for_each_state(self) -> None:
+        """Whatever the host that was called, it is put in later."""
+        rendered = []
+
+        def watched(request: Any, page: Any) -> Any:
+            rendered.append(page)
+            return flattenString(request, page)
+
+        self.patch(pages, "flattenString", watched)
+        for path in ("/", "/api/v1/web"):
+            for host in ("a.test", "b.test:8000", "192.0.2.1"):
+                self.get(path, Host=host)
+                self.assertIn(f" http://{host}/api/v1/json", self.html)
+                self.assertNotIn("service.invalid", self.html)
+        self.assertEqual(len(rendered), 2)
+        (self.folder / "new").write_text("x\n")
+        for _ in range(2):
+            self.assertIn("new", self.get("/").texts["li"])
+        self.assertEqual(len(rendered), 3)
+
+    def test_a_shell_is_given_an_ipv6_address_in_quotes(self) -> None:
+        """Where a command has quotes at all; the brackets mean something there."""
+        for host, mark in (("[2001:db8::1]:8000", "'"), ("a.test", "")):
+            commands = self.get("/api/v1/web", Host=host).texts["pre"]
+            url = f"http://{host}/api/v2/dictionaries"
+            self.assertIn(f"curl {mark}{url}{mark}", commands)
+
+    def test_a_dictionary_named_in_html_is_shown_as_text(self) -> None:
+        """The name of a dictionary is no part of the page's HTML."""
+        name = '<script>"&amp;'
+        (self.folder / name).write_text("x\n")
+        for path in ("/", "/api/v1/web"):
+            page = self.get(path)
+            self.assertIn(name, page.texts["li"])
+            self.assertNotIn("script", page.texts)
+
+    def test_a_page_does_not_show_a_hostile_host(self) -> None:
+        """What came as a host and is none is not in the page."""
+        for path in ("/", "/api/v1/web"):
+            page = self.get(path, Host="evil.test/<script>alert(1)</script>")
+            self.assertNotIn("evil", self.html)
+            self.assertNotIn("script", page.texts)
+            self.assertIn("http://127.0.0.1:", self.html)
+
+    def test_a_page_that_nobody_named_a_host_for_names_one(self) -> None:
+        """The commands can be typed in, whatever socket the service listens on."""
+
+        class Nameless(FakeSocket):
+            def getHost(self) -> Any:
+                return UNIXAddress("/run/quotes")
+
+        client = Nameless(self.web.reactor, self.web.protocol())
+        client.send(b"GET / HTTP/1.0\r\n\r\n")
+        [answer] = client.answers()
+        self.assertIn(b" http://localhost/api/v1/json", answer.body)
+
+    def test_the_style_sheet_is_css(self) -> None:
+        """The pages' style comes from the service itself."""
+        answer = self.successResultOf(self.web.ask("GET", "/style.css"))
+        self.assertEqual(answer.code, 200)
+        self.assertEqual(answer.header("content-type"), "text/css; charset=utf-8")
+        self.assertIn(b"body {", answer.body)
+        self.assertNotIn(b"url(", answer.body)
+        self.assertNotIn(b"@import", answer.body)
+
+
+class StartTests(PagesTestCase):
+    """Tests of the start page."""
+
+    def test_the_start_page_leads_to_the_instructions(self) -> None:
+        """Who begins there finds the rest."""
+        self.assertIn("/api/v1/web", self.get("/").links)
+
+    def test_the_start_page_has_one_command_to_begin_with(self) -> None:
+        """The first question can be copied from the page."""
+        [command] = self.get("/").texts["pre"]
+        self.assertEqual(shlex.split(command)[-1], f"http://{HOST}/api/v1/json")
+
+
+class InstructionsTests(PagesTestCase):
+    """Tests of the instructions."""
+
+    def test_every_action_and_url_is_shown(self) -> None:
+        """Each stands there with its meaning."""
+        page = self.get("/api/v1/web")
+        urls = [
+            f"/api/v2/{path}"
+            for path in ("quotes", "quotes/random", "quotes/{id}", "dictionaries")
+        ]
+        self.assertEqual(page.texts["dt"], [*ACTIONS, *urls])
+        self.assertEqual(len([each for each in page.texts["dd"] if each]), 8)
+
+    def test_every_field_is_shown(self) -> None:
+        """Each field stands there with its values, default, meaning and actions."""
+        rows = self.get("/api/v1/web").texts["tr"]
+        for field in (*FIELDS, *PARAMETERS):
+            texts = (field.allowed, field.default, field.meaning, field.users)
+            found = [
+                row
+                for row in rows
+                if row.split()[0] == field.name and all(text in row for text in texts)
+            ]
+            self.assertTrue(found, field)
+
+    def test_defaults_that_differ_are_told_apart(self) -> None:
+        """What one action needs, or takes otherwise, is said of that one."""
+        defaults = {field.name: field.default for field in FIELDS}
+        self.assertEqual(defaults["nresults"], "0; 1 for random")
+        self.assertEqual(defaults["term"], "required by search")
+        self.assertEqual(defaults["unit"], '"line"; "quote" for random')
+        parameters = {field.name: field.default for field in PARAMETERS}
+        self.assertEqual(parameters["limit"], "20; 1 for quotes/random")
+
+    def test_the_fields_that_have_no_default_are_called_required(self) -> None:
+        """Who reads the table knows what must be given."""
+        rows = self.get("/api/v1/web").texts["tr"]
+        required = [each.split()[0] for each in rows if "required" in each]
+        self.assertEqual(required, ["action", "term"])
+
+    def test_every_error_is_shown(self) -> None:
+        """Each code of an error stands in the table."""
+        rows = self.get("/api/v1/web").texts["tr"]
+        codes = {each.split()[0] for each in rows if each.split()[0].isdigit()}
+        expected = "400 401 403 404 405 408 413 414 415 429 431 500 501 503 504"
+        self.assertEqual(sorted(codes), expected.split())
+
+    def test_the_limit_of_a_body_is_shown(self) -> None:
+        """The instructions say how long a question may be."""
+        self.assertIn("65536 bytes", " ".join(self.get("/api/v1/web").texts["p"]))
+
+    def test_each_example_is_a_command_that_works(self) -> None:
+        """What the commands send are questions that the service takes."""
+        commands = self.get("/api/v1/web").texts["pre"]
+        self.assertGreaterEqual(len(commands), 2)
+        asked = set()
+        for command in commands:
+            curl, *options, url = shlex.split(command)
+            self.assertEqual(curl, "curl")
+            if url == f"http://{HOST}/api/v1/json":
+                option, body = options
+                self.assertEqual(option, "-d")
+                parse_query(body.encode())
+                asked.add(msgspec.json.decode(body)["action"])
+            else:
+                asked.add(self.fetch(options, url))
+        self.assertEqual(asked, {*ACTIONS, "quotes", "random", "dictionaries"})
+
+    def fetch(self, options: list[str], url: str) -> str:
+        """Fetch what a command fetches, and return what it is."""
+        headers = dict([options[1].split(": ")]) if options else {}
+        path = url.removeprefix(f"http://{HOST}")
+        asked = self.web.ask("GET", path, headers=headers)
+        while running := self.web.running():
+            running[0].end(1)
+            self.web.flush()
+        self.assertEqual(self.successResultOf(asked).code, 200, url)
+        return path.partition("?")[0].split("/")[-1]
+
+    def test_the_examples_name_the_scheme_that_was_called(self) -> None:
+        """Who came by TLS gets commands that use TLS."""
+        answer = self.successResultOf(
+            self.web.ask("GET", "/api/v1/web", scheme="https")
+        )
+        self.assertIn(f" https://{HOST}/api/v1/json".encode(), answer.body)
+
+    def test_waiting_is_left_out(self) -> None:
+        """The instructions do not tell of C{/wait}."""
+        self.get("/api/v1/web")
+        self.assertNotIn("/wait", self.html)

@@ -1,0 +1,379 @@
+"""
+Tests of what every request is checked for, and of how it ends.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.address import UNIXAddress
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.iweb import IRequest
+from twisted.web.resource import Resource
+
+from twisted_quotes.errors import BadRequest, UnknownMethod
+from twisted_quotes.web.server.request import CLIENT_LEFT, check
+
+from ..clients import (
+    HOST,
+    LOVE,
+    FakeSocket,
+    WebTestCase,
+    get,
+    informed,
+    question,
+    request_events,
+)
+
+
+class CheckTests(SynchronousTestCase):
+    """Tests of the check itself."""
+
+    def test_what_is_right_passes(self) -> None:
+        """Every method of HTTP, one host and a path in UTF-8 are right."""
+        for method in b"GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH".split():
+            check(method, b"/%E2%82%AC", b"HTTP/1.1", [b"quotes.test"])
+        check(b"OPTIONS", b"*", b"HTTP/1.1", [b"quotes.test"])
+
+    def test_only_http_1_0_needs_no_host(self) -> None:
+        """Before HTTP/1.1 nobody had to name a host."""
+        check(b"GET", b"/", b"HTTP/1.0", [])
+        with self.assertRaises(BadRequest):
+            check(b"GET", b"/", b"HTTP/1.1", [])
+
+    def test_two_hosts_are_one_too_many(self) -> None:
+        """Whom a request is for must not depend on who reads it."""
+        for version in (b"HTTP/1.0", b"HTTP/1.1"):
+            with self.assertRaises(BadRequest) as raised:
+                check(b"GET", b"/", version, [b"a", b"a"])
+            self.assertIn("2 came", raised.exception.message)
+
+    def test_a_bad_host_is_wrong_in_any_version(self) -> None:
+        """A host is checked wherever there is one."""
+        for version in (b"HTTP/1.0", b"HTTP/1.1"):
+            with self.assertRaises(BadRequest):
+                check(b"GET", b"/", version, [b"a..b"])
+
+    def test_methods_are_in_capitals(self) -> None:
+        """A method that differs in case alone is another one."""
+        for method in (b"get", b"BREW", b"-"):
+            with self.assertRaises(UnknownMethod):
+                check(method, b"/", b"HTTP/1.1", [b"a"])
+
+    def test_the_server_as_a_whole_has_options_only(self) -> None:
+        """The path * goes with no other method."""
+        with self.assertRaises(BadRequest):
+            check(b"GET", b"*", b"HTTP/1.1", [b"a"])
+
+    def test_a_path_that_is_not_utf_8_is_wrong(self) -> None:
+        """Bytes that are no text are refused, escaped or not."""
+        for path in (b"/%ff", b"/%C3", b"/\xff", b"/%ED%A0%80"):
+            with self.assertRaises(BadRequest):
+                check(b"GET", path, b"HTTP/1.1", [b"a"])
+
+
+class RequestTests(WebTestCase):
+    """Tests of requests that the routes never see."""
+
+    def test_bad_requests_are_a_400_and_the_connection_goes_on(self) -> None:
+        """What is wrong is said, and the next request is answered."""
+        for head, words in (
+            ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n", "2 came"),
+            ("GET / HTTP/1.1\r\n", "0 came"),
+            ("GET / HTTP/1.1\r\nHost: a..b\r\n", "not a host name"),
+            (f"GET / HTTP/1.1\r\nHost: {'x' * 70}\r\n", "not a host name"),
+            (f"GET /%ff HTTP/1.1\r\nHost: {HOST}\r\n", "not UTF-8"),
+            (f"GET * HTTP/1.1\r\nHost: {HOST}\r\n", "OPTIONS"),
+        ):
+            client = self.web.connect()
+            client.send(f"{head}\r\n".encode())
+            client.send(get())
+            refused, got = client.answers()
+            self.assertEqual((refused.code, refused.json["Code"]), (400, 400))
+            self.assertIn(words, refused.message)
+            self.assertRegex(refused.message, r" http://[^ ]+/api/v1/web\Z")
+            self.assertNotIn("a..b", refused.message)
+            self.assertIsNotNone(refused.header("date"))
+            self.assertEqual(got.code, 200)
+
+    def test_on_loopback_alone_other_hosts_are_refused(self) -> None:
+        """A page of another site that has its name lead here reads nothing."""
+        self.web.site.host_names = ["quotes.example"]
+        for head, code in (
+            ("GET /style.css HTTP/1.1\r\nHost: localhost:8000", 200),
+            ("GET /style.css HTTP/1.1\r\nHost: quotes.example", 200),
+            ("GET /style.css HTTP/1.0", 200),
+            ("GET /style.css HTTP/1.1\r\nHost: evil.example", 400),
+            ("GET /livez HTTP/1.1\r\nHost: evil.example:8000", 400),
+            ("OPTIONS * HTTP/1.1\r\nHost: evil.example", 400),
+            ("GET http://evil.example/style.css HTTP/1.1\r\nHost: localhost", 400),
+            ("GET http://localhost/style.css HTTP/1.1\r\nHost: evil.example", 200),
+        ):
+            client = self.web.connect()
+            client.send(f"{head}\r\n\r\n".encode())
+            [answer] = client.answers()
+            self.assertEqual(answer.code, code, head)
+            if code == 400:
+                self.assertIn("loopback", answer.message)
+                self.assertIn("--host", answer.message)
+
+    def test_an_unknown_method_is_a_501(self) -> None:
+        """A method that is none is not implemented, whatever the URL."""
+        for path in ("/", "/api/v1/json", "/x"):
+            client = self.web.connect()
+            client.send(get(path, "BREW"))
+            [answer] = client.answers()
+            self.assert_error(answer, 501, "HTTP method")
+
+    def test_a_target_that_is_no_path_is_a_400(self) -> None:
+        """A request line needs a path (RFC 9112, section 3.2)."""
+        for target in ("x", "?x=1", "xapi/v1/web", "a.test:80"):
+            client = self.web.connect()
+            client.send(get(target))
+            [answer] = client.answers()
+            self.assert_error(answer, 400)
+
+    def test_a_target_may_name_the_service(self) -> None:
+        """What a proxy's client sends is understood (RFC 9112, section 3.2.2)."""
+        for target, code in (
+            (f"http://{HOST}/style.css", 200),
+            (f"https://{HOST}/style.css?x", 200),
+            (f"http://{HOST}", 200),
+            (f"http://{HOST}?x", 200),
+            (f"http://{HOST}/x", 404),
+            (f"HTTP://{HOST}/style.css", 200),
+            (f"hTTps://{HOST}/style.css", 200),
+            (f"http://user@{HOST}/", 400),
+            ("http://a..b/", 400),
+            (f"http://{HOST}//style.css", 404),
+            (f"http://{HOST}/%ff", 400),
+            ("http:///", 400),
+            ("ftp://a/", 400),
+        ):
+            client = self.web.connect()
+            client.send(get(target))
+            self.assertEqual([each.code for each in client.answers()], [code], target)
+
+    def test_the_host_of_the_target_counts(self) -> None:
+        """The header is ignored, but must be right (RFC 9112, section 3.2.2)."""
+        client = self.web.connect()
+        client.send(b"GET http://other.test:81/x HTTP/1.1\r\nHost: a\r\n\r\n")
+        client.send(b"GET http://other.test/x HTTP/1.1\r\nHost: a..b\r\n\r\n")
+        client.send(b"GET http://other.test/x HTTP/1.1\r\n\r\n")
+        client.send(b"GET http://other.test/x HTTP/1.0\r\n\r\n")
+        used, bad, missing, old = client.answers()
+        self.assertEqual([each.code for each in (used, bad, missing)], [404, 400, 400])
+        self.assertTrue(used.message.endswith(" http://other.test:81/api/v1/web"))
+        self.assertTrue(old.message.endswith(" http://other.test/api/v1/web"))
+
+    def test_an_old_request_without_a_host_is_answered(self) -> None:
+        """HTTP/1.0 works without Host, and closes when it has answered."""
+        client = self.web.connect()
+        client.send(b"GET /api/v1/web HTTP/1.0\r\n\r\n")
+        [answer] = client.answers()
+        self.assertEqual(answer.code, 200)
+        self.assertIn(b"http://127.0.0.1:8000/api/v1/json", answer.body)
+        self.assertTrue(client.half_closed)
+
+    def test_an_old_request_on_a_unix_socket_is_answered(self) -> None:
+        """It makes no difference that the socket names no host, either."""
+
+        class UnixSocket(FakeSocket):
+            def getHost(self) -> UNIXAddress:  # type: ignore[override]
+                return UNIXAddress("/run/quotes")
+
+        client = UnixSocket(self.web.reactor, self.web.protocol())
+        client.send(b"GET / HTTP/1.0\r\n\r\n")
+        [answer] = client.answers()
+        self.assertEqual(answer.code, 200)
+
+    def test_the_server_as_a_whole_has_options(self) -> None:
+        """C{OPTIONS *} is answered, with nothing."""
+        client = self.web.connect()
+        client.send(get("*", "OPTIONS"))
+        [answer] = client.answers()
+        self.assertEqual((answer.code, answer.body), (200, b""))
+
+    def test_an_error_to_head_has_no_body(self) -> None:
+        """What the routes never see has no body where HEAD asked."""
+        client = self.web.connect()
+        client.send(get("/%ff", "HEAD"))
+        [answer] = client.answers("HEAD")
+        self.assertEqual(answer.code, 400)
+        self.assertNotEqual(answer.header("content-length"), "0")
+
+
+class BodyTests(WebTestCase):
+    """Tests of bodies, which are limited."""
+
+    def pad(self, size: int) -> bytes:
+        """A question of so many bytes."""
+        return b'{"action": "all"}'.ljust(size)
+
+    def test_the_longest_body_is_answered(self) -> None:
+        """A body of 64 KiB is read."""
+        client = self.web.connect()
+        client.send(question(self.pad(65536)))
+        [process] = self.web.running()
+        process.end()
+        client.deliver()
+        self.assertEqual([each.code for each in client.answers()], [200])
+
+    def test_a_longer_body_is_a_413_before_it_is_read(self) -> None:
+        """Its length alone is enough to refuse it, and nothing asks for more."""
+        client = self.web.connect()
+        head, _, _ = question(self.pad(65537)).partition(b"{")
+        client.send(head.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"))
+        [answer] = client.answers()
+        self.assert_error(answer, 413, "65536 bytes")
+        self.assertTrue(answer.is_last)
+        self.assertTrue(client.half_closed)
+
+    def test_what_comes_after_a_413_is_thrown_away(self) -> None:
+        """The client can send all it has, and gets one answer."""
+        client = self.web.connect()
+        client.send(question(self.pad(70000)))
+        client.send(b"x" * 100000)
+        client.send(get())
+        self.assertEqual([each.code for each in client.answers()], [413])
+        self.assertEqual(self.web.reactor.processes, [])
+
+    def test_a_longer_chunked_body_is_a_413_while_it_arrives(self) -> None:
+        """The body is refused as soon as it is too long, not when it ends."""
+        client = self.web.connect()
+        client.send(
+            b"POST /api/v1/json HTTP/1.1\r\nHost: " + HOST.encode() + b"\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n"
+        )
+        chunk = b"8000\r\n" + b" " * 0x8000 + b"\r\n"
+        client.send(chunk + chunk)
+        self.assertEqual(client.answers(), [])
+        client.send(b"1\r\n \r\n2\r\n  \r\n")
+        [answer] = client.answers()
+        self.assert_error(answer, 413, "65536 bytes")
+        self.assertTrue(answer.is_last)
+        client.send(b"0\r\n\r\n")
+        self.assertEqual(len(client.answers()), 1)
+
+    def test_a_chunked_body_is_answered(self) -> None:
+        """A body need not tell its length."""
+        client = self.web.connect()
+        client.send(
+            b"POST /api/v1/json HTTP/1.1\r\nHost: a\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n"
+            b'3\r\n{"a\r\ne\r\nction": "all"}\r\n0\r\n\r\n'
+        )
+        [process] = self.web.running()
+        process.end()
+        client.deliver()
+        self.assertEqual([each.code for each in client.answers()], [200])
+
+    def test_who_waits_for_it_is_told_to_go_on(self) -> None:
+        """A client that expects leave to send its body gets it."""
+        client = self.web.connect()
+        head, brace, rest = question(headers="Expect: 100-continue\r\n").partition(b"{")
+        client.send(head)
+        self.assertEqual(client.received, b"HTTP/1.1 100 Continue\r\n\r\n")
+        client.send(brace + rest)
+        [process] = self.web.running()
+        process.end()
+        client.deliver()
+        self.assertEqual([each.code for each in client.answers()], [100, 200])
+
+
+class Broken(Resource):
+    """A resource that fails outside of all routes."""
+
+    isLeaf = True
+
+    def render(self, request: IRequest) -> bytes:
+        """Fail."""
+        raise ZeroDivisionError("/srv/secret")
+
+
+class ProcessingTests(WebTestCase):
+    """Tests of what goes wrong around the routes."""
+
+    def test_what_fails_outside_the_routes_is_a_500(self) -> None:
+        """It is answered as JSON with an id, which the log has with a traceback."""
+        self.web = self.make_web(resource=Broken())
+        client = self.web.connect()
+        with informed() as events:
+            client.send(get("/"))
+        [answer] = client.answers()
+        self.assert_error(answer, 500)
+        for inside in ("secret", "ZeroDivisionError", "Traceback"):
+            self.assertNotIn(inside, answer.message)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        [event] = [each for each in events if "log_failure" in each]
+        self.assertIn(event["id"], answer.message)
+
+
+class LeavingTests(WebTestCase):
+    """Tests of clients that leave before they are answered."""
+
+    def test_the_grep_of_who_left_is_killed(self) -> None:
+        """Nobody waits for it, so it is killed, and its place given back."""
+        self.web = self.make_web(running=1)
+        client = self.web.connect()
+        client.send(question())
+        [process] = self.web.running()
+        client.leave()
+        self.assertEqual(process.signals, ["KILL"])
+        asked = self.web.find(action="all")
+        self.assertEqual(self.web.running(), [process])
+        process.end(signal=9)
+        [after] = self.web.running()
+        after.end()
+        self.web.flush()
+        self.assertEqual(self.successResultOf(asked).code, 200)
+
+    def test_who_leaves_while_waiting_is_forgotten(self) -> None:
+        """No grep is started for a client that left the queue."""
+        self.web = self.make_web(running=1)
+        first, second = self.web.connect(), self.web.connect()
+        first.send(question())
+        second.send(question())
+        second.leave()
+        [process] = self.web.running()
+        process.end()
+        self.assertEqual(self.web.running(), [])
+        self.assertEqual(len(self.web.outstanding), 0)
+
+    def test_the_wait_of_who_left_is_killed(self) -> None:
+        """A process that blocks for nobody is killed, too."""
+        client = self.web.connect()
+        client.send(get("/wait"))
+        client.leave()
+        self.assertEqual(self.web.running()[0].signals, ["KILL"])
+
+    def test_a_client_that_closes_half_counts_as_gone(self) -> None:
+        """Who will send no more is taken to wait no more."""
+        client = self.web.connect()
+        client.send(question())
+        client.shut_down()
+        self.web.reactor.advance(0)
+        self.assertTrue(client.aborted)
+        self.assertEqual(self.web.running()[0].signals, ["KILL"])
+
+    def test_who_left_is_logged_with_499(self) -> None:
+        """A request that was never answered has its line all the same."""
+        client = self.web.connect()
+        client.send(question(LOVE))
+        with informed() as events:
+            client.leave()
+        [event] = request_events(events)
+        self.assertEqual(event["code"], CLIENT_LEFT)
+        self.assertEqual(event["route"], "/api/v1/json")
+        self.assertEqual(event["action"], "search")
+        self.assertEqual(event["bytes"], 0)
+        self.assertIsNone(event["entries"])
+
+    def test_a_killed_grep_that_ends_late_is_no_error(self) -> None:
+        """What the grep of a client that left says is thrown away."""
+        client = self.web.connect()
+        client.send(question())
+        [process] = self.web.running()
+        client.leave()
+        process.print(b"All is love.\n")
+        process.end(signal=9)
+        self.assertEqual(client.received, b"")
+        self.assertEqual(len(self.web.outstanding), 0)

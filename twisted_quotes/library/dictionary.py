@@ -1,0 +1,198 @@
+"""
+A dictionary: one file of quotes, open for reading.
+"""
+
+from __future__ import annotations
+
+import os
+from codecs import BOM_UTF8
+from typing import NamedTuple
+
+from twisted_quotes.concurrency.closing import Closing
+
+_BLOCK = 64 * 1024
+
+
+class State(NamedTuple):
+    """
+    What tells one content of a file from another.
+
+    The size and the modification time can be put back, and an inode is used
+    again; the time of the last status change (ctime) cannot be set by anybody.
+
+    @ivar modified: when it was last written, in nanoseconds since 1970.
+    @ivar changed: when anything about it was last changed, in nanoseconds since
+        1970.
+    """
+
+    device: int
+    inode: int
+    size: int
+    modified: int
+    changed: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> State:
+        """Read it off a file's status."""
+        return cls(
+            *(status.st_dev, status.st_ino, status.st_size),
+            *(status.st_mtime_ns, status.st_ctime_ns),
+        )
+
+
+Steps = tuple[tuple[int, int, int], ...]
+"""Folders and a file: the device, the inode and the ctime of each, in nanoseconds."""
+
+
+class Version(NamedTuple):
+    """
+    What tells a dictionary as it is from what it was, with who may read it, and
+    with the folders that lead there.
+
+    @ivar steps: the folders and the file, each by its device, its inode, and when
+        anything about it was last changed.
+    @ivar state: what is in the file.
+    """
+
+    steps: Steps
+    state: State
+
+    @property
+    def changes(self) -> list[int]:
+        """When anything about each of them was last changed, as in the steps."""
+        return [changed for _, _, changed in self.steps]
+
+
+class Dictionary(Closing):
+    """
+    A dictionary, open for reading.
+
+    @param descriptor: its file descriptor, owned from here on.
+    @ivar path: the path of the file, for this program's own use. Whatever name
+        leads there, it is the same, but where the library itself is a link.
+    @ivar state: what the file's state was when it was opened, or looked at again.
+    """
+
+    def __init__(self, descriptor: int, path: str = "") -> None:
+        self._descriptor = descriptor
+        self.path = path
+        self.look_again()
+        self.rewind()
+
+    def fileno(self) -> int:
+        """The file descriptor, valid until the dictionary is closed."""
+        return self._descriptor
+
+    def read(self, size: int) -> bytes:
+        """Read on from where it was last read, here or by a child."""
+        return os.read(self._descriptor, size)
+
+    def read_at(self, start: int, end: int) -> bytes:
+        """Read a piece, wherever it was last read."""
+        return os.pread(self._descriptor, end - start, start)
+
+    def read_at_once(self, start: int, end: int) -> bytes | None:
+        """
+        Read a piece, if nobody has to wait for it.
+
+        @return: L{None} where it is not in memory, or the file system cannot
+            tell (preadv2(2), C{RWF_NOWAIT}).
+        """
+        piece = bytearray(min(end, self.state.size) - start)
+        try:
+            size = os.preadv(self._descriptor, [piece], start, os.RWF_NOWAIT)
+        except OSError:
+            # Who reads it by waiting for it is told what is wrong, if it still is.
+            return None
+        return bytes(piece) if size == len(piece) else None
+
+    def rewind(self) -> int:
+        """
+        Have it read from the start of its text, here and by children.
+
+        A byte order mark is not part of the text, so grep never sees it.
+
+        @return: the offset of that start.
+        """
+        marked = os.pread(self._descriptor, len(BOM_UTF8), 0) == BOM_UTF8
+        return os.lseek(self._descriptor, len(BOM_UTF8) * marked, os.SEEK_SET)
+
+    def reading(self, start: int | None = None) -> Reading:
+        """
+        Read with a position of its own, wherever children read.
+
+        @param start: the offset to begin at; L{None} for the start of the text.
+        """
+        return Reading(self, self.rewind() if start is None else start)
+
+    def seek(self, offset: int) -> None:
+        """Have it read from an offset, here and by children."""
+        os.lseek(self._descriptor, offset, os.SEEK_SET)
+
+    def offset_behind(self, start: int, lines: int) -> int:
+        """
+        Where so many lines end.
+
+        @param start: the offset of the first of them.
+        @param lines: how many, 0 or more. The last one of all ends with the file.
+        @raise EOFError: there are fewer.
+        """
+        first = start
+        while lines:
+            block = self.read_at(start, start + _BLOCK)
+            ends = block.count(b"\n")
+            if ends >= lines:
+                at = -1
+                for _ in range(lines):
+                    at = block.index(b"\n", at + 1)
+                return start + at + 1
+            if not block:
+                cut = start > first and self.read_at(start - 1, start) != b"\n"
+                if cut and lines == 1:
+                    return start
+                raise EOFError("the dictionary has become shorter")
+            lines -= ends
+            start += len(block)
+        return start
+
+    def is_unchanged(self) -> bool:
+        """Whether the file is still in that state; it may have been removed."""
+        status = os.fstat(self._descriptor)
+        state = State.of(status)
+        if status.st_nlink < self._links:
+            # Its removal changed the ctime, and nothing in the file.
+            state = state._replace(changed=self.state.changed)
+        return state == self.state
+
+    def look_again(self) -> None:
+        """Take the file's state as it is now."""
+        status = os.fstat(self._descriptor)
+        self.state, self._links = State.of(status), status.st_nlink
+
+    def duplicate(self) -> Dictionary:
+        """Open the same file once more, with a position of its own."""
+        descriptor = os.open(f"/proc/self/fd/{self._descriptor}", os.O_RDONLY)
+        return Dictionary(descriptor, self.path)
+
+    def close(self) -> None:
+        """Give up the file descriptor; what is read afterwards fails."""
+        descriptor, self._descriptor = self._descriptor, -1
+        os.close(descriptor)
+
+
+class Reading:
+    """
+    Reads a dictionary with a position of its own.
+
+    @param start: the offset to begin at.
+    """
+
+    def __init__(self, dictionary: Dictionary, start: int) -> None:
+        self._dictionary = dictionary
+        self._at = start
+
+    def read(self, size: int) -> bytes:
+        """Read on."""
+        data = self._dictionary.read_at(self._at, self._at + size)
+        self._at += len(data)
+        return data

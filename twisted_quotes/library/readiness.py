@@ -1,0 +1,43 @@
+"""
+Whether the service is ready for requests.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from twisted_quotes.errors import NotReadyNow, QuotesError, ShuttingDown
+
+from .library import Library
+
+
+@dataclass
+class Readiness:
+    """
+    Whether the service is ready.
+
+    @ivar library: the dictionaries, of which the default one must be readable.
+    @ivar executable: the absolute path of grep.
+    @ivar draining: whether the end has begun.
+    """
+
+    library: Library
+    executable: str
+    draining: bool = False
+
+    def check(self) -> None:
+        """
+        Look whether requests can be answered.
+
+        @raise ShuttingDown: the end has begun.
+        @raise NotReadyNow: the library or grep is gone.
+        """
+        if self.draining:
+            raise ShuttingDown()
+        if not os.access(self.executable, os.X_OK):
+            raise NotReadyNow("grep")
+        try:
+            self.library.open(self.library.default).close()
+        except (OSError, QuotesError):
+            raise NotReadyNow("the default dictionary") from None

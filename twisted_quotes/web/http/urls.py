@@ -1,0 +1,91 @@
+"""
+Where the service was called: the links that answers give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import lru_cache
+from re import compile
+
+from twisted.internet.abstract import isIPv6Address
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.web.iweb import IRequest
+
+from twisted_quotes.listening.sockets import authority, is_loopback
+
+# A name, an IPv4 address or a bracketed IPv6 one, and a port (RFC 9110, 7.2).
+_LABEL = rb"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST = compile(
+    rb"(?:%b(?:\.%b)*\.?|\[(?P<address>[0-9A-Fa-f:.]{2,45})\])(?::(?P<port>[0-9]{0,5}))?"
+    % (_LABEL, _LABEL)
+)
+
+
+_MAX_HOST = 261
+# Most clients use the same few names.
+_cached = lru_cache(maxsize=256)
+
+
+def is_host(value: bytes) -> bool:
+    """Whether a Host header names a host (RFC 9110, section 7.2)."""
+    return len(value) <= _MAX_HOST and _is_host(value)
+
+
+@_cached
+def _is_host(value: bytes) -> bool:
+    parts = _HOST.fullmatch(value)
+    if parts is None or int(parts["port"] or 0) > 65535:
+        return False
+    return parts["address"] is None or isIPv6Address(parts["address"].decode())
+
+
+def is_local(host: bytes, names: Collection[str]) -> bool:
+    """
+    Whether a host is this machine, or has one of the names that it was given.
+
+    What is called by any other name may be a web page that has its own name lead
+    here, to read what its visitors alone can reach (DNS rebinding).
+
+    @param host: a Host header for which L{is_host} is true.
+    @param names: further names and addresses; C{"*"} for any.
+    """
+    if "*" in names or _is_loopback(host):
+        return True
+    return _name(host.decode()) in map(_name, names)
+
+
+@_cached
+def _is_loopback(host: bytes) -> bool:
+    name = _name(host.decode())
+    return name == "localhost" or name.endswith(".localhost") or is_loopback(name)
+
+
+def _name(host: str) -> str:
+    """The name or the address of a host, without a port, in one way of writing it."""
+    if host.startswith("["):
+        host = host[1:].partition("]")[0]
+    elif host.count(":") == 1:
+        host = host.partition(":")[0]
+    return host.removesuffix(".").lower()
+
+
+def base_url(request: IRequest) -> str:
+    """
+    The URL of the service as its caller sees it, without a final slash.
+
+    It is empty where neither the caller nor the socket names a host.
+    """
+    scheme = "https" if request.isSecure() else "http"
+    host = request.getHeader(b"host")
+    if host is not None and is_host(host):
+        return f"{scheme}://{host.decode()}"
+    local = request.getHost()
+    if isinstance(local, IPv4Address | IPv6Address):
+        return f"{scheme}://{authority(local)}"
+    return ""
+
+
+def instructions_url(request: IRequest) -> str:
+    """Where the instructions are, on the host that was called."""
+    return f"{base_url(request)}/api/v1/web"

@@ -1,0 +1,5 @@
+"""
+Limits that all connections share.
+
+Read L{connections<twisted_quotes.web.limits.connections>} first.
+"""
