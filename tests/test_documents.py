@@ -17,9 +17,17 @@ class DocumentTests(SynchronousTestCase):
 
     def test_every_file_that_is_named_is_there(self) -> None:
         """A promise whose test is gone is none."""
-        for name in ("SECURITY.md", "README.md", "docs/reliability.md"):
-            document = ROOT / name
-            links = re.findall(r"\]\(([^)#:]+)\)", document.read_text("utf-8"))
-            self.assertTrue(links, name)
-            for link in links:
-                self.assertTrue((document.parent / link).exists(), f"{name}: {link}")
+        documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+        for document in documents:
+            for link in re.findall(r"\]\(([^)#:]+)\)", document.read_text("utf-8")):
+                there = document.parent / link
+                self.assertTrue(there.exists(), f"{document.name}: {link}")
+
+    def test_the_architecture_names_files_that_are_there(self) -> None:
+        """Whoever looks for something finds it where the page says."""
+        page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+        paths = re.findall(r"`([a-z_/]+(?:\.py|/))`", page)
+        self.assertGreater(len(paths), 10)
+        for path in paths:
+            inside = (ROOT / "twisted_quotes" / path).exists()
+            self.assertTrue(inside or (ROOT / path).exists(), path)
