@@ -8,6 +8,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -100,6 +101,35 @@ class LayerTests(SynchronousTestCase):
                 if each.startswith("twisted_quotes.") and other is not None:
                     self.assertLessEqual(other, own, f"{name} imports {each}")
 
+    def test_the_modules_of_a_package_import_each_other_in_one_order(self) -> None:
+        """Inside a package, too, no module knows of one that is built on it."""
+        own = {
+            f"twisted_quotes.{name}": tree
+            for name, tree in modules().items()
+            if not name.endswith("__init__")
+        }
+        graph = {
+            name: {
+                other
+                for each in imports(name.removeprefix("twisted_quotes."), tree)
+                for other in (each, each.rpartition(".")[0])
+                if other in own
+            }
+            for name, tree in own.items()
+        }
+        self.assertGreater(sum(map(len, graph.values())), 100)
+        # It raises CycleError, which names the modules.
+        self.assertEqual(set(TopologicalSorter(graph).static_order()), set(own))
+
+    def test_the_options_know_only_the_package(self) -> None:
+        """To show its help the program loads nothing else of its own."""
+        own = {
+            each.split(".")[1]
+            for each in imports("options", modules()["options"])
+            if each.startswith("twisted_quotes.")
+        }
+        self.assertEqual(own, {"__version__", "option_checks"})
+
     def test_only_the_web_knows_of_klein(self) -> None:
         """To import Klein installs a reactor, and HTTP is the web's business."""
         for name, tree in modules().items():
@@ -125,6 +155,12 @@ class LayerTests(SynchronousTestCase):
             ],
             ["tap"],
         )
+        [function] = [
+            node
+            for node in modules()["tap"].body
+            if isinstance(node, ast.FunctionDef) and node.name == "makeService"
+        ]
+        self.assertIn("twisted.internet.reactor", imports("tap", function))
 
 
 class BenchmarkTests(SynchronousTestCase):

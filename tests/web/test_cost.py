@@ -21,7 +21,7 @@ MAX_RATIO = 4 * LONG / SHORT
 REPEATS = 3
 
 # Less than this is too short to be measured, and short enough, in seconds.
-NEGLIGIBLE = 0.02
+NEGLIGIBLE = 0.004
 
 PIECES = (
     b" ",
