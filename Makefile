@@ -49,7 +49,7 @@ hostile: .venv/.test
 
 big: .venv/.test
 	BIG_MEGABYTES=500 $(BIN)/python -m pytest -s --timeout=1200 \
-		tests/integration/test_big.py
+		tests/integration/test_big_dictionaries.py
 
 faults: .venv/.test
 	FAULTS_IN_FULL=1 $(BIN)/python -m pytest -s --timeout=1800 tests/faults

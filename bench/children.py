@@ -13,11 +13,11 @@ from pathlib import Path
 from .errors import RunFailed
 
 ROOT = Path(__file__).parents[1]
-_PATIENCE = 60
+_EXIT_TIMEOUT = 60
 
 
 @contextmanager
-def child(command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
+def running_child(command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
     """Start a process whose input and output are pipes, and end it in any case."""
     process = subprocess.Popen(
         command,
@@ -34,12 +34,12 @@ def child(command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def module(name: str, *arguments: object) -> Sequence[str]:
+def module_command(name: str, *arguments: object) -> Sequence[str]:
     """The command line of a module of the benchmark."""
     return [sys.executable, "-m", f"bench.{name}", *map(str, arguments)]
 
 
-def output_of(process: subprocess.Popen[str], seconds: float = 0) -> str:
+def read_output(process: subprocess.Popen[str], seconds: float = 0) -> str:
     """
     Close a process's input, wait for its end, and return what it printed.
 
@@ -47,10 +47,10 @@ def output_of(process: subprocess.Popen[str], seconds: float = 0) -> str:
     @raise RunFailed: it runs on.
     """
     try:
-        printed, _ = process.communicate(timeout=seconds + _PATIENCE)
+        output, _ = process.communicate(timeout=seconds + _EXIT_TIMEOUT)
     except subprocess.TimeoutExpired:
         raise RunFailed("a helper did not end") from None
-    return printed
+    return output
 
 
 def last_line(text: str) -> str:

@@ -17,40 +17,40 @@ MEDIUM = "medium"
 LARGE = "large"
 MEDIUM_MEGABYTES = 50
 LARGE_MEGABYTES = 500
-_SPARE_MEGABYTES = 500
+_FREE_MEGABYTES = 500
 
-SENTENCES = 250
-COPIES = 2
+SENTENCE_COUNT = 250
+COPIES_PER_SENTENCE = 2
 """In so many lines each term is found; the lines never stand side by side."""
-SHORTEST = 8
-LINE = 119
+MIN_TERM_LENGTH = 8
+LINE_LENGTH = 119
 """Each line has so many letters, without its line feed: a number and a sentence."""
-_LETTERS = LINE - len("0000 ")
+_SENTENCE_LENGTH = LINE_LENGTH - len("0000 ")
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 
-COMMON = "common thread"
-RARE = "zanzibar nights are longer"
+COMMON_TERM = "common thread"
+RARE_TERM = "zanzibar nights are longer"
 _BLOCK_LINES = 10_000
-_NUMBER = b"@@@@@@"
+_NUMBER_PLACEHOLDER = b"@@@@@@"
 
 
-def sentences() -> list[str]:
+def make_sentences() -> list[str]:
     """Sentences of words of random letters, all of the same length."""
     source = Random(1)
     found = []
-    for _ in range(SENTENCES):
+    for _ in range(SENTENCE_COUNT):
         sentence = ""
-        while len(sentence) < _LETTERS:
+        while len(sentence) < _SENTENCE_LENGTH:
             word = "".join(source.choices(_ALPHABET, k=source.randint(3, 9)))
             sentence += f"{word} "
         # None may end in a blank: a grep's output is compared as it is.
-        found.append(sentence[: _LETTERS - 1] + source.choice(_ALPHABET))
+        found.append(sentence[: _SENTENCE_LENGTH - 1] + source.choice(_ALPHABET))
     return found
 
 
 def small_lines(texts: Sequence[str]) -> list[str]:
     """The lines of the small dictionary, 60 KB: each sentence as often as C{COPIES}."""
-    lines = list(texts) * COPIES
+    lines = list(texts) * COPIES_PER_SENTENCE
     return [f"{number:04d} {text}" for number, text in enumerate(lines)]
 
 
@@ -62,28 +62,30 @@ def distinct_terms(texts: Sequence[str]) -> list[str]:
     first letters stand nowhere else, so that it is in one sentence only.
     """
     starts = [
-        (text, start) for text in texts for start in range(len(text) - SHORTEST + 1)
+        (text, start)
+        for text in texts
+        for start in range(len(text) - MIN_TERM_LENGTH + 1)
     ]
-    seen = Counter(text[start : start + SHORTEST] for text, start in starts)
+    seen = Counter(text[start : start + MIN_TERM_LENGTH] for text, start in starts)
     starts = [
         (text, start)
         for text, start in starts
-        if text[start] != " " and seen[text[start : start + SHORTEST]] == 1
+        if text[start] != " " and seen[text[start : start + MIN_TERM_LENGTH]] == 1
     ]
     source = Random(2)
     terms: list[str] = []
-    for length in range(SHORTEST, _LETTERS + 1):
-        pieces = [
+    for length in range(MIN_TERM_LENGTH, _SENTENCE_LENGTH + 1):
+        substrings = [
             text[start : start + length]
             for text, start in starts
             if start + length <= len(text) and text[start + length - 1] != " "
         ]
-        source.shuffle(pieces)
-        terms += pieces
+        source.shuffle(substrings)
+        terms += substrings
     return terms
 
 
-def big_block(texts: Sequence[str]) -> bytes:
+def make_big_block(texts: Sequence[str]) -> bytes:
     """
     A block of lines, about a megabyte, with room for its number in each line.
 
@@ -93,8 +95,8 @@ def big_block(texts: Sequence[str]) -> bytes:
     for number in range(_BLOCK_LINES):
         text = texts[number % len(texts)][:85]
         if number % 20 == 0:
-            text = f"{COMMON} {text[len(COMMON) + 1 :]}"
-        lines.append(b"%s-%04d %s\n" % (_NUMBER, number, text.encode()))
+            text = f"{COMMON_TERM} {text[len(COMMON_TERM) + 1 :]}"
+        lines.append(b"%s-%04d %s\n" % (_NUMBER_PLACEHOLDER, number, text.encode()))
     return b"".join(lines)
 
 
@@ -102,8 +104,8 @@ def write_big(path: Path, block: bytes, megabytes: int) -> None:
     """Write a big dictionary: blocks, and a last line that holds C{RARE}."""
     with path.open("wb") as file:
         for number in range(megabytes * 1_000_000 // len(block)):
-            file.write(block.replace(_NUMBER, b"%06d" % number))
-        file.write(f"{RARE} than the days\n".encode())
+            file.write(block.replace(_NUMBER_PLACEHOLDER, b"%06d" % number))
+        file.write(f"{RARE_TERM} than the days\n".encode())
 
 
 def write_library(folder: Path, texts: Sequence[str], big: bool) -> None:
@@ -118,12 +120,12 @@ def write_library(folder: Path, texts: Sequence[str], big: bool) -> None:
     (folder / SMALL).write_text(small, "utf-8")
     if not big:
         return
-    needed = MEDIUM_MEGABYTES + LARGE_MEGABYTES + _SPARE_MEGABYTES
+    needed = MEDIUM_MEGABYTES + LARGE_MEGABYTES + _FREE_MEGABYTES
     if shutil.disk_usage(folder).free < needed * 1_000_000:
         raise BenchmarkError(
             f"The folder for temporary files needs {needed} MB of free space; "
             "TMPDIR names another."
         )
-    block = big_block(texts)
+    block = make_big_block(texts)
     write_big(folder / MEDIUM, block, MEDIUM_MEGABYTES)
     write_big(folder / LARGE, block, LARGE_MEGABYTES)

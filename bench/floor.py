@@ -19,12 +19,12 @@ from pathlib import Path
 from shutil import which
 from statistics import fmean, quantiles
 
-from .children import child, last_line, module, output_of
+from .children import last_line, module_command, read_output, running_child
 from .errors import RunFailed
 from .rounds import Numbers
 
 _ENVIRONMENT = {"LC_ALL": "C"}
-_LEAD = 0.5
+_START_DELAY = 0.5
 """So many seconds after they are started all loops begin."""
 
 
@@ -64,7 +64,7 @@ def find_grep() -> str:
     return grep
 
 
-def loop(
+def run_loop(
     terms: Sequence[str], dictionary: str, start: float, end: float
 ) -> list[float]:
     """Run one grep after another, and say how long each took."""
@@ -82,7 +82,7 @@ def loop(
     return durations
 
 
-def summed_up(durations: Sequence[float], seconds: float) -> Numbers:
+def summarize_durations(durations: Sequence[float], seconds: float) -> Numbers:
     """
     The numbers of a run, as a server's are given.
 
@@ -111,25 +111,27 @@ def measure_floor(
     if len(available) < cores:
         raise RunFailed(f"there is only {len(available)} core")
     used = ",".join(map(str, available[:cores]))
-    start = time.monotonic() + _LEAD
-    command = module("floor", terms, dictionary, used, start, seconds)
+    start = time.monotonic() + _START_DELAY
+    command = module_command("floor", terms, dictionary, used, start, seconds)
     durations: list[float] = []
     with ExitStack() as stack:
-        processes = [stack.enter_context(child(command)) for _ in range(loops)]
+        processes = [stack.enter_context(running_child(command)) for _ in range(loops)]
         for process in processes:
-            printed = output_of(process, seconds)
+            printed = read_output(process, seconds)
             if process.returncode:
                 raise RunFailed(last_line(printed))
             durations += json.loads(printed)
-    return summed_up(durations, seconds)
+    return summarize_durations(durations, seconds)
 
 
 def main(terms: str, dictionary: str, cores: str, start: str, seconds: str) -> None:
     """Run one loop."""
     os.sched_setaffinity(0, map(int, cores.split(",")))
-    begin = float(start)
+    start_time = float(start)
     lines = Path(terms).read_text("utf-8").splitlines()
-    print(json.dumps(loop(lines, dictionary, begin, begin + float(seconds))))
+    print(
+        json.dumps(run_loop(lines, dictionary, start_time, start_time + float(seconds)))
+    )
 
 
 if __name__ == "__main__":

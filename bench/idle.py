@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 
-from .children import child, last_line, module, output_of
+from .children import last_line, module_command, read_output, running_child
 from .errors import RunFailed
 
-_READY = "ready"
+_READY_LINE = "ready"
 
 
 @contextmanager
@@ -29,27 +29,27 @@ def idle_connections(port: int, count: int) -> Iterator[None]:
     if not count:
         yield
         return
-    with child(module("idle", port, count)) as process:
+    with running_child(module_command("idle", port, count)) as process:
         assert process.stdout is not None
-        said = process.stdout.readline()
-        if said.strip() != _READY:
-            raise RunFailed(f"no idle connections: {said.strip()}")
+        first_line = process.stdout.readline()
+        if first_line.strip() != _READY_LINE:
+            raise RunFailed(f"no idle connections: {first_line.strip()}")
         yield
-        held = last_line(output_of(process))
-        if held != str(count):
-            raise RunFailed(f"of {count} idle connections were held: {held}")
+        open_count = last_line(read_output(process))
+        if open_count != str(count):
+            raise RunFailed(f"of {count} idle connections were held: {open_count}")
 
 
 def is_open(connection: HTTPConnection) -> bool:
     """Whether the other side has neither closed a connection nor said anything."""
     if connection.sock is None:
         return False
-    said = select.poll()
-    said.register(connection.sock, select.POLLIN)
-    return not said.poll(0)
+    poller = select.poll()
+    poller.register(connection.sock, select.POLLIN)
+    return not poller.poll(0)
 
 
-def connect(port: int) -> HTTPConnection:
+def open_connection(port: int) -> HTTPConnection:
     """
     Make one connection, and have an answer on it.
 
@@ -67,11 +67,11 @@ def connect(port: int) -> HTTPConnection:
 def main(port: str, count: str) -> None:
     """Hold connections."""
     try:
-        connections = [connect(int(port)) for _ in range(int(count))]
+        connections = [open_connection(int(port)) for _ in range(int(count))]
     except (OSError, HTTPException) as error:
         # In one line, for that is all that is read.
         raise SystemExit(str(error)) from error
-    print(_READY, flush=True)
+    print(_READY_LINE, flush=True)
     sys.stdin.read()
     print(sum(map(is_open, connections)))
 

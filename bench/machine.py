@@ -21,15 +21,15 @@ _MODULES = (
 _PACKAGES = ("grep", "wrk", "webhook", "nginx-light", "fcgiwrap")
 
 
-def machine() -> Mapping[str, str]:
+def describe_machine() -> Mapping[str, str]:
     """The machine, without its name."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     kernel = re.match(r"\d+\.\d+", platform.release())
     return {
-        "processor": _value(Path("/proc/cpuinfo"), r"model name\s*: (.*)"),
+        "processor": _search_file(Path("/proc/cpuinfo"), r"model name\s*: (.*)"),
         "cores": str(len(os.sched_getaffinity(0))),
         "memory": f"{memory / 2**30:.0f} GiB",
-        "system": _value(Path("/etc/os-release"), r'PRETTY_NAME="?([^"\n]*)'),
+        "system": _search_file(Path("/etc/os-release"), r'PRETTY_NAME="?([^"\n]*)'),
         "Linux": kernel[0] if kernel else "unknown",
         "Python": platform.python_version(),
     }
@@ -43,13 +43,14 @@ class OtherWork:
     """
 
     def __init__(self) -> None:
-        self._before = _times()
+        self._times_before = _times()
 
     def share(self) -> float:
         """How much of all cores' time other things took so far, 0 to 1."""
         now = _times()
         own, busy, total = (
-            after - before for before, after in zip(self._before, now, strict=True)
+            after - before
+            for before, after in zip(self._times_before, now, strict=True)
         )
         return max(0.0, busy - own) / total if total else 0.0
 
@@ -62,16 +63,16 @@ def _times() -> tuple[float, float, float]:
     busy, total = sum(ticks) - ticks[3] - ticks[4], sum(ticks)
     used = [getrusage(who) for who in (RUSAGE_SELF, RUSAGE_CHILDREN)]
     own = sum(each.ru_utime + each.ru_stime for each in used)
-    second = os.sysconf("SC_CLK_TCK")
-    return own, busy / second, total / second
+    ticks_per_second = os.sysconf("SC_CLK_TCK")
+    return own, busy / ticks_per_second, total / ticks_per_second
 
 
-def _value(path: Path, pattern: str) -> str:
+def _search_file(path: Path, pattern: str) -> str:
     found = re.search(pattern, path.read_text("utf-8")) if path.exists() else None
     return found[1].strip() if found else "unknown"
 
 
-def versions() -> Mapping[str, str]:
+def find_versions() -> Mapping[str, str]:
     """The versions of what is measured and of what measures."""
     return {**_module_versions(_MODULES), **_package_versions(_PACKAGES)}
 

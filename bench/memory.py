@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Event, Thread
 from types import TracebackType
 
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+_PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
 _INTERVAL = 0.01
 
 
@@ -33,7 +33,7 @@ def resident_megabytes(pids: Iterable[int]) -> float:
         for each in descendants(pid):
             with suppress(FileNotFoundError, ProcessLookupError):
                 pages += int(Path(f"/proc/{each}/statm").read_text().split()[1])
-    return pages * _PAGE / 1e6
+    return pages * _PAGE_SIZE / 1e6
 
 
 class PeakMemory:
@@ -45,12 +45,12 @@ class PeakMemory:
 
     def __init__(self, pids: Iterable[int]) -> None:
         self._pids = list(pids)
-        self._over = Event()
+        self._stop_event = Event()
         self._thread = Thread(target=self._watch, daemon=True)
         self.peak = resident_megabytes(self._pids)
 
     def _watch(self) -> None:
-        while not self._over.wait(_INTERVAL):
+        while not self._stop_event.wait(_INTERVAL):
             self.peak = max(self.peak, resident_megabytes(self._pids))
 
     def __enter__(self) -> PeakMemory:
@@ -63,5 +63,5 @@ class PeakMemory:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._over.set()
+        self._stop_event.set()
         self._thread.join()

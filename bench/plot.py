@@ -10,7 +10,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from .rounds import Outcomes, spread
+from .rounds import Outcomes, summarize
 from .small_loads import FLOORS, TWO_GREPS
 
 _DISTINCT = "distinct-"
@@ -22,7 +22,7 @@ _BARS = {
 _FLOOR_STYLE = {"color": "gray", "linestyle": "--", "linewidth": 1}
 
 
-def draw(results: Mapping[str, Outcomes], path: Path) -> None:
+def save_plot(results: Mapping[str, Outcomes], path: Path) -> None:
     """
     Draw the rates: of distinct terms by the number of clients, and at 64 clients
     by what is asked.
@@ -51,12 +51,12 @@ def _draw_clients(
     loads = [load for load in results if load.startswith(_DISTINCT)]
     names = dict.fromkeys(name for load in loads for name in results[load])
     for name in names:
-        seen = [
-            (place, spread(results[load][name].values("rate")))
-            for place, load in enumerate(loads)
+        spreads = [
+            (position, summarize(results[load][name].values("rate")))
+            for position, load in enumerate(loads)
             if name in results[load]
         ]
-        points = [(place, each) for place, each in seen if each is not None]
+        points = [(place, each) for place, each in spreads if each is not None]
         if name in FLOORS or not points:
             continue
         axes.errorbar(
@@ -72,7 +72,7 @@ def _draw_clients(
             capsize=3,
         )
     floor = results.get("floor", {}).get(TWO_GREPS)
-    alone = floor and spread(floor.values("rate"))
+    alone = floor and summarize(floor.values("rate"))
     if alone:
         axes.axhline(alone.median, label=TWO_GREPS, **_FLOOR_STYLE)
     axes.set_xticks(range(len(loads)), [load.removeprefix(_DISTINCT) for load in loads])
@@ -89,15 +89,15 @@ def _draw_bars(
     )
     width = 0.8 / max(1, len(names))
     for number, name in enumerate(names):
-        seen = [
-            (place + number * width, spread(results[load][name].values("rate")))
+        spreads = [
+            (place + number * width, summarize(results[load][name].values("rate")))
             for place, load in enumerate(loads)
             if name in results[load]
         ]
-        points = [(place, each.median) for place, each in seen if each is not None]
+        points = [(place, each.median) for place, each in spreads if each is not None]
         if points:
-            places, rates = zip(*points, strict=True)
-            axes.bar(places, rates, width, label=name, color=colors[name])
-    middles = [place + 0.4 - width / 2 for place in range(len(loads))]
+            positions, rates = zip(*points, strict=True)
+            axes.bar(positions, rates, width, label=name, color=colors[name])
+    middles = [position + 0.4 - width / 2 for position in range(len(loads))]
     axes.set_xticks(middles, [_BARS[load] for load in loads])
     axes.set_title("64 clients, by what is asked")

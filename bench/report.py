@@ -10,11 +10,11 @@ from operator import truediv
 from typing import Any
 
 from .ours import OURS
-from .reach import Judgement
-from .rounds import Load, Outcomes, Spread, paired, spread
+from .rounds import Load, Outcomes, Spread, compare_paired, summarize
+from .targets import Judgement
 
-BEGIN, END = "<!-- table -->", "<!-- end of the table -->"
-_WORDS = ("load", "verdict")
+BEGIN_MARKER, END_MARKER = "<!-- table -->", "<!-- end of the table -->"
+_TEXT_COLUMNS = ("load", "verdict")
 """The titles of columns that are not numbers; one of names has none."""
 _UNITS = {
     "rate": "requests/s",
@@ -50,7 +50,7 @@ class Report:
     judgements: Sequence[Judgement]
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def format_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table; all columns but the first and the verdicts are aligned to the right."""
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
 
@@ -61,7 +61,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         )
         return f"| {' | '.join(padded)} |"
 
-    sides = ["<" if title in ("", *_WORDS) else ">" for title in head]
+    sides = ["<" if title in ("", *_TEXT_COLUMNS) else ">" for title in head]
     rules = [
         f"{'-' * (width + 1)}{':' if side == '>' else '-'}"
         for side, width in zip(sides, widths, strict=True)
@@ -69,17 +69,17 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([line(head), f"|{'|'.join(rules)}|", *map(line, rows)])
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """A number with as many digits as say something."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def ratio(seen: Spread) -> str:
+def format_ratio(summary: Spread) -> str:
     """A ratio, with the least and the most that was seen."""
-    return f"{seen.median:.2f} ({seen.least:.2f}..{seen.most:.2f})"
+    return f"{summary.median:.2f} ({summary.least:.2f}..{summary.most:.2f})"
 
 
-def load_table(outcomes: Outcomes, absent: Sequence[str] = ()) -> str:
+def format_load_table(outcomes: Outcomes, absent: Sequence[str] = ()) -> str:
     """
     The table of one load: medians over the rounds, and how ours compares.
 
@@ -91,79 +91,86 @@ def load_table(outcomes: Outcomes, absent: Sequence[str] = ()) -> str:
         if any(metric in (each or {}) for o in outcomes.values() for each in o.numbers)
     ]
     if not metrics:
-        return _failures(outcomes)
+        return _format_failures(outcomes)
     main = metrics[0]
     head = ["", *(_UNITS[metric] for metric in metrics), "ours / this", "failed runs"]
     rows = []
     for name, outcome in outcomes.items():
-        medians = [spread(outcome.values(metric)) for metric in metrics]
-        cells = ["-" if each is None else number(each.median) for each in medians]
+        medians = [summarize(outcome.values(metric)) for metric in metrics]
+        cells = [
+            "-" if each is None else format_number(each.median) for each in medians
+        ]
         failed = f"{len(outcome.failures)} of {len(outcome.numbers)}"
         rows.append(
-            [name, *cells, _ours(name, outcomes, main), failed * bool(outcome.failures)]
+            [
+                name,
+                *cells,
+                _format_comparison(name, outcomes, main),
+                failed * bool(outcome.failures),
+            ]
         )
     rows += [[name, "absent", *[""] * (len(head) - 2)] for name in absent]
     # What says nothing here is left out.
     used = [0, *(n for n in range(1, len(head)) if any(row[n] for row in rows))]
     head, *rows = ([row[n] for n in used] for row in (head, *rows))
-    return f"{table(head, rows)}\n{_failures(outcomes)}".rstrip()
+    return f"{format_table(head, rows)}\n{_format_failures(outcomes)}".rstrip()
 
 
-def _ours(name: str, outcomes: Outcomes, metric: str) -> str:
+def _format_comparison(name: str, outcomes: Outcomes, metric: str) -> str:
     """How ours compares with another; nothing where it is not there."""
     ours = outcomes.get(OURS.name)
     if ours is None or name == OURS.name:
         return ""
-    seen = paired(ours.values(metric), outcomes[name].values(metric), truediv)
-    return "-" if seen is None else ratio(seen)
+    seen = compare_paired(ours.values(metric), outcomes[name].values(metric), truediv)
+    return "-" if seen is None else format_ratio(seen)
 
 
-def _failures(outcomes: Outcomes) -> str:
-    told = [
+def _format_failures(outcomes: Outcomes) -> str:
+    messages = [
         f"Failed: {name}: {failure}."
         for name, outcome in outcomes.items()
         for failure in dict.fromkeys(outcome.failures)
     ]
-    return "".join(f"\n{line}" for line in told)
+    return "".join(f"\n{line}" for line in messages)
 
 
-def reach_table(judgements: Sequence[Judgement]) -> str:
+def format_target_table(judgements: Sequence[Judgement]) -> str:
     """The table of what is to be reached."""
     rows = []
     for each in judgements:
         seen = "-"
         if each.seen is not None:
-            seen = ratio(each.seen)
-        rows.append([each.target.what, each.target.wanted, seen, each.verdict])
-    return table(["load", "reach", "seen", "verdict"], rows)
+            seen = format_ratio(each.seen)
+        rows.append([each.target.what, each.target.formatted_limit, seen, each.verdict])
+    return format_table(["load", "reach", "seen", "verdict"], rows)
 
 
-def text(report: Report) -> str:
+def format_report(report: Report) -> str:
     """All of it."""
-    return "\n\n".join(_parts(report)) + "\n"
+    return "\n\n".join(_report_sections(report)) + "\n"
 
 
-def _parts(report: Report) -> Iterator[str]:
+def _report_sections(report: Report) -> Iterator[str]:
     yield report.scale
-    yield "Machine: " + _listed(report.machine)
-    yield "Versions: " + _listed(report.versions)
+    yield "Machine: " + _format_values(report.machine)
+    yield "Versions: " + _format_values(report.versions)
     if report.absent:
         yield "Absent:"
         yield "\n".join(f"- {name}: {why}" for name, why in report.absent.items())
     yield "### What is to be reached"
-    yield reach_table(report.judgements)
+    yield format_target_table(report.judgements)
     for load in report.loads:
         yield f"### {load.title}"
         # Who was not wanted is not called absent.
         absent = [name for name in load.absent if name in report.absent]
-        yield load_table(report.results[load.name], absent)
+        yield format_load_table(report.results[load.name], absent)
 
 
-def _listed(values: Mapping[str, str]) -> str:
+def _format_values(values: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {value}" for name, value in values.items()) + "."
 
 
-def data(report: Report) -> dict[str, Any]:
+def report_data(report: Report) -> dict[str, Any]:
     """All of it, for JSON."""
     return {
         "scale": report.scale,
@@ -190,8 +197,8 @@ def put_between_markers(page: str, content: str) -> str:
 
     @raise ValueError: the page does not have both, once each.
     """
-    if page.count(BEGIN) != 1 or page.count(END) != 1:
-        raise ValueError(f"the page has not one {BEGIN} and one {END}")
-    before, rest = page.split(BEGIN)
-    _, after = rest.split(END)
-    return f"{before}{BEGIN}\n\n{content}\n{END}{after}"
+    if page.count(BEGIN_MARKER) != 1 or page.count(END_MARKER) != 1:
+        raise ValueError(f"the page has not one {BEGIN_MARKER} and one {END_MARKER}")
+    before, rest = page.split(BEGIN_MARKER)
+    _, after = rest.split(END_MARKER)
+    return f"{before}{BEGIN_MARKER}\n\n{content}\n{END_MARKER}{after}"

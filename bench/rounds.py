@@ -61,27 +61,27 @@ class Spread:
     most: float
 
 
-def rotated(names: Sequence[str], number: int) -> list[str]:
+def rotate_names(names: Sequence[str], number: int) -> list[str]:
     """The order in a round: in each, another goes first."""
     first = number % len(names)
     return [*names[first:], *names[:first]]
 
 
-def spread(values: Sequence[float | None]) -> Spread | None:
+def summarize(values: Sequence[float | None]) -> Spread | None:
     """Sum up the rounds that did not fail; L{None} if all did."""
-    there = [value for value in values if value is not None]
-    if not there:
+    present = [value for value in values if value is not None]
+    if not present:
         return None
-    return Spread(median(there), min(there), max(there))
+    return Spread(median(present), min(present), max(present))
 
 
-def paired(
+def compare_paired(
     ours: Sequence[float | None],
     theirs: Sequence[float | None],
     compare: Callable[[float, float], float],
 ) -> Spread | None:
     """Compare round by round, where neither failed, and sum that up."""
-    return spread(
+    return summarize(
         [
             compare(one, other)
             for one, other in zip(ours, theirs, strict=True)
@@ -90,23 +90,31 @@ def paired(
     )
 
 
-def measure(load: Load, rounds: int, tell: Callable[[str], None]) -> Outcomes:
+def measure_load(
+    load: Load, rounds: int, report_progress: Callable[[str], None]
+) -> Outcomes:
     """
     Put all contestants under a load, in turns.
 
-    @param tell: is told of each run.
+    @param report_progress: is told of each run.
     """
     outcomes = {name: Outcome() for name in load.entries}
     for number in range(rounds):
-        for name in rotated(list(load.entries), number):
+        for name in rotate_names(list(load.entries), number):
             try:
                 numbers = load.entries[name](number)
             except RunFailed as failure:
                 outcomes[name].numbers.append(None)
                 outcomes[name].failures.append(str(failure))
-                tell(f"{load.name} {number + 1}/{rounds} {name}: failed: {failure}")
+                report_progress(
+                    f"{load.name} {number + 1}/{rounds} {name}: failed: {failure}"
+                )
             else:
                 outcomes[name].numbers.append(numbers)
-                seen = ", ".join(f"{key} {value:.5g}" for key, value in numbers.items())
-                tell(f"{load.name} {number + 1}/{rounds} {name}: {seen}")
+                formatted = ", ".join(
+                    f"{key} {value:.5g}" for key, value in numbers.items()
+                )
+                report_progress(
+                    f"{load.name} {number + 1}/{rounds} {name}: {formatted}"
+                )
     return outcomes

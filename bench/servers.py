@@ -19,13 +19,13 @@ from typing import Any
 
 from .children import ROOT, last_line
 from .errors import BenchmarkError, RunFailed
-from .questions import Question, body
+from .queries import Query, encode_query
 from .rounds import Numbers
-from .subjects import API, Command, Site, Subject
+from .subjects import API, Command, ServerConfiguration, Subject
 
-_PATIENCE = 30.0
+_TIMEOUT = 30.0
 """No wait is longer, in seconds, but for an answer."""
-_ANSWER = 120.0
+_RESPONSE_TIMEOUT = 120.0
 
 
 def free_port() -> int:
@@ -35,16 +35,16 @@ def free_port() -> int:
         return port
 
 
-def until(condition: Callable[[], Any], what: str) -> None:
+def wait_until(condition: Callable[[], Any], description: str) -> None:
     """
     Wait for a condition.
 
     @raise BenchmarkError: it takes too long.
     """
-    end = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _TIMEOUT
     while not condition():
-        if time.monotonic() > end:
-            raise BenchmarkError(f"{what} took more than {_PATIENCE:g} s.")
+        if time.monotonic() > deadline:
+            raise BenchmarkError(f"{description} took more than {_TIMEOUT:g} s.")
         time.sleep(0.01)
 
 
@@ -59,21 +59,21 @@ class Server:
 
     def __init__(self, subject: Subject, folder: Path, library: Path) -> None:
         self.subject = subject
-        self.site = Site(folder, library, free_port())
+        self.configuration = ServerConfiguration(folder, library, free_port())
         self._processes: list[subprocess.Popen[bytes]] = []
         self._log = folder / "log"
 
-    def start(self, question: Question) -> None:
+    def start(self, query: Query) -> None:
         """
         Start it, and wait until it answers.
 
         @raise BenchmarkError: it does not.
         """
-        for command in self.subject.commands(self.site):
-            self.run(command)
-        until(lambda: self._answers(question), f"The start of {self.subject.name}")
+        for command in self.subject.commands(self.configuration):
+            self.run_command(command)
+        wait_until(lambda: self._is_ready(query), f"The start of {self.subject.name}")
 
-    def run(self, command: Command) -> None:
+    def run_command(self, command: Command) -> None:
         with self._log.open("ab") as log:
             process = subprocess.Popen(
                 command,
@@ -81,7 +81,7 @@ class Server:
                 env={
                     **os.environ,
                     "LC_ALL": "C",
-                    "LIBRARY": str(self.site.library),
+                    "LIBRARY": str(self.configuration.library),
                 },
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -91,12 +91,12 @@ class Server:
             )
         self._processes.append(process)
 
-    def _answers(self, question: Question) -> bool:
+    def _is_ready(self, query: Query) -> bool:
         if any(process.poll() is not None for process in self._processes):
-            said = last_line(self._log.read_text("utf-8", "replace"))
-            raise BenchmarkError(f"{self.subject.name} ended, saying {said}")
+            message = last_line(self._log.read_text("utf-8", "replace"))
+            raise BenchmarkError(f"{self.subject.name} ended, saying {message}")
         try:
-            self.ask(question)
+            self.post_query(query)
         except (OSError, HTTPException, RunFailed):
             return False
         return True
@@ -107,24 +107,26 @@ class Server:
 
     def url(self, action: str = "search") -> str:
         """The URL that is asked to do something."""
-        return f"http://127.0.0.1:{self.site.port}{self._path(action)}"
+        return f"http://127.0.0.1:{self.configuration.port}{self._path(action)}"
 
     def _path(self, action: str) -> str:
         return self.subject.paths.get(action, API)
 
-    def ask(self, question: Question) -> bytes:
+    def post_query(self, query: Query) -> bytes:
         """
         Ask on a connection of its own.
 
         @return: the body of the answer.
         @raise RunFailed: it is not a good one.
         """
-        connection = HTTPConnection("127.0.0.1", self.site.port, timeout=_ANSWER)
+        connection = HTTPConnection(
+            "127.0.0.1", self.configuration.port, timeout=_RESPONSE_TIMEOUT
+        )
         try:
             connection.request(
                 "POST",
-                self._path(str(question["action"])),
-                body(question),
+                self._path(str(query["action"])),
+                encode_query(query),
                 {"Content-Type": "application/json"},
             )
             response = connection.getresponse()
@@ -135,17 +137,17 @@ class Server:
             raise RunFailed(f"status {response.status}")
         return answer
 
-    def lines(self, question: Question) -> list[str]:
+    def query_lines(self, query: Query) -> list[str]:
         """
         Ask, and read the answer.
 
         @raise BenchmarkError: it is not a good one.
         """
         try:
-            return self.subject.lines(self.ask(question))
+            return self.subject.parse_lines(self.post_query(query))
         except (OSError, HTTPException, RunFailed, ValueError) as error:
             raise BenchmarkError(
-                f"{self.subject.name} cannot answer {body(question)}: {error}"
+                f"{self.subject.name} cannot answer {encode_query(query)}: {error}"
             ) from error
 
     def stop(self) -> None:
@@ -161,14 +163,14 @@ class Server:
 
 
 @contextmanager
-def running(
-    subjects: Sequence[Subject], folder: Path, library: Path, question: Question
+def running_servers(
+    subjects: Sequence[Subject], folder: Path, library: Path, query: Query
 ) -> Iterator[dict[str, Server]]:
     """
     Run servers, and end them whatever happens.
 
     @param folder: where each has a folder.
-    @param question: what all of them can answer.
+    @param query: what all of them can answer.
     @return: the servers by name.
     """
     servers: dict[str, Server] = {}
@@ -176,7 +178,7 @@ def running(
         for subject in subjects:
             server = Server(subject, Path(mkdtemp(dir=folder)), library)
             servers[subject.name] = server
-            server.start(question)
+            server.start(query)
         yield servers
     finally:
         for server in servers.values():
@@ -187,7 +189,7 @@ Contestants = tuple[dict[str, Callable[[int], Numbers]], list[str]]
 """What measures each, and who cannot be measured."""
 
 
-def contestants(
+def select_contestants(
     names: Sequence[str],
     servers: Mapping[str, Server],
     measure: Callable[[Server, int], Numbers],
@@ -205,8 +207,8 @@ def contestants(
     return dict(entries), [name for name in names if name not in servers]
 
 
-def check_same_answers(
-    servers: Sequence[Server], question: Question, expected: Sequence[str]
+def check_same_results(
+    servers: Sequence[Server], query: Query, expected: Sequence[str]
 ) -> None:
     """
     Make sure that all give the right answer before anything is measured.
@@ -214,9 +216,10 @@ def check_same_answers(
     @raise BenchmarkError: one does not.
     """
     for server in servers:
-        found = server.lines(question)
+        found = server.query_lines(query)
         if found != expected:
             raise BenchmarkError(
-                f"{server.subject.name} answers {body(question)} with {len(found)} "
+                f"{server.subject.name} answers {encode_query(query)} with "
+                f"{len(found)} "
                 f"lines that are not the {len(expected)} right ones."
             )

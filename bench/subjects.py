@@ -16,7 +16,7 @@ API = "/api/v1/json"
 
 
 @dataclass(frozen=True)
-class Site:
+class ServerConfiguration:
     """
     Where a server runs.
 
@@ -41,26 +41,28 @@ class Subject:
     @ivar name: what it is called in the tables.
     @ivar commands: writes what it needs at a site; returns the command lines of
         its processes.
-    @ivar lines: reads the body of an answer.
+    @ivar parse_lines: reads the body of an answer.
     @ivar programs: the programs that it needs, with Debian's packages of them.
     @ivar modules: the modules that it needs, from PyPI.
     @ivar paths: the paths of its URLs by action, where they are not the API's.
     """
 
     name: str
-    commands: Callable[[Site], Sequence[Command]]
-    lines: Callable[[bytes], list[str]]
+    commands: Callable[[ServerConfiguration], Sequence[Command]]
+    parse_lines: Callable[[bytes], list[str]]
     programs: Mapping[str, str] = field(default_factory=dict)
     modules: Sequence[str] = ()
     paths: Mapping[str, str] = field(default_factory=dict)
 
-    def packages_missing(self) -> list[str]:
+    def missing_packages(self) -> list[str]:
         """Debian's packages that it needs and that are not installed."""
-        return [package for name, package in self.programs.items() if not program(name)]
+        return [
+            package for name, package in self.programs.items() if not find_program(name)
+        ]
 
-    def why_missing(self) -> str | None:
+    def missing_reason(self) -> str | None:
         """Why it cannot be measured here; L{None} if it can."""
-        packages = self.packages_missing()
+        packages = self.missing_packages()
         modules = [each for each in self.modules if find_spec(each) is None]
         if packages:
             return f"apt-get install {' '.join(packages)}"
@@ -69,12 +71,12 @@ class Subject:
         return None
 
 
-def program(name: str) -> str | None:
+def find_program(name: str) -> str | None:
     """Where a program is; servers are not on everyone's path."""
     return which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 
 
-def json_lines(body: bytes) -> list[str]:
+def parse_json_lines(body: bytes) -> list[str]:
     """
     Read an answer of API v1.
 
@@ -89,6 +91,6 @@ def json_lines(body: bytes) -> list[str]:
     return results
 
 
-def text_lines(body: bytes) -> list[str]:
+def parse_text_lines(body: bytes) -> list[str]:
     """Read the output of grep as it stands."""
     return body.decode().removesuffix("\n").split("\n")

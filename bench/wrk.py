@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .children import child, last_line, output_of
+from .children import last_line, read_output, running_child
 from .errors import RunFailed
 from .rounds import Numbers
 
@@ -17,16 +17,16 @@ _SCRIPT = Path(__file__).with_name("load.lua")
 _REPORT = "report: "
 _ERRORS = ("connect", "read", "write", "status", "timeout")
 _TIMEOUT = 20
-LEAST_OF_A_PACE = 0.9
+MIN_PACE_RATIO = 0.9
 """A paced load that sent less of what it should have is no measurement."""
 
 
 @dataclass(frozen=True)
-class Report:
+class WrkReport:
     """
     What wrk saw in one run.
 
-    @ivar asked: how many requests it took from its file.
+    @ivar bodies_used: how many requests it took from its file.
     @ivar requests: how many were answered.
     @ivar seconds: how long it ran.
     @ivar size: of all that it received, in bytes.
@@ -35,56 +35,62 @@ class Report:
         (C{p99}), in milliseconds.
     """
 
-    asked: int
+    bodies_used: int
     requests: int
     seconds: float
     size: int
     errors: Mapping[str, int]
     latencies: Mapping[str, float]
 
-    def numbers(self, least: int, bodies: int | None = None) -> Numbers:
+    def checked_numbers(
+        self, min_response_size: int, distinct_bodies: int | None = None
+    ) -> Numbers:
         """
         The rate, in requests a second, and the latencies.
 
-        @param least: how many bytes a good answer has, at the least.
-        @param bodies: how many there were, where none may be sent twice.
+        @param min_response_size: how many bytes a good answer has, at the least.
+        @param distinct_bodies: how many there were, where none may be sent twice.
         @raise RunFailed: there were errors, no answers, answers too short, or too
             few bodies.
         """
         if self.errors:
-            seen = ", ".join(f"{count} {kind}" for kind, count in self.errors.items())
-            raise RunFailed(f"errors: {seen}")
-        if bodies is not None and self.asked > bodies:
-            raise RunFailed(f"{self.asked} requests, but only {bodies} that differ")
+            messages = ", ".join(
+                f"{count} {kind}" for kind, count in self.errors.items()
+            )
+            raise RunFailed(f"errors: {messages}")
+        if distinct_bodies is not None and self.bodies_used > distinct_bodies:
+            raise RunFailed(
+                f"{self.bodies_used} requests, but only {distinct_bodies} that differ"
+            )
         if not self.requests:
             raise RunFailed("no answers")
-        if self.size < least * self.requests:
+        if self.size < min_response_size * self.requests:
             raise RunFailed(f"answers of only {self.size // self.requests} bytes")
         return {"rate": self.requests / self.seconds, **self.latencies}
 
 
-def read_report(printed: str) -> Report:
+def parse_report(output: str) -> WrkReport:
     """
     Find the report in what wrk printed.
 
     @raise RunFailed: there is none.
     """
-    for line in printed.splitlines():
+    for line in output.splitlines():
         if line.startswith(_REPORT):
-            seen = json.loads(line.removeprefix(_REPORT))
-            return Report(
-                seen["asked"],
-                seen["requests"],
-                seen["microseconds"] / 1e6,
-                seen["bytes"],
-                {kind: seen[kind] for kind in _ERRORS if seen[kind]},
-                {key: seen[key] / 1000 for key in ("p50", "p99", "mean")},
+            values = json.loads(line.removeprefix(_REPORT))
+            return WrkReport(
+                values["asked"],
+                values["requests"],
+                values["microseconds"] / 1e6,
+                values["bytes"],
+                {kind: values[kind] for kind in _ERRORS if values[kind]},
+                {key: values[key] / 1000 for key in ("p50", "p99", "mean")},
             )
-    raise RunFailed(f"wrk said {last_line(printed)}")
+    raise RunFailed(f"wrk said {last_line(output)}")
 
 
 @dataclass(frozen=True)
-class Wrk:
+class WrkRun:
     """
     The requests of one run.
 
@@ -110,21 +116,21 @@ class Wrk:
             *(str(self.bodies), str(self.rate)),
         ]
 
-    def report(self, printed: str) -> Report:
+    def parse_output(self, output: str) -> WrkReport:
         """
         Read what it printed.
 
         @raise RunFailed: there is no report, or it did not keep to its pace.
         """
-        report = read_report(printed)
-        if report.requests < LEAST_OF_A_PACE * self.rate * self.seconds:
+        report = parse_report(output)
+        if report.requests < MIN_PACE_RATIO * self.rate * self.seconds:
             raise RunFailed(f"only {report.requests} paced requests were answered")
         return report
 
-    def run(self) -> Report:
+    def run(self) -> WrkReport:
         """Run it to its end."""
-        with child(self.command()) as process:
-            return self.report(output_of(process, self.seconds))
+        with running_child(self.command()) as process:
+            return self.parse_output(read_output(process, self.seconds))
 
 
 def write_bodies(path: Path, bodies: Iterable[str]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def _nothing_left_behind() -> Iterator[None]:
+def _assert_clean_reactor() -> Iterator[None]:
     """Fail a test that leaves timers or processes to the ones after it."""
     yield
     from twisted.internet import reactor

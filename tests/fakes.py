@@ -22,14 +22,14 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from twisted_quotes.concurrency.limiter import Places
+from twisted_quotes.concurrency.limiter import ConcurrencyLimiter
 from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.grep.runner import GrepRunner
-from twisted_quotes.library.index_cache import Cache
-from twisted_quotes.library.indexes import Indexes, InThread
+from twisted_quotes.library.index_cache import IndexCache
+from twisted_quotes.library.indexes import DeferToThread, Indexes
 from twisted_quotes.library.library import Library
 from twisted_quotes.monitoring.metrics import Metrics
-from twisted_quotes.processes.reaper import MARK
+from twisted_quotes.processes.reaper import SERVICE_ID_VARIABLE
 from twisted_quotes.query.queries import Query
 from twisted_quotes.search.finder import Finder, make_finder
 from twisted_quotes.search.results import EntryResults
@@ -168,13 +168,13 @@ class FakeThreadPool:
             onResult(True, result)
 
 
-def unrestrained(pid: int, seconds: float, slow: bool) -> None:
+def apply_no_limits(pid: int, seconds: float, is_slow: bool) -> None:
     """Leave a process alone: it may be none."""
 
 
-def at_once(call: Callable[..., Any], /, *arguments: Any) -> Deferred[Any]:
+def run_immediately(function: Callable[..., Any], /, *arguments: Any) -> Deferred[Any]:
     """Do what a thread is to do, before anything else."""
-    return maybeDeferred(call, *arguments)
+    return maybeDeferred(function, *arguments)
 
 
 @implementer(IReactorProcess, IReactorFromThreads)
@@ -209,7 +209,7 @@ class FakeReactor(MemoryReactorClock):
             raise self.spawn_error
         environment = dict(env or {})
         # Whose it is: all have that, and tests may take it for granted.
-        environment.pop(MARK, None)
+        environment.pop(SERVICE_ID_VARIABLE, None)
         process = FakeProcess(
             processProtocol, executable, args, environment, childFDs or {}
         )
@@ -250,39 +250,39 @@ class FakeReactor(MemoryReactorClock):
         return [call(*args, **kw) for call, args, kw in triggers]
 
 
-class Gathered(EntryResults):
+class CollectedEntries(EntryResults):
     """Entries that are gathered, and can be forgotten at any time."""
 
     def __init__(self) -> None:
         self.entries: list[str] = []
 
-    def begin(self, count: int) -> None:
+    def start(self, count: int) -> None:
         """Begin anew."""
-        super().begin(count)
+        super().start(count)
         self.entries = []
 
-    def add(self, entries: Sequence[str]) -> None:
+    def write(self, entries: Sequence[str]) -> None:
         """Gather entries."""
-        super().add(entries)
+        super().write(entries)
         self.entries += entries
 
-    async def ready(self) -> None:
+    async def wait_until_ready(self) -> None:
         """More may come at once."""
 
-    def begin_anew(self) -> bool:
+    def restart(self) -> bool:
         """Nothing has been sent."""
         return True
 
 
-def entries(finder: Finder, query: Query) -> Deferred[list[str]]:
+def find_entries(finder: Finder, query: Query) -> Deferred[list[str]]:
     """All entries that a finder finds, as many as it has said that there are."""
-    gathered = Gathered()
+    collected = CollectedEntries()
 
     def complete(_: None) -> list[str]:
-        assert not gathered.wanted, f"{gathered.wanted} are missing"
-        return gathered.entries
+        assert not collected.remaining, f"{collected.remaining} are missing"
+        return collected.entries
 
-    return finder.entries(query, gathered).addCallback(complete)
+    return finder.find_entries(query, collected).addCallback(complete)
 
 
 def make_test_finder(
@@ -293,11 +293,11 @@ def make_test_finder(
     waiting: int = 1000,
     time_limit: float = 10.0,
     executable: str = "/bin/grep",
-    in_thread: InThread = at_once,
+    in_thread: DeferToThread = run_immediately,
     now: float = 2**33,
     metrics: Metrics | None = None,
-    together: int = 0,
-    most_spares: int = 0,
+    batch_threshold: int = 0,
+    max_prestarted: int = 0,
 ) -> Finder:
     """
     A finder for whom time stands still.
@@ -308,15 +308,15 @@ def make_test_finder(
     runner = GrepRunner(
         reactor,
         executable,
-        Places(running, waiting),
+        ConcurrencyLimiter(running, waiting),
         time_limit,
         Outstanding(),
-        unrestrained,
+        apply_no_limits,
         metrics or Metrics(),
     )
-    indexes = Indexes(reactor, in_thread, Cache(str(cache)), waiting)
+    indexes = Indexes(reactor, in_thread, IndexCache(str(cache)), waiting)
     return make_finder(
         *(runner, library, indexes, in_thread, lambda: now),
-        together=together,
-        most_spares=most_spares,
+        batch_threshold=batch_threshold,
+        max_prestarted=max_prestarted,
     )

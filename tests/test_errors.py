@@ -11,7 +11,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted_quotes import errors
 from twisted_quotes.errors import (
     BadRequest,
-    BodyEncoded,
     BodyTooLarge,
     DictionaryChanging,
     DictionaryForbidden,
@@ -19,25 +18,26 @@ from twisted_quotes.errors import (
     EntryTooLong,
     HeadersTooLarge,
     NotAuthenticated,
-    NotReadyNow,
     QuoteNotFound,
     QuotesError,
     RequestLineTooLong,
     RequestTimedOut,
     SearchTimedOut,
+    ServiceNotReady,
     ShuttingDown,
     TooBusy,
     TooManyRequests,
     Unavailable,
     UnknownAction,
     UnknownMethod,
+    UnsupportedContentEncoding,
 )
 
 
-def _below(kind: type[QuotesError]) -> Iterator[type[QuotesError]]:
+def _subclasses_of(kind: type[QuotesError]) -> Iterator[type[QuotesError]]:
     for each in kind.__subclasses__():
         yield each
-        yield from _below(each)
+        yield from _subclasses_of(each)
 
 
 class QuotesErrorTests(SynchronousTestCase):
@@ -56,23 +56,25 @@ class QuotesErrorTests(SynchronousTestCase):
             BodyTooLarge: 413,
             RequestLineTooLong: 414,
             TooManyRequests: 429,
-            BodyEncoded: 415,
+            UnsupportedContentEncoding: 415,
             HeadersTooLarge: 431,
             UnknownAction: 501,
             UnknownMethod: 501,
             Unavailable: 503,
             TooBusy: 503,
             DictionaryChanging: 503,
-            NotReadyNow: 503,
+            ServiceNotReady: 503,
             ShuttingDown: 503,
             SearchTimedOut: 504,
         }
-        self.assertEqual({kind: kind.code for kind in _below(QuotesError)}, codes)
+        self.assertEqual(
+            {kind: kind.code for kind in _subclasses_of(QuotesError)}, codes
+        )
 
     def test_the_tree_in_the_docstring_is_whole(self) -> None:
         """The module's tree names every error there is."""
         drawn = (errors.__doc__ or "").split()
-        names = {kind.__name__ for kind in _below(QuotesError)}
+        names = {kind.__name__ for kind in _subclasses_of(QuotesError)}
         self.assertEqual(names - set(drawn), set())
 
     def test_message_is_kept_as_it_was_given(self) -> None:
@@ -140,7 +142,7 @@ class QuotesErrorTests(SynchronousTestCase):
             EntryTooLong(1),
             TooBusy(),
             DictionaryChanging(),
-            NotReadyNow("grep"),
+            ServiceNotReady("grep"),
             QuoteNotFound(),
             ShuttingDown(),
             SearchTimedOut(1),

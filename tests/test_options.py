@@ -44,7 +44,7 @@ DEFAULTS: Mapping[str, Any] = {
 }
 
 # Of each option: what may be given, and what becomes of it.
-GOOD = {
+VALID_OPTIONS = {
     "dictionaries": ("some/folder", "some/folder"),
     "default-dictionary": ("pets/cats", "pets/cats"),
     "cache-dir": ("some/cache", "some/cache"),
@@ -64,12 +64,12 @@ GOOD = {
     "access-log": ("access.log", "access.log"),
 }
 
-TEXT = "a text that is not empty"
+TEXT_RULE = "a text that is not empty"
 # Of each option: what is allowed, and what is not that.
-BAD = {
-    "dictionaries": (TEXT, [""]),
-    "default-dictionary": (TEXT, [""]),
-    "cache-dir": (TEXT, [""]),
+INVALID_OPTIONS = {
+    "dictionaries": (TEXT_RULE, [""]),
+    "default-dictionary": (TEXT_RULE, [""]),
+    "cache-dir": (TEXT_RULE, [""]),
     "cache-bytes": ("a whole number, 0 or more", ["-1", "1.5", "1M"]),
     "search-together": ("yes or no", ["", "maybe", "1", "true"]),
     "workers": ("a whole number, 1 or more, or auto", ["", "0", "-1", "1.5", "all"]),
@@ -89,67 +89,69 @@ BAD = {
     "idle-timeout": ("a number, 0.001 or more", ["", "0", "x"]),
     "drain-delay": ("a number, 0 or more", ["", "x", "-0.1", "nan"]),
     "drain-timeout": ("a number, 0 or more", ["", "x", "-1", "inf"]),
-    "access-log": (TEXT, [""]),
+    "access-log": (TEXT_RULE, [""]),
 }
 
 
-def parsed(*arguments: str, **environment: str) -> dict[str, Any]:
+def parse_options(*arguments: str, **environment: str) -> dict[str, Any]:
     """All the options as they are after parsing."""
     options = QuotesOptions(environment)
     options.parseOptions(arguments)
     return dict(options)
 
 
-def variable(option: str) -> str:
+def variable_name(option: str) -> str:
     """The environment's name of an option."""
     return "TWISTED_QUOTES_" + option.replace("-", "_").upper()
 
 
-class GoodOptionsTests(SynchronousTestCase):
+class ValidOptionsTests(SynchronousTestCase):
     """Options that are taken."""
 
     def test_defaults(self) -> None:
         """Nothing has to be given."""
-        self.assertEqual(parsed(), DEFAULTS)
+        self.assertEqual(parse_options(), DEFAULTS)
 
     def test_each_on_the_command_line(self) -> None:
         """Each option is converted, and changes nothing else."""
-        for name, (text, value) in GOOD.items():
-            self.assertEqual(parsed(f"--{name}", text), {**DEFAULTS, name: value})
+        for name, (text, value) in VALID_OPTIONS.items():
+            self.assertEqual(
+                parse_options(f"--{name}", text), {**DEFAULTS, name: value}
+            )
 
     def test_each_in_the_environment(self) -> None:
         """Each option can be given by its variable instead."""
-        for name, (text, value) in GOOD.items():
+        for name, (text, value) in VALID_OPTIONS.items():
             self.assertEqual(
-                parsed(**{variable(name): text}), {**DEFAULTS, name: value}
+                parse_options(**{variable_name(name): text}), {**DEFAULTS, name: value}
             )
 
     def test_all_at_once(self) -> None:
         """The options do not get in each other's way."""
-        arguments = [f"--{name}={text}" for name, (text, _) in GOOD.items()]
-        values = {name: value for name, (_, value) in GOOD.items()}
-        self.assertEqual(parsed(*arguments), {**DEFAULTS, **values})
+        arguments = [f"--{name}={text}" for name, (text, _) in VALID_OPTIONS.items()]
+        values = {name: value for name, (_, value) in VALID_OPTIONS.items()}
+        self.assertEqual(parse_options(*arguments), {**DEFAULTS, **values})
 
     def test_there_can_be_a_worker_for_each_core(self) -> None:
         """That is, for each that this process may use."""
         cores = len(os.sched_getaffinity(0))
-        self.assertEqual(parsed("--workers=auto")["workers"], cores)
+        self.assertEqual(parse_options("--workers=auto")["workers"], cores)
 
     def test_the_command_line_beats_the_environment(self) -> None:
         """What is given there is not even looked at in the environment."""
-        for name, (text, value) in GOOD.items():
+        for name, (text, value) in VALID_OPTIONS.items():
             self.assertEqual(
-                parsed(f"--{name}", text, **{variable(name): ""}),
+                parse_options(f"--{name}", text, **{variable_name(name): ""}),
                 {**DEFAULTS, name: value},
             )
 
     def test_other_variables_are_no_options(self) -> None:
         """Only variables that start with the service's name count."""
-        self.assertEqual(parsed(TIMEOUT="1", TWISTED_QUOTESX="1"), DEFAULTS)
+        self.assertEqual(parse_options(TIMEOUT="1", TWISTED_QUOTESX="1"), DEFAULTS)
 
     def test_what_kubernetes_sets_for_a_service_is_no_option(self) -> None:
         """A pod has it for each service that is named like this one."""
-        parsed(
+        parse_options(
             TWISTED_QUOTES_SERVICE_HOST="10.0.0.1",
             TWISTED_QUOTES_SERVICE_PORT="80",
             TWISTED_QUOTES_SERVICE_PORT_HTTP="80",
@@ -170,7 +172,7 @@ class GoodOptionsTests(SynchronousTestCase):
             ("TWISTED_QUOTES_", None),
         ):
             with self.assertRaises(UsageError) as raised:
-                parsed(**{name: "2"})
+                parse_options(**{name: "2"})
             message = str(raised.exception)
             self.assertTrue(message.startswith(f"{name} is set"), message)
             hint = f"; did you mean {near}?" if near else "no such option"
@@ -192,12 +194,12 @@ class HostTests(SynchronousTestCase):
         """On the command line, which beats the environment."""
         names = ["--host", "a.test", "--host=*"]
         for variables in ({}, {"TWISTED_QUOTES_HOST": "c"}):
-            found = parsed(*names, **variables)
+            found = parse_options(*names, **variables)
             self.assertEqual(found, {**DEFAULTS, "host": ["a.test", "*"]})
 
     def test_several_can_stand_in_the_environment(self) -> None:
         """Separated by blanks."""
-        found = parsed(TWISTED_QUOTES_HOST=" a.test  b.test ")
+        found = parse_options(TWISTED_QUOTES_HOST=" a.test  b.test ")
         self.assertEqual(found, {**DEFAULTS, "host": ["a.test", "b.test"]})
 
 
@@ -206,42 +208,44 @@ class ListenTests(SynchronousTestCase):
 
     def test_once(self) -> None:
         """An endpoint takes the default's place."""
-        self.assertEqual(parsed("--listen", "tcp:0"), {**DEFAULTS, "listen": ["tcp:0"]})
+        self.assertEqual(
+            parse_options("--listen", "tcp:0"), {**DEFAULTS, "listen": ["tcp:0"]}
+        )
 
     def test_repeated(self) -> None:
         """Several endpoints are kept in their order."""
         self.assertEqual(
-            parsed("--listen", "tcp:0", "--listen=unix:/run/quotes")["listen"],
+            parse_options("--listen", "tcp:0", "--listen=unix:/run/quotes")["listen"],
             ["tcp:0", "unix:/run/quotes"],
         )
 
     def test_in_the_environment(self) -> None:
         """There, several are separated by blanks."""
         self.assertEqual(
-            parsed(TWISTED_QUOTES_LISTEN=" tcp:0  unix:/run/quotes ")["listen"],
+            parse_options(TWISTED_QUOTES_LISTEN=" tcp:0  unix:/run/quotes ")["listen"],
             ["tcp:0", "unix:/run/quotes"],
         )
 
     def test_blank_in_the_environment(self) -> None:
         """A variable that holds nothing leaves the default."""
-        self.assertEqual(parsed(TWISTED_QUOTES_LISTEN=" "), DEFAULTS)
+        self.assertEqual(parse_options(TWISTED_QUOTES_LISTEN=" "), DEFAULTS)
 
     def test_there_can_be_a_worker_for_each_core(self) -> None:
         """That is, for each that this process may use."""
         cores = len(os.sched_getaffinity(0))
-        self.assertEqual(parsed("--workers=auto")["workers"], cores)
+        self.assertEqual(parse_options("--workers=auto")["workers"], cores)
 
     def test_the_command_line_beats_the_environment(self) -> None:
         """The two are not added up."""
         self.assertEqual(
-            parsed("--listen", "tcp:0", TWISTED_QUOTES_LISTEN="tcp:1")["listen"],
+            parse_options("--listen", "tcp:0", TWISTED_QUOTES_LISTEN="tcp:1")["listen"],
             ["tcp:0"],
         )
 
     def test_every_parse_starts_anew(self) -> None:
         """Endpoints given once are not there the next time."""
-        parsed("--listen", "tcp:0")
-        self.assertEqual(parsed(), DEFAULTS)
+        parse_options("--listen", "tcp:0")
+        self.assertEqual(parse_options(), DEFAULTS)
 
 
 class AuthTests(SynchronousTestCase):
@@ -249,13 +253,13 @@ class AuthTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Write two password files."""
-        room = TemporaryDirectory()
-        self.addCleanup(room.cleanup)
-        self.room = Path(room.name)
+        temporary_directory = TemporaryDirectory()
+        self.addCleanup(temporary_directory.cleanup)
+        self.temporary_folder = Path(temporary_directory.name)
         self.files = []
         for name in ("one", "two"):
-            (self.room / name).write_text(f"{name}:secret\n")
-            self.files.append(f"file:{self.room / name}")
+            (self.temporary_folder / name).write_text(f"{name}:secret\n")
+            self.files.append(f"file:{self.temporary_folder / name}")
 
     def assert_made(self, options: dict[str, Any], *descriptions: str) -> None:
         """The checkers are those of the descriptions, in their order."""
@@ -268,7 +272,7 @@ class AuthTests(SynchronousTestCase):
 
     def test_once(self) -> None:
         """One checker is made, and nothing else changes."""
-        options = parsed("--auth", self.files[0])
+        options = parse_options("--auth", self.files[0])
         self.assert_made(options, self.files[0])
         for name in ("auth", "credCheckers", "credInterfaces"):
             del options[name]
@@ -277,35 +281,37 @@ class AuthTests(SynchronousTestCase):
     def test_repeated(self) -> None:
         """Several checkers are kept in their order."""
         one, two = self.files
-        self.assert_made(parsed(f"--auth={two}", f"--auth={one}"), two, one)
+        self.assert_made(parse_options(f"--auth={two}", f"--auth={one}"), two, one)
 
     def test_in_the_environment(self) -> None:
         """There, several are separated by blanks."""
         one, two = self.files
-        self.assert_made(parsed(TWISTED_QUOTES_AUTH=f" {one}  {two} "), one, two)
+        self.assert_made(parse_options(TWISTED_QUOTES_AUTH=f" {one}  {two} "), one, two)
 
     def test_blank_in_the_environment(self) -> None:
         """A variable that holds nothing is as good as none."""
-        self.assertEqual(parsed(TWISTED_QUOTES_AUTH=" "), DEFAULTS)
+        self.assertEqual(parse_options(TWISTED_QUOTES_AUTH=" "), DEFAULTS)
 
     def test_there_can_be_a_worker_for_each_core(self) -> None:
         """That is, for each that this process may use."""
         cores = len(os.sched_getaffinity(0))
-        self.assertEqual(parsed("--workers=auto")["workers"], cores)
+        self.assertEqual(parse_options("--workers=auto")["workers"], cores)
 
     def test_the_command_line_beats_the_environment(self) -> None:
         """What the variable holds is not even looked at."""
-        options = parsed("--auth", self.files[0], TWISTED_QUOTES_AUTH="nonsense:")
+        options = parse_options(
+            "--auth", self.files[0], TWISTED_QUOTES_AUTH="nonsense:"
+        )
         self.assert_made(options, self.files[0])
 
     def test_every_parse_starts_anew(self) -> None:
         """Checkers given once are not there the next time."""
-        parsed("--auth", self.files[0])
-        self.assertEqual(parsed(), DEFAULTS)
+        parse_options("--auth", self.files[0])
+        self.assertEqual(parse_options(), DEFAULTS)
 
     def test_what_cannot_be_used(self) -> None:
         """The one line names the option, or the variable, and says why."""
-        missing = str(self.room / "missing")
+        missing = str(self.temporary_folder / "missing")
         for description, words in (
             ("nonsense:1", ["nonsense"]),
             ("non\nsense", ["non sense"]),
@@ -314,31 +320,37 @@ class AuthTests(SynchronousTestCase):
             ("file:", ["filename"]),
             ("file: ", ["' '"]),
             (f"file:{missing}", [missing, os.strerror(2)]),
-            (f"file:{self.room}", [str(self.room), "no regular file"]),
+            (
+                f"file:{self.temporary_folder}",
+                [str(self.temporary_folder), "no regular file"],
+            ),
             ("anonymous", ["IAnonymous"]),
             ("memory:alice:hunter2", ["memory:", "file:"]),
         ):
-            line = self.refusal("--auth", description)
+            line = self.error_message("--auth", description)
             self.assertTrue(line.startswith("--auth cannot be used: "), line)
             for word in words:
                 self.assertIn(word, line)
             self.assertNotIn("hunter2", line)
-        line = self.refusal(TWISTED_QUOTES_AUTH=f"{self.files[0]} file:{missing}")
+        line = self.error_message(TWISTED_QUOTES_AUTH=f"{self.files[0]} file:{missing}")
         self.assertTrue(line.startswith("TWISTED_QUOTES_AUTH cannot be used: "), line)
 
-    def refusal(self, *arguments: str, **environment: str) -> str:
+    def error_message(self, *arguments: str, **environment: str) -> str:
         """What is said of these options, in one line and nowhere else."""
         printed = StringIO()
         self.patch(FileCheckerFactory, "errorOutput", printed)
-        error = self.assertRaises(UsageError, parsed, *arguments, **environment)
+        error = self.assertRaises(UsageError, parse_options, *arguments, **environment)
         self.assertEqual(printed.getvalue(), "")
         self.assertEqual(len(str(error).splitlines()), 1, error)
         return str(error)
 
     def test_a_pipe_is_not_waited_for(self) -> None:
         """What is no regular file is not opened."""
-        os.mkfifo(self.room / "pipe")
-        self.assertIn("no regular file", self.refusal(f"--auth=file:{self.room}/pipe"))
+        os.mkfifo(self.temporary_folder / "pipe")
+        self.assertIn(
+            "no regular file",
+            self.error_message(f"--auth=file:{self.temporary_folder}/pipe"),
+        )
 
     def test_help_shows_the_kinds(self) -> None:
         """What can be given, of which the file is one, and how it is given."""
@@ -352,60 +364,68 @@ class AuthTests(SynchronousTestCase):
             self.assertEqual(error.code, 0)
             for word in words:
                 self.assertIn(word, options.authOutput.getvalue())
-        self.assertIn("nonsense", self.refusal("--help-auth-type=nonsense"))
+        self.assertIn("nonsense", self.error_message("--help-auth-type=nonsense"))
 
 
-class BadOptionsTests(SynchronousTestCase):
+class InvalidOptionsTests(SynchronousTestCase):
     """Options that stop the start."""
 
-    def complaint(self, *arguments: str, **environment: str) -> str:
+    def error_message(self, *arguments: str, **environment: str) -> str:
         """What is said of these options."""
-        return str(self.assertRaises(UsageError, parsed, *arguments, **environment))
+        return str(
+            self.assertRaises(UsageError, parse_options, *arguments, **environment)
+        )
 
     def test_each_on_the_command_line(self) -> None:
         """The message names the option, what is allowed and what came."""
-        for name, (allowed, texts) in BAD.items():
+        for name, (allowed, texts) in INVALID_OPTIONS.items():
             for text in texts:
                 self.assertEqual(
-                    self.complaint(f"--{name}={text}"),
+                    self.error_message(f"--{name}={text}"),
                     f"--{name} must be {allowed}, not {text!r}",
                 )
 
     def test_each_in_the_environment(self) -> None:
         """The message names the variable, which is where to mend it."""
-        for name, (allowed, texts) in BAD.items():
+        for name, (allowed, texts) in INVALID_OPTIONS.items():
             for text in texts:
                 self.assertEqual(
-                    self.complaint(**{variable(name): text}),
-                    f"{variable(name)} must be {allowed}, not {text!r}",
+                    self.error_message(**{variable_name(name): text}),
+                    f"{variable_name(name)} must be {allowed}, not {text!r}",
                 )
 
     def test_a_number_beyond_all_measure(self) -> None:
         """A number too large to be measured is refused like a wrong one."""
         for name in ("max-running", "max-waiting", "max-connections"):
             self.assertTrue(
-                self.complaint(f"--{name}", "9" * 400).startswith(f"--{name} must be a")
+                self.error_message(f"--{name}", "9" * 400).startswith(
+                    f"--{name} must be a"
+                )
             )
 
     def test_a_delay_longer_than_the_whole_drain(self) -> None:
         """The delay is part of the time that shutdown may take."""
         self.assertEqual(
-            self.complaint("--drain-delay=31"),
+            self.error_message("--drain-delay=31"),
             "--drain-delay must not be longer than --drain-timeout",
         )
-        self.assertEqual(parsed("--drain-delay=30"), {**DEFAULTS, "drain-delay": 30.0})
+        self.assertEqual(
+            parse_options("--drain-delay=30"), {**DEFAULTS, "drain-delay": 30.0}
+        )
 
     def test_unknown(self) -> None:
         """An option that does not exist is named."""
-        self.assertIn("--dictionary-folder", self.complaint("--dictionary-folder=x"))
+        self.assertIn(
+            "--dictionary-folder", self.error_message("--dictionary-folder=x")
+        )
 
     def test_without_its_value(self) -> None:
         """An option that needs a value is named."""
-        self.assertIn("--timeout", self.complaint("--timeout"))
+        self.assertIn("--timeout", self.error_message("--timeout"))
 
     def test_an_argument_that_is_no_option(self) -> None:
         """The service takes options and nothing else."""
-        self.complaint("authors")
+        self.error_message("authors")
 
 
 class HelpTests(SynchronousTestCase):
@@ -427,6 +447,6 @@ class HelpTests(SynchronousTestCase):
         """The version is printed, and that is all that is done."""
         printed = StringIO()
         with redirect_stdout(printed):
-            error = self.assertRaises(SystemExit, parsed, "--version")
+            error = self.assertRaises(SystemExit, parse_options, "--version")
         self.assertEqual(error.code, 0)
         self.assertEqual(printed.getvalue(), f"twisted_quotes {__version__}\n")

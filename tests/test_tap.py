@@ -25,12 +25,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes import composition
 from twisted_quotes.composition import quotes_service
-from twisted_quotes.service import FLUSH_TIME, QuotesService
+from twisted_quotes.service import FLUSH_TIMEOUT, QuotesService
 from twisted_quotes.startup import CannotStart
 from twisted_quotes.tap import Options
 
 from .fakes import FakeReactor
-from .web.clients import get, question, read_answers
+from .web.clients import get_request, query_request, read_responses
 
 
 class TapTestCase(SynchronousTestCase):
@@ -38,48 +38,48 @@ class TapTestCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Make a library of one dictionary."""
-        room = TemporaryDirectory()
-        self.addCleanup(room.cleanup)
-        self.room = Path(room.name)
-        self.library = self.room / "library"
+        temporary_directory = TemporaryDirectory()
+        self.addCleanup(temporary_directory.cleanup)
+        self.temporary_folder = Path(temporary_directory.name)
+        self.library = self.temporary_folder / "library"
         self.library.mkdir()
         (self.library / "alpha").write_text("love\n")
         # Written long ago, so that nobody waits for the end of the writing.
         os.utime(self.library / "alpha", (0, 0))
         self.reactor = FakeReactor()
 
-    def make(self, *arguments: str) -> QuotesService:
+    def make_service(self, *arguments: str) -> QuotesService:
         """Make a service from a command line."""
         options = Options({})
-        cache = f"--cache-dir={self.room / 'cache'}", "--cache-bytes=0"
+        cache = f"--cache-dir={self.temporary_folder / 'cache'}", "--cache-bytes=0"
         options.parseOptions([*cache, *arguments])
         service = quotes_service(self.reactor, options)
         assert isinstance(service, QuotesService)
         return service
 
-    def start(self, *arguments: str) -> QuotesService:
+    def start_service(self, *arguments: str) -> QuotesService:
         """Start a service from a command line, and stop it after the test."""
-        service = self.make(*arguments)
-        self.run_until_the_end(service)
+        service = self.make_service(*arguments)
+        self.run_until_cleanup(service)
         return service
 
-    def run_until_the_end(self, service: IService) -> None:
+    def run_until_cleanup(self, service: IService) -> None:
         """Start a service, and stop it after the test."""
         assert isinstance(service, QuotesService)
         service.startService()
-        self.addCleanup(self.stop, service)
+        self.addCleanup(self.stop_service, service)
 
-    def stop(self, service: QuotesService) -> None:
+    def stop_service(self, service: QuotesService) -> None:
         """Stop a service, with all that is under way."""
-        over = service.stopService()
+        finished = service.stopService()
         service.force()
-        self.reactor.advance(FLUSH_TIME)
+        self.reactor.advance(FLUSH_TIMEOUT)
         for process in self.reactor.processes:
             if {"twisted_quotes.processes.reaper", "-f"}.intersection(
                 process.arguments
             ):
                 process.end(signal=9)
-        self.successResultOf(over)
+        self.successResultOf(finished)
 
     def connect(self) -> tuple[IProtocol, StringTransport]:
         """Connect to where the service listens."""
@@ -94,7 +94,7 @@ class TapTestCase(SynchronousTestCase):
     def assert_cannot_start(self, words: Sequence[str], *arguments: str) -> None:
         """The start stops with one line that says why."""
         with self.assertRaises(CannotStart) as raised:
-            self.make(*arguments)
+            self.make_service(*arguments)
         message = str(raised.exception)
         self.assertEqual(len(message.splitlines()), 1, message)
         self.assertTrue(message.startswith("twist quotes: "), message)
@@ -108,42 +108,42 @@ class ServiceTests(TapTestCase):
 
     def test_a_service_needs_no_options(self) -> None:
         """With none it listens on port 8000 of this machine alone."""
-        self.start()
+        self.start_service()
         [(port, _, _, interface)] = self.reactor.tcpServers
         self.assertEqual((port, interface), (8000, "127.0.0.1"))
 
     def test_nothing_is_listened_on_before_the_start(self) -> None:
         """Making a service opens nothing."""
-        self.make()
+        self.make_service()
         self.assertEqual(self.reactor.tcpServers, [])
 
     def test_it_listens_on_all_endpoints(self) -> None:
         """An endpoint can be given more than once."""
-        self.start("--listen=tcp:1", "--listen=tcp:2:interface=\\:\\:1")
+        self.start_service("--listen=tcp:1", "--listen=tcp:2:interface=\\:\\:1")
         self.assertEqual([each[0] for each in self.reactor.tcpServers], [1, 2])
 
     def test_a_search_runs_the_real_grep_on_the_library(self) -> None:
         """All that was put together works together."""
         # A grep is started ahead only for what was written a while ago.
         self.patch(composition, "time", lambda: 2.0**33)
-        self.start(f"--dictionaries={self.library}")
+        self.start_service(f"--dictionaries={self.library}")
         protocol, transport = self.connect()
-        protocol.dataReceived(question())
+        protocol.dataReceived(query_request())
         [process] = self.reactor.processes
         self.assertTrue(os.path.isabs(process.executable))
         self.assertEqual(os.path.basename(process.executable), "grep")
         process.print(b"love\n")
         process.end()
-        [answer] = read_answers(transport.value())
+        [answer] = read_responses(transport.value())
         self.assertEqual(answer.json["results"], ["love"])
-        protocol.dataReceived(question())
-        _, process, spare = self.reactor.processes
+        protocol.dataReceived(query_request())
+        _, process, prestarted = self.reactor.processes
         self.assertIn("-e", process.arguments)
-        self.assertIn("-f", spare.arguments)
+        self.assertIn("-f", prestarted.arguments)
 
     def test_the_limits_are_those_of_the_options(self) -> None:
         """Places, those who wait, and time are limited as was asked."""
-        self.start(
+        self.start_service(
             f"--dictionaries={self.library}",
             "--max-running=1",
             "--max-waiting=1",
@@ -155,25 +155,30 @@ class ServiceTests(TapTestCase):
             protocol, transport = self.connect()
             transports.append(transport)
             if not transport.value():
-                protocol.dataReceived(question())
+                protocol.dataReceived(query_request())
         self.assertEqual(len(self.reactor.processes), 1)
         self.reactor.advance(2)
-        codes = [[each.code for each in read_answers(t.value())] for t in transports]
+        codes = [[each.code for each in read_responses(t.value())] for t in transports]
         self.assertEqual(codes, [[504], [], [503], [503]])
 
     def test_at_least_eight_greps_run_at_a_time(self) -> None:
         """Even a small machine runs several, and a large one more."""
-        self.start(f"--dictionaries={self.library}", "--search-together=no")
+        self.start_service(f"--dictionaries={self.library}", "--search-together=no")
         running = max(8, 4 * len(os.sched_getaffinity(0)))
         for _ in range(running + 2):
             protocol, _ = self.connect()
-            protocol.dataReceived(question())
+            protocol.dataReceived(query_request())
         self.assertEqual(len(self.reactor.processes), running)
 
     def test_a_wait_takes_no_place_of_a_search(self) -> None:
         """Both run real programs, in places of their own."""
-        self.start(f"--dictionaries={self.library}", "--max-running=1")
-        for request in (get("/wait"), get("/wait"), question(), question()):
+        self.start_service(f"--dictionaries={self.library}", "--max-running=1")
+        for request in (
+            get_request("/wait"),
+            get_request("/wait"),
+            query_request(),
+            query_request(),
+        ):
             protocol, _ = self.connect()
             protocol.dataReceived(request)
         names = [os.path.basename(each.executable) for each in self.reactor.processes]
@@ -182,19 +187,21 @@ class ServiceTests(TapTestCase):
     def test_the_default_dictionary_can_be_chosen(self) -> None:
         """A question that names no dictionary is asked of that one."""
         (self.library / "beta").write_text("x\n")
-        self.start(f"--dictionaries={self.library}", "--default-dictionary=beta")
+        self.start_service(
+            f"--dictionaries={self.library}", "--default-dictionary=beta"
+        )
         protocol, transport = self.connect()
-        protocol.dataReceived(get("/"))
+        protocol.dataReceived(get_request("/"))
         self.reactor.advance(0)
-        [answer] = read_answers(transport.value())
+        [answer] = read_responses(transport.value())
         self.assertIn(b"<code>beta</code> (default)", answer.body)
 
     def test_the_access_log_is_written(self) -> None:
         """Each request has a line in the file that was named."""
-        log = self.room / "access.log"
-        self.start(f"--access-log={log}")
+        log = self.temporary_folder / "access.log"
+        self.start_service(f"--access-log={log}")
         protocol, _ = self.connect()
-        protocol.dataReceived(get())
+        protocol.dataReceived(get_request())
         self.assertIn('"GET /style.css HTTP/1.1" 200', log.read_text())
 
     def test_debug_is_logged_where_twist_logs_it(self) -> None:
@@ -213,13 +220,18 @@ class ServiceTests(TapTestCase):
 
     def test_the_metrics_tell_of_all_its_parts(self) -> None:
         """What runs, what waits, and what there is to be searched."""
-        self.start(f"--dictionaries={self.library}", "--max-running=1")
-        for request in (get("/wait"), question(), question(), question()):
+        self.start_service(f"--dictionaries={self.library}", "--max-running=1")
+        for request in (
+            get_request("/wait"),
+            query_request(),
+            query_request(),
+            query_request(),
+        ):
             protocol, _ = self.connect()
             protocol.dataReceived(request)
         protocol, transport = self.connect()
-        protocol.dataReceived(get("/metrics"))
-        [answer] = read_answers(transport.value())
+        protocol.dataReceived(get_request("/metrics"))
+        [answer] = read_responses(transport.value())
         for line in (
             b"quotes_dictionaries 1.0",
             b"quotes_places_taken 1.0",
@@ -236,54 +248,59 @@ class ServiceTests(TapTestCase):
         """By all the password files that were named."""
         arguments = [f"--dictionaries={self.library}"]
         for name in ("alice", "bob"):
-            (self.room / name).write_text(f"{name}:secret\n")
-            arguments.append(f"--auth=file:{self.room / name}")
-        self.start(*arguments)
+            (self.temporary_folder / name).write_text(f"{name}:secret\n")
+            arguments.append(f"--auth=file:{self.temporary_folder / name}")
+        self.start_service(*arguments)
         codes = []
         for token in ("alice.secret", "bob.secret", "carol.secret", "alice.wrong"):
             header = f"Authorization: Bearer {token}\r\n"
-            codes.append(self.code(get(headers=header)))
+            codes.append(self.read_status(get_request(headers=header)))
         self.assertEqual(codes, [200, 200, 401, 401])
-        self.assertEqual((self.code(get()), self.code(get("/livez"))), (401, 200))
+        self.assertEqual(
+            (self.read_status(get_request()), self.read_status(get_request("/livez"))),
+            (401, 200),
+        )
 
     def test_a_password_file_that_is_gone_lets_nobody_in(self) -> None:
         """Nor is it taken for a wrong password."""
-        passwords = self.room / "passwords"
+        passwords = self.temporary_folder / "passwords"
         passwords.write_text("alice:secret\n")
-        self.start(f"--dictionaries={self.library}", f"--auth=file:{passwords}")
+        self.start_service(f"--dictionaries={self.library}", f"--auth=file:{passwords}")
         passwords.unlink()
         header = "Authorization: Bearer alice.secret\r\n"
-        self.assertEqual(self.code(get(headers=header)), 500)
+        self.assertEqual(self.read_status(get_request(headers=header)), 500)
         self.assertEqual(len(self.flushLoggedErrors(FileNotFoundError)), 1)
 
     def test_checkers_of_other_kinds_are_asked_as_they_are(self) -> None:
         """What a plugin makes of its argument is its own business."""
-        (self.room / "others").write_text("alice=secret\n")
+        (self.temporary_folder / "others").write_text("alice=secret\n")
         options = Options({})
-        options.parseOptions([f"--cache-dir={self.room / 'cache'}"])
+        options.parseOptions([f"--cache-dir={self.temporary_folder / 'cache'}"])
         options["auth"] = ["others:others"]
-        options["credCheckers"] = [FilePasswordDB(self.room / "others", delim=b"=")]
-        self.run_until_the_end(quotes_service(self.reactor, options))
+        options["credCheckers"] = [
+            FilePasswordDB(self.temporary_folder / "others", delim=b"=")
+        ]
+        self.run_until_cleanup(quotes_service(self.reactor, options))
         header = "Authorization: Bearer alice.secret\r\n"
-        self.assertEqual(self.code(get(headers=header)), 200)
-        self.assertEqual(self.code(get()), 401)
+        self.assertEqual(self.read_status(get_request(headers=header)), 200)
+        self.assertEqual(self.read_status(get_request()), 401)
 
-    def code(self, request: bytes) -> int:
+    def read_status(self, request: bytes) -> int:
         """The code of the answer to a request."""
         protocol, transport = self.connect()
         protocol.dataReceived(request)
-        [answer] = read_answers(transport.value())
+        [answer] = read_responses(transport.value())
         return answer.code
 
     def test_systemd_is_told_where_it_says(self) -> None:
         """Its socket and its interval are read when the service is made."""
-        address = str(self.room / "notify")
+        address = str(self.temporary_folder / "notify")
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
             notified.bind(address)
             notified.setblocking(False)
             environment = {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "4000000"}
             self.patch(os, "environ", {**os.environ, **environment})
-            self.start()
+            self.start_service()
             self.patch(os, "environ", {})
             self.reactor.run()
             self.assertEqual(notified.recv(100).split(b"\n")[0], b"READY=1")
@@ -295,39 +312,39 @@ class ServiceTests(TapTestCase):
         """SIGINT and SIGTERM are the service's own once the reactor runs."""
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
             self.addCleanup(signal.signal, number, signal.getsignal(number))
-        self.start(f"--dictionaries={self.library}")
+        self.start_service(f"--dictionaries={self.library}")
         self.reactor.run()
         protocol, transport = self.connect()
-        protocol.dataReceived(question())
+        protocol.dataReceived(query_request())
         self.reactor.fire_shutdown()
         on_signal: Any = signal.getsignal(signal.SIGTERM)
         on_signal(signal.SIGTERM, None)
         self.assertEqual(transport.value(), b"")
-        self.reactor.pump([0, FLUSH_TIME])
-        [answer] = read_answers(transport.value())
+        self.reactor.pump([0, FLUSH_TIMEOUT])
+        [answer] = read_responses(transport.value())
         self.assertEqual(answer.code, 503)
 
 
-class CountTests(SynchronousTestCase):
+class DictionaryCountTests(SynchronousTestCase):
     """Tests of how many dictionaries there are, as the metrics say."""
 
     def test_one_look_at_the_library_is_enough(self) -> None:
         """However often the metrics are read while it lasts."""
-        looks: list[Deferred[None]] = []
+        pending: list[Deferred[None]] = []
 
         def in_thread(call: object) -> Deferred[None]:
-            looks.append(Deferred())
-            return looks[-1]
+            pending.append(Deferred())
+            return pending[-1]
 
         library: Any = SimpleNamespace(count=0, names=None)
         threads: Any = in_thread
-        count = composition._counted(library, threads)
+        count = composition._dictionary_counter(library, threads)
         for _ in range(5):
             count()
-        self.assertEqual(len(looks), 1)
-        looks[0].callback(None)
+        self.assertEqual(len(pending), 1)
+        pending[0].callback(None)
         count()
-        self.assertEqual(len(looks), 2)
+        self.assertEqual(len(pending), 2)
 
 
 class CannotStartTests(TapTestCase):
@@ -335,7 +352,7 @@ class CannotStartTests(TapTestCase):
 
     def test_a_library_that_is_not_there(self) -> None:
         """A library must be there."""
-        missing = str(self.room / "missing")
+        missing = str(self.temporary_folder / "missing")
         self.assert_cannot_start([missing, os.strerror(2)], f"--dictionaries={missing}")
 
     def test_a_library_that_cannot_be_read(self) -> None:
@@ -382,13 +399,13 @@ class CannotStartTests(TapTestCase):
         """The access log must be a file that can be appended to."""
         for path, why in (
             (self.library, os.strerror(21)),
-            (self.room / "missing" / "log", os.strerror(2)),
+            (self.temporary_folder / "missing" / "log", os.strerror(2)),
         ):
             self.assert_cannot_start([str(path), why], f"--access-log={path}")
 
     def test_a_machine_without_grep(self) -> None:
         """grep must be on the PATH, and so must sleep."""
-        programs = self.room / "programs"
+        programs = self.temporary_folder / "programs"
         programs.mkdir()
         self.patch(os, "environ", {"PATH": str(programs)})
         self.assert_cannot_start(["grep is not on the PATH"])
@@ -398,7 +415,7 @@ class CannotStartTests(TapTestCase):
 
     def test_callers_that_cannot_be_checked(self) -> None:
         """Nobody is let in because it cannot be found out who is to be."""
-        missing = self.room / "missing"
+        missing = self.temporary_folder / "missing"
         self.assert_cannot_start(
             ["--auth", str(missing), os.strerror(2)], f"--auth=file:{missing}"
         )

@@ -14,27 +14,35 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from twisted.application.service import IService
 from twisted.internet.defer import succeed
 
-from twisted_quotes.concurrency.limiter import Places
+from twisted_quotes.concurrency.limiter import ConcurrencyLimiter
 from twisted_quotes.concurrency.outstanding import Outstanding
-from twisted_quotes.concurrency.shared_counters import Scoreboard
-from twisted_quotes.concurrency.threads import Threads
+from twisted_quotes.concurrency.shared_counters import SharedCounters
+from twisted_quotes.concurrency.threads import ThreadRunner
 from twisted_quotes.grep.runner import GrepRunner
-from twisted_quotes.library.index_cache import Cache
+from twisted_quotes.library.index_cache import IndexCache
 from twisted_quotes.library.indexes import Indexes
 from twisted_quotes.library.library import Library
 from twisted_quotes.library.readiness import Readiness
 from twisted_quotes.monitoring.metrics import Metrics
 from twisted_quotes.processes.orphans import Reaper
-from twisted_quotes.processes.resource_limits import restrain
+from twisted_quotes.processes.resource_limits import apply_limits
 from twisted_quotes.processes.signals import (
-    OnSignal,
-    has_terminal,
-    on_signals,
-    on_sigterm,
+    SignalSubscriber,
+    has_controlling_terminal,
+    make_signal_subscriber,
+    make_sigterm_subscriber,
 )
 from twisted_quotes.search.finder import Finder, make_finder
-from twisted_quotes.workers.inherited_fds import CONTROL, SCOREBOARD, Inheritance
-from twisted_quotes.workers.resource_share import Part, inherited, whole
+from twisted_quotes.workers.inherited_fds import (
+    CONTROL_FD,
+    SHARED_COUNTERS_FD,
+    WorkerConfiguration,
+)
+from twisted_quotes.workers.resource_share import (
+    ResourceShare,
+    total_share,
+    worker_share,
+)
 
 from . import startup
 
@@ -43,7 +51,7 @@ if TYPE_CHECKING:
 
     from .service import QuotesService
 
-Made = TypeVar("Made", bound="QuotesService")
+ServiceType = TypeVar("ServiceType", bound="QuotesService")
 
 MAX_THREADS = 4
 """How many threads read and write files."""
@@ -59,112 +67,146 @@ def quotes_service(reactor: Any, options: Mapping[str, Any]) -> IService:
     """
     from .service import QuotesService
 
-    part = whole(reactor, options)
+    resource_share = total_share(reactor, options)
     return _service(
-        QuotesService, reactor, options, part, Metrics(), on_signals(reactor)
+        QuotesService,
+        reactor,
+        options,
+        resource_share,
+        Metrics(),
+        make_signal_subscriber(reactor),
     )
 
 
 def worker_service(
-    reactor: Any, options: Mapping[str, Any], inheritance: Inheritance
+    reactor: Any, options: Mapping[str, Any], worker_configuration: WorkerConfiguration
 ) -> IService:
     """
     Put the service together, for a worker.
 
     @param reactor: starts processes, tells time, listens.
     @param options: as L{QuotesOptions} leaves them.
-    @param inheritance: what it has from the supervisor.
+    @param worker_configuration: what it has from the supervisor.
     @raise CannotStart: something that the options name cannot be used.
     """
-    from twisted_quotes.workers.worker_service import Link, WorkerService
+    from twisted_quotes.workers.worker_service import (
+        SupervisorConnection,
+        WorkerService,
+    )
 
     metrics = Metrics()
-    link = Link(reactor, CONTROL, metrics)
-    scoreboard = Scoreboard(SCOREBOARD, inheritance.rows)
-    part = inherited(reactor, options, inheritance, scoreboard, link.total)
-    service = _service(
-        WorkerService, reactor, options, part, metrics, on_sigterm(reactor)
+    supervisor_connection = SupervisorConnection(reactor, CONTROL_FD, metrics)
+    shared_counters = SharedCounters(SHARED_COUNTERS_FD, worker_configuration.rows)
+    resource_share = worker_share(
+        reactor,
+        options,
+        worker_configuration,
+        shared_counters,
+        supervisor_connection.collect_all_metrics,
     )
-    service.work_for(link, scoreboard, inheritance.row)
+    service = _service(
+        WorkerService,
+        reactor,
+        options,
+        resource_share,
+        metrics,
+        make_sigterm_subscriber(reactor),
+    )
+    service.attach_to_supervisor(
+        supervisor_connection, shared_counters, worker_configuration.row
+    )
     return service
 
 
 def _service(
-    kind: type[Made],
+    service_class: type[ServiceType],
     reactor: Any,
     options: Mapping[str, Any],
-    part: Part,
+    resource_share: ResourceShare,
     metrics: Metrics,
-    on_signal: OnSignal,
-) -> Made:
+    on_signal: SignalSubscriber,
+) -> ServiceType:
     """A service. Everything that it needs is made here, and handed down."""
     library = startup.library(options["dictionaries"], options["default-dictionary"])
-    runner = _runner(reactor, options, part, metrics)
+    runner = _runner(reactor, options, resource_share, metrics)
     finder = _finder(reactor, options, library, runner)
     readiness = Readiness(library, runner.executable)
-    resource = _resource(reactor, options, part, runner, finder, readiness)
-    return kind(
+    resource = _resource(reactor, options, resource_share, runner, finder, readiness)
+    return service_class(
         reactor=reactor,
-        site=_site(reactor, options, part, runner, resource),
-        endpoints=part.endpoints,
+        site=_site(reactor, options, resource_share, runner, resource),
+        endpoints=resource_share.endpoints,
         outstanding=runner.outstanding,
         drain_delay=options["drain-delay"],
         drain_timeout=options["drain-timeout"],
         on_signal=on_signal,
-        when_closed=finder.spares.stop,
-        clear_up=_clear_up(reactor, finder),
+        site_closed=finder.grep_pool.stop,
+        clean_up=_make_clean_up(reactor, finder),
         readiness=readiness,
-        systemd=startup.systemd(reactor),
+        systemd_notifier=startup.systemd_notifier(reactor),
         host_names=options["host"],
-        hangup_ends=has_terminal(),
+        stops_on_hangup=has_controlling_terminal(),
     )
 
 
 def _site(
     reactor: Any,
     options: Mapping[str, Any],
-    part: Part,
+    resource_share: ResourceShare,
     runner: GrepRunner,
     resource: Any,
 ) -> QuotesSite:
-    from twisted_quotes.web.limits.connections import ConnectionLimit
-    from twisted_quotes.web.limits.output import OutputLimits
+    from twisted_quotes.web.limits.connections import ConnectionLimiter
+    from twisted_quotes.web.limits.output import OutputLimiter
     from twisted_quotes.web.server.site import QuotesSite
-    from twisted_quotes.web.server.timeouts import Limits
+    from twisted_quotes.web.server.timeouts import ConnectionTimeouts
 
     site = QuotesSite(
         reactor,
         resource,
         runner.outstanding,
-        ConnectionLimit(part.room, part.allowance.refused),
-        Limits(*(options[f"{each}-timeout"] for each in ("request", "send", "idle"))),
-        OutputLimits(part.max_unsent, part.allowance.streams),
+        ConnectionLimiter(
+            resource_share.connection_capacity, resource_share.allowance.max_refused
+        ),
+        ConnectionTimeouts(
+            *(options[f"{each}-timeout"] for each in ("request", "send", "idle"))
+        ),
+        OutputLimiter(
+            resource_share.max_unsent_bytes, resource_share.allowance.max_streams
+        ),
         runner.metrics,
-        startup.writable(options["access-log"]),
+        startup.check_writable(options["access-log"]),
     )
-    site.logs_debug = options["log-debug"]
+    site.debug_enabled = options["log-debug"]
     return site
 
 
 def _runner(
-    reactor: Any, options: Mapping[str, Any], part: Part, metrics: Metrics
+    reactor: Any,
+    options: Mapping[str, Any],
+    resource_share: ResourceShare,
+    metrics: Metrics,
 ) -> GrepRunner:
     outstanding = Outstanding()
-    places = Places(part.running, part.waiting)
-    for name, meaning, value in (
-        ("places_taken", "Places of searches taken.", lambda: places.taken),
-        ("searches_waiting", "Searches that wait for a place.", lambda: places.queue),
+    limiter = ConcurrencyLimiter(resource_share.max_running, resource_share.max_waiting)
+    for name, description, value in (
+        ("places_taken", "Places of searches taken.", lambda: limiter.in_use),
+        (
+            "searches_waiting",
+            "Searches that wait for a place.",
+            lambda: limiter.queue_length,
+        ),
         ("outstanding", "All that a shutdown would wait for.", outstanding.__len__),
         ("timers", "Calls that are due later.", lambda: len(reactor.getDelayedCalls())),
     ):
-        metrics.watch(name, meaning, value)
+        metrics.add_gauge(name, description, value)
     return GrepRunner(
         reactor,
-        startup.executable("grep"),
-        places,
+        startup.find_executable("grep"),
+        limiter,
         options["timeout"],
         outstanding,
-        restrain,
+        apply_limits,
         metrics,
     )
 
@@ -172,69 +214,81 @@ def _runner(
 def _finder(
     reactor: Any, options: Mapping[str, Any], library: Library, runner: GrepRunner
 ) -> Finder:
-    cache = Cache(options["cache-dir"] or startup.cache_folder())
-    in_thread = Threads(reactor, reactor.getThreadPool(), MAX_THREADS)
+    cache = IndexCache(options["cache-dir"] or startup.cache_folder())
+    in_thread = ThreadRunner(reactor, reactor.getThreadPool(), MAX_THREADS)
     indexes = Indexes(reactor, in_thread, cache, options["max-waiting"])
-    watch = runner.metrics.watch
-    watch("dictionaries", "Dictionaries served.", _counted(library, in_thread))
+    watch = runner.metrics.add_gauge
+    watch(
+        "dictionaries", "Dictionaries served.", _dictionary_counter(library, in_thread)
+    )
     watch("indexes_building", "Indexes being made.", lambda: indexes.building)
     # The cores are shared out, too.
-    cores = max(1, startup.cores() // options["workers"])
+    cores = max(1, startup.core_count() // options["workers"])
     return make_finder(
         *(runner, library, indexes, in_thread, time),
-        together=cores if options["search-together"] else 0,
+        batch_threshold=cores if options["search-together"] else 0,
     )
 
 
-def _counted(library: Library, in_thread: Threads) -> Callable[[], int]:
+def _dictionary_counter(library: Library, in_thread: ThreadRunner) -> Callable[[], int]:
     """What tells how many dictionaries there were when it was asked last."""
 
-    looking = succeed(None)
+    refresh = succeed(None)
 
     def count() -> int:
-        nonlocal looking
+        nonlocal refresh
         # To look takes a while where there are many.
-        if looking.called:
-            looking = in_thread(library.names)
-            looking.addErrback(lambda failure: failure.trap(OSError))
+        if refresh.called:
+            refresh = in_thread(library.names)
+            refresh.addErrback(lambda failure: failure.trap(OSError))
         return library.count
 
     return count
 
 
-def _clear_up(reactor: Any, finder: Finder) -> Callable[[], Awaitable[None]]:
+def _make_clean_up(reactor: Any, finder: Finder) -> Callable[[], Awaitable[None]]:
     """Start what outlives a service that is killed, and end it where all is over."""
     reaper = Reaper(reactor)
     reactor.callWhenRunning(reaper.start)
 
-    async def clear_up() -> None:
+    async def clean_up() -> None:
         await finder.indexes.stop()
         await reaper.stop()
 
-    return clear_up
+    return clean_up
 
 
 def _resource(
     reactor: Any,
     options: Mapping[str, Any],
-    part: Part,
+    resource_share: ResourceShare,
     runner: GrepRunner,
     finder: Finder,
     readiness: Readiness,
 ) -> Any:
     """All URLs, with what they need besides the finder."""
     from twisted_quotes.web.api.health import Probes
-    from twisted_quotes.web.api.response_cache import SharedAnswers
+    from twisted_quotes.web.api.response_cache import ResponseCache
     from twisted_quotes.web.api.routes import root_resource
-    from twisted_quotes.web.api.wait import Waits
+    from twisted_quotes.web.api.wait import WaitRoute
 
     metrics = runner.metrics
-    metrics.watch("waits", "Calls of /wait that block.", lambda: part.waits.taken)
-    sleep = startup.executable("sleep")
+    metrics.add_gauge(
+        "waits",
+        "Calls of /wait that block.",
+        lambda: resource_share.wait_limiter.in_use,
+    )
+    sleep = startup.find_executable("sleep")
     return root_resource(
         finder,
-        Waits(reactor, sleep, part.waits, runner.outstanding, part.waits_share),
-        Probes(reactor, readiness, metrics, part.everywhere),
-        SharedAnswers(part.cache_bytes, metrics),
+        WaitRoute(
+            reactor,
+            sleep,
+            resource_share.wait_limiter,
+            runner.outstanding,
+            resource_share.max_waits_per_client,
+        ),
+        Probes(reactor, readiness, metrics, resource_share.collect_all_metrics),
+        ResponseCache(resource_share.cache_bytes, metrics),
         startup.portal(options),
     )

@@ -13,14 +13,14 @@ What can go wrong, in the words of the one who asked.
     ├── RequestTimedOut             408   the question did not come to its end
     ├── BodyTooLarge                413   the question is too long
     ├── RequestLineTooLong          414   its URL is too long
-    ├── BodyEncoded                 415   the question is compressed
+    ├── UnsupportedContentEncoding                 415   the question is compressed
     ├── HeadersTooLarge             431   its headers are too long
     ├── UnknownAction               501   the service does not do that
     ├── UnknownMethod               501   the server does not know that HTTP method
     ├── Unavailable                 503   not now; try again later
     │   ├── TooBusy
     │   ├── DictionaryChanging
-    │   ├── NotReadyNow
+    │   ├── ServiceNotReady
     │   ├── TooManyRequests         429   this client asks too much at one time
     │   └── ShuttingDown
     └── SearchTimedOut              504   the search took too long
@@ -35,7 +35,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from twisted_quotes.text.display import visible
+from twisted_quotes.text.display import printable
 
 
 class QuotesError(Exception):
@@ -81,17 +81,17 @@ class NotAuthenticated(QuotesError):
 
     @param reason: a whole sentence that says what was wrong, and nothing of
         what came.
-    @ivar by_token: whether what came was meant as a bearer token.
+    @ivar is_bearer_token: whether what came was meant as a bearer token.
     """
 
     code = 401
 
-    def __init__(self, reason: str, by_token: bool = False) -> None:
+    def __init__(self, reason: str, is_bearer_token: bool = False) -> None:
         super().__init__(
             f"{reason} Send a name and a password: as Authorization: Basic, "
             "or joined by a dot as Authorization: Bearer."
         )
-        self.by_token = by_token
+        self.is_bearer_token = is_bearer_token
 
 
 class DictionaryForbidden(QuotesError):
@@ -110,16 +110,17 @@ class DictionaryNotFound(QuotesError):
     """
     No file of that name is in the library.
 
-    @param known: names that there are, in order.
+    @param known_names: names that there are, in order.
     """
 
     code = 404
 
-    def __init__(self, name: str, known: Sequence[str]) -> None:
-        some = ", ".join(f'"{visible(each)}"' for each in known[:8])
+    def __init__(self, name: str, known_names: Sequence[str]) -> None:
+        listed_names = ", ".join(f'"{printable(each)}"' for each in known_names[:8])
         super().__init__(
-            f'There is no dictionary "{visible(name)}". There are: {some or "none"}'
-            f"{', ...' if len(known) > 8 else ''}. "
+            f'There is no dictionary "{printable(name)}". There are: '
+            f"{listed_names or 'none'}"
+            f"{', ...' if len(known_names) > 8 else ''}. "
             'Ask {"action": "list"} for all of them.'
         )
 
@@ -167,7 +168,7 @@ class RequestLineTooLong(QuotesError):
     code = 414
 
 
-class BodyEncoded(QuotesError):
+class UnsupportedContentEncoding(QuotesError):
     """The body of the request has a content coding, such as gzip."""
 
     code = 415
@@ -230,11 +231,11 @@ class DictionaryChanging(Unavailable):
         super().__init__("The dictionary is being written to.")
 
 
-class NotReadyNow(Unavailable):
+class ServiceNotReady(Unavailable):
     """The service lacks what it needs: C{what}."""
 
-    def __init__(self, what: str) -> None:
-        super().__init__(f"The service is not ready: it cannot use {what}.")
+    def __init__(self, resource: str) -> None:
+        super().__init__(f"The service is not ready: it cannot use {resource}.")
 
 
 class ShuttingDown(Unavailable):

@@ -17,11 +17,11 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from twisted_quotes.concurrency.outstanding import Outstanding
-from twisted_quotes.monitoring.systemd import Systemd
-from twisted_quotes.processes.signals import OnSignal, stop_by_signal
+from twisted_quotes.monitoring.systemd import SystemdNotifier
+from twisted_quotes.processes.signals import SignalSubscriber, stop_by_signal
 
 
-class ReactorForService(IReactorCore, IReactorTime):
+class IServiceReactor(IReactorCore, IReactorTime):
     """What is needed of the reactor: triggers and time."""
 
 
@@ -34,71 +34,71 @@ class GracefulService(Service, ABC):
     @param drain_delay: how long to go on serving once shutdown began, in
         seconds.
     @param on_signal: has signals call a function, and returns what undoes that.
-    @param systemd: is told when the end begins, and when it is over.
-    @param hangup_ends: whether SIGHUP means that the terminal is gone.
+    @param systemd_notifier: is told when the end begins, and when it is over.
+    @param stops_on_hangup: whether SIGHUP means that the terminal is gone.
     """
 
     _log = Logger()
 
     def __init__(
         self,
-        reactor: ReactorForService,
+        reactor: IServiceReactor,
         outstanding: Outstanding,
         drain_delay: float,
-        on_signal: OnSignal,
-        systemd: Systemd,
-        hangup_ends: bool = False,
+        on_signal: SignalSubscriber,
+        systemd_notifier: SystemdNotifier,
+        stops_on_hangup: bool = False,
     ) -> None:
         self._reactor = reactor
         self._outstanding = outstanding
         self._drain_delay = drain_delay
         self._on_signal = on_signal
-        self._systemd = systemd
-        self._hangup_ends = hangup_ends
+        self._systemd_notifier = systemd_notifier
+        self._stops_on_hangup = stops_on_hangup
         self._restore_signals: Callable[[], None] | None = None
-        self._end_requested = self._reactor_stopping = False
+        self._shutdown_requested = self._reactor_stopping = False
         self._ended = self._forced = False
-        self._trigger: Any = None
-        self._delay: Deferred[None] | None = None
-        self._over: Deferred[list[tuple[bool, Any]]] | None = None
+        self._shutdown_trigger: Any = None
+        self._pending_drain_delay: Deferred[None] | None = None
+        self._shutdown_done: Deferred[list[tuple[bool, Any]]] | None = None
 
-    def _end_with_reactor(self) -> None:
+    def _add_shutdown_trigger(self) -> None:
         """Have the reactor wait for the end, from now on."""
-        self._trigger = self._reactor.addSystemEventTrigger(
-            "before", "shutdown", self._reactor_stops
+        self._shutdown_trigger = self._reactor.addSystemEventTrigger(
+            "before", "shutdown", self._reactor_shutdown_started
         )
         # Twisted installs its handlers when it starts; these take their place.
         self._reactor.callWhenRunning(self._install_signal_handlers)
 
-    def _reactor_stops(self) -> Deferred[list[tuple[bool, Any]]]:
+    def _reactor_shutdown_started(self) -> Deferred[list[tuple[bool, Any]]]:
         self._reactor_stopping = True
-        return self.before_shutdown()
+        return self.start_shutdown()
 
     def _install_signal_handlers(self) -> None:
-        if self._over is None:
-            self._restore_signals = self._on_signal(self.signalled)
+        if self._shutdown_done is None:
+            self._restore_signals = self._on_signal(self.signal_received)
 
-    def signalled(self, number: int) -> None:
+    def signal_received(self, number: int) -> None:
         """
         React to a signal (contract, section 2): the first begins the end, the
         second forces it. A SIGHUP that is not from a terminal does neither.
 
         @param number: the signal.
         """
-        if number == SIGHUP and not self._hangup_ends:
+        if number == SIGHUP and not self._stops_on_hangup:
             self._log.info(
                 "Received SIGHUP, going on: the access log is reopened, "
                 "and the library is read anew for each request."
             )
             self.reload()
-        elif self._over is None and not self._end_requested:
-            self._end_requested = True
+        elif self._shutdown_done is None and not self._shutdown_requested:
+            self._shutdown_requested = True
             name = Signals(number).name
             self._log.info("Received {name}, shutting down.", name=name)
             stop_by_signal(self._reactor, number)
         elif number != SIGHUP:
             # A terminal that closes may send two: one by its shell, one by the kernel.
-            self.before_shutdown()
+            self.start_shutdown()
             self.force()
 
     @abstractmethod
@@ -112,29 +112,31 @@ class GracefulService(Service, ABC):
         @return: fires when all is over.
         """
         super().stopService()
-        if self._over is None and self._trigger is not None:
-            self._reactor.removeSystemEventTrigger(self._trigger)
-        return self.before_shutdown()
+        if self._shutdown_done is None and self._shutdown_trigger is not None:
+            self._reactor.removeSystemEventTrigger(self._shutdown_trigger)
+        return self.start_shutdown()
 
-    def before_shutdown(self) -> Deferred[list[tuple[bool, Any]]]:
+    def start_shutdown(self) -> Deferred[list[tuple[bool, Any]]]:
         """
         Begin the end.
 
         @return: a L{DeferredList<twisted.internet.defer.DeferredList>} of the end
             and all that is outstanding now; the reactor waits for it.
         """
-        if self._over is None:
-            end = Deferred.fromCoroutine(self._end())
-            end.addErrback(lambda failure: self._log.failure("Ended badly.", failure))
-            self._over = self._outstanding.when_over(end)
-        return self._over
+        if self._shutdown_done is None:
+            shutdown = Deferred.fromCoroutine(self._run_shutdown())
+            shutdown.addErrback(
+                lambda failure: self._log.failure("Ended badly.", failure)
+            )
+            self._shutdown_done = self._outstanding.when_done(shutdown)
+        return self._shutdown_done
 
-    async def _end(self) -> None:
+    async def _run_shutdown(self) -> None:
         try:
             await self._shut_down()
         finally:
             self._ended = True
-            self._systemd.stopped()
+            self._systemd_notifier.stop_watchdog()
             # Where the reactor stops as well, a late signal has nothing left to do.
             if self._restore_signals is not None and not self._reactor_stopping:
                 self._restore_signals()
@@ -143,15 +145,15 @@ class GracefulService(Service, ABC):
     async def _shut_down(self) -> None:
         """The end, from its first step to its last."""
 
-    async def _serve_on(self) -> None:
+    async def _delay_drain(self) -> None:
         """Let load balancers see that the service is draining."""
-        self._delay = self._time_to_serve_on()
+        self._pending_drain_delay = self._start_drain_delay()
         try:
-            await self._delay
+            await self._pending_drain_delay
         except CancelledError:
             self._log.info("The drain delay was cut short.")
 
-    def _time_to_serve_on(self) -> Deferred[None]:
+    def _start_drain_delay(self) -> Deferred[None]:
         """Fires when the drain delay is over; cancelling it cuts that short."""
         return deferLater(self._reactor, self._drain_delay)
 
@@ -160,10 +162,10 @@ class GracefulService(Service, ABC):
         if self._forced or self._ended:
             return
         self._forced = True
-        self._hurry()
-        if self._delay is not None:
-            self._delay.cancel()
+        self._force_shutdown()
+        if self._pending_drain_delay is not None:
+            self._pending_drain_delay.cancel()
 
     @abstractmethod
-    def _hurry(self) -> None:
+    def _force_shutdown(self) -> None:
         """Have what is under way end now."""

@@ -15,37 +15,41 @@ from twisted.python.usage import UsageError
 # What Kubernetes and Docker set in each container where a service is named
 # twisted-quotes, and the value of the one that could be a mistake as well.
 _SERVICE_LINKS = compile(r"SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP)(_\w+)?")
-_ADDRESS = compile(r"(tcp|udp)://.+")
+_SERVICE_LINK_ADDRESS = compile(r"(tcp|udp)://.+")
 
 
-def variable(prefix: str, option: str) -> str:
+def environment_variable(prefix: str, option: str) -> str:
     """The environment variable of an option."""
     return prefix + option.replace("-", "_").upper()
 
 
-def check_variables(
-    environment: Mapping[str, str], prefix: str, options: Sequence[str]
+def check_environment_variables(
+    environment: Mapping[str, str], prefix: str, option_names: Sequence[str]
 ) -> None:
     """
     Refuse variables that look like options and are none.
 
     @param environment: all variables.
     @param prefix: what the names of variables of options begin with.
-    @param options: the names of all options.
+    @param option_names: the names of all options.
     @raise UsageError: there is one; the message names the nearest option.
     """
-    known = [variable("", each) for each in options]
+    known = [environment_variable("", each) for each in option_names]
     for name in sorted(environment):
         option = name.removeprefix(prefix)
-        if _SERVICE_LINKS.fullmatch(option) or _ADDRESS.match(environment[name]):
+        if _SERVICE_LINKS.fullmatch(option) or _SERVICE_LINK_ADDRESS.match(
+            environment[name]
+        ):
             continue
         if option != name and option not in known:
-            near = get_close_matches(option.upper(), known, n=1)
-            hint = f"; did you mean {prefix}{near[0]}?" if near else ""
+            close_matches = get_close_matches(option.upper(), known, n=1)
+            hint = (
+                f"; did you mean {prefix}{close_matches[0]}?" if close_matches else ""
+            )
             raise UsageError(f"{name} is set, but there is no such option{hint}")
 
 
-def check_description(description: str) -> None:
+def check_auth_description(description: str) -> None:
     """
     Refuse the checkers that can be made, but let nobody in.
 

@@ -15,52 +15,56 @@ from twisted.cred.strcred import AuthOptionMixin
 from twisted.python.usage import Options, UsageError
 
 from . import __version__
-from .option_checks import check_description, check_variables, variable
+from .option_checks import (
+    check_auth_description,
+    check_environment_variables,
+    environment_variable,
+)
 
-PREFIX = "TWISTED_QUOTES_"
+ENVIRONMENT_PREFIX = "TWISTED_QUOTES_"
 
 
 @dataclass(frozen=True)
-class _Kind:
+class _OptionType:
     """What an option may be: in words, and as a converter that may refuse."""
 
-    allowed: str
+    description: str
     convert: Callable[[str], Any]
 
 
-def _number(number: type[int | float], least: float) -> _Kind:
+def _number(number_type: type[int | float], minimum: float) -> _OptionType:
     """Numbers from C{least} up."""
 
     def convert(text: str) -> float:
         if "_" in text or not text.isascii():
             raise ValueError("digits that Python alone knows")
-        value = number(text)
-        if not isfinite(value) or value < least:
+        value = number_type(text)
+        if not isfinite(value) or value < minimum:
             raise ValueError("out of range")
         return value
 
-    what = "whole number" if number is int else "number"
-    return _Kind(f"a {what}, {least:g} or more", convert)
+    noun = "whole number" if number_type is int else "number"
+    return _OptionType(f"a {noun}, {minimum:g} or more", convert)
 
 
-def _some(text: str) -> str:
+def _non_empty_text(text: str) -> str:
     if not text:
         raise ValueError("empty")
     return text
 
 
-_YES_OR_NO = _Kind("yes or no", {"yes": True, "no": False}.__getitem__)
+_YES_OR_NO = _OptionType("yes or no", {"yes": True, "no": False}.__getitem__)
 _SECONDS = _number(float, 0.001)
-_TEXT = _Kind("a text that is not empty", _some)
+_TEXT = _OptionType("a text that is not empty", _non_empty_text)
 
 
-def _workers(text: str) -> int:
-    auto = text == "auto"
-    return len(os.sched_getaffinity(0)) if auto else _number(int, 1).convert(text)
+def _worker_count(text: str) -> int:
+    is_auto = text == "auto"
+    return len(os.sched_getaffinity(0)) if is_auto else _number(int, 1).convert(text)
 
 
 # Name, kind, default, and what the help says of it (contract, section 2).
-_OPTIONS: tuple[tuple[str, _Kind, Any, str], ...] = (
+_OPTIONS: tuple[tuple[str, _OptionType, Any, str], ...] = (
     ("dictionaries", _TEXT, None, "Folder of dictionaries [default: those that ship]"),
     (
         "default-dictionary",
@@ -88,7 +92,7 @@ _OPTIONS: tuple[tuple[str, _Kind, Any, str], ...] = (
     ),
     (
         "workers",
-        _Kind("a whole number, 1 or more, or auto", _workers),
+        _OptionType("a whole number, 1 or more, or auto", _worker_count),
         1,
         "Processes that serve; auto is one for each core [default: 1]",
     ),
@@ -150,7 +154,7 @@ _OPTIONS: tuple[tuple[str, _Kind, Any, str], ...] = (
     ),
 )
 
-_NAMES = ("listen", "auth", "host", *(name for name, *_ in _OPTIONS))
+_OPTION_NAMES = ("listen", "auth", "host", *(name for name, *_ in _OPTIONS))
 
 
 class QuotesOptions(Options, AuthOptionMixin):
@@ -169,8 +173,10 @@ class QuotesOptions(Options, AuthOptionMixin):
     synopsis = "[options]"
     longdesc = (
         "Find quotes in text files: a web service that answers questions in JSON. "
-        f"Each option can also be set in the environment: {PREFIX}MAX_RUNNING=4. "
-        f"{PREFIX}LISTEN, _AUTH and _HOST take several, separated by blanks."
+        "Each option can also be set in the environment: "
+        f"{ENVIRONMENT_PREFIX}MAX_RUNNING=4. "
+        f"{ENVIRONMENT_PREFIX}LISTEN, _AUTH and _HOST take several, separated "
+        "by blanks."
     )
     optParameters = [[name, None, None, help_] for name, _, _, help_ in _OPTIONS]
 
@@ -211,38 +217,44 @@ class QuotesOptions(Options, AuthOptionMixin):
         @raise UsageError: a value is not allowed; the message names the option.
             Or a variable belongs to no option.
         """
-        check_variables(self._environment, PREFIX, _NAMES)
-        for name, kind, default, _ in _OPTIONS:
-            self[name] = self._value(name, kind, default)
+        check_environment_variables(
+            self._environment, ENVIRONMENT_PREFIX, _OPTION_NAMES
+        )
+        for name, option_type, default, _ in _OPTIONS:
+            self[name] = self._option_value(name, option_type, default)
         if not self["listen"]:
-            listen = self._environment.get(f"{PREFIX}LISTEN", "")
+            listen = self._environment.get(f"{ENVIRONMENT_PREFIX}LISTEN", "")
             self["listen"] = listen.split() or ["tcp:8000:interface=127.0.0.1"]
         if not self["host"]:
-            self["host"] = self._environment.get(f"{PREFIX}HOST", "").split()
+            self["host"] = self._environment.get(
+                f"{ENVIRONMENT_PREFIX}HOST", ""
+            ).split()
         self._make_checkers()
         if self["drain-delay"] > self["drain-timeout"]:
             raise UsageError("--drain-delay must not be longer than --drain-timeout")
 
-    def _value(self, name: str, kind: _Kind, default: Any) -> Any:
+    def _option_value(self, name: str, option_type: _OptionType, default: Any) -> Any:
         source, text = f"--{name}", self[name]
         if text is None:
-            source = variable(PREFIX, name)
+            source = environment_variable(ENVIRONMENT_PREFIX, name)
             text = self._environment.get(source)
         if text is None:
             return default
         try:
-            return kind.convert(text)
+            return option_type.convert(text)
         except (ValueError, OverflowError, KeyError):
-            raise UsageError(f"{source} must be {kind.allowed}, not {text!r}") from None
+            raise UsageError(
+                f"{source} must be {option_type.description}, not {text!r}"
+            ) from None
 
     def _make_checkers(self) -> None:
         source = "--auth"
         if not self["auth"]:
-            source = f"{PREFIX}AUTH"
+            source = f"{ENVIRONMENT_PREFIX}AUTH"
             self["auth"] = self._environment.get(source, "").split()
         for description in self["auth"]:
             try:
-                check_description(description)
+                check_auth_description(description)
                 super().opt_auth(description)
             except UsageError as error:
                 reason = " ".join(str(error).split())

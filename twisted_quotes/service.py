@@ -18,23 +18,23 @@ from twisted.python.failure import Failure
 from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.library.readiness import Readiness
 from twisted_quotes.listening.sockets import (
-    MOST_PENDING,
+    MAX_ACCEPT_BATCHES,
+    accept_backlog,
     accept_batch,
-    accept_pending,
+    format_listening_address,
     is_on_loopback,
-    let_many_wait,
-    let_nobody_in,
-    shown,
-    stays_open,
+    is_systemd_socket,
+    reject_new_connections,
+    set_backlog,
 )
-from twisted_quotes.monitoring.systemd import Systemd
-from twisted_quotes.processes.signals import OnSignal
+from twisted_quotes.monitoring.systemd import SystemdNotifier
+from twisted_quotes.processes.signals import SignalSubscriber
 from twisted_quotes.web.server.site import QuotesSite
 
-from .graceful_shutdown import GracefulService, ReactorForService
+from .graceful_shutdown import GracefulService, IServiceReactor
 from .startup import CannotStart
 
-FLUSH_TIME = 0.5
+FLUSH_TIMEOUT = 0.5
 """How long a forced end waits for its last answers to be taken, in seconds."""
 
 
@@ -51,46 +51,51 @@ class QuotesService(GracefulService):
     @param drain_timeout: how long after that beginning the end is forced, in
         seconds.
     @param on_signal: has signals call a function, and returns what undoes that.
-    @param when_closed: is called when no more requests are taken.
-    @param clear_up: is called when all is answered; the end waits for it.
+    @param site_closed: is called when no more requests are taken.
+    @param clean_up: is called when all is answered; the end waits for it.
     @param readiness: is told when the end has begun.
-    @param systemd: is told when the service is ready, and when it ends.
+    @param systemd_notifier: is told when the service is ready, and when it ends.
     @param host_names: where all ports are on loopback, the names to be called by
         besides those of loopback; C{"*"} is any.
-    @param hangup_ends: whether SIGHUP means that the terminal is gone.
+    @param stops_on_hangup: whether SIGHUP means that the terminal is gone.
     """
 
     name = "quotes"
 
     def __init__(
         self,
-        reactor: ReactorForService,
+        reactor: IServiceReactor,
         site: QuotesSite,
         endpoints: Sequence[tuple[str, IStreamServerEndpoint]],
         outstanding: Outstanding,
         drain_delay: float,
         drain_timeout: float,
-        on_signal: OnSignal,
-        when_closed: Callable[[], object],
-        clear_up: Callable[[], Awaitable[None]],
+        on_signal: SignalSubscriber,
+        site_closed: Callable[[], object],
+        clean_up: Callable[[], Awaitable[None]],
         readiness: Readiness,
-        systemd: Systemd,
+        systemd_notifier: SystemdNotifier,
         host_names: Collection[str],
-        hangup_ends: bool = False,
+        stops_on_hangup: bool = False,
     ) -> None:
         super().__init__(
-            reactor, outstanding, drain_delay, on_signal, systemd, hangup_ends
+            reactor,
+            outstanding,
+            drain_delay,
+            on_signal,
+            systemd_notifier,
+            stops_on_hangup,
         )
         self._host_names = host_names
         self._readiness = readiness
         self._site = site
         self._endpoints = endpoints
         self._drain_timeout = drain_timeout
-        self._when_closed = when_closed
-        self._clear_up = clear_up
+        self._site_closed = site_closed
+        self._clean_up = clean_up
         self._ports: list[tuple[IListeningPort, str]] = []
         self._failure: str | None = None
-        self._cut_call: IDelayedCall | None = None
+        self._abort_call: IDelayedCall | None = None
 
     def startService(self) -> None:
         """
@@ -103,41 +108,44 @@ class QuotesService(GracefulService):
         self._site.doStart()
         for description, endpoint in self._endpoints:
             listening = endpoint.listen(self._site)
-            listening.addCallback(self._listening, description)
-            listening.addErrback(self._cannot_listen, description)
+            listening.addCallback(self._listening_started, description)
+            listening.addErrback(self._listening_failed, description)
         if self._failure is not None:
             for port, _ in self._ports:
                 port.stopListening()
             self._site.doStop()
             raise CannotStart(self._failure)
-        self._end_with_reactor()
+        self._add_shutdown_trigger()
 
-    def _listening(self, port: IListeningPort, description: str) -> None:
+    def _listening_started(self, port: IListeningPort, description: str) -> None:
         self._ports.append((port, description))
-        self._opened(port, description)
+        self._port_opened(port, description)
         if len(self._ports) == len(self._endpoints):
             if all(is_on_loopback(*each) for each in self._ports):
-                self._site.host_names = self._host_names
+                self._site.allowed_hosts = self._host_names
             # From then on a signal begins the end, and does not just kill.
-            self._reactor.callWhenRunning(self._tell_ready)
+            self._reactor.callWhenRunning(self._notify_ready)
 
-    def _opened(self, port: IListeningPort, description: str) -> None:
-        let_many_wait(port, description)
+    def _port_opened(self, port: IListeningPort, description: str) -> None:
+        set_backlog(port, description)
         self._log.info(
             "Listening on {address}",
-            address=shown(port.getHost(), description),
+            address=format_listening_address(port.getHost(), description),
             endpoint=description,
         )
 
-    def _tell_ready(self) -> None:
-        if self._over is None:
-            addresses = (shown(port.getHost(), each) for port, each in self._ports)
-            self._systemd.ready(f"Listening on {', '.join(addresses)}")
+    def _notify_ready(self) -> None:
+        if self._shutdown_done is None:
+            addresses = (
+                format_listening_address(port.getHost(), each)
+                for port, each in self._ports
+            )
+            self._systemd_notifier.notify_ready(f"Listening on {', '.join(addresses)}")
 
-    def _cannot_listen(self, failure: Failure, description: str) -> None:
+    def _listening_failed(self, failure: Failure, description: str) -> None:
         """Stop the start, or the program where the failure comes later."""
         self._failure = f"cannot listen on {description!r}: {failure.getErrorMessage()}"
-        if self._trigger is not None:
+        if self._shutdown_trigger is not None:
             self._log.critical("The start failed: {reason}", reason=self._failure)
             self._reactor.stop()
 
@@ -146,29 +154,29 @@ class QuotesService(GracefulService):
         self._site.reopen_log()
 
     async def _shut_down(self) -> None:
-        self._be_ready_no_more()
+        self._mark_not_ready()
         count = len(self._outstanding)
         self._log.info("Shutting down: {count} under way.", count=count)
-        self._systemd.stopping(f"Shutting down: {count} under way.")
+        self._systemd_notifier.notify_stopping(f"Shutting down: {count} under way.")
         deadline = self._reactor.callLater(self._drain_timeout, self.force)
         try:
-            await self._serve_on()
+            await self._delay_drain()
             await self._stop_listening()
-            await self._read_what_arrived()
+            await self._read_pending_data()
             self._close_site()
-            self._when_closed()
+            self._site_closed()
             while self._outstanding:
-                await self._outstanding.when_over()
+                await self._outstanding.when_done()
             await self._finish()
         finally:
-            for call in (deadline, self._cut_call):
+            for call in (deadline, self._abort_call):
                 if call is not None and call.active():
                     call.cancel()
-            self._site.abort()
+            self._site.abort_connections()
             self._site.doStop()
         self._log.info("All is answered.")
 
-    def _be_ready_no_more(self) -> None:
+    def _mark_not_ready(self) -> None:
         self._readiness.draining = True
 
     def _close_site(self) -> None:
@@ -177,11 +185,11 @@ class QuotesService(GracefulService):
     async def _stop_listening(self) -> None:
         """Close the listening sockets, and lose nobody who has connected."""
         for port, description in self._ports:
-            if not stays_open(description):
-                let_nobody_in(port, description)
+            if not is_systemd_socket(description):
+                reject_new_connections(port, description)
                 await self._accept_batches(port)
                 # Closing happens a turn later, and resets who was not let in by then.
-                self._reactor.callLater(0, accept_pending, port)
+                self._reactor.callLater(0, accept_backlog, port)
         await DeferredList(
             [maybeDeferred(port.stopListening) for port, _ in self._ports]
         )
@@ -193,29 +201,31 @@ class QuotesService(GracefulService):
         All at once they could be more than there may be open files, before any
         that is refused has been closed.
         """
-        for _ in range(MOST_PENDING):
+        for _ in range(MAX_ACCEPT_BATCHES):
             if not accept_batch(port):
                 return
             await deferLater(self._reactor, 0)
 
     async def _finish(self) -> None:
         """Do what is left when all is answered."""
-        await self._clear_up()
+        await self._clean_up()
 
-    async def _read_what_arrived(self) -> None:
+    async def _read_pending_data(self) -> None:
         """Let the reactor look at each connection once more."""
         await deferLater(self._reactor, 0)
 
-    def _hurry(self) -> None:
+    def _force_shutdown(self) -> None:
         """Kill the greps, answer what can still be answered, cut the rest."""
         self._log.warn(
             "Ending at once: {count} under way.", count=len(self._outstanding)
         )
-        self._cut_call = self._reactor.callLater(FLUSH_TIME, self._cut)
+        self._abort_call = self._reactor.callLater(
+            FLUSH_TIMEOUT, self._abort_connections
+        )
         self._site.close()
         self._outstanding.cancel()
         self._site.refuse_incomplete()
 
-    def _cut(self) -> None:
-        self._site.abort()
-        self._outstanding.abandon()
+    def _abort_connections(self) -> None:
+        self._site.abort_connections()
+        self._outstanding.discard()

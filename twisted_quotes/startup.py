@@ -21,12 +21,18 @@ from twisted.python.procutils import which
 
 from twisted_quotes.library.index_cache import default_cache_folder
 from twisted_quotes.library.library import Library, LibraryUnusable
-from twisted_quotes.listening.proxy_protocol import behind_proxy
-from twisted_quotes.listening.socket_activation import by_index, unused
-from twisted_quotes.listening.sockets import remove_left_over, unix_path
-from twisted_quotes.monitoring.systemd import Systemd, watchdog_of
-from twisted_quotes.processes.descriptors import Allowance, allow_files
-from twisted_quotes.web.authentication.credentials import PasswordFile, portal_for
+from twisted_quotes.listening.proxy_protocol import proxy_protocol_endpoint
+from twisted_quotes.listening.socket_activation import (
+    resolve_socket_indexes,
+    unused_sockets,
+)
+from twisted_quotes.listening.sockets import remove_stale_socket, unix_socket_path
+from twisted_quotes.monitoring.systemd import SystemdNotifier, read_watchdog_timeout
+from twisted_quotes.processes.descriptors import (
+    DescriptorBudget,
+    raise_open_files_limit,
+)
+from twisted_quotes.web.authentication.credentials import PasswordFile, make_portal
 
 _log = Logger()
 
@@ -57,12 +63,12 @@ def library(folder: str | None, default: str | None) -> Library:
         raise CannotStart(str(error)) from None
 
 
-def executable(name: str) -> str:
+def find_executable(name: str) -> str:
     """The absolute path of a program, which must be on the C{PATH}."""
-    found = which(name)
-    if not found:
+    candidates = which(name)
+    if not candidates:
         raise CannotStart(f"{name} is not on the PATH")
-    path: str = os.path.abspath(found[0])
+    path: str = os.path.abspath(candidates[0])
     return path
 
 
@@ -76,18 +82,18 @@ def endpoints(
     """
     found = [(each, endpoint(reactor, each)) for each in descriptions]
     for description, _ in found:
-        path = unix_path(description)
+        path = unix_socket_path(description)
         if path is not None:
-            remove_left_over(path)
+            remove_stale_socket(path)
     return found
 
 
 def endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
     """An endpoint to listen on, as its description says."""
     try:
-        kind, _, behind = description.partition(":")
+        kind, _, inner_description = description.partition(":")
         if kind == "haproxy":
-            return behind_proxy(serverFromString(reactor, behind))
+            return proxy_protocol_endpoint(serverFromString(reactor, inner_description))
         endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
     # Each kind of endpoint parses for itself, and raises what it likes.
     except Exception as error:
@@ -95,26 +101,30 @@ def endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
     return endpoint
 
 
-def listen(descriptions: Sequence[str], sockets: Sequence[str]) -> list[str]:
+def resolve_socket_names(
+    descriptions: Sequence[str], socket_names: Sequence[str]
+) -> list[str]:
     """
     Where to listen, with each socket of systemd named by its index.
 
     @param descriptions: endpoints.
-    @param sockets: the names of the sockets that systemd handed over.
+    @param socket_names: the names of the sockets that systemd handed over.
     """
     try:
-        return by_index(descriptions, sockets)
+        return resolve_socket_indexes(descriptions, socket_names)
     except ValueError as error:
         raise CannotStart(f"cannot listen: {error}") from None
 
 
-def tell_unused(descriptions: Sequence[str], sockets: Sequence[str]) -> None:
+def warn_about_unused_sockets(
+    descriptions: Sequence[str], socket_names: Sequence[str]
+) -> None:
     """Log which sockets of systemd nobody listens on, for clients would hang there."""
-    for each in unused(descriptions, sockets):
+    for each in unused_sockets(descriptions, socket_names):
         _log.warn("No --listen names socket {socket} of systemd.", socket=each)
 
 
-def writable(path: str | None) -> str | None:
+def check_writable(path: str | None) -> str | None:
     """The same path, of a file that can be written; it is made if it is not there."""
     if path is not None:
         try:
@@ -130,29 +140,29 @@ def cache_folder() -> str:
     return default_cache_folder(home, os.environ.get("XDG_CACHE_HOME"))
 
 
-def cores() -> int:
+def core_count() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0))
 
 
-def running(options: Mapping[str, Any]) -> int:
+def max_running(options: Mapping[str, Any]) -> int:
     """How many greps may run at one time."""
-    running = options["max-running"] or max(8, 4 * cores())
-    return int(running)
+    limit = options["max-running"] or max(8, 4 * core_count())
+    return int(limit)
 
 
-def allowance(options: Mapping[str, Any]) -> Allowance:
+def allowance(options: Mapping[str, Any]) -> DescriptorBudget:
     """What may be open at one time; less than asked for where files are few."""
-    wanted = options["max-connections"]
-    allowance = allow_files(wanted, running(options))
-    if not (allowance.connections and allowance.streams):
+    requested = options["max-connections"]
+    allowance = raise_open_files_limit(requested, max_running(options))
+    if not (allowance.max_connections and allowance.max_streams):
         raise CannotStart("too few files may be open (ulimit -n) for any connection")
-    if allowance.connections < wanted:
+    if allowance.max_connections < requested:
         _log.warn(
             "No more than {allowed} connections may be open, not {wanted}: "
             "the limit of open files (ulimit -n) is too low.",
-            allowed=allowance.connections,
-            wanted=wanted,
+            allowed=allowance.max_connections,
+            wanted=requested,
         )
     return allowance
 
@@ -168,10 +178,10 @@ def portal(options: Mapping[str, Any]) -> Portal | None:
         kind, _, path = description.partition(":")
         # Ours does not take a file that is gone for a wrong password.
         checkers.append(PasswordFile(path) if kind == "file" else checker)
-    return portal_for(checkers)
+    return make_portal(checkers)
 
 
-def systemd(reactor: Any) -> Systemd:
+def systemd_notifier(reactor: Any) -> SystemdNotifier:
     """Whoever started the service, as the environment tells."""
-    watchdog = watchdog_of(os.environ, os.getpid())
-    return Systemd(reactor, os.environ.get("NOTIFY_SOCKET") or None, watchdog)
+    watchdog = read_watchdog_timeout(os.environ, os.getpid())
+    return SystemdNotifier(reactor, os.environ.get("NOTIFY_SOCKET") or None, watchdog)

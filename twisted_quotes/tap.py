@@ -15,16 +15,22 @@ from twisted.logger import LogLevel, jsonFileLogObserver
 from twisted.python.usage import UsageError
 
 from twisted_quotes.monitoring.json_log import json_observer
-from twisted_quotes.processes.descriptors import close_in_children, inheritable
-from twisted_quotes.workers.inherited_fds import SOCKETS, inherit
-from twisted_quotes.workers.resource_share import with_sockets
+from twisted_quotes.processes.descriptors import (
+    list_inheritable_descriptors,
+    restrict_descriptor_scan,
+)
+from twisted_quotes.workers.inherited_fds import (
+    FIRST_LISTENER_FD,
+    take_worker_configuration,
+)
+from twisted_quotes.workers.resource_share import resolve_systemd_sockets
 from twisted_quotes.workers.startup import supervised_service
 
 from .composition import quotes_service, worker_service
 from .options import QuotesOptions
 from .startup import CannotStart
 
-_LOG = "fileLogObserverFactory"
+_LOG_OBSERVER_KEY = "fileLogObserverFactory"
 
 
 class Options(QuotesOptions):
@@ -44,10 +50,12 @@ class Options(QuotesOptions):
         except UsageError as error:
             raise CannotStart(f"{error} (see twist quotes --help)") from None
         # C{twist} reads it when it starts to log, after all options are parsed.
-        twist: Any = self.parent or {}
-        if twist.get(_LOG) is jsonFileLogObserver:
-            twist[_LOG] = json_observer
-        self["log-debug"] = twist.get("logLevel", LogLevel.debug) <= LogLevel.debug
+        twist_options: Any = self.parent or {}
+        if twist_options.get(_LOG_OBSERVER_KEY) is jsonFileLogObserver:
+            twist_options[_LOG_OBSERVER_KEY] = json_observer
+        self["log-debug"] = (
+            twist_options.get("logLevel", LogLevel.debug) <= LogLevel.debug
+        )
 
 
 def makeService(options: Mapping[str, Any]) -> IService:
@@ -58,16 +66,19 @@ def makeService(options: Mapping[str, Any]) -> IService:
     """
     from twisted.internet import reactor
 
-    inheritance = inherit(os.environ)
-    options = with_sockets(options, inheritance)
-    close_in_children(inheritable(), given=SOCKETS + len(options["listen"]))
+    worker_configuration = take_worker_configuration(os.environ)
+    options = resolve_systemd_sockets(options, worker_configuration)
+    restrict_descriptor_scan(
+        list_inheritable_descriptors(),
+        child_descriptor_limit=FIRST_LISTENER_FD + len(options["listen"]),
+    )
     # What is there by then stays, and need not be looked at again and again.
     reactor.callWhenRunning(gc.collect)
     reactor.callWhenRunning(gc.freeze)
-    if inheritance is None and options["workers"] > 1:
+    if worker_configuration is None and options["workers"] > 1:
         return supervised_service(
             reactor, options, [sys.executable, *sys.orig_argv[1:]], os.environ
         )
-    if inheritance is None:
+    if worker_configuration is None:
         return quotes_service(reactor, options)
-    return worker_service(reactor, options, inheritance)
+    return worker_service(reactor, options, worker_configuration)

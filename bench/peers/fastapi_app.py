@@ -18,7 +18,7 @@ LIBRARY = os.environ["LIBRARY"]
 app = FastAPI()
 
 
-class Question(BaseModel):
+class Query(BaseModel):
     """A question, as far as it is asked here."""
 
     action: Literal["search", "all"]
@@ -27,11 +27,11 @@ class Question(BaseModel):
 
 
 @app.post("/api/v1/json")
-async def answer(question: Question) -> JSONResponse:
+async def run_query(query: Query) -> JSONResponse:
     """Run grep, and answer with its lines; an empty term is in all of them."""
     process = await asyncio.create_subprocess_exec(
-        *("grep", "-a", "-F", "-e", question.term),
-        *("--", f"{LIBRARY}/{question.dictionary}"),
+        *("grep", "-a", "-F", "-e", query.term),
+        *("--", f"{LIBRARY}/{query.dictionary}"),
         stdout=PIPE,
     )
     output, _ = await process.communicate()

@@ -26,7 +26,7 @@ ENVIRONMENT = {"LC_ALL": "C"}
 app = Klein()
 
 
-class Grep(ProcessProtocol):
+class GrepProtocol(ProcessProtocol):
     """
     Collects what a grep prints.
 
@@ -47,12 +47,12 @@ class Grep(ProcessProtocol):
 
 
 @app.route("/api/v1/json", methods=["POST"])
-async def answer(request: IRequest) -> bytes:
+async def run_query(request: IRequest) -> bytes:
     """Run grep, and answer with its lines; an empty term is in all of them."""
-    question = json.loads(request.content.read())
-    grep = Grep()
-    path = f"{LIBRARY}/{question['dictionary']}"
-    arguments = ["grep", "-a", "-F", "-e", question.get("term", ""), "--", path]
+    query = json.loads(request.content.read())
+    grep = GrepProtocol()
+    path = f"{LIBRARY}/{query['dictionary']}"
+    arguments = ["grep", "-a", "-F", "-e", query.get("term", ""), "--", path]
     reactor.spawnProcess(
         grep, GREP, arguments, ENVIRONMENT, childFDs={0: 0, 1: "r", 2: 2}
     )

@@ -18,25 +18,27 @@ app = Quart(__name__)
 
 
 @app.post("/api/v1/json")
-async def answer() -> dict[str, Any]:
+async def run_query() -> dict[str, Any]:
     """Run grep, and answer with the groups of lines that it prints."""
-    question = await request.get_json()
-    path = quote(f"{LIBRARY}/{question['dictionary']}")
-    if question["action"] == "all":
-        return _answer((await _output(f"cat {path}")).removesuffix("\n").split("\n"))
-    ignore_case = "-i" if question.get("ignore_case") else ""
-    before, after = int(question.get("n_before", 0)), int(question.get("n_after", 0))
-    output = await _output(
-        f"grep {ignore_case} -B {before} -A {after} -e {quote(question['term'])} {path}"
+    query = await request.get_json()
+    path = quote(f"{LIBRARY}/{query['dictionary']}")
+    if query["action"] == "all":
+        return _response_body(
+            (await _shell_output(f"cat {path}")).removesuffix("\n").split("\n")
+        )
+    ignore_case = "-i" if query.get("ignore_case") else ""
+    before, after = int(query.get("n_before", 0)), int(query.get("n_after", 0))
+    output = await _shell_output(
+        f"grep {ignore_case} -B {before} -A {after} -e {quote(query['term'])} {path}"
     )
-    return _answer(output.removesuffix("\n").split("\n--\n"))
+    return _response_body(output.removesuffix("\n").split("\n--\n"))
 
 
-async def _output(command: str) -> str:
+async def _shell_output(command: str) -> str:
     process = await asyncio.create_subprocess_shell(command, stdout=PIPE)
     output, _ = await process.communicate()
     return output.decode()
 
 
-def _answer(results: list[str]) -> dict[str, Any]:
+def _response_body(results: list[str]) -> dict[str, Any]:
     return {"nr of entries": len(results), "results": results}

@@ -12,7 +12,13 @@ from tempfile import TemporaryDirectory
 from twisted.trial.unittest import SynchronousTestCase
 
 from bench.errors import RunFailed
-from bench.floor import find_grep, loop, measure_floor, run_grep, summed_up
+from bench.floor import (
+    find_grep,
+    measure_floor,
+    run_grep,
+    run_loop,
+    summarize_durations,
+)
 
 
 class FloorTests(SynchronousTestCase):
@@ -42,7 +48,7 @@ class FloorTests(SynchronousTestCase):
     def test_a_loop_ends_in_time(self) -> None:
         """It says how long each grep took, one after another."""
         start = time.monotonic()
-        durations = loop(["love"], str(self.dictionary), start, start + 0.2)
+        durations = run_loop(["love"], str(self.dictionary), start, start + 0.2)
         self.assertGreater(len(durations), 1)
         self.assertLess(sum(durations[:-1]), 0.2)
 
@@ -67,16 +73,16 @@ class FloorTests(SynchronousTestCase):
         self.assertIn("No such file", str(error))
 
 
-class SumTests(SynchronousTestCase):
-    """Tests of L{summed_up}."""
+class SummaryTests(SynchronousTestCase):
+    """Tests of L{summarize_durations}."""
 
     def test_numbers_are_in_milliseconds(self) -> None:
         """As those of wrk are."""
-        numbers = summed_up([0.001] * 50 + [0.003] * 50, 2.0)
+        numbers = summarize_durations([0.001] * 50 + [0.003] * 50, 2.0)
         self.assertEqual(numbers["rate"], 50.0)
         self.assertAlmostEqual(numbers["mean"], 2.0)
         self.assertAlmostEqual(numbers["p99"], 3.0)
 
     def test_next_to_nothing_is_nothing(self) -> None:
         """One grep has no percentiles."""
-        self.assertRaises(RunFailed, summed_up, [0.1], 1.0)
+        self.assertRaises(RunFailed, summarize_durations, [0.1], 1.0)

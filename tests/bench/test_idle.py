@@ -10,7 +10,7 @@ from bench.errors import RunFailed
 from bench.idle import idle_connections
 from bench.servers import free_port
 
-from ..integration.server import running
+from ..integration.server import running_server
 
 
 class IdleTests(SynchronousTestCase):
@@ -18,16 +18,16 @@ class IdleTests(SynchronousTestCase):
 
     def test_they_are_held(self) -> None:
         """As long as they are needed, others are answered."""
-        with running() as server, idle_connections(server.address[1], 20):
+        with running_server() as server, idle_connections(server.address[1], 20):
             self.assertEqual(server.get("/livez").status, 200)
 
     def test_a_server_that_closes_them_is_found_out(self) -> None:
         """Then the run was not what it was meant to be."""
 
         def measure() -> None:
-            with running() as server, idle_connections(server.address[1], 3):
-                server.signal()
-                server.ended()
+            with running_server() as server, idle_connections(server.address[1], 3):
+                server.send_signal()
+                server.wait_for_exit()
 
         error = self.assertRaises(RunFailed, measure)
         self.assertEqual(str(error), "of 3 idle connections were held: 0")

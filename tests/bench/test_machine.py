@@ -11,7 +11,7 @@ import sys
 from twisted.trial.unittest import SynchronousTestCase
 
 from bench import machine
-from bench.machine import OtherWork, versions
+from bench.machine import OtherWork, find_versions
 
 
 class MachineTests(SynchronousTestCase):
@@ -19,7 +19,7 @@ class MachineTests(SynchronousTestCase):
 
     def test_its_name_is_not_told(self) -> None:
         """What is published says what it is, not whose."""
-        told = " ".join(machine.machine().values())
+        told = " ".join(machine.describe_machine().values())
         self.assertIn(platform.python_version(), told)
         self.assertNotIn(platform.node(), told.split())
         self.assertNotIn(platform.release(), told.split())
@@ -28,7 +28,7 @@ class MachineTests(SynchronousTestCase):
         """What is missing is said to be."""
         self.patch(machine, "_MODULES", ("Twisted", "no-such-module"))
         self.patch(machine, "_PACKAGES", ("no-such-package",))
-        told = versions()
+        told = find_versions()
         self.assertRegex(told["Twisted"], r"^\d+\.\d+")
         self.assertEqual(told["no-such-module"], "missing")
         self.assertIn(told["no-such-package"], ("missing", "unknown"))
@@ -37,7 +37,7 @@ class MachineTests(SynchronousTestCase):
 class OtherWorkTests(SynchronousTestCase):
     """Tests of L{OtherWork}, with times of its own."""
 
-    def watch(self, *times: tuple[float, float, float]) -> float:
+    def measure_share(self, *times: tuple[float, float, float]) -> float:
         """The share between two moments."""
         moments = iter(times)
         self.patch(machine, "_times", lambda: next(moments))
@@ -45,12 +45,12 @@ class OtherWorkTests(SynchronousTestCase):
 
     def test_what_we_use_does_not_count(self) -> None:
         """Of 20 seconds 15 were busy, and 10 of these were ours."""
-        self.assertEqual(self.watch((1, 100, 200), (11, 115, 220)), 0.25)
+        self.assertEqual(self.measure_share((1, 100, 200), (11, 115, 220)), 0.25)
 
     def test_it_is_never_less_than_nothing(self) -> None:
         """The kernel counts in ticks, and rounds."""
-        self.assertEqual(self.watch((0, 0, 0), (10.1, 10, 20)), 0)
-        self.assertEqual(self.watch((0, 0, 0), (0, 0, 0)), 0)
+        self.assertEqual(self.measure_share((0, 0, 0), (10.1, 10, 20)), 0)
+        self.assertEqual(self.measure_share((0, 0, 0), (0, 0, 0)), 0)
 
     def test_children_are_ours_once_they_have_ended(self) -> None:
         """What they used is told with what we did."""

@@ -12,10 +12,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bench.memory import PeakMemory, descendants, resident_megabytes
 
-from ..integration.server import until
+from ..integration.server import wait_until
 
 # Has a child of its own, and both wait until their input ends.
-FAMILY = (
+PARENT_AND_CHILD_SCRIPT = (
     "import subprocess, sys\n"
     "child = subprocess.Popen(['cat'], stdin=subprocess.PIPE)\n"
     "print(child.pid, flush=True)\n"
@@ -32,21 +32,21 @@ class MemoryTests(SynchronousTestCase):
     def setUp(self) -> None:
         """Start them."""
         self.process = subprocess.Popen(
-            [sys.executable, "-c", FAMILY],
+            [sys.executable, "-c", PARENT_AND_CHILD_SCRIPT],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
         self.addCleanup(self.process.__exit__, None, None, None)
         self.addCleanup(self.process.kill)
-        self.child = int(self.said())
+        self.child = int(self.read_line())
 
-    def said(self) -> str:
+    def read_line(self) -> str:
         """The next line of the process's output."""
         assert self.process.stdout is not None
         return self.process.stdout.readline()
 
-    def go_on(self) -> None:
+    def resume_process(self) -> None:
         """Let the process go on."""
         assert self.process.stdin is not None
         self.process.stdin.write("\n")
@@ -63,9 +63,9 @@ class MemoryTests(SynchronousTestCase):
         """What is taken for a while is part of it."""
         before = resident_megabytes([self.process.pid])
         with PeakMemory([self.process.pid]) as memory:
-            self.go_on()
-            self.said()
-            until(lambda: memory.peak > before + 35, "40 MB more")
+            self.resume_process()
+            self.read_line()
+            wait_until(lambda: memory.peak > before + 35, "40 MB more")
         self.assertLess(memory.peak, before + 60)
 
     def test_what_is_gone_takes_nothing(self) -> None:

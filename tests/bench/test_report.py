@@ -9,20 +9,20 @@ import json
 from twisted.trial.unittest import SynchronousTestCase
 
 from bench.children import ROOT
-from bench.reach import Judgement, Target
 from bench.report import (
-    BEGIN,
-    END,
+    BEGIN_MARKER,
+    END_MARKER,
     Report,
-    data,
-    load_table,
-    number,
+    format_load_table,
+    format_number,
+    format_report,
+    format_table,
+    format_target_table,
     put_between_markers,
-    reach_table,
-    table,
-    text,
+    report_data,
 )
 from bench.rounds import Load, Outcome, Spread
+from bench.targets import Judgement, Target
 
 OURS = Outcome([{"rate": 2000.0, "p50": 1.25}, {"rate": 1000.0, "p50": 1.75}])
 PEER = Outcome([{"rate": 1000.0, "p50": 2.0}, None], ["errors: 3 status"])
@@ -35,7 +35,7 @@ class TableTests(SynchronousTestCase):
     def test_columns_are_aligned(self) -> None:
         """Numbers stand under each other, and Markdown is told so."""
         self.assertEqual(
-            table(
+            format_table(
                 ["", "rate", "verdict"], [["ours", "10", ""], ["a peer", "9", "slow"]]
             ),
             "|        | rate | verdict |\n"
@@ -52,11 +52,11 @@ class TableTests(SynchronousTestCase):
             (12.34, "12.3"),
             (0.01234, "0.0123"),
         ):
-            self.assertEqual(number(value), expected)
+            self.assertEqual(format_number(value), expected)
 
     def test_a_load_has_medians_and_how_ours_compares(self) -> None:
         """The ratio is of the rounds in which both ran; failures are told below."""
-        lines = load_table({"ours": OURS, "peer": PEER}).splitlines()
+        lines = format_load_table({"ours": OURS, "peer": PEER}).splitlines()
         self.assertEqual(
             [cell.strip() for cell in lines[0].split("|")[1:-1]],
             ["", "requests/s", "p50 ms", "ours / this", "failed runs"],
@@ -73,7 +73,7 @@ class TableTests(SynchronousTestCase):
 
     def test_columns_that_say_nothing_are_left_out(self) -> None:
         """Where no run failed and ours is not among them, that is not repeated."""
-        printed = load_table({"one": OURS, "other": OURS})
+        printed = format_load_table({"one": OURS, "other": OURS})
         [head, *_] = printed.splitlines()
         self.assertEqual(
             [cell.strip() for cell in head.split("|")[1:-1]],
@@ -82,7 +82,7 @@ class TableTests(SynchronousTestCase):
 
     def test_who_is_absent_has_a_row(self) -> None:
         """A peer that is not installed is not passed over in silence."""
-        [*_, last] = load_table({"ours": OURS}, ["peer"]).splitlines()
+        [*_, last] = format_load_table({"ours": OURS}, ["peer"]).splitlines()
         self.assertEqual(
             [cell.strip() for cell in last.split("|")[1:-1]], ["peer", "absent", ""]
         )
@@ -91,12 +91,14 @@ class TableTests(SynchronousTestCase):
         """There are no numbers to make a table of."""
         failed = Outcome([None, None], ["no answers", "no answers"])
         self.assertEqual(
-            load_table({"peer": failed}).strip(), "Failed: peer: no answers."
+            format_load_table({"peer": failed}).strip(), "Failed: peer: no answers."
         )
 
     def test_a_target_has_a_verdict(self) -> None:
         """What is wanted, what was seen, and what follows."""
-        printed = reach_table([Judgement(TARGET, Spread(1.5, 1, 2.125), "missed")])
+        printed = format_target_table(
+            [Judgement(TARGET, Spread(1.5, 1, 2.125), "missed")]
+        )
         [*_, line] = printed.splitlines()
         self.assertEqual(
             [cell.strip() for cell in line.split("|")[1:-1]],
@@ -119,7 +121,7 @@ class PageTests(SynchronousTestCase):
 
     def test_the_text_says_on_what_and_who_was_absent(self) -> None:
         """A number means nothing without its machine."""
-        written = text(self.report)
+        written = format_report(self.report)
         self.assertIn("Machine: processor some.", written)
         self.assertIn("Versions: grep 3.8.", written)
         self.assertIn("- other: missing: pip install other", written)
@@ -129,7 +131,7 @@ class PageTests(SynchronousTestCase):
 
     def test_the_data_are_json_with_every_round(self) -> None:
         """Who doubts a median can see what it was made of."""
-        read = json.loads(json.dumps(data(self.report)))
+        read = json.loads(json.dumps(report_data(self.report)))
         peer = read["loads"]["load"]["contestants"]["peer"]
         self.assertEqual(peer["numbers"], [{"rate": 1000.0, "p50": 2.0}, None])
         self.assertEqual(peer["failures"], ["errors: 3 status"])
@@ -137,14 +139,21 @@ class PageTests(SynchronousTestCase):
 
     def test_a_table_takes_the_place_of_the_last_one(self) -> None:
         """What stands around the markers stays as it is."""
-        page = f"Above.\n{BEGIN}\nold\n{END}\nBelow.\n"
+        page = f"Above.\n{BEGIN_MARKER}\nold\n{END_MARKER}\nBelow.\n"
         first = put_between_markers(page, "new\n")
-        self.assertEqual(first, f"Above.\n{BEGIN}\n\nnew\n\n{END}\nBelow.\n")
+        self.assertEqual(
+            first, f"Above.\n{BEGIN_MARKER}\n\nnew\n\n{END_MARKER}\nBelow.\n"
+        )
         self.assertEqual(put_between_markers(first, "new\n"), first)
 
     def test_a_page_without_markers_is_left_alone(self) -> None:
         """Nothing is guessed about where a table might go."""
-        for page in ("", BEGIN, END, f"{BEGIN}{BEGIN}{END}"):
+        for page in (
+            "",
+            BEGIN_MARKER,
+            END_MARKER,
+            f"{BEGIN_MARKER}{BEGIN_MARKER}{END_MARKER}",
+        ):
             self.assertRaises(ValueError, put_between_markers, page, "new")
 
     def test_the_page_of_the_project_has_them(self) -> None:

@@ -18,8 +18,8 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from bench.children import ROOT
 from bench.memory import descendants
 
-from ..integration.conversation import LIMIT
-from ..integration.server import is_gone, until
+from ..integration.http_connection import TIMEOUT
+from ..integration.server import has_exited, wait_until
 
 COMMAND = [
     *(sys.executable, "-m", "bench", "quick", "--rounds=1", "--seconds=1"),
@@ -61,7 +61,7 @@ class SmokeTests(SynchronousTestCase):
     def test_a_run_compares_ours_with_a_peer(self) -> None:
         """Both answer alike and without errors, and the ratio is told and kept."""
         process = self.start("--load=distinct-1")
-        printed, _ = process.communicate(timeout=2 * LIMIT)
+        printed, _ = process.communicate(timeout=2 * TIMEOUT)
         self.assertEqual(process.returncode, 0, printed)
         self.assertIn("all give the same answers", printed)
         self.assertRegex(printed, r"\| webhook +\| .* \d+\.\d\d \(")
@@ -85,10 +85,10 @@ class SmokeTests(SynchronousTestCase):
         # Two servers, at the least.
         self.assertGreaterEqual(len(family), 2)
         process.send_signal(signal.SIGTERM)
-        printed, _ = process.communicate(timeout=LIMIT)
+        printed, _ = process.communicate(timeout=TIMEOUT)
         self.assertEqual(process.returncode, 130, printed)
         self.assertIn("interrupted", printed)
-        until(lambda: all(map(is_gone, family)), "none left")
+        wait_until(lambda: all(map(has_exited, family)), "none left")
         self.assertEqual(list(self.temporary.iterdir()), [])
 
     def test_an_unknown_name_is_told(self) -> None:
@@ -98,6 +98,6 @@ class SmokeTests(SynchronousTestCase):
             ("--server=no-such", "There is no server no-such."),
         ):
             process = self.start(option)
-            printed, _ = process.communicate(timeout=2 * LIMIT)
+            printed, _ = process.communicate(timeout=2 * TIMEOUT)
             self.assertEqual(process.returncode, 1, printed)
             self.assertIn(message, printed)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis.strategies import integers, lists, sampled_from, tuples
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.concurrency.fair_queue import FairQueue, Ranks
+from twisted_quotes.concurrency.fair_queue import BucketQueue, FairQueue
 
 
 class RanksTests(SynchronousTestCase):
@@ -21,7 +21,7 @@ class RanksTests(SynchronousTestCase):
     @given(lists(tuples(sampled_from("abcdef"), integers(0, 4))))
     def test_whatever_is_put_and_removed(self, steps: list[tuple[str, int]]) -> None:
         """A sorted list of the keys tells the same."""
-        ranks: Ranks[str] = Ranks(count())
+        ranks: BucketQueue[str] = BucketQueue(count())
         expected: dict[str, tuple[int, int]] = {}
         for turn, (key, number) in enumerate(steps):
             ranks.remove(key)
@@ -46,18 +46,18 @@ class FairQueueTests(SynchronousTestCase):
         """Have an empty queue."""
         self.queue: FairQueue[str, int] = FairQueue(count())
 
-    def serve(self, items: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    def serve_items(self, items: list[tuple[str, int]]) -> list[tuple[str, int]]:
         """Add items, then serve all; what is served is held for good."""
         clients = {item: client for client, item in items}
         held = Counter[str]()
         for client, item in items:
             self.queue.add(client, item, 0)
         served = []
-        while self.queue.rank() is not None:
+        while self.queue.next_rank() is not None:
             item = self.queue.pop()
             client = clients[item]
             held[client] += 1
-            self.queue.hold(client, held[client])
+            self.queue.update_held(client, held[client])
             served.append((client, item))
         return served
 
@@ -65,7 +65,7 @@ class FairQueueTests(SynchronousTestCase):
     def test_clients_are_served_in_turn(self, asked: list[str]) -> None:
         """Each has its nth item served before any has its item after that."""
         items = [(client, number) for number, client in enumerate(asked)]
-        served = self.serve(items)
+        served = self.serve_items(items)
         self.assertEqual(sorted(served), sorted(items))
         for client in set(asked):
             own = [item for each, item in served if each == client]
@@ -87,19 +87,19 @@ class FairQueueTests(SynchronousTestCase):
         """A client comes after those that have waited there for longer."""
         for client, item, held in (("a", 1, 1), ("b", 2, 0), ("c", 3, 1)):
             self.queue.add(client, item, held)
-        self.queue.hold("a", 0)
+        self.queue.update_held("a", 0)
         self.assertEqual([self.queue.pop() for _ in range(3)], [2, 1, 3])
 
     def test_two_queues_can_be_compared(self) -> None:
         """The one whose next item has the lower rank comes first."""
         turns = count()
         one, other = (FairQueue[str, int](turns) for _ in range(2))
-        self.assertIsNone(one.rank())
+        self.assertIsNone(one.next_rank())
         one.add("a", 1, 1)
         other.add("b", 2, 1)
-        self.assertLess(one.rank() or (), other.rank() or ())
-        one.hold("a", 2)
-        self.assertGreater(one.rank() or (), other.rank() or ())
+        self.assertLess(one.next_rank() or (), other.next_rank() or ())
+        one.update_held("a", 2)
+        self.assertGreater(one.next_rank() or (), other.next_rank() or ())
 
     def test_many_clients_take_no_longer_each_than_a_few(self) -> None:
         """What an operation takes does not grow with the clients."""
@@ -109,7 +109,7 @@ class FairQueueTests(SynchronousTestCase):
             best = 1.0
             for _ in range(3):
                 began = time.perf_counter()
-                self.serve([(str(each), each) for each in range(clients)])
+                self.serve_items([(str(each), each) for each in range(clients)])
                 best = min(best, (time.perf_counter() - began) / clients)
             return best
 

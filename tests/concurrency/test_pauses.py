@@ -14,20 +14,20 @@ from twisted.internet.task import Clock
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.concurrency.limiter import ANYBODY
-from twisted_quotes.concurrency.pauses import SLICE, Pauses
+from twisted_quotes.concurrency.limiter import DEFAULT_SLOT_REQUEST
+from twisted_quotes.concurrency.pauses import TIME_SLICE, CooperativeScheduler
 from twisted_quotes.library.dictionary import Dictionary
 from twisted_quotes.library.library import Library
 from twisted_quotes.query.queries import All, Selection
 
-from ..cases import Collected
-from ..fakes import FakeReactor, entries, make_test_finder
+from ..cases import CollectedQuotes
+from ..fakes import FakeReactor, find_entries, make_test_finder
 
-COST = SLICE / 5
+COST = TIME_SLICE / 5
 """How long each item takes, in seconds."""
 
 
-def turn(clock: Clock) -> None:
+def run_turn(clock: Clock) -> None:
     """Do what is due in this turn, and not what comes of it: a clock does all."""
     due, clock.calls[:] = clock.calls[:], []
     for call in due:
@@ -41,54 +41,54 @@ class PausesTests(SynchronousTestCase):
     def setUp(self) -> None:
         """Make a clock that goes on with the work."""
         self.clock = Clock()
-        self.pauses = Pauses(self.clock)
-        self.done: list[object] = []
+        self.pauses = CooperativeScheduler(self.clock)
+        self.processed: list[object] = []
 
-    def loop(self, items: Iterable[object]) -> Deferred[None]:
+    def start_loop(self, items: Iterable[object]) -> Deferred[None]:
         """Go through items, each of which takes a while."""
 
         async def go() -> None:
-            async for item in self.pauses.each(items):
-                self.done.append(item)
+            async for item in self.pauses.iterate(items):
+                self.processed.append(item)
                 self.clock.rightNow += COST
 
         return Deferred.fromCoroutine(go())
 
     def test_a_short_loop_does_not_pause(self) -> None:
         """It is over at once."""
-        self.successResultOf(self.loop(range(4)))
-        self.assertEqual(self.done, [0, 1, 2, 3])
+        self.successResultOf(self.start_loop(range(4)))
+        self.assertEqual(self.processed, [0, 1, 2, 3])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_a_long_loop_pauses(self) -> None:
         """It does as much in each turn as its time allows."""
-        over = self.loop(range(12))
+        finished = self.start_loop(range(12))
         for count in (5, 10):
-            self.assertEqual(self.done, list(range(count)))
-            self.assertNoResult(over)
-            turn(self.clock)
-        self.successResultOf(over)
-        self.assertEqual(self.done, list(range(12)))
+            self.assertEqual(self.processed, list(range(count)))
+            self.assertNoResult(finished)
+            run_turn(self.clock)
+        self.successResultOf(finished)
+        self.assertEqual(self.processed, list(range(12)))
 
     def test_many_loops_share_the_turns(self) -> None:
         """In each turn one of them goes on, in the order in which they paused."""
-        loops = [self.loop([name] * 11) for name in "abc"]
+        loops = [self.start_loop([name] * 11) for name in "abc"]
         for name in "abcabc":
-            self.done.clear()
-            turn(self.clock)
-            self.assertEqual(set(self.done), {name})
+            self.processed.clear()
+            run_turn(self.clock)
+            self.assertEqual(set(self.processed), {name})
         for each in loops:
             self.successResultOf(each)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_a_loop_that_is_cancelled_goes_on_no_more(self) -> None:
         """And holds up none of the others."""
-        first, second = self.loop(["a"] * 6), self.loop(["b"] * 6)
+        first, second = self.start_loop(["a"] * 6), self.start_loop(["b"] * 6)
         first.cancel()
         self.failureResultOf(first, CancelledError)
-        turn(self.clock)
+        run_turn(self.clock)
         self.successResultOf(second)
-        self.assertEqual(self.done.count("a"), 5)
+        self.assertEqual(self.processed.count("a"), 5)
 
 
 class LargeLibraryTests(SynchronousTestCase):
@@ -98,22 +98,22 @@ class LargeLibraryTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Make many small dictionaries, of which each takes a while to open."""
-        room = TemporaryDirectory()
-        self.addCleanup(room.cleanup)
-        folder = Path(room.name, "library")
+        temporary_directory = TemporaryDirectory()
+        self.addCleanup(temporary_directory.cleanup)
+        folder = Path(temporary_directory.name, "library")
         folder.mkdir()
         for number in range(self.count):
             (folder / f"{number:03}").write_text(f"one {number}\n")
         self.reactor = FakeReactor()
         self.library = Library(FilePath(str(folder)))
         self.finder = make_test_finder(
-            self.reactor, self.library, Path(room.name, "cache")
+            self.reactor, self.library, Path(temporary_directory.name, "cache")
         )
         real = self.library.open
-        self.opened = 0
+        self.open_count = 0
 
         def slow_open(name: str) -> Dictionary:
-            self.opened += 1
+            self.open_count += 1
             self.reactor.rightNow += COST
             return real(name)
 
@@ -123,20 +123,22 @@ class LargeLibraryTests(SynchronousTestCase):
         """Ask something, and see that no turn of the reactor takes long."""
         answer, turns = ask(), 0
         while not answer.called:
-            self.assertLess(self.opened, 10)
-            self.opened = 0
+            self.assertLess(self.open_count, 10)
+            self.open_count = 0
             turns += 1
-            turn(self.reactor)
+            run_turn(self.reactor)
         self.assertGreater(turns, self.count // 10)
         return self.successResultOf(answer)
 
     def test_nothing_holds_up_the_reactor(self) -> None:
         """Whatever is asked of every dictionary."""
-        states = self.check(lambda: self.finder.states("*"))
+        states = self.check(lambda: self.finder.read_states("*"))
         self.assertEqual(len(states), self.count)
-        self.assertEqual(len(self.check(self.finder.dictionaries)), self.count)
-        volumes = self.finder.volumes
-        prepared = self.check(lambda: Deferred.fromCoroutine(volumes.prepare("*")))
+        self.assertEqual(len(self.check(self.finder.list_dictionaries)), self.count)
+        volumes = self.finder.indexed_library
+        prepared = self.check(
+            lambda: Deferred.fromCoroutine(volumes.ensure_indexes("*"))
+        )
         self.assertEqual(len(prepared), self.count)
 
     def test_no_search_holds_up_the_reactor(self) -> None:
@@ -144,11 +146,15 @@ class LargeLibraryTests(SynchronousTestCase):
         texts = [f"one {number}" for number in range(self.count)]
         selection = Selection()
         for ask in (
-            lambda found: self.finder.quotes.find("*", selection, 0, found, ANYBODY),
-            lambda found: self.finder.drawer.draw("*", selection, 1, 0, found, ANYBODY),
+            lambda found: self.finder.quote_search.find_quotes(
+                "*", selection, 0, found, DEFAULT_SLOT_REQUEST
+            ),
+            lambda found: self.finder.sampler.sample(
+                "*", selection, 1, 0, found, DEFAULT_SLOT_REQUEST
+            ),
         ):
-            found = Collected(room=2 * self.count)
+            found = CollectedQuotes(max_quotes=2 * self.count)
             self.check(lambda: Deferred.fromCoroutine(ask(found)))  # noqa: B023
             self.assertEqual(sorted(each.text for each in found.quotes), sorted(texts))
         query = All(dictionary="*", unit="quote")
-        self.assertEqual(self.check(lambda: entries(self.finder, query)), texts)
+        self.assertEqual(self.check(lambda: find_entries(self.finder, query)), texts)

@@ -10,7 +10,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.concurrency.recent import Recent
+from twisted_quotes.concurrency.recent import CachedResult
 
 
 class RecentTests(SynchronousTestCase):
@@ -20,18 +20,18 @@ class RecentTests(SynchronousTestCase):
         """Have something made that a test makes by hand."""
         clock: Any = Clock()
         self.clock = clock
-        self.made: list[Deferred[str]] = []
-        self.recent = Recent(clock, 1, self.make)
+        self.pending: list[Deferred[str]] = []
+        self.recent = CachedResult(clock, 1, self.make)
 
     async def make(self) -> str:
         """Make it."""
-        self.made.append(Deferred())
-        return await self.made[-1]
+        self.pending.append(Deferred())
+        return await self.pending[-1]
 
     def test_all_who_ask_meanwhile_wait_for_the_same(self) -> None:
         """It is made once."""
         waiting = [self.recent.get() for _ in range(3)]
-        [made] = self.made
+        [made] = self.pending
         made.callback("x")
         self.assertEqual([self.successResultOf(each) for each in waiting], ["x"] * 3)
 
@@ -39,22 +39,22 @@ class RecentTests(SynchronousTestCase):
         """It is as old as its making, which may have taken a while."""
         self.recent.get()
         self.clock.advance(0.5)
-        self.made[0].callback("x")
+        self.pending[0].callback("x")
         self.clock.advance(0.4)
         self.assertEqual(self.successResultOf(self.recent.get()), "x")
         self.clock.advance(0.1)
         again = self.recent.get()
         self.assertNoResult(again)
-        self.made[1].callback("y")
+        self.pending[1].callback("y")
         self.assertEqual(self.successResultOf(again), "y")
 
     def test_an_error_is_told_and_not_kept(self) -> None:
         """Who asks next has it made anew."""
         failing = self.recent.get()
-        self.made[0].errback(KeyError())
+        self.pending[0].errback(KeyError())
         self.failureResultOf(failing, KeyError)
         self.recent.get()
-        self.assertEqual(len(self.made), 2)
+        self.assertEqual(len(self.pending), 2)
 
     def test_who_waits_no_longer_stops_nobody(self) -> None:
         """Nor is it made a second time at the same time."""
@@ -62,6 +62,6 @@ class RecentTests(SynchronousTestCase):
         leaving.cancel()
         self.failureResultOf(leaving, CancelledError)
         staying = self.recent.get()
-        [made] = self.made
+        [made] = self.pending
         made.callback("x")
         self.assertEqual(self.successResultOf(staying), "x")

@@ -10,7 +10,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.threadpool import ThreadPool
 from twisted.trial.unittest import TestCase
 
-from twisted_quotes.concurrency.threads import Threads
+from twisted_quotes.concurrency.threads import ThreadRunner
 
 
 class ThreadsTests(TestCase):
@@ -23,15 +23,15 @@ class ThreadsTests(TestCase):
         pool = ThreadPool(2, 2)
         pool.start()
         self.addCleanup(pool.stop)
-        self.threads = Threads(reactor, pool, 2)  # type: ignore[arg-type]
-        self.begun: list[int] = []
+        self.threads = ThreadRunner(reactor, pool, 2)  # type: ignore[arg-type]
+        self.started_numbers: list[int] = []
         self.gate = Event()
         self.started = Semaphore(0)
         self.addCleanup(self.gate.set)
 
     def block(self, number: int) -> int:
         """Block until the test says so."""
-        self.begun.append(number)
+        self.started_numbers.append(number)
         self.started.release()
         self.gate.wait(30)
         return number
@@ -62,4 +62,4 @@ class ThreadsTests(TestCase):
         self.assertNoResult(late)
         self.gate.set()
         self.assertEqual(await late, 7)
-        self.assertEqual(sorted(self.begun), [0, 1, 7])
+        self.assertEqual(sorted(self.started_numbers), [0, 1, 7])

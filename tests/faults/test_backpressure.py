@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import socket
 
-from ..integration.conversation import Conversation
-from .cases import FULL, OTHER, Attack, counted, metrics_of
+from ..integration.http_connection import HTTPConnection
+from .cases import BYSTANDER_ADDRESS, FULL_RUN, Attack, count_statuses, parse_metrics
 
-ATTACKERS = 8 if FULL else 4
+ATTACKERS = 8 if FULL_RUN else 4
 PAGES = 400
-READERS = 200 if FULL else 100
-WAITS, IDLE = 1000, 1160
+READERS = 200 if FULL_RUN else 100
+WAIT_REQUESTS, IDLE_CONNECTIONS = 1000, 1160
 STREAMS = 700
 
 MEGABYTE = 2**20
@@ -30,41 +30,45 @@ class UnreadFault(Attack):
     growth: int
     options = ("--drain-timeout=2",)
 
-    def prepare(self) -> None:
+    def prepare_server(self) -> None:
         """Have long answers."""
         quotes = "\n\n".join(f"{number} love {'x' * 8000}" for number in range(1100))
         (self.library / "long").write_text(quotes)
         (self.library / "lines").write_text("love\n" * 2_000_000)
 
-    def slow_client(self) -> Conversation:
+    def connect_slow_client(self) -> HTTPConnection:
         """A client that reads little."""
-        return self.client(receive_buffer=4096)
+        return self.connect_attacker(receive_buffer=4096)
 
-    def resident(self) -> float:
+    def resident_bytes(self) -> float:
         """The memory of all processes that serve, in bytes."""
-        return metrics_of(self.server)["process_resident_memory_bytes"]
+        return parse_metrics(self.server)["process_resident_memory_bytes"]
 
-    def begin(self) -> list[Conversation]:
+    def inject_with_requests(self) -> list[HTTPConnection]:
         """Attack, and have others wait for their answers meanwhile."""
         self.attack()
         waiting = [
-            Conversation(self.server.address, source=OTHER).get("/wait?seconds=1")
+            HTTPConnection(
+                self.server.address, source_address=BYSTANDER_ADDRESS
+            ).send_get("/wait?seconds=1")
             for _ in range(5)
         ]
         for each in waiting:
             self.addCleanup(each.close)
         return waiting
 
-    def make(self) -> str:
+    def inject_and_check(self) -> str:
         """Attack, and see what it costs the service and another client."""
-        memory, alone = self.resident(), self.latency()
+        memory, alone = self.resident_bytes(), self.measure_latency()
         self.attack()
-        beside = self.latency()
-        with Conversation(self.server.address, source=OTHER) as probe:
-            self.assertEqual(probe.get("/livez").response().status, 200)
-        grown = self.resident() - memory
+        beside = self.measure_latency()
+        with HTTPConnection(
+            self.server.address, source_address=BYSTANDER_ADDRESS
+        ) as probe:
+            self.assertEqual(probe.send_get("/livez").read_response().status, 200)
+        grown = self.resident_bytes() - memory
         self.assertLess(grown, self.growth)
-        self.leave()
+        self.disconnect_attackers()
         # Another client on the same machine takes its share of the processors.
         self.assertLess(beside, max(10 * alone, 0.1))
         return f"+{grown / MEGABYTE:.0f} MB, others wait {beside / alone:.1f} x as long"
@@ -73,8 +77,10 @@ class UnreadFault(Attack):
 class PipelineTests(UnreadFault):
     """Tests of pipelined requests, then of a body without end."""
 
-    done = f"{ATTACKERS} x {PAGES} pipelined requests, then bytes without end, unread"
-    promised = "read only as fast as the answers are; others as ever"
+    fault_description = (
+        f"{ATTACKERS} x {PAGES} pipelined requests, then bytes without end, unread"
+    )
+    expected_behavior = "read only as fast as the answers are; others as ever"
     growth = 64 * MEGABYTE
 
     def attack(self) -> None:
@@ -84,7 +90,7 @@ class PipelineTests(UnreadFault):
         body = POST % 10**9 + b"x" * (32 * MEGABYTE)
         for requests in (pages, quotes):
             for _ in range(ATTACKERS // 2):
-                client = self.slow_client()
+                client = self.connect_slow_client()
                 client.socket.settimeout(1)
                 try:
                     client.send(requests.encode() + body)
@@ -97,47 +103,60 @@ class PipelineTests(UnreadFault):
 class UnreadPagesTests(UnreadFault):
     """Tests of long answers that nobody reads."""
 
-    done = f"{READERS} unread pages of 8 MiB, and as many unread answers to all"
-    promised = "no more than --max-unsent-bytes; then 429 or 503; others as ever"
+    fault_description = (
+        f"{READERS} unread pages of 8 MiB, and as many unread answers to all"
+    )
+    expected_behavior = (
+        "no more than --max-unsent-bytes; then 429 or 503; others as ever"
+    )
     growth = 448 * MEGABYTE
 
     def attack(self) -> None:
         """Ask, and do not read."""
         for _ in range(READERS):
-            self.slow_client().get("/api/v2/quotes?dictionary=long&limit=1000")
-            self.slow_client().ask({"action": "all", "dictionary": "lines"})
-        for client in self.clients:
+            self.connect_slow_client().send_get(
+                "/api/v2/quotes?dictionary=long&limit=1000"
+            )
+            self.connect_slow_client().send_query(
+                {"action": "all", "dictionary": "lines"}
+            )
+        for client in self.attackers:
             client.socket.recv(1, socket.MSG_PEEK)
-        unsent = metrics_of(self.server)["quotes_unsent_bytes"]
+        unsent = parse_metrics(self.server)["quotes_unsent_bytes"]
         self.assertLess(unsent, 256 * MEGABYTE)
 
 
 class FilesTests(UnreadFault):
     """Tests of all that keeps files open, where few may be."""
 
-    done = f"{WAITS} x /wait, {IDLE} idle, {STREAMS} unread streams, ulimit -n 2048"
-    promised = "an answer to each, if only a 503 or 429; probes and others as ever"
+    fault_description = (
+        f"{WAIT_REQUESTS} x /wait, {IDLE_CONNECTIONS} idle, {STREAMS} "
+        "unread streams, ulimit -n 2048"
+    )
+    expected_behavior = (
+        "an answer to each, if only a 503 or 429; probes and others as ever"
+    )
     growth = 256 * MEGABYTE
     prefix = ("prlimit", "--nofile=1024:2048")
 
     def attack(self) -> None:
         """Have as much open as the service takes, and see that each is answered."""
-        streams = [self.slow_client() for _ in range(STREAMS)]
+        streams = [self.connect_slow_client() for _ in range(STREAMS)]
         for each in streams:
-            each.ask({"action": "all", "dictionary": "lines"})
+            each.send_query({"action": "all", "dictionary": "lines"})
         for each in streams:
             each.socket.recv(1, socket.MSG_PEEK)
-        waits = [self.server.connect() for _ in range(WAITS)]
+        waits = [self.server.connect() for _ in range(WAIT_REQUESTS)]
         for each in waits:
-            each.get("/wait?seconds=1")
-        codes = [each.response() for each in waits]
+            each.send_get("/wait?seconds=1")
+        codes = [each.read_response() for each in waits]
         self.assertLessEqual({each.status for each in codes}, {200, 429, 503})
-        self.seen = counted(codes)
-        self.clients += [self.server.connect() for _ in range(IDLE)]
-        self.clients += waits
+        self.observed = count_statuses(codes)
+        self.attackers += [self.server.connect() for _ in range(IDLE_CONNECTIONS)]
+        self.attackers += waits
 
-    def make(self) -> str:
+    def inject_and_check(self) -> str:
         """See that another client is served."""
-        seen = super().make()
+        observed = super().inject_and_check()
         self.assertEqual([x for x in self.server.lines if "Too many open" in x], [])
-        return f"/wait: {self.seen}; {seen}"
+        return f"/wait: {self.observed}; {observed}"

@@ -11,41 +11,41 @@ from itertools import count
 from socket import MSG_PEEK
 from threading import Event, Thread
 
-from ..integration.conversation import LIMIT, Conversation
-from ..integration.server import UNPRIVILEGED
+from ..integration.http_connection import TIMEOUT, HTTPConnection
+from ..integration.server import UNPRIVILEGED_PREFIX
 from .cases import (
-    BOOK,
-    FULL,
-    LOVE,
-    QUOTES,
+    BOOK_TEXT,
+    FULL_RUN,
+    LOVE_QUERY,
+    QUOTES_QUERY,
+    BackgroundClients,
     Fault,
-    Others,
-    answers_to,
-    counted,
-    metrics_of,
+    count_statuses,
+    parse_metrics,
+    read_responses,
 )
 
-ROUNDS = 100 if FULL else 12
+ROUNDS = 100 if FULL_RUN else 12
 """How often a dictionary is changed while it is searched."""
 
-LONG = 200_000
+LONG_QUOTE_COUNT = 200_000
 """How many quotes a dictionary has whose answer is sent in pieces."""
 
-UNITS = (LOVE, QUOTES)
+UNIT_QUERIES = (LOVE_QUERY, QUOTES_QUERY)
 
 
 class DictionaryFault(Fault):
     """A fault of the book, while others search the other dictionary."""
 
     @contextmanager
-    def others(self) -> Iterator[None]:
+    def background_searches(self) -> Iterator[None]:
         """Have others find all that they look for, lines and quotes."""
         with ExitStack() as stack:
             all_others = [
                 stack.enter_context(
-                    Others(self.server, {**what, "dictionary": "other"})
+                    BackgroundClients(self.server, {**query, "dictionary": "other"})
                 )
-                for what in UNITS
+                for query in UNIT_QUERIES
             ]
             yield
             for others in all_others:
@@ -54,195 +54,195 @@ class DictionaryFault(Fault):
             self.assertEqual(list(others.codes), [200])
             self.assertEqual(others.results, {("other love",)})
 
-    def ask(self, count: int = 3) -> list[Conversation]:
+    def send_searches(self, count: int = 3) -> list[HTTPConnection]:
         """Look so many times for lines and for quotes, all at once."""
         return [
-            self.server.connect().ask({**what, "dictionary": "book"})
-            for what in UNITS
+            self.server.connect().send_query({**query, "dictionary": "book"})
+            for query in UNIT_QUERIES
             for _ in range(count)
         ]
 
     def check_refused(self, code: int, reason: str) -> str:
         """Who asks for the book gets an error, and who asks for all gets the rest."""
-        answers = answers_to(self.ask())
+        answers = read_responses(self.send_searches())
         path = "/api/v2/quotes?term=love&dictionary="
         answers.append(self.server.get(f"{path}book"))
         for answer in answers:
             self.check_error(answer, code)
             self.assertIn(reason, answer.json()["message"])
-        for what in UNITS:
-            found = self.server.results(**{**what, "dictionary": "*"})
+        for query in UNIT_QUERIES:
+            found = self.server.query_results(**{**query, "dictionary": "*"})
             self.assertEqual(found, ["other love"])
-        self.assertEqual(self.server.results(action="list"), ["other"])
+        self.assertEqual(self.server.query_results(action="list"), ["other"])
         self.assertEqual(self.server.get(f"{path}*").json()["total"], 1)
-        return f'{counted(answers)}, "*" answers with the rest'
+        return f'{count_statuses(answers)}, "*" answers with the rest'
 
-    def put_back(self) -> None:
+    def restore_book(self) -> None:
         """Put the book in the place of what is there."""
         new = self.folder / "new"
-        new.write_text(BOOK)
-        new.rename(self.book)
+        new.write_text(BOOK_TEXT)
+        new.rename(self.book_path)
 
 
-class Replaced(DictionaryFault):
+class ReplacedFault(DictionaryFault):
     """The book is replaced by something that is none."""
 
-    def replace(self) -> None:
+    def replace_book(self) -> None:
         """Put something in its place."""
         raise NotImplementedError
 
-    def begin(self) -> list[Conversation]:
+    def inject_with_requests(self) -> list[HTTPConnection]:
         """Replace it while it is searched."""
-        conversations = self.ask()
-        self.replace()
-        return conversations + self.ask()
+        conversations = self.send_searches()
+        self.replace_book()
+        return conversations + self.send_searches()
 
-    def make(self) -> str:
+    def inject_and_check(self) -> str:
         """Replace it, look what it is answered with, and put it back."""
-        with self.others():
-            self.replace()
-            seen = self.check_refused(403, "may not be read")
-            self.remove()
-            self.put_back()
+        with self.background_searches():
+            self.replace_book()
+            observed = self.check_refused(403, "may not be read")
+            self.remove_replacement()
+            self.restore_book()
             self.check_answers()
-        return seen
+        return observed
 
-    def remove(self) -> None:
+    def remove_replacement(self) -> None:
         """Remove what is in its place."""
-        self.book.unlink()
+        self.book_path.unlink()
 
 
-class DeletedTests(Replaced):
+class DeletedTests(ReplacedFault):
     """Tests of a dictionary that is deleted."""
 
-    done = "dictionary deleted, then put back"
-    promised = "404 that names what there is, no effect on others"
+    fault_description = "dictionary deleted, then put back"
+    expected_behavior = "404 that names what there is, no effect on others"
 
-    def replace(self) -> None:
+    def replace_book(self) -> None:
         """Delete it."""
-        self.book.unlink()
+        self.book_path.unlink()
 
-    def make(self) -> str:
+    def inject_and_check(self) -> str:
         """Delete it, ask for it, and put it back."""
-        with self.others():
-            self.replace()
-            seen = self.check_refused(404, 'There are: "other"')
-            self.put_back()
+        with self.background_searches():
+            self.replace_book()
+            observed = self.check_refused(404, 'There are: "other"')
+            self.restore_book()
             self.check_answers()
-        return seen
+        return observed
 
 
-class UnreadableTests(Replaced):
+class UnreadableTests(ReplacedFault):
     """Tests of a dictionary that may not be read any longer."""
 
-    done = "dictionary made unreadable (chmod 0)"
-    promised = "403, no effect on others"
-    prefix = UNPRIVILEGED
+    fault_description = "dictionary made unreadable (chmod 0)"
+    expected_behavior = "403, no effect on others"
+    prefix = UNPRIVILEGED_PREFIX
 
-    def replace(self) -> None:
+    def replace_book(self) -> None:
         """Take the right to read it away."""
-        self.book.chmod(0)
+        self.book_path.chmod(0)
 
 
-class FifoTests(Replaced):
+class FifoTests(ReplacedFault):
     """Tests of a dictionary that is turned into a FIFO."""
 
-    done = "dictionary turned into a FIFO"
-    promised = "403, nobody waits for who writes to it"
+    fault_description = "dictionary turned into a FIFO"
+    expected_behavior = "403, nobody waits for who writes to it"
 
-    def replace(self) -> None:
+    def replace_book(self) -> None:
         """Put a FIFO there."""
-        self.book.unlink()
-        os.mkfifo(self.book)
+        self.book_path.unlink()
+        os.mkfifo(self.book_path)
 
-    def remove(self) -> None:
+    def remove_replacement(self) -> None:
         """Nobody has it open, or waits for that: who would write is told so."""
         with self.assertRaisesRegex(OSError, "No such device or address"):
-            os.open(self.book, os.O_WRONLY | os.O_NONBLOCK)
-        super().remove()
+            os.open(self.book_path, os.O_WRONLY | os.O_NONBLOCK)
+        super().remove_replacement()
 
 
-class FolderTests(Replaced):
+class FolderTests(ReplacedFault):
     """Tests of a dictionary that is turned into a folder."""
 
-    done = "dictionary turned into a folder"
-    promised = "403, no effect on others"
+    fault_description = "dictionary turned into a folder"
+    expected_behavior = "403, no effect on others"
 
-    def replace(self) -> None:
+    def replace_book(self) -> None:
         """Put a folder there."""
-        self.book.unlink()
-        self.book.mkdir()
+        self.book_path.unlink()
+        self.book_path.mkdir()
 
-    def remove(self) -> None:
+    def remove_replacement(self) -> None:
         """Remove the folder."""
-        self.book.rmdir()
+        self.book_path.rmdir()
 
 
-class LinkTests(Replaced):
+class LinkTests(ReplacedFault):
     """Tests of a dictionary that is turned into a link that leads outside."""
 
-    done = "dictionary turned into a link that leads outside the library"
-    promised = "403, nothing of what is outside"
+    fault_description = "dictionary turned into a link that leads outside the library"
+    expected_behavior = "403, nothing of what is outside"
 
-    def replace(self) -> None:
+    def replace_book(self) -> None:
         """Put the link there."""
         outside = self.folder / "outside"
         outside.write_text("secret love\n")
-        self.book.unlink()
-        self.book.symlink_to(outside)
+        self.book_path.unlink()
+        self.book_path.symlink_to(outside)
 
 
-class DeviceTests(Replaced):
+class DeviceTests(ReplacedFault):
     """Tests of a dictionary that is turned into a link to a device."""
 
-    done = "dictionary turned into a link to /dev/zero"
-    promised = "403, nothing is read that has no end"
+    fault_description = "dictionary turned into a link to /dev/zero"
+    expected_behavior = "403, nothing is read that has no end"
 
-    def replace(self) -> None:
+    def replace_book(self) -> None:
         """Put the link there."""
-        self.book.unlink()
-        self.book.symlink_to("/dev/zero")
+        self.book_path.unlink()
+        self.book_path.symlink_to("/dev/zero")
 
 
-class Changing(DictionaryFault):
+class ChangingFault(DictionaryFault):
     """The book is changed again and again, and its content tells each state of it."""
 
-    def state(self, number: int) -> str:
+    def state_text(self, number: int) -> str:
         """
         What it contains in a state. Two that follow each other differ in length.
         """
         return f"love {number}\n\n" * (1000 + number % 10)
 
-    def begin_anew(self) -> None:
+    def reset_book(self) -> None:
         """Bring it into the first state."""
         self.numbers = count()
-        self.change(next(self.numbers))
+        self.change_book(next(self.numbers))
 
-    def change(self, number: int) -> None:
+    def change_book(self, number: int) -> None:
         """Bring it into the next state."""
         raise NotImplementedError
 
     def is_of_one_state(self, results: tuple[str, ...]) -> bool:
         """Whether an answer is wholly from one state."""
         [number] = {int(each.removeprefix("love ")) for each in results}
-        return "\n\n".join((*results, "")) == self.state(number)
+        return "\n\n".join((*results, "")) == self.state_text(number)
 
     @contextmanager
-    def changing(self, wait: Callable[[], object] | None = None) -> Iterator[None]:
+    def keep_changing(self, wait: Callable[[], object] | None = None) -> Iterator[None]:
         """
         Change it time and again.
 
         @param wait: waits for the time of the next change; L{None} for about a
             thousand a second.
         """
-        over = Event()
+        stop_event = Event()
         errors: list[BaseException] = []
 
         def change_on() -> None:
             try:
                 for number in self.numbers:
-                    self.change(number)
-                    if over.wait(0 if wait else 0.001):
+                    self.change_book(number)
+                    if stop_event.wait(0 if wait else 0.001):
                         return
                     if wait:
                         wait()
@@ -254,67 +254,71 @@ class Changing(DictionaryFault):
         try:
             yield
         finally:
-            over.set()
-            thread.join(LIMIT)
+            stop_event.set()
+            thread.join(TIMEOUT)
         self.assertEqual(errors, [])
 
-    def begin(self) -> list[Conversation]:
+    def inject_with_requests(self) -> list[HTTPConnection]:
         """Change it while it is searched."""
-        self.begin_anew()
-        with self.changing():
-            return self.ask(10)
+        self.reset_book()
+        with self.keep_changing():
+            return self.send_searches(10)
 
-    def make(self) -> str:
+    def inject_and_check(self) -> str:
         """Have it searched while it is changed, all the time and now and then."""
-        seen = []
-        with self.others():
-            for what in UNITS:
-                self.begin_anew()
-                with Others(self.server, {**what, "dictionary": "book"}) as readers:
-                    with self.changing():
+        observed = []
+        with self.background_searches():
+            for query in UNIT_QUERIES:
+                self.reset_book()
+                with BackgroundClients(
+                    self.server, {**query, "dictionary": "book"}
+                ) as readers:
+                    with self.keep_changing():
                         for _ in range(ROUNDS):
                             readers.wait_for_more(1)
-                    with self.changing(lambda: readers.wait_for_more(2)):
+                    with self.keep_changing(lambda: readers.wait_for_more(2)):
                         for _ in range(ROUNDS):
                             readers.wait_for_more(2)
-                self.check_codes(what, readers)
+                self.check_statuses(query, readers)
                 states = [each for each in readers.results if each]
                 self.assertGreater(len(states), 1)
                 for results in states:
                     self.assertTrue(self.is_of_one_state(results), results[:1])
                 codes = ", ".join(f"{n} x {code}" for code, n in readers.codes.items())
-                seen.append(
-                    f"{what.get('unit', 'line')}s {codes}, {len(states)} states"
+                observed.append(
+                    f"{query.get('unit', 'line')}s {codes}, {len(states)} states"
                 )
-            self.put_back()
-        return "; ".join(seen)
+            self.restore_book()
+        return "; ".join(observed)
 
-    def check_codes(self, what: dict[str, str], readers: Others) -> None:
+    def check_statuses(self, query: dict[str, str], readers: BackgroundClients) -> None:
         """No answer is an error but that the dictionary changes all the time."""
         self.assertLessEqual(set(readers.codes), {200, 503})
 
 
-class RewrittenTests(Changing):
+class RewrittenTests(ChangingFault):
     """Tests of a dictionary that is written anew in its place."""
 
-    done = "dictionary truncated and written anew in place, again and again"
-    promised = "each answer wholly of one state, or a 503"
+    fault_description = (
+        "dictionary truncated and written anew in place, again and again"
+    )
+    expected_behavior = "each answer wholly of one state, or a 503"
 
-    def change(self, number: int) -> None:
+    def change_book(self, number: int) -> None:
         """Write it anew; for a moment it is empty."""
-        self.book.write_text(self.state(number))
+        self.book_path.write_text(self.state_text(number))
 
 
-class AppendedTests(Changing):
+class AppendedTests(ChangingFault):
     """Tests of a dictionary that is written to at its end."""
 
-    done = "dictionary appended to, again and again"
-    promised = "each answer wholly of one state, or a 503"
+    fault_description = "dictionary appended to, again and again"
+    expected_behavior = "each answer wholly of one state, or a 503"
 
-    def change(self, number: int) -> None:
+    def change_book(self, number: int) -> None:
         """Append a quote to it, or begin it anew before it becomes long."""
         number %= 1000
-        with self.book.open("a" if number else "w") as file:
+        with self.book_path.open("a" if number else "w") as file:
             file.write(f"love {number}\n\n")
 
     def is_of_one_state(self, results: tuple[str, ...]) -> bool:
@@ -322,22 +326,24 @@ class AppendedTests(Changing):
         return list(results) == [f"love {number}" for number in range(len(results))]
 
 
-class RenamedTests(Changing):
+class RenamedTests(ChangingFault):
     """Tests of a dictionary that is replaced by another of its name."""
 
-    done = "dictionary replaced by rename, again and again"
-    promised = "each answer wholly of one state; for quotes a 503 if it never rests"
+    fault_description = "dictionary replaced by rename, again and again"
+    expected_behavior = (
+        "each answer wholly of one state; for quotes a 503 if it never rests"
+    )
 
-    def change(self, number: int) -> None:
+    def change_book(self, number: int) -> None:
         """Put another in its place."""
         new = self.folder / "new"
-        new.write_text(self.state(number))
-        new.rename(self.book)
+        new.write_text(self.state_text(number))
+        new.rename(self.book_path)
 
-    def check_codes(self, what: dict[str, str], readers: Others) -> None:
+    def check_statuses(self, query: dict[str, str], readers: BackgroundClients) -> None:
         """Lines are read off the file that was opened, whatever becomes of its name."""
-        super().check_codes(what, readers)
-        if what is LOVE:
+        super().check_statuses(query, readers)
+        if query is LOVE_QUERY:
             self.assertEqual(list(readers.codes), [200])
 
 
@@ -346,36 +352,38 @@ class LongFault(DictionaryFault):
 
     def setUp(self) -> None:
         """What a long answer takes at the most is no part of the fault."""
-        self.text = "".join(f"{number} is long\n\n" for number in range(LONG))
+        self.text = "".join(
+            f"{number} is long\n\n" for number in range(LONG_QUOTE_COUNT)
+        )
         super().setUp()
-        answers_to(self.ask_for_all())
-        self.before = metrics_of(self.server)
+        read_responses(self.request_all())
+        self.before = parse_metrics(self.server)
 
-    def prepare(self) -> None:
+    def prepare_server(self) -> None:
         """Write it."""
         self.long = self.library / "long"
         self.long.write_text(self.text)
 
-    def ask_for_all(self) -> list[Conversation]:
+    def request_all(self) -> list[HTTPConnection]:
         """Ask for all lines and all quotes of it, which do not fit the way."""
         question = {"action": "all", "dictionary": "long"}
         return [
-            self.server.connect(4096).ask({**question, "unit": unit})
+            self.server.connect(4096).send_query({**question, "unit": unit})
             for unit in ("line", "quote")
         ]
 
-    def read_slowly(self) -> list[Conversation]:
+    def read_slowly(self) -> list[HTTPConnection]:
         """Begin to read them."""
-        readers = self.ask_for_all()
+        readers = self.request_all()
         for reader in readers:
             reader.socket.recv(1, MSG_PEEK)
         # One is for the metrics.
-        self.assertEqual(metrics_of(self.server)["quotes_requests_in_flight"], 3)
+        self.assertEqual(parse_metrics(self.server)["quotes_requests_in_flight"], 3)
         return readers
 
     def check_rest(self) -> str:
         """Who asks now gets what is there now."""
-        found = self.server.results(action="all", dictionary="long", unit="quote")
+        found = self.server.query_results(action="all", dictionary="long", unit="quote")
         self.assertEqual(found, ["short now"])
         return "then the new one"
 
@@ -383,8 +391,10 @@ class LongFault(DictionaryFault):
 class LongReplacedTests(LongFault):
     """Tests of a dictionary that is replaced under a slow reader."""
 
-    done = "dictionary replaced by rename while a long answer is read slowly"
-    promised = "the reader gets the old one whole"
+    fault_description = (
+        "dictionary replaced by rename while a long answer is read slowly"
+    )
+    expected_behavior = "the reader gets the old one whole"
 
     def replace(self, text: str) -> None:
         """Put another text in its place."""
@@ -392,17 +402,17 @@ class LongReplacedTests(LongFault):
         new.write_text(text)
         new.rename(self.long)
 
-    def begin(self) -> list[Conversation]:
+    def inject_with_requests(self) -> list[HTTPConnection]:
         """Replace it under its readers."""
         readers = self.read_slowly()
         self.replace("short now\n")
         return readers
 
-    def make(self) -> str:
+    def inject_and_check(self) -> str:
         """Compare what they get."""
-        readers = self.begin()
-        with self.others():
-            lines, quotes = answers_to(readers)
+        readers = self.inject_with_requests()
+        with self.background_searches():
+            lines, quotes = read_responses(readers)
             self.assertTrue("\n".join(lines.json()["results"]) + "\n" == self.text)
             self.assertTrue("\n\n".join(quotes.json()["results"]) + "\n\n" == self.text)
             rest = self.check_rest()
@@ -413,34 +423,38 @@ class LongReplacedTests(LongFault):
 class LongWrittenTests(LongFault):
     """Tests of a dictionary that is written to under a slow reader."""
 
-    done = "dictionary written to in place while a long answer is read slowly"
-    promised = "the reader is cut, and has no end of an answer"
+    fault_description = (
+        "dictionary written to in place while a long answer is read slowly"
+    )
+    expected_behavior = "the reader is cut, and has no end of an answer"
 
-    def begin(self) -> list[Conversation]:
+    def inject_with_requests(self) -> list[HTTPConnection]:
         """Write to it, and have the readers go on."""
         readers = self.read_slowly()
         self.long.write_text("short now\n")
-        self.cut: list[Conversation] = []
-        self.readers = [Thread(target=self.read_on, args=(each,)) for each in readers]
+        self.cut: list[HTTPConnection] = []
+        self.readers = [
+            Thread(target=self.read_to_end, args=(each,)) for each in readers
+        ]
         for thread in self.readers:
             thread.start()
-            self.addCleanup(thread.join, LIMIT)
-        return self.ask()
+            self.addCleanup(thread.join, TIMEOUT)
+        return self.send_searches()
 
-    def read_on(self, reader: Conversation) -> None:
+    def read_to_end(self, reader: HTTPConnection) -> None:
         """Read until the answer ends, or is cut."""
         try:
-            reader.response()
+            reader.read_response()
         except ConnectionError:
             self.cut.append(reader)
 
-    def make(self) -> str:
+    def inject_and_check(self) -> str:
         """Look whether what they get has an end."""
-        asked = self.begin()
-        with self.others():
-            answers_to(asked)
+        connections = self.inject_with_requests()
+        with self.background_searches():
+            read_responses(connections)
             for thread in self.readers:
-                thread.join(LIMIT)
+                thread.join(TIMEOUT)
             self.assertEqual(len(self.cut), len(self.readers))
             rest = self.check_rest()
             self.long.write_text(self.text)

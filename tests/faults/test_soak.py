@@ -9,17 +9,17 @@ import random
 from collections import Counter
 from threading import Thread
 
-from ..integration.conversation import LIMIT, Conversation
+from ..integration.http_connection import TIMEOUT, HTTPConnection
 from ..integration.server import Server
-from .cases import FULL, FaultTestCase, metrics_of
+from .cases import FULL_RUN, FaultTestCase, parse_metrics
 
-PART = 100_000 if FULL else 2000
+REQUESTS_PER_PART = 100_000 if FULL_RUN else 2000
 CLIENTS = 8
 # The first time of all is not yet like the others, and a small part has few.
-MORE = 1.03 if FULL else 1.10
+MAX_MEMORY_RATIO = 1.03 if FULL_RUN else 1.10
 
 
-def questions(source: random.Random) -> list[tuple[bytes, int]]:
+def make_requests(source: random.Random) -> list[tuple[bytes, int]]:
     """Requests of all kinds, as bytes, each with the code of its answer."""
 
     def ask(code: int, **fields: object) -> tuple[bytes, int]:
@@ -61,60 +61,64 @@ def questions(source: random.Random) -> list[tuple[bytes, int]]:
     ]
 
 
-class Client(Thread):
+class CountingClient(Thread):
     """
     One that asks so many requests, and counts what it gets.
 
-    @ivar wrong: how often it got which other code than it should.
+    @ivar unexpected_statuses: how often it got which other code than it should.
     """
 
     def __init__(self, server: Server, count: int, seed: int) -> None:
         super().__init__()
-        self.wrong = Counter[str]()
+        self.unexpected_statuses = Counter[str]()
         self.count = 0
         self._server = server
-        self._wanted = count
+        self._request_count = count
         self._source = random.Random(seed)
 
     def run(self) -> None:
         """Ask, a few times on each connection."""
-        while self.count < self._wanted:
-            with Conversation(self._server.address) as conversation:
-                for request, code in self._source.sample(questions(self._source), 10):
-                    status = conversation.send(request).response().status
+        while self.count < self._request_count:
+            with HTTPConnection(self._server.address) as conversation:
+                for request, code in self._source.sample(
+                    make_requests(self._source), 10
+                ):
+                    status = conversation.send(request).read_response().status
                     self.count += 1
                     if status != code:
-                        self.wrong[f"{status} for {request[:200]!r}"] += 1
+                        self.unexpected_statuses[f"{status} for {request[:200]!r}"] += 1
 
 
 class SoakTests(FaultTestCase):
     """Tests of a long time."""
 
-    def ask(self, count: int, seed: int) -> float:
+    def run_clients(self, count: int, seed: int) -> float:
         """Have so many requests answered, and return how much memory is in use."""
         clients = [
-            Client(self.server, count // CLIENTS, seed + number)
+            CountingClient(self.server, count // CLIENTS, seed + number)
             for number in range(CLIENTS)
         ]
         for client in clients:
             client.start()
         for client in clients:
-            client.join(LIMIT if not FULL else None)
-            self.assertEqual(dict(client.wrong), {})
+            client.join(TIMEOUT if not FULL_RUN else None)
+            self.assertEqual(dict(client.unexpected_statuses), {})
             self.assertGreaterEqual(client.count, count // CLIENTS)
-        self.as_before()
-        return metrics_of(self.server)["process_resident_memory_bytes"]
+        self.wait_until_restored()
+        return parse_metrics(self.server)["process_resident_memory_bytes"]
 
     def test_nothing_grows(self) -> None:
         """The memory after the last part is that after the first one."""
-        first = self.ask(PART, 1)
-        self.ask(PART, 100)
-        last = self.ask(PART, 200)
+        first = self.run_clients(REQUESTS_PER_PART, 1)
+        self.run_clients(REQUESTS_PER_PART, 100)
+        last = self.run_clients(REQUESTS_PER_PART, 200)
         megabytes = f"{first / 2**20:.1f} -> {last / 2**20:.1f} MB"
         print(
-            f"\n| {3 * PART} requests of {len(questions(random.Random()))} kinds | "
-            f"memory within {MORE - 1:.0%} after the first and the last third | "
+            f"\n| {3 * REQUESTS_PER_PART} requests of "
+            f"{len(make_requests(random.Random()))} kinds | "
+            f"memory within {MAX_MEMORY_RATIO - 1:.0%} after the first and the last "
+            "third | "
             f"each with its right code, {megabytes} ({last / first - 1:+.1%}) |",
             end="",
         )
-        self.assertLess(last, first * MORE)
+        self.assertLess(last, first * MAX_MEMORY_RATIO)

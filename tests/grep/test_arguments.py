@@ -1,5 +1,5 @@
 """
-Tests for L{twisted_quotes.grep.arguments}.
+Tests for L{twisted_quotes.run_grep.arguments}.
 """
 
 from __future__ import annotations
@@ -17,35 +17,35 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.errors import BadRequest
 from twisted_quotes.grep.arguments import (
-    ABNORMAL_LINE_ARGUMENTS,
-    ABNORMAL_LINE_ENVIRONMENT,
+    UNNORMALIZED_LINE_ARGUMENTS,
+    UNNORMALIZED_LINE_ENVIRONMENT,
     GrepFailed,
-    check,
+    check_exit_status,
     count_arguments,
     environment,
     line_arguments,
+    line_number_arguments,
+    match_position_arguments,
     needs_normalized_text,
-    number_arguments,
-    place_arguments,
     whole_line_arguments,
 )
 from twisted_quotes.grep.output import (
-    numbered_lines,
-    read_count,
-    read_numbers,
-    read_places,
-    without_numbers,
+    parse_count,
+    parse_line_numbers,
+    parse_match_positions,
+    parse_numbered_lines,
+    strip_line_numbers,
 )
 from twisted_quotes.query.queries import All, Pattern, Search
-from twisted_quotes.text.lines import text_lines, with_context
+from twisted_quotes.text.lines import add_context, parse_lines
 
-from ..cases import case_lines
+from ..cases import letter_case_variants
 
-BYTES = {"LC_ALL": "C"}
-CHARACTERS = {"LC_ALL": "C.UTF-8"}
+BYTE_LOCALE = {"LC_ALL": "C"}
+UTF8_LOCALE = {"LC_ALL": "C.UTF-8"}
 
 
-def grep(
+def run_grep(
     arguments: tuple[str | bytes, ...], environment: Mapping[str, str], data: bytes
 ) -> subprocess.CompletedProcess[bytes]:
     """Run the real grep."""
@@ -57,7 +57,7 @@ def grep(
 def search_arguments(query: Search | All) -> tuple[str, ...]:
     """The arguments that make grep answer a query in one dictionary."""
     return line_arguments(
-        query, None if query.most is None else query.offset + query.most
+        query, None if query.limit is None else query.offset + query.limit
     )
 
 
@@ -66,23 +66,23 @@ def search_environment(query: Search | All) -> dict[str, str]:
     return dict(environment(query.selection.pattern))
 
 
-def asked(query: Search | All, data: bytes) -> list[str]:
+def run_query(query: Search | All, data: bytes) -> list[str]:
     """What the real grep prints to answer a query."""
-    done = grep(search_arguments(query), search_environment(query), data)
-    return list(text_lines(done.stdout))
+    done = run_grep(search_arguments(query), search_environment(query), data)
+    return list(parse_lines(done.stdout))
 
 
-def flagged(term: str, flag: str, value: bool) -> Search:
+def search_with_flag(term: str, flag: str, value: bool) -> Search:
     """A search with one flag set."""
     flags: dict[str, Any] = {flag: value}
     return Search(term=term, **flags)
 
 
-def around(
+def context_lines(
     lines: Sequence[str], matches: Sequence[tuple[int, int]], before: int, after: int
 ) -> list[str]:
     """All matches with the lines around them."""
-    return list(with_context(lines, matches, before, after))
+    return list(add_context(lines, matches, before, after))
 
 
 class ArgumentsTests(SynchronousTestCase):
@@ -103,7 +103,9 @@ class ArgumentsTests(SynchronousTestCase):
             ("whole_word", ("-a", "-F", "-w", "-e", "a")),
             ("regex", ("-a", "-E", "-e", "a")),
         ):
-            self.assertEqual(search_arguments(flagged("a", flag, True)), arguments)
+            self.assertEqual(
+                search_arguments(search_with_flag("a", flag, True)), arguments
+            )
 
     def test_all_flags(self) -> None:
         """The flags go together."""
@@ -144,7 +146,7 @@ class ArgumentsTests(SynchronousTestCase):
         """A number that grep could not read is no more than it can."""
         query = All(nresults=10**30, offset=10**30)
         self.assertEqual(search_arguments(query)[1:3], ("-m", str(2**62)))
-        self.assertEqual(asked(query, b"a\nb\n"), ["a", "b"])
+        self.assertEqual(run_query(query, b"a\nb\n"), ["a", "b"])
 
     def test_a_term_is_one_argument(self) -> None:
         """Whatever a term holds, it follows its own C{-e}, whole and last."""
@@ -161,14 +163,16 @@ class EnvironmentTests(SynchronousTestCase):
 
     def test_fixed_strings_are_bytes(self) -> None:
         """A term as it stands is found quicker as bytes."""
-        self.assertEqual(search_environment(Search(term="é")), BYTES)
-        self.assertEqual(search_environment(All()), BYTES)
-        self.assertEqual(search_environment(All(ignore_case=True)), BYTES)
+        self.assertEqual(search_environment(Search(term="é")), BYTE_LOCALE)
+        self.assertEqual(search_environment(All()), BYTE_LOCALE)
+        self.assertEqual(search_environment(All(ignore_case=True)), BYTE_LOCALE)
 
     def test_case_words_and_patterns_are_about_characters(self) -> None:
         """Each of the flags needs Unicode."""
         for flag in ("ignore_case", "whole_word", "regex"):
-            self.assertEqual(search_environment(flagged("é", flag, True)), CHARACTERS)
+            self.assertEqual(
+                search_environment(search_with_flag("é", flag, True)), UTF8_LOCALE
+            )
 
 
 class RealGrepTests(SynchronousTestCase):
@@ -178,47 +182,51 @@ class RealGrepTests(SynchronousTestCase):
         """A term that looks like an option is looked for."""
         data = b"root\n-f/etc/passwd\n-v\n--help\n-\n"
         for term in ("-f/etc/passwd", "-v", "--help"):
-            self.assertEqual(asked(Search(term=term), data), [term])
-            self.assertEqual(asked(Search(term=term, regex=True), data), [term])
+            self.assertEqual(run_query(Search(term=term), data), [term])
+            self.assertEqual(run_query(Search(term=term, regex=True), data), [term])
 
     def test_a_term_is_no_pattern(self) -> None:
         """Without regex every character stands for itself."""
         for term in (".*", "[a]", "a+", "^a", "a$", "\\", "a|b", "(", "{1}"):
             data = f"aab\n{term}\nb\n".encode()
-            self.assertEqual(asked(Search(term=term), data), [term])
+            self.assertEqual(run_query(Search(term=term), data), [term])
 
     def test_a_pattern_is_an_extended_one(self) -> None:
         """With regex a term is a POSIX extended regular expression."""
         data = b"ac\nabc\nabbc\nxyz\n"
         self.assertEqual(
-            asked(Search(term="^ab{2}c$|y", regex=True), data), ["abbc", "xyz"]
+            run_query(Search(term="^ab{2}c$|y", regex=True), data), ["abbc", "xyz"]
         )
 
     def test_nul_and_bad_bytes_lose_no_line(self) -> None:
         """Lines before, after and with such bytes are all found."""
         data = b"one cat\ncat \0 nul\n\xff bad cat\ncat \xc3\nlast cat\n"
         found = ["one cat", "cat \0 nul", "\ufffd bad cat", "cat \ufffd", "last cat"]
-        self.assertEqual(asked(All(), data), found)
+        self.assertEqual(run_query(All(), data), found)
         for flag in ("ignore_case", "whole_word", "regex"):
-            self.assertEqual(asked(flagged("cat", flag, False), data), found)
-            self.assertEqual(asked(flagged("cat", flag, True), data), found)
+            self.assertEqual(
+                run_query(search_with_flag("cat", flag, False), data), found
+            )
+            self.assertEqual(
+                run_query(search_with_flag("cat", flag, True), data), found
+            )
 
     def test_case_is_ignored_in_unicode(self) -> None:
         """C{École} is found by C{école} and C{ÉCOLE}, and by these alone if asked."""
         data = "École\nEcole\n".encode()
         for term in ("école", "ÉCOLE", "École"):
             self.assertEqual(
-                asked(Search(term=term, ignore_case=True), data), ["École"]
+                run_query(Search(term=term, ignore_case=True), data), ["École"]
             )
-        self.assertEqual(asked(Search(term="école"), data), [])
+        self.assertEqual(run_query(Search(term="école"), data), [])
 
     def test_every_letter_is_found_in_each_of_its_cases(self) -> None:
         """Also those of which grep does not know by itself."""
-        for lines in case_lines():
+        for lines in letter_case_variants():
             data = "".join(f"{line}\n" for line in lines).encode()
             for term in lines:
                 self.assertEqual(
-                    asked(Search(term=term, ignore_case=True), data), lines
+                    run_query(Search(term=term, ignore_case=True), data), lines
                 )
 
     def test_a_term_in_any_case_is_no_pattern(self) -> None:
@@ -228,28 +236,28 @@ class RealGrepTests(SynchronousTestCase):
         for whole_word, found in ((False, [0, 3]), (True, [3])):
             query = Search(term=term, ignore_case=True, whole_word=whole_word)
             lines = data.decode().split("\n")
-            self.assertEqual(asked(query, data), [lines[each] for each in found])
+            self.assertEqual(run_query(query, data), [lines[each] for each in found])
 
     def test_letters_beyond_ascii_are_parts_of_words(self) -> None:
         """C{na} is no word in C{naïve}."""
         data = "naïve\nna, na\nüna\nna_\nna-x\n".encode()
         self.assertEqual(
-            asked(Search(term="na", whole_word=True), data), ["na, na", "na-x"]
+            run_query(Search(term="na", whole_word=True), data), ["na, na", "na-x"]
         )
 
     def test_blank_lines_are_lines_of_all(self) -> None:
         """A dictionary comes back with its blank lines and without more."""
-        self.assertEqual(asked(All(), b"\na\n\n\nb"), ["", "a", "", "", "b"])
-        self.assertEqual(asked(All(), b""), [])
+        self.assertEqual(run_query(All(), b"\na\n\n\nb"), ["", "a", "", "", "b"])
+        self.assertEqual(run_query(All(), b""), [])
 
     def test_a_line_with_two_matches_is_one(self) -> None:
         """Lines count, not occurrences."""
-        self.assertEqual(asked(Search(term="a"), b"aXa\n"), ["aXa"])
+        self.assertEqual(run_query(Search(term="a"), b"aXa\n"), ["aXa"])
 
     def test_a_limit(self) -> None:
         """grep itself stops after as many lines as are wanted."""
-        self.assertEqual(asked(All(nresults=2), b"a\nb\nc\n"), ["a", "b"])
-        self.assertEqual(asked(All(nresults=1, offset=1), b"a\nb\nc\n"), ["a", "b"])
+        self.assertEqual(run_query(All(nresults=2), b"a\nb\nc\n"), ["a", "b"])
+        self.assertEqual(run_query(All(nresults=1, offset=1), b"a\nb\nc\n"), ["a", "b"])
 
     def test_a_bad_pattern_is_said_to_be_bad(self) -> None:
         """The real complaints of grep are passed on."""
@@ -262,9 +270,9 @@ class RealGrepTests(SynchronousTestCase):
             ("a{1,99999}", "Regular expression too big"),
         ):
             query = Search(term=term, regex=True)
-            done = grep(search_arguments(query), CHARACTERS, b"a\n")
+            done = run_grep(search_arguments(query), UTF8_LOCALE, b"a\n")
             error = self.assertRaises(
-                BadRequest, check, done.returncode, done.stderr, True
+                BadRequest, check_exit_status, done.returncode, done.stderr, True
             )
             self.assertIn(f"regular expression: {complaint}", error.message)
 
@@ -272,11 +280,13 @@ class RealGrepTests(SynchronousTestCase):
         """As is too large a pattern: grep says the same of both."""
         for regex in (False, True):
             error = self.assertRaises(
-                BadRequest, check, 2, b"grep: memory exhausted\n", regex
+                BadRequest, check_exit_status, 2, b"grep: memory exhausted\n", regex
             )
             self.assertIn("a line of the dictionary is too long", error.message)
         # grep cannot even be started.
-        self.assertRaises(GrepFailed, check, 127, b"memory exhausted, libc\n", False)
+        self.assertRaises(
+            GrepFailed, check_exit_status, 127, b"memory exhausted, libc\n", False
+        )
 
     def test_input_that_cannot_be_read_is_nobodys_fault(self) -> None:
         """That is a failure though the caller gave a pattern."""
@@ -285,12 +295,12 @@ class RealGrepTests(SynchronousTestCase):
         self.addCleanup(os.close, folder)
         done = subprocess.run(
             ["grep", *search_arguments(query)],
-            env=CHARACTERS,
+            env=UTF8_LOCALE,
             stdin=folder,
             capture_output=True,
         )
         self.assertEqual(done.returncode, 2)
-        self.assertRaises(GrepFailed, check, 2, done.stderr, True)
+        self.assertRaises(GrepFailed, check_exit_status, 2, done.stderr, True)
 
 
 class NormalTextTests(SynchronousTestCase):
@@ -298,8 +308,10 @@ class NormalTextTests(SynchronousTestCase):
 
     def is_abnormal(self, data: bytes) -> bool:
         """What grep says of a dictionary."""
-        done = grep(ABNORMAL_LINE_ARGUMENTS, ABNORMAL_LINE_ENVIRONMENT, data)
-        return check(done.returncode, done.stderr, False)
+        done = run_grep(
+            UNNORMALIZED_LINE_ARGUMENTS, UNNORMALIZED_LINE_ENVIRONMENT, data
+        )
+        return check_exit_status(done.returncode, done.stderr, False)
 
     def test_plain_text_is_normal(self) -> None:
         """Text with any characters, NUL and U+FFFD too, is as it should be."""
@@ -340,10 +352,16 @@ class NormalTextTests(SynchronousTestCase):
         lines += [bytes([first, *[0x88] * 5][:6]) for first in range(0xF5, 0x100)]
         arguments = (
             "-n",
-            *(each for each in ABNORMAL_LINE_ARGUMENTS if each not in ("-c", "-m1")),
+            *(
+                each
+                for each in UNNORMALIZED_LINE_ARGUMENTS
+                if each not in ("-c", "-m1")
+            ),
         )
-        done = grep(arguments, ABNORMAL_LINE_ENVIRONMENT, b"\n".join([*lines, b""]))
-        found = set(read_numbers(done.stdout))
+        done = run_grep(
+            arguments, UNNORMALIZED_LINE_ENVIRONMENT, b"\n".join([*lines, b""])
+        )
+        found = set(parse_line_numbers(done.stdout))
         for number, line in enumerate(lines):
             is_text = "\ufffd" not in line.decode("utf-8", "replace")
             self.assertEqual(number in found, b"\r" in line or not is_text, line)
@@ -367,25 +385,31 @@ class NormalTextTests(SynchronousTestCase):
             self.assertFalse(needs_normalized_text(query.selection.pattern))
 
 
-class CheckTests(SynchronousTestCase):
+class ExitStatusTests(SynchronousTestCase):
     """How grep ended."""
 
     def test_found(self) -> None:
         """0 is that something was found."""
-        self.assertTrue(check(0, b"", False))
+        self.assertTrue(check_exit_status(0, b"", False))
 
     def test_found_nothing(self) -> None:
         """1 is that nothing was found, which is no error."""
-        self.assertFalse(check(1, b"", False))
+        self.assertFalse(check_exit_status(1, b"", False))
 
     def test_warnings_are_no_errors(self) -> None:
         """What grep says besides does not matter where it did its work."""
-        self.assertTrue(check(0, b"grep: warning: stray \\ before e\n", True))
-        self.assertFalse(check(1, b"grep: warning: stray \\ before e\n", True))
+        self.assertTrue(
+            check_exit_status(0, b"grep: warning: stray \\ before e\n", True)
+        )
+        self.assertFalse(
+            check_exit_status(1, b"grep: warning: stray \\ before e\n", True)
+        )
 
     def test_a_bad_pattern(self) -> None:
         """2 with a pattern is the caller's, in grep's words but not its name."""
-        error = self.assertRaises(BadRequest, check, 2, b"grep: Unmatched (\n", True)
+        error = self.assertRaises(
+            BadRequest, check_exit_status, 2, b"grep: Unmatched (\n", True
+        )
         self.assertEqual(
             error.message,
             'The field "term" is not a POSIX extended regular expression: '
@@ -395,33 +419,37 @@ class CheckTests(SynchronousTestCase):
     def test_a_bad_pattern_after_a_warning(self) -> None:
         """What made grep give up is what it said last."""
         errors = b"grep: warning: stray \\ before e\ngrep: Trailing backslash\n"
-        error = self.assertRaises(BadRequest, check, 2, errors, True)
+        error = self.assertRaises(BadRequest, check_exit_status, 2, errors, True)
         self.assertIn(": Trailing backslash. ", error.message)
         self.assertNotIn("stray", error.message)
 
     def test_an_error_without_a_pattern(self) -> None:
         """2 with a fixed string is nothing that a caller could mend."""
-        error = self.assertRaises(GrepFailed, check, 2, b"grep: Oh no\n", False)
+        error = self.assertRaises(
+            GrepFailed, check_exit_status, 2, b"grep: Oh no\n", False
+        )
         self.assertEqual(str(error), "grep ended with status 2, saying 'Oh no'")
 
     def test_an_error_without_a_word(self) -> None:
         """2 in silence is not the pattern's fault."""
         for errors in (b"", b"grep: \n"):
-            self.assertRaises(GrepFailed, check, 2, errors, True)
+            self.assertRaises(GrepFailed, check_exit_status, 2, errors, True)
 
     def test_an_error_while_reading(self) -> None:
         """2 about the input is not the pattern's fault."""
         errors = b"grep: (standard input): Input/output error\n"
-        self.assertRaises(GrepFailed, check, 2, errors, True)
+        self.assertRaises(GrepFailed, check_exit_status, 2, errors, True)
 
     def test_a_death_by_signal(self) -> None:
         """A grep that was killed has answered nothing."""
-        error = self.assertRaises(GrepFailed, check, None, b"", True)
+        error = self.assertRaises(GrepFailed, check_exit_status, None, b"", True)
         self.assertIn("status None", str(error))
 
     def test_a_complaint_that_is_no_text(self) -> None:
         """Bad bytes in what grep says do no harm."""
-        error = self.assertRaises(BadRequest, check, 2, b"grep: \xff\n", True)
+        error = self.assertRaises(
+            BadRequest, check_exit_status, 2, b"grep: \xff\n", True
+        )
         self.assertIn(": \ufffd. ", error.message)
 
 
@@ -430,50 +458,54 @@ class NumberedLinesTests(SynchronousTestCase):
 
     def test_nothing(self) -> None:
         """Nothing printed is nothing found."""
-        self.assertEqual(numbered_lines([]), ([], []))
+        self.assertEqual(parse_numbered_lines([]), ([], []))
 
     def test_matches_and_context(self) -> None:
         """A colon marks a match, a dash marks context."""
         self.assertEqual(
-            numbered_lines(["4-a", "5:b", "6-c", "90:d"]),
+            parse_numbered_lines(["4-a", "5:b", "6-c", "90:d"]),
             (["a", "b", "c", "d"], [(1, 5), (3, 90)]),
         )
 
     def test_text_that_looks_like_a_mark(self) -> None:
         """The first mark after the first number counts, and no other."""
         self.assertEqual(
-            numbered_lines(["1-2:x", "2:3-y", "3---", "4::", "5:"]),
+            parse_numbered_lines(["1-2:x", "2:3-y", "3---", "4::", "5:"]),
             (["2:x", "3-y", "--", ":", ""], [(1, 2), (3, 4), (4, 5)]),
         )
 
     def test_text_with_other_line_ends(self) -> None:
         """A text is kept whole, whatever it holds."""
         text = "a\rb\u2028c\0d\x85"
-        self.assertEqual(numbered_lines([f"1:{text}"]), ([text], [(0, 1)]))
+        self.assertEqual(parse_numbered_lines([f"1:{text}"]), ([text], [(0, 1)]))
 
     def test_a_line_without_a_number(self) -> None:
         """What grep cannot have printed is a failure, not a result."""
         for line in ("", "--", "abc", ":1", "12"):
-            self.assertRaises(GrepFailed, numbered_lines, ["1:a", line])
+            self.assertRaises(GrepFailed, parse_numbered_lines, ["1:a", line])
 
     def test_neighbouring_matches(self) -> None:
         """Matches that grep prints as one group are entries of their own."""
         query = Search(term="a", n_before=1, n_after=1)
-        lines, matches = numbered_lines(asked(query, b"x\na1\na2\ny\n"))
-        self.assertEqual(around(lines, matches, 1, 1), ["x\na1\na2", "a1\na2\ny"])
+        lines, matches = parse_numbered_lines(run_query(query, b"x\na1\na2\ny\n"))
+        self.assertEqual(
+            context_lines(lines, matches, 1, 1), ["x\na1\na2", "a1\na2\ny"]
+        )
 
     def test_context_that_looks_like_a_separator(self) -> None:
         """Lines such as C{--} are context like any other."""
         query = Search(term="cat", n_before=1, n_after=1)
         data = b"--\ncat\n1:x\ny\n7-z\ncat\n--\n"
-        lines, matches = numbered_lines(asked(query, data))
-        self.assertEqual(around(lines, matches, 1, 1), ["--\ncat\n1:x", "7-z\ncat\n--"])
+        lines, matches = parse_numbered_lines(run_query(query, data))
+        self.assertEqual(
+            context_lines(lines, matches, 1, 1), ["--\ncat\n1:x", "7-z\ncat\n--"]
+        )
 
     def test_a_limit_cuts_no_context_short(self) -> None:
         """The last match wanted has all its context, matches or not."""
         query = Search(term="a", n_after=3, nresults=1)
-        lines, matches = numbered_lines(asked(query, b"a1\na2\na3\nx\na4\n"))
-        self.assertEqual(around(lines, matches, 0, 3)[0], "a1\na2\na3\nx")
+        lines, matches = parse_numbered_lines(run_query(query, b"a1\na2\na3\nx\na4\n"))
+        self.assertEqual(context_lines(lines, matches, 0, 3)[0], "a1\na2\na3\nx")
 
     @settings(max_examples=100)
     @given(
@@ -494,7 +526,7 @@ class NumberedLinesTests(SynchronousTestCase):
         )
         printed = [f"{i + 1}{':' if i in hits else '-'}{dictionary[i]}" for i in shown]
         self.assertEqual(
-            around(*numbered_lines(printed), before, after),
+            context_lines(*parse_numbered_lines(printed), before, after),
             ["\n".join(dictionary[max(0, i - before) : i + after + 1]) for i in hits],
         )
 
@@ -505,7 +537,7 @@ class WithoutNumbersTests(SynchronousTestCase):
     def test_only_what_grep_put_before_a_line_goes(self) -> None:
         """Numbers that stand in the lines are left as they are."""
         self.assertEqual(
-            without_numbers(b"2:a\n3:\n40:7:b\n500:\xff\r\n"),
+            strip_line_numbers(b"2:a\n3:\n40:7:b\n500:\xff\r\n"),
             (b"a\n\n7:b\n\xff\r\n", 500),
         )
 
@@ -513,7 +545,7 @@ class WithoutNumbersTests(SynchronousTestCase):
         """Anything but a number before each line is not to be explained away."""
         for output in (b"a\n", b"1:a\nb\n", b"a\n2:b\n", b"1:a\n\n", b"1-a\n"):
             with self.subTest(output=output):
-                self.assertRaises(GrepFailed, without_numbers, output)
+                self.assertRaises(GrepFailed, strip_line_numbers, output)
 
 
 class GarbageTests(SynchronousTestCase):
@@ -521,15 +553,15 @@ class GarbageTests(SynchronousTestCase):
 
     def test_what_is_no_number_is_no_count(self) -> None:
         """However it looks like one."""
-        self.assertEqual(read_count(b"12\n"), 12)
+        self.assertEqual(parse_count(b"12\n"), 12)
         for output in (b"", b"12", b"x\n", b"1\n2\n", b"-1\n", b"9" * 5000 + b"\n"):
-            self.assertRaises(GrepFailed, read_count, output)
+            self.assertRaises(GrepFailed, parse_count, output)
 
     def test_what_has_no_place_is_no_match(self) -> None:
         """A match is told with its line and its place."""
-        self.assertEqual(read_places(b"2:30:ab\n"), [(1, 30, 32)])
+        self.assertEqual(parse_match_positions(b"2:30:ab\n"), [(1, 30, 32)])
         for output in (b"ab\n", b"2:ab\n", b"2:x:ab\n", b":1:ab\n"):
-            self.assertRaises(GrepFailed, read_places, output)
+            self.assertRaises(GrepFailed, parse_match_positions, output)
 
 
 class QuoteTests(SynchronousTestCase):
@@ -544,7 +576,7 @@ class QuoteTests(SynchronousTestCase):
         self.lines.write("a b\nb\nbaa\n\né: a\nx\na".encode())
         self.lines.seek(0)
 
-    def grep(self, arguments: tuple[str, ...], pattern: Pattern | None) -> bytes:
+    def run_grep(self, arguments: tuple[str, ...], pattern: Pattern | None) -> bytes:
         """What the real grep prints, going on where it was in the file."""
         return subprocess.run(
             ["grep", *arguments],
@@ -556,34 +588,45 @@ class QuoteTests(SynchronousTestCase):
     def test_numbers_of_lines(self) -> None:
         """Lines are counted from 0, whatever stands in them."""
         a = Pattern("a")
-        output = self.grep(number_arguments(a, 9), a)
-        self.assertEqual(read_numbers(output), [0, 2, 4, 6])
-        self.assertEqual(read_numbers(b""), [])
+        output = self.run_grep(line_number_arguments(a, 9), a)
+        self.assertEqual(parse_line_numbers(output), [0, 2, 4, 6])
+        self.assertEqual(parse_line_numbers(b""), [])
 
     def test_grep_goes_on_after_the_last_match(self) -> None:
         """The next grep reads on where the one before it ended."""
         a = Pattern("a")
-        self.assertEqual(read_numbers(self.grep(number_arguments(a, 2), a)), [0, 2])
-        self.assertEqual(read_numbers(self.grep(number_arguments(a, 1), a)), [1])
-        self.assertEqual(self.grep(count_arguments(a), a), b"1\n")
-        self.assertEqual(self.grep(number_arguments(a, 1), a), b"")
+        self.assertEqual(
+            parse_line_numbers(self.run_grep(line_number_arguments(a, 2), a)), [0, 2]
+        )
+        self.assertEqual(
+            parse_line_numbers(self.run_grep(line_number_arguments(a, 1), a)), [1]
+        )
+        self.assertEqual(self.run_grep(count_arguments(a), a), b"1\n")
+        self.assertEqual(self.run_grep(line_number_arguments(a, 1), a), b"")
 
     def test_places_of_matches(self) -> None:
         """Each match is told by itself, in bytes of what grep read."""
         a = Pattern("A", ignore_case=True)
-        output = self.grep(place_arguments(a), a)
+        output = self.run_grep(match_position_arguments(a), a)
         self.assertEqual(
-            read_places(output),
+            parse_match_positions(output),
             [(0, 0, 1), (2, 7, 8), (2, 8, 9), (4, 15, 16), (6, 19, 20)],
         )
-        self.assertEqual(read_places(b"3:5:a:b\n"), [(2, 5, 8)])
+        self.assertEqual(parse_match_positions(b"3:5:a:b\n"), [(2, 5, 8)])
 
     def test_an_empty_match_has_no_place(self) -> None:
         """What matches nothing in particular is nowhere in particular."""
         empty = Pattern("^|z*", regex=True)
-        self.assertEqual(read_places(self.grep(place_arguments(empty), empty)), [])
+        self.assertEqual(
+            parse_match_positions(
+                self.run_grep(match_position_arguments(empty), empty)
+            ),
+            [],
+        )
 
     def test_a_whole_line(self) -> None:
         """A line is found that is just that, and only the first."""
-        self.assertEqual(read_numbers(self.grep(whole_line_arguments("b"), None)), [1])
-        self.assertEqual(self.grep(whole_line_arguments("ba"), None), b"")
+        self.assertEqual(
+            parse_line_numbers(self.run_grep(whole_line_arguments("b"), None)), [1]
+        )
+        self.assertEqual(self.run_grep(whole_line_arguments("ba"), None), b"")

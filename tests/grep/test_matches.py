@@ -1,5 +1,5 @@
 """
-Tests for L{twisted_quotes.grep.matches}, with the real grep.
+Tests for L{twisted_quotes.grep.find_matches}, with the real grep.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from unittest.mock import patch
 
 from twisted.trial.unittest import TestCase
 
-from twisted_quotes.concurrency.limiter import Places
+from twisted_quotes.concurrency.limiter import ConcurrencyLimiter
 from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.grep import matches
 from twisted_quotes.grep.runner import GrepRunner
 from twisted_quotes.query.queries import Pattern
 
-from ..fakes import at_once, unrestrained
+from ..fakes import apply_no_limits, run_immediately
 
 ANCHORS = ("", "", "^", r"\b")
 
@@ -27,7 +27,7 @@ def is_word(character: str) -> bool:
     return character.isalnum() or character == "_"
 
 
-def expected(pattern: Pattern, text: str) -> list[str]:
+def expected_matches(pattern: Pattern, text: str) -> list[str]:
     """Where a pattern is found: as a match and its place, leftmost, then longest."""
     term = pattern.term.replace("$", r"\Z")
     found, start = [], 0
@@ -47,7 +47,7 @@ def expected(pattern: Pattern, text: str) -> list[str]:
     return found
 
 
-def expression(source: Random, depth: int = 0) -> str:
+def random_expression(source: Random, depth: int = 0) -> str:
     """An expression that does not match nothing."""
     atoms = (
         "a",
@@ -64,8 +64,8 @@ def expression(source: Random, depth: int = 0) -> str:
     kind = source.randrange(7)
     if depth > 2 or kind == 0:
         return source.choice(atoms)
-    inner = expression(source, depth + 1)
-    other = expression(source, depth + 1)
+    inner = random_expression(source, depth + 1)
+    other = random_expression(source, depth + 1)
     match kind:
         case 1 | 2:
             return f"({inner}|{other})"
@@ -82,7 +82,7 @@ def expression(source: Random, depth: int = 0) -> str:
 class MatchesTests(TestCase):
     """Tests of where lines match."""
 
-    async def matches(
+    async def find_matches(
         self, pattern: Pattern, *texts: str, limit: int = 1000
     ) -> list[list[str]]:
         """What is found in each of some texts, and where."""
@@ -90,14 +90,21 @@ class MatchesTests(TestCase):
 
         given: Any = reactor
         runner = GrepRunner(
-            given, "/bin/grep", Places(1, 0), 30.0, Outstanding(), unrestrained
+            given,
+            "/bin/grep",
+            ConcurrencyLimiter(1, 0),
+            30.0,
+            Outstanding(),
+            apply_no_limits,
         )
         lines = [text.encode() + b"\n" for text in texts]
-        with await runner.take_place() as greps:
-            found = await matches.matches(greps, pattern, lines, limit, at_once)
+        with await runner.acquire_session() as greps:
+            found = await matches.find_matches(
+                greps, pattern, lines, limit, run_immediately
+            )
         self.truncated = [here.is_truncated for here in found]
         return [
-            [f"{len(line[:a].decode())}:{line[a:b].decode()}" for a, b in here.places]
+            [f"{len(line[:a].decode())}:{line[a:b].decode()}" for a, b in here.spans]
             for line, here in zip(lines, found, strict=True)
         ]
 
@@ -105,7 +112,7 @@ class MatchesTests(TestCase):
         """Wherever in its line it stands."""
         pattern = Pattern("a(-b)?|xx", whole_word=True, regex=True)
         self.assertEqual(
-            await self.matches(pattern, "xx a-bc a-bc a-bc", "a-b", "a-bc xx"),
+            await self.find_matches(pattern, "xx a-bc a-bc a-bc", "a-b", "a-bc xx"),
             [["0:xx", "3:a", "8:a", "13:a"], ["0:a-b"], ["0:a", "5:xx"]],
         )
 
@@ -113,7 +120,7 @@ class MatchesTests(TestCase):
         """Among them marks that are no letters to Python."""
         pattern = Pattern("(a(-b)?|\u05b8|-)", whole_word=True, regex=True)
         self.assertEqual(
-            await self.matches(pattern, "a-bc \u05b8- a-bc", "-- a-bc -a-bc"),
+            await self.find_matches(pattern, "a-bc \u05b8- a-bc", "-- a-bc -a-bc"),
             [["0:a", "5:\u05b8", "8:a"], ["0:-", "1:-", "3:a", "9:a"]],
         )
 
@@ -127,12 +134,14 @@ class MatchesTests(TestCase):
             ]
             # Anchors only outside of repetitions, where the C library knows them.
             start, end = source.choice(ANCHORS), source.choice(("", "", "$"))
-            term = f"{start}({expression(source)}){end}|{expression(source)}"
+            term = (
+                f"{start}({random_expression(source)}){end}|{random_expression(source)}"
+            )
             for whole_word in (False, True):
                 pattern = Pattern(term, whole_word=whole_word, regex=True)
                 self.assertEqual(
-                    await self.matches(pattern, *texts),
-                    [expected(pattern, text) for text in texts],
+                    await self.find_matches(pattern, *texts),
+                    [expected_matches(pattern, text) for text in texts],
                     (pattern, texts),
                 )
 
@@ -143,14 +152,14 @@ class MatchesTests(TestCase):
             Pattern("x|y", regex=True),
             Pattern("x(-y)?", whole_word=True, regex=True),
         ):
-            found = await self.matches(pattern, "x x x", "", "x-yz x x", limit=2)
+            found = await self.find_matches(pattern, "x x x", "", "x-yz x x", limit=2)
             self.assertEqual([len(each) for each in found], [2, 0, 2])
             self.assertEqual(self.truncated, [True, False, True])
 
     async def test_so_many_greps_are_enough(self) -> None:
         """What is not found by then is said to be missing."""
         pattern = Pattern("a(-b)?", whole_word=True, regex=True)
-        found = await self.matches(pattern, "a-bc " * 100, "a-bc")
+        found = await self.find_matches(pattern, "a-bc " * 100, "a-bc")
         self.assertEqual(self.truncated, [True, False])
         self.assertEqual(len(found[0]), 1 + matches.MAX_ROUNDS)
 
@@ -159,6 +168,9 @@ class MatchesTests(TestCase):
         with patch.object(matches, "_MAX_OUTPUT", 10):
             for texts in (("a" * 5000,), ("b", "a" * 5000, "a" * 50 + "b" + "a" * 50)):
                 self.assertEqual(
-                    await self.matches(Pattern("a+", regex=True), *texts),
-                    [expected(Pattern("a+", regex=True), text) for text in texts],
+                    await self.find_matches(Pattern("a+", regex=True), *texts),
+                    [
+                        expected_matches(Pattern("a+", regex=True), text)
+                        for text in texts
+                    ],
                 )

@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from .server import WORKERS, Server, running
+from .server import WORKER_COUNT, Server, running_server
 
 Test = TypeVar("Test", bound=Callable[..., object])
 
 
-def one_process(reason: str) -> Callable[[Test], Test]:
+def single_process_only(reason: str) -> Callable[[Test], Test]:
     """
     Mark a test that can be about one process alone, and is left out where servers
     have several workers.
@@ -27,7 +27,7 @@ def one_process(reason: str) -> Callable[[Test], Test]:
     """
 
     def mark(test: Test) -> Test:
-        if WORKERS > 1:
+        if WORKER_COUNT > 1:
             test.skip = f"one process: {reason}"  # type: ignore[attr-defined]
         return test
 
@@ -50,14 +50,14 @@ class LibraryTestCase(SynchronousTestCase):
         self.library = self.folder / "library"
         self.library.mkdir()
 
-    def serve(self, *options: str, **how: Any) -> Server:
+    def serve(self, *options: str, **kwargs: Any) -> Server:
         """Serve the library until the test is over."""
-        server = running(f"--dictionaries={self.library}", *options, **how)
+        server = running_server(f"--dictionaries={self.library}", *options, **kwargs)
         self.addCleanup(server.__exit__, None, None, None)
         return server.__enter__()
 
 
-def program(name: str, package: str) -> str:
+def find_program(name: str, package: str) -> str:
     """
     Find a program; without it a test is skipped, but fails where all is tested.
 

@@ -21,29 +21,31 @@ from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import Any
 
-from .conversation import LIMIT, Conversation, Response
+from .http_connection import TIMEOUT, HTTPConnection, Response
 
 ROOT = Path(__file__).parents[2]
 METRICS_LIFETIME = 1.0
-MONITOR = "127.0.0.98"
+MONITOR_ADDRESS = "127.0.0.98"
 """The address of those who read the metrics: they have a share of their own."""
 # How many workers a server has, if a test says nothing else; with several, it
 # shares and keeps answers as well, as it does unless it is told not to.
-WORKERS = int(os.environ.get("QUOTES_TEST_WORKERS", "1"))
+WORKER_COUNT = int(os.environ.get("QUOTES_TEST_WORKERS", "1"))
 # Root reads every file; without these capabilities it is as anyone else.
-UNPRIVILEGED = (
+UNPRIVILEGED_PREFIX = (
     ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
     if os.geteuid() == 0
     else ()
 )
 
 
-def until(condition: Callable[[], Any], what: str, limit: float = LIMIT) -> Any:
+def wait_until(
+    condition: Callable[[], Any], description: str, timeout: float = TIMEOUT
+) -> Any:
     """Wait for a condition, and return what it returned."""
-    end = time.monotonic() + limit
+    deadline = time.monotonic() + timeout
     while not (result := condition()):
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {limit} s: {what}")
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {timeout} s: {description}")
         time.sleep(0.005)
     return result
 
@@ -91,19 +93,19 @@ class Server:
         twist_options: tuple[str, ...] = (),
         new_session: bool = True,
         folder: Path = ROOT,
-        workers: int = WORKERS,
+        workers: int = WORKER_COUNT,
         **popen: Any,
     ) -> None:
         self.lines: list[str] = []
-        self._connections: list[Conversation] = []
-        self._metrics_read = -METRICS_LIFETIME
+        self._connections: list[HTTPConnection] = []
+        self._metrics_read_at = -METRICS_LIFETIME
         self._cache = TemporaryDirectory()
-        self._workers = workers if workers > 1 else 0
+        self._worker_count = workers if workers > 1 else 0
         variables = {
             "TWISTED_QUOTES_CACHE_DIR": self._cache.name,
             "TWISTED_QUOTES_WORKERS": str(workers),
         }
-        if WORKERS == 1:
+        if WORKER_COUNT == 1:
             # Most tests are about greps, of which there would be fewer.
             variables["TWISTED_QUOTES_CACHE_BYTES"] = "0"
         with default_signals():
@@ -126,14 +128,14 @@ class Server:
         self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()
         try:
-            found = self.logged(r"Listening on (\S+)")
+            found = self.wait_for_log_line(r"Listening on (\S+)")
             tcp = re.fullmatch(r"https?://([\d.]+):(\d+)/", found[1])
             if tcp:
                 self.address = (tcp[1], int(tcp[2]))
             # One for each process.
-            reapers = 1 + self._workers
-            until(
-                lambda: sum(map(is_reaper, self.all_children())) == reapers,
+            reapers = 1 + self._worker_count
+            wait_until(
+                lambda: sum(map(is_reaper, self.all_child_pids())) == reapers,
                 f"{reapers} reapers",
             )
         except BaseException:
@@ -145,7 +147,7 @@ class Server:
         for line in self.process.stdout:
             self.lines.append(line.decode("utf-8", "replace").rstrip("\n"))
 
-    def logged(self, pattern: str) -> re.Match[str]:
+    def wait_for_log_line(self, pattern: str) -> re.Match[str]:
         """Wait for a line of the log, and return what matched."""
 
         def found() -> re.Match[str] | None:
@@ -154,18 +156,18 @@ class Server:
             matches = (re.search(pattern, line) for line in list(self.lines))
             return next((match for match in matches if match), None)
 
-        match = until(found, pattern)
+        match = wait_until(found, pattern)
         assert isinstance(match, re.Match)
         return match
 
-    def wait_until_closed(self) -> None:
+    def wait_until_ports_closed(self) -> None:
         """Wait until each of its processes has closed the listening socket."""
 
         def closed() -> bool:
             lines = [each for each in self.lines if re.search("Port .* Closed", each)]
-            return len(lines) > self._workers
+            return len(lines) > self._worker_count
 
-        until(closed, "closed ports")
+        wait_until(closed, "closed ports")
 
     @property
     def url(self) -> str:
@@ -173,36 +175,38 @@ class Server:
         return f"http://{self.address[0]}:{self.address[1]}"
 
     def connect(
-        self, receive_buffer: int | None = None, source: str | None = None
-    ) -> Conversation:
+        self, receive_buffer: int | None = None, source_address: str | None = None
+    ) -> HTTPConnection:
         """Open a connection, which is closed with the server if not before."""
-        connection = Conversation(self.address, receive_buffer, source)
+        connection = HTTPConnection(self.address, receive_buffer, source_address)
         self._connections.append(connection)
         return connection
 
     def get(self, path: str = "/", *headers: str, method: str = "GET") -> Response:
         """Ask for a URL on a connection of its own."""
         with self.connect() as connection:
-            connection.get(path, *headers, method=method)
-            return connection.response(head_only=method == "HEAD")
+            connection.send_get(path, *headers, method=method)
+            return connection.read_response(head_only=method == "HEAD")
 
-    def metrics(self) -> str:
+    def read_metrics(self) -> str:
         """All metrics, as they are by now: the service makes them once a second."""
-        time.sleep(max(0.0, self._metrics_read + METRICS_LIFETIME - time.monotonic()))
-        with self.connect(source=MONITOR) as connection:
-            answer = connection.get("/metrics").response()
-        self._metrics_read = time.monotonic()
+        time.sleep(
+            max(0.0, self._metrics_read_at + METRICS_LIFETIME - time.monotonic())
+        )
+        with self.connect(source_address=MONITOR_ADDRESS) as connection:
+            answer = connection.send_get("/metrics").read_response()
+        self._metrics_read_at = time.monotonic()
         assert answer.status == 200, answer
         return answer.body.decode()
 
-    def ask(self, question: dict[str, Any] | bytes) -> Response:
+    def post_query(self, query: dict[str, Any] | bytes) -> Response:
         """Ask API v1 on a connection of its own."""
         with self.connect() as connection:
-            return connection.ask(question).response()
+            return connection.send_query(query).read_response()
 
-    def results(self, **question: object) -> list[str]:
+    def query_results(self, **fields: object) -> list[str]:
         """Ask API v1 something that must succeed, and return the results."""
-        response = self.ask(question)
+        response = self.post_query(fields)
         assert response.status == 200, response
         answer = response.json()
         assert list(answer) == ["nr of entries", "results"], answer
@@ -211,59 +215,59 @@ class Server:
         assert isinstance(results, list)
         return results
 
-    def children(self) -> list[int]:
+    def search_pids(self) -> list[int]:
         """
         The process ids of what it runs now, less its workers and its reapers, and
         less the greps that were started ahead.
         """
-        others = set(self.workers())
+        workers = set(self.worker_pids())
         return [
             pid
-            for pid in self.all_children()
-            if not (pid in others or is_reaper(pid) or is_spare(pid))
+            for pid in self.all_child_pids()
+            if not (pid in workers or is_reaper(pid) or is_prestarted(pid))
         ]
 
-    def spares(self) -> list[int]:
+    def prestarted_pids(self) -> list[int]:
         """The process ids of the greps that it started ahead."""
-        return [pid for pid in self.all_children() if is_spare(pid)]
+        return [pid for pid in self.all_child_pids() if is_prestarted(pid)]
 
     @property
-    def serving(self) -> list[int]:
+    def serving_pids(self) -> list[int]:
         """The process ids of those that serve: its workers, or itself."""
-        return self.workers() or [self.process.pid]
+        return self.worker_pids() or [self.process.pid]
 
     @property
-    def helpers(self) -> int:
+    def helper_count(self) -> int:
         """How many of its processes are workers, or reapers."""
-        return 1 + 2 * self._workers
+        return 1 + 2 * self._worker_count
 
-    def all_children(self) -> list[int]:
+    def all_child_pids(self) -> list[int]:
         """The process ids of its processes, and of those of its workers."""
-        found = children_of(self.process.pid)
-        if self._workers:
-            found += [each for pid in self.workers() for each in children_of(pid)]
+        found = child_pids_of(self.process.pid)
+        if self._worker_count:
+            found += [each for pid in self.worker_pids() for each in child_pids_of(pid)]
         return found
 
-    def workers(self) -> list[int]:
+    def worker_pids(self) -> list[int]:
         """The process ids of its workers."""
-        if not self._workers:
+        if not self._worker_count:
             return []
-        own = children_of(self.process.pid)
-        return [pid for pid in own if b"quotes\0" in command_line(pid)]
+        child_pids = child_pids_of(self.process.pid)
+        return [pid for pid in child_pids if b"quotes\0" in command_line(pid)]
 
-    def wait_for_children(self, count: int) -> list[int]:
+    def wait_for_search_pids(self, count: int) -> list[int]:
         """Wait until it runs so many processes."""
-        until(lambda: len(self.children()) == count, f"{count} children")
-        return self.children()
+        wait_until(lambda: len(self.search_pids()) == count, f"{count} children")
+        return self.search_pids()
 
-    def signal(self, number: int = signal.SIGTERM) -> None:
+    def send_signal(self, number: int = signal.SIGTERM) -> None:
         """Send it a signal."""
         self.process.send_signal(number)
 
-    def ended(self, limit: float = LIMIT) -> int:
+    def wait_for_exit(self, timeout: float = TIMEOUT) -> int:
         """Wait for its end, and return its exit status."""
-        status = self.process.wait(limit)
-        self._reader.join(limit)
+        status = self.process.wait(timeout)
+        self._reader.join(timeout)
         return status
 
     def kill(self) -> None:
@@ -273,16 +277,16 @@ class Server:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        self._reader.join(LIMIT)
+        self._reader.join(TIMEOUT)
         if self.process.stdout is not None:
             self.process.stdout.close()
         self._cache.cleanup()
 
 
 @contextmanager
-def running(*options: str, **how: Any) -> Iterator[Server]:
+def running_server(*options: str, **kwargs: Any) -> Iterator[Server]:
     """Run a server, and end it whatever happens."""
-    server = Server(*options, **how)
+    server = Server(*options, **kwargs)
     try:
         yield server
     finally:
@@ -290,13 +294,13 @@ def running(*options: str, **how: Any) -> Iterator[Server]:
 
 
 @contextmanager
-def a_terminal() -> Iterator[tuple[int, dict[str, Any]]]:
+def open_terminal() -> Iterator[tuple[int, dict[str, Any]]]:
     """
     Open a terminal.
 
     Give its open file, and how to start a server that it signals.
     """
-    ours, theirs = pty.openpty()
+    controller_fd, terminal_fd = pty.openpty()
 
     def take_terminal() -> None:
         os.setsid()
@@ -304,21 +308,21 @@ def a_terminal() -> Iterator[tuple[int, dict[str, Any]]]:
 
     try:
         yield (
-            ours,
-            {"new_session": False, "stdin": theirs, "preexec_fn": take_terminal},
+            controller_fd,
+            {"new_session": False, "stdin": terminal_fd, "preexec_fn": take_terminal},
         )
     finally:
-        os.close(ours)
-        os.close(theirs)
+        os.close(controller_fd)
+        os.close(terminal_fd)
 
 
-def children_of(pid: int) -> list[int]:
+def child_pids_of(pid: int) -> list[int]:
     """The process ids of the children of a process; none if it is gone."""
     try:
-        listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+        child_list = Path(f"/proc/{pid}/task/{pid}/children").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return []
-    return [int(each) for each in listed.split()]
+    return [int(each) for each in child_list.split()]
 
 
 def command_line(pid: int) -> bytes:
@@ -334,12 +338,12 @@ def is_reaper(pid: int) -> bool:
     return b"twisted_quotes.processes.reaper" in command_line(pid)
 
 
-def is_spare(pid: int) -> bool:
+def is_prestarted(pid: int) -> bool:
     """Whether a process is a grep that was started ahead."""
     return b"-f\0/proc/self/fd/" in command_line(pid)
 
 
-def is_gone(pid: int) -> bool:
+def has_exited(pid: int) -> bool:
     """Whether a process is no more; one that is dead but not reaped is gone."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
@@ -372,6 +376,6 @@ class GatedGrep:
         script.chmod(0o755)
         self.environment = {"PATH": f"{bin_folder}:{os.environ['PATH']}"}
 
-    def open(self) -> None:
+    def open_gate(self) -> None:
         """Let all greps through."""
         self._gate.touch()

@@ -15,7 +15,7 @@ from twisted_quotes import __version__
 from twisted_quotes.options import QuotesOptions
 
 from .cases import LibraryTestCase
-from .conversation import LIMIT
+from .http_connection import TIMEOUT
 from .server import ROOT
 
 PORT = 8000
@@ -33,7 +33,7 @@ def instructions(wanted: str) -> list[str]:
     return found
 
 
-def sources() -> list[str]:
+def copied_sources() -> list[str]:
     """What is copied from here."""
     copies = [each.split() for each in instructions("COPY")]
     return [each for copy in copies if copy[0] != "--from=build" for each in copy[:-1]]
@@ -46,7 +46,7 @@ class BuildTests(LibraryTestCase):
         """Each source is there, and all else is left out."""
         rules = (ROOT / ".containerignore").read_text().splitlines()
         kept = [each.removeprefix("!") for each in rules if each.startswith("!")]
-        self.assertEqual(sorted(kept), sorted(sources()))
+        self.assertEqual(sorted(kept), sorted(copied_sources()))
         self.assertIn("*", rules)
         for name in kept:
             self.assertTrue((ROOT / name).exists(), name)
@@ -61,7 +61,7 @@ class BuildTests(LibraryTestCase):
         ignore = shutil.ignore_patterns("__pycache__", "dropin.cache")
         source = self.folder / "source"
         source.mkdir()
-        for name in sources():
+        for name in copied_sources():
             if (ROOT / name).is_dir():
                 shutil.copytree(
                     ROOT / name, source / name, symlinks=True, ignore=ignore
@@ -73,7 +73,7 @@ class BuildTests(LibraryTestCase):
             cwd=source,
             check=True,
             capture_output=True,
-            timeout=LIMIT,
+            timeout=TIMEOUT,
         )
         [wheel] = self.folder.glob("*.whl")
         with zipfile.ZipFile(wheel) as archive:
@@ -101,7 +101,7 @@ class RunTests(LibraryTestCase):
             [sys.executable, "-m", "twisted", *command[twist + 1 :], "--version"],
             cwd=ROOT,
             text=True,
-            timeout=LIMIT,
+            timeout=TIMEOUT,
         )
         self.assertEqual(shown, f"twisted_quotes {__version__}\n")
         self.assertEqual(instructions("STOPSIGNAL"), ["SIGTERM"])
@@ -133,12 +133,12 @@ class RunTests(LibraryTestCase):
             return not subprocess.run(command, stderr=subprocess.PIPE).returncode
 
         self.assertTrue(is_healthy())
-        server.signal()
-        server.logged("Shutting down")
+        server.send_signal()
+        server.wait_for_log_line("Shutting down")
         self.assertFalse(is_healthy())
 
     def test_the_access_log_can_go_where_the_log_goes(self) -> None:
         """A container has nothing but its standard output."""
         server = self.serve("--access-log=/dev/stdout")
         server.get("/livez")
-        server.logged(r'127\.0\.0\.1 - - .* "GET /livez HTTP/1\.1" 200')
+        server.wait_for_log_line(r'127\.0\.0\.1 - - .* "GET /livez HTTP/1\.1" 200')

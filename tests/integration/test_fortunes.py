@@ -11,7 +11,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from .conversation import LIMIT
+from .http_connection import TIMEOUT
 from .server import Server
 
 FORTUNES = Path("/usr/share/games/fortunes")
@@ -20,7 +20,7 @@ FILES = ("computers", "law", "literature", "love", "paradoxum", "wisdom")
 WORDS = 300
 
 
-def fortune(name: str, *arguments: str) -> set[str]:
+def run_fortune(name: str, *arguments: str) -> set[str]:
     """What C{fortune} prints of the quotes in a file that match."""
     # Its exit status says nothing: it is 1 now and then where quotes were found.
     printed = subprocess.run(
@@ -28,18 +28,18 @@ def fortune(name: str, *arguments: str) -> set[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env={"LC_ALL": "C.UTF-8"},
-        timeout=LIMIT,
+        timeout=TIMEOUT,
     ).stdout.decode("utf-8", "replace")
     return {quote.rstrip("\n") for quote in printed.split("\n%\n") if quote}
 
 
-def last_of(name: str) -> str | None:
+def last_quote(name: str) -> str | None:
     """The last quote of a file, where no C{%} follows it."""
     text = (FORTUNES / name).read_text("utf-8", "replace")
     return None if text.endswith("%\n") else text.rpartition("\n%\n")[2].rstrip("\n")
 
 
-def words_of(name: str, count: int) -> list[str]:
+def sample_words(name: str, count: int) -> list[str]:
     """Words of a file, spread over all that there are."""
     text = (FORTUNES / name).read_text("utf-8", "replace")
     words = sorted(set(re.findall(r"(?<!\w)[A-Za-z]{3,}(?!\w)", text)))
@@ -63,7 +63,7 @@ class FortuneTests(SynchronousTestCase):
 
     def search(self, name: str, term: str, **fields: object) -> list[str]:
         """Search a file for whole quotes."""
-        return self.server.results(
+        return self.server.query_results(
             action="search", term=term, dictionary=name, unit="quote", **fields
         )
 
@@ -74,9 +74,9 @@ class FortuneTests(SynchronousTestCase):
             for each in FORTUNES.iterdir()
             if each.is_file() and each.suffix not in (".dat", ".u8")
         }
-        self.assertEqual(set(self.server.results(action="list")), names)
+        self.assertEqual(set(self.server.query_results(action="list")), names)
         for companion in ("love.dat", "love.u8"):
-            answer = self.server.ask({"action": "all", "dictionary": companion})
+            answer = self.server.post_query({"action": "all", "dictionary": companion})
             self.assertEqual(answer.status, 404)
 
     def test_each_file_has_as_many_quotes_as_strfile_counted(self) -> None:
@@ -96,11 +96,11 @@ class FortuneTests(SynchronousTestCase):
         """
         looked_for = 0
         for name in FILES:
-            overlooked = last_of(name)
-            for word in words_of(name, WORDS // len(FILES)):
+            overlooked = last_quote(name)
+            for word in sample_words(name, WORDS // len(FILES)):
                 found = {each.rstrip("\n") for each in self.search(name, word)}
                 self.assertTrue(found)
-                expected = fortune(name, "-m", word)
+                expected = run_fortune(name, "-m", word)
                 if overlooked is not None:
                     self.assertNotIn(overlooked, expected)
                     expected |= {overlooked} if word in overlooked else set()
@@ -110,18 +110,18 @@ class FortuneTests(SynchronousTestCase):
 
     def test_case_is_ignored_as_fortune_ignores_it(self) -> None:
         """C{-i} does the same as C{ignore_case}."""
-        for word in words_of("love", 20):
+        for word in sample_words("love", 20):
             found = self.search("love", word.upper(), ignore_case=True)
             self.assertEqual(
                 {quote.rstrip("\n") for quote in found},
-                fortune("love", "-i", "-m", word),
+                run_fortune("love", "-i", "-m", word),
                 word,
             )
 
     def test_what_breaks_across_lines_is_found_here_alone(self) -> None:
         """That is the difference: fortune looks at the text as it stands."""
         phrases = 0
-        for quote in self.server.results(
+        for quote in self.server.query_results(
             action="all", dictionary="wisdom", unit="quote", nresults=40
         ):
             broken = re.search(r"([A-Za-z]+ [A-Za-z]+)\n([A-Za-z]+ [A-Za-z]+)", quote)
@@ -129,6 +129,6 @@ class FortuneTests(SynchronousTestCase):
                 continue
             phrase = f"{broken[1]} {broken[2]}"
             self.assertIn(quote, self.search("wisdom", phrase))
-            self.assertNotIn(quote.rstrip("\n"), fortune("wisdom", "-m", phrase))
+            self.assertNotIn(quote.rstrip("\n"), run_fortune("wisdom", "-m", phrase))
             phrases += 1
         self.assertGreater(phrases, 5)

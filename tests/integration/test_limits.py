@@ -15,9 +15,9 @@ from select import poll
 from typing import Any
 
 from .cases import LibraryTestCase
-from .server import GatedGrep, command_line, is_gone, until
+from .server import GatedGrep, command_line, has_exited, wait_until
 
-LOVE = {"action": "search", "term": "love"}
+LOVE_QUERY = {"action": "search", "term": "love"}
 
 
 class ClientTests(LibraryTestCase):
@@ -51,15 +51,15 @@ class ClientTests(LibraryTestCase):
         server = self.serve("--send-timeout=2")
         question = {"action": "all", "dictionary": "book"}
         stalled, slow = (server.connect(receive_buffer=4096) for _ in range(2))
-        stalled.ask(question)
-        slow.ask(question)
+        stalled.send_query(question)
+        slow.send_query(question)
         ends = poll()
         ends.register(stalled.socket, 0)
 
         def cut() -> bool:
             return len(slow.socket.recv(2000)) > 0 and bool(ends.poll(0))
 
-        until(cut, "the stalled reader cut")
+        wait_until(cut, "the stalled reader cut")
         slow.socket.settimeout(30)
         self.assertTrue(slow.socket.recv(1))
 
@@ -72,21 +72,23 @@ class GrepTests(LibraryTestCase):
         (self.library / "book").write_text("love\n")
         gated = GatedGrep(self.folder)
         server = self.serve("--timeout=5", environment=gated.environment)
-        server.connect().ask({"action": "search", "term": "love"})
-        [grep] = server.wait_for_children(1)
-        until(lambda: prlimit(grep, RLIMIT_CPU)[0] == 6, "the limits")
+        server.connect().send_query({"action": "search", "term": "love"})
+        [grep] = server.wait_for_search_pids(1)
+        wait_until(lambda: prlimit(grep, RLIMIT_CPU)[0] == 6, "the limits")
         self.assertGreater(prlimit(grep, RLIMIT_AS)[0], 0)
         os.kill(grep, signal.SIGKILL)
-        until(lambda: is_gone(grep), "grep's end")
+        wait_until(lambda: has_exited(grep), "grep's end")
 
     def test_a_pattern_cannot_use_up_the_memory(self) -> None:
         """It is refused, or takes too long; others are answered as ever."""
         (self.library / "book").write_text("a" * 5000 + "\n")
         server = self.serve("--timeout=5")
         for term in ("(a{1,32767}){1,9}", "a{1,32767}b{1,32767}"):
-            answer = server.ask({"action": "search", "term": term, "regex": True})
+            answer = server.post_query(
+                {"action": "search", "term": term, "regex": True}
+            )
             self.assertIn(answer.status, (400, 504), answer)
-        self.assertEqual(server.results(action="search", term="b"), [])
+        self.assertEqual(server.query_results(action="search", term="b"), [])
 
     def test_too_long_a_line_is_no_failure_of_the_service(self) -> None:
         """Whoever would have it searched is told; what stands before it is found."""
@@ -99,15 +101,17 @@ class GrepTests(LibraryTestCase):
         server = self.serve("--timeout=60")
         common = {"action": "search", "dictionary": "book", "term": "love"}
         for more in ({}, {"ignore_case": True}, {"regex": True}, {"n_after": 1}):
-            answer = server.ask({**common, **more})
+            answer = server.post_query({**common, **more})
             self.assertEqual(answer.status, 400, answer)
             self.assertIn(
                 "a line of the dictionary is too long", answer.json()["message"]
             )
-        answer = server.ask({"action": "all", "dictionary": "book"})
+        answer = server.post_query({"action": "all", "dictionary": "book"})
         self.assertEqual(answer.status, 400, answer)
-        self.assertEqual(server.results(**common, nresults=1), ["love"])
-        self.assertEqual(server.results(**{**common, "dictionary": "other"}), ["love"])
+        self.assertEqual(server.query_results(**common, nresults=1), ["love"])
+        self.assertEqual(
+            server.query_results(**{**common, "dictionary": "other"}), ["love"]
+        )
 
     def test_a_service_that_was_killed_leaves_nothing_behind(self) -> None:
         """What searched, what blocked, and what was to see to that are gone."""
@@ -115,34 +119,34 @@ class GrepTests(LibraryTestCase):
         (self.library / "book").write_text(line * 3)
         server = self.serve("--timeout=60")
         term = r"(a*)*\1\1$"
-        server.connect().ask({"action": "search", "term": term, "regex": True})
-        server.connect().get("/wait?seconds=60")
+        server.connect().send_query({"action": "search", "term": term, "regex": True})
+        server.connect().send_get("/wait?seconds=60")
 
         def searching_and_blocking() -> list[int] | None:
-            children = server.children()
+            children = server.search_pids()
             lines = b"".join(map(command_line, children))
             return children if term.encode() in lines else None
 
-        until(searching_and_blocking, "a long search")
-        server.wait_for_children(2)
-        children = server.all_children()
-        self.assertEqual(len(children), 2 + server.helpers)
+        wait_until(searching_and_blocking, "a long search")
+        server.wait_for_search_pids(2)
+        children = server.all_child_pids()
+        self.assertEqual(len(children), 2 + server.helper_count)
         server.process.kill()
         for child in children:
-            until(partial(is_gone, child), "their end")
+            wait_until(partial(has_exited, child), "their end")
 
 
 class DescriptorTests(LibraryTestCase):
     """Tests of machines that let a process open few files."""
 
-    def limited(self, soft: int, hard: int) -> dict[str, Any]:
+    def limited_options(self, soft: int, hard: int) -> dict[str, Any]:
         """How a server is started with such limits."""
         return {"preexec_fn": lambda: setrlimit(RLIMIT_NOFILE, (soft, hard))}
 
     def test_the_limit_is_raised_where_it_may_be(self) -> None:
         """A service that is allowed more takes what it needs."""
         (self.library / "book").write_text("love\n")
-        server = self.serve("--max-connections=500", **self.limited(100, 4000))
+        server = self.serve("--max-connections=500", **self.limited_options(100, 4000))
         soft, _ = prlimit(server.process.pid, RLIMIT_NOFILE)
         self.assertGreater(soft, 500)
         self.assertFalse([x for x in server.lines if "connections may be open" in x])
@@ -150,18 +154,22 @@ class DescriptorTests(LibraryTestCase):
     def test_with_few_files_there_are_few_connections(self) -> None:
         """One too many is told to come again; nobody meets an error."""
         (self.library / "book").write_text("love\n")
-        server = self.serve("--max-running=2", **self.limited(128, 128))
-        server.logged("No more than [0-9]+ connections may be open, not 4000")
-        clients = [server.connect().ask(LOVE) for _ in range(100)]
-        statuses = Counter(client.response().status for client in clients)
+        server = self.serve("--max-running=2", **self.limited_options(128, 128))
+        server.wait_for_log_line(
+            "No more than [0-9]+ connections may be open, not 4000"
+        )
+        clients = [server.connect().send_query(LOVE_QUERY) for _ in range(100)]
+        statuses = Counter(client.read_response().status for client in clients)
         self.assertEqual(set(statuses), {200, 503}, statuses)
         for client in clients:
             client.close()
-        until(lambda: server.ask(LOVE).status == 200, "an answer as before")
+        wait_until(
+            lambda: server.post_query(LOVE_QUERY).status == 200, "an answer as before"
+        )
 
     def test_with_far_too_few_it_does_not_start(self) -> None:
         """And says so in one line."""
         (self.library / "book").write_text("love\n")
         with self.assertRaises(AssertionError) as raised:
-            self.serve(**self.limited(60, 60))
+            self.serve(**self.limited_options(60, 60))
         self.assertIn("too few files may be open", str(raised.exception))

@@ -10,39 +10,41 @@ import subprocess
 from pathlib import Path
 from threading import Event, Thread
 
-from .cases import LibraryTestCase, program
-from .conversation import LIMIT
-from .server import ROOT, Server, until
+from .cases import LibraryTestCase, find_program
+from .http_connection import TIMEOUT
+from .server import ROOT, Server, wait_until
 
 ROTATION = ROOT / "deploy" / "twisted_quotes.logrotate"
 ROTATIONS = 6
 
 
-class Visitor:
+class PollingClient:
     """
     One that asks again and again, for something else each time.
 
-    @ivar asked: how many times it was answered.
+    @ivar response_count: how many times it was answered.
     """
 
-    def __init__(self, server: Server, name: str, over: Event) -> None:
-        self.asked = 0
+    def __init__(self, server: Server, name: str, stop_event: Event) -> None:
+        self.response_count = 0
         self._server = server
         self._name = name
-        self._over = over
+        self._stop_event = stop_event
         self.thread = Thread(target=self._run)
         self.thread.start()
 
     def _run(self) -> None:
         with self._server.connect() as connection:
-            while not self._over.is_set():
-                connection.get(f"/livez?{self._name}.{self.asked}").response()
-                self.asked += 1
+            while not self._stop_event.is_set():
+                connection.send_get(
+                    f"/livez?{self._name}.{self.response_count}"
+                ).read_response()
+                self.response_count += 1
 
     @property
-    def visits(self) -> set[str]:
+    def requested_names(self) -> set[str]:
         """What it asked for."""
-        return {f"{self._name}.{number}" for number in range(self.asked)}
+        return {f"{self._name}.{number}" for number in range(self.response_count)}
 
 
 class RotationTests(LibraryTestCase):
@@ -53,39 +55,39 @@ class RotationTests(LibraryTestCase):
         super().setUp()
         (self.library / "book").write_text("love\n")
         self.log = self.folder / "access.log"
-        self.rotation = self.folder / "rotation"
+        self.configuration = self.folder / "rotation"
         text = ROTATION.read_text()
         self.assertEqual(text.count("/var/log/twisted_quotes/access.log"), 1)
-        self.rotation.write_text(
+        self.configuration.write_text(
             text.replace("/var/log/twisted_quotes/access.log", str(self.log))
         )
-        self.rotation.chmod(0o644)
+        self.configuration.chmod(0o644)
 
     def logrotate(self, *options: str) -> str:
         """Run logrotate; it must find nothing wrong."""
         done = subprocess.run(
             [
-                program("logrotate", "logrotate"),
+                find_program("logrotate", "logrotate"),
                 *options,
                 f"--state={self.folder / 'state'}",
-                str(self.rotation),
+                str(self.configuration),
             ],
             capture_output=True,
             text=True,
-            timeout=LIMIT,
+            timeout=TIMEOUT,
         )
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertNotIn("error", done.stderr)
         return done.stderr
 
-    def files(self) -> list[Path]:
+    def log_files(self) -> list[Path]:
         """The log and all that came of it."""
         return sorted(self.folder.glob("access.log*"))
 
-    def lines(self) -> list[str]:
+    def read_lines(self) -> list[str]:
         """The lines of all of them."""
         found = []
-        for path in self.files():
+        for path in self.log_files():
             opened = gzip.open if path.suffix == ".gz" else open
             with opened(path, "rt") as file:
                 found += file.read().splitlines()
@@ -100,20 +102,26 @@ class RotationTests(LibraryTestCase):
     def test_no_line_is_lost(self) -> None:
         """However often the log is rotated, each request has its line, once."""
         server = self.serve(f"--access-log={self.log}")
-        over = Event()
-        visitors = [Visitor(server, f"v{number}", over) for number in range(4)]
+        stop_event = Event()
+        visitors = [
+            PollingClient(server, f"v{number}", stop_event) for number in range(4)
+        ]
         for _ in range(ROTATIONS):
-            until(lambda: self.log.exists() and self.log.stat().st_size, "a line")
+            wait_until(lambda: self.log.exists() and self.log.stat().st_size, "a line")
             self.logrotate("--force")
-        until(lambda: self.log.exists() and self.log.stat().st_size, "a line")
-        over.set()
+        wait_until(lambda: self.log.exists() and self.log.stat().st_size, "a line")
+        stop_event.set()
         for visitor in visitors:
-            visitor.thread.join(LIMIT)
-        server.signal()
-        server.ended()
-        names = [path.name.removeprefix("access.log") for path in self.files()]
+            visitor.thread.join(TIMEOUT)
+        server.send_signal()
+        server.wait_for_exit()
+        names = [path.name.removeprefix("access.log") for path in self.log_files()]
         compressed = [f".{number}.gz" for number in range(2, ROTATIONS + 1)]
         self.assertEqual(names, ["", ".1", *compressed])
-        visits = re.findall(r'"GET /livez\?(\S+) HTTP', "\n".join(self.lines()))
-        self.assertEqual(len(visits), sum(visitor.asked for visitor in visitors))
-        self.assertEqual(set(visits), set().union(*(each.visits for each in visitors)))
+        visits = re.findall(r'"GET /livez\?(\S+) HTTP', "\n".join(self.read_lines()))
+        self.assertEqual(
+            len(visits), sum(visitor.response_count for visitor in visitors)
+        )
+        self.assertEqual(
+            set(visits), set().union(*(each.requested_names for each in visitors))
+        )

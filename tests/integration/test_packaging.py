@@ -13,8 +13,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from .conversation import LIMIT
-from .server import ROOT, running
+from .http_connection import TIMEOUT
+from .server import ROOT, running_server
 
 
 class WheelTests(SynchronousTestCase):
@@ -33,7 +33,7 @@ class WheelTests(SynchronousTestCase):
                 cwd=self.copy(Path(folder, "source")),
                 env={**os.environ, "PYTHONWARNINGS": "ignore"},
                 check=True,
-                timeout=LIMIT,
+                timeout=TIMEOUT,
             )
             [wheel] = Path(folder).glob("*.whl")
             with zipfile.ZipFile(wheel) as archive:
@@ -43,7 +43,7 @@ class WheelTests(SynchronousTestCase):
             self.assertEqual([name for name in names if name.startswith("bench")], [])
             self.assertNotIn("twisted/__init__.py", names)
             self.assertNotIn("twisted/plugins/__init__.py", names)
-            with running(
+            with running_server(
                 folder=empty, environment={"PYTHONPATH": str(installed)}
             ) as server:
                 shipped = sorted(
@@ -52,7 +52,7 @@ class WheelTests(SynchronousTestCase):
                 self.assertGreaterEqual(len(shipped), 3)
                 for name in shipped:
                     lines = (ROOT / "dictionaries" / name).read_text("utf-8")
-                    found = server.results(action="all", dictionary=name)
+                    found = server.query_results(action="all", dictionary=name)
                     self.assertEqual("\n".join(found) + "\n", lines)
                 for path in ("/", "/api/v1/web", "/style.css"):
                     self.assertEqual(server.get(path).status, 200)

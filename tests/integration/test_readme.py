@@ -17,42 +17,42 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.options import QuotesOptions
 
-from .conversation import LIMIT
-from .server import ROOT, Server, running
+from .http_connection import TIMEOUT
+from .server import ROOT, Server, running_server
 
 README = (ROOT / "README.md").read_text("utf-8")
 EXAMPLES = re.findall(r"```console\n\$ (curl .*)\n((?:.*\n)*?)```", README)
 
 
-def curl(server: Server, command: str) -> str:
+def run_curl(server: Server, command: str) -> str:
     """Do what a curl command does, with curl itself where there is one."""
     arguments = shlex.split(command.replace("http://127.0.0.1:8000", server.url))
     if shutil.which("curl"):
         return subprocess.run(
-            arguments, capture_output=True, check=True, text=True, timeout=LIMIT
+            arguments, capture_output=True, check=True, text=True, timeout=TIMEOUT
         ).stdout
     parser = ArgumentParser()
     parser.add_argument("-d", dest="data")
     parser.add_argument("-u", dest="user")
     parser.add_argument("-H", dest="headers", action="append", default=[])
     parser.add_argument("url")
-    asked = parser.parse_args(arguments[1:])
-    path = asked.url.removeprefix(server.url)
+    parsed = parser.parse_args(arguments[1:])
+    path = parsed.url.removeprefix(server.url)
     with server.connect() as connection:
-        lines = ["Host: {}:{}".format(*server.address), *asked.headers]
-        if asked.user is not None:
-            token = b64encode(asked.user.encode()).decode()
+        lines = ["Host: {}:{}".format(*server.address), *parsed.headers]
+        if parsed.user is not None:
+            token = b64encode(parsed.user.encode()).decode()
             lines.append(f"Authorization: Basic {token}")
         head = "\r\n".join(lines)
-        if asked.data is None:
+        if parsed.data is None:
             request = f"GET {path} HTTP/1.1\r\n{head}\r\n\r\n"
         else:
-            length = len(asked.data.encode())
+            length = len(parsed.data.encode())
             request = (
                 f"POST {path} HTTP/1.1\r\n{head}\r\n"
-                f"Content-Length: {length}\r\n\r\n{asked.data}"
+                f"Content-Length: {length}\r\n\r\n{parsed.data}"
             )
-        return connection.send(request.encode()).response().body.decode()
+        return connection.send(request.encode()).read_response().body.decode()
 
 
 class ReadmeTests(SynchronousTestCase):
@@ -61,9 +61,9 @@ class ReadmeTests(SynchronousTestCase):
     def test_every_example_answers_as_it_says(self) -> None:
         """Each curl command prints exactly what stands below it."""
         self.assertGreaterEqual(len(EXAMPLES), 14)
-        with running() as server:
+        with running_server() as server:
             for command, expected in EXAMPLES:
-                printed = curl(server, command)
+                printed = run_curl(server, command)
                 here = expected.replace("http://127.0.0.1:8000", server.url)
                 self.assertEqual(printed, here, command)
 
@@ -76,11 +76,11 @@ class ReadmeTests(SynchronousTestCase):
         self.addCleanup(folder.cleanup)
         passwords = Path(folder.name, "passwords")
         passwords.write_text(f"{line}\n")
-        with running(f"--auth=file:{passwords}") as server:
+        with running_server(f"--auth=file:{passwords}") as server:
             for command, expected in examples:
-                self.assertEqual(curl(server, command), expected)
+                self.assertEqual(run_curl(server, command), expected)
                 wrong = command.replace("correct-horse", "wrong")
-                self.assertIn('"Code":401', curl(server, wrong))
+                self.assertIn('"Code":401', run_curl(server, wrong))
 
     def test_every_option_is_in_the_table(self) -> None:
         """The table of options has all of them, and no other."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from .cases import LibraryTestCase
-from .server import GatedGrep, Server, running, until
+from .server import GatedGrep, Server, running_server, wait_until
 
 # Letters whose case, and whose being part of a word, nobody doubts.
 ALPHABET = "aAbBéÉñÑ_0 .,-*[(\\+$^|\t\u2014日"
@@ -29,7 +29,7 @@ BYTES = st.lists(
 )
 
 
-def text_of(data: bytes) -> list[str]:
+def plain_lines(data: bytes) -> list[str]:
     """The lines of a file as the contract has readers see them."""
     lines = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
     if not lines[-1]:
@@ -60,7 +60,7 @@ def expected(
     return entries[:nresults] if nresults > 0 else entries
 
 
-class Library(LibraryTestCase):
+class LibraryServerTestCase(LibraryTestCase):
     """A server with a library that tests write to."""
 
     server: Server
@@ -77,12 +77,12 @@ class Library(LibraryTestCase):
 
     def search(self, term: str, **fields: object) -> list[str]:
         """Search the book."""
-        return self.server.results(
+        return self.server.query_results(
             action="search", term=term, dictionary="book", **fields
         )
 
 
-class PropertyTests(Library):
+class PropertyTests(LibraryServerTestCase):
     """The service's answers against a plain reading of the file."""
 
     def test_a_search_answers_as_a_plain_reading_of_the_file_does(self) -> None:
@@ -123,14 +123,14 @@ class PropertyTests(Library):
             if lines and not final:
                 data = data.removesuffix(b"\n")
             data = b"\xef\xbb\xbf" * bom + data
-            text = text_of(data)
+            text = plain_lines(data)
             if picked is not None:
                 # A piece of the file itself finds something more often.
-                whole = " ".join(text)
+                joined = " ".join(text)
                 start, length = picked
-                piece = whole[start % max(1, len(whole)) :][:length]
-                if set(piece) <= set(ALPHABET) and piece.strip():
-                    term = piece
+                substring = joined[start % max(1, len(joined)) :][:length]
+                if set(substring) <= set(ALPHABET) and substring.strip():
+                    term = substring
             self.write(data)
             self.assertEqual(
                 self.search(
@@ -147,7 +147,7 @@ class PropertyTests(Library):
                 ),
             )
             self.assertEqual(
-                self.server.results(
+                self.server.query_results(
                     action="all", dictionary="book", nresults=nresults, offset=offset
                 ),
                 text[offset:][: nresults if nresults > 0 else None],
@@ -156,7 +156,7 @@ class PropertyTests(Library):
         check()
 
 
-class HazardTests(Library):
+class HazardTests(LibraryServerTestCase):
     """What grep does with things that nobody expects."""
 
     def test_a_term_with_a_leading_dash_is_a_term(self) -> None:
@@ -174,7 +174,7 @@ class HazardTests(Library):
         for hostile in (f"$(touch {mark})", f"`touch {mark}`", f"; touch {mark} #"):
             self.write(hostile.encode() + b"\n")
             self.assertEqual(self.search(hostile), [hostile])
-            self.server.ask({"action": "all", "dictionary": hostile})
+            self.server.post_query({"action": "all", "dictionary": hostile})
         self.assertFalse(mark.exists())
 
     def test_a_line_with_nul_or_bad_bytes_is_found(self) -> None:
@@ -235,12 +235,12 @@ class HazardTests(Library):
         self.assertEqual(self.search("[0-9] of quotes$", regex=True), lines)
         first = self.search("of quotes$", regex=True, nresults=1)
         self.assertEqual(first, lines[:1])
-        until(lambda: not self.server.children(), "grep gone")
+        wait_until(lambda: not self.server.search_pids(), "grep gone")
 
     def test_all_is_the_file_again(self) -> None:
         """Every line comes back in order, blank ones too."""
         self.write(b"one\n\n\ntwo\n \nthree")
-        results = self.server.results(action="all", dictionary="book")
+        results = self.server.query_results(action="all", dictionary="book")
         self.assertEqual("\n".join(results), "one\n\n\ntwo\n \nthree")
 
     def test_nothing_found_is_a_success(self) -> None:
@@ -248,7 +248,7 @@ class HazardTests(Library):
         self.write(b"one\n")
         self.assertEqual(self.search("two"), [])
         question = {"action": "all", "dictionary": "an empty one"}
-        answer = self.server.ask(question)
+        answer = self.server.post_query(question)
         self.assertEqual(answer.body, b'{"nr of entries":0,"results":[]}\n')
 
     def test_without_a_limit_there_are_as_many_entries_as_grep_counts(self) -> None:
@@ -264,13 +264,15 @@ class ClientTests(SynchronousTestCase):
         """The greps of clients who left are killed, and their places given back."""
         with tempfile.TemporaryDirectory() as folder:
             gated = GatedGrep(Path(folder))
-            with running("--max-running=2", environment=gated.environment) as server:
+            with running_server(
+                "--max-running=2", environment=gated.environment
+            ) as server:
                 question = {"action": "search", "term": "love"}
-                leaving = [server.connect().ask(question) for _ in range(3)]
-                server.wait_for_children(2)
+                leaving = [server.connect().send_query(question) for _ in range(3)]
+                server.wait_for_search_pids(2)
                 for connection in leaving:
                     connection.close()
-                server.wait_for_children(0)
-                server.logged("POST /api/v1/json 499")
-                gated.open()
-                self.assertEqual(server.ask(question).status, 200)
+                server.wait_for_search_pids(0)
+                server.wait_for_log_line("POST /api/v1/json 499")
+                gated.open_gate()
+                self.assertEqual(server.post_query(question).status, 200)

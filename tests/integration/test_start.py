@@ -14,8 +14,8 @@ from functools import partial
 from signal import SIGKILL, SIGTERM
 
 from .cases import LibraryTestCase
-from .conversation import LIMIT, Conversation
-from .server import ROOT, UNPRIVILEGED, is_gone, running, until
+from .http_connection import TIMEOUT, HTTPConnection
+from .server import ROOT, UNPRIVILEGED_PREFIX, has_exited, running_server, wait_until
 
 
 class StartTests(LibraryTestCase):
@@ -41,7 +41,7 @@ class StartTests(LibraryTestCase):
             env={**os.environ, **environment},
             capture_output=True,
             text=True,
-            timeout=LIMIT,
+            timeout=TIMEOUT,
         )
         self.assertEqual(ended.stdout, "")
         self.assertEqual(len(ended.stderr.splitlines()), 1, ended.stderr)
@@ -91,8 +91,10 @@ class StartTests(LibraryTestCase):
                     found = re.search(r"http://([\d.]+):(\d+)", events[-1]["message"])
                     if found:
                         address = (found[1], int(found[2]))
-                        with Conversation(address) as client:
-                            self.assertEqual(client.get("/x").response().status, 404)
+                        with HTTPConnection(address) as client:
+                            self.assertEqual(
+                                client.send_get("/x").read_response().status, 404
+                            )
                         process.terminate()
             [refused] = [each for each in events if each.get("code") == 404]
             self.assertEqual((refused["method"], refused["uri"]), ("GET", "/x"))
@@ -129,7 +131,10 @@ class StartTests(LibraryTestCase):
         self.library.chmod(0)
         self.addCleanup(self.library.chmod, 0o755)
         self.check_failure(
-            "--dictionaries", str(self.library), says="Permission", prefix=UNPRIVILEGED
+            "--dictionaries",
+            str(self.library),
+            says="Permission",
+            prefix=UNPRIVILEGED_PREFIX,
         )
 
     def test_a_missing_default_dictionary_stops_the_start(self) -> None:
@@ -159,7 +164,7 @@ class StartTests(LibraryTestCase):
         locked.write_text("alice:secret\n")
         locked.chmod(0)
         self.check_failure(
-            "--auth", f"file:{locked}", says="Permission", prefix=UNPRIVILEGED
+            "--auth", f"file:{locked}", says="Permission", prefix=UNPRIVILEGED_PREFIX
         )
 
     def test_options_come_from_the_environment_too(self) -> None:
@@ -168,28 +173,30 @@ class StartTests(LibraryTestCase):
             "TWISTED_QUOTES_DICTIONARIES": str(self.library),
             "TWISTED_QUOTES_DEFAULT_DICTIONARY": "b",
         }
-        with running(environment=environment) as server:
-            self.assertEqual(server.results(action="all"), ["second"])
-        with running("--default-dictionary=a", environment=environment) as server:
-            self.assertEqual(server.results(action="all"), ["first"])
+        with running_server(environment=environment) as server:
+            self.assertEqual(server.query_results(action="all"), ["second"])
+        with running_server(
+            "--default-dictionary=a", environment=environment
+        ) as server:
+            self.assertEqual(server.query_results(action="all"), ["first"])
 
     def test_the_first_dictionary_by_name_is_the_default(self) -> None:
         """Without a default dictionary it is the first."""
-        with running(f"--dictionaries={self.library}") as server:
-            self.assertEqual(server.results(action="all"), ["first"])
+        with running_server(f"--dictionaries={self.library}") as server:
+            self.assertEqual(server.query_results(action="all"), ["first"])
 
     def test_several_endpoints_are_served_and_logged(self) -> None:
         """Each listener logs its real address, and answers there."""
         path = str(self.folder / "socket")
-        with running(
+        with running_server(
             f"--dictionaries={self.library}",
             f"--listen=unix:{path}",
             "--listen=tcp:0:interface=127.0.0.1",
         ) as server:
-            server.logged(f"Listening on unix:{path}")
-            self.assertEqual(server.results(action="all"), ["first"])
-            with Conversation(path) as connection:
-                answer = connection.ask({"action": "all"}).response().json()
+            server.wait_for_log_line(f"Listening on unix:{path}")
+            self.assertEqual(server.query_results(action="all"), ["first"])
+            with HTTPConnection(path) as connection:
+                answer = connection.send_query({"action": "all"}).read_response().json()
                 self.assertEqual(answer["results"], ["first"])
 
     def test_on_loopback_alone_other_hosts_are_refused(self) -> None:
@@ -204,9 +211,11 @@ class StartTests(LibraryTestCase):
             (("--host=*",), 200),
             ((f"--listen=unix:{path}", "--listen=tcp:0:interface=127.0.0.1"), 200),
         ):
-            with running(library, *options) as server:
+            with running_server(library, *options) as server:
                 with server.connect() as client:
-                    self.assertEqual(client.send(evil).response().status, code, options)
+                    self.assertEqual(
+                        client.send(evil).read_response().status, code, options
+                    )
                 self.assertEqual(server.get("/livez").status, 200)
 
     def test_a_unix_socket_that_a_killed_service_left_is_taken_over(self) -> None:
@@ -215,18 +224,20 @@ class StartTests(LibraryTestCase):
         listen = f"--listen=unix:{path}"
         for workers in (1, 2):
             for signal in (SIGKILL, SIGTERM):
-                with running(
+                with running_server(
                     f"--dictionaries={self.library}", listen, workers=workers
                 ) as server:
-                    with Conversation(str(path)) as connection:
-                        answer = connection.ask({"action": "all"}).response()
+                    with HTTPConnection(str(path)) as connection:
+                        answer = connection.send_query(
+                            {"action": "all"}
+                        ).read_response()
                     self.assertEqual(answer.json()["results"], ["first"])
                     self.check_failure(listen, says="Cannot acquire lock")
-                    pids = server.all_children()
-                    server.signal(signal)
-                    server.ended()
+                    pids = server.all_child_pids()
+                    server.send_signal(signal)
+                    server.wait_for_exit()
                     for pid in pids:
-                        until(partial(is_gone, pid), "none left")
+                        wait_until(partial(has_exited, pid), "none left")
                 if signal == SIGKILL:
                     lock.unlink()
                     lock.symlink_to(str(os.getpid()))
@@ -235,7 +246,7 @@ class StartTests(LibraryTestCase):
     def test_a_proxy_that_knows_no_client_is_served(self) -> None:
         """As the PROXY protocol says: its own address stands for the client's."""
         log = self.folder / "access.log"
-        with running(
+        with running_server(
             f"--dictionaries={self.library}",
             f"--access-log={log}",
             listen="haproxy:tcp:0:interface=127.0.0.1",
@@ -243,27 +254,29 @@ class StartTests(LibraryTestCase):
             for header in (b"PROXY UNKNOWN\r\n", b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"):
                 with server.connect() as client:
                     client.socket.sendall(header)
-                    client.get("/livez")
-                    self.assertEqual(client.response().status, 200)
+                    client.send_get("/livez")
+                    self.assertEqual(client.read_response().status, 200)
         for line in log.read_text().splitlines():
             self.assertTrue(line.startswith("127.0.0.1 - "), line)
 
     def test_it_runs_on_another_reactor(self) -> None:
         """C{--reactor=asyncio} is taken, and answers and ends as well."""
-        with running(
+        with running_server(
             f"--dictionaries={self.library}", twist_options=("--reactor=asyncio",)
         ) as server:
             with server.connect() as wait:
-                wait.get("/wait?seconds=1")
-                server.wait_for_children(1)
-                server.signal()
-                self.assertEqual(wait.response().json(), {"waited": 1})
-            server.ended()
+                wait.send_get("/wait?seconds=1")
+                server.wait_for_search_pids(1)
+                server.send_signal()
+                self.assertEqual(wait.read_response().json(), {"waited": 1})
+            server.wait_for_exit()
 
     def test_the_access_log_has_combined_format(self) -> None:
         """Each request has one line, with the referrer and the user agent."""
         log = self.folder / "access.log"
-        with running(f"--dictionaries={self.library}", f"--access-log={log}") as server:
+        with running_server(
+            f"--dictionaries={self.library}", f"--access-log={log}"
+        ) as server:
             server.get("/", "User-Agent: agent", "Referer: page")
             server.get("/nothing")
         first, second = log.read_text().splitlines()

@@ -14,16 +14,16 @@ from pathlib import Path
 from threading import Event
 
 from twisted_quotes import __version__
-from twisted_quotes.options import PREFIX, QuotesOptions
+from twisted_quotes.options import ENVIRONMENT_PREFIX, QuotesOptions
 
-from ..faults.test_rounds import Client
-from .cases import LibraryTestCase, program
-from .conversation import LIMIT, Conversation
-from .server import ROOT, GatedGrep, Server, until
+from ..faults.test_shutdown_rounds import RepeatingClient
+from .cases import LibraryTestCase, find_program
+from .http_connection import TIMEOUT, HTTPConnection
+from .server import ROOT, GatedGrep, Server, wait_until
 
 DEPLOY = ROOT / "deploy"
 UNITS = ("twisted_quotes.service", "twisted_quotes.socket")
-LOVE = {"action": "search", "term": "love"}
+LOVE_QUERY = {"action": "search", "term": "love"}
 
 # Hands a socket over as systemd does (sd_listen_fds(3)).
 ACTIVATE = """
@@ -69,11 +69,11 @@ class UnitTests(LibraryTestCase):
     def analyze(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Have systemd look at the units."""
         return subprocess.run(
-            [program("systemd-analyze", "systemd"), *arguments],
+            [find_program("systemd-analyze", "systemd"), *arguments],
             cwd=self.folder,
             capture_output=True,
             text=True,
-            timeout=LIMIT,
+            timeout=TIMEOUT,
         )
 
     def test_systemd_understands_the_units(self) -> None:
@@ -107,7 +107,7 @@ class UnitTests(LibraryTestCase):
             cwd=ROOT,
             env={"PATH": os.environ["PATH"]},
             text=True,
-            timeout=LIMIT,
+            timeout=TIMEOUT,
         )
         self.assertEqual(shown, f"twisted_quotes {__version__}\n")
 
@@ -117,7 +117,7 @@ class UnitTests(LibraryTestCase):
         options = QuotesOptions(variables)
         options.parseOptions([])
         for name, value in variables.items():
-            option = name.removeprefix(PREFIX).lower().replace("_", "-")
+            option = name.removeprefix(ENVIRONMENT_PREFIX).lower().replace("_", "-")
             self.assertIn(options[option], (value, [value]))
 
 
@@ -130,55 +130,57 @@ class NotifyTests(LibraryTestCase):
         (self.library / "book").write_text("love\n")
         self.notified = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.addCleanup(self.notified.close)
-        self.notified.settimeout(LIMIT)
+        self.notified.settimeout(TIMEOUT)
 
-    def news(self) -> list[str]:
+    def read_notification(self) -> list[str]:
         """The lines of the next datagram."""
         return self.notified.recv(4096).decode().splitlines()
 
-    def check_news(self, name: str) -> None:
+    def check_notifications(self, name: str) -> None:
         """Check what is told of a start, and of an end that follows at once."""
         server = self.serve(environment={"NOTIFY_SOCKET": name})
-        ready, status = self.news()
-        server.signal()
+        ready, status = self.read_notification()
+        server.send_signal()
         self.assertEqual(ready, "READY=1")
         self.assertEqual(status, f"STATUS=Listening on {server.url}/")
-        stopping, status = self.news()
+        stopping, status = self.read_notification()
         self.assertEqual(stopping, "STOPPING=1")
         self.assertRegex(status, "^STATUS=Shutting down")
-        self.assertEqual(server.ended(), -signal.SIGTERM)
+        self.assertEqual(server.wait_for_exit(), -signal.SIGTERM)
 
     def test_the_start_and_the_end_are_told(self) -> None:
         """Each comes once, with the address, and with how many are under way."""
         path = str(self.folder / "notify")
         self.notified.bind(path)
-        self.check_news(path)
+        self.check_notifications(path)
 
     def test_they_are_told_to_an_abstract_socket(self) -> None:
         """The kernel makes up a name, which begins with a NUL."""
         self.notified.bind("")
-        self.check_news(self.notified.getsockname().decode().replace("\0", "@"))
+        self.check_notifications(
+            self.notified.getsockname().decode().replace("\0", "@")
+        )
 
     def test_signs_of_life_are_given(self) -> None:
         """Until the last answer, and none to a process that is not meant."""
         path = str(self.folder / "notify")
         self.notified.bind(path)
         wanted = {"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "200000"}
-        self.serve(environment={**wanted, "WATCHDOG_PID": "1"}).signal()
-        self.assertEqual(self.news()[0], "READY=1")
-        self.assertEqual(self.news()[0], "STOPPING=1")
+        self.serve(environment={**wanted, "WATCHDOG_PID": "1"}).send_signal()
+        self.assertEqual(self.read_notification()[0], "READY=1")
+        self.assertEqual(self.read_notification()[0], "STOPPING=1")
         server = self.serve(environment=wanted)
-        self.assertEqual(self.news()[0], "READY=1")
-        self.assertEqual(self.news(), ["WATCHDOG=1"])
-        wait = server.connect().get("/wait?seconds=1")
-        server.wait_for_children(1)
-        server.signal()
-        while self.news()[0] != "STOPPING=1":
+        self.assertEqual(self.read_notification()[0], "READY=1")
+        self.assertEqual(self.read_notification(), ["WATCHDOG=1"])
+        wait = server.connect().send_get("/wait?seconds=1")
+        server.wait_for_search_pids(1)
+        server.send_signal()
+        while self.read_notification()[0] != "STOPPING=1":
             pass
-        self.assertEqual(self.news(), ["WATCHDOG=1"])
-        self.assertEqual(wait.response().status, 200)
+        self.assertEqual(self.read_notification(), ["WATCHDOG=1"])
+        self.assertEqual(wait.read_response().status, 200)
         wait.close()
-        self.assertEqual(server.ended(), -signal.SIGTERM)
+        self.assertEqual(server.wait_for_exit(), -signal.SIGTERM)
 
     def test_no_other_process_is_told_of_the_socket(self) -> None:
         """Neither greps nor what waits could speak for the service."""
@@ -186,24 +188,28 @@ class NotifyTests(LibraryTestCase):
         self.notified.bind(path)
         gated = GatedGrep(self.folder)
         server = self.serve(environment={"NOTIFY_SOCKET": path, **gated.environment})
-        server.connect().ask(LOVE)
-        server.connect().get("/wait?seconds=2")
-        paths = [Path(f"/proc/{each}/environ") for each in server.wait_for_children(2)]
+        server.connect().send_query(LOVE_QUERY)
+        server.connect().send_get("/wait?seconds=2")
+        paths = [
+            Path(f"/proc/{each}/environ") for each in server.wait_for_search_pids(2)
+        ]
 
         def untold() -> bool:
             return not any(b"NOTIFY" in path.read_bytes() for path in paths)
 
         # A process that is just being started is a copy of the service.
-        until(untold, "environments of their own")
-        gated.open()
+        wait_until(untold, "environments of their own")
+        gated.open_gate()
 
     def test_a_socket_that_is_gone_stops_nothing(self) -> None:
         """That is logged, and requests are answered."""
         server = self.serve(environment={"NOTIFY_SOCKET": str(self.folder / "gone")})
-        server.logged("Cannot tell systemd at '.*/gone': 'No such file or directory'")
-        self.assertEqual(server.results(**LOVE), ["love"])
-        server.signal()
-        self.assertEqual(server.ended(), -signal.SIGTERM)
+        server.wait_for_log_line(
+            "Cannot tell systemd at '.*/gone': 'No such file or directory'"
+        )
+        self.assertEqual(server.query_results(**LOVE_QUERY), ["love"])
+        server.send_signal()
+        self.assertEqual(server.wait_for_exit(), -signal.SIGTERM)
 
 
 class ActivationTests(LibraryTestCase):
@@ -221,15 +227,15 @@ class ActivationTests(LibraryTestCase):
         handed = self.socket.fileno()
         return self.serve(
             *options,
-            listen=environment("twisted_quotes.service")[f"{PREFIX}LISTEN"],
+            listen=environment("twisted_quotes.service")[f"{ENVIRONMENT_PREFIX}LISTEN"],
             prefix=(sys.executable, "-c", ACTIVATE, "quotes", str(handed)),
             environment=variables,
             pass_fds=(handed,),
         )
 
-    def connect(self) -> Conversation:
+    def connect(self) -> HTTPConnection:
         """Connect to whoever listens on the socket, now or later."""
-        client = Conversation(self.socket.getsockname())
+        client = HTTPConnection(self.socket.getsockname())
         self.addCleanup(client.close)
         return client
 
@@ -237,9 +243,9 @@ class ActivationTests(LibraryTestCase):
         """Its address is logged as any other."""
         server = self.activate()
         self.assertEqual(server.address, self.socket.getsockname())
-        self.assertEqual(server.results(**LOVE), ["love"] * 50)
+        self.assertEqual(server.query_results(**LOVE_QUERY), ["love"] * 50)
 
-    def hand_over(self, listen: str, names: str, workers: int = 1) -> Server:
+    def serve_on_two_sockets(self, listen: str, names: str, workers: int = 1) -> Server:
         """Start a service on two sockets, with names separated by colons."""
         self.other = socket.create_server(("127.0.0.1", 0), backlog=500)
         self.addCleanup(self.other.close)
@@ -255,29 +261,35 @@ class ActivationTests(LibraryTestCase):
     def test_sockets_of_one_name_are_all_served(self) -> None:
         """A unit with two ListenStream= gives both the same name."""
         for workers in (1, 2):
-            server = self.hand_over("systemd:domain=INET:name=web", "web:web", workers)
+            server = self.serve_on_two_sockets(
+                "systemd:domain=INET:name=web", "web:web", workers
+            )
             for each in (self.socket, self.other):
-                with Conversation(each.getsockname()) as client:
-                    self.assertEqual(client.get("/livez").response().status, 200)
-            server.signal()
-            server.ended()
+                with HTTPConnection(each.getsockname()) as client:
+                    self.assertEqual(
+                        client.send_get("/livez").read_response().status, 200
+                    )
+            server.send_signal()
+            server.wait_for_exit()
 
     def test_an_index_is_enough_where_sockets_have_no_names(self) -> None:
         """A socket that nobody listens on is told, once."""
         for workers in (1, 2):
-            server = self.hand_over("systemd:domain=INET:index=1", "", workers)
-            with Conversation(self.other.getsockname()) as client:
-                self.assertEqual(client.get("/livez").response().status, 200)
+            server = self.serve_on_two_sockets(
+                "systemd:domain=INET:index=1", "", workers
+            )
+            with HTTPConnection(self.other.getsockname()) as client:
+                self.assertEqual(client.send_get("/livez").read_response().status, 200)
             lines = [each for each in server.lines if "No --listen names" in each]
             self.assertEqual(len(lines), 1, lines)
             self.assertIn("socket 0 (without a name)", lines[0])
-            server.signal()
-            server.ended()
+            server.send_signal()
+            server.wait_for_exit()
 
     def test_a_socket_that_was_not_handed_over_stops_the_start(self) -> None:
         """With a line that says which ones were."""
         with self.assertRaises(AssertionError) as raised:
-            self.hand_over("systemd:domain=INET:name=x", "web:admin")
+            self.serve_on_two_sockets("systemd:domain=INET:name=x", "web:admin")
         self.assertIn(
             "there is no socket 'x': systemd handed over 0 (web), 1 (admin)",
             str(raised.exception),
@@ -293,48 +305,52 @@ class ActivationTests(LibraryTestCase):
             *("--max-running=40", "--cache-bytes=0", "--search-together=no"),
             **gated.environment,
         )
-        asked = [self.connect().ask(LOVE) for _ in range(20)]
-        waits = [self.connect().get("/wait?seconds=1") for _ in range(5)]
-        first.wait_for_children(25)
-        first.signal()
-        first.wait_until_closed()
-        late = [self.connect().ask(LOVE) for _ in range(100)]
-        gated.open()
-        for client in asked:
-            self.assertEqual(client.response().json()["results"], ["love"] * 50)
+        connections = [self.connect().send_query(LOVE_QUERY) for _ in range(20)]
+        waits = [self.connect().send_get("/wait?seconds=1") for _ in range(5)]
+        first.wait_for_search_pids(25)
+        first.send_signal()
+        first.wait_until_ports_closed()
+        late = [self.connect().send_query(LOVE_QUERY) for _ in range(100)]
+        gated.open_gate()
+        for client in connections:
+            self.assertEqual(client.read_response().json()["results"], ["love"] * 50)
             client.close()
         for client in waits:
-            self.assertEqual(client.response().json(), {"waited": 1})
+            self.assertEqual(client.read_response().json(), {"waited": 1})
             client.close()
-        self.assertEqual(first.ended(), -signal.SIGTERM)
+        self.assertEqual(first.wait_for_exit(), -signal.SIGTERM)
         for client in late:
             client.socket.setblocking(False)
             self.assertRaises(BlockingIOError, client.socket.recv, 1)
-            client.socket.settimeout(LIMIT)
+            client.socket.settimeout(TIMEOUT)
         self.activate()
         for client in late:
-            self.assertEqual(client.response().json()["results"], ["love"] * 50)
+            self.assertEqual(client.read_response().json()["results"], ["love"] * 50)
 
     def test_no_request_is_lost_under_load(self) -> None:
         """Whoever asks while services follow one another gets a whole answer."""
-        over = Event()
+        stop_event = Event()
         server = self.activate()
-        once, kept = (
-            [Client(server, keeps, over) for _ in range(16)] for keeps in (False, True)
+        closing_clients, keep_alive_clients = (
+            [RepeatingClient(server, keeps, stop_event) for _ in range(16)]
+            for keeps in (False, True)
         )
         for _ in range(2):
-            over.wait(0.3)
-            server.signal()
-            server.ended()
+            stop_event.wait(0.3)
+            server.send_signal()
+            server.wait_for_exit()
             server = self.activate()
-        over.wait(0.3)
-        over.set()
-        for client in once:
-            client.thread.join(LIMIT)
+        stop_event.wait(0.3)
+        stop_event.set()
+        for client in closing_clients:
+            client.thread.join(TIMEOUT)
         # Who keeps a connection asks on until it is told that this was the last.
-        server.signal()
-        for client in kept:
-            client.thread.join(LIMIT)
-        counts = sum((client.counts for client in (*once, *kept)), Counter[str]())
+        server.send_signal()
+        for client in keep_alive_clients:
+            client.thread.join(TIMEOUT)
+        counts = sum(
+            (client.counts for client in (*closing_clients, *keep_alive_clients)),
+            Counter[str](),
+        )
         self.assertEqual(set(counts) - {"200", "503"}, set(), counts)
         self.assertGreater(counts["200"], 100)

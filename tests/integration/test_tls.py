@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from .cases import LibraryTestCase
-from .conversation import LIMIT
+from .http_connection import TIMEOUT
 from .server import Server
 
 REQUEST = b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n%b\r\n"
@@ -75,7 +75,7 @@ class TLSTests(LibraryTestCase):
 
     def connect(self) -> ssl.SSLSocket:
         """Connect, and check the certificate."""
-        plain = socket.create_connection(self.server.address, LIMIT)
+        plain = socket.create_connection(self.server.address, TIMEOUT)
         secure = self.context.wrap_socket(plain, server_hostname="127.0.0.1")
         self.addCleanup(secure.close)
         return secure
@@ -90,7 +90,7 @@ class TLSTests(LibraryTestCase):
 
     def test_what_is_not_tls_gets_no_answer(self) -> None:
         """And harms nobody else."""
-        with socket.create_connection(self.server.address, LIMIT) as plain:
+        with socket.create_connection(self.server.address, TIMEOUT) as plain:
             plain.sendall(REQUEST % b"")
             received = plain.recv(100)
             self.assertNotIn(b"HTTP", received)
@@ -102,9 +102,9 @@ class TLSTests(LibraryTestCase):
         idle.sendall(REQUEST % b"")
         self.assertIn(b"200 OK", idle.recv(1 << 16))
         last.sendall(REQUEST % b"Connection: close\r\n")
-        self.server.logged("GET /livez 200(?s:.*)")
-        silent = socket.create_connection(self.server.address, LIMIT)
+        self.server.wait_for_log_line("GET /livez 200(?s:.*)")
+        silent = socket.create_connection(self.server.address, TIMEOUT)
         self.addCleanup(silent.close)
-        self.server.signal(signal.SIGTERM)
-        self.assertEqual(self.server.ended(), -signal.SIGTERM)
+        self.server.send_signal(signal.SIGTERM)
+        self.assertEqual(self.server.wait_for_exit(), -signal.SIGTERM)
         self.assertFalse([x for x in self.server.lines if "Ending at once" in x])

@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted_quotes.library.index import load_index
 
 ROOT = Path(__file__).parents[2]
-LOADED = """
+LOADED_MODULES_SCRIPT = """
 import sys, twisted_quotes.library.build_index
 print([each for each in ("twisted", "msgspec") if each in sys.modules])
 """
@@ -26,13 +26,13 @@ class BuildTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Make a folder to write in."""
-        room = TemporaryDirectory()
-        self.addCleanup(room.cleanup)
-        self.room = Path(room.name)
+        temporary_directory = TemporaryDirectory()
+        self.addCleanup(temporary_directory.cleanup)
+        self.temporary_folder = Path(temporary_directory.name)
 
     def build(self, folder: str) -> subprocess.CompletedProcess[bytes]:
         """Run it, with a dictionary that was partly read."""
-        path = self.room / "book"
+        path = self.temporary_folder / "book"
         path.write_bytes(b"one\n\ntwo\n")
         with path.open("rb") as file:
             os.read(file.fileno(), 5)
@@ -51,13 +51,13 @@ class BuildTests(SynchronousTestCase):
 
     def test_it_writes_the_index_of_its_standard_input(self) -> None:
         """From the start of the file, into the folder it is told."""
-        done = self.build(str(self.room))
+        done = self.build(str(self.temporary_folder))
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"", b""))
-        self.assertEqual(load_index(str(self.room)).count, 2)
+        self.assertEqual(load_index(str(self.temporary_folder)).count, 2)
 
     def test_it_says_why_it_failed(self) -> None:
         """A folder that cannot be written is named on standard error."""
-        done = self.build(str(self.room / "none"))
+        done = self.build(str(self.temporary_folder / "none"))
         self.assertNotEqual(done.returncode, 0)
         self.assertIn(b"No such file or directory", done.stderr)
 
@@ -68,7 +68,7 @@ class BuildTests(SynchronousTestCase):
                 sys.executable,
                 "-P",
                 "-c",
-                LOADED,
+                LOADED_MODULES_SCRIPT,
             ],
             capture_output=True,
             check=True,

@@ -17,12 +17,12 @@ from twisted_quotes.library.dictionary import Dictionary
 from twisted_quotes.library.index import (
     Index,
     IndexDamaged,
+    consecutive_ranges,
     load_index,
-    runs,
     write_index,
 )
-from twisted_quotes.text.normalization import fold
-from twisted_quotes.text.quotes import author_of, id_of, text_of
+from twisted_quotes.text.normalization import normalize_for_search
+from twisted_quotes.text.quotes import decode_quote, parse_author, quote_id
 
 PIECES = st.sampled_from(
     (
@@ -42,22 +42,22 @@ class IndexTestCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Make a folder to write in."""
-        room = TemporaryDirectory()
-        self.addCleanup(room.cleanup)
-        self.room = Path(room.name)
+        temporary_directory = TemporaryDirectory()
+        self.addCleanup(temporary_directory.cleanup)
+        self.temporary_folder = Path(temporary_directory.name)
 
-    def write(self, data: bytes) -> Index:
+    def write_index_of(self, data: bytes) -> Index:
         """Write a file and its index."""
-        path = self.room / "file"
+        path = self.temporary_folder / "file"
         path.write_bytes(data)
-        folder = self.room / "index"
+        folder = self.temporary_folder / "index"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         with Dictionary(os.open(path, os.O_RDONLY)) as dictionary:
             write_index(dictionary, str(folder))
         return load_index(str(folder))
 
-    def column(self, index: Index, name: str) -> list[str]:
+    def column_lines(self, index: Index, name: str) -> list[str]:
         """The lines of a column."""
         return Path(index.folder, name).read_text("utf-8").split("\n")[:-1]
 
@@ -67,7 +67,7 @@ class WriteTests(IndexTestCase):
 
     def test_writing_can_be_ended_at_any_quote(self) -> None:
         """By whatever the check raises that is called for each."""
-        path, folder = self.room / "file", self.room / "index"
+        path, folder = self.temporary_folder / "file", self.temporary_folder / "index"
         path.write_bytes(b"one\n\ntwo\n\nthree\n")
         folder.mkdir()
         checks = iter([None, None])
@@ -80,33 +80,33 @@ class WriteTests(IndexTestCase):
     def test_each_quote_is_a_line_of_every_column(self) -> None:
         """Its text in folded form, its author in folded form, and its id."""
         three = "\u201cThree\u201d\n-- Cafe\u0301"
-        index = self.write(f"\n\nOne\n  two\n\n{three}\n".encode())
+        index = self.write_index_of(f"\n\nOne\n  two\n\n{three}\n".encode())
         self.assertEqual(index.count, 2)
         self.assertEqual(
-            self.column(index, "texts"), ["One two", '"Three" -- Caf\u00e9']
+            self.column_lines(index, "texts"), ["One two", '"Three" -- Caf\u00e9']
         )
-        self.assertEqual(self.column(index, "authors"), ["", "Caf\u00e9"])
+        self.assertEqual(self.column_lines(index, "authors"), ["", "Caf\u00e9"])
         self.assertEqual(
-            self.column(index, "ids"),
-            [id_of("One\n  two"), id_of(three)],
+            self.column_lines(index, "ids"),
+            [quote_id("One\n  two"), quote_id(three)],
         )
 
     def test_it_knows_where_each_quote_stands(self) -> None:
         """A byte order mark is passed over, but counts."""
-        index = self.write(b"\xef\xbb\xbfone\r\n\r\ntwo\nthree")
+        index = self.write_index_of(b"\xef\xbb\xbfone\r\n\r\ntwo\nthree")
         with index.open() as columns:
             self.assertEqual(columns.read_spans(0, 2), [(3, 6, 1), (10, 19, 3)])
             self.assertEqual(columns.read_spans(1, 2), [(10, 19, 3)])
 
     def test_it_knows_how_long_a_line_is(self) -> None:
         """The mean is never 0, not even where there is no quote."""
-        self.assertEqual(self.write(b"").mean_size, 1)
-        self.assertEqual(self.write(b"abcd\n\nab").mean_size, 5)
+        self.assertEqual(self.write_index_of(b"").mean_size, 1)
+        self.assertEqual(self.write_index_of(b"abcd\n\nab").mean_size, 5)
 
     def test_percent_lines_are_found_wherever_they_stand(self) -> None:
         """One at the very end makes the whole file one of fortunes."""
-        self.assertEqual(self.write(b"a\n\nb\n%").count, 1)
-        self.assertEqual(self.write(b"a\n\nb\n").count, 2)
+        self.assertEqual(self.write_index_of(b"a\n\nb\n%").count, 1)
+        self.assertEqual(self.write_index_of(b"a\n\nb\n").count, 2)
 
     def test_every_quote_of_every_file_comes_back_byte_for_byte(self) -> None:
         """The spans lead to the texts, and these fold to the lines."""
@@ -114,15 +114,21 @@ class WriteTests(IndexTestCase):
         @settings(max_examples=200)
         @given(FILE)
         def check(data: bytes) -> None:
-            index = self.write(data)
+            index = self.write_index_of(data)
             with index.open() as columns:
                 spans = columns.read_spans(0, index.count)
-            texts = [text_of(data[span.start : span.end]) for span in spans]
-            self.assertEqual(self.column(index, "texts"), [fold(t) for t in texts])
+            texts = [decode_quote(data[span.start : span.end]) for span in spans]
             self.assertEqual(
-                self.column(index, "authors"), [fold(author_of(t) or "") for t in texts]
+                self.column_lines(index, "texts"),
+                [normalize_for_search(t) for t in texts],
             )
-            self.assertEqual(self.column(index, "ids"), [id_of(t) for t in texts])
+            self.assertEqual(
+                self.column_lines(index, "authors"),
+                [normalize_for_search(parse_author(t) or "") for t in texts],
+            )
+            self.assertEqual(
+                self.column_lines(index, "ids"), [quote_id(t) for t in texts]
+            )
             for text, span in zip(texts, spans, strict=True):
                 self.assertTrue(text.strip("\n"))
                 self.assertEqual(span.line, data.count(b"\n", 0, span.start) + 1)
@@ -135,8 +141,10 @@ class LoadTests(IndexTestCase):
 
     def test_there_is_none(self) -> None:
         """A folder that is not there, or not finished, is no index."""
-        self.assertRaises(FileNotFoundError, load_index, str(self.room / "none"))
-        index = self.write(b"one")
+        self.assertRaises(
+            FileNotFoundError, load_index, str(self.temporary_folder / "none")
+        )
+        index = self.write_index_of(b"one")
         os.remove(Path(index.folder, "summary.json"))
         self.assertRaises(FileNotFoundError, load_index, index.folder)
 
@@ -154,13 +162,13 @@ class LoadTests(IndexTestCase):
                 b'{"count": 2, "sizes": [4, 1, 25, 24]}',
             ),
         ):
-            index = self.write(b"one")
+            index = self.write_index_of(b"one")
             Path(index.folder, name).write_bytes(data)
             self.assertRaises(IndexDamaged, load_index, index.folder)
 
     def test_once_open_it_may_be_removed(self) -> None:
         """Who has opened the columns reads on."""
-        index = self.write(b"one")
+        index = self.write_index_of(b"one")
         with index.open() as columns:
             shutil.rmtree(index.folder)
             self.assertEqual(columns.read_spans(0, 1), [(0, 3, 1)])
@@ -171,7 +179,7 @@ class LoadTests(IndexTestCase):
     def test_no_file_stays_open(self) -> None:
         """What was opened is closed, also when a column is missing."""
         before = os.listdir("/proc/self/fd")
-        index = self.write(b"one")
+        index = self.write_index_of(b"one")
         with index.open():
             pass
         os.remove(Path(index.folder, "spans"))
@@ -180,10 +188,12 @@ class LoadTests(IndexTestCase):
         self.assertEqual(len(os.listdir("/proc/self/fd")), len(before))
 
 
-class RunsTests(SynchronousTestCase):
+class ConsecutiveNumbersTests(SynchronousTestCase):
     """Tests of numbers that are neighbours."""
 
     def test_neighbours_are_one_run(self) -> None:
         """Each number is in one run, in order."""
-        self.assertEqual(list(runs([])), [])
-        self.assertEqual(list(runs([0, 1, 2, 5, 7, 8])), [(0, 3), (5, 6), (7, 9)])
+        self.assertEqual(list(consecutive_ranges([])), [])
+        self.assertEqual(
+            list(consecutive_ranges([0, 1, 2, 5, 7, 8])), [(0, 3), (5, 6), (7, 9)]
+        )

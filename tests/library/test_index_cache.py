@@ -14,11 +14,11 @@ from typing import Any
 from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.library.dictionary import Dictionary, State
+from twisted_quotes.library.dictionary import Dictionary, FileState
 from twisted_quotes.library.index import Index, write_index
-from twisted_quotes.library.index_cache import Cache, default_cache_folder
+from twisted_quotes.library.index_cache import IndexCache, default_cache_folder
 
-OLD, NEW = State(1, 2, 3, 4, 5), State(1, 2, 3, 4, 6)
+OLD, NEW = FileState(1, 2, 3, 4, 5), FileState(1, 2, 3, 4, 6)
 
 
 class DefaultTests(SynchronousTestCase):
@@ -45,84 +45,87 @@ class CacheTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Make a cache."""
-        room = TemporaryDirectory()
-        self.addCleanup(room.cleanup)
-        self.room = Path(room.name)
-        self.folder = self.room / "a" / "cache"
+        temporary_directory = TemporaryDirectory()
+        self.addCleanup(temporary_directory.cleanup)
+        self.temporary_folder = Path(temporary_directory.name)
+        self.folder = self.temporary_folder / "a" / "cache"
         self.now = time()
-        self.cache = Cache(str(self.folder), lambda: self.now)
+        self.cache = IndexCache(str(self.folder), lambda: self.now)
 
-    def keep(self, path: str, state: State, cache: Cache | None = None) -> Index:
+    def store_index(
+        self, path: str, state: FileState, cache: IndexCache | None = None
+    ) -> Index:
         """Write an index, and have it kept."""
         cache = cache or self.cache
-        book = self.room / "book"
+        book = self.temporary_folder / "book"
         book.write_bytes(b"one\n")
-        written = cache.new_folder()
+        written = cache.create_build_folder()
         with Dictionary(os.open(book, os.O_RDONLY)) as dictionary:
             write_index(dictionary, written)
-        return cache.keep(written, path, state)
+        return cache.store(written, path, state)
 
-    def kept(self) -> list[str]:
+    def cached_names(self) -> list[str]:
         """The names of what is in the cache."""
         return sorted(os.listdir(self.folder))
 
     def test_what_was_kept_is_found(self) -> None:
         """By the same service, and by the next one."""
-        index = self.keep("/books/one", OLD)
+        index = self.store_index("/books/one", OLD)
         self.assertEqual(index.count, 1)
         self.assertEqual(self.cache.find("/books/one", OLD), index)
-        self.assertEqual(Cache(str(self.folder)).find("/books/one", OLD), index)
+        self.assertEqual(IndexCache(str(self.folder)).find("/books/one", OLD), index)
 
     def test_nothing_else_is_found(self) -> None:
         """Neither for another file nor for another state of it."""
-        self.keep("/books/one", OLD)
+        self.store_index("/books/one", OLD)
         self.assertIsNone(self.cache.find("/books/two", OLD))
         self.assertIsNone(self.cache.find("/books/one", NEW))
 
     def test_a_new_state_takes_the_place_of_the_old_one(self) -> None:
         """A dictionary has one index; those of others stay."""
-        self.keep("/books/one", OLD)
-        other = self.keep("/books/two", OLD)
-        index = self.keep("/books/one", NEW)
+        self.store_index("/books/one", OLD)
+        other = self.store_index("/books/two", OLD)
+        index = self.store_index("/books/one", NEW)
         self.assertIsNone(self.cache.find("/books/one", OLD))
         self.assertEqual(
-            self.kept(), sorted(Path(each.folder).name for each in (index, other))
+            self.cached_names(),
+            sorted(Path(each.folder).name for each in (index, other)),
         )
 
     def test_a_second_index_of_the_same_state_is_not_needed(self) -> None:
         """Two processes may write the same; one of them is kept."""
-        first = self.keep("/books/one", OLD)
-        self.assertEqual(self.keep("/books/one", OLD), first)
+        first = self.store_index("/books/one", OLD)
+        self.assertEqual(self.store_index("/books/one", OLD), first)
         self.assertTrue(os.path.isdir(first.folder))
 
     def test_another_process_may_be_quicker(self) -> None:
         """Also where it comes in between looking and keeping."""
-        keep_elsewhere = self.keep
+        keep_elsewhere = self.store_index
 
-        class Interrupted(Cache):
+        class Interrupted(IndexCache):
             def drop(self, written: str) -> None:
                 super().drop(written)
                 keep_elsewhere("/books/one", OLD)
 
         cache = Interrupted(str(self.folder))
-        index = self.keep("/books/one", OLD, cache)
+        index = self.store_index("/books/one", OLD, cache)
         self.assertEqual(self.cache.find("/books/one", OLD), index)
 
     def test_what_is_in_the_way_is_removed(self) -> None:
         """A file where an index is to be, and an index that is damaged."""
-        index = self.keep("/books/one", OLD)
+        index = self.store_index("/books/one", OLD)
         self.cache.drop(index.folder)
         Path(index.folder).write_bytes(b"")
-        self.assertEqual(self.keep("/books/one", OLD), index)
+        self.assertEqual(self.store_index("/books/one", OLD), index)
         Path(index.folder, "texts").write_bytes(b"")
         with capturedLogs():
-            self.assertEqual(self.keep("/books/one", OLD), index)
+            self.assertEqual(self.store_index("/books/one", OLD), index)
 
     def test_what_is_not_used_for_a_month_goes(self) -> None:
         """Leftovers of an index that was never finished, too; no other thing."""
-        unused = self.keep("/books/one", OLD)
-        leftover = self.cache.new_folder()
-        used = self.keep("/books/two", OLD)
+        unused = self.store_index("/books/one", OLD)
+        leftover = self.cache.create_build_folder()
+        used = self.store_index("/books/two", OLD)
         strangers = [self.folder / "notes", self.folder / "0123-4567"]
         for each in strangers:
             each.mkdir()
@@ -131,9 +134,9 @@ class CacheTests(SynchronousTestCase):
             os.utime(old, (month_ago, month_ago))
         self.cache.find("/books/two", OLD)
         self.now += 3600
-        index = self.keep("/books/three", OLD)
+        index = self.store_index("/books/three", OLD)
         names = [*strangers, Path(index.folder), Path(used.folder)]
-        self.assertEqual(self.kept(), sorted(each.name for each in names))
+        self.assertEqual(self.cached_names(), sorted(each.name for each in names))
 
     def test_it_is_not_looked_through_for_each_index(self) -> None:
         """That would take minutes for some thousand of them."""
@@ -146,35 +149,35 @@ class CacheTests(SynchronousTestCase):
 
         self.patch(os, "scandir", scandir)
         for number in range(20):
-            self.keep(f"/books/{number}", OLD)
-            self.keep(f"/books/{number}", NEW)
+            self.store_index(f"/books/{number}", OLD)
+            self.store_index(f"/books/{number}", NEW)
         self.assertEqual(listed.count(str(self.folder)), 1)
-        self.assertEqual(len(self.kept()), 20)
+        self.assertEqual(len(self.cached_names()), 20)
 
     def test_what_another_service_has_left_goes_at_the_start(self) -> None:
         """Of each dictionary, the index that was used last stays."""
-        old = self.keep("/books/one", OLD)
+        old = self.store_index("/books/one", OLD)
         os.utime(old.folder, (self.now - 10, self.now - 10))
-        cache = Cache(str(self.folder))
-        new = self.keep("/books/one", NEW, cache)
-        self.assertEqual(self.kept(), [Path(new.folder).name])
+        cache = IndexCache(str(self.folder))
+        new = self.store_index("/books/one", NEW, cache)
+        self.assertEqual(self.cached_names(), [Path(new.folder).name])
 
     def test_a_damaged_index_is_removed(self) -> None:
         """It is as if it had never been, and the log says so."""
-        index = self.keep("/books/one", OLD)
+        index = self.store_index("/books/one", OLD)
         Path(index.folder, "texts").write_bytes(b"")
         with capturedLogs() as events:
             self.assertIsNone(self.cache.find("/books/one", OLD))
         self.assertEqual([e["log_level"] for e in events], [LogLevel.warn])
-        self.assertEqual(self.kept(), [])
+        self.assertEqual(self.cached_names(), [])
 
     def test_what_was_given_up_is_dropped(self) -> None:
         """Half an index leaves nothing behind, dropped once or twice."""
-        written = self.cache.new_folder()
+        written = self.cache.create_build_folder()
         Path(written, "texts").write_bytes(b"x")
         for _ in range(2):
             self.cache.drop(written)
-        self.assertEqual(self.kept(), [])
+        self.assertEqual(self.cached_names(), [])
 
     def test_it_is_for_its_user_alone(self) -> None:
         """Nobody else reads what it holds."""
@@ -182,11 +185,11 @@ class CacheTests(SynchronousTestCase):
 
     def test_a_folder_that_cannot_be_written_is_said_once(self) -> None:
         """A temporary folder takes its place, and goes at the end."""
-        blocked = self.room / "file"
+        blocked = self.temporary_folder / "file"
         blocked.write_bytes(b"")
         with capturedLogs() as events:
-            cache = Cache(str(blocked))
-            index = self.keep("/books/one", OLD, cache)
+            cache = IndexCache(str(blocked))
+            index = self.store_index("/books/one", OLD, cache)
         [event] = events
         self.assertEqual(event["log_level"], LogLevel.warn)
         self.assertEqual(event["folder"], str(blocked))
@@ -196,6 +199,6 @@ class CacheTests(SynchronousTestCase):
 
     def test_closing_leaves_a_real_folder_as_it_is(self) -> None:
         """The next service finds what this one has kept."""
-        index = self.keep("/books/one", OLD)
+        index = self.store_index("/books/one", OLD)
         self.cache.close()
         self.assertTrue(os.path.isdir(index.folder))

@@ -16,13 +16,12 @@ from twisted.logger import LogLevel, capturedLogs
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.errors import DictionaryChanging, NotReadyNow, TooBusy
-from twisted_quotes.library import index
-from twisted_quotes.library import index_builder as builder
+from twisted_quotes.errors import DictionaryChanging, ServiceNotReady, TooBusy
+from twisted_quotes.library import index, index_builder
 from twisted_quotes.library.dictionary import Dictionary
 from twisted_quotes.library.index import Index, write_index
 from twisted_quotes.library.index_builder import BuildFailed
-from twisted_quotes.library.index_cache import Cache
+from twisted_quotes.library.index_cache import IndexCache
 from twisted_quotes.library.indexes import Indexes
 from twisted_quotes.library.library import Library
 from twisted_quotes.text.quotes import split_quotes
@@ -57,7 +56,7 @@ class FakeThreads:
             self.run()
 
 
-def fail_to_open() -> Dictionary:
+def raise_permission_error() -> Dictionary:
     """What becomes of a file that cannot be opened."""
     raise PermissionError("no")
 
@@ -67,34 +66,34 @@ class IndexesTestCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Make them."""
-        room = TemporaryDirectory()
-        self.addCleanup(room.cleanup)
-        self.book = Path(room.name, "library", "book")
+        temporary_directory = TemporaryDirectory()
+        self.addCleanup(temporary_directory.cleanup)
+        self.book = Path(temporary_directory.name, "library", "book")
         self.book.parent.mkdir()
         self.book.write_text("one\n\ntwo\n")
         self.library = Library(FilePath(str(self.book.parent)))
         self.reactor = FakeReactor()
         self.threads = FakeThreads()
-        self.cache_folder = Path(room.name, "cache")
-        self.cache = Cache(str(self.cache_folder))
-        self.indexes = self.make()
+        self.cache_folder = Path(temporary_directory.name, "cache")
+        self.cache = IndexCache(str(self.cache_folder))
+        self.indexes = self.make_indexes()
 
-    def make(self, most_waiting: int = 100) -> Indexes:
+    def make_indexes(self, max_waiting: int = 100) -> Indexes:
         """Make indexes on the same cache."""
         reactor: Any = self.reactor
-        return Indexes(reactor, self.threads, self.cache, most_waiting)
+        return Indexes(reactor, self.threads, self.cache, max_waiting)
 
-    def get(self, name: str = "book") -> Deferred[Index]:
+    def get_index(self, name: str = "book") -> Deferred[Index]:
         """Ask for the index of a dictionary, which is closed at once."""
         with self.library.open(name) as dictionary:
             return self.indexes.get(dictionary)
 
-    def find(self) -> Index | None:
+    def find_index(self) -> Index | None:
         """Look for the index of the book."""
         with self.library.open("book") as dictionary:
             return self.indexes.find(dictionary)
 
-    def succeed(self, process: FakeProcess) -> None:
+    def finish_build(self, process: FakeProcess) -> None:
         """Have a process do what it should."""
         descriptor = process.child_fds[0]
         assert isinstance(descriptor, int)
@@ -113,81 +112,81 @@ class ThreadTests(IndexesTestCase):
 
     def test_an_index_is_made_once_for_all_who_ask(self) -> None:
         """A hundred wait for the same one; later ones find it."""
-        waiting = [self.get() for _ in range(100)]
+        waiting = [self.get_index() for _ in range(100)]
         for each in waiting:
             self.assertNoResult(each)
         self.assertEqual(len(self.threads.waiting), 1)
         self.threads.run_all()
         found = {self.successResultOf(each) for each in waiting}
         self.assertEqual(len(found), 1)
-        self.assertEqual(self.successResultOf(self.get()), self.find())
+        self.assertEqual(self.successResultOf(self.get_index()), self.find_index())
         self.assertEqual(self.leftovers(), [])
 
     def test_the_next_service_finds_it(self) -> None:
         """What is in the cache is not made anew."""
-        self.get()
+        self.get_index()
         self.threads.run_all()
-        self.indexes = self.make()
-        self.assertEqual(self.successResultOf(self.get()).count, 2)
+        self.indexes = self.make_indexes()
+        self.assertEqual(self.successResultOf(self.get_index()).count, 2)
         self.assertEqual(self.threads.waiting, [])
 
     def test_a_changed_dictionary_gets_a_new_one(self) -> None:
         """The old one is for nobody any more."""
-        self.get()
+        self.get_index()
         self.threads.run_all()
         self.book.write_text("one\n\ntwo\n\nthree\n")
-        self.assertIsNone(self.find())
-        waiting = self.get()
+        self.assertIsNone(self.find_index())
+        waiting = self.get_index()
         self.threads.run_all()
         self.assertEqual(self.successResultOf(waiting).count, 3)
 
     def test_one_that_is_gone_is_made_anew(self) -> None:
         """Somebody may clear the cache while the service runs."""
-        self.get()
+        self.get_index()
         self.threads.run_all()
-        found = self.find()
+        found = self.find_index()
         assert found is not None
         self.cache.drop(found.folder)
         with self.library.open("book") as dictionary:
-            self.indexes.forget(dictionary)
-        waiting = self.get()
+            self.indexes.invalidate(dictionary)
+        waiting = self.get_index()
         self.threads.run_all()
         self.assertEqual(self.successResultOf(waiting).count, 2)
 
     def test_who_gives_up_leaves_the_others_waiting(self) -> None:
         """And the index is made even if nobody waits any more."""
-        first, second = self.get(), self.get()
+        first, second = self.get_index(), self.get_index()
         first.cancel()
         self.failureResultOf(first, CancelledError)
         self.assertNoResult(second)
         second.cancel()
         self.failureResultOf(second, CancelledError)
         self.threads.run_all()
-        self.assertIsNotNone(self.find())
+        self.assertIsNotNone(self.find_index())
 
     def test_too_many_may_not_wait(self) -> None:
         """One more than may is turned away, until one of them leaves."""
-        self.indexes = self.make(most_waiting=2)
-        first, _, _ = (self.get() for _ in range(3))
-        self.assertRaises(TooBusy, self.get)
+        self.indexes = self.make_indexes(max_waiting=2)
+        first, _, _ = (self.get_index() for _ in range(3))
+        self.assertRaises(TooBusy, self.get_index)
         first.cancel()
         self.failureResultOf(first, CancelledError)
-        self.get()
+        self.get_index()
         self.threads.run_all()
 
     def test_who_has_it_made_may_always_wait(self) -> None:
         """Even where nobody else may."""
-        self.indexes = self.make(most_waiting=0)
-        waiting = self.get()
-        self.assertRaises(TooBusy, self.get)
+        self.indexes = self.make_indexes(max_waiting=0)
+        waiting = self.get_index()
+        self.assertRaises(TooBusy, self.get_index)
         self.threads.run_all()
         self.assertEqual(self.successResultOf(waiting).count, 2)
 
     def test_one_thread_works_at_a_time(self) -> None:
         """The others are there for who reads."""
         (self.book.parent / "other").write_text("three\n")
-        self.get()
-        self.get("other")
+        self.get_index()
+        self.get_index("other")
         self.threads.run(2)
         self.assertEqual(len(self.threads.waiting), 1)
         self.threads.run_all()
@@ -196,7 +195,7 @@ class ThreadTests(IndexesTestCase):
         """And nothing that others would wait for."""
         with self.library.open("book") as dictionary:
             duplicate = dictionary.duplicate
-            dictionary.duplicate = fail_to_open  # type: ignore[method-assign]
+            dictionary.duplicate = raise_permission_error  # type: ignore[method-assign]
             self.assertRaises(OSError, self.indexes.get, dictionary)
             dictionary.duplicate = duplicate  # type: ignore[method-assign]
             waiting = self.indexes.get(dictionary)
@@ -206,25 +205,25 @@ class ThreadTests(IndexesTestCase):
     def test_a_cache_that_was_cleared_is_made_anew(self) -> None:
         """Folder and all."""
         rmtree(self.cache_folder)
-        waiting = self.get()
+        waiting = self.get_index()
         self.threads.run_all()
         self.successResultOf(waiting)
 
     def test_what_stands_in_the_way_is_removed(self) -> None:
         """A file is no index."""
-        waiting = self.get()
+        waiting = self.get_index()
         self.threads.run_all()
         folder = Path(self.successResultOf(waiting).folder)
         rmtree(folder)
         folder.write_bytes(b"")
-        self.indexes = self.make()
-        waiting = self.get()
+        self.indexes = self.make_indexes()
+        waiting = self.get_index()
         self.threads.run_all()
         self.assertEqual(self.successResultOf(waiting).count, 2)
 
     def test_one_of_a_file_that_changed_meanwhile_is_not_kept(self) -> None:
         """It may be of neither state."""
-        waiting = self.get()
+        waiting = self.get_index()
         self.threads.run()
         self.book.write_text("something else altogether\n")
         self.threads.run_all()
@@ -233,7 +232,7 @@ class ThreadTests(IndexesTestCase):
 
     def test_one_of_a_file_that_was_replaced_is_of_what_was_opened(self) -> None:
         """The file that was opened lives on while it is read."""
-        waiting = self.get()
+        waiting = self.get_index()
         new = self.book.with_name("new")
         new.write_text("other\n")
         new.rename(self.book)
@@ -242,22 +241,22 @@ class ThreadTests(IndexesTestCase):
 
     def test_what_goes_wrong_is_told_to_all_who_wait(self) -> None:
         """And the next who asks has it tried anew."""
-        waiting = [self.get(), self.get()]
+        waiting = [self.get_index(), self.get_index()]
         self.threads.run()
         [work] = self.leftovers()
         (self.cache_folder / work / "texts").mkdir()
         self.threads.run_all()
         for each in waiting:
-            self.failureResultOf(each, NotReadyNow)
+            self.failureResultOf(each, ServiceNotReady)
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
         self.assertEqual(self.leftovers(), [])
-        again = self.get()
+        again = self.get_index()
         self.threads.run_all()
         self.successResultOf(again)
 
     def test_what_goes_wrong_for_nobody_is_logged(self) -> None:
         """No failure is lost."""
-        waiting = self.get()
+        waiting = self.get_index()
         waiting.cancel()
         self.failureResultOf(waiting, CancelledError)
         self.threads.run()
@@ -265,7 +264,7 @@ class ThreadTests(IndexesTestCase):
         (self.cache_folder / work / "texts").mkdir()
         self.threads.run_all()
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
-        waiting = self.get()
+        waiting = self.get_index()
         waiting.cancel()
         self.failureResultOf(waiting, CancelledError)
         self.threads.run()
@@ -277,13 +276,13 @@ class ThreadTests(IndexesTestCase):
     def test_no_file_stays_open(self) -> None:
         """What is opened to be read is closed when the index is made."""
         before = os.listdir("/proc/self/fd")
-        self.get()
+        self.get_index()
         self.threads.run_all()
         self.assertEqual(len(os.listdir("/proc/self/fd")), len(before))
 
     def test_a_thread_gives_up_at_the_end(self) -> None:
         """It is asked before each quote."""
-        waiting = self.get()
+        waiting = self.get_index()
         self.threads.run()
         stopped = self.indexes.stop()
         self.assertNoResult(stopped)
@@ -294,24 +293,24 @@ class ThreadTests(IndexesTestCase):
 
     def test_a_thread_that_takes_long_leaves_it_to_a_process(self) -> None:
         """So that no other dictionary waits for it."""
-        self.slow_quotes()
+        self.slow_down_quotes()
         (self.book.parent / "other").write_text("three\n")
-        slow, other = self.get(), self.get("other")
+        slow, other = self.get_index(), self.get_index("other")
         self.threads.run_all()
         self.assertEqual(self.successResultOf(other).count, 1)
         self.assertNoResult(slow)
         [process] = self.reactor.processes
-        self.succeed(process)
+        self.finish_build(process)
         self.assertEqual(self.successResultOf(slow).count, 2)
 
-    def slow_quotes(self) -> None:
+    def slow_down_quotes(self) -> None:
         """Have the time of a thread pass with each quote of the book."""
         real = split_quotes
 
         def split_slowly(*arguments: Any) -> Iterator[Any]:
             for each in real(*arguments):
                 yield each
-                self.reactor.rightNow += builder.THREAD_TIME
+                self.reactor.rightNow += index_builder.THREAD_TIME_LIMIT
 
         self.patch(index, "split_quotes", split_slowly)
 
@@ -322,42 +321,46 @@ class ProcessTests(IndexesTestCase):
     def setUp(self) -> None:
         """Call every dictionary large."""
         super().setUp()
-        self.patch(builder, "SMALL", 0)
+        self.patch(index_builder, "MAX_SIZE_FOR_THREAD", 0)
         (self.book.parent / "other").write_text("three\n")
 
-    def process(self) -> FakeProcess:
+    def running_process(self) -> FakeProcess:
         """The process that runs now."""
         [process] = [each for each in self.reactor.processes if each.pid is not None]
         return process
 
     def test_a_process_is_given_the_file_and_a_folder(self) -> None:
         """It is Python itself, with a small environment."""
-        waiting = self.get()
+        waiting = self.get_index()
         self.threads.run_all()
-        process = self.process()
+        process = self.running_process()
         self.assertEqual(
             process.arguments[1:5],
             ("-B", "-P", "-m", "twisted_quotes.library.build_index"),
         )
         self.assertEqual(list(process.environment), ["PYTHONPATH"])
-        self.succeed(process)
+        self.finish_build(process)
         self.assertEqual(self.successResultOf(waiting).count, 2)
 
     def test_two_processes_run_at_a_time(self) -> None:
         """A slow one holds up no other, and searches need the machine, too."""
         (self.book.parent / "third").write_text("four\n")
-        _, second, third = self.get(), self.get("other"), self.get("third")
+        _, second, third = (
+            self.get_index(),
+            self.get_index("other"),
+            self.get_index("third"),
+        )
         self.threads.run_all()
         slow, process = self.reactor.processes
-        self.succeed(process)
+        self.finish_build(process)
         self.assertEqual(self.successResultOf(second).count, 1)
-        self.succeed(self.reactor.processes[2])
+        self.finish_build(self.reactor.processes[2])
         self.assertEqual(self.successResultOf(third).count, 1)
-        self.succeed(slow)
+        self.finish_build(slow)
 
     def time_out(self) -> None:
         """Have the time of the processes pass, and end them as they are told to."""
-        self.reactor.advance(builder.BASE_TIME + 1)
+        self.reactor.advance(index_builder.BASE_TIME_LIMIT + 1)
         for process in self.reactor.processes:
             if process.pid is not None:
                 self.assertEqual(process.signals, ["KILL"])
@@ -366,75 +369,81 @@ class ProcessTests(IndexesTestCase):
 
     def test_a_process_has_a_time_limit(self) -> None:
         """All who wait are told, and it is not tried again for a while."""
-        waiting = [self.get(), self.get()]
+        waiting = [self.get_index(), self.get_index()]
         self.threads.run_all()
         self.time_out()
-        for each in [*waiting, self.get()]:
-            self.failureResultOf(each, NotReadyNow)
+        for each in [*waiting, self.get_index()]:
+            self.failureResultOf(each, ServiceNotReady)
         self.assertEqual(len(self.flushLoggedErrors(BuildFailed)), 1)
         self.assertEqual(self.leftovers(), [])
         self.assertEqual(len(self.reactor.processes), 1)
-        self.reactor.advance(20 * builder.BASE_TIME)
-        again = self.get()
+        self.reactor.advance(20 * index_builder.BASE_TIME_LIMIT)
+        again = self.get_index()
         self.threads.run_all()
-        self.succeed(self.process())
+        self.finish_build(self.running_process())
         self.successResultOf(again)
 
     def test_another_state_is_tried_at_once(self) -> None:
         """What was wrong with the file may be right by then."""
-        self.get().addErrback(lambda _: None)
+        self.get_index().addErrback(lambda _: None)
         self.threads.run_all()
         self.time_out()
         self.flushLoggedErrors(BuildFailed)
         self.book.write_text("all is well\n")
-        again = self.get()
+        again = self.get_index()
         self.threads.run_all()
-        self.succeed(self.process())
+        self.finish_build(self.running_process())
         self.successResultOf(again)
 
     def test_who_has_no_patience_does_not_wait_for_a_second_try(self) -> None:
         """It is made all the same, and is there for those who ask later."""
-        self.get().addErrback(lambda _: None)
+        self.get_index().addErrback(lambda _: None)
         self.threads.run_all()
         self.time_out()
         self.flushLoggedErrors(BuildFailed)
-        self.reactor.advance(20 * builder.BASE_TIME)
+        self.reactor.advance(20 * index_builder.BASE_TIME_LIMIT)
         for _ in range(2):
             with self.library.open("book") as dictionary:
-                self.failureResultOf(self.indexes.get(dictionary, False), NotReadyNow)
+                self.failureResultOf(
+                    self.indexes.get(dictionary, False), ServiceNotReady
+                )
         self.threads.run_all()
-        self.succeed(self.process())
-        self.assertIsNotNone(self.find())
+        self.finish_build(self.running_process())
+        self.assertIsNotNone(self.find_index())
 
     def test_a_process_that_fails_is_not_the_callers_fault(self) -> None:
         """What it said is for the log, and the next one may run."""
-        waiting = self.get()
+        waiting = self.get_index()
         self.threads.run_all()
-        self.process().print(errors=b"No space left on device\n")
-        self.process().end(1)
+        self.running_process().print(errors=b"No space left on device\n")
+        self.running_process().end(1)
         self.threads.run_all()
-        self.failureResultOf(waiting, NotReadyNow)
+        self.failureResultOf(waiting, ServiceNotReady)
         [logged] = self.flushLoggedErrors(BuildFailed)
         self.assertIn("No space left", str(logged.value))
         self.assertEqual(self.leftovers(), [])
-        again = self.get()
+        again = self.get_index()
         self.threads.run_all()
-        self.succeed(self.process())
+        self.finish_build(self.running_process())
         self.successResultOf(again)
 
     def test_a_process_that_cannot_be_started_is_an_error(self) -> None:
         """It holds up nobody after it."""
         self.reactor.spawn_error = OSError("too many processes")
         for _ in range(2):
-            waiting = self.get()
+            waiting = self.get_index()
             self.threads.run_all()
-            self.failureResultOf(waiting, NotReadyNow)
+            self.failureResultOf(waiting, ServiceNotReady)
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 2)
 
     def test_the_end_kills_the_process(self) -> None:
         """It is over when the process is gone and nothing of it is left."""
         (self.book.parent / "third").write_text("four\n")
-        first, second, third = self.get(), self.get("other"), self.get("third")
+        first, second, third = (
+            self.get_index(),
+            self.get_index("other"),
+            self.get_index("third"),
+        )
         self.threads.run_all()
         stopped = self.indexes.stop()
         self.threads.run_all()

@@ -19,17 +19,20 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from twisted_quotes.listening.proxy_protocol import behind_proxy, split_header
+from twisted_quotes.listening.proxy_protocol import (
+    proxy_protocol_endpoint,
+    split_header,
+)
 
 TCP4 = b"PROXY TCP4 192.0.2.1 192.0.2.2 4000 80\r\n"
 TCP6 = b"PROXY TCP6 2001:db8::1 2001:db8::2 4000 80\r\n"
-V2 = b"\r\n\r\n\0\r\nQUIT\n"
-IPV4 = bytes((192, 0, 2, 1, 192, 0, 2, 2)) + pack("!HH", 4000, 80)
+V2_SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
+IPV4_ADDRESSES = bytes((192, 0, 2, 1, 192, 0, 2, 2)) + pack("!HH", 4000, 80)
 
 
-def version_2(command: int, family: int, body: bytes = b"") -> bytes:
+def make_v2_header(command: int, family: int, body: bytes = b"") -> bytes:
     """A header of version 2."""
-    return V2 + bytes((command, family)) + pack("!H", len(body)) + body
+    return V2_SIGNATURE + bytes((command, family)) + pack("!H", len(body)) + body
 
 
 class SplitHeaderTests(SynchronousTestCase):
@@ -40,12 +43,12 @@ class SplitHeaderTests(SynchronousTestCase):
         for header in (
             TCP4,
             TCP6,
-            version_2(0x21, 0x11, IPV4),
-            version_2(0x21, 0x11, IPV4 + b"more"),
-            version_2(0x21, 0x21, bytes(36)),
-            version_2(0x21, 0x31, bytes(216)),
-            version_2(0x21, 0),
-            version_2(0x20, 0x11),
+            make_v2_header(0x21, 0x11, IPV4_ADDRESSES),
+            make_v2_header(0x21, 0x11, IPV4_ADDRESSES + b"more"),
+            make_v2_header(0x21, 0x21, bytes(36)),
+            make_v2_header(0x21, 0x31, bytes(216)),
+            make_v2_header(0x21, 0),
+            make_v2_header(0x20, 0x11),
         ):
             self.assertEqual(split_header(header + b"GET"), (header, b"GET"))
             for size in range(len(header)):
@@ -71,17 +74,17 @@ class SplitHeaderTests(SynchronousTestCase):
             b"PROXY \r\n",
             b"PROXY " + b"x" * 200,
             b"PROXY UNKNOWN " + b"x" * 200 + b"\r\n",
-            version_2(0x11, 0x11, IPV4),
-            version_2(0x22, 0x11, IPV4),
-            version_2(0x21, 0x11, IPV4[:4]),
-            version_2(0x21, 0x41, IPV4),
-            version_2(0x21, 0x13, IPV4),
+            make_v2_header(0x11, 0x11, IPV4_ADDRESSES),
+            make_v2_header(0x22, 0x11, IPV4_ADDRESSES),
+            make_v2_header(0x21, 0x11, IPV4_ADDRESSES[:4]),
+            make_v2_header(0x21, 0x41, IPV4_ADDRESSES),
+            make_v2_header(0x21, 0x13, IPV4_ADDRESSES),
         ):
             self.assertRaises(ValueError, split_header, data)
 
 
 @implementer(IStreamServerEndpoint)
-class KeptEndpoint:
+class RecordingEndpoint:
     """An endpoint that keeps what listens on it."""
 
     factory: IProtocolFactory
@@ -104,15 +107,15 @@ class BehindProxyTests(SynchronousTestCase):
         self.protocol = protocol
         factory: Any = Factory()
         factory.buildProtocol = lambda address: protocol
-        endpoint = KeptEndpoint()
-        behind_proxy(endpoint).listen(factory)
+        endpoint = RecordingEndpoint()
+        proxy_protocol_endpoint(endpoint).listen(factory)
         server: Any = endpoint.factory.buildProtocol(None)  # type: ignore[arg-type]
         self.server = server
         self.transport = StringTransportWithDisconnection()
         self.transport.protocol = server
         server.makeConnection(self.transport)
 
-    def peer(self) -> Any:
+    def protocol_peer(self) -> Any:
         """The client, as the protocol sees it."""
         assert self.protocol.transport is not None
         return self.protocol.transport.getPeer()
@@ -122,13 +125,15 @@ class BehindProxyTests(SynchronousTestCase):
         for byte in TCP4 + b"GET":
             self.server.dataReceived(bytes((byte,)))
         self.assertEqual(self.received, [b"G", b"E", b"T"])
-        self.assertEqual((self.peer().host, self.peer().port), ("192.0.2.1", 4000))
+        self.assertEqual(
+            (self.protocol_peer().host, self.protocol_peer().port), ("192.0.2.1", 4000)
+        )
 
     def test_where_it_names_none_the_client_is_the_proxy(self) -> None:
         """It is served all the same."""
         self.server.dataReceived(b"PROXY UNKNOWN\r\nGET")
         self.assertEqual(self.received, [b"GET"])
-        self.assertEqual(self.peer(), self.transport.getPeer())
+        self.assertEqual(self.protocol_peer(), self.transport.getPeer())
 
     def test_a_connection_without_a_header_is_closed(self) -> None:
         """The log says so, once; what else comes is let go."""

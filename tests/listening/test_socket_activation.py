@@ -9,34 +9,42 @@ import os
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.listening.socket_activation import (
-    by_index,
-    handed_over,
+    activated_socket_names,
     initial_environment,
-    unused,
+    resolve_socket_indexes,
+    unused_sockets,
 )
 
-INDEX = "systemd:domain=INET:index={}"
+INDEX_DESCRIPTION = "systemd:domain=INET:index={}"
 
 
-class HandedOverTests(SynchronousTestCase):
+class SocketActivationTests(SynchronousTestCase):
     """Tests of what systemd says in the environment."""
 
-    def found(self, **variables: str) -> tuple[str, ...]:
+    def activated_sockets(self, **variables: str) -> tuple[str, ...]:
         """What was handed over to the process 7."""
-        return handed_over({"LISTEN_PID": "7", **variables}, 7)
+        return activated_socket_names({"LISTEN_PID": "7", **variables}, 7)
 
     def test_each_socket_may_have_a_name(self) -> None:
         """Where it has none, or not enough names came, it is there all the same."""
-        self.assertEqual(self.found(LISTEN_FDS="2", LISTEN_FDNAMES="a:b"), ("a", "b"))
-        self.assertEqual(self.found(LISTEN_FDS="2", LISTEN_FDNAMES="a"), ("a", ""))
-        self.assertEqual(self.found(LISTEN_FDS="1", LISTEN_FDNAMES="a:b"), ("a",))
-        self.assertEqual(self.found(LISTEN_FDS="2"), ("", ""))
+        self.assertEqual(
+            self.activated_sockets(LISTEN_FDS="2", LISTEN_FDNAMES="a:b"), ("a", "b")
+        )
+        self.assertEqual(
+            self.activated_sockets(LISTEN_FDS="2", LISTEN_FDNAMES="a"), ("a", "")
+        )
+        self.assertEqual(
+            self.activated_sockets(LISTEN_FDS="1", LISTEN_FDNAMES="a:b"), ("a",)
+        )
+        self.assertEqual(self.activated_sockets(LISTEN_FDS="2"), ("", ""))
 
     def test_elsewhere_there_is_none(self) -> None:
         """Nor where another process is meant, or no number says how many."""
-        self.assertEqual(self.found(), ())
-        self.assertEqual(self.found(LISTEN_FDS="x"), ())
-        self.assertEqual(handed_over({"LISTEN_PID": "8", "LISTEN_FDS": "1"}, 7), ())
+        self.assertEqual(self.activated_sockets(), ())
+        self.assertEqual(self.activated_sockets(LISTEN_FDS="x"), ())
+        self.assertEqual(
+            activated_socket_names({"LISTEN_PID": "8", "LISTEN_FDS": "1"}, 7), ()
+        )
 
     def test_the_environment_is_that_of_the_start(self) -> None:
         """Whatever has become of it since."""
@@ -53,48 +61,56 @@ class EndpointTests(SynchronousTestCase):
         """Also behind another kind of endpoint; the others stay as they are."""
         names = ("a", "b")
         for given, found in (
-            ("systemd:domain=INET:name=b", INDEX.format(1)),
-            ("systemd:INET:name=b", INDEX.format(1)),
-            ("systemd:domain=INET:index=1", INDEX.format(1)),
-            ("systemd:INET:1", INDEX.format(1)),
-            ("haproxy:systemd:domain=INET:name=b", f"haproxy:{INDEX.format(1)}"),
+            ("systemd:domain=INET:name=b", INDEX_DESCRIPTION.format(1)),
+            ("systemd:INET:name=b", INDEX_DESCRIPTION.format(1)),
+            ("systemd:domain=INET:index=1", INDEX_DESCRIPTION.format(1)),
+            ("systemd:INET:1", INDEX_DESCRIPTION.format(1)),
+            (
+                "haproxy:systemd:domain=INET:name=b",
+                f"haproxy:{INDEX_DESCRIPTION.format(1)}",
+            ),
             ("tcp:8000", "tcp:8000"),
             ("unix:/run/systemd:mode=660", "unix:/run/systemd:mode=660"),
         ):
-            self.assertEqual(by_index([given], names), [found])
+            self.assertEqual(resolve_socket_indexes([given], names), [found])
 
     def test_sockets_of_one_name_are_several_endpoints(self) -> None:
         """A unit with two ListenStream= gives both the same name."""
         self.assertEqual(
-            by_index(["tcp:1", "systemd:domain=INET:name=a"], ("a", "b", "a")),
-            ["tcp:1", INDEX.format(0), INDEX.format(2)],
+            resolve_socket_indexes(
+                ["tcp:1", "systemd:domain=INET:name=a"], ("a", "b", "a")
+            ),
+            ["tcp:1", INDEX_DESCRIPTION.format(0), INDEX_DESCRIPTION.format(2)],
         )
 
     def test_a_socket_that_is_not_there_is_told(self) -> None:
         """With those that are; an index counts from the first, not from the last."""
-        for parameter, names, said in (
+        for parameter, names, message in (
             ("name=c", ("a", ""), "'c': systemd handed over 0 (a), 1 (without a name)"),
             ("index=2", ("a", ""), "2: systemd handed over 0 (a), 1 (without a name)"),
             ("index=-1", ("a",), "-1: systemd handed over 0 (a)"),
             ("index=0", (), "0: systemd handed over no socket"),
         ):
             with self.assertRaises(ValueError) as raised:
-                by_index([f"systemd:domain=INET:{parameter}"], names)
-            self.assertEqual(str(raised.exception), f"there is no socket {said}")
+                resolve_socket_indexes([f"systemd:domain=INET:{parameter}"], names)
+            self.assertEqual(str(raised.exception), f"there is no socket {message}")
 
     def test_a_socket_is_named_once(self) -> None:
         """Nobody can listen on it twice."""
         given = ["systemd:domain=INET:index=0", "systemd:domain=INET:name=a"]
         with self.assertRaises(ValueError) as raised:
-            by_index(given, ("a",))
+            resolve_socket_indexes(given, ("a",))
         self.assertIn("another --listen names that socket", str(raised.exception))
 
     def test_what_names_no_socket_is_left_to_twisted(self) -> None:
         """It says what is wrong."""
         for given in ("systemd:domain=INET", "systemd:domain=INET:index=0:name=a"):
-            self.assertEqual(by_index([given], ("a",)), [given])
+            self.assertEqual(resolve_socket_indexes([given], ("a",)), [given])
 
     def test_sockets_that_nobody_listens_on_are_found(self) -> None:
         """Clients would wait there for ever."""
-        self.assertEqual(unused(["tcp:1", INDEX.format(0)], ("a", "b")), ["1 (b)"])
-        self.assertEqual(unused([], ("",)), ["0 (without a name)"])
+        self.assertEqual(
+            unused_sockets(["tcp:1", INDEX_DESCRIPTION.format(0)], ("a", "b")),
+            ["1 (b)"],
+        )
+        self.assertEqual(unused_sockets([], ("",)), ["0 (without a name)"])

@@ -18,14 +18,14 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from twisted_quotes.listening.sockets import (
-    accept_pending,
+    accept_backlog,
     is_loopback,
     is_on_loopback,
-    let_many_wait,
-    let_nobody_in,
-    remove_left_over,
-    stays_open,
-    unix_path,
+    is_systemd_socket,
+    reject_new_connections,
+    remove_stale_socket,
+    set_backlog,
+    unix_socket_path,
 )
 
 
@@ -64,7 +64,7 @@ class FakePort:
         return self.address
 
 
-class Greeter(Protocol):
+class GreetingProtocol(Protocol):
     """Says something to whoever is let in."""
 
     def connectionMade(self) -> None:
@@ -74,17 +74,17 @@ class Greeter(Protocol):
         self.transport.loseConnection()
 
 
-class LeftOverTests(SynchronousTestCase):
+class StaleSocketTests(SynchronousTestCase):
     """Tests of UNIX sockets that a service has left."""
 
     def setUp(self) -> None:
         """Have a folder for them."""
-        room = TemporaryDirectory()
-        self.addCleanup(room.cleanup)
-        self.path = Path(room.name, "socket")
-        self.lock = Path(room.name, "socket.lock")
+        temporary_directory = TemporaryDirectory()
+        self.addCleanup(temporary_directory.cleanup)
+        self.path = Path(temporary_directory.name, "socket")
+        self.lock = Path(temporary_directory.name, "socket.lock")
 
-    def leave(self) -> socket.socket:
+    def leave_socket(self) -> socket.socket:
         """Listen, with a lock of a process that is there."""
         self.lock.symlink_to(str(os.getpid()))
         left = socket.socket(socket.AF_UNIX)
@@ -102,49 +102,49 @@ class LeftOverTests(SynchronousTestCase):
             ("tcp:80", None),
             ("tcp:80:interface=unix", None),
         ):
-            self.assertEqual(unix_path(description), path)
+            self.assertEqual(unix_socket_path(description), path)
 
     def test_one_that_nobody_listens_on_is_removed(self) -> None:
         """With its lock, whose process may be anybody's by now."""
-        self.leave().close()
-        remove_left_over(str(self.path))
+        self.leave_socket().close()
+        remove_stale_socket(str(self.path))
         self.assertEqual(os.listdir(self.path.parent), [])
 
     def test_a_lock_alone_is_removed(self) -> None:
         """The socket has been removed by hand."""
         self.lock.symlink_to(str(os.getpid()))
-        remove_left_over(str(self.path))
+        remove_stale_socket(str(self.path))
         self.assertEqual(os.listdir(self.path.parent), [])
 
     def test_one_that_is_listened_on_is_left(self) -> None:
         """Also where its queue is full."""
-        self.leave()
+        self.leave_socket()
         clients = [socket.socket(socket.AF_UNIX) for _ in range(3)]
         for client in clients:
             self.addCleanup(client.close)
             client.setblocking(False)
             client.connect_ex(str(self.path))
-        remove_left_over(str(self.path))
+        remove_stale_socket(str(self.path))
         self.assertTrue(self.path.exists() and self.lock.is_symlink())
 
     def test_what_is_no_socket_is_left(self) -> None:
         """A misspelt path removes nobody's file; and what is not there is no error."""
-        remove_left_over(str(self.path))
+        remove_stale_socket(str(self.path))
         self.path.write_text("mine")
-        remove_left_over(str(self.path))
-        remove_left_over(str(self.path / "below"))
-        remove_left_over("x" * 1000)
+        remove_stale_socket(str(self.path))
+        remove_stale_socket(str(self.path / "below"))
+        remove_stale_socket("x" * 1000)
         self.assertEqual(self.path.read_text(), "mine")
 
 
-class PortTests(TestCase):
+class AcceptBacklogTests(TestCase):
     """Tests of a listening socket that is about to be closed."""
 
     def listen(self) -> Any:
         """Listen somewhere, without letting anybody in yet."""
         from twisted.internet import reactor
 
-        factory: Any = Factory.forProtocol(Greeter)
+        factory: Any = Factory.forProtocol(GreetingProtocol)
         port: Any = reactor.listenTCP(0, factory, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         port.stopReading()
@@ -169,19 +169,19 @@ class PortTests(TestCase):
     async def test_many_may_wait_to_be_let_in(self) -> None:
         """All who connect are connected, though nobody is let in for a while."""
         port = self.listen()
-        let_many_wait(port, "tcp:0")
+        set_backlog(port, "tcp:0")
         clients = [self.connect(port) for _ in range(200)]
         self.assertEqual([each for each in clients if not self.is_connected(each)], [])
-        accept_pending(port)
+        accept_backlog(port)
 
     async def test_how_many_may_wait_can_be_said(self) -> None:
         """What an endpoint says of it holds."""
         port = self.listen()
         port.socket.listen(10)
-        let_many_wait(port, "tcp:0:backlog=10")
+        set_backlog(port, "tcp:0:backlog=10")
         clients = [self.connect(port) for _ in range(100)]
         self.assertLess(sum(map(self.is_connected, clients)), 100)
-        let_many_wait(object(), "onion:80")  # type: ignore[arg-type]
+        set_backlog(object(), "onion:80")  # type: ignore[arg-type]
 
     async def test_who_came_before_is_let_in_and_nobody_after(self) -> None:
         """The one gets its answer; the other is told that nobody is there."""
@@ -190,10 +190,10 @@ class PortTests(TestCase):
         port = self.listen()
         before = self.connect(port)
         self.assertTrue(self.is_connected(before))
-        let_nobody_in(port, "tcp:0")
+        reject_new_connections(port, "tcp:0")
         after = self.connect(port)
         self.assertFalse(self.is_connected(after))
-        accept_pending(port)
+        accept_backlog(port)
         await port.stopListening()
         for _ in range(3):
             turn: Deferred[None] = Deferred()
@@ -207,16 +207,16 @@ class PortTests(TestCase):
     def test_what_systemd_has_opened_stays_open(self) -> None:
         """It is for whoever comes next; all else is closed with the service."""
         for description in ("systemd:domain=INET:index=0", "haproxy:systemd:index=0"):
-            self.assertTrue(stays_open(description))
+            self.assertTrue(is_systemd_socket(description))
         for description in ("tcp:8000", "unix:/run/systemd", "haproxy:tcp:8000"):
-            self.assertFalse(stays_open(description))
+            self.assertFalse(is_systemd_socket(description))
 
     def test_a_socket_that_may_be_shared_is_left_as_it_is(self) -> None:
         """Who knows what else listens on the socket of an unknown endpoint?"""
         port = self.listen()
-        let_nobody_in(port, "onion:80")
+        reject_new_connections(port, "onion:80")
         self.assertTrue(self.is_connected(self.connect(port)))
 
     def test_what_is_no_tcp_socket_is_left_as_it_is(self) -> None:
         """There is nothing that could be told."""
-        let_nobody_in(object(), "tcp:0")  # type: ignore[arg-type]
+        reject_new_connections(object(), "tcp:0")  # type: ignore[arg-type]

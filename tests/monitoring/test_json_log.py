@@ -24,7 +24,7 @@ class JSONLogTests(SynchronousTestCase):
         publisher = LogPublisher(json_observer(self.file))
         self.log = Logger("some.where", observer=publisher)
 
-    def logged(self) -> dict[str, Any]:
+    def logged_event(self) -> dict[str, Any]:
         """The one event that was logged."""
         [line] = self.file.getvalue().splitlines()
         event = json.loads(line)
@@ -41,7 +41,7 @@ class JSONLogTests(SynchronousTestCase):
             none=None,
             yes=True,
         )
-        event = self.logged()
+        event = self.logged_event()
         self.assertRegex(event.pop("time"), r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
         self.assertTrue(event.pop("message").startswith("x: 1.5 "))
         self.assertEqual(
@@ -61,7 +61,7 @@ class JSONLogTests(SynchronousTestCase):
             raise ZeroDivisionError("no")
         except ZeroDivisionError:
             self.log.failure("Failed.", Failure())
-        event = self.logged()
+        event = self.logged_event()
         self.assertEqual((event["level"], event["message"]), ("critical", "Failed."))
         self.assertIn("ZeroDivisionError: no", event["traceback"])
 
@@ -71,7 +71,7 @@ class JSONLogTests(SynchronousTestCase):
         line = self.file.getvalue()
         self.assertTrue(line.isascii())
         self.assertNotIn("\x1e", line)
-        event = self.logged()
+        event = self.logged_event()
         self.assertEqual(event["message"], "\x1e\n\\udcff\u20ac")
         self.assertEqual((event["a"], event["b"]), ("\\udcff\u20ac", "\\xff"))
         self.assertNotIn("c", event)
@@ -79,6 +79,6 @@ class JSONLogTests(SynchronousTestCase):
     def test_a_field_takes_no_place_of_its_own(self) -> None:
         """What every event has is not overwritten."""
         self.log.info("this", message="that", time=3, logger="y")
-        event = self.logged()
+        event = self.logged_event()
         self.assertEqual((event["message"], event["level"]), ("this", "info"))
         self.assertEqual(event["logger"], "some.where")

@@ -22,13 +22,13 @@ class MetricsTests(SynchronousTestCase):
         metrics = Metrics()
         metrics.requests.labels("/", "200").inc()
         metrics.greps.inc(3)
-        _, text = metrics.text("")
+        _, text = metrics.render("")
         self.assertIn(b'quotes_requests_total{code="200",route="/"} 1.0\n', text)
         self.assertIn(b"quotes_greps_total 3.0\n", text)
 
     def test_every_reason_is_there_from_the_start(self) -> None:
         """Who watches for one need not wait for it to happen."""
-        _, text = Metrics().text("")
+        _, text = Metrics().render("")
         for reason in ("timeout", "left", "output", "shutdown", "outside"):
             line = f'quotes_greps_killed_total{{reason="{reason}"}} 0.0\n'
             self.assertIn(line.encode(), text)
@@ -36,10 +36,10 @@ class MetricsTests(SynchronousTestCase):
     def test_a_value_is_asked_for_when_it_is_shown(self) -> None:
         """It is the value of that moment."""
         metrics, values = Metrics(), [1]
-        metrics.watch("things", "Things.", lambda: values[0])
+        metrics.add_gauge("things", "Things.", lambda: values[0])
         for value in (1, 5):
             values[0] = value
-            self.assertIn(b"quotes_things %d.0\n" % value, metrics.text("")[1])
+            self.assertIn(b"quotes_things %d.0\n" % value, metrics.render("")[1])
 
     def test_what_is_not_known_hides_nothing_else(self) -> None:
         """It is no number, and the log says why."""
@@ -48,29 +48,29 @@ class MetricsTests(SynchronousTestCase):
         def unknown() -> float:
             raise OSError(EMFILE, "too many open files")
 
-        metrics.watch("things", "Things.", unknown)
+        metrics.add_gauge("things", "Things.", unknown)
         with capturedLogs() as events:
-            _, text = metrics.text("")
+            _, text = metrics.render("")
         self.assertIn(b"quotes_things NaN\n", text)
         self.assertIn(b"quotes_greps_total 0.0\n", text)
         self.assertIn("too many open files", [each["reason"] for each in events])
 
     def test_the_reader_chooses_the_format(self) -> None:
         """Prometheus asks for the newer one."""
-        content_type, text = Metrics().text(f"{OPEN_METRICS}; version=1.0.0")
+        content_type, text = Metrics().render(f"{OPEN_METRICS}; version=1.0.0")
         self.assertTrue(content_type.startswith(OPEN_METRICS))
         self.assertTrue(text.endswith(b"# EOF\n"))
-        content_type, text = Metrics().text("*/*")
+        content_type, text = Metrics().render("*/*")
         self.assertTrue(content_type.startswith("text/plain"))
 
     def test_two_services_count_for_themselves(self) -> None:
         """Nothing is shared by way of the module."""
         one, other = Metrics(), Metrics()
         one.greps.inc()
-        self.assertIn(b"quotes_greps_total 0.0\n", other.text("")[1])
+        self.assertIn(b"quotes_greps_total 0.0\n", other.render("")[1])
 
     def test_the_process_is_measured(self) -> None:
         """Its memory and its open files, to see that nothing leaks."""
-        _, text = Metrics().text("")
+        _, text = Metrics().render("")
         self.assertIn(b"process_resident_memory_bytes ", text)
         self.assertIn(b"process_open_fds ", text)

@@ -1,5 +1,5 @@
 """
-Tests for L{twisted_quotes.monitoring.systemd}, on real sockets.
+Tests for L{twisted_quotes.monitoring.make_notifier}, on real sockets.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.monitoring.systemd import Systemd, watchdog_of
+from twisted_quotes.monitoring.systemd import SystemdNotifier, read_watchdog_timeout
 
 
 class NotifyTestCase(SynchronousTestCase):
@@ -25,13 +25,13 @@ class NotifyTestCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Open the socket."""
-        room = TemporaryDirectory()
-        self.addCleanup(room.cleanup)
-        self.address = str(Path(room.name) / "notify")
+        temporary_directory = TemporaryDirectory()
+        self.addCleanup(temporary_directory.cleanup)
+        self.address = str(Path(temporary_directory.name) / "notify")
         self.clock = Clock()
-        self.socket = self.open(self.address)
+        self.socket = self.open_socket(self.address)
 
-    def open(self, address: str) -> socket.socket:
+    def open_socket(self, address: str) -> socket.socket:
         """Have somebody listen somewhere."""
         opened = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.addCleanup(opened.close)
@@ -39,11 +39,11 @@ class NotifyTestCase(SynchronousTestCase):
         opened.bind(address)
         return opened
 
-    def systemd(self, watchdog: float | None = None) -> Systemd:
+    def make_notifier(self, watchdog: float | None = None) -> SystemdNotifier:
         """What the service tells how it is."""
-        return Systemd(self.clock, self.address, watchdog)
+        return SystemdNotifier(self.clock, self.address, watchdog)
 
-    def received(self) -> list[str]:
+    def read_datagrams(self) -> list[str]:
         """All datagrams that have come since."""
         found = []
         while True:
@@ -53,41 +53,41 @@ class NotifyTestCase(SynchronousTestCase):
                 return found
 
 
-class NewsTests(NotifyTestCase):
+class NotificationTests(NotifyTestCase):
     """Tests of what is told."""
 
     def test_it_is_told_when_the_service_is_ready_and_when_it_ends(self) -> None:
         """Each in one datagram, with words for people."""
-        systemd = self.systemd()
-        systemd.ready("Listening")
-        systemd.stopping("Shutting down")
-        systemd.stopped()
+        systemd = self.make_notifier()
+        systemd.notify_ready("Listening")
+        systemd.notify_stopping("Shutting down")
+        systemd.stop_watchdog()
         self.assertEqual(
-            self.received(),
+            self.read_datagrams(),
             ["READY=1\nSTATUS=Listening", "STOPPING=1\nSTATUS=Shutting down"],
         )
 
     def test_an_abstract_name_is_understood(self) -> None:
         """It begins with an C{@}, where the kernel wants a NUL."""
         name = f"twisted_quotes.{os.getpid()}"
-        self.socket = self.open(f"\0{name}")
-        Systemd(self.clock, f"@{name}", None).ready("Listening")
-        self.assertEqual(len(self.received()), 1)
+        self.socket = self.open_socket(f"\0{name}")
+        SystemdNotifier(self.clock, f"@{name}", None).notify_ready("Listening")
+        self.assertEqual(len(self.read_datagrams()), 1)
 
     def test_a_path_that_is_no_text_is_told_as_it_is(self) -> None:
         """Bytes that are not UTF-8 come through."""
-        self.systemd().ready("Listening on unix:/run/\udcff")
+        self.make_notifier().notify_ready("Listening on unix:/run/\udcff")
         self.assertEqual(
-            self.received(), ["READY=1\nSTATUS=Listening on unix:/run/\udcff"]
+            self.read_datagrams(), ["READY=1\nSTATUS=Listening on unix:/run/\udcff"]
         )
 
     def test_where_nobody_wants_to_know_nothing_is_done(self) -> None:
         """No socket is opened, and nothing is logged."""
         self.patch(socket, "socket", None)
-        systemd = Systemd(self.clock, None, None)
+        systemd = SystemdNotifier(self.clock, None, None)
         with capturedLogs() as events:
-            systemd.ready("Listening")
-            systemd.stopping("Shutting down")
+            systemd.notify_ready("Listening")
+            systemd.notify_stopping("Shutting down")
         self.assertEqual(events, [])
 
 
@@ -97,16 +97,16 @@ class FailureTests(NotifyTestCase):
     def test_a_socket_that_is_gone_is_logged_once(self) -> None:
         """The service goes on; a socket that comes back and goes is logged again."""
         os.unlink(self.address)
-        systemd = self.systemd(watchdog=2)
+        systemd = self.make_notifier(watchdog=2)
         with capturedLogs() as events:
-            systemd.ready("Listening")
+            systemd.notify_ready("Listening")
             self.clock.pump([1, 1])
         [event] = events
         self.assertEqual(event["log_level"], LogLevel.error)
         self.assertIn(self.address, formatEvent(event))
-        self.socket = self.open(self.address)
+        self.socket = self.open_socket(self.address)
         self.clock.advance(1)
-        self.assertEqual(self.received(), ["WATCHDOG=1"])
+        self.assertEqual(self.read_datagrams(), ["WATCHDOG=1"])
         os.unlink(self.address)
         with capturedLogs() as events:
             self.clock.pump([1, 1])
@@ -114,9 +114,9 @@ class FailureTests(NotifyTestCase):
 
     def test_a_socket_that_is_full_is_not_waited_for(self) -> None:
         """The reactor has better things to do."""
-        systemd = self.systemd(watchdog=2)
+        systemd = self.make_notifier(watchdog=2)
         with capturedLogs() as events:
-            systemd.ready("Listening")
+            systemd.notify_ready("Listening")
             while not events:
                 self.clock.advance(1)
         [event] = events
@@ -125,7 +125,7 @@ class FailureTests(NotifyTestCase):
     def test_a_name_that_is_none_is_logged(self) -> None:
         """A path that is too long for a socket harms nobody."""
         with capturedLogs() as events:
-            Systemd(self.clock, "/" + "x" * 200, None).ready("Listening")
+            SystemdNotifier(self.clock, "/" + "x" * 200, None).notify_ready("Listening")
         self.assertEqual(len(events), 1)
         self.assertIn("too long", formatEvent(events[0]))
 
@@ -135,26 +135,26 @@ class WatchdogTests(NotifyTestCase):
 
     def test_signs_of_life_come_at_half_the_interval(self) -> None:
         """From when the service is ready, until all is over."""
-        systemd = self.systemd(watchdog=10)
+        systemd = self.make_notifier(watchdog=10)
         self.clock.advance(100)
-        self.assertEqual(self.received(), [])
-        systemd.ready("Listening")
-        self.assertEqual(self.received()[1:], ["WATCHDOG=1"])
+        self.assertEqual(self.read_datagrams(), [])
+        systemd.notify_ready("Listening")
+        self.assertEqual(self.read_datagrams()[1:], ["WATCHDOG=1"])
         self.clock.advance(4.9)
-        self.assertEqual(self.received(), [])
+        self.assertEqual(self.read_datagrams(), [])
         self.clock.advance(0.1)
-        self.assertEqual(self.received(), ["WATCHDOG=1"])
-        systemd.stopping("Shutting down")
+        self.assertEqual(self.read_datagrams(), ["WATCHDOG=1"])
+        systemd.notify_stopping("Shutting down")
         self.clock.advance(5)
-        self.assertEqual(self.received()[1:], ["WATCHDOG=1"])
-        systemd.stopped()
+        self.assertEqual(self.read_datagrams()[1:], ["WATCHDOG=1"])
+        systemd.stop_watchdog()
         self.clock.advance(5)
-        self.assertEqual(self.received(), [])
+        self.assertEqual(self.read_datagrams(), [])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_without_a_watchdog_there_are_none(self) -> None:
         """Nothing is left to do after the start."""
-        self.systemd().ready("Listening")
+        self.make_notifier().notify_ready("Listening")
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_the_interval_is_read_from_the_environment(self) -> None:
@@ -170,4 +170,6 @@ class WatchdogTests(NotifyTestCase):
             ({"WATCHDOG_USEC": "\u0663"}, None),
             ({"WATCHDOG_USEC": "soon"}, None),
         ):
-            self.assertEqual(watchdog_of(environment, 7), expected, environment)
+            self.assertEqual(
+                read_watchdog_timeout(environment, 7), expected, environment
+            )

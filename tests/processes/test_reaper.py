@@ -11,9 +11,9 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.processes.reaper import MARK
+from twisted_quotes.processes.reaper import SERVICE_ID_VARIABLE
 
-from ..integration.server import is_gone, until
+from ..integration.server import has_exited, wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,7 +28,7 @@ class ReaperTests(SynchronousTestCase):
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={MARK: mark, "PYTHONPATH": str(ROOT)},
+            env={SERVICE_ID_VARIABLE: mark, "PYTHONPATH": str(ROOT)},
         )
         self.addCleanup(process.communicate)
         self.addCleanup(process.kill)
@@ -46,5 +46,5 @@ class ReaperTests(SynchronousTestCase):
         output, _ = self.reaper.communicate()
         self.assertEqual((self.reaper.returncode, output), (0, b""))
         for process in self.own:
-            until(partial(is_gone, process.pid), "its end")
+            wait_until(partial(has_exited, process.pid), "its end")
         self.assertIsNone(self.other.poll())

@@ -10,18 +10,22 @@ from resource import RLIMIT_AS, RLIMIT_CPU, prlimit
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.processes.resource_limits import MOST_MEMORY, NICENESS, restrain
+from twisted_quotes.processes.resource_limits import (
+    MAX_MEMORY,
+    NICENESS_INCREMENT,
+    apply_limits,
+)
 
 
-class RestrainTests(SynchronousTestCase):
+class ApplyLimitsTests(SynchronousTestCase):
     """Tests of what a process may use."""
 
     def test_a_process_has_limits(self) -> None:
         """In memory, and in processor time a little beyond its own limit."""
         process = subprocess.Popen(["sleep", "60"])
         try:
-            restrain(process.pid, 2.5)
-            self.assertEqual(prlimit(process.pid, RLIMIT_AS), (MOST_MEMORY,) * 2)
+            apply_limits(process.pid, 2.5)
+            self.assertEqual(prlimit(process.pid, RLIMIT_AS), (MAX_MEMORY,) * 2)
             self.assertEqual(prlimit(process.pid, RLIMIT_CPU), (4, 4))
         finally:
             process.kill()
@@ -32,7 +36,7 @@ class RestrainTests(SynchronousTestCase):
         process = subprocess.Popen(["sleep", "60"])
         try:
             prlimit(process.pid, RLIMIT_CPU, (2, 2))
-            restrain(process.pid, 30)
+            apply_limits(process.pid, 30)
             self.assertEqual(prlimit(process.pid, RLIMIT_CPU), (2, 2))
         finally:
             process.kill()
@@ -45,11 +49,13 @@ class RestrainTests(SynchronousTestCase):
             process = subprocess.Popen(["sleep", "60"])
             try:
                 os.setpriority(os.PRIO_PROCESS, process.pid, niceness)
-                restrain(process.pid, 30)
+                apply_limits(process.pid, 30)
                 found = [os.getpriority(os.PRIO_PROCESS, process.pid)]
-                restrain(process.pid, 30, slow=True)
+                apply_limits(process.pid, 30, slow=True)
                 found.append(os.getpriority(os.PRIO_PROCESS, process.pid))
-                self.assertEqual(found, [niceness, min(niceness + NICENESS, 19)])
+                self.assertEqual(
+                    found, [niceness, min(niceness + NICENESS_INCREMENT, 19)]
+                )
             finally:
                 process.kill()
                 process.wait()
@@ -58,4 +64,4 @@ class RestrainTests(SynchronousTestCase):
         """It needs no limits any more."""
         process = subprocess.Popen(["true"])
         process.wait()
-        restrain(process.pid, 1, slow=True)
+        apply_limits(process.pid, 1, slow=True)

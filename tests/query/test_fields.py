@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.query.fields import fields_of
-from twisted_quotes.query.queries import ACTIONS, All, DrawQuotes, FindQuotes, Search
+from twisted_quotes.query.queries import ACTIONS, All, FindQuotes, SampleQuotes, Search
 
 TEXT = "a string of 1 to 1024 characters, without NUL or line breaks, not only blanks"
 
@@ -40,7 +40,7 @@ class FieldsTests(SynchronousTestCase):
         self.assertEqual(set(fields_of(ACTIONS["list"])), {"nresults", "offset"})
         self.assertFalse(fields_of(ACTIONS["random"])["term"].required)
         self.assertEqual(
-            fields_of(DrawQuotes).keys() - fields_of(FindQuotes).keys(), {"seed"}
+            fields_of(SampleQuotes).keys() - fields_of(FindQuotes).keys(), {"seed"}
         )
 
     def test_every_field_says_what_is_allowed(self) -> None:
@@ -71,6 +71,6 @@ class FieldsTests(SynchronousTestCase):
 
     def test_every_field_says_what_it_means(self) -> None:
         """No field stands in the instructions without an explanation."""
-        for kind in (*ACTIONS.values(), FindQuotes, DrawQuotes):
+        for kind in (*ACTIONS.values(), FindQuotes, SampleQuotes):
             for field in fields_of(kind).values():
-                self.assertTrue(field.meaning.strip(), field.name)
+                self.assertTrue(field.description.strip(), field.name)

@@ -12,7 +12,12 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.errors import BadRequest
-from twisted_quotes.query.json_body import EXAMPLE, decode_json, describe, integer
+from twisted_quotes.query.json_body import (
+    EXAMPLE_BODY,
+    decode_json,
+    describe_value,
+    parse_integer,
+)
 
 MARKS = "Strings and names have double quotation marks around them."
 
@@ -20,12 +25,12 @@ MARKS = "Strings and names have double quotation marks around them."
 class DecodeTests(SynchronousTestCase):
     """Bodies that are JSON, and bodies that are not."""
 
-    def refusal(self, body: bytes | str) -> str:
+    def refusal_message(self, body: bytes | str) -> str:
         """What is said of a body that is not JSON, without how it begins and ends."""
         body = body.encode() if isinstance(body, str) else body
         message = self.assertRaises(BadRequest, decode_json, body).message
         start = "The body is not JSON: "
-        end = f" Send one JSON object in UTF-8, such as {EXAMPLE}."
+        end = f" Send one JSON object in UTF-8, such as {EXAMPLE_BODY}."
         self.assertTrue(message.startswith(start) and message.endswith(end), message)
         return str(message[len(start) : -len(end)])
 
@@ -48,17 +53,20 @@ class DecodeTests(SynchronousTestCase):
             ("\x1f", "1, column 1, a value is expected, not U+001F."),
         ):
             self.assertIn(
-                f"at line {words}" if words[0].isdigit() else words, self.refusal(body)
+                f"at line {words}" if words[0].isdigit() else words,
+                self.refusal_message(body),
             )
 
     def test_bytes_that_are_no_text_are_counted(self) -> None:
         """The first one that is not UTF-8 is named."""
-        self.assertEqual(self.refusal(b'{"a": "\xff"}'), "byte 8 is not UTF-8.")
+        self.assertEqual(self.refusal_message(b'{"a": "\xff"}'), "byte 8 is not UTF-8.")
         self.assertIn(
-            "It looks like UTF-16.", self.refusal('{"a": 1}'.encode("utf-16"))
+            "It looks like UTF-16.", self.refusal_message('{"a": 1}'.encode("utf-16"))
         )
-        self.assertIn("not UTF-16", self.refusal('{"a": 1}'.encode("utf-16-le")))
-        self.assertIn("byte order mark: leave it out", self.refusal("\ufeff{}"))
+        self.assertIn(
+            "not UTF-16", self.refusal_message('{"a": 1}'.encode("utf-16-le"))
+        )
+        self.assertIn("byte order mark: leave it out", self.refusal_message("\ufeff{}"))
 
     def test_common_mistakes_get_a_hint(self) -> None:
         """Those that come from other languages and tools."""
@@ -78,12 +86,12 @@ class DecodeTests(SynchronousTestCase):
             ("", "it is empty."),
             (" \n", "it is empty."),
         ):
-            self.assertIn(words, self.refusal(body))
+            self.assertIn(words, self.refusal_message(body))
 
     def test_no_text_of_a_body_is_shown(self) -> None:
         """Messages are logged, and what is looked for is not."""
         for body in ('{"term": "secret', '{"term": "secret" x', '{"term": secret}'):
-            self.assertNotIn("secret", self.refusal(body))
+            self.assertNotIn("secret", self.refusal_message(body))
 
     @settings(max_examples=100)
     @given(st.text(st.sampled_from("{}[]\",:'\\u0tn1eE+-. a\n"), max_size=12))
@@ -122,11 +130,11 @@ class DescribeTests(SynchronousTestCase):
             ("x" * 61, f'"{"x" * 60}..."'),
             (10**60, f"1{'0' * 59}..."),
         ):
-            self.assertEqual(describe(value), words)
+            self.assertEqual(describe_value(value), words)
 
     def test_integers_may_have_any_number_of_digits(self) -> None:
         """Each is read in no time, and the largest ones are large still."""
-        self.assertEqual(integer("-12"), -12)
+        self.assertEqual(parse_integer("-12"), -12)
         for digits in (309, 4301, 60_000):
-            self.assertGreater(integer("9" * digits), sys.maxsize)
-            self.assertLess(integer("-" + "9" * digits), -sys.maxsize)
+            self.assertGreater(parse_integer("9" * digits), sys.maxsize)
+            self.assertLess(parse_integer("-" + "9" * digits), -sys.maxsize)

@@ -20,11 +20,11 @@ from twisted_quotes.query.parsing import parse_parameters, parse_query
 from twisted_quotes.query.queries import (
     ACTIONS,
     All,
-    DrawQuotes,
     FindQuotes,
     List,
     Query,
     Random,
+    SampleQuotes,
     Search,
     StreamQuotes,
 )
@@ -43,17 +43,17 @@ def parse(**fields: object) -> Query:
     return parse_query(json.dumps(fields).encode())
 
 
-class _Refusals(SynchronousTestCase):
-    def refusal(self, body: bytes | dict[str, Any]) -> str:
+class _RefusalTestCase(SynchronousTestCase):
+    def refusal_message(self, body: bytes | dict[str, Any]) -> str:
         """The message of the 400 that a body gets."""
         if isinstance(body, dict):
             body = json.dumps(body).encode()
         message: str = self.assertRaises(BadRequest, parse_query, body).message
         return message
 
-    def search_refusal(self, **fields: object) -> str:
+    def search_refusal_message(self, **fields: object) -> str:
         """The same for a search that is fine but for these fields."""
-        return self.refusal({"action": "search", "term": "cat", **fields})
+        return self.refusal_message({"action": "search", "term": "cat", **fields})
 
 
 class AcceptedTests(SynchronousTestCase):
@@ -153,7 +153,7 @@ class AcceptedTests(SynchronousTestCase):
             self.assertEqual(parse_query(body), Search(term="é"))
 
 
-class NotAnObjectTests(_Refusals):
+class NotAnObjectTests(_RefusalTestCase):
     """Bodies that are no JSON object."""
 
     def test_not_json(self) -> None:
@@ -170,17 +170,17 @@ class NotAnObjectTests(_Refusals):
             b'{"action": "all", "\xff": 1}',
             '{"action": "all"}'.encode("utf-16"),
         ):
-            self.assertIn("The body is not JSON: ", self.refusal(body))
+            self.assertIn("The body is not JSON: ", self.refusal_message(body))
 
     def test_cut_short_after_a_wrong_field(self) -> None:
         """A body that breaks off is not JSON, whatever stood in it before."""
         for body in (b'{"action": "search", "term": 5,', b'{"action": "dance", '):
-            self.assertIn("The body is not JSON: ", self.refusal(body))
+            self.assertIn("The body is not JSON: ", self.refusal_message(body))
 
     def test_too_deep(self) -> None:
         """A body nested without end is refused like any other."""
         for body in (b"[" * 60_000, b'{"action":' * 6_000, b'{"x":' + b"[" * 60_000):
-            self.assertIn("it is nested too deeply", self.refusal(body))
+            self.assertIn("it is nested too deeply", self.refusal_message(body))
 
     def test_other_json(self) -> None:
         """JSON other than an object is named, and an object is shown."""
@@ -190,18 +190,18 @@ class NotAnObjectTests(_Refusals):
             (b"null", "null"),
             (b'"x"', '"x"'),
         ):
-            message = self.refusal(body)
+            message = self.refusal_message(body)
             self.assertIn(f"The body is {came}. ", message)
             self.assertIn('{"action": "search"', message)
 
 
-class ActionTests(_Refusals):
+class ActionTests(_RefusalTestCase):
     """The field that says what to do."""
 
     def test_missing(self) -> None:
         """Without an action the message says which there are."""
         self.assertEqual(
-            self.refusal({"term": "cat"}),
+            self.refusal_message({"term": "cat"}),
             f'The field "action" is missing. It must be {ACTION}.',
         )
 
@@ -209,7 +209,7 @@ class ActionTests(_Refusals):
         """An action that is no string is shown back."""
         for action, came in ((5, "5"), (None, "null"), ([1], "an array")):
             self.assertEqual(
-                self.refusal({"action": action}),
+                self.refusal_message({"action": action}),
                 f'The field "action" is {came}. It must be {ACTION}.',
             )
 
@@ -234,12 +234,14 @@ class ActionTests(_Refusals):
         self.assertIn('The nearest is "all"', error.message)
 
 
-class UnknownFieldTests(_Refusals):
+class UnknownFieldTests(_RefusalTestCase):
     """Fields that do not belong there."""
 
     def test_null_is_no_excuse(self) -> None:
         """A field that no action has is unknown, though it holds nothing."""
-        self.assertIn('The field "zzz" is not known.', self.search_refusal(zzz=None))
+        self.assertIn(
+            'The field "zzz" is not known.', self.search_refusal_message(zzz=None)
+        )
 
     def test_names_the_nearest(self) -> None:
         """A misspelt field is named with the one that was meant."""
@@ -251,12 +253,12 @@ class UnknownFieldTests(_Refusals):
         ):
             self.assertIn(
                 f'The field "{wrong}" is not known. The nearest is "{right}". ',
-                self.search_refusal(**{wrong: 1}),
+                self.search_refusal_message(**{wrong: 1}),
             )
 
     def test_lists_those_of_the_action(self) -> None:
         """The fields that would be right are listed."""
-        message = self.refusal({"action": "all", "zzz": 1})
+        message = self.refusal_message({"action": "all", "zzz": 1})
         self.assertTrue(
             message.endswith(
                 "The fields are action, dictionary, ignore_case, whole_word, regex, "
@@ -267,7 +269,7 @@ class UnknownFieldTests(_Refusals):
 
     def test_long_name(self) -> None:
         """A long name is shown in part."""
-        message = self.search_refusal(**{"x" * 5000: 1})
+        message = self.search_refusal_message(**{"x" * 5000: 1})
         self.assertIn(f'"{"x" * 60}..."', message)
         self.assertLess(len(message), 400)
 
@@ -275,7 +277,7 @@ class UnknownFieldTests(_Refusals):
         """A term or context is an error with all, not silently ignored."""
         for name, value in (("term", "cat"), ("n_before", 0), ("n_after", 1)):
             self.assertEqual(
-                self.refusal({"action": "all", name: value}),
+                self.refusal_message({"action": "all", name: value}),
                 f'The field "{name}" does not go with the action "all".',
             )
 
@@ -290,37 +292,37 @@ class UnknownFieldTests(_Refusals):
         ):
             self.assertIn(
                 f'The field "{name}" does not go with the action "{action}".',
-                self.refusal({"action": action, "term": "x", name: 1})
+                self.refusal_message({"action": action, "term": "x", name: 1})
                 if action == "search"
-                else self.refusal({"action": action, name: 1}),
+                else self.refusal_message({"action": action, name: 1}),
             )
 
 
-class WrongFieldTests(_Refusals):
+class WrongFieldTests(_RefusalTestCase):
     """Fields that hold what they may not."""
 
     def test_term_is_missing(self) -> None:
         """A search without a term is told what a term is."""
-        message = self.refusal({"action": "search"})
+        message = self.refusal_message({"action": "search"})
         self.assertIn('The field "term" is missing', message)
         self.assertIn("1 to 1024 characters", message)
 
     def test_terms_that_are_not_allowed(self) -> None:
         """Empty, blank, too long, with NUL or a line break: none is a term."""
         for term in ("", " ", "\t \u00a0", "x" * 1025, "a\0", "a\nb", "a\n", "\ra"):
-            message = self.search_refusal(term=term)
+            message = self.search_refusal_message(term=term)
             self.assertIn(f'"term" is a string of {len(term)} characters', message)
             self.assertIn("It must be a string of 1 to 1024 characters", message)
 
     def test_a_term_is_not_shown_back(self) -> None:
         """Messages are logged, terms are not."""
-        self.assertNotIn("secret", self.search_refusal(term="secret\n"))
+        self.assertNotIn("secret", self.search_refusal_message(term="secret\n"))
 
     def test_a_term_of_another_type(self) -> None:
         """A term that is no string is named for what it is."""
         for term, came in ((5, "5"), (None, "null"), (["a"], "an array")):
             self.assertIn(
-                f'The field "term" is {came}. ', self.search_refusal(term=term)
+                f'The field "term" is {came}. ', self.search_refusal_message(term=term)
             )
 
     def test_numbers(self) -> None:
@@ -335,7 +337,7 @@ class WrongFieldTests(_Refusals):
             ):
                 self.assertIn(
                     f'The field "{name}" is {came}. It must be a whole number',
-                    self.search_refusal(**{name: value}),
+                    self.search_refusal_message(**{name: value}),
                 )
 
     def test_numbers_out_of_range(self) -> None:
@@ -343,22 +345,24 @@ class WrongFieldTests(_Refusals):
         for name in ("n_before", "n_after"):
             for value in (-1, 1001, 10**30):
                 self.assertEqual(
-                    self.search_refusal(**{name: value}),
+                    self.search_refusal_message(**{name: value}),
                     f'The field "{name}" is {value}. '
                     "It must be a whole number from 0 to 1000.",
                 )
         self.assertEqual(
-            self.search_refusal(offset=-1),
+            self.search_refusal_message(offset=-1),
             'The field "offset" is -1. It must be a whole number, 0 or more.',
         )
 
     def test_a_number_that_is_not_whole_may_be_huge(self) -> None:
         """Neither it nor a long whole number makes a long message."""
         self.assertEqual(
-            self.refusal(b'{"action": "all", "offset": 1e400}'),
+            self.refusal_message(b'{"action": "all", "offset": 1e400}'),
             'The field "offset" is Infinity. It must be a whole number, 0 or more.',
         )
-        message = self.refusal(b'{"action": "all", "offset": -' + b"9" * 60_000 + b"}")
+        message = self.refusal_message(
+            b'{"action": "all", "offset": -' + b"9" * 60_000 + b"}"
+        )
         self.assertIn(f'The field "offset" is -{"9" * 59}.... It', message)
 
     def test_flags(self) -> None:
@@ -366,7 +370,7 @@ class WrongFieldTests(_Refusals):
         for name in ("ignore_case", "whole_word", "regex"):
             for value, came in ((1, "1"), ("true", '"true"')):
                 self.assertEqual(
-                    self.search_refusal(**{name: value}),
+                    self.search_refusal_message(**{name: value}),
                     f'The field "{name}" is {came}. It must be true or false.',
                 )
 
@@ -374,11 +378,11 @@ class WrongFieldTests(_Refusals):
         """An entry is a line or a quote, and what is drawn is always a quote."""
         for unit, came in (("word", '"word"'), (1, "1")):
             self.assertEqual(
-                self.search_refusal(unit=unit),
+                self.search_refusal_message(unit=unit),
                 f'The field "unit" is {came}. It must be "line" or "quote".',
             )
         self.assertEqual(
-            self.refusal({"action": "random", "unit": "line"}),
+            self.refusal_message({"action": "random", "unit": "line"}),
             'The field "unit" is "line". It must be "quote".',
         )
 
@@ -386,7 +390,7 @@ class WrongFieldTests(_Refusals):
         """A seed is a whole number."""
         for seed, came in ((True, "true"), (1.5, "1.5"), ("1", '"1"')):
             self.assertEqual(
-                self.refusal({"action": "random", "seed": seed}),
+                self.refusal_message({"action": "random", "seed": seed}),
                 f'The field "seed" is {came}. It must be a whole number.',
             )
 
@@ -398,7 +402,7 @@ class WrongFieldTests(_Refusals):
             ("x" * 4097, f'"{"x" * 60}..."'),
             (5, "5"),
         ):
-            message = self.search_refusal(dictionary=value)
+            message = self.search_refusal_message(dictionary=value)
             self.assertIn(f'The field "dictionary" is {came}. ', message)
             self.assertIn("It must be a file name in the library", message)
 
@@ -415,7 +419,7 @@ class WrongFieldTests(_Refusals):
         ):
             body = b'{"action": "search", "term": "cat", ' + fields + b"}"
             self.assertEqual(
-                self.refusal(body),
+                self.refusal_message(body),
                 f'The field "{name}" stands more than once. Give each field once.',
             )
 
@@ -429,7 +433,7 @@ class WrongFieldTests(_Refusals):
         ):
             self.assertIn(
                 f'The field "{name}" has half of a surrogate pair',
-                self.refusal(b"{" + field + b"}"),
+                self.refusal_message(b"{" + field + b"}"),
             )
         self.assertEqual(
             parse_query(b'{"action": "search", "term": "\\ud83d\\ude00"}'),
@@ -489,19 +493,19 @@ class AnyBodyTests(SynchronousTestCase):
 class ParameterTests(SynchronousTestCase):
     """The query of a URL."""
 
-    def parse(self, **given: str) -> FindQuotes:
+    def parse(self, **parameters: str) -> FindQuotes:
         """Parse what is given once each."""
-        return parse_parameters(urlencode(given).encode(), FindQuotes)
+        return parse_parameters(urlencode(parameters).encode(), FindQuotes)
 
-    def refusal(self, query: bytes) -> str:
+    def refusal_message(self, query: bytes) -> str:
         """What a URL is refused with."""
-        error = self.assertRaises(BadRequest, parse_parameters, query, DrawQuotes)
+        error = self.assertRaises(BadRequest, parse_parameters, query, SampleQuotes)
         return str(error.message)
 
     def test_nothing_has_to_be_given(self) -> None:
         """Every parameter has a default."""
         self.assertEqual(self.parse(), FindQuotes())
-        self.assertEqual(parse_parameters(b"", DrawQuotes), DrawQuotes())
+        self.assertEqual(parse_parameters(b"", SampleQuotes), SampleQuotes())
 
     def test_texts_are_read_as_what_they_should_be(self) -> None:
         """Numbers, flags and texts that look like them."""
@@ -517,7 +521,7 @@ class ParameterTests(SynchronousTestCase):
 
     def test_an_unknown_one_is_named(self) -> None:
         """With the nearest known one, and all that are."""
-        message = self.refusal(b"lmit=1")
+        message = self.refusal_message(b"lmit=1")
         self.assertIn('"lmit" is not known. The nearest is "limit".', message)
         self.assertIn("seed", message)
 
@@ -525,28 +529,30 @@ class ParameterTests(SynchronousTestCase):
         """With what came, and what is allowed."""
         for name, value in (("limit", "0"), ("limit", "1001"), ("limit", "x")):
             self.assertEqual(
-                self.refusal(f"{name}={value}".encode()),
+                self.refusal_message(f"{name}={value}".encode()),
                 f'The field "{name}" is "{value}". '
                 "It must be a whole number from 1 to 1000.",
             )
-        self.assertIn("true or false", self.refusal(b"regex=yes"))
-        self.assertIn("a whole number", self.refusal(b"seed=1.5"))
+        self.assertIn("true or false", self.refusal_message(b"regex=yes"))
+        self.assertIn("a whole number", self.refusal_message(b"seed=1.5"))
 
     def test_what_is_looked_for_is_not_shown_back(self) -> None:
         """Neither a term nor an author."""
         for name in (b"term", b"author"):
-            message = self.refusal(name + b"=secret%0A")
+            message = self.refusal_message(name + b"=secret%0A")
             self.assertIn("a string of 7 characters that is not allowed", message)
             self.assertNotIn("secret", message)
 
     def test_one_that_stands_twice_is_named(self) -> None:
         """Nobody guesses which one is meant."""
-        self.assertIn('"limit" stands more than once', self.refusal(b"limit=1&limit=2"))
+        self.assertIn(
+            '"limit" stands more than once', self.refusal_message(b"limit=1&limit=2")
+        )
 
     def test_what_is_not_utf_8_is_refused(self) -> None:
         """Names and values are text."""
         for query in (b"%ff=1", b"term=%ff", b"term=\xff", b"\xff"):
-            self.assertIn("not UTF-8", self.refusal(query))
+            self.assertIn("not UTF-8", self.refusal_message(query))
 
     def test_nothing_is_left_out(self) -> None:
         """A name without a value is a parameter, and a semicolon is text."""
@@ -560,29 +566,37 @@ class ParameterTests(SynchronousTestCase):
             (b"term", '"term" is a string of 0'),
             (b"=1", '"" is not known'),
         ):
-            self.assertIn(words, self.refusal(query))
+            self.assertIn(words, self.refusal_message(query))
 
     def test_a_number_is_one_as_in_json(self) -> None:
         """No other way to write it is taken for one."""
         for value in ("1.0", "1e1", "+1", "01", "0x1", "1_0", "%201", "true", "\u0661"):
-            self.assertIn("a whole number", self.refusal(f"seed={value}".encode()))
-            self.assertIn("a whole number", self.refusal(f"limit={value}".encode()))
+            self.assertIn(
+                "a whole number", self.refusal_message(f"seed={value}".encode())
+            )
+            self.assertIn(
+                "a whole number", self.refusal_message(f"limit={value}".encode())
+            )
         for value in ("1", "True", "0", ""):
-            self.assertIn("true or false", self.refusal(f"whole_word={value}".encode()))
+            self.assertIn(
+                "true or false", self.refusal_message(f"whole_word={value}".encode())
+            )
 
     def test_a_number_may_have_any_number_of_digits(self) -> None:
         """JSON has no largest number, and neither has a URL."""
         for digits in (30, 309, 4301, 9000):
             query = parse_parameters(b"offset=" + b"9" * digits, FindQuotes)
             self.assertEqual(query.offset, sys.maxsize)
-            parse_parameters(b"seed=-" + b"9" * digits, DrawQuotes)
-            self.assertIn("from 1 to 1000", self.refusal(b"limit=" + b"9" * digits))
+            parse_parameters(b"seed=-" + b"9" * digits, SampleQuotes)
+            self.assertIn(
+                "from 1 to 1000", self.refusal_message(b"limit=" + b"9" * digits)
+            )
 
     def test_nesting_is_no_number(self) -> None:
         """However deep it is."""
         for value in (b"[" * 3000, b'{"a":' * 1000, b"-" * 3000):
             for name in (b"limit", b"offset", b"seed", b"regex"):
-                self.assertIn("It must be", self.refusal(name + b"=" + value))
+                self.assertIn("It must be", self.refusal_message(name + b"=" + value))
 
     def test_a_stream_has_no_limit_unless_it_is_given(self) -> None:
         """A page has one."""

@@ -14,15 +14,15 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted_quotes.query.queries import (
     ACTIONS,
     All,
-    DrawQuotes,
     FindQuotes,
     List,
     Pattern,
     Random,
+    SampleQuotes,
     Search,
     Selection,
     StreamQuotes,
-    action_of,
+    action_name,
 )
 
 
@@ -52,14 +52,14 @@ class QueryTests(SynchronousTestCase):
         query = All()
         self.assertEqual((query.dictionary, query.offset), (UNSET, 0))
         self.assertEqual((query.unit, query.n_before, query.n_after), ("line", 0, 0))
-        self.assertIsNone(query.most)
+        self.assertIsNone(query.limit)
 
     def test_random_draws_one_quote(self) -> None:
         """Who says nothing gets one whole quote, any one, of the default."""
         query = Random()
-        self.assertEqual((query.most, query.unit, query.seed), (1, "quote", UNSET))
+        self.assertEqual((query.limit, query.unit, query.seed), (1, "quote", UNSET))
         self.assertEqual(query.selection, Selection())
-        self.assertIsNone(Random(nresults=0).most)
+        self.assertIsNone(Random(nresults=0).limit)
 
     def test_a_query_cannot_be_changed(self) -> None:
         """Queries are values."""
@@ -68,22 +68,22 @@ class QueryTests(SynchronousTestCase):
 
     def test_most_is_the_number_asked_for(self) -> None:
         """A number above 0 is a limit."""
-        self.assertEqual(All(nresults=1).most, 1)
+        self.assertEqual(All(nresults=1).limit, 1)
 
     def test_no_number_and_none_below_1_is_a_limit(self) -> None:
         """0 and less mean all."""
-        self.assertEqual([All(nresults=n).most for n in (0, -1)], [None, None])
+        self.assertEqual([All(nresults=n).limit for n in (0, -1)], [None, None])
 
     def test_numbers_stay_within_64_bits(self) -> None:
         """Larger ones mean as much as the largest, and seeds stay seeds."""
         for huge in (2**63, 2**64, 10**900):
             query = All(nresults=huge, offset=huge)
-            self.assertEqual((query.most, query.offset), (sys.maxsize, sys.maxsize))
+            self.assertEqual((query.limit, query.offset), (sys.maxsize, sys.maxsize))
             self.assertEqual(List(nresults=huge), List(nresults=sys.maxsize))
-            self.assertIsNone(All(nresults=-huge).most)
+            self.assertIsNone(All(nresults=-huge).limit)
             self.assertEqual(StreamQuotes(offset=huge).offset, sys.maxsize)
         seeds = [sys.maxsize, 2**63, 2**64, 2**100, 2**128 - 1, -(2**70), -(2**71)]
-        for kind in (Random, DrawQuotes):
+        for kind in (Random, SampleQuotes):
             drawn = [kind(seed=seed).seed for seed in seeds]
             self.assertEqual(drawn[0], sys.maxsize)
             self.assertEqual(len(set(drawn)), len(seeds))
@@ -98,8 +98,8 @@ class QueryTests(SynchronousTestCase):
 
     def test_action_of_is_the_word_in_the_request(self) -> None:
         """Each query knows the action it came from."""
-        self.assertEqual(action_of(Search(term="cat")), "search")
-        self.assertEqual(action_of(All()), "all")
+        self.assertEqual(action_name(Search(term="cat")), "search")
+        self.assertEqual(action_name(All()), "all")
         self.assertEqual(list(ACTIONS), ["search", "all", "random", "list"])
         self.assertEqual(List(), List(nresults=0, offset=0))
 
@@ -118,4 +118,4 @@ class QueryTests(SynchronousTestCase):
     def test_quotes_come_in_pages(self) -> None:
         """Twenty in order, or one by chance."""
         self.assertEqual((FindQuotes().limit, FindQuotes().offset), (20, 0))
-        self.assertEqual((DrawQuotes().limit, DrawQuotes().seed), (1, UNSET))
+        self.assertEqual((SampleQuotes().limit, SampleQuotes().seed), (1, UNSET))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.errors import BadRequest
-from twisted_quotes.query.regex_dialect import check_dialect, sign_of_regex
+from twisted_quotes.query.regex_dialect import check_dialect, find_regex_syntax
 
 LEGAL = r"""
 love  ^-- .*$  a|b  (a|b)+  a{2}  a{2,}  a{,3}  a{1,3}b?  a?b+c*  (a+)?  (a*)+
@@ -37,7 +37,7 @@ a++  a*+  a?+  a{2}+
 class DialectTests(SynchronousTestCase):
     """What is let pass, and what is refused."""
 
-    def refusal(self, term: str) -> str:
+    def refusal_message(self, term: str) -> str:
         """What is said of a term of another dialect."""
         return str(self.assertRaises(BadRequest, check_dialect, term).message)
 
@@ -49,7 +49,7 @@ class DialectTests(SynchronousTestCase):
     def test_what_other_dialects_have_is_refused(self) -> None:
         """GNU grep would take each for something else, without an error."""
         for term in FOREIGN.split():
-            message = self.refusal(term)
+            message = self.refusal_message(term)
             self.assertIn('The field "term" has ', message)
             self.assertIn("which POSIX extended regular expressions", message)
 
@@ -64,7 +64,7 @@ class DialectTests(SynchronousTestCase):
             (r"[^\]]", r"\] in brackets at character 3", "Write ] first there"),
             (r"\K", r"\K at character 1", "Write K if that character is meant."),
         ):
-            message = self.refusal(term)
+            message = self.refusal_message(term)
             self.assertIn(f'The field "term" has {has}, which POSIX', message)
             self.assertIn(advice, message)
             self.assertNotIn("secret", message)
@@ -113,7 +113,7 @@ class SignTests(SynchronousTestCase):
             ("wom[ae]n", "[...]"),
             (r"a\|b", r"\|"),
         ):
-            self.assertEqual(sign_of_regex(term), sign)
+            self.assertEqual(find_regex_syntax(term), sign)
 
     def test_text_has_none(self) -> None:
         """Nor have the same characters elsewhere."""
@@ -129,11 +129,11 @@ class SignTests(SynchronousTestCase):
             "-- Alan",
             "?",
         ):
-            self.assertEqual(sign_of_regex(term), "")
+            self.assertEqual(find_regex_syntax(term), "")
 
     def test_the_longest_term_takes_no_time(self) -> None:
         """However many beginnings of signs there are."""
         for part in ("[", "[a", ".", "\\", "$", "[]"):
             began = time.process_time()
-            sign_of_regex((part * 1024)[:1023] + "x")
+            find_regex_syntax((part * 1024)[:1023] + "x")
             self.assertLess(time.process_time() - began, 0.5, part)

@@ -22,7 +22,7 @@ from twisted_quotes.grep.arguments import GrepFailed
 from twisted_quotes.library.library import Library
 from twisted_quotes.query.queries import All, Search
 
-from ..fakes import FakeReactor, entries, make_test_finder
+from ..fakes import FakeReactor, find_entries, make_test_finder
 
 LOVE = Search(term="love")
 
@@ -48,7 +48,7 @@ class FinderTests(SynchronousTestCase):
 
     def test_what_grep_prints_is_the_answer(self) -> None:
         """The lines that grep printed are the entries."""
-        found = entries(self.finder, LOVE)
+        found = find_entries(self.finder, LOVE)
         self.assertNoResult(found)
         [process] = self.reactor.processes
         self.assertEqual(process.executable, "/bin/grep")
@@ -62,7 +62,7 @@ class FinderTests(SynchronousTestCase):
 
     def test_only_the_part_that_was_asked_for_is_returned(self) -> None:
         """Offset and nresults count entries."""
-        found = entries(self.finder, All(offset=1, nresults=1))
+        found = find_entries(self.finder, All(offset=1, nresults=1))
         [process] = self.reactor.processes
         process.print(b"a\nb\nc\n")
         process.end()
@@ -70,7 +70,7 @@ class FinderTests(SynchronousTestCase):
 
     def test_each_match_has_its_own_context(self) -> None:
         """The groups that grep prints are taken apart."""
-        found = entries(self.finder, Search(term="b", n_after=1))
+        found = find_entries(self.finder, Search(term="b", n_after=1))
         [process] = self.reactor.processes
         process.print(b"1:b\n2:bb\n3-c\n")
         process.end()
@@ -78,21 +78,21 @@ class FinderTests(SynchronousTestCase):
 
     def test_finding_nothing_is_a_success(self) -> None:
         """Exit status 1 is no error."""
-        found = entries(self.finder, LOVE)
+        found = find_entries(self.finder, LOVE)
         self.reactor.processes[0].end(1)
         self.assertEqual(self.successResultOf(found), [])
 
     def test_a_grep_that_fails_is_not_the_callers_fault(self) -> None:
         """Neither an error of grep's nor a signal is answered as a bad request."""
         for status, signal in ((2, None), (0, 9)):
-            found = entries(self.finder, LOVE)
+            found = find_entries(self.finder, LOVE)
             self.reactor.processes[-1].print(errors=b"grep: trouble\n")
             self.reactor.processes[-1].end(status, signal)
             self.failureResultOf(found, GrepFailed)
 
     def test_a_pattern_is_matched_against_the_text(self) -> None:
         """Where the file's bytes are not its text, grep is fed the text."""
-        found = entries(self.finder, Search(term="love$", regex=True))
+        found = find_entries(self.finder, Search(term="love$", regex=True))
         probe = self.reactor.processes[0]
         self.assertIsInstance(probe.child_fds[0], int)
         probe.end(0)
@@ -106,7 +106,7 @@ class FinderTests(SynchronousTestCase):
 
     def test_a_pattern_reads_the_file_itself_where_it_can(self) -> None:
         """Where bytes and text are the same, grep reads the file."""
-        found = entries(self.finder, Search(term="(", regex=True))
+        found = find_entries(self.finder, Search(term="(", regex=True))
         self.reactor.processes[0].end(1)
         search = self.reactor.processes[1]
         self.assertIsInstance(search.child_fds[0], int)
@@ -118,14 +118,14 @@ class FinderTests(SynchronousTestCase):
 
     def test_a_search_past_its_time_is_killed(self) -> None:
         """The answer does not wait for the grep to die, but its place does."""
-        found = entries(self.finder, LOVE)
+        found = find_entries(self.finder, LOVE)
         self.reactor.advance(4.9)
         self.assertNoResult(found)
         self.reactor.advance(0.2)
         self.failureResultOf(found, SearchTimedOut)
         [process] = self.reactor.processes
         self.assertEqual(process.signals, ["KILL"])
-        waiting = entries(self.finder, LOVE)
+        waiting = find_entries(self.finder, LOVE)
         self.assertEqual(len(self.reactor.processes), 1)
         process.end(0, 9)
         self.reactor.processes[1].end()
@@ -133,7 +133,7 @@ class FinderTests(SynchronousTestCase):
 
     def test_who_waits_has_not_begun_to_spend_the_time(self) -> None:
         """The time limit counts from when the grep starts."""
-        first, second = entries(self.finder, LOVE), entries(self.finder, LOVE)
+        first, second = find_entries(self.finder, LOVE), find_entries(self.finder, LOVE)
         self.reactor.advance(4)
         self.reactor.processes[0].end()
         self.successResultOf(first)
@@ -145,7 +145,7 @@ class FinderTests(SynchronousTestCase):
 
     def test_beyond_those_who_wait_it_is_too_busy(self) -> None:
         """Nothing is spawned for one too many."""
-        found = [entries(self.finder, LOVE) for _ in range(3)]
+        found = [find_entries(self.finder, LOVE) for _ in range(3)]
         self.failureResultOf(found[2], TooBusy)
         self.assertEqual(len(self.reactor.processes), 1)
         for number in range(2):
@@ -154,7 +154,10 @@ class FinderTests(SynchronousTestCase):
 
     def test_a_cancelled_search_kills_its_grep(self) -> None:
         """And one that waits gives up its wait."""
-        running, waiting = entries(self.finder, LOVE), entries(self.finder, LOVE)
+        running, waiting = (
+            find_entries(self.finder, LOVE),
+            find_entries(self.finder, LOVE),
+        )
         waiting.cancel()
         self.failureResultOf(waiting, CancelledError)
         running.cancel()
@@ -168,19 +171,19 @@ class FinderTests(SynchronousTestCase):
     def test_what_goes_wrong_gives_the_place_back(self) -> None:
         """Neither a missing dictionary nor a failing spawn keeps a place."""
         self.failureResultOf(
-            entries(self.finder, All(dictionary="none")), DictionaryNotFound
+            find_entries(self.finder, All(dictionary="none")), DictionaryNotFound
         )
         self.reactor.spawn_error = OSError("too many processes")
-        self.failureResultOf(entries(self.finder, LOVE), OSError)
+        self.failureResultOf(find_entries(self.finder, LOVE), OSError)
         self.reactor.spawn_error = None
-        found = entries(self.finder, LOVE)
+        found = find_entries(self.finder, LOVE)
         self.reactor.processes[0].end()
         self.assertEqual(self.successResultOf(found), [])
 
     def test_no_file_stays_open(self) -> None:
         """The dictionary is closed when its grep has answered."""
         before = os.listdir("/proc/self/fd")
-        found = entries(self.finder, LOVE)
+        found = find_entries(self.finder, LOVE)
         self.assertGreater(len(os.listdir("/proc/self/fd")), len(before))
         self.reactor.processes[0].end()
         self.successResultOf(found)
@@ -199,6 +202,6 @@ class RealGrepTests(TestCase):
             finder = make_test_finder(
                 reactor, Library(FilePath(folder)), f"{folder}/.cache"
             )
-            self.assertEqual(await entries(finder, LOVE), ["\ufffd love"])
-            found = await entries(finder, Search(term="^. love$", regex=True))
+            self.assertEqual(await find_entries(finder, LOVE), ["\ufffd love"])
+            found = await find_entries(finder, Search(term="^. love$", regex=True))
             self.assertEqual(found, ["\ufffd love"])

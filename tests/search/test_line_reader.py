@@ -10,11 +10,10 @@ from typing import Any
 from twisted_quotes.errors import DictionaryChanging, EntryTooLong
 from twisted_quotes.library.dictionary import Dictionary
 from twisted_quotes.query.queries import All, Search
-from twisted_quotes.search import line_reader
-from twisted_quotes.search import line_search as line_finder
+from twisted_quotes.search import line_reader, line_search
 
 from ..cases import RealGrepTestCase
-from ..fakes import Gathered, entries
+from ..fakes import CollectedEntries, find_entries
 
 LINES = ["cat", "a cat\r", "", "x", "\ufffd", "dog", "é" * 9]
 
@@ -22,14 +21,14 @@ LINES = ["cat", "a cat\r", "", "x", "\ufffd", "dog", "é" * 9]
 class LineReaderTestCase(RealGrepTestCase):
     """Has little held at one time."""
 
-    def hold(self, at_once: int, piece: int) -> None:
+    def limit_buffers(self, max_buffered: int, chunk_size: int) -> None:
         """Hold no more bytes than these at one time."""
-        self.patch(line_finder, "MAX_BUFFERED", at_once)
-        for name in ("READ", "PIECE"):
-            self.patch(line_reader, name, piece)
+        self.patch(line_search, "MAX_BUFFERED", max_buffered)
+        for name in ("READ_SIZE", "CHUNK_SIZE"):
+            self.patch(line_reader, name, chunk_size)
 
 
-class PieceTests(LineReaderTestCase):
+class ChunkTests(LineReaderTestCase):
     """Tests of answers that are too long to be held whole."""
 
     async def test_the_answer_is_the_same_however_it_is_cut(self) -> None:
@@ -40,7 +39,7 @@ class PieceTests(LineReaderTestCase):
             one, two = (source.choices(LINES, k=source.randrange(12)) for _ in "12")
             self.write("one", b"\xef\xbb\xbf" + "\n".join(one).encode())
             self.write("two", "\n".join(two).encode() + b"\xff\n")
-            part: dict[str, Any] = {
+            limits: dict[str, Any] = {
                 "offset": source.randrange(4),
                 "nresults": source.randrange(9),
             }
@@ -48,21 +47,23 @@ class PieceTests(LineReaderTestCase):
                 f"n_{side}": source.randrange(4) for side in ("before", "after")
             }
             for query in (
-                All(dictionary="*", **part),
-                Search(term="cat", dictionary="*", **part, **around),
-                Search(term="cat$|^.$", dictionary="two", regex=True, **part, **around),
+                All(dictionary="*", **limits),
+                Search(term="cat", dictionary="*", **limits, **around),
+                Search(
+                    term="cat$|^.$", dictionary="two", regex=True, **limits, **around
+                ),
             ):
-                self.hold(2**20, 2**18)
-                whole = await entries(finder, query)
-                self.hold(0, source.choice((1, 20, 100)))
+                self.limit_buffers(2**20, 2**18)
+                expected = await find_entries(finder, query)
+                self.limit_buffers(0, source.choice((1, 20, 100)))
                 with self.subTest(number=number, query=query):
-                    self.assertEqual(await entries(finder, query), whole)
+                    self.assertEqual(await find_entries(finder, query), expected)
 
     async def test_what_is_not_in_memory_is_read_by_a_thread(self) -> None:
         """Nobody waits for a disk but who asked; the answer is the same."""
         lines = ["a\r", "", "love" * 99, *("b" * 50), "no end\r\r"]
         self.write("cold", "\r\n".join(lines))
-        self.hold(0, 20)
+        self.limit_buffers(0, 20)
         reads: list[int] = []
         read_at = Dictionary.read_at
 
@@ -71,12 +72,12 @@ class PieceTests(LineReaderTestCase):
             return read_at(dictionary, start, end)
 
         self.patch(Dictionary, "read_at", noted)
-        self.patch(Dictionary, "read_at_once", lambda *_: None)
+        self.patch(Dictionary, "read_nowait", lambda *_: None)
         lines[-1] = "no end\r"
         for offset, nresults in ((0, 0), (0, 3), (1, 0), (5, 40), (53, 0)):
             query = All(dictionary="cold", offset=offset, nresults=nresults)
             end = offset + nresults if nresults else None
-            found = await entries(self.make_finder(), query)
+            found = await find_entries(self.make_finder(), query)
             self.assertEqual(found, lines[offset:end])
         self.assertEqual({20, 80, 320, 1280} - set(reads), set())
 
@@ -84,36 +85,38 @@ class PieceTests(LineReaderTestCase):
         """No grep prints much more than a piece, and each goes on where one ended."""
         numbers = [f"{number} love" for number in range(60_000)]
         self.write("many", "\n".join(numbers))
-        self.hold(1000, 100_000)
+        self.limit_buffers(1000, 100_000)
         finder = self.make_finder()
         for query in (All(dictionary="many"), Search(term="love", dictionary="many")):
             sizes: list[int] = []
-            self.patch(Gathered, "add", self.noting(sizes))
-            self.assertEqual(await entries(finder, query), numbers)
+            self.patch(CollectedEntries, "write", self.recording_add(sizes))
+            self.assertEqual(await find_entries(finder, query), numbers)
             self.assertGreater(len(sizes), 3)
             self.assertLess(max(sizes), 300_000)
 
-    def noting(self, sizes: list[int], add: Any = Gathered.add) -> Any:
+    def recording_add(
+        self, sizes: list[int], original: Any = CollectedEntries.write
+    ) -> Any:
         """A way to add entries that notes how many characters they have."""
 
-        def noted(gathered: Gathered, entries: list[str]) -> None:
+        def noted(gathered: CollectedEntries, entries: list[str]) -> None:
             sizes.append(sum(map(len, entries)))
-            add(gathered, entries)
+            original(gathered, entries)
 
         return noted
 
     async def test_between_two_pieces_no_place_is_held(self) -> None:
         """Who takes an answer slowly keeps nobody else from one."""
         self.write("many", "love\n" * 50_000)
-        self.hold(1000, 20_000)
+        self.limit_buffers(1000, 20_000)
         finder = self.make_finder()
         others: list[list[str]] = []
 
-        async def ask_another(_: Gathered) -> None:
-            others.append(await entries(finder, Search(term="ove", nresults=1)))
+        async def ask_another(_: CollectedEntries) -> None:
+            others.append(await find_entries(finder, Search(term="ove", nresults=1)))
 
-        self.patch(Gathered, "ready", ask_another)
-        slow = [entries(finder, All(dictionary="many")) for _ in range(2)]
+        self.patch(CollectedEntries, "wait_until_ready", ask_another)
+        slow = [find_entries(finder, All(dictionary="many")) for _ in range(2)]
         for each in slow:
             self.assertEqual(len(await each), 50_000)
         self.assertGreater(len(others), 10)
@@ -125,9 +128,9 @@ class LimitTests(LineReaderTestCase):
 
     async def test_an_entry_has_its_limit(self) -> None:
         """One that is longer is named as the reason; the others are answered."""
-        self.patch(line_reader, "MOST_BYTES", 400_000)
+        self.patch(line_reader, "MAX_ENTRY_BYTES", 400_000)
         self.write("long", "x" * 300_000 + "\nlove\n" + "x" * 500_000 + "\n")
-        self.hold(1000, 1000)
+        self.limit_buffers(1000, 1000)
         finder = self.make_finder()
         for query in (
             All(dictionary="long"),
@@ -135,8 +138,8 @@ class LimitTests(LineReaderTestCase):
             Search(term="love", dictionary="long", n_after=1),
         ):
             with self.assertRaises(EntryTooLong):
-                await entries(finder, query)
-        [found] = await entries(
+                await find_entries(finder, query)
+        [found] = await find_entries(
             finder, Search(term="love", dictionary="long", n_before=1)
         )
         self.assertEqual(len(found), 300_005)
@@ -144,23 +147,23 @@ class LimitTests(LineReaderTestCase):
     async def test_one_state_is_answered_or_none(self) -> None:
         """What has been begun is not gone on with in another state."""
         self.write("many", "love\n" * 50_000)
-        self.hold(1000, 20_000)
-        gathered = Gathered()
+        self.limit_buffers(1000, 20_000)
+        gathered = CollectedEntries()
 
-        async def write(_: Gathered) -> None:
+        async def write(_: CollectedEntries) -> None:
             self.write("many", "hate\n" * 50_000)
 
-        self.patch(Gathered, "ready", write)
-        self.patch(Gathered, "begin_anew", lambda _: False)
+        self.patch(CollectedEntries, "wait_until_ready", write)
+        self.patch(CollectedEntries, "restart", lambda _: False)
         with self.assertRaises(DictionaryChanging):
-            await self.make_finder().entries(All(dictionary="many"), gathered)
+            await self.make_finder().find_entries(All(dictionary="many"), gathered)
         self.assertEqual(set(gathered.entries), {"love"})
-        self.assertGreater(gathered.wanted, 0)
+        self.assertGreater(gathered.remaining, 0)
 
     async def test_a_text_that_becomes_shorter_is_read_anew(self) -> None:
         """Though its line ends are gone where it was to be gone on with."""
         self.write("many", "love\n" * 50_000)
-        self.hold(1000, 20_000)
+        self.limit_buffers(1000, 20_000)
         read_at, left = Dictionary.read_at, [1]
 
         def cut(dictionary: Dictionary, start: int, end: int) -> bytes:
@@ -169,8 +172,8 @@ class LimitTests(LineReaderTestCase):
             return read_at(dictionary, start, end)
 
         self.patch(Dictionary, "read_at", cut)
-        self.patch(Dictionary, "read_at_once", lambda *_: None)
-        found = await entries(self.make_finder(), All(dictionary="many", offset=3))
+        self.patch(Dictionary, "read_nowait", lambda *_: None)
+        found = await find_entries(self.make_finder(), All(dictionary="many", offset=3))
         self.assertEqual(found, ["x" * 21_000])
 
     async def test_the_last_line_need_not_end(self) -> None:
@@ -178,22 +181,24 @@ class LimitTests(LineReaderTestCase):
         text = "love\n" * 20 + "love"
         self.write("many", text)
         for size in range(len(text) // 2, 2 * len(text)):
-            self.hold(10, size)
+            self.limit_buffers(10, size)
             search = Search(term="love", dictionary="many", ignore_case=True)
-            self.assertEqual(await entries(self.make_finder(), search), ["love"] * 21)
+            self.assertEqual(
+                await find_entries(self.make_finder(), search), ["love"] * 21
+            )
 
     async def test_a_dictionary_that_becomes_shorter_is_read_anew(self) -> None:
         """Though what has just been found in it is no longer there."""
         self.write("many", "love\n" * 50_000)
-        self.hold(1000, 20_000)
-        looked_for = Dictionary.offset_behind
+        self.limit_buffers(1000, 20_000)
+        looked_for = Dictionary.offset_after_lines
 
         def cut(dictionary: Dictionary, start: int, lines: int) -> int:
             self.write("many", "love\n" * 3)
             return looked_for(dictionary, start, lines)
 
-        self.patch(Dictionary, "offset_behind", cut)
-        found = await entries(
+        self.patch(Dictionary, "offset_after_lines", cut)
+        found = await find_entries(
             self.make_finder(), Search(term="love", dictionary="many")
         )
         self.assertEqual(found, ["love"] * 3)

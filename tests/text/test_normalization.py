@@ -15,7 +15,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.text.normalization import fold, fold_term, unfold
+from twisted_quotes.text.normalization import (
+    normalize_for_search,
+    normalize_term,
+    original_spans,
+)
 
 # Letters that compose, that decompose, that do neither, blanks and marks.
 CHARACTERS = st.sampled_from(
@@ -27,7 +31,7 @@ TEXT = st.text(CHARACTERS, max_size=12) | st.text(max_size=8)
 MARKS = st.text("\u0301\u0327\u0344\u0f71\u0f73\u0f81\u0334\u2014q\u0308", min_size=28)
 
 
-def fold_simply(text: str) -> str:
+def normalize_simply(text: str) -> str:
     """Fold a text without a bound on the time that it takes."""
     text = normalize("NFC", text)
     for straight, curly in (("'", "\u2018-\u201b"), ('"', "\u201c-\u201f")):
@@ -35,7 +39,7 @@ def fold_simply(text: str) -> str:
     return " ".join(text.split())
 
 
-def seconds(call: Callable[[], object]) -> float:
+def measure_cpu_time(call: Callable[[], object]) -> float:
     """How much CPU time a call takes, at best."""
     times = []
     for _ in range(3):
@@ -51,45 +55,55 @@ class RegexTests(SynchronousTestCase):
     def test_every_blank_is_a_space(self) -> None:
         """In a text it is one, too; but those of an expression are not merged."""
         for blank in "\t\u00a0\u2009\u3000":
-            self.assertEqual(fold_term(f"a{blank}b", regex=True), "a b")
-            self.assertIn(fold_term(f"a{blank}b", regex=True), fold(f"xa{blank}bx"))
-        self.assertEqual(fold_term("a  *[ \u00a0]", regex=True), "a  *[  ]")
+            self.assertEqual(normalize_term(f"a{blank}b", regex=True), "a b")
+            self.assertIn(
+                normalize_term(f"a{blank}b", regex=True),
+                normalize_for_search(f"xa{blank}bx"),
+            )
+        self.assertEqual(normalize_term("a  *[ \u00a0]", regex=True), "a  *[  ]")
 
 
-class FoldTests(SynchronousTestCase):
+class NormalizeForSearchTests(SynchronousTestCase):
     """Tests of what is matched as the same."""
 
     def test_blanks_and_line_breaks_are_one_space(self) -> None:
         """Words stand one space apart, whatever stood between them."""
         self.assertEqual(
-            fold("  to be,\n\tor\u00a0not \u2028 to be\n"), "to be, or not to be"
+            normalize_for_search("  to be,\n\tor\u00a0not \u2028 to be\n"),
+            "to be, or not to be",
         )
 
     def test_equivalent_spellings_are_one(self) -> None:
         """A letter with its accent is the same, composed or not."""
-        self.assertEqual(fold("e\u0301cole"), "\u00e9cole")
-        self.assertEqual(fold("\u1112\u1161\u11ab"), "\ud55c")
+        self.assertEqual(normalize_for_search("e\u0301cole"), "\u00e9cole")
+        self.assertEqual(normalize_for_search("\u1112\u1161\u11ab"), "\ud55c")
 
     def test_curly_marks_are_straight(self) -> None:
         """Quotation marks and apostrophes of either shape are the same."""
         self.assertEqual(
-            fold("\u2018\u2019\u201a\u201b \u201c\u201d\u201e\u201f"), "'''' \"\"\"\""
+            normalize_for_search("\u2018\u2019\u201a\u201b \u201c\u201d\u201e\u201f"),
+            "'''' \"\"\"\"",
         )
 
     def test_a_term_keeps_a_blank_at_its_ends(self) -> None:
         """A term that starts with a blank asks for one, but for one only."""
-        self.assertEqual(fold_term("  the\t \u00e9nd ", regex=False), " the \u00e9nd ")
+        self.assertEqual(
+            normalize_term("  the\t \u00e9nd ", regex=False), " the \u00e9nd "
+        )
 
     def test_a_pattern_keeps_its_blanks(self) -> None:
         """Blanks mean something in a regular expression."""
-        self.assertEqual(fold_term("a  *\u2019e\u0301", regex=True), "a  *'\u00e9")
+        self.assertEqual(normalize_term("a  *\u2019e\u0301", regex=True), "a  *'\u00e9")
 
     def test_folding_twice_is_folding_once(self) -> None:
         """What is folded is its own folded form."""
 
         @given(TEXT)
         def check(text: str) -> None:
-            self.assertEqual(fold(fold(text)), fold(text))
+            self.assertEqual(
+                normalize_for_search(normalize_for_search(text)),
+                normalize_for_search(text),
+            )
 
         check()
 
@@ -100,9 +114,9 @@ class FoldTests(SynchronousTestCase):
         @given(TEXT, MARKS, TEXT)
         def check(before: str, marks: str, after: str) -> None:
             for text in (before, before + marks + after):
-                self.assertEqual(fold(text), fold_simply(text))
-                term = fold_term(text, regex=True)
-                self.assertEqual(" ".join(term.split()), fold_simply(text))
+                self.assertEqual(normalize_for_search(text), normalize_simply(text))
+                term = normalize_term(text, regex=True)
+                self.assertEqual(" ".join(term.split()), normalize_simply(text))
 
         check()
 
@@ -115,65 +129,70 @@ class FoldTests(SynchronousTestCase):
         ]
         for mark in marks:
             text = f"e{mark}\u0301{mark}" * 20 + f"{mark}\u0301\u0327" * 20
-            self.assertEqual(fold(text), fold_simply(text))
+            self.assertEqual(normalize_for_search(text), normalize_simply(text))
         self.assertGreater(len(marks), 800)
 
     def test_the_time_grows_with_the_length_alone(self) -> None:
         """Whatever marks follow each other."""
         for marks in ("\u0301\u0327", "\u0344\u0f73", "\u0301" * 40 + "\u0327" * 40):
             text = "e" + marks * (16000 // len(marks))
-            once = seconds(partial(fold, text))
-            more = seconds(partial(fold, text * 8))
+            once = measure_cpu_time(partial(normalize_for_search, text))
+            more = measure_cpu_time(partial(normalize_for_search, text * 8))
             self.assertLess(more, 24 * once)
 
 
-class UnfoldTests(SynchronousTestCase):
+class OriginalSpansTests(SynchronousTestCase):
     """Tests of finding in a text what was found in its folded form."""
 
-    def found(self, text: str, term: str) -> list[str]:
+    def find_matches(self, text: str, term: str) -> list[str]:
         """What a term finds in a text."""
-        folded, places, start = fold(text), [], 0
-        while (start := folded.find(term, start)) >= 0:
-            places.append((start, start + len(term)))
+        normalized, spans, start = normalize_for_search(text), [], 0
+        while (start := normalized.find(term, start)) >= 0:
+            spans.append((start, start + len(term)))
             start += len(term)
-        return [text[first:last] for first, last in unfold(text, places)]
+        return [text[first:last] for first, last in original_spans(text, spans)]
 
     def test_a_phrase_is_found_across_a_line_break(self) -> None:
         """What is returned is as it stands in the text."""
         self.assertEqual(
-            self.found(" My\n  love is, my love", "y love"), ["y\n  love", "y love"]
+            self.find_matches(" My\n  love is, my love", "y love"),
+            ["y\n  love", "y love"],
         )
 
     def test_what_was_folded_into_one_is_returned_whole(self) -> None:
         """A composed letter stands for the letter and all its marks."""
         self.assertEqual(
-            self.found("l'e\u0301cole, e\u0301", "\u00e9"), ["e\u0301", "e\u0301"]
+            self.find_matches("l'e\u0301cole, e\u0301", "\u00e9"),
+            ["e\u0301", "e\u0301"],
         )
         self.assertEqual(
-            self.found("caf\u00e9 e\u0301\u0327", "\u0229\u0301"), ["e\u0301\u0327"]
+            self.find_matches("caf\u00e9 e\u0301\u0327", "\u0229\u0301"),
+            ["e\u0301\u0327"],
         )
 
     def test_what_was_not_composed_is_returned_by_itself(self) -> None:
         """Each code point that stayed what it was comes from one alone."""
         text = "q\u0301e\u0301"
-        self.assertEqual(unfold(text, [(0, 1)]), [(0, 1)])
-        self.assertEqual(unfold(text, [(1, 2), (2, 3)]), [(1, 2), (2, 4)])
+        self.assertEqual(original_spans(text, [(0, 1)]), [(0, 1)])
+        self.assertEqual(original_spans(text, [(1, 2), (2, 3)]), [(1, 2), (2, 4)])
         text = "e\u0301\u0301\u0301 x"
         self.assertEqual(
-            unfold(text, [(1, 2), (2, 3), (4, 5)]), [(2, 3), (3, 4), (5, 6)]
+            original_spans(text, [(1, 2), (2, 3), (4, 5)]), [(2, 3), (3, 4), (5, 6)]
         )
 
     def test_what_was_put_in_another_order_is_found_where_it_stands(self) -> None:
         """Places come in the order of the text."""
         text = "q\u0301\u0327e\u0301"
-        self.assertEqual(unfold(text, [(1, 2), (2, 3)]), [(1, 2), (2, 3)])
-        self.assertEqual(unfold(text, [(0, 2), (3, 4)]), [(0, 3), (3, 5)])
+        self.assertEqual(original_spans(text, [(1, 2), (2, 3)]), [(1, 2), (2, 3)])
+        self.assertEqual(original_spans(text, [(0, 2), (3, 4)]), [(0, 3), (3, 5)])
 
     def test_what_overlaps_is_one(self) -> None:
         """Two places in what was folded together are the same place."""
         text = "q\u0301\u0327"
-        self.assertEqual(unfold(text, [(0, 2), (2, 3)]), [(0, 3)])
-        self.assertEqual(unfold("\u0344x", [(0, 1), (1, 2), (2, 3)]), [(0, 1), (1, 2)])
+        self.assertEqual(original_spans(text, [(0, 2), (2, 3)]), [(0, 3)])
+        self.assertEqual(
+            original_spans("\u0344x", [(0, 1), (1, 2), (2, 3)]), [(0, 1), (1, 2)]
+        )
 
     def test_the_time_grows_with_the_length_alone(self) -> None:
         """However many marks and places there are."""
@@ -182,16 +201,16 @@ class UnfoldTests(SynchronousTestCase):
             marks = "\u0301\u0327" * count
             return [f"e{marks}", f"e {marks}", "e\u0301" * count, "e\u0301 " * count]
 
-        for once, more in zip(texts(2000), texts(16000), strict=True):
+        for short_text, long_text in zip(texts(2000), texts(16000), strict=True):
             times = []
-            for text in (once, more):
-                places = [(at, at + 1) for at in range(len(fold(text)))]
-                times.append(seconds(partial(unfold, text, places)))
+            for text in (short_text, long_text):
+                spans = [(at, at + 1) for at in range(len(normalize_for_search(text)))]
+                times.append(measure_cpu_time(partial(original_spans, text, spans)))
             self.assertLess(times[1], 24 * times[0])
 
     def test_nothing_found_is_nothing(self) -> None:
         """Without places none are returned."""
-        self.assertEqual(unfold("a", []), [])
+        self.assertEqual(original_spans("a", []), [])
 
     def test_every_place_leads_back_to_what_folds_to_it(self) -> None:
         """The pieces of a text fold to the pieces of its folded form."""
@@ -202,22 +221,27 @@ class UnfoldTests(SynchronousTestCase):
         @example("aaa\u00e9\u0327", 4, 1)
         @given(TEXT | MARKS, st.integers(0, 12), st.integers(1, 12))
         def check(text: str, start: int, length: int) -> None:
-            folded = fold(text)
+            normalized = normalize_for_search(text)
             start, end = (
-                start % (len(folded) or 1),
-                min(start % (len(folded) or 1) + length, len(folded)),
+                start % (len(normalized) or 1),
+                min(start % (len(normalized) or 1) + length, len(normalized)),
             )
-            if not folded[start:end]:
+            if not normalized[start:end]:
                 return
-            [(first, last)] = unfold(text, [(start, end)])
+            [(first, last)] = original_spans(text, [(start, end)])
             # The text may compose its marks otherwise, and in another order.
-            wanted = Counter(normalize("NFD", fold(folded[start:end])))
+            wanted = Counter(
+                normalize("NFD", normalize_for_search(normalized[start:end]))
+            )
             self.assertLessEqual(
-                wanted, Counter(normalize("NFD", fold(text[first:last])))
+                wanted,
+                Counter(normalize("NFD", normalize_for_search(text[first:last]))),
             )
             self.assertTrue(0 <= first < last <= len(text))
             # All of the text comes back, and each code point from somewhere.
-            each = [unfold(text, [(n, n + 1)])[0] for n in range(len(folded))]
+            each = [
+                original_spans(text, [(n, n + 1)])[0] for n in range(len(normalized))
+            ]
             stripped = text.strip()
             began = text.index(stripped)
             self.assertEqual(
@@ -233,6 +257,9 @@ class UnfoldTests(SynchronousTestCase):
         @given(TEXT)
         def check(text: str) -> None:
             for form in ("NFC", "NFD"):
-                self.assertEqual(fold(normalize(form, text)), fold(text))
+                self.assertEqual(
+                    normalize_for_search(normalize(form, text)),
+                    normalize_for_search(text),
+                )
 
         check()

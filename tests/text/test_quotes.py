@@ -14,12 +14,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.text import quotes
 from twisted_quotes.text.quotes import (
-    Span,
-    author_of,
+    QuoteSpan,
+    decode_quote,
     has_percent_lines,
-    id_of,
+    parse_author,
+    quote_id,
     split_quotes,
-    text_of,
 )
 
 LINES = st.sampled_from(
@@ -66,14 +66,14 @@ def plain_quotes(data: bytes, percent: bool) -> list[tuple[int, list[bytes]]]:
 class SplitTests(SynchronousTestCase):
     """Tests of where quotes begin and end."""
 
-    def split(self, data: bytes, percent: bool = False) -> list[bytes]:
+    def split_quotes(self, data: bytes, percent: bool = False) -> list[bytes]:
         """The bytes of all quotes."""
         return [each for _, each in split_quotes(BytesIO(data), 0, percent)]
 
     def test_blank_lines_separate_quotes(self) -> None:
         """Runs of several count as one, and blanks make no line less blank."""
         self.assertEqual(
-            self.split(b"\n \none\n  two\n\n\t\n\r\n  three\r\nfour\n\n"),
+            self.split_quotes(b"\n \none\n  two\n\n\t\n\r\n  three\r\nfour\n\n"),
             [b"one\n  two", b"  three\r\nfour"],
         )
 
@@ -82,43 +82,51 @@ class SplitTests(SynchronousTestCase):
         for blank in map(chr, range(0x110000)):
             if blank.isspace() and blank != "\n":
                 data = f"one\n{blank} {blank}\ntwo\n{blank}".encode()
-                self.assertEqual(self.split(data), [b"one", b"two"], ascii(blank))
-                self.assertEqual(self.split(blank.encode()), [])
-        self.assertEqual(len(self.split("one\n\u200b\ntwo".encode())), 1)
+                self.assertEqual(
+                    self.split_quotes(data), [b"one", b"two"], ascii(blank)
+                )
+                self.assertEqual(self.split_quotes(blank.encode()), [])
+        self.assertEqual(len(self.split_quotes("one\n\u200b\ntwo".encode())), 1)
 
     def test_percent_lines_separate_quotes(self) -> None:
         """Then blank lines belong to the quotes, and a quote is never empty."""
         self.assertEqual(
-            self.split(b"%\none\n\ntwo\n%\n%\r\n \n%\n50%\n%%\n % \n%", percent=True),
+            self.split_quotes(
+                b"%\none\n\ntwo\n%\n%\r\n \n%\n50%\n%%\n % \n%", percent=True
+            ),
             [b"one\n\ntwo", b"50%\n%%\n % "],
         )
 
     def test_what_holds_no_quote_gives_none(self) -> None:
         """Empty files, blanks and separators alone."""
         for data in (b"", b"\n", b" \n\t", b"\r\n\r\n"):
-            self.assertEqual(self.split(data), [])
-            self.assertEqual(self.split(b"%\n" + data + b"\n%\r\n", percent=True), [])
+            self.assertEqual(self.split_quotes(data), [])
+            self.assertEqual(
+                self.split_quotes(b"%\n" + data + b"\n%\r\n", percent=True), []
+            )
 
     def test_a_quote_knows_its_place(self) -> None:
         """Offsets count from the start of the file, lines from 1."""
         file = BytesIO(b"\n\none\ntwo\r\n\n\nthree")
         self.assertEqual(
             [span for span, _ in split_quotes(file, 3, False)],
-            [Span(5, 12, 3), Span(16, 21, 7)],
+            [QuoteSpan(5, 12, 3), QuoteSpan(16, 21, 7)],
         )
 
     def test_a_quote_without_end_is_cut(self) -> None:
         """At line ends, or between characters where a line has no end."""
-        with patch.object(quotes, "MOST_BYTES", 8):
+        with patch.object(quotes, "MAX_QUOTE_BYTES", 8):
             self.assertEqual(
-                self.split(b"one\ntwo\nthree\nfour\n\nfive"),
+                self.split_quotes(b"one\ntwo\nthree\nfour\n\nfive"),
                 [b"one\ntwo", b"three", b"four", b"five"],
             )
             self.assertEqual(
-                self.split("a\u00e9\u65e5\u65e5\u65e5b".encode()),
+                self.split_quotes("a\u00e9\u65e5\u65e5\u65e5b".encode()),
                 ["a\u00e9\u65e5".encode(), "\u65e5\u65e5b".encode()],
             )
-            self.assertEqual(self.split(b"\x80" * 12), [b"\x80" * 5, b"\x80" * 7])
+            self.assertEqual(
+                self.split_quotes(b"\x80" * 12), [b"\x80" * 5, b"\x80" * 7]
+            )
 
     def test_every_file_is_split_as_a_plain_reading_splits_it(self) -> None:
         """Whatever the size of the blocks it is read in."""
@@ -126,7 +134,7 @@ class SplitTests(SynchronousTestCase):
         @settings(max_examples=400)
         @given(FILE, st.integers(1, 9), st.booleans())
         def check(data: bytes, block: int, percent: bool) -> None:
-            with patch.object(quotes, "_BLOCK", block):
+            with patch.object(quotes, "_BLOCK_SIZE", block):
                 found = list(split_quotes(BytesIO(data), 0, percent))
                 self.assertEqual(
                     has_percent_lines(BytesIO(data)),
@@ -145,12 +153,12 @@ class SplitTests(SynchronousTestCase):
         check()
 
 
-class TextTests(SynchronousTestCase):
+class QuoteTextTests(SynchronousTestCase):
     """Tests of what is known of one quote."""
 
     def test_bytes_are_read_as_text(self) -> None:
         """Line ends are line feeds, bad bytes read as U+FFFD."""
-        self.assertEqual(text_of(b"a\r\n\xff\0\rb"), "a\n\ufffd\0\rb")
+        self.assertEqual(decode_quote(b"a\r\n\xff\0\rb"), "a\n\ufffd\0\rb")
 
     def test_the_last_line_names_the_author(self) -> None:
         """After a dash of either kind, and blanks."""
@@ -165,10 +173,10 @@ class TextTests(SynchronousTestCase):
             ("To be\n-----", None),
             ("", None),
         ):
-            self.assertEqual(author_of(text), author, text)
+            self.assertEqual(parse_author(text), author, text)
 
     def test_an_id_is_the_texts_own(self) -> None:
         """The same text has the same id, and another has another."""
-        self.assertEqual(id_of("To be"), id_of("To be"))
-        self.assertNotEqual(id_of("To be"), id_of("To be "))
-        self.assertRegex(id_of("\u00e9"), r"\A[0-9a-f]{24}\Z")
+        self.assertEqual(quote_id("To be"), quote_id("To be"))
+        self.assertNotEqual(quote_id("To be"), quote_id("To be "))
+        self.assertRegex(quote_id("\u00e9"), r"\A[0-9a-f]{24}\Z")

@@ -31,31 +31,31 @@ from twisted.web.http_headers import Headers
 from twisted.web.resource import IResource
 from zope.interface import implementer
 
-from twisted_quotes.concurrency.capacity import Room
-from twisted_quotes.concurrency.limiter import Places
+from twisted_quotes.concurrency.capacity import Capacity
+from twisted_quotes.concurrency.limiter import ConcurrencyLimiter
 from twisted_quotes.library.library import Library
 from twisted_quotes.library.readiness import Readiness
 from twisted_quotes.monitoring.metrics import Metrics
 from twisted_quotes.web.api.health import Probes
-from twisted_quotes.web.api.response_cache import SharedAnswers
+from twisted_quotes.web.api.response_cache import ResponseCache
 from twisted_quotes.web.api.routes import root_resource
-from twisted_quotes.web.api.wait import Waits
-from twisted_quotes.web.limits.connections import ConnectionLimit
-from twisted_quotes.web.limits.output import OutputLimits
+from twisted_quotes.web.api.wait import WaitRoute
+from twisted_quotes.web.limits.connections import ConnectionLimiter
+from twisted_quotes.web.limits.output import OutputLimiter
 from twisted_quotes.web.server.connection import Connection
 from twisted_quotes.web.server.site import QuotesSite
-from twisted_quotes.web.server.timeouts import Limits
+from twisted_quotes.web.server.timeouts import ConnectionTimeouts
 
 from ..fakes import FakeProcess, FakeReactor, make_test_finder
 
 CLIENT = "192.0.2.1"
 HOST = "quotes.test:8080"
-LINK = f"http://{HOST}/api/v1/web"
-LOVE = {"action": "search", "term": "love"}
+INSTRUCTIONS_URL = f"http://{HOST}/api/v1/web"
+LOVE_QUERY = {"action": "search", "term": "love"}
 
 
 @dataclass(frozen=True)
-class Answer:
+class ClientResponse:
     """One answer, as its caller gets it."""
 
     code: int
@@ -69,7 +69,7 @@ class Answer:
         return values[0] if values else None
 
     @property
-    def is_last(self) -> bool:
+    def closes_connection(self) -> bool:
         """Whether it says that nothing more is answered on this connection."""
         return self.header("connection") == "close"
 
@@ -84,15 +84,15 @@ class Answer:
         return str(self.json["message"])
 
 
-def read_answers(received: bytes, *methods: str) -> list[Answer]:
+def read_responses(received: bytes, *methods: str) -> list[ClientResponse]:
     """
     Read all answers off a connection.
 
     @param methods: what was asked, in order, where not all of it was GET.
     """
-    answers: list[Answer] = []
+    responses: list[ClientResponse] = []
     while received:
-        method = methods[len(answers)] if len(answers) < len(methods) else "GET"
+        method = methods[len(responses)] if len(responses) < len(methods) else "GET"
         head, _, received = received.partition(b"\r\n\r\n")
         status, *lines = head.split(b"\r\n")
         code = int(status.split(b" ")[1])
@@ -102,14 +102,14 @@ def read_answers(received: bytes, *methods: str) -> list[Answer]:
             headers.addRawHeader(name, value)
         if headers.hasHeader(b"transfer-encoding"):
             body, received = read_chunks(received)
-            answers.append(Answer(code, headers, body))
+            responses.append(ClientResponse(code, headers, body))
             continue
         [length] = headers.getRawHeaders(b"content-length") or [b"0"]
         size = 0 if method == "HEAD" or code < 200 else int(length)
         assert len(received) >= size, "an answer was cut short"
-        answers.append(Answer(code, headers, received[:size]))
+        responses.append(ClientResponse(code, headers, received[:size]))
         received = received[size:]
-    return answers
+    return responses
 
 
 def read_chunks(received: bytes) -> tuple[bytes, bytes]:
@@ -128,9 +128,11 @@ def read_chunks(received: bytes) -> tuple[bytes, bytes]:
             return body, received
 
 
-def question(body: object = None, host: str = HOST, headers: str = "") -> bytes:
+def query_request(query: object = None, host: str = HOST, headers: str = "") -> bytes:
     """The bytes that ask API v1 something."""
-    content = body if isinstance(body, bytes) else json.dumps(body or LOVE).encode()
+    content = (
+        query if isinstance(query, bytes) else json.dumps(query or LOVE_QUERY).encode()
+    )
     head = (
         f"POST /api/v1/json HTTP/1.1\r\nHost: {host}\r\n"
         f"Content-Length: {len(content)}\r\n{headers}\r\n"
@@ -138,7 +140,9 @@ def question(body: object = None, host: str = HOST, headers: str = "") -> bytes:
     return head.encode() + content
 
 
-def get(path: str = "/style.css", method: str = "GET", headers: str = "") -> bytes:
+def get_request(
+    path: str = "/style.css", method: str = "GET", headers: str = ""
+) -> bytes:
     """The bytes that get a page."""
     return f"{method} {path} HTTP/1.1\r\nHost: {HOST}\r\n{headers}\r\n".encode()
 
@@ -183,28 +187,28 @@ class FakeSocket(FileDescriptor):
         """Have the client take all that was written, and is by the next turn."""
         self.reactor.advance(0)
         while self in self.reactor.getWriters() and not self.stalled:
-            why = self.doWrite()
-            if why is not None:
-                self.connectionLost(Failure(why))
+            reason = self.doWrite()
+            if reason is not None:
+                self.connectionLost(Failure(reason))
             self.reactor.advance(0)
 
-    def take(self, count: int) -> None:
+    def read_at_most(self, byte_count: int) -> None:
         """Have a slow client take no more than so many bytes."""
-        self._window, stalled = count, self.stalled
+        self._window, stalled = byte_count, self.stalled
         self.stalled = False
         while self in self.reactor.getWriters() and self._window:
             self.doWrite()
         self._window, self.stalled = None, stalled
 
-    def shut_down(self) -> None:
+    def half_close(self) -> None:
         """Have the client say that it will send no more."""
-        half = IHalfCloseableProtocol(self.protocol, None)
-        if half is None:
+        half_closeable = IHalfCloseableProtocol(self.protocol, None)
+        if half_closeable is None:
             self.connectionLost(Failure(ConnectionLost()))
         else:
-            half.readConnectionLost()
+            half_closeable.readConnectionLost()
 
-    def leave(self) -> None:
+    def disconnect(self) -> None:
         """Have the client go away."""
         self.connectionLost(Failure(ConnectionLost()))
 
@@ -213,25 +217,25 @@ class FakeSocket(FileDescriptor):
         """How many bytes wait for the client to take them."""
         return len(self.dataBuffer) - self.offset + self._tempDataLen
 
-    def answers(self, *methods: str) -> list[Answer]:
+    def responses(self, *methods: str) -> list[ClientResponse]:
         """What the client got."""
-        return read_answers(self.received, *methods)
+        return read_responses(self.received, *methods)
 
     # FileDescriptor
 
     def writeSomeData(self, data: bytes) -> int:
         """Hand the client what it takes."""
-        taken = bytes(data) if self._window is None else bytes(data[: self._window])
+        accepted = bytes(data) if self._window is None else bytes(data[: self._window])
         if self._window is not None:
-            self._window -= len(taken)
-        self.received += taken
-        return len(taken)
+            self._window -= len(accepted)
+        self.received += accepted
+        return len(accepted)
 
     def _closeWriteConnection(self) -> None:
         self.half_closed = True
-        half = IHalfCloseableProtocol(self.protocol, None)
-        if half is not None:
-            half.writeConnectionLost()
+        half_closeable = IHalfCloseableProtocol(self.protocol, None)
+        if half_closeable is not None:
+            half_closeable.writeConnectionLost()
 
     def connectionLost(self, reason: Failure) -> None:
         """The connection is gone."""
@@ -273,7 +277,7 @@ class FakeSocket(FileDescriptor):
         self.no_delay = enabled
 
 
-class Web:
+class InMemoryService:
     """
     A whole service in memory, from its site down to its processes.
 
@@ -288,7 +292,7 @@ class Web:
         waits: int = 2,
         time_limit: float = 10.0,
         max_connections: int = 100,
-        limits: Limits | None = None,
+        limits: ConnectionTimeouts | None = None,
         now: float = 2**33,
         access_log: Path | None = None,
         reactor: FakeReactor | None = None,
@@ -314,81 +318,81 @@ class Web:
         )
         self.outstanding = finder.outstanding
         self.readiness = Readiness(self.library, "/bin/grep")
-        starts_processes: Any = self.reactor
+        process_reactor: Any = self.reactor
         self.resource = resource or root_resource(
             finder,
-            Waits(
-                *(starts_processes, "/sleep", Places(waits, 0)),
+            WaitRoute(
+                *(process_reactor, "/sleep", ConcurrencyLimiter(waits, 0)),
                 *(self.outstanding, max(1, waits // 2)),
             ),
             Probes(self.reactor, self.readiness, self.metrics),
-            SharedAnswers(cache_bytes, self.metrics),
+            ResponseCache(cache_bytes, self.metrics),
             portal,
         )
         self.site = QuotesSite(
             self.reactor,
             self.resource,
             self.outstanding,
-            ConnectionLimit(Room(max_connections), max_refused),
-            limits or Limits(),
-            OutputLimits(max_unsent, max_connections),
+            ConnectionLimiter(Capacity(max_connections), max_refused),
+            limits or ConnectionTimeouts(),
+            OutputLimiter(max_unsent, max_connections),
             self.metrics,
             None if access_log is None else str(access_log),
         )
         self._client: Any = StubTreq(self.resource)
 
-    def ask(
+    def request(
         self,
         method: str,
         path: str,
         data: bytes | None = None,
         headers: dict[str, str] | None = None,
         scheme: str = "http",
-    ) -> Deferred[Answer]:
+    ) -> Deferred[ClientResponse]:
         """Send a request to the routes, without the site."""
 
-        async def answer() -> Answer:
+        async def answer() -> ClientResponse:
             response = await self._client.request(
                 method, f"{scheme}://{HOST}{path}", data=data, headers=headers
             )
             body = await response.content()
             # The client keeps the length to itself, as a number.
-            told = response.headers.copy()
-            told.setRawHeaders("content-length", [str(response.length)])
-            return Answer(response.code, told, body)
+            response_headers = response.headers.copy()
+            response_headers.setRawHeaders("content-length", [str(response.length)])
+            return ClientResponse(response.code, response_headers, body)
 
         return Deferred.fromCoroutine(answer())
 
-    def find(self, **fields: object) -> Deferred[Answer]:
+    def post_query(self, **fields: object) -> Deferred[ClientResponse]:
         """Ask API v1 something, without the site."""
-        return self.ask("POST", "/api/v1/json", json.dumps(fields).encode())
+        return self.request("POST", "/api/v1/json", json.dumps(fields).encode())
 
-    def flush(self) -> None:
+    def flush_responses(self) -> None:
         """Hand out the answers that came late."""
         self._client.flush()
 
     def connect(self, host: str = CLIENT) -> FakeSocket:
         """Have a client connect to the site, from an address."""
-        return FakeSocket(self.reactor, self.protocol(), host)
+        return FakeSocket(self.reactor, self.build_protocol(), host)
 
-    def protocol(self) -> Connection:
+    def build_protocol(self) -> Connection:
         """What the site speaks to one client."""
         protocol = self.site.buildProtocol(IPv4Address("TCP", "192.0.2.1", 31337))
         assert isinstance(protocol, Connection)
         return protocol
 
-    def running(self) -> Sequence[FakeProcess]:
+    def running_processes(self) -> Sequence[FakeProcess]:
         """The processes that have not ended."""
         return [each for each in self.reactor.processes if each.pid is not None]
 
-    def finish(self) -> None:
+    def end_processes(self) -> None:
         """End all processes, and those that are started in their places."""
-        while running := self.running():
+        while running := self.running_processes():
             running[0].end()
 
 
 @contextmanager
-def informed() -> Iterator[list[LogEvent]]:
+def captured_events() -> Iterator[list[LogEvent]]:
     """Collect what is logged at info or above, and the event of each request."""
     events: list[LogEvent] = []
     with capturedLogs() as captured:
@@ -410,34 +414,34 @@ class WebTestCase(SynchronousTestCase):
     """
     Has a small library, a service in memory, and what every error must be.
 
-    @ivar room: a folder for files, gone after the test.
+    @ivar temporary_folder: a folder for files, gone after the test.
     @ivar folder: the library in it, which holds C{alpha} and C{sub/beta}.
     """
 
     def setUp(self) -> None:
         """Make the library and the service."""
-        room = TemporaryDirectory()
-        self.addCleanup(room.cleanup)
-        self.room = Path(room.name)
-        self.folder = self.room / "library"
+        temporary_directory = TemporaryDirectory()
+        self.addCleanup(temporary_directory.cleanup)
+        self.temporary_folder = Path(temporary_directory.name)
+        self.folder = self.temporary_folder / "library"
         (self.folder / "sub").mkdir(parents=True)
         (self.folder / "alpha").write_text("All is love.\nLove is all.\n")
         (self.folder / "sub" / "beta").write_text("Beta.\n")
         self.web = self.make_web()
 
-    def make_web(self, **settings: Any) -> Web:
+    def make_web(self, **settings: Any) -> InMemoryService:
         """A service on the library, whose processes end with the test."""
-        web = Web(self.folder, **settings)
-        self.addCleanup(web.finish)
+        web = InMemoryService(self.folder, **settings)
+        self.addCleanup(web.end_processes)
         return web
 
-    def assert_error(self, answer: Answer, code: int, *words: str) -> None:
+    def assert_error(self, answer: ClientResponse, code: int, *words: str) -> None:
         """An answer is the error that it should be, and says certain words."""
         self.assertEqual(answer.code, code)
         self.assertEqual(answer.header("content-type"), "application/json")
         self.assertEqual(answer.header("content-length"), str(len(answer.body)))
         self.assertEqual(list(answer.json), ["Code", "message"])
         self.assertEqual(answer.json["Code"], code)
-        self.assertTrue(answer.message.endswith(f" {LINK}"), answer.message)
+        self.assertTrue(answer.message.endswith(f" {INSTRUCTIONS_URL}"), answer.message)
         for word in words:
             self.assertIn(word, answer.message)

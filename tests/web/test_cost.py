@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from time import process_time
 
-from twisted_quotes.web.authentication.credentials import PasswordFile, portal_for
+from twisted_quotes.web.authentication.credentials import PasswordFile, make_portal
 
 from .clients import WebTestCase
 
@@ -61,7 +61,7 @@ PIECES = (
     b"a=b;",
 )
 
-FRAMES = (b"%b", b"a/b %b x", b'a/b;x="%b"', b'a/b;x="%b', b'"%b"', b"1%b!")
+HEADER_TEMPLATES = (b"%b", b"a/b %b x", b'a/b;x="%b"', b'a/b;x="%b', b'"%b"', b"1%b!")
 
 HEADERS = (
     b"Accept",
@@ -93,9 +93,9 @@ TARGETS = (
 )
 
 
-def values(size: int) -> Iterator[bytes]:
+def header_values(size: int) -> Iterator[bytes]:
     """Values of about a size, each made of one piece in one frame."""
-    for frame in FRAMES:
+    for frame in HEADER_TEMPLATES:
         for piece in PIECES:
             yield frame % (piece * (size // len(piece)))
 
@@ -103,14 +103,14 @@ def values(size: int) -> Iterator[bytes]:
 class CostTests(WebTestCase):
     """Tests of the time that one request takes."""
 
-    def cost(self, request: bytes) -> float:
+    def measure_cost(self, request: bytes) -> float:
         """The CPU time that a request takes, in seconds."""
         client = self.web.connect()
         began = process_time()
         client.send(request)
         took = process_time() - began
-        self.web.finish()
-        client.leave()
+        self.web.end_processes()
+        client.disconnect()
         return took
 
     def assert_linear(self, before: bytes, after: bytes, escape: bool = False) -> None:
@@ -121,15 +121,15 @@ class CostTests(WebTestCase):
         @param after: what comes after it.
         @param escape: whether the value stands in a URL.
         """
-        for short, long in zip(values(SHORT), values(LONG), strict=True):
+        for short, long in zip(header_values(SHORT), header_values(LONG), strict=True):
             few, many = (
                 before + (_escape(each) if escape else each) + after
                 for each in (short, long)
             )
-            if self.cost(many) < NEGLIGIBLE:
+            if self.measure_cost(many) < NEGLIGIBLE:
                 continue
-            took = min(self.cost(many) for _ in range(REPEATS))
-            limit = MAX_RATIO * min(self.cost(few) for _ in range(REPEATS))
+            took = min(self.measure_cost(many) for _ in range(REPEATS))
+            limit = MAX_RATIO * min(self.measure_cost(few) for _ in range(REPEATS))
             self.assertLess(took, max(limit, NEGLIGIBLE), few[:100])
 
     def test_headers(self) -> None:
@@ -142,9 +142,9 @@ class CostTests(WebTestCase):
 
     def test_credentials(self) -> None:
         """What says who the client is, where somebody asks for that."""
-        passwords = self.room / "passwords"
+        passwords = self.temporary_folder / "passwords"
         passwords.write_text("alice:secret\n")
-        self.web = self.make_web(portal=portal_for([PasswordFile(str(passwords))]))
+        self.web = self.make_web(portal=make_portal([PasswordFile(str(passwords))]))
         for scheme in (b"", b"Basic ", b"Bearer ", b"Bearer a."):
             head = b"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: " + scheme
             self.assert_linear(head, b"\r\n\r\n")

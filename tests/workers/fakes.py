@@ -11,7 +11,7 @@ from twisted.protocols.amp import Command
 from twisted.python.failure import Failure
 
 from twisted_quotes.monitoring.metrics import Metrics
-from twisted_quotes.workers.worker_process import Worker, Workers
+from twisted_quotes.workers.worker_process import Worker, WorkerSupervisor
 
 from ..fakes import FakeProcess, FakeReactor
 
@@ -20,25 +20,27 @@ class FakeWorker(Worker):
     """
     A worker whose process is none.
 
-    @ivar told: the names of what it was told, in order.
+    @ivar orders: the names of what it was told, in order.
     @ivar metrics: those that it tells, at once.
     """
 
-    def __init__(self, reactor: Any, supervisor: Workers, row: int, share: int) -> None:
+    def __init__(
+        self, reactor: Any, supervisor: WorkerSupervisor, row: int, share: int
+    ) -> None:
         super().__init__(reactor, supervisor, row, share)
-        self.told: list[str] = []
+        self.orders: list[str] = []
         self.metrics = Metrics()
         self.process = FakeProcess(self, "python", (), {}, {})
 
-    def tell(self, order: type[Command]) -> None:
+    def send_command(self, control_command: type[Command]) -> None:
         """Keep what it is told."""
-        self.told.append(order.__name__)
+        self.orders.append(control_command.__name__)
 
-    def report(self) -> Any:
+    def collect_metrics(self) -> Any:
         """Tell the metrics."""
         from twisted.internet.defer import succeed
 
-        self.last = self.metrics.families()
+        self.last_metrics = self.metrics.families()
         return succeed(None)
 
     def end(self, signal: int | None = None) -> None:
@@ -59,7 +61,9 @@ class FakeStarter:
         self.started: list[FakeWorker] = []
         self.error: OSError | None = None
 
-    def __call__(self, supervisor: Workers, row: int, share: int) -> FakeWorker:
+    def __call__(
+        self, supervisor: WorkerSupervisor, row: int, share: int
+    ) -> FakeWorker:
         """Start one."""
         if self.error is not None:
             raise self.error
@@ -68,6 +72,6 @@ class FakeStarter:
         return worker
 
 
-def killed() -> Failure:
+def killed_failure() -> Failure:
     """How a process ends that is killed."""
     return Failure(ProcessTerminated(None, 9, 9))

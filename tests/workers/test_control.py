@@ -10,53 +10,53 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.monitoring.metrics import Family, Metrics
+from twisted_quotes.monitoring.metrics import MetricFamily, Metrics
 from twisted_quotes.workers.control import (
     Close,
     Drain,
-    Farewell,
     Force,
-    Leaving,
-    Once,
     Reload,
+    RequestRetirement,
     Retire,
-    Serving,
-    SupervisorEnd,
-    WorkerEnd,
+    SendFinalMetrics,
+    ServingStarted,
+    SingleConnectionFactory,
+    SupervisorControlProtocol,
+    WorkerControlProtocol,
 )
 
 
-class Both:
+class FakeWorkerAndSupervisor:
     """
     Both sides: keeps what each is told.
 
-    @ivar told: the names of all that, in order.
+    @ivar commands: the names of all that, in order.
     @ivar error: raised where metrics are asked for, if set.
     """
 
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.commands: list[str] = []
         self.metrics = Metrics()
-        self.last: list[Family] = []
+        self.last_families: list[MetricFamily] = []
         self.error: Exception | None = None
 
     def drain(self) -> None:
         """Keep it."""
-        self.told.append("drain")
+        self.commands.append("drain")
 
     def close(self) -> None:
         """Keep it."""
-        self.told.append("close")
+        self.commands.append("close")
 
     def retire(self) -> None:
         """Keep it."""
-        self.told.append("retire")
+        self.commands.append("retire")
 
     def force(self) -> None:
         """Keep it."""
-        self.told.append("force")
+        self.commands.append("force")
 
-    def report(self) -> list[Family]:
+    def report_metrics(self) -> list[MetricFamily]:
         """Tell metrics, or fail."""
         if self.error is not None:
             raise self.error
@@ -64,29 +64,29 @@ class Both:
 
     def reload(self) -> None:
         """Keep it."""
-        self.told.append("reload")
+        self.commands.append("reload")
 
     def supervisor_lost(self) -> None:
         """Keep it."""
-        self.told.append("lost")
+        self.commands.append("lost")
 
-    def serves(self) -> None:
+    def serving_started(self) -> None:
         """Keep it."""
-        self.told.append("serves")
+        self.commands.append("serves")
 
-    def leaves(self) -> None:
+    def retirement_requested(self) -> None:
         """Keep it."""
-        self.told.append("leaves")
+        self.commands.append("leaves")
 
-    def total(self) -> Deferred[list[Family]]:
+    def collect_all_metrics(self) -> Deferred[list[MetricFamily]]:
         """Tell metrics, or fail."""
         if self.error is not None:
             return fail(self.error)
         return succeed(self.metrics.families())
 
-    def takes_leave(self, families: list[Family]) -> None:
+    def metrics_received(self, families: list[MetricFamily]) -> None:
         """Keep them."""
-        self.last = families
+        self.last_families = families
 
 
 class ControlTests(SynchronousTestCase):
@@ -94,15 +94,15 @@ class ControlTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Connect the ends."""
-        self.both = Both()
-        self.worker = WorkerEnd()
-        self.worker.worker = self.both
-        self.supervisor = SupervisorEnd(self.both)
+        self.fake = FakeWorkerAndSupervisor()
+        self.worker = WorkerControlProtocol()
+        self.worker.worker = self.fake
+        self.supervisor = SupervisorControlProtocol(self.fake)
         self.transports = StringTransport(), StringTransport()
         self.worker.makeConnection(self.transports[0])
         self.supervisor.makeConnection(self.transports[1])
 
-    def pump(self) -> None:
+    def deliver_messages(self) -> None:
         """Let all arrive that was sent."""
         ends = self.supervisor, self.worker
         for _ in range(4):
@@ -116,51 +116,56 @@ class ControlTests(SynchronousTestCase):
         """In the order in which it is told."""
         for order in (Drain, Close, Retire, Reload, Force):
             self.assertIsNone(self.supervisor.callRemote(order))
-        self.pump()
+        self.deliver_messages()
         self.assertEqual(
-            self.both.told, ["drain", "close", "retire", "reload", "force"]
+            self.fake.commands, ["drain", "close", "retire", "reload", "force"]
         )
 
     def test_a_worker_tells_how_it_is(self) -> None:
         """That it serves, and that it was asked to end."""
-        for news in (Serving, Leaving):
+        for news in (ServingStarted, RequestRetirement):
             self.worker.callRemote(news)
-        self.pump()
-        self.assertEqual(self.both.told, ["serves", "leaves"])
+        self.deliver_messages()
+        self.assertEqual(self.fake.commands, ["serves", "leaves"])
 
     def test_metrics_are_told_both_ways(self) -> None:
         """However many there are: more than AMP takes by itself."""
         for number in range(3000):
-            self.both.metrics.requests.labels(f"/{number}", "200").inc()
-        families = self.both.metrics.families()
+            self.fake.metrics.requests.labels(f"/{number}", "200").inc()
+        families = self.fake.metrics.families()
         name = "quotes_requests"
         [wanted] = [each for each in families if each.name == name]
-        for asked in (self.supervisor.report(), self.worker.total()):
-            self.pump()
+        for asked in (
+            self.supervisor.request_metrics(),
+            self.worker.collect_all_metrics(),
+        ):
+            self.deliver_messages()
             told = self.successResultOf(asked)
             [found] = [each for each in told if each.name == name]
             self.assertEqual(found, wanted)
-        self.worker.callRemote(Farewell, families=families)
-        self.pump()
-        self.assertIn(wanted, self.both.last)
+        self.worker.callRemote(SendFinalMetrics, families=families)
+        self.deliver_messages()
+        self.assertIn(wanted, self.fake.last_families)
 
     def test_what_goes_wrong_at_one_end_is_told_to_the_other(self) -> None:
         """Both go on talking."""
-        self.both.error = OSError("no folder")
-        for ask in (self.supervisor.report, self.worker.total):
+        self.fake.error = OSError("no folder")
+        for ask in (self.supervisor.request_metrics, self.worker.collect_all_metrics):
             told = ask().addErrback(lambda failure: [failure.getErrorMessage()])
-            self.pump()
+            self.deliver_messages()
             self.assertEqual(self.successResultOf(told), ["no folder"])
         for transport in self.transports:
             self.assertFalse(transport.disconnecting)
 
     def test_a_worker_learns_that_its_supervisor_is_gone(self) -> None:
         """What it asks then fails."""
-        asked = self.worker.total()
+        asked = self.worker.collect_all_metrics()
         self.worker.connectionLost(Failure(ConnectionLost()))
-        self.assertEqual(self.both.told, ["lost"])
+        self.assertEqual(self.fake.commands, ["lost"])
         self.failureResultOf(asked, ConnectionLost)
 
     def test_there_is_one_connection(self) -> None:
         """Its protocol is there before it is."""
-        self.assertIs(Once(self.worker).buildProtocol(None), self.worker)
+        self.assertIs(
+            SingleConnectionFactory(self.worker).buildProtocol(None), self.worker
+        )

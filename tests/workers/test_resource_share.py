@@ -9,84 +9,103 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.concurrency.shared_counters import Column, Scoreboard, SharedRoom
+from twisted_quotes.concurrency.shared_counters import (
+    Column,
+    SharedCapacity,
+    SharedCounters,
+)
 from twisted_quotes.errors import TooBusy
 from twisted_quotes.options import QuotesOptions
-from twisted_quotes.workers.inherited_fds import Inheritance
-from twisted_quotes.workers.resource_share import Part, SharedPlaces, inherited, whole
-from twisted_quotes.workers.worker_sockets import know_systemd
+from twisted_quotes.workers.inherited_fds import WorkerConfiguration
+from twisted_quotes.workers.resource_share import (
+    ResourceShare,
+    SharedConcurrencyLimiter,
+    total_share,
+    worker_share,
+)
+from twisted_quotes.workers.worker_sockets import set_systemd_sockets
 
 from ..fakes import FakeReactor
 
 
-class PartTests(SynchronousTestCase):
+class ResourceShareTests(SynchronousTestCase):
     """Tests of the whole, and of parts of it."""
 
     def setUp(self) -> None:
         """Have a scoreboard, and know nothing of systemd afterwards."""
-        self.scoreboard = Scoreboard.make(8)
-        self.addCleanup(os.close, self.scoreboard.descriptor)
-        self.addCleanup(know_systemd, ())
+        self.shared_counters = SharedCounters.create(8)
+        self.addCleanup(os.close, self.shared_counters.descriptor)
+        self.addCleanup(set_systemd_sockets, ())
 
-    def options(self, *arguments: str) -> QuotesOptions:
+    def parse_options(self, *arguments: str) -> QuotesOptions:
         """Options from a command line."""
         options = QuotesOptions({})
         options.parseOptions(arguments)
         return options
 
-    def part(self, share: int, *arguments: str) -> Part:
+    def make_resource_share(self, share: int, *arguments: str) -> ResourceShare:
         """The part of one of two workers."""
         reactor: Any = FakeReactor()
 
         async def everywhere() -> list[Any]:
             return []
 
-        return inherited(
+        return worker_share(
             reactor,
-            self.options(*arguments),
-            Inheritance(share, 8, share, 2, 3, 1),
-            self.scoreboard,
+            self.parse_options(*arguments),
+            WorkerConfiguration(share, 8, share, 2, 3, 1),
+            self.shared_counters,
             everywhere,
         )
 
     def test_the_only_process_has_all(self) -> None:
         """What the options say."""
-        found = whole(
+        found = total_share(
             FakeReactor(),
-            self.options("--max-running=5", "--max-waiting=7", "--max-connections=3"),
+            self.parse_options(
+                "--max-running=5", "--max-waiting=7", "--max-connections=3"
+            ),
         )
-        self.assertEqual((found.running, found.waiting), (5, 7))
-        self.assertEqual((found.cache_bytes, found.room.most), (64 * 1024 * 1024, 3))
-        self.assertEqual(found.waits_share, 500)
-        self.assertIsNone(found.everywhere)
+        self.assertEqual((found.max_running, found.max_waiting), (5, 7))
+        self.assertEqual(
+            (found.cache_bytes, found.connection_capacity.limit), (64 * 1024 * 1024, 3)
+        )
+        self.assertEqual(found.max_waits_per_client, 500)
+        self.assertIsNone(found.collect_all_metrics)
 
     def test_workers_share_what_is_shared_out(self) -> None:
         """All together they have what the only process would have."""
         options = "--max-running=5", "--max-waiting=7", "--cache-bytes=10"
-        one, other = (self.part(each, *options) for each in (0, 1))
-        self.assertEqual((one.running, other.running), (3, 2))
-        self.assertEqual((one.waiting, other.waiting), (4, 3))
+        one, other = (self.make_resource_share(each, *options) for each in (0, 1))
+        self.assertEqual((one.max_running, other.max_running), (3, 2))
+        self.assertEqual((one.max_waiting, other.max_waiting), (4, 3))
         self.assertEqual((one.cache_bytes, other.cache_bytes), (5, 5))
-        self.assertEqual((one.waits_share, other.waits_share), (250, 250))
+        self.assertEqual(
+            (one.max_waits_per_client, other.max_waits_per_client), (250, 250)
+        )
         self.assertEqual(len(one.endpoints), 1)
-        none = self.part(0, "--max-waiting=0", "--cache-bytes=0")
-        self.assertEqual((none.waiting, none.cache_bytes), (0, 0))
+        none = self.make_resource_share(0, "--max-waiting=0", "--cache-bytes=0")
+        self.assertEqual((none.max_waiting, none.cache_bytes), (0, 0))
 
     def test_they_have_room_as_long_as_there_is_any(self) -> None:
         """One may have all connections that may be."""
-        one, other = (self.part(each).room for each in (0, 1))
-        self.assertEqual([one.enter() for _ in range(4)], [True] * 3 + [False])
-        self.assertFalse(other.enter())
+        one, other = (
+            self.make_resource_share(each).connection_capacity for each in (0, 1)
+        )
+        self.assertEqual([one.try_acquire() for _ in range(4)], [True] * 3 + [False])
+        self.assertFalse(other.try_acquire())
 
     def test_they_have_places_to_wait_as_long_as_there_are_any(self) -> None:
         """One may have them all, too."""
         one, other = (
-            SharedPlaces(SharedRoom(2, self.scoreboard, row, Column.WAITS))
+            SharedConcurrencyLimiter(
+                SharedCapacity(2, self.shared_counters, row, Column.WAITS)
+            )
             for row in (0, 1)
         )
-        places = [self.successResultOf(one.take()) for _ in range(2)]
-        self.assertEqual(one.taken, 2)
-        self.failureResultOf(other.take(), TooBusy)
+        places = [self.successResultOf(one.acquire()) for _ in range(2)]
+        self.assertEqual(one.in_use, 2)
+        self.failureResultOf(other.acquire(), TooBusy)
         places[0].close()
-        self.successResultOf(other.take())
-        self.failureResultOf(one.take(), TooBusy)
+        self.successResultOf(other.acquire())
+        self.failureResultOf(one.acquire(), TooBusy)

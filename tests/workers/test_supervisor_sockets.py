@@ -18,13 +18,13 @@ from twisted_quotes.workers.supervisor_sockets import Listeners
 
 from ..test_service import FakeEndpoint
 
-ANY = "tcp:0:interface=127.0.0.1"
+ANY_PORT = "tcp:0:interface=127.0.0.1"
 
 
 class ListenersTests(TestCase):
     """Tests of sockets that are opened for others."""
 
-    def make(self, *descriptions: str) -> Listeners:
+    def make_listeners(self, *descriptions: str) -> Listeners:
         """Listeners on some endpoints."""
         from twisted.internet import reactor
 
@@ -38,7 +38,7 @@ class ListenersTests(TestCase):
         from twisted.internet import reactor
 
         anything: Any = reactor
-        listeners = self.make(ANY, ANY)
+        listeners = self.make_listeners(ANY_PORT, ANY_PORT)
         listeners.open()
         one, other = (
             socket.socket(fileno=os.dup(each)) for each in listeners.descriptors
@@ -46,7 +46,7 @@ class ListenersTests(TestCase):
         with one, other, socket.create_connection(other.getsockname()):
             self.assertEqual(anything.getReaders().count(listeners), 0)
             with capturedLogs() as events:
-                line = listeners.tell()
+                line = listeners.log_addresses()
             self.assertEqual(len(events), 2)
             host, port = one.getsockname()
             self.assertIn(f"http://{host}:{port}/, http://", line)
@@ -60,12 +60,12 @@ class ListenersTests(TestCase):
         """And what was opened before is closed again."""
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
-            listeners = self.make(ANY, f"tcp:{port}:interface=127.0.0.1")
+            listeners = self.make_listeners(ANY_PORT, f"tcp:{port}:interface=127.0.0.1")
             with self.assertRaises(CannotStart) as raised:
                 listeners.open()
             self.assertIn(str(port), str(raised.exception))
         self.assertEqual(listeners.descriptors, [])
-        await self.turn()
+        await self.run_reactor_turn()
 
     async def test_what_cannot_be_shared_is_refused(self) -> None:
         """What is no socket of this machine, or is one only later."""
@@ -75,23 +75,23 @@ class ListenersTests(TestCase):
             listeners.open()
         self.assertIn("--workers=1", str(raised.exception))
         with self.assertRaises(CannotStart) as raised:
-            self.make("stdio:").open()
+            self.make_listeners("stdio:").open()
         self.assertIn("--workers=1", str(raised.exception))
-        strange = StrangePort()
+        strange = PortWithoutSocket()
         later.callback(strange)
         self.assertTrue(strange.stopped)
 
-    async def turn(self) -> None:
+    async def run_reactor_turn(self) -> None:
         """Let the reactor do what it has to."""
         from twisted.internet import reactor
 
         anything: Any = reactor
-        over: Deferred[None] = Deferred()
-        anything.callLater(0.01, over.callback, None)
-        await over
+        finished: Deferred[None] = Deferred()
+        anything.callLater(0.01, finished.callback, None)
+        await finished
 
 
-class StrangePort:
+class PortWithoutSocket:
     """A port without a socket."""
 
     stopped = False

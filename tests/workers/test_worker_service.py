@@ -18,14 +18,23 @@ from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 
 from twisted_quotes import service
-from twisted_quotes.concurrency.shared_counters import Column, Scoreboard
-from twisted_quotes.errors import NotReadyNow
-from twisted_quotes.service import FLUSH_TIME
-from twisted_quotes.workers.control import Farewell, Leaving, Serving, Total
-from twisted_quotes.workers.worker_service import TOTAL_TIME, Link, WorkerService
+from twisted_quotes.concurrency.shared_counters import Column, SharedCounters
+from twisted_quotes.errors import ServiceNotReady
+from twisted_quotes.service import FLUSH_TIMEOUT
+from twisted_quotes.workers.control import (
+    CollectAllMetrics,
+    RequestRetirement,
+    SendFinalMetrics,
+    ServingStarted,
+)
+from twisted_quotes.workers.worker_service import (
+    METRICS_TIMEOUT,
+    SupervisorConnection,
+    WorkerService,
+)
 
 from ..test_service import ENDPOINT, FakeEndpoint, ServiceTestCase
-from ..web.clients import FakeSocket, get
+from ..web.clients import FakeSocket, get_request
 
 
 class SharedPort(Port):
@@ -63,30 +72,31 @@ class SharedPort(Port):
         stopped.callback(None)
 
 
-class FakeLink(Link):
+class FakeLink(SupervisorConnection):
     """
     A way to a supervisor that does not answer by itself.
 
-    @ivar asked: what it was told and asked, in order, with the answers that are due.
+    @ivar sent_commands: what it was told and asked, in order, with the answers that are
+        due.
     """
 
     def __init__(self, case: WorkerTestCase) -> None:
         super().__init__(case.reactor, 0, case.web.metrics)
-        self.asked: list[tuple[Any, Deferred[Any]]] = []
-        case.patch(self.control, "callRemote", self._ask)
+        self.sent_commands: list[tuple[Any, Deferred[Any]]] = []
+        case.patch(self.control, "callRemote", self._send_command)
 
     def connect(self, worker: Any) -> None:
         """Know whom the supervisor talks to."""
         self.control.worker = worker
 
-    def _ask(self, command: Any, **arguments: Any) -> Deferred[Any]:
-        self.asked.append((command, Deferred()))
-        return self.asked[-1][1]
+    def _send_command(self, command: Any, **arguments: Any) -> Deferred[Any]:
+        self.sent_commands.append((command, Deferred()))
+        return self.sent_commands[-1][1]
 
     @property
     def commands(self) -> list[Any]:
         """What was asked."""
-        return [command for command, _ in self.asked]
+        return [command for command, _ in self.sent_commands]
 
 
 class WorkerTestCase(ServiceTestCase):
@@ -95,13 +105,17 @@ class WorkerTestCase(ServiceTestCase):
     def setUp(self) -> None:
         """Make what it needs."""
         super().setUp()
-        self.shut: list[object] = []
-        self.patch(service, "let_nobody_in", lambda *port: self.shut.append(port))
-        self.scoreboard = Scoreboard.make(2)
-        self.addCleanup(os.close, self.scoreboard.descriptor)
+        self.rejecting_ports: list[object] = []
+        self.patch(
+            service,
+            "reject_new_connections",
+            lambda *port: self.rejecting_ports.append(port),
+        )
+        self.shared_counters = SharedCounters.create(2)
+        self.addCleanup(os.close, self.shared_counters.descriptor)
         self.link = FakeLink(self)
 
-    def work(self, timeout: float = 30.0) -> WorkerService:
+    def start_worker(self, timeout: float = 30.0) -> WorkerService:
         """The service of a worker that serves."""
         self.port = SharedPort(self.reactor, self.web.site)
         reactor: Any = self.reactor
@@ -112,41 +126,41 @@ class WorkerTestCase(ServiceTestCase):
             self.web.outstanding,
             *(0.0, timeout),
             self.signals,
-            lambda: self.closed.append(len(self.web.outstanding)),
-            self.clear_up,
+            lambda: self.outstanding_at_close.append(len(self.web.outstanding)),
+            self.clean_up,
             self.web.readiness,
             self.systemd,
             ["quotes.test"],
         )
-        self.addCleanup(self.end_for_good, service)
-        service.work_for(self.link, self.scoreboard, 1)
-        self.reactor.stop = self.stop  # type: ignore[method-assign]
+        self.addCleanup(self.end_service, service)
+        service.attach_to_supervisor(self.link, self.shared_counters, 1)
+        self.reactor.stop = self.stop_reactor  # type: ignore[method-assign]
         service.startService()
         self.run_reactor()
         return service
 
-    def stop(self) -> None:
+    def stop_reactor(self) -> None:
         """Begin the shutdown, as the reactor does."""
-        [self.over] = self.reactor.fire_shutdown()
+        [self.finished] = self.reactor.fire_shutdown()
         self.reactor.advance(0)
 
-    def assert_ended(self, over: Deferred[Any]) -> None:
+    def assert_ended(self, finished: Deferred[Any]) -> None:
         """All is over when the last metrics are told."""
-        self.assertNoResult(over)
-        command, told = self.link.asked[-1]
-        self.assertIs(command, Farewell)
-        told.callback({})
-        super().assert_ended(over)
+        self.assertNoResult(finished)
+        command, reply = self.link.sent_commands[-1]
+        self.assertIs(command, SendFinalMetrics)
+        reply.callback({})
+        super().assert_ended(finished)
 
-    def cut(self, client: FakeSocket) -> None:
+    def assert_aborted(self, client: FakeSocket) -> None:
         """Check that a client is refused, and that nothing is waited for."""
-        [process] = self.web.running()
+        [process] = self.web.running_processes()
         self.assertEqual(process.signals, ["KILL"])
         process.end(signal=9)
         client.deliver()
         self.assert_refused(client)
-        client.shut_down()
-        self.reactor.advance(FLUSH_TIME)
+        client.half_close()
+        self.reactor.advance(FLUSH_TIMEOUT)
 
 
 class WorkerServiceTests(WorkerTestCase):
@@ -154,51 +168,51 @@ class WorkerServiceTests(WorkerTestCase):
 
     def test_it_tells_that_it_serves(self) -> None:
         """To its supervisor, the others, and nobody else."""
-        self.work()
-        self.assertEqual(self.link.commands, [Serving])
-        self.assertEqual(self.scoreboard.read(1, Column.SERVING), 1)
+        self.start_worker()
+        self.assertEqual(self.link.commands, [ServingStarted])
+        self.assertEqual(self.shared_counters.read(1, Column.SERVING), 1)
         self.assertEqual(len(self.reactor.getReaders()), 1)
 
     def test_a_signal_is_left_to_the_supervisor(self) -> None:
         """It is only told of it."""
-        self.work()
+        self.start_worker()
         self.signals.send(SIGTERM)
-        self.assertEqual(self.link.commands, [Serving, Leaving])
+        self.assertEqual(self.link.commands, [ServingStarted, RequestRetirement])
         self.assertFalse(self.web.readiness.draining)
 
     def test_a_second_signal_forces_the_end_of_this_worker_alone(self) -> None:
         """Even before the supervisor has answered; the sockets stay as they are."""
-        self.work()
-        client = self.search()
+        self.start_worker()
+        client = self.start_search()
         self.signals.send(SIGTERM, SIGTERM)
-        self.assertEqual(self.link.commands, [Serving, Leaving])
+        self.assertEqual(self.link.commands, [ServingStarted, RequestRetirement])
         client.deliver()
         self.assert_refused(client)
-        self.reactor.advance(FLUSH_TIME)
-        self.assertEqual(self.shut, [])
-        self.assert_ended(self.over)
+        self.reactor.advance(FLUSH_TIMEOUT)
+        self.assertEqual(self.rejecting_ports, [])
+        self.assert_ended(self.finished)
 
     def test_a_signal_to_the_whole_group_forces_nothing(self) -> None:
         """The supervisor has it, too, and may have said so before."""
-        service = self.work()
-        client = self.search()
+        service = self.start_worker()
+        client = self.start_search()
         service.drain()
         self.signals.send(SIGTERM)
         client.deliver()
-        self.assertEqual(client.answers(), [])
-        self.assertEqual(self.link.commands, [Serving])
+        self.assertEqual(client.responses(), [])
+        self.assertEqual(self.link.commands, [ServingStarted])
 
     def test_it_opens_its_access_log_anew_when_it_is_told_to(self) -> None:
         """The supervisor alone gets the signal, and logs it."""
-        service = self.work()
-        self.log.rename(self.room / "old.log")
+        service = self.start_worker()
+        self.log.rename(self.temporary_folder / "old.log")
         service.reload()
         self.assertTrue(self.log.exists())
 
     def test_it_drains_until_it_is_told_to_close(self) -> None:
         """It goes on serving, then closes, answers, and ends."""
-        service = self.work()
-        client = self.search()
+        service = self.start_worker()
+        client = self.start_search()
         service.drain()
         service.drain()
         self.assertTrue(self.web.readiness.draining)
@@ -208,69 +222,69 @@ class WorkerServiceTests(WorkerTestCase):
         service.close()
         self.reactor.pump([0] * 3)
         self.assertFalse(self.port.listening)
-        self.assertEqual(len(self.shut), 1)
-        self.assertEqual(self.scoreboard.read(1, Column.SERVING), 0)
-        self.assertNoResult(self.over)
-        self.answer(client)
-        self.assertEqual(client.answers()[0].code, 200)
-        client.shut_down()
-        self.assert_ended(self.over)
+        self.assertEqual(len(self.rejecting_ports), 1)
+        self.assertEqual(self.shared_counters.read(1, Column.SERVING), 0)
+        self.assertNoResult(self.finished)
+        self.finish_searches(client)
+        self.assertEqual(client.responses()[0].code, 200)
+        client.half_close()
+        self.assert_ended(self.finished)
 
     def test_it_can_leave_the_sockets_to_others(self) -> None:
         """It closes its own at once, and answers who has asked, and who asks yet."""
-        service = self.work()
-        client, late = self.search(), self.web.connect()
+        service = self.start_worker()
+        client, late = self.start_search(), self.web.connect()
         service.retire()
         self.reactor.pump([0] * 3)
         self.assertFalse(self.port.listening)
-        self.assertEqual(self.shut, [])
+        self.assertEqual(self.rejecting_ports, [])
         self.assertFalse(self.web.readiness.draining)
-        self.answer(client)
-        late.send(get())
+        self.finish_searches(client)
+        late.send(get_request())
         for each in (client, late):
-            self.assertEqual([answer.code for answer in each.answers()], [200])
-            each.shut_down()
-        self.assert_ended(self.over)
+            self.assertEqual([answer.code for answer in each.responses()], [200])
+            each.half_close()
+        self.assert_ended(self.finished)
         # So that nothing of it is left behind.
         self.web.readiness.draining = True
 
     def test_while_it_leaves_the_others_may_be_told_to_end(self) -> None:
         """Then nobody is answered here, either, who asks later."""
-        service = self.work()
+        service = self.start_worker()
         late = self.web.connect()
         service.retire()
         self.reactor.pump([0] * 3)
         service.drain()
         self.assertTrue(self.web.readiness.draining)
         service.close()
-        late.send(get())
+        late.send(get_request())
         self.assert_refused(late)
-        late.shut_down()
-        self.assert_ended(self.over)
+        late.half_close()
+        self.assert_ended(self.finished)
 
     def test_it_can_be_told_to_end_now(self) -> None:
         """Whatever it was waiting for."""
-        service = self.work()
-        client = self.search()
+        service = self.start_worker()
+        client = self.start_search()
         service.drain()
         service.force()
-        self.assertEqual(len(self.shut), 1)
-        self.cut(client)
-        self.assert_ended(self.over)
+        self.assertEqual(len(self.rejecting_ports), 1)
+        self.assert_aborted(client)
+        self.assert_ended(self.finished)
 
     def test_without_a_supervisor_it_ends_now(self) -> None:
         """
         Nobody else would tell it to; but at its own end it expects that. Others may
         go on, so it has the kernel let in who connects.
         """
-        service = self.work()
-        client = self.search()
+        service = self.start_worker()
+        client = self.start_search()
         with capturedLogs() as events:
             service.supervisor_lost()
         self.assertIn("supervisor is lost", events[0]["log_format"])
-        self.assertEqual(self.shut, [])
-        self.cut(client)
-        self.assert_ended(self.over)
+        self.assertEqual(self.rejecting_ports, [])
+        self.assert_aborted(client)
+        self.assert_ended(self.finished)
         with capturedLogs() as events:
             service.supervisor_lost()
         self.assertEqual(events, [])
@@ -279,42 +293,44 @@ class WorkerServiceTests(WorkerTestCase):
 class LinkTests(WorkerTestCase):
     """Tests of what a worker asks of its supervisor."""
 
-    def total(self) -> Deferred[Any]:
+    def request_total(self) -> Deferred[Any]:
         """Ask for all metrics."""
-        return Deferred.fromCoroutine(self.link.total())
+        return Deferred.fromCoroutine(self.link.collect_all_metrics())
 
     def test_metrics_of_all_can_be_asked_for(self) -> None:
         """And its own are told."""
         families = self.web.metrics.families()
-        total = self.total()
-        [(command, answer)] = self.link.asked
+        total = self.request_total()
+        [(command, answer)] = self.link.sent_commands
         answer.callback({"families": families})
-        self.assertEqual((command, self.successResultOf(total)), (Total, families))
-        names = [each.name for each in self.work().report()]
+        self.assertEqual(
+            (command, self.successResultOf(total)), (CollectAllMetrics, families)
+        )
+        names = [each.name for each in self.start_worker().report_metrics()]
         self.assertEqual(names, [each.name for each in families])
 
     def test_a_supervisor_that_does_not_answer_holds_up_nobody(self) -> None:
         """One that stands still, or is gone."""
-        total = self.total()
-        self.reactor.advance(TOTAL_TIME)
-        self.failureResultOf(total, NotReadyNow)
-        total = self.total()
-        self.link.asked[-1][1].errback(Failure(ConnectionDone()))
-        self.failureResultOf(total, NotReadyNow)
+        total = self.request_total()
+        self.reactor.advance(METRICS_TIMEOUT)
+        self.failureResultOf(total, ServiceNotReady)
+        total = self.request_total()
+        self.link.sent_commands[-1][1].errback(Failure(ConnectionDone()))
+        self.failureResultOf(total, ServiceNotReady)
 
     def test_the_last_metrics_are_told(self) -> None:
         """If there is still somebody to tell."""
-        leave = Deferred.fromCoroutine(self.link.take_leave())
-        self.assertEqual(self.link.commands, [Farewell])
+        leave = Deferred.fromCoroutine(self.link.send_final_metrics())
+        self.assertEqual(self.link.commands, [SendFinalMetrics])
         self.assertNoResult(leave)
-        self.link.asked[-1][1].errback(Failure(ConnectionDone()))
+        self.link.sent_commands[-1][1].errback(Failure(ConnectionDone()))
         self.successResultOf(leave)
 
     def test_it_is_connected_by_an_open_file(self) -> None:
         """Which it has from its supervisor."""
         ours, theirs = socket.socketpair()
         self.addCleanup(ours.close)
-        link = Link(self.reactor, theirs.detach(), self.web.metrics)
+        link = SupervisorConnection(self.reactor, theirs.detach(), self.web.metrics)
         worker: Any = object()
         link.connect(worker)
         self.assertIs(link.control.worker, worker)

@@ -5,25 +5,25 @@ Room for so many, and not one more.
 from __future__ import annotations
 
 
-class Room:
+class Capacity:
     """
     Room for so many.
 
-    @param most: how many, 1 or more.
-    @ivar taken: how many are in it.
+    @param limit: how many, 1 or more.
+    @ivar in_use: how many are in it.
     """
 
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self.taken = 0
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.in_use = 0
 
-    def enter(self) -> bool:
+    def try_acquire(self) -> bool:
         """Take room for one more; say whether there was any."""
-        if self.taken >= self.most:
+        if self.in_use >= self.limit:
             return False
-        self.taken += 1
+        self.in_use += 1
         return True
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Give back the room of one."""
-        self.taken -= 1
+        self.in_use -= 1

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 
-class Closing(ABC):
+class Closeable(ABC):
     """Something that is closed, whatever comes between."""
 
     @abstractmethod

@@ -18,67 +18,67 @@ class Outstanding:
     All that must be over before the service may end: searches, the processes
     they started, connections on which an answer is due.
 
-    @ivar is_cut_short: whether all that can be ended early has been.
+    @ivar is_cancelled: whether all that can be ended early has been.
     """
 
-    is_cut_short = False
+    is_cancelled = False
 
     def __init__(self) -> None:
-        self._under_way: dict[Deferred[Any], _Item] = {}
+        self._pending: dict[Deferred[Any], _Item] = {}
 
     def __len__(self) -> int:
-        return len(self._under_way)
+        return len(self._pending)
 
     def add(
-        self, over: Deferred[T], cancel: Callable[[], object] | None = None
+        self, done: Deferred[T], cancel: Callable[[], object] | None = None
     ) -> Deferred[T]:
         """
         Count something as under way until it is over, well or badly.
 
         Where all has been ended early, this is, too.
 
-        @param over: fires when it is over.
+        @param done: fires when it is over.
         @param cancel: ends it early, if it can be.
         @return: C{over} itself.
         """
-        if over not in self._under_way:
-            self._under_way[over] = _Item(cancel)
-            over.addBoth(self._pass_on, over)
-            if self.is_cut_short and cancel is not None:
+        if done not in self._pending:
+            self._pending[done] = _Item(cancel)
+            done.addBoth(self._completed, done)
+            if self.is_cancelled and cancel is not None:
                 cancel()
-        return over
+        return done
 
-    def when_over(self, *also: Deferred[Any]) -> Deferred[list[tuple[bool, Any]]]:
+    def when_done(self, *additional: Deferred[Any]) -> Deferred[list[tuple[bool, Any]]]:
         """
         Wait for all that is under way at this moment.
 
-        @param also: more to wait for.
+        @param additional: more to wait for.
         @return: a L{DeferredList} that never fails.
         """
-        observed = []
-        for item in self._under_way.values():
-            observed.append(Deferred[None]())
-            item.observers.append(observed[-1])
-        return DeferredList([*also, *observed], consumeErrors=True)
+        observers = []
+        for item in self._pending.values():
+            observers.append(Deferred[None]())
+            item.observers.append(observers[-1])
+        return DeferredList([*additional, *observers], consumeErrors=True)
 
     def cancel(self) -> None:
         """End early whatever can be ended early."""
-        self.is_cut_short = True
-        for item in list(self._under_way.values()):
+        self.is_cancelled = True
+        for item in list(self._pending.values()):
             if item.cancel is not None:
                 item.cancel()
 
-    def abandon(self) -> None:
+    def discard(self) -> None:
         """Wait no longer for anything."""
-        for over in list(self._under_way):
-            self._is_over(over)
+        for done in list(self._pending):
+            self._mark_done(done)
 
-    def _pass_on(self, result: T, over: Deferred[T]) -> T:
-        self._is_over(over)
+    def _completed(self, result: T, done: Deferred[T]) -> T:
+        self._mark_done(done)
         return result
 
-    def _is_over(self, over: Deferred[Any]) -> None:
-        item = self._under_way.pop(over, None)
+    def _mark_done(self, done: Deferred[Any]) -> None:
+        item = self._pending.pop(done, None)
         for observer in item.observers if item else ():
             observer.callback(None)
 

@@ -13,11 +13,11 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 T = TypeVar("T")
 
-SLICE = 0.005
+TIME_SLICE = 0.005
 """How long a loop goes on before it pauses, in seconds."""
 
 
-class Pauses:
+class CooperativeScheduler:
     """
     Has loops pause, and go on one after another.
 
@@ -29,34 +29,34 @@ class Pauses:
     def __init__(self, reactor: IReactorTime) -> None:
         self._reactor = reactor
         self._waiting: deque[Deferred[None]] = deque()
-        self._call: IDelayedCall | None = None
+        self._delayed_call: IDelayedCall | None = None
 
-    async def each(self, items: Iterable[T]) -> AsyncIterator[T]:
+    async def iterate(self, items: Iterable[T]) -> AsyncIterator[T]:
         """
         Go through items, and pause where that takes a while.
 
         @param items: is gone through while others may change what it is about.
         """
-        end = self._reactor.seconds() + SLICE
+        deadline = self._reactor.seconds() + TIME_SLICE
         for item in items:
             yield item
-            if self._reactor.seconds() >= end:
-                await self._pause()
-                end = self._reactor.seconds() + SLICE
+            if self._reactor.seconds() >= deadline:
+                await self._yield_to_reactor()
+                deadline = self._reactor.seconds() + TIME_SLICE
 
-    def _pause(self) -> Deferred[None]:
+    def _yield_to_reactor(self) -> Deferred[None]:
         """Wait for a turn. Cancelling it gives up the wait."""
         waiting: Deferred[None] = Deferred(self._waiting.remove)
         self._waiting.append(waiting)
-        if self._call is None:
-            self._call = self._reactor.callLater(0, self._next)
+        if self._delayed_call is None:
+            self._delayed_call = self._reactor.callLater(0, self._resume_next)
         return waiting
 
-    def _next(self) -> None:
+    def _resume_next(self) -> None:
         """Let the next one go on."""
-        self._call = None
+        self._delayed_call = None
         if self._waiting:
             waiting = self._waiting.popleft()
             if self._waiting:
-                self._call = self._reactor.callLater(0, self._next)
+                self._delayed_call = self._reactor.callLater(0, self._resume_next)
             waiting.callback(None)

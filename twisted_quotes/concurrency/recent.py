@@ -14,23 +14,23 @@ from twisted.python.failure import Failure
 T = TypeVar("T")
 
 
-class Recent(Generic[T]):
+class CachedResult(Generic[T]):
     """
     The result of an asynchronous function, which is called once in a while at most.
 
     @param clock: tells time.
     @param lifetime: for how long a result is used, in seconds.
-    @param make: makes the result.
+    @param compute: makes the result.
     """
 
     def __init__(
-        self, clock: IReactorTime, lifetime: float, make: Callable[[], Awaitable[T]]
+        self, clock: IReactorTime, lifetime: float, compute: Callable[[], Awaitable[T]]
     ) -> None:
         self._clock = clock
         self._lifetime = lifetime
-        self._make = make
+        self._compute = compute
         self._result: tuple[float, T] | None = None
-        self._making = False
+        self._is_computing = False
         self._waiting: list[Deferred[T]] = []
 
     def get(self) -> Deferred[T]:
@@ -42,24 +42,24 @@ class Recent(Generic[T]):
             wait.
         """
         if self._result is not None:
-            made_at, result = self._result
-            if self._clock.seconds() - made_at < self._lifetime:
+            computed_at, result = self._result
+            if self._clock.seconds() - computed_at < self._lifetime:
                 return succeed(result)
         waiting: Deferred[T] = Deferred(self._waiting.remove)
         self._waiting.append(waiting)
-        if not self._making:
-            self._making = True
-            made = ensureDeferred(self._made_now())
-            made.addBoth(self._tell)
+        if not self._is_computing:
+            self._is_computing = True
+            computed = ensureDeferred(self._compute_and_store())
+            computed.addBoth(self._fire_waiting)
         return waiting
 
-    async def _made_now(self) -> T:
+    async def _compute_and_store(self) -> T:
         now = self._clock.seconds()
-        result = await self._make()
+        result = await self._compute()
         self._result = now, result
         return result
 
-    def _tell(self, result: T | Failure) -> None:
-        self._making = False
+    def _fire_waiting(self, result: T | Failure) -> None:
+        self._is_computing = False
         while self._waiting:
             self._waiting.pop().callback(result)

@@ -13,7 +13,7 @@ import mmap
 import os
 from enum import IntEnum
 
-from .capacity import Room
+from .capacity import Capacity
 
 
 class Column(IntEnum):
@@ -24,17 +24,17 @@ class Column(IntEnum):
     WAITS = 2
 
 
-ROWS_EACH = 4
+ROWS_PER_WORKER = 4
 """How many rows there are for each worker: those that are ending need one, too."""
 
-_CELL = 8
+_CELL_SIZE = 8
 
 
-class Scoreboard:
+class SharedCounters:
     """
     The rows of all workers.
 
-    @param descriptor: an open file, as L{make} makes one, which is mapped.
+    @param descriptor: an open file, as L{create} makes one, which is mapped.
     @param rows: how many rows it has, 1 or more.
     """
 
@@ -42,13 +42,13 @@ class Scoreboard:
         self.descriptor = descriptor
         self.rows = rows
         # Eight bytes that lie together are written, and read, at once.
-        self._cells = memoryview(mmap.mmap(descriptor, _size(rows))).cast("q")
+        self._cells = memoryview(mmap.mmap(descriptor, _size_in_bytes(rows))).cast("q")
 
     @classmethod
-    def make(cls, rows: int) -> Scoreboard:
+    def create(cls, rows: int) -> SharedCounters:
         """Make one of which nothing is left when all who know it are gone."""
         descriptor = os.memfd_create("scoreboard")
-        os.truncate(descriptor, _size(rows))
+        os.truncate(descriptor, _size_in_bytes(rows))
         return cls(descriptor, rows)
 
     def read(self, row: int, column: Column) -> int:
@@ -63,7 +63,7 @@ class Scoreboard:
         """The sum of what all workers tell."""
         return sum(self.read(row, column) for row in range(self.rows))
 
-    def fewest_elsewhere(self, row: int) -> int | None:
+    def minimum_connections_elsewhere(self, row: int) -> int | None:
         """
         How many connections the worker has that has fewest.
 
@@ -85,39 +85,39 @@ class Scoreboard:
             self.write(row, column, 0)
 
 
-class SharedRoom(Room):
+class SharedCapacity(Capacity):
     """
     Room for so many in all workers together.
 
-    @param scoreboard: has how many are in it.
+    @param shared_counters: has how many are in it.
     @param row: the row of the worker that this is part of.
     @param column: what is counted.
     """
 
     def __init__(
-        self, most: int, scoreboard: Scoreboard, row: int, column: Column
+        self, limit: int, shared_counters: SharedCounters, row: int, column: Column
     ) -> None:
-        super().__init__(most)
-        self._scoreboard = scoreboard
+        super().__init__(limit)
+        self._shared_counters = shared_counters
         self._row = row
         self._column = column
 
-    def enter(self) -> bool:
+    def try_acquire(self) -> bool:
         """Take room for one more; say whether there was any."""
-        if self._scoreboard.total(self._column) >= self.most:
+        if self._shared_counters.total(self._column) >= self.limit:
             return False
-        self.taken += 1
-        self._tell()
+        self.in_use += 1
+        self._publish()
         return True
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Give back the room of one."""
-        super().leave()
-        self._tell()
+        super().release()
+        self._publish()
 
-    def _tell(self) -> None:
-        self._scoreboard.write(self._row, self._column, self.taken)
+    def _publish(self) -> None:
+        self._shared_counters.write(self._row, self._column, self.in_use)
 
 
-def _size(rows: int) -> int:
-    return rows * len(Column) * _CELL
+def _size_in_bytes(rows: int) -> int:
+    return rows * len(Column) * _CELL_SIZE

@@ -13,14 +13,16 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 
-class InThread(Protocol):
+class DeferToThread(Protocol):
     """What runs a function in a thread."""
 
-    def __call__(self, call: Callable[..., Any], /, *arguments: Any) -> Deferred[Any]:
+    def __call__(
+        self, function: Callable[..., Any], /, *arguments: Any
+    ) -> Deferred[Any]:
         """Fire with what the function returns, or fail with what it raises."""
 
 
-class Threads:
+class ThreadRunner:
     """
     Has functions run by threads, so many at a time.
 
@@ -29,17 +31,19 @@ class Threads:
 
     @param reactor: where the results are wanted.
     @param pool: has the threads.
-    @param most: how many may run at one time, 1 or more.
+    @param max_threads: how many may run at one time, 1 or more.
     """
 
     def __init__(
-        self, reactor: IReactorFromThreads, pool: ThreadPool, most: int
+        self, reactor: IReactorFromThreads, pool: ThreadPool, max_threads: int
     ) -> None:
         self._reactor = reactor
         self._pool = pool
-        self._free = DeferredSemaphore(most)
+        self._semaphore = DeferredSemaphore(max_threads)
 
-    def __call__(self, call: Callable[..., Any], /, *arguments: Any) -> Deferred[Any]:
+    def __call__(
+        self, function: Callable[..., Any], /, *arguments: Any
+    ) -> Deferred[Any]:
         """
         Have a function called by a thread.
 
@@ -47,18 +51,18 @@ class Threads:
             Cancelling it gives up the wait for a thread; a function that is
             running runs on, and counts until it has ended.
         """
-        waiting = self._free.acquire()
-        result: Deferred[Any] = Deferred(lambda _: waiting.cancel())
+        acquired = self._semaphore.acquire()
+        result: Deferred[Any] = Deferred(lambda _: acquired.cancel())
 
         def start(_: object) -> None:
-            done = deferToThreadPool(self._reactor, self._pool, call, *arguments)
-            done.addBoth(free_and_tell)
+            done = deferToThreadPool(self._reactor, self._pool, function, *arguments)
+            done.addBoth(release_and_fire)
 
-        def free_and_tell(value: object) -> None:
-            self._free.release()
+        def release_and_fire(value: object) -> None:
+            self._semaphore.release()
             if not result.called:
                 result.callback(value)
 
         # Who waits no longer has been told so by the cancelling itself.
-        waiting.addCallbacks(start, lambda _: None)
+        acquired.addCallbacks(start, lambda _: None)
         return result

@@ -12,14 +12,17 @@ from collections.abc import Mapping, Sequence
 
 from twisted_quotes.errors import BadRequest
 from twisted_quotes.query.queries import All, Pattern, Search
-from twisted_quotes.text.letter_case import has_unknown_cases, in_each_case
-from twisted_quotes.text.lines import PLAIN_LINE
+from twisted_quotes.text.letter_case import (
+    expand_case_variants,
+    has_unsupported_case_variants,
+)
+from twisted_quotes.text.lines import VALID_UTF8_LINE_PATTERN
 
-BYTES = {"LC_ALL": "C"}
-_CHARACTERS = {"LC_ALL": "C.UTF-8"}
+C_LOCALE = {"LC_ALL": "C"}
+_UTF8_LOCALE = {"LC_ALL": "C.UTF-8"}
 
-_FOUND, _FOUND_NOTHING = 0, 1
-_TOO_LARGE = "memory exhausted"
+_STATUS_MATCHED, _STATUS_NO_MATCH = 0, 1
+_MEMORY_EXHAUSTED = "memory exhausted"
 
 
 class GrepFailed(Exception):
@@ -30,26 +33,31 @@ class GrepFailed(Exception):
 
 
 def line_arguments(
-    query: Search | All, most: int | None, numbered: bool = False
+    query: Search | All, limit: int | None, numbered: bool = False
 ) -> tuple[str, ...]:
     """
     The arguments that make grep print lines, with their context.
 
-    @param most: after how many matches grep may end; L{None} for never.
+    @param limit: after how many matches grep may end; L{None} for never.
     @param numbered: whether lines are numbered where they have no context, too.
     """
-    numbering, limit = ["-n"] * numbered, []
+    numbering, limit_arguments = ["-n"] * numbered, []
     if query.n_before or query.n_after:
         numbering = ["-n", "--no-group-separator"]
         numbering += [f"-B{query.n_before}", f"-A{query.n_after}"]
-    if most is not None:
+    if limit is not None:
         # After its last match grep may cut the context short at the next match,
         # so it is asked for as many more as could stand in that context.
-        limit = ["-m", str(min(most + query.n_after, 2**62))]
-    return ("-a", *numbering, *limit, *_matching(query.selection.pattern))
+        limit_arguments = ["-m", str(min(limit + query.n_after, 2**62))]
+    return (
+        "-a",
+        *numbering,
+        *limit_arguments,
+        *_pattern_arguments(query.selection.pattern),
+    )
 
 
-def is_plain(query: Search) -> bool:
+def is_bytewise_search(query: Search) -> bool:
     """
     Whether each line matches or not by the bytes of the term alone.
 
@@ -60,17 +68,17 @@ def is_plain(query: Search) -> bool:
     return (
         pattern is not None
         and not (query.n_before or query.n_after)
-        and environment(pattern) is BYTES
+        and environment(pattern) is C_LOCALE
         and not needs_normalized_text(pattern)
     )
 
 
-def any_arguments(terms: Sequence[str]) -> tuple[str, ...]:
+def any_term_arguments(terms: Sequence[str]) -> tuple[str, ...]:
     """The arguments that make grep print the lines that hold any of some terms."""
     return ("-a", "-F", *(argument for term in terms for argument in ("-e", term)))
 
 
-def told_arguments(descriptor: int) -> tuple[str, ...]:
+def pattern_file_arguments(descriptor: int) -> tuple[str, ...]:
     """
     The arguments that make grep read from an open file what to look for.
 
@@ -82,31 +90,31 @@ def told_arguments(descriptor: int) -> tuple[str, ...]:
     return ("-a", "-F", "-f", f"/proc/self/fd/{descriptor}")
 
 
-def told(term: str) -> bytes:
+def encode_pattern_file(term: str) -> bytes:
     """What is to be written there, for a term in which no line ends."""
     return term.encode() + b"\n"
 
 
-def number_arguments(pattern: Pattern, most: int) -> tuple[str, ...]:
+def line_number_arguments(pattern: Pattern, limit: int) -> tuple[str, ...]:
     """
     The arguments that make grep number the lines that match.
 
     Its standard input is left after the last one, so that the next grep goes on
     from there; that is so for files, as GNU grep documents with C{-m}.
 
-    @param most: how many to find, 1 or more.
+    @param limit: how many to find, 1 or more.
     """
-    return ("-a", "-n", "-m", str(most), *_matching(pattern))
+    return ("-a", "-n", "-m", str(limit), *_pattern_arguments(pattern))
 
 
 def count_arguments(pattern: Pattern | None) -> tuple[str, ...]:
     """The arguments that make grep count the lines that match."""
-    return ("-a", "-c", *_matching(pattern))
+    return ("-a", "-c", *_pattern_arguments(pattern))
 
 
-def place_arguments(pattern: Pattern) -> tuple[str, ...]:
+def match_position_arguments(pattern: Pattern) -> tuple[str, ...]:
     """The arguments that make grep print each match by itself, with its place."""
-    return ("-a", "-n", "-o", "-b", *_matching(pattern))
+    return ("-a", "-n", "-o", "-b", *_pattern_arguments(pattern))
 
 
 def whole_line_arguments(line: str) -> tuple[str, ...]:
@@ -114,15 +122,19 @@ def whole_line_arguments(line: str) -> tuple[str, ...]:
     return ("-a", "-n", "-m", "1", "-F", "-x", "-e", line)
 
 
-def _matching(pattern: Pattern | None) -> list[str]:
+def _pattern_arguments(pattern: Pattern | None) -> list[str]:
     """What matches; anything does where there is no pattern."""
     if pattern is None:
         return ["-e", ""]
     kind, term = "-E" if pattern.regex else "-F", pattern.term
-    if pattern.ignore_case and not pattern.regex and has_unknown_cases(term):
-        kind, term = "-E", in_each_case(term)
-    how = [kind, *["-i"] * pattern.ignore_case, *["-w"] * pattern.whole_word]
-    return [*how, "-e", term]
+    if (
+        pattern.ignore_case
+        and not pattern.regex
+        and has_unsupported_case_variants(term)
+    ):
+        kind, term = "-E", expand_case_variants(term)
+    options = [kind, *["-i"] * pattern.ignore_case, *["-w"] * pattern.whole_word]
+    return [*options, "-e", term]
 
 
 def environment(pattern: Pattern | None) -> Mapping[str, str]:
@@ -135,8 +147,8 @@ def environment(pattern: Pattern | None) -> Mapping[str, str]:
     if pattern is None or not (
         pattern.regex or pattern.ignore_case or pattern.whole_word
     ):
-        return BYTES
-    return _CHARACTERS
+        return C_LOCALE
+    return _UTF8_LOCALE
 
 
 def needs_normalized_text(pattern: Pattern | None) -> bool:
@@ -154,11 +166,20 @@ def needs_normalized_text(pattern: Pattern | None) -> bool:
 
 # Selects a line that is no text as it stands.
 # Not with -q: that has grep abort where it has too little memory.
-ABNORMAL_LINE_ARGUMENTS = ("-a", "-c", "-m1", "-v", "-x", "-E", "-e", PLAIN_LINE)
-ABNORMAL_LINE_ENVIRONMENT = BYTES
+UNNORMALIZED_LINE_ARGUMENTS = (
+    "-a",
+    "-c",
+    "-m1",
+    "-v",
+    "-x",
+    "-E",
+    "-e",
+    VALID_UTF8_LINE_PATTERN,
+)
+UNNORMALIZED_LINE_ENVIRONMENT = C_LOCALE
 
 
-def check(status: int | None, errors: bytes, regex: bool) -> bool:
+def check_exit_status(status: int | None, errors: bytes, regex: bool) -> bool:
     """
     Judge how grep ended.
 
@@ -170,19 +191,25 @@ def check(status: int | None, errors: bytes, regex: bool) -> bool:
         for it, or for a line.
     @raise GrepFailed: anything else went wrong.
     """
-    if status in (_FOUND, _FOUND_NOTHING):
-        return status == _FOUND
+    if status in (_STATUS_MATCHED, _STATUS_NO_MATCH):
+        return status == _STATUS_MATCHED
     lines = errors.decode("utf-8", "replace").splitlines() or [""]
-    complaint = lines[-1].removeprefix("grep: ")
-    if status is not None and complaint == _TOO_LARGE:
+    error_message = lines[-1].removeprefix("grep: ")
+    if status is not None and error_message == _MEMORY_EXHAUSTED:
         raise BadRequest(
             "The search needs more memory than it may use: a line of the dictionary is "
             "too long, or the regular expression too large. Look for something "
             "simpler, or in another dictionary."
         )
-    if status is None or not regex or not complaint or "(standard input)" in complaint:
-        raise GrepFailed(f"grep ended with status {status}, saying {complaint!r}")
+    if (
+        status is None
+        or not regex
+        or not error_message
+        or "(standard input)" in error_message
+    ):
+        raise GrepFailed(f"grep ended with status {status}, saying {error_message!r}")
     raise BadRequest(
-        f'The field "term" is not a POSIX extended regular expression: {complaint}. '
+        'The field "term" is not a POSIX extended regular expression: '
+        f"{error_message}. "
         'Mend it, or leave out "regex" to look for it as it stands.'
     )

@@ -13,182 +13,187 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
-from twisted_quotes.concurrency.limiter import Place
+from twisted_quotes.concurrency.limiter import Slot
 
-GATHERING_TIME = 0.005
+BATCHING_DELAY = 0.005
 """How long those who have places wait for a grep to end, in seconds."""
 
 T = TypeVar("T")
 
 
-class Waiting(Generic[T]):
+class PendingSearch(Generic[T]):
     """
     A search that waits for its turn.
 
     @param term: what it looks for, as it stands.
-    @param taking: fires with its place.
+    @param acquiring: fires with its place.
 
-    @ivar turn: fires with its place when it is its turn, with what others have
+    @ivar result: fires with its place when it is its turn, with what others have
         found for it, or with L{None} if they could not.
         Cancelling it gives up the wait. It fails if the wait for the place does.
     """
 
-    def __init__(self, term: str, taking: Deferred[Place]) -> None:
+    def __init__(self, term: str, acquiring: Deferred[Slot]) -> None:
         self.term = term
-        self.turn: Deferred[Place | T | None] = Deferred(lambda _: self.give_up_place())
-        self._taking = taking
-        self._place: Place | None = None
+        self.result: Deferred[Slot | T | None] = Deferred(lambda _: self.release())
+        self._acquiring = acquiring
+        self._slot: Slot | None = None
 
     @property
-    def has_place(self) -> bool:
+    def acquired(self) -> bool:
         """Whether it could search now."""
-        return self._place is not None
+        return self._slot is not None
 
-    def wait_for_place(self, look: Callable[[], object]) -> None:
+    def wait_for_slot(self, on_acquired: Callable[[], object]) -> None:
         """
         Wait for its place.
 
-        @param look: is called when it has one.
+        @param on_acquired: is called when it has one.
         """
-        self._taking.addCallback(self._has_place, look).addErrback(self._lost)
+        self._acquiring.addCallback(self._slot_acquired, on_acquired).addErrback(
+            self._acquire_failed
+        )
 
-    def _has_place(self, place: Place, look: Callable[[], object]) -> None:
-        self._place = place
-        look()
+    def _slot_acquired(self, slot: Slot, on_acquired: Callable[[], object]) -> None:
+        self._slot = slot
+        on_acquired()
 
-    def _lost(self, failure: Failure) -> None:
+    def _acquire_failed(self, failure: Failure) -> None:
         """Give up the turn, unless it was the wait for the place that was given up."""
         if not failure.check(CancelledError):
-            self.turn.errback(failure)
+            self.result.errback(failure)
 
-    def give_up_place(self) -> None:
+    def release(self) -> None:
         """Leave the place, or the wait for it, to others. It may be done twice."""
-        self._taking.cancel()
-        place, self._place = self._place, None
-        if place is not None:
-            place.close()
+        self._acquiring.cancel()
+        slot, self._slot = self._slot, None
+        if slot is not None:
+            slot.close()
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """Search."""
-        self.turn.callback(self._place)
+        self.result.callback(self._slot)
 
-    def take(self, found: T | None) -> None:
+    def deliver(self, found: T | None) -> None:
         """Take what others have found, if it still waits for that."""
-        if not self.turn.called:
-            self.turn.callback(found)
+        if not self.result.called:
+            self.result.callback(found)
 
 
 @dataclass
-class _Gathering(Generic[T]):
+class _Batch(Generic[T]):
     """
     The searches of one dictionary.
 
     @ivar running: how many of them have begun.
-    @ivar waiting: those that wait, in order.
-    @ivar beginning: whether some are being begun.
-    @ivar call: has one of them begin in any case.
+    @ivar pending: those that wait, in order.
+    @ivar is_starting: whether some are being begun.
+    @ivar delayed_call: has one of them begin in any case.
     """
 
     running: int = 0
-    waiting: list[Waiting[T]] = field(default_factory=list)
-    beginning: bool = False
-    call: IDelayedCall | None = None
+    pending: list[PendingSearch[T]] = field(default_factory=list)
+    is_starting: bool = False
+    delayed_call: IDelayedCall | None = None
 
-    def next(self) -> Waiting[T] | None:
+    def next_ready(self) -> PendingSearch[T] | None:
         """The first that has a place."""
-        return next((each for each in self.waiting if each.has_place), None)
+        return next((each for each in self.pending if each.acquired), None)
 
-    def begin(self) -> None:
+    def start_next(self) -> None:
         """Have the next one begin."""
-        if waiting := self.next():
-            self.waiting.remove(waiting)
+        if pending_search := self.next_ready():
+            self.pending.remove(pending_search)
             self.running += 1
-            waiting.begin()
+            pending_search.start()
 
 
-class Turns(Generic[T]):
+class BatchQueue(Generic[T]):
     """
     Has searches begin as soon as they have places, but no more of one dictionary
     at one time than is of use, if they end soon.
 
     @param clock: tells time.
-    @param most: how many may have begun before the next one waits for a moment.
+    @param limit: how many may have begun before the next one waits for a moment.
     """
 
-    def __init__(self, clock: IReactorTime, most: int) -> None:
+    def __init__(self, clock: IReactorTime, limit: int) -> None:
         self._clock = clock
-        self._most = most
-        self._gatherings: dict[str, _Gathering[T]] = {}
+        self._limit = limit
+        self._batches: dict[str, _Batch[T]] = {}
 
-    async def turn(
-        self, name: str, term: str, taking: Deferred[Place]
-    ) -> Place | T | None:
+    async def wait_for_turn(
+        self, dictionary_name: str, term: str, acquiring: Deferred[Slot]
+    ) -> Slot | T | None:
         """
         Wait for a turn.
 
-        @param name: where to search.
-        @param taking: fires with a place.
-        @return: as L{Waiting.turn}. Who gets its place says when it has L{ended}.
+        @param dictionary_name: where to search.
+        @param acquiring: fires with a place.
+        @return: as L{PendingSearch.turn}. Who gets its place says when it has
+            L{search_ended}.
         """
-        gathering = self._gatherings.setdefault(name, _Gathering())
-        waiting = Waiting[T](term, taking)
-        gathering.waiting.append(waiting)
-        waiting.wait_for_place(lambda: self._look(name))
+        batch = self._batches.setdefault(dictionary_name, _Batch())
+        pending_search = PendingSearch[T](term, acquiring)
+        batch.pending.append(pending_search)
+        pending_search.wait_for_slot(lambda: self._start_ready(dictionary_name))
         try:
-            return await waiting.turn
+            return await pending_search.result
         finally:
-            if waiting in gathering.waiting:
-                gathering.waiting.remove(waiting)
-                self._look(name)
+            if pending_search in batch.pending:
+                batch.pending.remove(pending_search)
+                self._start_ready(dictionary_name)
 
-    def join(self, name: str, most: int, most_bytes: int) -> list[Waiting[T]]:
+    def take_batch(
+        self, dictionary_name: str, limit: int, max_bytes: int
+    ) -> list[PendingSearch[T]]:
         """
         Take those who wait along, the first of them.
 
-        Each must be given something to L{take<Waiting.take>}.
+        Each must be given something to L{deliver<PendingSearch.deliver>}.
 
-        @param most: how many to take.
-        @param most_bytes: how many bytes what they look for may have together.
+        @param limit: how many to take.
+        @param max_bytes: how many bytes what they look for may have together.
         """
-        waiting = self._gatherings[name].waiting
-        sizes = accumulate(len(each.term.encode()) for each in waiting[:most])
-        count = sum(size <= most_bytes for size in sizes)
-        joined = waiting[:count]
-        del waiting[:count]
-        for each in joined:
-            each.give_up_place()
-        return joined
+        pending = self._batches[dictionary_name].pending
+        sizes = accumulate(len(each.term.encode()) for each in pending[:limit])
+        count = sum(size <= max_bytes for size in sizes)
+        batch = pending[:count]
+        del pending[:count]
+        for each in batch:
+            each.release()
+        return batch
 
-    def ended(self, name: str) -> None:
+    def search_ended(self, dictionary_name: str) -> None:
         """Say that one who had begun has ended."""
-        self._gatherings[name].running -= 1
-        self._look(name)
+        self._batches[dictionary_name].running -= 1
+        self._start_ready(dictionary_name)
 
-    def _look(self, name: str) -> None:
+    def _start_ready(self, dictionary_name: str) -> None:
         """Have those begin who may."""
-        gathering = self._gatherings.get(name)
-        if gathering is None or gathering.beginning:
+        batch = self._batches.get(dictionary_name)
+        if batch is None or batch.is_starting:
             return
         # Who begins may be done at once, and so may a thousand after it: that they
         # come here again must not nest.
-        gathering.beginning = True
-        while gathering.running < self._most and gathering.next():
-            gathering.begin()
-        gathering.beginning = False
-        if gathering.call is None:
-            if gathering.next():
-                gathering.call = self._clock.callLater(
-                    GATHERING_TIME, self._begin_anyway, name
+        batch.is_starting = True
+        while batch.running < self._limit and batch.next_ready():
+            batch.start_next()
+        batch.is_starting = False
+        if batch.delayed_call is None:
+            if batch.next_ready():
+                batch.delayed_call = self._clock.callLater(
+                    BATCHING_DELAY, self._start_after_delay, dictionary_name
                 )
-        elif not gathering.next():
-            gathering.call.cancel()
-            gathering.call = None
-        if not (gathering.running or gathering.waiting):
-            del self._gatherings[name]
+        elif not batch.next_ready():
+            batch.delayed_call.cancel()
+            batch.delayed_call = None
+        if not (batch.running or batch.pending):
+            del self._batches[dictionary_name]
 
-    def _begin_anyway(self, name: str) -> None:
+    def _start_after_delay(self, dictionary_name: str) -> None:
         """Have one begin, though none has ended for a while."""
-        gathering = self._gatherings[name]
-        gathering.call = None
-        gathering.begin()
-        self._look(name)
+        batch = self._batches[dictionary_name]
+        batch.delayed_call = None
+        batch.start_next()
+        self._start_ready(dictionary_name)

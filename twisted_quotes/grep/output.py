@@ -10,13 +10,13 @@ from re import DOTALL, MULTILINE, compile
 from .arguments import GrepFailed
 
 _COUNT = compile(rb"\d{1,18}\n")
-_NUMBER = compile(rb"^(\d{1,18}):", MULTILINE)
-_PLACE = compile(rb"(\d{1,18}):(\d{1,18}):")
+_LINE_NUMBER = compile(rb"^(\d{1,18}):", MULTILINE)
+_MATCH_POSITION = compile(rb"(\d{1,18}):(\d{1,18}):")
 _NUMBERED_LINE = compile(r"(\d{1,18})([:-])(.*)", DOTALL)
 
 
-def numbered_lines(
-    printed: Sequence[str],
+def parse_numbered_lines(
+    output_lines: Sequence[str],
 ) -> tuple[list[str], list[tuple[int, int]]]:
     """
     Read lines that grep numbered: C{12:} marks a match, C{12-} context.
@@ -26,7 +26,7 @@ def numbered_lines(
     """
     lines: list[str] = []
     matches: list[tuple[int, int]] = []
-    for index, line in enumerate(printed):
+    for index, line in enumerate(output_lines):
         found = _NUMBERED_LINE.match(line)
         if found is None:
             raise GrepFailed("grep printed a line without its number")
@@ -37,7 +37,7 @@ def numbered_lines(
     return lines, matches
 
 
-def without_numbers(output: bytes) -> tuple[bytes, int]:
+def strip_line_numbers(output: bytes) -> tuple[bytes, int]:
     """
     Read whole lines that grep numbered, all of which match.
 
@@ -46,14 +46,14 @@ def without_numbers(output: bytes) -> tuple[bytes, int]:
     @raise GrepFailed: a line has no number.
     """
     # Twice as quick as a regular expression, for some thousands of lines.
-    printed = [each.partition(b":") for each in output[:-1].split(b"\n")]
-    numbers, marks, lines = zip(*printed, strict=True)
+    partitioned_lines = [each.partition(b":") for each in output[:-1].split(b"\n")]
+    numbers, marks, lines = zip(*partitioned_lines, strict=True)
     if not (all(numbers) and all(marks) and b"".join(numbers).isdigit()):
         raise GrepFailed("grep printed a line without its number")
     return b"\n".join([*lines, b""]), int(numbers[-1])
 
 
-def read_count(output: bytes) -> int:
+def parse_count(output: bytes) -> int:
     """
     Read how many lines grep counted.
 
@@ -64,16 +64,16 @@ def read_count(output: bytes) -> int:
     return int(output)
 
 
-def read_numbers(output: bytes) -> list[int]:
+def parse_line_numbers(output: bytes) -> list[int]:
     """
     Read the numbers of the lines that grep printed.
 
     @return: the numbers, counted from 0.
     """
-    return [int(number) - 1 for number in _NUMBER.findall(output)]
+    return [int(number) - 1 for number in _LINE_NUMBER.findall(output)]
 
 
-def read_places(output: bytes) -> list[tuple[int, int, int]]:
+def parse_match_positions(output: bytes) -> list[tuple[int, int, int]]:
     """
     Read where grep found each match.
 
@@ -84,9 +84,9 @@ def read_places(output: bytes) -> list[tuple[int, int, int]]:
     found = []
     # What follows the last line feed was cut short.
     for line in output.split(b"\n")[:-1]:
-        place = _PLACE.match(line)
-        if place is None:
+        position = _MATCH_POSITION.match(line)
+        if position is None:
             raise GrepFailed("grep printed a match without its place")
-        start, end = int(place[2]), len(line) - place.end()
-        found.append((int(place[1]) - 1, start, start + end))
+        start, end = int(position[2]), len(line) - position.end()
+        found.append((int(position[1]) - 1, start, start + end))
     return found

@@ -18,73 +18,73 @@ from functools import partial
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from twisted_quotes.concurrency.closing import Closing
+from twisted_quotes.concurrency.closing import Closeable
 from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.errors import DictionaryChanging, QuotesError
-from twisted_quotes.library.dictionary import Dictionary, Version
+from twisted_quotes.library.dictionary import Dictionary, PathState
 from twisted_quotes.library.library import Library
-from twisted_quotes.library.stability import is_fresh
-from twisted_quotes.processes.process import Child, Outcome
+from twisted_quotes.library.stability import is_recently_changed
+from twisted_quotes.processes.process import ChildProcess, Outcome
 
 from . import arguments as grep
 from .runner import MAX_BUFFERED, GrepRunner
 
-MOST_SPARES = 4
+MAX_PRESTARTED = 4
 """How many greps may wait at one time, each for another dictionary."""
 
-SPARE_TIME = 2.0
+IDLE_TIMEOUT = 2.0
 """How long a grep waits to be told what to look for, in seconds."""
 
-MOST_OUTPUT = MAX_BUFFERED + 2
+MAX_OUTPUT = MAX_BUFFERED + 2
 """
 How many bytes grep may print of a small dictionary: all, with a line feed more,
 where the last line has none.
 """
 
-_MOST_SAID = 100
+_MAX_LOGGED_BYTES = 100
 """How many bytes of what grep says are logged, the last of them."""
 
-_TERM = 3
+_PATTERN_FD = 3
 """The open file in which a grep finds what to look for."""
 
 
-class Spare(Closing):
+class PrestartedGrep(Closeable):
     """
     A grep that was started ahead.
 
     @param dictionary: what it is to look through; it is closed with it.
-    @param version: the dictionary as it was then.
+    @param path_state: the dictionary as it was then.
     @param child: the grep.
     @param pipe: the writable end of a pipe, as an open file: what is written to it is
         looked for.
     @param outstanding: is told of its end.
-    @param died: is called when it has ended before it was told anything.
+    @param exited_early: is called when it has ended before it was told anything.
     """
 
     def __init__(
         self,
         dictionary: Dictionary,
-        version: Version,
-        child: Child,
+        path_state: PathState,
+        child: ChildProcess,
         pipe: int,
         outstanding: Outstanding,
-        died: Callable[[Outcome], object],
+        exited_early: Callable[[Outcome], object],
     ) -> None:
         self.dictionary = dictionary
-        self.version = version
+        self.path_state = path_state
         self.child = child
         self._pipe: int | None = pipe
         self._outstanding = outstanding
-        self._died = died
-        self._start = self._offset()
-        child.answered.addCallback(self._answered)
+        self._exited_early = exited_early
+        self._start_offset = self._current_offset()
+        child.result.addCallback(self._answered)
 
     def _answered(self, outcome: Outcome) -> Outcome:
         if self._pipe is not None:
-            self._died(outcome)
+            self._exited_early(outcome)
         return outcome
 
-    def tell(self, term: str) -> bool:
+    def send_term(self, term: str) -> bool:
         """
         Tell it what to look for, all of it: it begins at once.
 
@@ -92,7 +92,7 @@ class Spare(Closing):
             written in parts.
         """
         assert self._pipe is not None, "it has been told before"
-        message = grep.told(term)
+        message = grep.encode_pattern_file(term)
         if len(message) > select.PIPE_BUF:
             return False
         try:
@@ -106,22 +106,22 @@ class Spare(Closing):
 
     def bytes_read(self) -> int:
         """How many bytes of the dictionary it has read."""
-        return self._offset() - self._start
+        return self._current_offset() - self._start_offset
 
-    def _offset(self) -> int:
+    def _current_offset(self) -> int:
         return os.lseek(self.dictionary.fileno(), 0, os.SEEK_CUR)
 
     def close(self) -> None:
         """Give it up; if it has not answered, it is killed."""
         pipe, self._pipe = self._pipe, None
         self._outstanding.add(self.child.ended)
-        self.child.give_up()
+        self.child.cancel()
         if pipe is not None:
             os.close(pipe)
         self.dictionary.close()
 
 
-class SpareGreps:
+class GrepPool:
     """
     The greps that wait to be told what to look for, one for a dictionary.
 
@@ -129,7 +129,7 @@ class SpareGreps:
 
     @param runner: runs them.
     @param library: the dictionaries.
-    @param most: how many may wait at one time, 0 or more.
+    @param limit: how many may wait at one time, 0 or more.
     @param now: tells the time, in seconds since 1970.
     """
 
@@ -139,119 +139,130 @@ class SpareGreps:
         self,
         runner: GrepRunner,
         library: Library,
-        most: int,
+        limit: int,
         now: Callable[[], float],
     ) -> None:
         self._now = now
-        self._most = most
+        self._limit = limit
         self._runner = runner
         self._library = library
-        self._waiting: dict[str, tuple[Spare, IDelayedCall]] = {}
-        self._possible = most > 0
-        runner.places.when_taken(self._make_room)
+        self._idle: dict[str, tuple[PrestartedGrep, IDelayedCall]] = {}
+        self._is_enabled = limit > 0
+        runner.limiter.set_acquired_callback(self._evict_excess)
 
-    def take(self, name: str, term: str) -> Spare | None:
+    def acquire(self, dictionary_name: str, term: str) -> PrestartedGrep | None:
         """
         Take the grep that waits for a dictionary, if that is still what it was, and
         tell it what to look for.
 
         @return: what is to be closed; L{None} where none waits that could be told.
         """
-        if name not in self._waiting:
+        if dictionary_name not in self._idle:
             return None
-        spare, end = self._waiting.pop(name)
-        end.cancel()
-        if self._library.version(name) == spare.version and spare.tell(term):
-            self._runner.metrics.spare_greps.labels("used").inc()
-            return spare
-        self._end(spare)
+        prestarted, timeout_call = self._idle.pop(dictionary_name)
+        timeout_call.cancel()
+        if self._library.path_state(
+            dictionary_name
+        ) == prestarted.path_state and prestarted.send_term(term):
+            self._runner.metrics.prestarted_greps.labels("used").inc()
+            return prestarted
+        self._close_unused(prestarted)
         return None
 
-    def prepare(self, name: str) -> None:
+    def prestart(self, dictionary_name: str) -> None:
         """Start a grep for the next search of a dictionary, if that will do."""
         if (
-            not self._possible
-            or name in self._waiting
-            or len(self._waiting) >= min(self._most, self._runner.places.free)
+            not self._is_enabled
+            or dictionary_name in self._idle
+            or len(self._idle) >= min(self._limit, self._runner.limiter.available)
         ):
             return
-        version = self._library.version(name)
+        path_state = self._library.path_state(dictionary_name)
         if (
-            version is None
-            or version.state.size >= MAX_BUFFERED
-            or is_fresh(self._now(), *version.changes)
+            path_state is None
+            or path_state.state.size >= MAX_BUFFERED
+            or is_recently_changed(self._now(), *path_state.change_times)
         ):
             return
         try:
-            spare = self._start(name, version)
+            prestarted = self._start_grep(dictionary_name, path_state)
         except (QuotesError, OSError):
             # Who asks next is told what is wrong, if anything still is.
             return
-        end = self._runner.reactor.callLater(SPARE_TIME, self._drop, name)
-        self._waiting[name] = spare, end
+        timeout_call = self._runner.reactor.callLater(
+            IDLE_TIMEOUT, self._discard, dictionary_name
+        )
+        self._idle[dictionary_name] = prestarted, timeout_call
 
-    def _start(self, name: str, version: Version) -> Spare:
+    def _start_grep(
+        self, dictionary_name: str, path_state: PathState
+    ) -> PrestartedGrep:
         """
         Start a grep.
 
         @raise QuotesError: the dictionary is not what it was just now.
         @raise OSError: it could not be started.
         """
-        with ExitStack() as if_it_fails:
-            dictionary = if_it_fails.enter_context(self._library.open(name))
-            if dictionary.state != version.state:
+        with ExitStack() as cleanup:
+            dictionary = cleanup.enter_context(self._library.open(dictionary_name))
+            if dictionary.state != path_state.state:
                 raise DictionaryChanging()
-            theirs, ours = os.pipe()
-            if_it_fails.callback(os.close, ours)
+            read_end, write_end = os.pipe()
+            cleanup.callback(os.close, write_end)
             try:
-                os.set_blocking(ours, False)
+                os.set_blocking(write_end, False)
                 child = self._runner.start(
-                    grep.told_arguments(_TERM),
-                    grep.BYTES,
+                    grep.pattern_file_arguments(_PATTERN_FD),
+                    grep.C_LOCALE,
                     dictionary.fileno(),
-                    MOST_OUTPUT,
-                    {_TERM: theirs},
+                    MAX_OUTPUT,
+                    {_PATTERN_FD: read_end},
                 )
             finally:
-                os.close(theirs)
-            if_it_fails.pop_all()
-        outstanding, died = self._runner.outstanding, partial(self._died, name)
-        return Spare(dictionary, version, child, ours, outstanding, died)
+                os.close(read_end)
+            cleanup.pop_all()
+        outstanding, exited_early = (
+            self._runner.outstanding,
+            partial(self._exited_early, dictionary_name),
+        )
+        return PrestartedGrep(
+            dictionary, path_state, child, write_end, outstanding, exited_early
+        )
 
-    def _died(self, name: str, outcome: Outcome) -> None:
+    def _exited_early(self, dictionary_name: str, outcome: Outcome) -> None:
         """One has ended, and nobody told it anything."""
-        if outcome.signal is None and self._possible:
+        if outcome.signal is None and self._is_enabled:
             # Not a GNU grep, or nowhere to find the term: so will the next one be.
-            self._possible = False
+            self._is_enabled = False
             self._log.warn(
                 "No grep can be started ahead: it ended with status {status}, saying "
                 "{errors}",
-                status=outcome.status,
-                errors=outcome.errors[-_MOST_SAID:],
+                status=outcome.exit_code,
+                errors=outcome.stderr[-_MAX_LOGGED_BYTES:],
             )
-        self._drop(name)
+        self._discard(dictionary_name)
 
-    def _drop(self, name: str) -> None:
-        spare, end = self._waiting.pop(name)
-        if end.active():
-            end.cancel()
-        self._end(spare)
+    def _discard(self, dictionary_name: str) -> None:
+        prestarted, timeout_call = self._idle.pop(dictionary_name)
+        if timeout_call.active():
+            timeout_call.cancel()
+        self._close_unused(prestarted)
 
-    def _end(self, spare: Spare) -> None:
-        self._runner.metrics.spare_greps.labels("unused").inc()
-        spare.close()
+    def _close_unused(self, prestarted: PrestartedGrep) -> None:
+        self._runner.metrics.prestarted_greps.labels("unused").inc()
+        prestarted.close()
 
-    def _make_room(self) -> None:
+    def _evict_excess(self) -> None:
         """End those that have waited longest, where there would be too many greps."""
-        while len(self._waiting) > self._runner.places.free:
-            self._drop(next(iter(self._waiting)))
+        while len(self._idle) > self._runner.limiter.available:
+            self._discard(next(iter(self._idle)))
 
-    def end_all(self) -> None:
+    def close_all(self) -> None:
         """End all that wait."""
-        for name in list(self._waiting):
-            self._drop(name)
+        for dictionary_name in list(self._idle):
+            self._discard(dictionary_name)
 
     def stop(self) -> None:
         """Start no more, and end all that wait."""
-        self._possible = False
-        self.end_all()
+        self._is_enabled = False
+        self.close_all()

@@ -8,12 +8,12 @@ import os
 from codecs import BOM_UTF8
 from typing import NamedTuple
 
-from twisted_quotes.concurrency.closing import Closing
+from twisted_quotes.concurrency.closing import Closeable
 
-_BLOCK = 64 * 1024
+_BLOCK_SIZE = 64 * 1024
 
 
-class State(NamedTuple):
+class FileState(NamedTuple):
     """
     What tells one content of a file from another.
 
@@ -32,7 +32,7 @@ class State(NamedTuple):
     changed: int
 
     @classmethod
-    def of(cls, status: os.stat_result) -> State:
+    def from_stat(cls, status: os.stat_result) -> FileState:
         """Read it off a file's status."""
         return cls(
             *(status.st_dev, status.st_ino, status.st_size),
@@ -40,30 +40,30 @@ class State(NamedTuple):
         )
 
 
-Steps = tuple[tuple[int, int, int], ...]
+PathStats = tuple[tuple[int, int, int], ...]
 """Folders and a file: the device, the inode and the ctime of each, in nanoseconds."""
 
 
-class Version(NamedTuple):
+class PathState(NamedTuple):
     """
     What tells a dictionary as it is from what it was, with who may read it, and
     with the folders that lead there.
 
-    @ivar steps: the folders and the file, each by its device, its inode, and when
+    @ivar path_stats: the folders and the file, each by its device, its inode, and when
         anything about it was last changed.
     @ivar state: what is in the file.
     """
 
-    steps: Steps
-    state: State
+    path_stats: PathStats
+    state: FileState
 
     @property
-    def changes(self) -> list[int]:
+    def change_times(self) -> list[int]:
         """When anything about each of them was last changed, as in the steps."""
-        return [changed for _, _, changed in self.steps]
+        return [changed for _, _, changed in self.path_stats]
 
 
-class Dictionary(Closing):
+class Dictionary(Closeable):
     """
     A dictionary, open for reading.
 
@@ -76,7 +76,7 @@ class Dictionary(Closing):
     def __init__(self, descriptor: int, path: str = "") -> None:
         self._descriptor = descriptor
         self.path = path
-        self.look_again()
+        self.refresh_state()
         self.rewind()
 
     def fileno(self) -> int:
@@ -91,20 +91,20 @@ class Dictionary(Closing):
         """Read a piece, wherever it was last read."""
         return os.pread(self._descriptor, end - start, start)
 
-    def read_at_once(self, start: int, end: int) -> bytes | None:
+    def read_nowait(self, start: int, end: int) -> bytes | None:
         """
         Read a piece, if nobody has to wait for it.
 
         @return: L{None} where it is not in memory, or the file system cannot
             tell (preadv2(2), C{RWF_NOWAIT}).
         """
-        piece = bytearray(min(end, self.state.size) - start)
+        buffer = bytearray(min(end, self.state.size) - start)
         try:
-            size = os.preadv(self._descriptor, [piece], start, os.RWF_NOWAIT)
+            size = os.preadv(self._descriptor, [buffer], start, os.RWF_NOWAIT)
         except OSError:
             # Who reads it by waiting for it is told what is wrong, if it still is.
             return None
-        return bytes(piece) if size == len(piece) else None
+        return bytes(buffer) if size == len(buffer) else None
 
     def rewind(self) -> int:
         """
@@ -114,60 +114,64 @@ class Dictionary(Closing):
 
         @return: the offset of that start.
         """
-        marked = os.pread(self._descriptor, len(BOM_UTF8), 0) == BOM_UTF8
-        return os.lseek(self._descriptor, len(BOM_UTF8) * marked, os.SEEK_SET)
+        has_byte_order_mark = os.pread(self._descriptor, len(BOM_UTF8), 0) == BOM_UTF8
+        return os.lseek(
+            self._descriptor, len(BOM_UTF8) * has_byte_order_mark, os.SEEK_SET
+        )
 
-    def reading(self, start: int | None = None) -> Reading:
+    def open_reader(self, start: int | None = None) -> DictionaryReader:
         """
         Read with a position of its own, wherever children read.
 
         @param start: the offset to begin at; L{None} for the start of the text.
         """
-        return Reading(self, self.rewind() if start is None else start)
+        return DictionaryReader(self, self.rewind() if start is None else start)
 
     def seek(self, offset: int) -> None:
         """Have it read from an offset, here and by children."""
         os.lseek(self._descriptor, offset, os.SEEK_SET)
 
-    def offset_behind(self, start: int, lines: int) -> int:
+    def offset_after_lines(self, start: int, line_count: int) -> int:
         """
         Where so many lines end.
 
         @param start: the offset of the first of them.
-        @param lines: how many, 0 or more. The last one of all ends with the file.
+        @param line_count: how many, 0 or more. The last one of all ends with the file.
         @raise EOFError: there are fewer.
         """
-        first = start
-        while lines:
-            block = self.read_at(start, start + _BLOCK)
+        first_offset = start
+        while line_count:
+            block = self.read_at(start, start + _BLOCK_SIZE)
             ends = block.count(b"\n")
-            if ends >= lines:
-                at = -1
-                for _ in range(lines):
-                    at = block.index(b"\n", at + 1)
-                return start + at + 1
+            if ends >= line_count:
+                position = -1
+                for _ in range(line_count):
+                    position = block.index(b"\n", position + 1)
+                return start + position + 1
             if not block:
-                cut = start > first and self.read_at(start - 1, start) != b"\n"
-                if cut and lines == 1:
+                is_unterminated = (
+                    start > first_offset and self.read_at(start - 1, start) != b"\n"
+                )
+                if is_unterminated and line_count == 1:
                     return start
                 raise EOFError("the dictionary has become shorter")
-            lines -= ends
+            line_count -= ends
             start += len(block)
         return start
 
     def is_unchanged(self) -> bool:
         """Whether the file is still in that state; it may have been removed."""
         status = os.fstat(self._descriptor)
-        state = State.of(status)
-        if status.st_nlink < self._links:
+        state = FileState.from_stat(status)
+        if status.st_nlink < self._link_count:
             # Its removal changed the ctime, and nothing in the file.
             state = state._replace(changed=self.state.changed)
         return state == self.state
 
-    def look_again(self) -> None:
+    def refresh_state(self) -> None:
         """Take the file's state as it is now."""
         status = os.fstat(self._descriptor)
-        self.state, self._links = State.of(status), status.st_nlink
+        self.state, self._link_count = FileState.from_stat(status), status.st_nlink
 
     def duplicate(self) -> Dictionary:
         """Open the same file once more, with a position of its own."""
@@ -180,7 +184,7 @@ class Dictionary(Closing):
         os.close(descriptor)
 
 
-class Reading:
+class DictionaryReader:
     """
     Reads a dictionary with a position of its own.
 
@@ -189,10 +193,10 @@ class Reading:
 
     def __init__(self, dictionary: Dictionary, start: int) -> None:
         self._dictionary = dictionary
-        self._at = start
+        self._offset = start
 
     def read(self, size: int) -> bytes:
         """Read on."""
-        data = self._dictionary.read_at(self._at, self._at + size)
-        self._at += len(data)
+        data = self._dictionary.read_at(self._offset, self._offset + size)
+        self._offset += len(data)
         return data

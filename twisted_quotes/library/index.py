@@ -15,25 +15,25 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from struct import Struct
 
-from twisted_quotes.text.normalization import fold
+from twisted_quotes.text.normalization import normalize_for_search
 from twisted_quotes.text.quotes import (
-    Span,
-    author_of,
+    QuoteSpan,
+    decode_quote,
     has_percent_lines,
-    id_of,
+    parse_author,
+    quote_id,
     split_quotes,
-    text_of,
 )
 
 from .dictionary import Dictionary
 
-FORMAT = 1
+FORMAT_VERSION = 1
 """Changes with every change of what an index holds."""
 
-_SPAN = Struct("<QQQ")
-_COLUMNS = ("texts", "authors", "ids", "spans")
-_SUMMARY = "summary.json"
-_BUFFER = 1024 * 1024
+_SPAN_STRUCT = Struct("<QQQ")
+_FILE_NAMES = ("texts", "authors", "ids", "spans")
+_SUMMARY_FILE_NAME = "summary.json"
+_BUFFER_SIZE = 1024 * 1024
 
 
 class IndexDamaged(Exception):
@@ -51,28 +51,30 @@ def write_index(
     @raise OSError: the dictionary cannot be read, or the folder written.
     """
     dictionary.rewind()
-    percent = has_percent_lines(dictionary)
+    percent_separated = has_percent_lines(dictionary)
     start = dictionary.rewind()
     count = 0
     with ExitStack() as stack:
         texts, authors, ids, spans = (
-            stack.enter_context(open(os.path.join(folder, name), "wb", _BUFFER))
-            for name in _COLUMNS
+            stack.enter_context(open(os.path.join(folder, name), "wb", _BUFFER_SIZE))
+            for name in _FILE_NAMES
         )
-        for span, data in split_quotes(dictionary, start, percent):
+        for span, data in split_quotes(dictionary, start, percent_separated):
             check()
-            text = text_of(data)
-            texts.write(fold(text).encode() + b"\n")
-            authors.write(fold(author_of(text) or "").encode() + b"\n")
-            ids.write(id_of(text).encode() + b"\n")
-            spans.write(_SPAN.pack(*span))
+            text = decode_quote(data)
+            texts.write(normalize_for_search(text).encode() + b"\n")
+            authors.write(
+                normalize_for_search(parse_author(text) or "").encode() + b"\n"
+            )
+            ids.write(quote_id(text).encode() + b"\n")
+            spans.write(_SPAN_STRUCT.pack(*span))
             count += 1
-    with open(os.path.join(folder, _SUMMARY), "x", encoding="utf-8") as file:
-        json.dump({"count": count, "sizes": _sizes(folder)}, file)
+    with open(os.path.join(folder, _SUMMARY_FILE_NAME), "x", encoding="utf-8") as file:
+        json.dump({"count": count, "sizes": _file_sizes(folder)}, file)
 
 
-def _sizes(folder: str) -> list[int]:
-    return [os.path.getsize(os.path.join(folder, name)) for name in _COLUMNS]
+def _file_sizes(folder: str) -> list[int]:
+    return [os.path.getsize(os.path.join(folder, name)) for name in _FILE_NAMES]
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class Index:
         return self.sizes[0] // max(self.count, 1) + 1
 
     @contextmanager
-    def open(self) -> Iterator[Columns]:
+    def open(self) -> Iterator[IndexFiles]:
         """
         Open all columns. Opened, they can be read even if the index is removed.
 
@@ -103,17 +105,17 @@ class Index:
         """
         with ExitStack() as stack:
             descriptors = []
-            for name, size in zip(_COLUMNS, self.sizes, strict=True):
+            for name, size in zip(_FILE_NAMES, self.sizes, strict=True):
                 path = os.path.join(self.folder, name)
                 descriptors.append(os.open(path, os.O_RDONLY))
                 stack.callback(os.close, descriptors[-1])
                 if os.fstat(descriptors[-1]).st_size != size:
                     raise IndexDamaged(f"the size of {path} is wrong")
-            yield Columns(*descriptors)
+            yield IndexFiles(*descriptors)
 
 
 @dataclass(frozen=True)
-class Columns:
+class IndexFiles:
     """
     The columns of an index, as file descriptors.
 
@@ -125,16 +127,16 @@ class Columns:
     ids: int
     spans: int
 
-    def read_spans(self, first: int, last: int) -> list[Span]:
+    def read_spans(self, start: int, stop: int) -> list[QuoteSpan]:
         """
         Where quotes stand.
 
-        @param first: the number of the first one, counted from 0.
-        @param last: the number after the last one.
+        @param start: the number of the first one, counted from 0.
+        @param stop: the number after the last one.
         """
-        size = _SPAN.size
-        records = os.pread(self.spans, (last - first) * size, first * size)
-        return [Span(*each) for each in _SPAN.iter_unpack(records)]
+        size = _SPAN_STRUCT.size
+        records = os.pread(self.spans, (stop - start) * size, start * size)
+        return [QuoteSpan(*each) for each in _SPAN_STRUCT.iter_unpack(records)]
 
 
 def load_index(folder: str) -> Index:
@@ -145,10 +147,10 @@ def load_index(folder: str) -> Index:
     @raise IndexDamaged: it is not whole.
     """
     try:
-        with open(os.path.join(folder, _SUMMARY), encoding="utf-8") as file:
+        with open(os.path.join(folder, _SUMMARY_FILE_NAME), encoding="utf-8") as file:
             summary = json.load(file)
         count, sizes = summary["count"], summary["sizes"]
-        if sizes != _sizes(folder) or sizes[-1] != count * _SPAN.size:
+        if sizes != _file_sizes(folder) or sizes[-1] != count * _SPAN_STRUCT.size:
             raise IndexDamaged(f"the sizes in {folder} are wrong")
     except (FileNotFoundError, NotADirectoryError):
         raise
@@ -157,7 +159,7 @@ def load_index(folder: str) -> Index:
     return Index(folder, count, tuple(sizes))
 
 
-def runs(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
+def consecutive_ranges(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
     """Neighbouring numbers together: the first of each run, and after its last."""
     first = last = -1
     for number in numbers:

@@ -16,19 +16,19 @@ from twisted.internet.defer import (
 )
 from twisted.internet.interfaces import IReactorProcess, IReactorTime
 
-from twisted_quotes.concurrency.threads import InThread
-from twisted_quotes.processes.process import Child, Command, Outcome, run
+from twisted_quotes.concurrency.threads import DeferToThread
+from twisted_quotes.processes.process import ChildProcess, Command, Outcome, spawn
 
 from .dictionary import Dictionary
 from .index import write_index
 
-SMALL = 4 * 1024 * 1024
+MAX_SIZE_FOR_THREAD = 4 * 1024 * 1024
 """Up to how many bytes the index of a dictionary is written by a thread."""
 
-THREAD_TIME = 1.0
+THREAD_TIME_LIMIT = 1.0
 """How long a thread may take for an index before a process does it, in seconds."""
 
-BASE_TIME, BYTES_PER_SECOND = 10.0, 1024 * 1024
+BASE_TIME_LIMIT, BYTES_PER_SECOND = 10.0, 1024 * 1024
 """
 How long a process may take for an index: some seconds, and more for each byte. That
 is about twenty times as long as it takes on an ordinary machine.
@@ -54,11 +54,11 @@ class ReactorForBuilder(IReactorProcess, IReactorTime):
     """What is needed of the reactor: to start processes and to tell time."""
 
 
-class _TookTooLong(Exception):
+class _ThreadTimedOut(Exception):
     """A thread has had its time."""
 
 
-class Builder:
+class IndexBuilder:
     """
     Writes indexes.
 
@@ -70,12 +70,12 @@ class Builder:
     @param in_thread: runs what may block.
     """
 
-    def __init__(self, reactor: ReactorForBuilder, in_thread: InThread) -> None:
+    def __init__(self, reactor: ReactorForBuilder, in_thread: DeferToThread) -> None:
         self._reactor = reactor
         self._in_thread = in_thread
-        self._thread = DeferredLock()
-        self._processes = DeferredSemaphore(MAX_PROCESSES)
-        self._children: set[Child] = set()
+        self._thread_lock = DeferredLock()
+        self._process_semaphore = DeferredSemaphore(MAX_PROCESSES)
+        self._children: set[ChildProcess] = set()
         self._stopping = False
 
     async def write(self, dictionary: Dictionary, folder: str) -> None:
@@ -87,38 +87,38 @@ class Builder:
         @raise OSError: the dictionary cannot be read, or the folder written.
         @raise CancelledError: the service is stopping.
         """
-        if dictionary.state.size <= SMALL and await self._thread.run(
-            self._in_thread, self._write_quickly, dictionary, folder
+        if dictionary.state.size <= MAX_SIZE_FOR_THREAD and await self._thread_lock.run(
+            self._in_thread, self._write_in_thread, dictionary, folder
         ):
             return
-        await self._processes.run(
-            lambda: Deferred.fromCoroutine(self._write_apart(dictionary, folder))
+        await self._process_semaphore.run(
+            lambda: Deferred.fromCoroutine(self._write_in_process(dictionary, folder))
         )
 
     def stop(self) -> None:
         """Write no more: kill the processes, and have the thread give up soon."""
         self._stopping = True
         for child in list(self._children):
-            child.answered.cancel()
+            child.result.cancel()
 
-    def _write_quickly(self, dictionary: Dictionary, folder: str) -> bool:
+    def _write_in_thread(self, dictionary: Dictionary, folder: str) -> bool:
         """Write an index in this thread; return whether there was time for it."""
-        end = self._reactor.seconds() + THREAD_TIME
+        deadline = self._reactor.seconds() + THREAD_TIME_LIMIT
 
         def check() -> None:
             if self._stopping:
                 raise CancelledError()
-            if self._reactor.seconds() >= end:
-                raise _TookTooLong()
+            if self._reactor.seconds() >= deadline:
+                raise _ThreadTimedOut()
 
         try:
             check()
             write_index(dictionary, folder, check)
-        except _TookTooLong:
+        except _ThreadTimedOut:
             return False
         return True
 
-    async def _write_apart(self, dictionary: Dictionary, folder: str) -> None:
+    async def _write_in_process(self, dictionary: Dictionary, folder: str) -> None:
         """Have a process write an index."""
         if self._stopping:
             raise CancelledError()
@@ -128,24 +128,24 @@ class Builder:
             ("-B", "-P", "-m", "twisted_quotes.library.build_index", folder),
             {"PYTHONPATH": str(Path(__file__).parents[2])},
         )
-        began = self._reactor.seconds()
-        child = run(self._reactor, command, dictionary.fileno())
-        limit = BASE_TIME + dictionary.state.size / BYTES_PER_SECOND
-        problem = await self._problem(child, limit)
-        if problem:
-            raise BuildFailed(problem, self._reactor.seconds() - began)
+        started_at = self._reactor.seconds()
+        child = spawn(self._reactor, command, dictionary.fileno())
+        time_limit = BASE_TIME_LIMIT + dictionary.state.size / BYTES_PER_SECOND
+        failure_reason = await self._wait_for_process(child, time_limit)
+        if failure_reason:
+            raise BuildFailed(failure_reason, self._reactor.seconds() - started_at)
 
-    async def _problem(self, child: Child, limit: float) -> str:
+    async def _wait_for_process(self, child: ChildProcess, time_limit: float) -> str:
         """Wait for a process, and tell what went wrong; nothing if all is well."""
         self._children.add(child)
         try:
-            outcome: Outcome = await child.answered.addTimeout(limit, self._reactor)
+            outcome: Outcome = await child.result.addTimeout(time_limit, self._reactor)
         except TimeoutError:
-            return f"it took more than {limit:.0f} seconds, and was killed"
+            return f"it took more than {time_limit:.0f} seconds, and was killed"
         finally:
             self._children.discard(child)
             await child.ended
-        if outcome.status == 0:
+        if outcome.exit_code == 0:
             return ""
-        reason = outcome.errors.decode("utf-8", "replace")
-        return f"status {outcome.status}, saying {reason!r}"
+        reason = outcome.stderr.decode("utf-8", "replace")
+        return f"status {outcome.exit_code}, saying {reason!r}"

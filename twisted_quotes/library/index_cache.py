@@ -16,17 +16,17 @@ from time import time
 
 from twisted.logger import Logger
 
-from .dictionary import State
-from .index import FORMAT, Index, IndexDamaged, load_index
+from .dictionary import FileState
+from .index import FORMAT_VERSION, Index, IndexDamaged, load_index
 
 # Nothing of any other name is ever removed.
-_OURS = compile(r"([0-9a-f]{16})-[0-9a-f]{16}|building-\w+")
-_UNUSED = 30 * 24 * 3600.0
-_NEVER_FINISHED = 3600.0
+_ENTRY_NAME = compile(r"([0-9a-f]{16})-[0-9a-f]{16}|building-\w+")
+_MAX_UNUSED_AGE = 30 * 24 * 3600.0
+_MAX_BUILD_AGE = 3600.0
 # How often it is all looked at: that takes a while where there are thousands.
-_SWEEP = 3600.0
+_SWEEP_INTERVAL = 3600.0
 # What is in the way is removed once; others may be doing the same.
-_ATTEMPTS = 3
+_MAX_ATTEMPTS = 3
 
 
 def default_cache_folder(home: str, xdg_cache_home: str | None) -> str:
@@ -41,7 +41,7 @@ def default_cache_folder(home: str, xdg_cache_home: str | None) -> str:
     return os.path.join(xdg_cache_home, "twisted_quotes")
 
 
-class Cache:
+class IndexCache:
     """
     A folder of indexes, at most one for each dictionary.
 
@@ -57,10 +57,10 @@ class Cache:
     def __init__(self, folder: str, now: Callable[[], float] = time) -> None:
         self._folder = folder
         self._now = now
-        self._swept = -_SWEEP
+        self._last_sweep = -_SWEEP_INTERVAL
         # The folder of each dictionary's index, by the dictionary's path.
-        self._kept: dict[str, str] = {}
-        self._temporary: TemporaryDirectory[str] | None = None
+        self._folders_by_path: dict[str, str] = {}
+        self._temporary_folder: TemporaryDirectory[str] | None = None
         try:
             os.makedirs(folder, mode=0o700, exist_ok=True)
             TemporaryDirectory(prefix="building-", dir=folder).cleanup()
@@ -71,12 +71,12 @@ class Cache:
                 folder=folder,
                 reason=error.strerror,
             )
-            self._temporary = TemporaryDirectory(prefix="twisted_quotes-")
-            self._folder = self._temporary.name
+            self._temporary_folder = TemporaryDirectory(prefix="twisted_quotes-")
+            self._folder = self._temporary_folder.name
 
-    def find(self, path: str, state: State) -> Index | None:
+    def find(self, path: str, state: FileState) -> Index | None:
         """The index of a dictionary in a certain state, if it is here."""
-        folder = self._place(path, state)
+        folder = self._index_folder(path, state)
         try:
             index = load_index(folder)
         except (FileNotFoundError, NotADirectoryError):
@@ -87,67 +87,67 @@ class Cache:
             return None
         with suppress(OSError):
             os.utime(folder)
-        self._kept[path] = folder
+        self._folders_by_path[path] = folder
         return index
 
-    def new_folder(self) -> str:
+    def create_build_folder(self) -> str:
         """Make a folder to write an index in."""
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
         return mkdtemp(prefix="building-", dir=self._folder)
 
-    def keep(self, written: str, path: str, state: State) -> Index:
+    def store(self, build_folder: str, path: str, state: FileState) -> Index:
         """
         Take in an index.
 
         It takes the place of the one of an earlier state. Once an hour, what
         nobody has used for a month goes, and what was not finished in an hour.
 
-        @param written: the folder it was written in.
+        @param build_folder: the folder it was written in.
         """
-        folder = self._place(path, state)
-        index = replace(load_index(written), folder=folder)
-        for attempt in range(_ATTEMPTS):
+        folder = self._index_folder(path, state)
+        index = replace(load_index(build_folder), folder=folder)
+        for attempt in range(_MAX_ATTEMPTS):
             try:
-                os.rename(written, folder)
+                os.rename(build_folder, folder)
             except OSError:
                 # Another process may have been quicker, with the same result.
-                known = self.find(path, state)
-                if known is not None:
-                    return known
+                existing = self.find(path, state)
+                if existing is not None:
+                    return existing
                 self.drop(folder)
                 with suppress(OSError):
                     os.remove(folder)
-                if attempt == _ATTEMPTS - 1:
+                if attempt == _MAX_ATTEMPTS - 1:
                     raise
             else:
-                self._replace_others(path, folder)
+                self._remove_outdated(path, folder)
                 break
         return index
 
-    def drop(self, written: str) -> None:
+    def drop(self, folder: str) -> None:
         """Remove a folder in which an index is, or was to be written."""
-        rmtree(written, ignore_errors=True)
+        rmtree(folder, ignore_errors=True)
 
     def close(self) -> None:
         """Remove what was temporary."""
-        if self._temporary is not None:
-            self._temporary.cleanup()
+        if self._temporary_folder is not None:
+            self._temporary_folder.cleanup()
 
-    def _place(self, path: str, state: State) -> str:
-        names = (path, f"{FORMAT} {state}")
+    def _index_folder(self, path: str, state: FileState) -> str:
+        keys = (path, f"{FORMAT_VERSION} {state}")
         hashes = (
-            blake2b(os.fsencode(each), digest_size=8).hexdigest() for each in names
+            blake2b(os.fsencode(each), digest_size=8).hexdigest() for each in keys
         )
         return os.path.join(self._folder, "-".join(hashes))
 
-    def _replace_others(self, path: str, folder: str) -> None:
+    def _remove_outdated(self, path: str, folder: str) -> None:
         """Remove the index of an earlier state; now and then, all that is unused."""
-        former = self._kept.get(path)
-        self._kept[path] = folder
-        if former not in (None, folder):
-            self.drop(former)
-        if self._now() - self._swept >= _SWEEP:
-            self._swept = self._now()
+        previous = self._folders_by_path.get(path)
+        self._folders_by_path[path] = folder
+        if previous not in (None, folder):
+            self.drop(previous)
+        if self._now() - self._last_sweep >= _SWEEP_INTERVAL:
+            self._last_sweep = self._now()
             self._sweep()
 
     def _sweep(self) -> None:
@@ -155,18 +155,20 @@ class Cache:
         Remove what nobody has used for a month, what was never finished, and all
         but the last index that was used of each dictionary.
         """
-        last: dict[str, tuple[float, str]] = {}
+        latest: dict[str, tuple[float, str]] = {}
         for entry in os.scandir(self._folder):
-            ours = _OURS.fullmatch(entry.name)
-            if not ours:
+            name_match = _ENTRY_NAME.fullmatch(entry.name)
+            if not name_match:
                 continue
             with suppress(OSError):
-                used = entry.stat().st_mtime
-                if self._now() - used > (_UNUSED if ours[1] else _NEVER_FINISHED):
+                last_used = entry.stat().st_mtime
+                if self._now() - last_used > (
+                    _MAX_UNUSED_AGE if name_match[1] else _MAX_BUILD_AGE
+                ):
                     self.drop(entry.path)
-                elif ours[1]:
-                    this = used, entry.path
-                    former = last.get(ours[1], this)
-                    last[ours[1]] = max(this, former)
-                    if former is not this:
-                        self.drop(min(this, former)[1])
+                elif name_match[1]:
+                    candidate = last_used, entry.path
+                    previous = latest.get(name_match[1], candidate)
+                    latest[name_match[1]] = max(candidate, previous)
+                    if previous is not candidate:
+                        self.drop(min(candidate, previous)[1])

@@ -16,30 +16,30 @@ from itertools import islice
 from twisted.python.filepath import FilePath
 
 from twisted_quotes.errors import DictionaryForbidden, DictionaryNotFound, QuotesError
-from twisted_quotes.query.queries import EVERY_DICTIONARY
+from twisted_quotes.query.queries import ALL_DICTIONARIES
 
-from .dictionary import Dictionary, State, Version
+from .dictionary import Dictionary, FileState, PathState
 from .paths import is_hidden, open_below, resolve
 
-_ABSENT = {ENOENT, ENOTDIR, ENAMETOOLONG}
+_NOT_FOUND_ERRNOS = {ENOENT, ENOTDIR, ENAMETOOLONG}
 # What is said where a link is met that is not to be followed (openat(2)).
-_LINK = {ELOOP, ENOTDIR}
-_FORBIDDEN = {EACCES, EPERM, ELOOP, ENXIO}
+_SYMLINK_ERRNOS = {ELOOP, ENOTDIR}
+_FORBIDDEN_ERRNOS = {EACCES, EPERM, ELOOP, ENXIO}
 
 _PATH_MAX = 4096
 """The bytes of a path with which it is too long for the kernel (limits.h)."""
 
-_MAX_LOOKED_AT = 300
+_MAX_SCANNED_ENTRIES = 300
 """How many files and folders are looked at to name some dictionaries."""
 
-_MAX_SEEN = 32
+_MAX_PATH_DEPTH = 32
 """How deep down a dictionary is looked at from outside, which has a cost a folder."""
 
 # What strfile(1) and Debian put beside a fortune file.
-_COMPANIONS = (".dat", ".u8")
+_COMPANION_SUFFIXES = (".dat", ".u8")
 
 
-_LARGE = 1024 * 1024
+_LARGE_SIZE = 1024 * 1024
 
 
 class LibraryUnusable(Exception):
@@ -74,51 +74,55 @@ class Library:
         except QuotesError as error:
             raise LibraryUnusable(f"the default dictionary: {error.message}") from None
 
-    def open(self, name: str) -> Dictionary:
+    def open(self, dictionary_name: str) -> Dictionary:
         """
         Open a dictionary.
 
-        @param name: a file name in the library, C{/} for sub-folders.
+        @param dictionary_name: a file name in the library, C{/} for sub-folders.
         @raise DictionaryForbidden: the name points outside the library or at
             something hidden, or the file is not regular or not readable.
         @raise DictionaryNotFound: there is no such file.
         """
-        if is_hidden(name.split("/")):
+        if is_hidden(dictionary_name.split("/")):
             raise DictionaryForbidden()
         try:
-            descriptor, path = self._open(name)
+            descriptor, path = self._open(dictionary_name)
         except OSError as error:
-            if error.errno in _ABSENT:
-                raise DictionaryNotFound(name, self._some_names()) from None
-            if error.errno in _FORBIDDEN:
+            if error.errno in _NOT_FOUND_ERRNOS:
+                raise DictionaryNotFound(
+                    dictionary_name, self._sample_names()
+                ) from None
+            if error.errno in _FORBIDDEN_ERRNOS:
                 raise DictionaryForbidden() from None
             raise
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise DictionaryForbidden()
         # Only now is it known that the name does not lead outside.
-        if self._is_companion(name) or len(os.fsencode(path)) >= _PATH_MAX:
+        if self._is_companion(dictionary_name) or len(os.fsencode(path)) >= _PATH_MAX:
             os.close(descriptor)
-            raise DictionaryNotFound(name, self._some_names())
+            raise DictionaryNotFound(dictionary_name, self._sample_names())
         return Dictionary(descriptor, path)
 
-    def _open(self, name: str) -> tuple[int, str]:
+    def _open(self, dictionary_name: str) -> tuple[int, str]:
         """
         Open a file, wherever the links inside the library lead.
 
         @return: its file descriptor and its path.
         """
         try:
-            descriptor = open_below(self._root, name.split("/"))
+            descriptor = open_below(self._root, dictionary_name.split("/"))
         except OSError as error:
-            if error.errno not in _LINK:
+            if error.errno not in _SYMLINK_ERRNOS:
                 raise
         else:
-            return descriptor, os.path.join(self._root, name)
-        root, inside = resolve(self._root, name)
-        return open_below(root, inside), os.path.join(root, *inside)
+            return descriptor, os.path.join(self._root, dictionary_name)
+        root, relative_segments = resolve(self._root, dictionary_name)
+        return open_below(root, relative_segments), os.path.join(
+            root, *relative_segments
+        )
 
-    def version(self, name: str) -> Version | None:
+    def path_state(self, dictionary_name: str) -> PathState | None:
         """
         Look at a dictionary from outside: that costs next to nothing.
 
@@ -128,30 +132,34 @@ class Library:
         @return: L{None} where none is to be seen, it is very deep down, or a link
             is on the way: where that leads could change and change back unseen.
         """
-        segments = name.split("/")
-        if is_hidden(segments) or len(segments) > _MAX_SEEN:
+        segments = dictionary_name.split("/")
+        if is_hidden(segments) or len(segments) > _MAX_PATH_DEPTH:
             return None
-        path, steps = self._root, []
+        path, path_stats = self._root, []
         try:
             # The library itself may be a link.
-            found = os.stat(path)
+            stat_result = os.stat(path)
             for segment in segments:
-                if not stat.S_ISDIR(found.st_mode):
+                if not stat.S_ISDIR(stat_result.st_mode):
                     return None
-                steps.append((found.st_dev, found.st_ino, found.st_ctime_ns))
+                path_stats.append(
+                    (stat_result.st_dev, stat_result.st_ino, stat_result.st_ctime_ns)
+                )
                 path = f"{path}/{segment}"
-                found = os.lstat(path)
+                stat_result = os.lstat(path)
         except (OSError, ValueError):
             return None
-        if not stat.S_ISREG(found.st_mode) or self._is_companion(name):
+        if not stat.S_ISREG(stat_result.st_mode) or self._is_companion(dictionary_name):
             return None
-        steps.append((found.st_dev, found.st_ino, found.st_ctime_ns))
-        return Version(tuple(steps), State.of(found))
+        path_stats.append(
+            (stat_result.st_dev, stat_result.st_ino, stat_result.st_ctime_ns)
+        )
+        return PathState(tuple(path_stats), FileState.from_stat(stat_result))
 
-    def is_large(self, name: str) -> bool:
+    def is_large(self, dictionary_name: str) -> bool:
         """Whether a dictionary has so much text that a search of it may be slow."""
         try:
-            return os.lstat(f"{self._root}/{name}").st_size >= _LARGE
+            return os.lstat(f"{self._root}/{dictionary_name}").st_size >= _LARGE_SIZE
         except (OSError, ValueError):
             return False
 
@@ -164,30 +172,32 @@ class Library:
         @raise OSError: a folder cannot be listed, and neither is it gone nor may
             it not be read.
         """
-        names = sorted(self._names_of(self._entries()))
+        names = sorted(self._servable_names(self._scan_entries()))
         self.count = len(names)
         return names
 
-    async def named(
+    async def resolve_names(
         self,
-        asked: str,
+        dictionary_name: str,
         in_thread: Callable[[Callable[[], list[str]]], Awaitable[list[str]]],
     ) -> list[str]:
         """
         The dictionaries that are asked for.
 
-        @param asked: a name, or C{"*"} for every dictionary.
+        @param dictionary_name: a name, or C{"*"} for every dictionary.
         @param in_thread: runs what may block.
         """
-        if asked != EVERY_DICTIONARY:
-            return [asked]
+        if dictionary_name != ALL_DICTIONARIES:
+            return [dictionary_name]
         return await in_thread(self.names)
 
-    def _some_names(self) -> list[str]:
+    def _sample_names(self) -> list[str]:
         """Some names, in order: all of them where the library is small."""
-        return sorted(self._names_of(islice(self._entries(), _MAX_LOOKED_AT)))
+        return sorted(
+            self._servable_names(islice(self._scan_entries(), _MAX_SCANNED_ENTRIES))
+        )
 
-    def _entries(self) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    def _scan_entries(self) -> Iterator[tuple[str, os.DirEntry[str]]]:
         """All files and folders with their names, one folder after another."""
         folders = [""]
         while folders:
@@ -196,21 +206,21 @@ class Library:
                 with os.scandir(os.path.join(self._root, prefix)) as entries:
                     for entry in entries:
                         name = prefix + entry.name
-                        if self._is_open_folder(name, entry):
+                        if self._is_visible_folder(name, entry):
                             folders.append(f"{name}/")
                         yield name, entry
             except OSError as error:
                 # What is too deep down for a path cannot be opened, either.
-                if error.errno not in _ABSENT | _FORBIDDEN:
+                if error.errno not in _NOT_FOUND_ERRNOS | _FORBIDDEN_ERRNOS:
                     raise
 
-    def _is_open_folder(self, name: str, entry: os.DirEntry[str]) -> bool:
+    def _is_visible_folder(self, name: str, entry: os.DirEntry[str]) -> bool:
         """Whether there may be dictionaries in it."""
         return entry.is_dir(follow_symlinks=False) and not (
             entry.name.startswith(".") or self._is_companion(name)
         )
 
-    def _names_of(
+    def _servable_names(
         self, entries: Iterable[tuple[str, os.DirEntry[str]]]
     ) -> Iterator[str]:
         """The names of those that are dictionaries."""
@@ -232,7 +242,7 @@ class Library:
 
     def _is_companion(self, name: str) -> bool:
         """Whether it goes with a fortune file, and is none of its own."""
-        if not name.endswith(_COMPANIONS):
+        if not name.endswith(_COMPANION_SUFFIXES):
             return False
         stem, _ = os.path.splitext(name)
         return os.path.lexists(os.path.join(self._root, stem))

@@ -52,31 +52,38 @@ def resolve(folder: str, name: str) -> tuple[str, list[str]]:
     @raise OSError: it leads to nothing, or may not be followed.
     """
     root = os.path.realpath(folder)
-    top = _segments(root)
-    here, ahead = list(top), _segments(name)[::-1]
-    links = 0
-    while ahead:
-        segment = ahead.pop()
+    root_segments = _segments(root)
+    current_segments, remaining_segments = list(root_segments), _segments(name)[::-1]
+    link_count = 0
+    while remaining_segments:
+        segment = remaining_segments.pop()
         if segment == "..":
-            del here[-1:]
+            del current_segments[-1:]
             continue
-        here.append(segment)
-        if here[: len(top)] != top[: len(here)]:
+        current_segments.append(segment)
+        if (
+            current_segments[: len(root_segments)]
+            != root_segments[: len(current_segments)]
+        ):
             raise DictionaryForbidden()
-        target = _link_at("/" + "/".join(here)) if len(here) > len(top) else None
+        target = (
+            _read_link("/" + "/".join(current_segments))
+            if len(current_segments) > len(root_segments)
+            else None
+        )
         if target is None:
             continue
-        links += 1
-        if links > _MAX_LINKS:
+        link_count += 1
+        if link_count > _MAX_LINKS:
             raise DictionaryForbidden()
         if f"{target}/".startswith(f"{folder}/"):
             target = root + target.removeprefix(folder)
-        here = [] if os.path.isabs(target) else here[:-1]
-        ahead += _segments(target)[::-1]
-    inside = here[len(top) :]
-    if not inside or is_hidden(inside):
+        current_segments = [] if os.path.isabs(target) else current_segments[:-1]
+        remaining_segments += _segments(target)[::-1]
+    relative_segments = current_segments[len(root_segments) :]
+    if not relative_segments or is_hidden(relative_segments):
         raise DictionaryForbidden()
-    return root, inside
+    return root, relative_segments
 
 
 def _segments(path: str) -> list[str]:
@@ -84,7 +91,7 @@ def _segments(path: str) -> list[str]:
     return [each for each in path.split("/") if each not in ("", ".")]
 
 
-def _link_at(path: str) -> str | None:
+def _read_link(path: str) -> str | None:
     """
     Where a link leads.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from twisted_quotes.errors import NotReadyNow, QuotesError, ShuttingDown
+from twisted_quotes.errors import QuotesError, ServiceNotReady, ShuttingDown
 
 from .library import Library
 
@@ -31,13 +31,13 @@ class Readiness:
         Look whether requests can be answered.
 
         @raise ShuttingDown: the end has begun.
-        @raise NotReadyNow: the library or grep is gone.
+        @raise ServiceNotReady: the library or grep is gone.
         """
         if self.draining:
             raise ShuttingDown()
         if not os.access(self.executable, os.X_OK):
-            raise NotReadyNow("grep")
+            raise ServiceNotReady("grep")
         try:
             self.library.open(self.library.default).close()
         except (OSError, QuotesError):
-            raise NotReadyNow("the default dictionary") from None
+            raise ServiceNotReady("the default dictionary") from None

@@ -11,29 +11,29 @@ from twisted.internet.task import deferLater
 
 from .dictionary import Dictionary
 
-ATTEMPTS = 5
+MAX_ATTEMPTS = 5
 """How often an answer is begun anew because the file it is from has changed."""
 
-_SETTLED = 0.02
-_SETTLED_NS = _SETTLED * 1e9
-_MOST_WAITS = 3
+_STABLE_TIME = 0.02
+_STABLE_TIME_NS = _STABLE_TIME * 1e9
+_MAX_WAITS = 3
 
 
-def is_fresh(now: float, *changes: int) -> bool:
+def is_recently_changed(now: float, *change_times: int) -> bool:
     """
     Whether a file that was changed could be changed again, and look the same.
 
     The kernel tells the time of a change in steps of some milliseconds.
 
     @param now: in seconds since 1970.
-    @param changes: when it was changed, in nanoseconds since 1970; one that is
+    @param change_times: when it was changed, in nanoseconds since 1970; one that is
         fresh is enough. A time in the future, by another clock, is not fresh.
     """
     now_ns = now * 1e9
-    return bool([each for each in changes if 0 <= now_ns - each < _SETTLED_NS])
+    return bool([each for each in change_times if 0 <= now_ns - each < _STABLE_TIME_NS])
 
 
-async def settled(
+async def wait_until_stable(
     reactor: IReactorTime, now: Callable[[], float], dictionary: Dictionary
 ) -> Dictionary:
     """
@@ -45,10 +45,10 @@ async def settled(
     @param now: tells the time, in seconds since 1970.
     @return: the dictionary, with its state as it is then.
     """
-    for _ in range(_MOST_WAITS):
+    for _ in range(_MAX_WAITS):
         state = dictionary.state
-        if not is_fresh(now(), state.modified, state.changed):
+        if not is_recently_changed(now(), state.modified, state.changed):
             return dictionary
-        await deferLater(reactor, _SETTLED)
-        dictionary.look_again()
+        await deferLater(reactor, _STABLE_TIME)
+        dictionary.refresh_state()
     return dictionary

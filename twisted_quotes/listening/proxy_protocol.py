@@ -23,10 +23,10 @@ from twisted.protocols.haproxy import proxyEndpoint
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from zope.interface import implementer
 
-_V1 = b"PROXY "
-_V1_LIMIT = 107
-_V2 = b"\r\n\r\n\0\r\nQUIT\n"
-_V2_FIXED = 16
+_V1_PREFIX = b"PROXY "
+_V1_MAX_LENGTH = 107
+_V2_SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
+_V2_FIXED_LENGTH = 16
 _VERSION_2 = 0x20
 _LOCAL, _PROXY = 0, 1
 # By family: none, IPv4, IPv6, UNIX.
@@ -42,16 +42,16 @@ def split_header(data: bytes) -> tuple[bytes, bytes] | None:
         header is not complete.
     @raise ValueError: it does not begin with a header of either version.
     """
-    if _V1.startswith(data[: len(_V1)]):
+    if _V1_PREFIX.startswith(data[: len(_V1_PREFIX)]):
         return _split_v1(data)
-    if _V2.startswith(data[: len(_V2)]):
+    if _V2_SIGNATURE.startswith(data[: len(_V2_SIGNATURE)]):
         return _split_v2(data)
     raise ValueError("it has no PROXY header")
 
 
 def _split_v1(data: bytes) -> tuple[bytes, bytes] | None:
     line, end, rest = data.partition(b"\r\n")
-    if len(line + end) > _V1_LIMIT:
+    if len(line + end) > _V1_MAX_LENGTH:
         raise ValueError("its PROXY header is too long")
     if not end:
         return None
@@ -69,11 +69,11 @@ def _split_v1(data: bytes) -> tuple[bytes, bytes] | None:
 
 
 def _check_addresses(
-    parts: list[bytes], address: type[IPv4Address] | type[IPv6Address]
+    fields: list[bytes], address_type: type[IPv4Address] | type[IPv6Address]
 ) -> None:
     try:
-        source, destination, *ports = (each.decode("ascii") for each in parts)
-        address(source), address(destination)
+        source, destination, *ports = (each.decode("ascii") for each in fields)
+        address_type(source), address_type(destination)
         numbers = [int(each) for each in ports if each.isdecimal()]
         valid = len(ports) == len(numbers) == 2 and max(numbers) <= 65535
     except ValueError:
@@ -83,7 +83,7 @@ def _check_addresses(
 
 
 def _split_v2(data: bytes) -> tuple[bytes, bytes] | None:
-    if len(data) < _V2_FIXED:
+    if len(data) < _V2_FIXED_LENGTH:
         return None
     size = int.from_bytes(data[14:16], "big")
     version, command = data[12] & 0xF0, data[12] & 0x0F
@@ -94,26 +94,26 @@ def _split_v2(data: bytes) -> tuple[bytes, bytes] | None:
         transport in _TRANSPORTS and size >= _ADDRESS_BYTES.get(family, size + 1)
     ):
         raise ValueError("its PROXY header has wrong addresses")
-    end = _V2_FIXED + size
+    end = _V2_FIXED_LENGTH + size
     return (data[:end], data[end:]) if len(data) >= end else None
 
 
-class HeaderReader(ProtocolWrapper):
+class ProxyHeaderReader(ProtocolWrapper):
     """Waits for the header, and passes all on from then on."""
 
     _log = Logger()
-    _begun: bytes | None = b""
+    _header_buffer: bytes | None = b""
 
     def dataReceived(self, data: bytes) -> None:
         """Take what has come."""
-        if self._begun is None:
+        if self._header_buffer is None:
             super().dataReceived(data)
             return
         if self.disconnecting:
             return
-        self._begun += data
+        self._header_buffer += data
         try:
-            split = split_header(self._begun)
+            split = split_header(self._header_buffer)
         except ValueError as error:
             self._log.info(
                 "A connection from {peer} is closed: {reason}",
@@ -123,33 +123,33 @@ class HeaderReader(ProtocolWrapper):
             self.loseConnection()
             return
         if split is not None:
-            self._begun = None
+            self._header_buffer = None
             for each in filter(None, split):
                 super().dataReceived(each)
 
 
-class _Readers(WrappingFactory):
-    protocol = HeaderReader
+class _ProxyHeaderFactory(WrappingFactory):
+    protocol = ProxyHeaderReader
     noisy = False
 
 
 @implementer(IStreamServerEndpoint)
-class _ReadingEndpoint:
-    """Has each connection of another endpoint read by a L{HeaderReader} first."""
+class _ProxyHeaderEndpoint:
+    """Has each connection of another endpoint read by a L{ProxyHeaderReader} first."""
 
     def __init__(self, endpoint: IStreamServerEndpoint) -> None:
         self._endpoint = endpoint
 
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
         """Listen where the other one does."""
-        readers: Any = _Readers(protocolFactory)
-        return self._endpoint.listen(readers)
+        factory: Any = _ProxyHeaderFactory(protocolFactory)
+        return self._endpoint.listen(factory)
 
 
-def behind_proxy(endpoint: IStreamServerEndpoint) -> IStreamServerEndpoint:
+def proxy_protocol_endpoint(endpoint: IStreamServerEndpoint) -> IStreamServerEndpoint:
     """
     An endpoint whose clients are those that the PROXY header names.
 
     @param endpoint: where proxies connect.
     """
-    return proxyEndpoint(_ReadingEndpoint(endpoint))
+    return proxyEndpoint(_ProxyHeaderEndpoint(endpoint))

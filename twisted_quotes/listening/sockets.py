@@ -24,16 +24,16 @@ from twisted.internet.interfaces import IAddress, IListeningPort, IReadDescripto
 from twisted.internet.tcp import Port
 from twisted.logger import Logger
 
-MOST_PENDING = 1000
+MAX_ACCEPT_BATCHES = 1000
 """How many times connections are accepted at the end; guards against no end."""
 
-MOST_WAITING = 65535
+MAX_BACKLOG = 65535
 """How many may wait to be let in; the kernel's own limit is less (listen(2))."""
 
-_UNIX = compile(r"(?:haproxy:)*unix:(?:address=)?((?:\\.|[^:\\])+)")
+_UNIX_ENDPOINT = compile(r"(?:haproxy:)*unix:(?:address=)?((?:\\.|[^:\\])+)")
 
 # The first word of an endpoint whose socket is nobody else's.
-_OWN = {"tcp", "tcp6", "ssl", "tls", "haproxy"}
+_OWNED_ENDPOINT_TYPES = {"tcp", "tcp6", "ssl", "tls", "haproxy"}
 
 # Linux, socket(7). Python's socket module has no name for it.
 _SO_ATTACH_FILTER = 26
@@ -60,7 +60,7 @@ def authority(address: IPv4Address | IPv6Address) -> str:
     return f"{host}:{address.port}"
 
 
-def shown(address: IAddress, description: str) -> str:
+def format_listening_address(address: IAddress, description: str) -> str:
     """
     A listening address as people and scripts can use it.
 
@@ -96,18 +96,18 @@ def is_on_loopback(port: IListeningPort, description: str) -> bool:
     address = port.getHost()
     return (
         isinstance(address, IPv4Address | IPv6Address)
-        and description.split(":")[0] in _OWN - {"haproxy"}
+        and description.split(":")[0] in _OWNED_ENDPOINT_TYPES - {"haproxy"}
         and is_loopback(address.host)
     )
 
 
-def unix_path(description: str) -> str | None:
+def unix_socket_path(description: str) -> str | None:
     """The file of a UNIX socket, as the description of an endpoint names it."""
-    found = _UNIX.match(description)
-    return None if found is None else sub(r"\\(.)", r"\1", found[1])
+    matched = _UNIX_ENDPOINT.match(description)
+    return None if matched is None else sub(r"\\(.)", r"\1", matched[1])
 
 
-def remove_left_over(path: str) -> None:
+def remove_stale_socket(path: str) -> None:
     """
     Remove a UNIX socket, and Twisted's lock beside it, where nobody listens on it.
 
@@ -117,7 +117,7 @@ def remove_left_over(path: str) -> None:
     @param path: the file of the socket. One that belongs to a service that lives
         is left, and so is a file that is no socket.
     """
-    if not _is_left_over(path):
+    if not _is_stale_socket(path):
         return
     for each in (path, f"{path}.lock"):
         # Where that is impossible, listening fails, and tells why.
@@ -125,7 +125,7 @@ def remove_left_over(path: str) -> None:
             os.unlink(each)
 
 
-def _is_left_over(path: str) -> bool:
+def _is_stale_socket(path: str) -> bool:
     with socket.socket(socket.AF_UNIX) as client:
         # A service whose queue is full must not be waited for.
         client.setblocking(False)
@@ -140,7 +140,7 @@ def _is_left_over(path: str) -> bool:
     return False
 
 
-def stays_open(description: str) -> bool:
+def is_systemd_socket(description: str) -> bool:
     """
     Whether a listening socket outlives the service: whether systemd has opened it.
 
@@ -152,7 +152,7 @@ def stays_open(description: str) -> bool:
     return "systemd" in description.split(":")
 
 
-def let_many_wait(port: IListeningPort, description: str) -> None:
+def set_backlog(port: IListeningPort, description: str) -> None:
     """
     Have the kernel keep those who connect faster than they are let in.
 
@@ -162,21 +162,24 @@ def let_many_wait(port: IListeningPort, description: str) -> None:
     @param description: the endpoint. Where it says how many may wait, that holds.
     """
     if isinstance(port, Port) and "backlog=" not in description:
-        port.socket.listen(MOST_WAITING)
+        port.socket.listen(MAX_BACKLOG)
 
 
-def let_nobody_in(port: IListeningPort, description: str) -> None:
+def reject_new_connections(port: IListeningPort, description: str) -> None:
     """
     Have the kernel begin no more connections on a port, where it can.
 
-    @param description: the endpoint, which is not one that L{stays_open}.
+    @param description: the endpoint, which is not one that L{is_systemd_socket}.
     """
-    if not isinstance(port, Port) or description.split(":")[0] not in _OWN:
+    if (
+        not isinstance(port, Port)
+        or description.split(":")[0] not in _OWNED_ENDPOINT_TYPES
+    ):
         return
     if port.addressFamily not in (socket.AF_INET, socket.AF_INET6):
         return
-    program = create_string_buffer(_DROP_SYN, len(_DROP_SYN))
-    filter_ = pack("HP", len(_DROP_SYN) // 8, addressof(program))
+    bpf_program = create_string_buffer(_DROP_SYN, len(_DROP_SYN))
+    filter_ = pack("HP", len(_DROP_SYN) // 8, addressof(bpf_program))
     try:
         port.socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, filter_)
     except OSError as error:
@@ -198,8 +201,8 @@ def accept_batch(port: IListeningPort) -> bool:
     return True
 
 
-def accept_pending(port: IListeningPort) -> None:
+def accept_backlog(port: IListeningPort) -> None:
     """Accept all who have connected, before the listening socket closes."""
-    for _ in range(MOST_PENDING):
+    for _ in range(MAX_ACCEPT_BATCHES):
         if not accept_batch(port):
             break

@@ -6,27 +6,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from .metrics import Family, Sample
+from .metrics import MetricFamily, Sample
 
 # What is the same for all, and what is that of the one that started first.
-_NOT_SUMMED = {"quotes_dictionaries": max, "process_start_time_seconds": min}
-_NEVER_LESS = {"counter", "histogram"}
+_COMBINERS = {"quotes_dictionaries": max, "process_start_time_seconds": min}
+_CUMULATIVE_KINDS = {"counter", "histogram"}
 
 
-def total(reports: Iterable[Sequence[Family]]) -> list[Family]:
+def aggregate(reports: Iterable[Sequence[MetricFamily]]) -> list[MetricFamily]:
     """
     Add up the metrics of several processes.
 
     @param reports: those of each.
     @return: each metric once, in the order in which they came first.
     """
-    families: dict[str, Family] = {}
+    families: dict[str, MetricFamily] = {}
     values: dict[str, dict[tuple[str, tuple[tuple[str, str], ...]], float]] = {}
     for report in reports:
         for family in report:
             families.setdefault(family.name, family)
             samples = values.setdefault(family.name, {})
-            combine = _NOT_SUMMED.get(family.name)
+            combine = _COMBINERS.get(family.name)
             for sample in family.samples:
                 key = sample.name, sample.labels
                 before = samples.get(key)
@@ -37,9 +37,9 @@ def total(reports: Iterable[Sequence[Family]]) -> list[Family]:
                 else:
                     samples[key] = before + sample.value
     return [
-        Family(
+        MetricFamily(
             each.name,
-            each.meaning,
+            each.documentation,
             each.kind,
             [Sample(*key, value) for key, value in values[each.name].items()],
         )
@@ -47,6 +47,6 @@ def total(reports: Iterable[Sequence[Family]]) -> list[Family]:
     ]
 
 
-def counted(report: Iterable[Family]) -> list[Family]:
+def cumulative_only(report: Iterable[MetricFamily]) -> list[MetricFamily]:
     """What remains of a process that is gone: what it counted, and not its state."""
-    return [each for each in report if each.kind in _NEVER_LESS]
+    return [each for each in report if each.kind in _CUMULATIVE_KINDS]

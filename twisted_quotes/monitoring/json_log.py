@@ -14,10 +14,10 @@ from typing import IO, Any
 from twisted.logger import FileLogObserver, LogEvent, formatEvent
 from twisted.python.failure import Failure
 
-_OWN = ("time", "level", "logger", "message", "traceback")
+_RESERVED_FIELDS = ("time", "level", "logger", "message", "traceback")
 
 
-def json_line(event: LogEvent) -> str:
+def format_json_line(event: LogEvent) -> str:
     """
     Format an event as a flat JSON object, and a line feed.
 
@@ -26,33 +26,33 @@ def json_line(event: LogEvent) -> str:
     values. It is ASCII, and valid JSON whatever the fields hold.
     """
     line: dict[str, Any] = {
-        "time": _rfc3339(event["log_time"]),
+        "time": _format_rfc3339(event["log_time"]),
         "level": getattr(event.get("log_level"), "name", None),
         "logger": event.get("log_namespace"),
-        "message": _valid(formatEvent(event)),
+        "message": _escape_surrogates(formatEvent(event)),
     }
     failure = event.get("log_failure")
     if isinstance(failure, Failure):
-        line["traceback"] = _valid(failure.getTraceback())
+        line["traceback"] = _escape_surrogates(failure.getTraceback())
     # Events of the old twisted.python.log have fields of its own in them.
     if "log_text" not in event:
         for name, value in event.items():
-            if not name.startswith("log_") and name not in _OWN:
-                line |= _field(name, value)
+            if not name.startswith("log_") and name not in _RESERVED_FIELDS:
+                line |= _flat_field(name, value)
     return f"{json.dumps(line)}\n"
 
 
 def json_observer(file: IO[str]) -> FileLogObserver:
-    """Write events to a file, each as L{json_line} formats it."""
-    return FileLogObserver(file, json_line)
+    """Write events to a file, each as L{format_json_line} formats it."""
+    return FileLogObserver(file, format_json_line)
 
 
-def _rfc3339(timestamp: float) -> str:
+def _format_rfc3339(timestamp: float) -> str:
     moment = datetime.fromtimestamp(timestamp, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _field(name: str, value: object) -> dict[str, Any]:
+def _flat_field(name: str, value: object) -> dict[str, Any]:
     """A field, if its value is one that a flat object can have."""
     match value:
         case bool() | int():
@@ -60,12 +60,12 @@ def _field(name: str, value: object) -> dict[str, Any]:
         case float() if value - value == 0:
             return {name: value}
         case str():
-            return {name: _valid(value)}
+            return {name: _escape_surrogates(value)}
         case bytes():
             return {name: value.decode("ascii", "backslashreplace")}
     return {}
 
 
-def _valid(text: str) -> str:
+def _escape_surrogates(text: str) -> str:
     """Text without lone surrogates, which stand for bytes in names of files."""
     return text.encode("utf-8", "backslashreplace").decode()

@@ -16,70 +16,73 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 
-class Systemd:
+class SystemdNotifier:
     """
     What started the service, and wants to know how it is.
 
     Where it cannot be told, that is logged once, and the service goes on.
 
     @param clock: times the signs of life.
-    @param address: the socket, as C{NOTIFY_SOCKET} names it: a path, or an
+    @param notify_socket: the socket, as C{NOTIFY_SOCKET} names it: a path, or an
         abstract name after an C{@}; L{None} where nobody wants to know.
-    @param watchdog: after how long without a sign of life the service counts
+    @param watchdog_timeout: after how long without a sign of life the service counts
         as hung, in seconds; L{None} for never.
 
-    @ivar watchdog: the same.
+    @ivar watchdog_timeout: the same.
     """
 
     _log = Logger()
 
     def __init__(
-        self, clock: IReactorTime, address: str | None, watchdog: float | None
+        self,
+        clock: IReactorTime,
+        notify_socket: str | None,
+        watchdog_timeout: float | None,
     ) -> None:
-        self._address = address
-        self.watchdog = watchdog
+        self._notify_socket = notify_socket
+        self.watchdog_timeout = watchdog_timeout
         self._failed = False
-        self._signs_of_life = LoopingCall(self._tell, "WATCHDOG=1")
-        self._signs_of_life.clock = clock
+        self._watchdog_loop = LoopingCall(self._notify, "WATCHDOG=1")
+        self._watchdog_loop.clock = clock
 
-    def ready(self, status: str) -> None:
+    def notify_ready(self, status: str) -> None:
         """
         The service answers from now on, and gives signs of life if they are wanted.
 
         @param status: what C{systemctl status} shows, one line.
         """
-        self._tell("READY=1", f"STATUS={status}")
-        if self.watchdog is not None:
-            self._signs_of_life.start(self.watchdog / 2)
+        self._notify("READY=1", f"STATUS={status}")
+        if self.watchdog_timeout is not None:
+            self._watchdog_loop.start(self.watchdog_timeout / 2)
 
-    def stopping(self, status: str) -> None:
+    def notify_stopping(self, status: str) -> None:
         """
         The end has begun. It may take a while, so signs of life go on.
 
         @param status: what C{systemctl status} shows, one line.
         """
-        self._tell("STOPPING=1", f"STATUS={status}")
+        self._notify("STOPPING=1", f"STATUS={status}")
 
-    def stopped(self) -> None:
+    def stop_watchdog(self) -> None:
         """All is over, and no further sign of life is given."""
-        if self._signs_of_life.running:
-            self._signs_of_life.stop()
+        if self._watchdog_loop.running:
+            self._watchdog_loop.stop()
 
-    def _tell(self, *news: str) -> None:
+    def _notify(self, *variables: str) -> None:
         """Send a datagram, and wait for nobody."""
-        if self._address is None:
+        if self._notify_socket is None:
             return
-        abstract = self._address.startswith("@")
-        address = "\0" + self._address[1:] if abstract else self._address
+        abstract = self._notify_socket.startswith("@")
+        address = "\0" + self._notify_socket[1:] if abstract else self._notify_socket
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
                 sender.setblocking(False)
-                sender.sendto(os.fsencode("\n".join(news)), address)
+                sender.sendto(os.fsencode("\n".join(variables)), address)
         except OSError as error:
             if not self._failed:
                 self._log.error(
                     "Cannot tell systemd at {address!a}: {reason!a}",
-                    address=self._address,
+                    address=self._notify_socket,
                     reason=error.strerror or str(error),
                 )
             self._failed = True
@@ -87,7 +90,7 @@ class Systemd:
             self._failed = False
 
 
-def watchdog_of(environment: Mapping[str, str], pid: int) -> float | None:
+def read_watchdog_timeout(environment: Mapping[str, str], pid: int) -> float | None:
     """
     Find out after how long without a sign of life systemd takes action.
 

@@ -16,13 +16,13 @@ from twisted.logger import Logger
 _log = Logger()
 
 # Logs, listeners, the reactor's own, and what a lookup or a thread opens.
-_ALWAYS = 64
+_RESERVED_FILES = 64
 # A search opens its dictionary, the columns of its index, and pipes to grep.
-_PER_SEARCH = 12
+_FILES_PER_SEARCH = 12
 # An answer that is sent while it is found keeps its dictionary and index open.
-_PER_STREAM = 6
+_FILES_PER_STREAM = 6
 # A process has pipes for what it prints.
-_PER_WAIT = 2
+_FILES_PER_WAIT = 2
 
 MAX_WAITS = 1000
 """How many C{/wait} may block at one time (contract, section 1)."""
@@ -30,68 +30,77 @@ MAX_WAITS = 1000
 _MAX_REFUSED = 1024
 
 
-class Allowance(NamedTuple):
+class DescriptorBudget(NamedTuple):
     """
     What the open files of this process are enough for, all at the same time.
 
-    @ivar connections: how many connections may be open.
-    @ivar waits: how many C{/wait} may block.
-    @ivar streams: how many answers may be sent while they are found.
-    @ivar refused: how many connections that were refused may wait for their
+    @ivar max_connections: how many connections may be open.
+    @ivar max_waits: how many C{/wait} may block.
+    @ivar max_streams: how many answers may be sent while they are found.
+    @ivar max_refused: how many connections that were refused may wait for their
         clients to close.
     """
 
-    connections: int
-    waits: int
-    streams: int
-    refused: int
+    max_connections: int
+    max_waits: int
+    max_streams: int
+    max_refused: int
 
     @property
-    def files(self) -> int:
+    def required_files(self) -> int:
         """How many files that takes."""
-        waits, streams = self.waits * _PER_WAIT, self.streams * _PER_STREAM
-        return self.connections + self.refused + waits + streams
+        waits, streams = (
+            self.max_waits * _FILES_PER_WAIT,
+            self.max_streams * _FILES_PER_STREAM,
+        )
+        return self.max_connections + self.max_refused + waits + streams
 
 
-def allot(connections: int, files: int | None) -> Allowance:
+def compute_descriptor_budget(
+    max_connections: int, max_files: int | None
+) -> DescriptorBudget:
     """
     Decide what a number of open files is enough for.
 
-    @param connections: how many connections there should be, 1 or more.
-    @param files: how many files may be open for all of this; L{None} for any
+    @param max_connections: how many connections there should be, 1 or more.
+    @param max_files: how many files may be open for all of this; L{None} for any
         number.
     """
-    wanted = Allowance(connections, MAX_WAITS, connections, _MAX_REFUSED)
-    if files is None or files >= wanted.files:
-        return wanted
-    connections = min(connections, files // 2)
+    full_budget = DescriptorBudget(
+        max_connections, MAX_WAITS, max_connections, _MAX_REFUSED
+    )
+    if max_files is None or max_files >= full_budget.required_files:
+        return full_budget
+    max_connections = min(max_connections, max_files // 2)
     # Twisted accepts about a hundred connections in one turn of the reactor.
-    refused = min(_MAX_REFUSED, max(files // 8, min(128, files // 4)))
-    left = files - connections - refused
-    waits = min(MAX_WAITS, left // 4 // _PER_WAIT)
-    streams = (left - waits * _PER_WAIT) // _PER_STREAM
-    return Allowance(connections, waits, min(connections, streams), refused)
+    max_refused = min(_MAX_REFUSED, max(max_files // 8, min(128, max_files // 4)))
+    remaining = max_files - max_connections - max_refused
+    max_waits = min(MAX_WAITS, remaining // 4 // _FILES_PER_WAIT)
+    max_streams = (remaining - max_waits * _FILES_PER_WAIT) // _FILES_PER_STREAM
+    return DescriptorBudget(
+        max_connections, max_waits, min(max_connections, max_streams), max_refused
+    )
 
 
-def allow_files(connections: int, running: int) -> Allowance:
+def raise_open_files_limit(max_connections: int, max_running: int) -> DescriptorBudget:
     """
     Raise the soft limit of open files as far as needed, and say what it is enough for.
 
-    @param connections: how many connections there should be, 1 or more.
-    @param running: how many searches may run at one time.
+    @param max_connections: how many connections there should be, 1 or more.
+    @param max_running: how many searches may run at one time.
     """
-    reserve = _ALWAYS + _PER_SEARCH * running
+    reserve = _RESERVED_FILES + _FILES_PER_SEARCH * max_running
     soft, hard = getrlimit(RLIMIT_NOFILE)
     if soft == RLIM_INFINITY:
-        return allot(connections, None)
-    needed = reserve + allot(connections, None).files
+        return compute_descriptor_budget(max_connections, None)
+    needed = reserve + compute_descriptor_budget(max_connections, None).required_files
     if soft < needed:
         soft = needed if hard == RLIM_INFINITY else min(needed, hard)
         setrlimit(RLIMIT_NOFILE, (soft, hard))
-    return allot(connections, max(0, soft - reserve))
+    return compute_descriptor_budget(max_connections, max(0, soft - reserve))
 
 
-def inheritable() -> list[int]:
+def list_inheritable_descriptors() -> list[int]:
     """The open files that children would inherit, and the standard ones in any case."""
     found = {0, 1, 2}
     for name in os.listdir("/proc/self/fd"):
@@ -104,7 +113,9 @@ def inheritable() -> list[int]:
     return sorted(found)
 
 
-def close_in_children(descriptors: Iterable[int], given: int) -> None:
+def restrict_descriptor_scan(
+    descriptors: Iterable[int], child_descriptor_limit: int
+) -> None:
     """
     Have C{spawnProcess} look at these files only when it starts a process.
 
@@ -114,13 +125,14 @@ def close_in_children(descriptors: Iterable[int], given: int) -> None:
     service started need be closed.
 
     @param descriptors: those files.
-    @param given: what children are given has numbers below this, 3 or more. What
+    @param child_descriptor_limit: what children are given has numbers below this, 3 or
+        more. What
         has such a number here must be looked at, for it may be given as it is.
     """
-    known = sorted({*descriptors, *range(given)})
+    scanned = sorted({*descriptors, *range(child_descriptor_limit)})
     detector: Any = getattr(process, "detector", None)
     if hasattr(detector, "_listOpenFDs"):
         # It replaces this itself, with what suits the platform.
-        detector._listOpenFDs = lambda: known
+        detector._listOpenFDs = lambda: scanned
     else:
         _log.warn("Each connection makes it slower to start a process.")

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorProcess
 from twisted.logger import Logger
 
-from .process import Child, Command, Outcome, run
+from .process import ChildProcess, Command, Outcome, spawn
 
 
 class Reaper:
@@ -26,7 +26,7 @@ class Reaper:
 
     def __init__(self, reactor: IReactorProcess) -> None:
         self._reactor = reactor
-        self._reaper: Child | None = None
+        self._reaper: ChildProcess | None = None
 
     def start(self) -> None:
         """Start the other process. Where that is impossible, it is logged."""
@@ -36,11 +36,11 @@ class Reaper:
             {"PYTHONPATH": str(Path(__file__).parents[2])},
         )
         try:
-            self._reaper = run(self._reactor, command, "w")
+            self._reaper = spawn(self._reactor, command, "w")
         except OSError as error:
-            self._complain(error.strerror)
+            self._log_failure(error.strerror)
         else:
-            self._reaper.answered.addCallbacks(self._ended, lambda _: None)
+            self._reaper.result.addCallbacks(self._ended, lambda _: None)
 
     def stop(self) -> Deferred[None]:
         """
@@ -52,15 +52,15 @@ class Reaper:
         if reaper is None:
             return succeed(None)
         # It may be slow, or stand still; and nothing is left for it to do.
-        reaper.answered.cancel()
+        reaper.result.cancel()
         return reaper.ended
 
     def _ended(self, outcome: Outcome) -> None:
         if self._reaper is not None:
             self._reaper = None
-            self._complain(str(outcome))
+            self._log_failure(str(outcome))
 
-    def _complain(self, reason: str | None) -> None:
+    def _log_failure(self, reason: str | None) -> None:
         self._log.error(
             "If the service is killed, what it runs may go on: {reason!a}",
             reason=reason,

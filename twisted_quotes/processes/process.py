@@ -21,13 +21,13 @@ from twisted.python.failure import Failure
 
 from twisted_quotes.text.lines import Readable
 
-from .reaper import MARK
-from .signals import kept_from_children
+from .reaper import SERVICE_ID_VARIABLE
+from .signals import block_terminal_signals
 
-MOST_ERRORS = 64 * 1024
+MAX_STDERR_BYTES = 64 * 1024
 """How many bytes of a command's standard error are kept."""
 
-SERVICE = token_hex(16)
+SERVICE_ID = token_hex(16)
 """Marks what this process starts, and nothing else."""
 
 
@@ -51,28 +51,28 @@ class Outcome:
     """
     How a command ended.
 
-    @ivar status: its exit code, or L{None} when a signal ended it.
+    @ivar exit_code: its exit code, or L{None} when a signal ended it.
     @ivar signal: that signal, or L{None}.
-    @ivar output: all of its standard output.
-    @ivar errors: the beginning of its standard error.
-    @ivar is_whole: whether the output is all that there was, or would have been.
+    @ivar stdout: all of its standard output.
+    @ivar stderr: the beginning of its standard error.
+    @ivar is_complete: whether the output is all that there was, or would have been.
     """
 
-    status: int | None
+    exit_code: int | None
     signal: int | None
-    output: bytes
-    errors: bytes
-    is_whole: bool = True
+    stdout: bytes
+    stderr: bytes
+    is_complete: bool = True
 
 
-class Child(ProcessProtocol):
+class ChildProcess(ProcessProtocol):
     """
     One running command.
 
-    @param most_output: after how many bytes of output it is killed, and
+    @param max_output: after how many bytes of output it is killed, and
         answered with those; L{None} for never.
 
-    @ivar answered: fires with the L{Outcome}. Cancelling it kills the command
+    @ivar result: fires with the L{Outcome}. Cancelling it kills the command
         and fails it at once with L{CancelledError
         <twisted.internet.defer.CancelledError>}, while the command may still
         be dying.
@@ -81,100 +81,100 @@ class Child(ProcessProtocol):
 
     transport: IProcessTransport
 
-    def __init__(self, most_output: int | None = None) -> None:
-        self._room = most_output
-        self._errors_room = MOST_ERRORS
-        self.answered: Deferred[Outcome] = Deferred(lambda _: self._kill())
+    def __init__(self, max_output: int | None = None) -> None:
+        self._stdout_remaining = max_output
+        self._stderr_remaining = MAX_STDERR_BYTES
+        self.result: Deferred[Outcome] = Deferred(lambda _: self._kill())
         self.ended: Deferred[None] = Deferred()
-        self._output: list[bytes] = []
-        self._errors: list[bytes] = []
+        self._stdout: list[bytes] = []
+        self._stderr: list[bytes] = []
 
     def outReceived(self, data: bytes) -> None:
         """Keep a piece of the standard output, while somebody waits for it."""
-        if self.answered.called:
+        if self.result.called:
             return
-        self._output.append(data)
-        if self._room is not None:
-            self._room -= len(data)
-            if self._room <= 0:
+        self._stdout.append(data)
+        if self._stdout_remaining is not None:
+            self._stdout_remaining -= len(data)
+            if self._stdout_remaining <= 0:
                 self._kill()
-                output, errors = b"".join(self._output), b"".join(self._errors)
-                self.answered.callback(Outcome(0, None, output, errors, False))
+                output, errors = b"".join(self._stdout), b"".join(self._stderr)
+                self.result.callback(Outcome(0, None, output, errors, False))
 
     def errReceived(self, data: bytes) -> None:
         """Keep the beginning of the standard error, while somebody waits for it."""
-        if not self.answered.called and self._errors_room > 0:
-            self._errors.append(data[: self._errors_room])
-            self._errors_room -= len(data)
+        if not self.result.called and self._stderr_remaining > 0:
+            self._stderr.append(data[: self._stderr_remaining])
+            self._stderr_remaining -= len(data)
 
     def processEnded(self, reason: Failure) -> None:
         """The command has exited, and its pipes are at their end."""
         # Who is answered may ask again at once, and finds the place free.
         self.ended.callback(None)
-        if not self.answered.called:
+        if not self.result.called:
             ended = reason.value
             assert isinstance(ended, ProcessDone | ProcessTerminated)
-            output, errors = b"".join(self._output), b"".join(self._errors)
+            output, errors = b"".join(self._stdout), b"".join(self._stderr)
             outcome = Outcome(ended.exitCode, ended.signal, output, errors)
-            self.answered.callback(outcome)
-        self._output.clear()
-        self._errors.clear()
+            self.result.callback(outcome)
+        self._stdout.clear()
+        self._stderr.clear()
 
-    def give_up(self) -> None:
+    def cancel(self) -> None:
         """Kill the command if it has not answered: nobody waits for it."""
-        if not self.answered.called:
-            self.answered.addErrback(lambda _: None)
-            self.answered.cancel()
+        if not self.result.called:
+            self.result.addErrback(lambda _: None)
+            self.result.cancel()
 
     def _kill(self) -> None:
         # One that ended by itself has its processEnded on its way.
         with suppress(ProcessExitedAlready):
             self.transport.signalProcess("KILL")
 
-    def feed(self, file: Readable) -> None:
+    def write_stdin(self, file: Readable) -> None:
         """
         Write a file to the command's standard input, then close that.
 
         The command must have been spawned with C{stdin="w"}. One that has seen
         enough may end before all is written; a file that cannot be read to its
-        end fails L{answered}.
+        end fails L{result}.
         """
         sent = FileSender().beginFileTransfer(
-            _Watched(file, self._fail), self.transport
+            _MonitoredFile(file, self._read_failed), self.transport
         )
         sent.addCallbacks(
             lambda _: self.transport.closeStdin(),
             lambda _: None,  # It has closed its input: processEnded tells the rest.
         )
 
-    def _fail(self) -> None:
+    def _read_failed(self) -> None:
         self._kill()
-        if not self.answered.called:
-            self.answered.errback()
+        if not self.result.called:
+            self.result.errback()
 
 
 @dataclass(frozen=True)
-class _Watched:
+class _MonitoredFile:
     """A file that tells when it cannot be read, as L{FileSender} does not."""
 
     file: Readable
-    failed: Callable[[], None]
+    read_failed: Callable[[], None]
 
     def read(self, size: int) -> bytes:
         try:
             return self.file.read(size)
         except OSError:
-            self.failed()
+            self.read_failed()
             return b""
 
 
-def run(
+def spawn(
     reactor: IReactorProcess,
     command: Command,
     stdin: int | Literal["w"] | None = None,
-    most_output: int | None = None,
-    also: Mapping[int, int] = MappingProxyType({}),
-) -> Child:
+    max_output: int | None = None,
+    extra_descriptors: Mapping[int, int] = MappingProxyType({}),
+) -> ChildProcess:
     """
     Start a command that keeps no terminal signal and no open file of ours.
 
@@ -182,22 +182,25 @@ def run(
 
     @param stdin: an open file for its standard input, C{"w"} for a pipe that
         is written to here, or L{None} for nothing to read.
-    @param most_output: after how many bytes of output it is killed, and answered
+    @param max_output: after how many bytes of output it is killed, and answered
         with those; L{None} for never.
-    @param also: more open files for it, each by the number that it has there.
+    @param extra_descriptors: more open files for it, each by the number that it has
+        there.
     @raise OSError: it could not be started: missing, too many processes or
         files, arguments too long.
     """
     if stdin is None:
-        with open(os.devnull, "rb") as nothing:
-            return run(reactor, command, nothing.fileno(), most_output, also)
-    child = Child(most_output)
-    with kept_from_children():
+        with open(os.devnull, "rb") as devnull:
+            return spawn(
+                reactor, command, devnull.fileno(), max_output, extra_descriptors
+            )
+    child = ChildProcess(max_output)
+    with block_terminal_signals():
         reactor.spawnProcess(
             child,
             command.executable,
             (os.path.basename(command.executable), *command.arguments),
-            env={**command.environment, MARK: SERVICE},
-            childFDs={0: stdin, 1: "r", 2: "r", **also},
+            env={**command.environment, SERVICE_ID_VARIABLE: SERVICE_ID},
+            childFDs={0: stdin, 1: "r", 2: "r", **extra_descriptors},
         )
     return child

@@ -18,26 +18,26 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 # The prefix TWISTED_QUOTES_ is for options alone.
-MARK = "_TWISTED_QUOTES_SERVICE"
+SERVICE_ID_VARIABLE = "_TWISTED_QUOTES_SERVICE"
 """The variable that marks what one service starts."""
 
-_LOOKS = 5
-_BETWEEN_LOOKS = 0.05
+_SCANS = 5
+_SCAN_INTERVAL = 0.05
 
 
-def marked(value: str) -> Iterator[int]:
+def find_marked_processes(service_id: str) -> Iterator[int]:
     """
     Find the processes that have a mark, but for this one.
 
-    @param value: the value of L{MARK} in their environment.
+    @param service_id: the value of L{SERVICE_ID_VARIABLE} in their environment.
     @return: their ids.
     """
-    wanted = f"{MARK}={value}".encode()
+    marker = f"{SERVICE_ID_VARIABLE}={service_id}".encode()
     for name in os.listdir("/proc"):
         if name.isdigit() and int(name) != os.getpid():
             # It may be gone by now, or be somebody else's.
             with suppress(OSError), open(f"/proc/{name}/environ", "rb") as environment:
-                if wanted in environment.read().split(b"\0"):
+                if marker in environment.read().split(b"\0"):
                     yield int(name)
 
 
@@ -45,11 +45,11 @@ def main() -> None:
     """Wait for the end of the service, and kill what is left of it."""
     sys.stdin.buffer.read()
     # One that is being started may not have its environment yet.
-    for _ in range(_LOOKS):
-        for pid in marked(os.environ[MARK]):
+    for _ in range(_SCANS):
+        for pid in find_marked_processes(os.environ[SERVICE_ID_VARIABLE]):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        time.sleep(_BETWEEN_LOOKS)
+        time.sleep(_SCAN_INTERVAL)
 
 
 if __name__ == "__main__":

@@ -6,15 +6,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SOON = 10.0
+MIN_UPTIME = 10.0
 """A worker that dies within this time after it began to serve died soon, in seconds."""
 
-_AT_ONCE = 2
-_FIRST, _MOST = 0.25, 30.0
+_IMMEDIATE_RESTARTS = 2
+_INITIAL_DELAY, _MAX_DELAY = 0.25, 30.0
 
 
 @dataclass
-class Restarts:
+class RestartBackoff:
     """
     Tells how long to wait before a worker is started in the place of another.
 
@@ -23,19 +23,19 @@ class Restarts:
     does, it is waited for twice as long each time.
     """
 
-    _in_a_row: int = 0
+    _consecutive_failures: int = 0
 
-    def delay(self, served: float) -> float:
+    def next_delay(self, uptime: float) -> float:
         """
         How long to wait, in seconds.
 
-        @param served: for how long the worker had served that has died.
+        @param uptime: for how long the worker had served that has died.
         """
-        if served >= SOON:
-            self._in_a_row = 0
+        if uptime >= MIN_UPTIME:
+            self._consecutive_failures = 0
             return 0.0
-        self._in_a_row += 1
-        doublings = self._in_a_row - _AT_ONCE - 1
+        self._consecutive_failures += 1
+        doublings = self._consecutive_failures - _IMMEDIATE_RESTARTS - 1
         if doublings < 0:
             return 0.0
-        return float(min(_MOST, _FIRST * 2 ** min(doublings, 10)))
+        return float(min(_MAX_DELAY, _INITIAL_DELAY * 2 ** min(doublings, 10)))

@@ -14,37 +14,37 @@ from typing import Any
 from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IReactorFromThreads
 
-_TERMINAL = {
+_TERMINAL_SIGNALS = {
     signal.SIGINT,
     signal.SIGTERM,
     signal.SIGHUP,
     signal.SIGQUIT,
     signal.SIGTSTP,
 }
-_HANDLED = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+_HANDLED_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
-_FOR_A_WORKER = {signal.SIGTERM, signal.SIGTSTP}
+_WORKER_SIGNALS = {signal.SIGTERM, signal.SIGTSTP}
 
-OnSignal = Callable[[Callable[[int], object]], Callable[[], None]]
+SignalSubscriber = Callable[[Callable[[int], object]], Callable[[], None]]
 """Has signals call a function with their number; returns what undoes that."""
 
 
 @contextmanager
-def kept_from_children() -> Iterator[None]:
+def block_terminal_signals() -> Iterator[None]:
     """
     Block what a terminal sends, for as long as a child is being started.
 
     A child inherits the mask, so Ctrl-C, which signals the whole process
     group, leaves it alone; only SIGKILL ends it.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _TERMINAL)
+    previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, _TERMINAL_SIGNALS)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
 
 
-def on_signals(reactor: IReactorFromThreads) -> OnSignal:
+def make_signal_subscriber(reactor: IReactorFromThreads) -> SignalSubscriber:
     """
     Handle SIGHUP, SIGINT and SIGTERM in turns of the reactor, once it runs.
 
@@ -63,7 +63,7 @@ def on_signals(reactor: IReactorFromThreads) -> OnSignal:
 
         before = {
             number: signal.signal(number, handle)
-            for number in _HANDLED
+            for number in _HANDLED_SIGNALS
             if signal.getsignal(number) is not signal.SIG_IGN
         }
 
@@ -76,7 +76,7 @@ def on_signals(reactor: IReactorFromThreads) -> OnSignal:
     return install
 
 
-def on_sigterm(reactor: IReactorFromThreads) -> OnSignal:
+def make_sigterm_subscriber(reactor: IReactorFromThreads) -> SignalSubscriber:
     """
     Handle SIGTERM in turns of the reactor, in a process that was started with the
     signals of a terminal blocked.
@@ -94,13 +94,13 @@ def on_sigterm(reactor: IReactorFromThreads) -> OnSignal:
                 reactor.callFromThread(call, number)
 
             signal.signal(signal.SIGTERM, handle)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _FOR_A_WORKER)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _WORKER_SIGNALS)
         return lambda: None
 
     return install
 
 
-def has_terminal() -> bool:
+def has_controlling_terminal() -> bool:
     """
     Whether this process has a controlling terminal (tty(4)).
 
@@ -114,14 +114,14 @@ def has_terminal() -> bool:
     return True
 
 
-def stop_by_signal(reactor: Any, number: int) -> None:
+def stop_by_signal(reactor: Any, signal_number: int) -> None:
     """
     Stop the reactor as Twisted's own handlers do: C{twist} then ends the process by
     the same signal.
 
-    @param number: the signal.
+    @param signal_number: the signal.
     """
-    reactor._exitSignal = number
+    reactor._exitSignal = signal_number
     # Something else may have stopped it in the same turn.
     with suppress(ReactorNotRunning):
         reactor.stop()

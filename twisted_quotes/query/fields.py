@@ -15,8 +15,8 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.inspect import StructType, type_info
 
-_TERM = r"^(?=.*\S)[^\0\r\n]*\Z"
-_NAME = r"^[^\0]*\Z"
+_TERM_PATTERN = r"^(?=.*\S)[^\0\r\n]*\Z"
+_NAME_PATTERN = r"^[^\0]*\Z"
 
 
 def _allowed(allowed: str) -> dict[str, str]:
@@ -24,10 +24,18 @@ def _allowed(allowed: str) -> dict[str, str]:
     return {"allowed": allowed}
 
 
-_TEXT = "a string of 1 to 1024 characters, without NUL or line breaks, not only blanks"
+_TEXT_DESCRIPTION = (
+    "a string of 1 to 1024 characters, without NUL or line breaks, not only blanks"
+)
 
 Text = Annotated[
-    str, Meta(min_length=1, max_length=1024, pattern=_TERM, extra=_allowed(_TEXT))
+    str,
+    Meta(
+        min_length=1,
+        max_length=1024,
+        pattern=_TERM_PATTERN,
+        extra=_allowed(_TEXT_DESCRIPTION),
+    ),
 ]
 Flag = Annotated[bool, Meta(extra=_allowed("true or false"))]
 WholeNumber = Annotated[int, Meta(extra=_allowed("a whole number"))]
@@ -45,7 +53,7 @@ DictionaryName = Annotated[
     Meta(
         min_length=1,
         max_length=4096,
-        pattern=_NAME,
+        pattern=_NAME_PATTERN,
         extra=_allowed(
             "a file name in the library, with / for sub-folders, "
             'of 1 to 4096 characters, without NUL, or "*" for every dictionary'
@@ -66,19 +74,19 @@ class Field:
 
     name: str
     allowed: str
-    meaning: str
+    description: str
     default: str
     required: bool
     is_text: bool = True
 
 
-def fields_of(question: type[Struct]) -> dict[str, Field]:
+def fields_of(query_type: type[Struct]) -> dict[str, Field]:
     """Read the fields of a question off its type, by name, required ones first."""
-    described = type_info(question)
-    assert isinstance(described, StructType)
+    struct_info = type_info(query_type)
+    assert isinstance(struct_info, StructType)
     found = []
-    for field in described.fields:
-        notes = dict(_notes(field.type))
+    for field in struct_info.fields:
+        metadata = dict(_iterate_metadata(field.type))
         default = (
             ""
             if field.default is msgspec.NODEFAULT
@@ -87,8 +95,8 @@ def fields_of(question: type[Struct]) -> dict[str, Field]:
         found.append(
             Field(
                 field.encode_name,
-                notes["allowed"],
-                notes["meaning"],
+                metadata["allowed"],
+                metadata["meaning"],
                 default,
                 field.required,
                 _is_text(field.type),
@@ -107,7 +115,7 @@ def _is_text(type_: msgspec.inspect.Type) -> bool:
     return isinstance(type_, msgspec.inspect.StrType | msgspec.inspect.LiteralType)
 
 
-def _notes(type_: msgspec.inspect.Type) -> Iterator[tuple[str, str]]:
+def _iterate_metadata(type_: msgspec.inspect.Type) -> Iterator[tuple[str, str]]:
     """The meaning and the allowed values noted on a field's type."""
     while isinstance(type_, msgspec.inspect.Metadata):
         if type_.extra_json_schema is not None:
@@ -116,4 +124,4 @@ def _notes(type_: msgspec.inspect.Type) -> Iterator[tuple[str, str]]:
         type_ = type_.type
     if isinstance(type_, msgspec.inspect.UnionType):
         for each in type_.types:
-            yield from _notes(each)
+            yield from _iterate_metadata(each)

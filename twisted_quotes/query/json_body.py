@@ -11,10 +11,10 @@ from typing import Any, NoReturn
 
 from twisted_quotes.errors import BadRequest
 
-EXAMPLE = '{"action": "search", "term": "..."}'
+EXAMPLE_BODY = '{"action": "search", "term": "..."}'
 
 # What L{json} says of a place, and what is said here instead.
-_PROBLEMS = {
+_PROBLEM_DESCRIPTIONS = {
     "Expecting value": "a value is expected",
     "Expecting property name": "a name in double quotation marks is expected",
     "Expecting ':' delimiter": "a colon is expected",
@@ -27,9 +27,9 @@ _PROBLEMS = {
     "Invalid \\escape": "a backslash begins no escape; write a backslash as \\\\",
     "Invalid \\uXXXX escape": "\\u is not followed by four hexadecimal digits",
 }
-_BARE = compile(r"[^\W\d]|['\u2018-\u201f]")
-_PYTHON = compile(r"(True|False|None)\b")
-_FORM = compile(r"\s*[\w.%+-]+=")
+_UNQUOTED_TEXT = compile(r"[^\W\d]|['\u2018-\u201f]")
+_PYTHON_LITERAL = compile(r"(True|False|None)\b")
+_FORM_DATA = compile(r"\s*[\w.%+-]+=")
 _SURROGATE = compile(r"[\ud800-\udfff]")
 
 # Further digits make no difference: the number is beyond every limit already.
@@ -50,38 +50,38 @@ def decode_json(body: bytes) -> Any:
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
-        raise _not_utf8(body, error.start) from None
+        raise _invalid_utf8_error(body, error.start) from None
     try:
-        given = _decoder.decode(text)
+        decoded = _decoder.decode(text)
     except json.JSONDecodeError as error:
-        raise _not_json(text, error) from None
+        raise _decode_error(text, error) from None
     except RecursionError:
-        raise _refusal("it is nested too deeply") from None
-    if "\\u" in text and isinstance(given, dict):
-        _check_characters(given)
-    return given
+        raise _invalid_json_error("it is nested too deeply") from None
+    if "\\u" in text and isinstance(decoded, dict):
+        _check_surrogates(decoded)
+    return decoded
 
 
-def integer(digits: str) -> int:
+def parse_integer(digits: str) -> int:
     """Read an integer, of any length, as JSON writes them."""
     return int(digits[:_MAX_DIGITS])
 
 
-def repeated(name: str) -> BadRequest:
+def repeated_field_error(name: str) -> BadRequest:
     """The error for a field that occurs twice."""
     return BadRequest(
-        f"The field {describe(name)} stands more than once. Give each field once."
+        f"The field {describe_value(name)} stands more than once. Give each field once."
     )
 
 
-def describe(value: object) -> str:
+def describe_value(value: object) -> str:
     """Say what a decoded value is, with up to 60 characters of it."""
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list):
         return "an array"
     if isinstance(value, str) and len(value) > _MAX_SHOWN:
-        return f'{describe(value[:_MAX_SHOWN])[:-1]}..."'
+        return f'{describe_value(value[:_MAX_SHOWN])[:-1]}..."'
     # Half of a surrogate pair cannot be sent.
     shown = json.dumps(value, ensure_ascii=False).encode(errors="replace").decode()
     if isinstance(value, int) and len(shown) > _MAX_SHOWN:
@@ -89,75 +89,81 @@ def describe(value: object) -> str:
     return shown
 
 
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Make a dictionary of an object's members, none of which may occur twice."""
     members = dict(pairs)
     if len(members) != len(pairs):
         counts = Counter(name for name, _ in pairs)
-        raise repeated(next(name for name in counts if counts[name] > 1))
+        raise repeated_field_error(next(name for name in counts if counts[name] > 1))
     return members
 
 
-def _constant(name: str) -> NoReturn:
-    raise _refusal(f"it has no {name}", " A number has digits.")
+def _reject_constant(name: str) -> NoReturn:
+    raise _invalid_json_error(f"it has no {name}", " A number has digits.")
 
 
 _decoder = json.JSONDecoder(
-    object_pairs_hook=_members, parse_int=integer, parse_constant=_constant
+    object_pairs_hook=_unique_members,
+    parse_int=parse_integer,
+    parse_constant=_reject_constant,
 )
 
 
-def _check_characters(given: dict[str, Any]) -> None:
+def _check_surrogates(members: dict[str, Any]) -> None:
     """
     Check the strings of an object, where escapes may have left what is no text.
 
     @raise BadRequest: half of a surrogate pair (RFC 8259, section 8.2).
     """
-    for name, value in given.items():
+    for name, value in members.items():
         text = f"{name}{value}" if isinstance(value, str) else name
         if _SURROGATE.search(text):
             raise BadRequest(
-                f"The field {describe(name)} has half of a surrogate pair, "
+                f"The field {describe_value(name)} has half of a surrogate pair, "
                 "which is no character. Send the character itself, or both halves."
             )
 
 
-def _refusal(problem: str, hint: str = "") -> BadRequest:
+def _invalid_json_error(problem: str, hint: str = "") -> BadRequest:
     return BadRequest(
         f"The body is not JSON: {problem}.{hint} "
-        f"Send one JSON object in UTF-8, such as {EXAMPLE}."
+        f"Send one JSON object in UTF-8, such as {EXAMPLE_BODY}."
     )
 
 
-def _not_utf8(body: bytes, position: int) -> BadRequest:
+def _invalid_utf8_error(body: bytes, position: int) -> BadRequest:
     is_utf16 = body.startswith((b"\xff\xfe", b"\xfe\xff"))
     hint = " It looks like UTF-16." if is_utf16 else ""
-    return _refusal(f"byte {position + 1} is not UTF-8", hint)
+    return _invalid_json_error(f"byte {position + 1} is not UTF-8", hint)
 
 
-def _not_json(text: str, error: json.JSONDecodeError) -> BadRequest:
+def _decode_error(text: str, error: json.JSONDecodeError) -> BadRequest:
     """Say where a text is not JSON, and why, with a hint where one is known."""
     if not text.strip(" \t\r\n"):
-        return _refusal("it is empty")
+        return _invalid_json_error("it is empty")
     problem = next(
-        (words for said, words in _PROBLEMS.items() if error.msg.startswith(said)),
+        (
+            words
+            for said, words in _PROBLEM_DESCRIPTIONS.items()
+            if error.msg.startswith(said)
+        ),
         "something else is expected",
     )
     if problem.endswith("expected"):
-        problem += _instead_of(text[error.pos : error.pos + 1])
-    place = f"at line {error.lineno}, column {error.colno}"
-    return _refusal(f"{place}, {problem}", _hint(text, error))
+        problem += _describe_unexpected(text[error.pos : error.pos + 1])
+    location = f"at line {error.lineno}, column {error.colno}"
+    return _invalid_json_error(f"{location}, {problem}", _hint_for_error(text, error))
 
 
-def _instead_of(character: str) -> str:
+def _describe_unexpected(character: str) -> str:
     if not character:
         return ", but the body ends there"
     if not character.isprintable():
         return f", not U+{ord(character):04X}"
-    return f", not {describe(character)}"
+    return f", not {describe_value(character)}"
 
 
-def _hint(text: str, error: json.JSONDecodeError) -> str:
+def _hint_for_error(text: str, error: json.JSONDecodeError) -> str:
     """What is often meant by such a mistake, as a sentence; empty if unknown."""
     position = error.pos
     character = text[position : position + 1]
@@ -165,13 +171,13 @@ def _hint(text: str, error: json.JSONDecodeError) -> str:
         return " That is a byte order mark: leave it out."
     if character == "\0":
         return " Send UTF-8, not UTF-16."
-    if position == 0 and _FORM.match(text):
+    if position == 0 and _FORM_DATA.match(text):
         return " That looks like a form."
     if not error.msg.startswith(("Expecting value", "Expecting property name")):
         return ""
-    if _PYTHON.match(text, position):
+    if _PYTHON_LITERAL.match(text, position):
         return " JSON writes true, false and null."
-    if _BARE.match(text, position):
+    if _UNQUOTED_TEXT.match(text, position):
         return " Strings and names have double quotation marks around them."
     if character in ("}", "]") and text[:position].rstrip().endswith(","):
         return " Leave out the comma before it."

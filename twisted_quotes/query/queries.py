@@ -26,13 +26,13 @@ from .fields import (
     WholeNumber,
 )
 
-EVERY_DICTIONARY = "*"
+ALL_DICTIONARIES = "*"
 
 # A prime (Mersenne's ninth), so that large seeds that differ seldom become the same.
 _SEED_MODULUS = 2**61 - 1
 
 _Term = Meta(description="what to look for, as it stands unless regex is true")
-_UNIT = "what an entry is: a line, or the whole quote"
+_UNIT_DESCRIPTION = "what an entry is: a line, or the whole quote"
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,12 @@ class Selection:
     author: str | None = None
 
 
-_Most = Annotated[
+_ResultLimit = Annotated[
     WholeNumber, Meta(description="how many entries to return; 0 or less returns all")
 ]
-_First = Annotated[Offset, Meta(description="how many entries to pass over first")]
+_ResultOffset = Annotated[
+    Offset, Meta(description="how many entries to pass over first")
+]
 _Seed = Annotated[
     WholeNumber | UnsetType,
     Meta(
@@ -76,7 +78,7 @@ _Seed = Annotated[
 ]
 
 
-class _Numbers(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _BoundedNumbers(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Keeps every number within 64 bits, though JSON has no largest number."""
 
     def __post_init__(self) -> None:
@@ -90,7 +92,7 @@ class _Numbers(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             force_setattr(self, name, max(-sys.maxsize, min(value, sys.maxsize)))
 
 
-class _Looking(_Numbers, frozen=True, kw_only=True):
+class _SearchFields(_BoundedNumbers, frozen=True, kw_only=True):
     """The fields that say where to look, and how."""
 
     dictionary: Annotated[
@@ -110,7 +112,7 @@ class _Looking(_Numbers, frozen=True, kw_only=True):
         Flag, Meta(description="the term is a POSIX extended regular expression")
     ] = False
 
-    def _select(
+    def _make_selection(
         self, term: str | UnsetType, author: str | UnsetType = UNSET
     ) -> Selection:
         """Put together what grep is to look for."""
@@ -120,26 +122,26 @@ class _Looking(_Numbers, frozen=True, kw_only=True):
         return Selection(pattern, None if isinstance(author, UnsetType) else author)
 
 
-class _Action(_Looking, frozen=True, kw_only=True, tag_field="action"):
+class _ActionFields(_SearchFields, frozen=True, kw_only=True, tag_field="action"):
     """The fields that go with every action that looks into dictionaries."""
 
-    nresults: _Most = 0
-    offset: _First = 0
+    nresults: _ResultLimit = 0
+    offset: _ResultOffset = 0
 
     @property
-    def most(self) -> int | None:
+    def limit(self) -> int | None:
         """How many entries are wanted at the most; L{None} for all."""
         return self.nresults if self.nresults > 0 else None
 
     @property
     def end(self) -> int | None:
         """How many entries to find, with those passed over; L{None} for all."""
-        if self.most is None:
+        if self.limit is None:
             return None
-        return min(self.offset + self.most, sys.maxsize)
+        return min(self.offset + self.limit, sys.maxsize)
 
 
-class Search(_Action, frozen=True, kw_only=True, tag="search"):
+class Search(_ActionFields, frozen=True, kw_only=True, tag="search"):
     """Find what matches a term: lines, or whole quotes."""
 
     term: Annotated[Text, _Term]
@@ -148,24 +150,24 @@ class Search(_Action, frozen=True, kw_only=True, tag="search"):
         Meta(description="how many lines, or quotes, of context before each match"),
     ] = 0
     n_after: Annotated[ContextCount, Meta(description="as many after each match")] = 0
-    unit: Annotated[Unit, Meta(description=_UNIT)] = "line"
+    unit: Annotated[Unit, Meta(description=_UNIT_DESCRIPTION)] = "line"
 
     @property
     def selection(self) -> Selection:
         """What is to match."""
-        return self._select(self.term)
+        return self._make_selection(self.term)
 
 
-class All(_Action, frozen=True, kw_only=True, tag="all"):
+class All(_ActionFields, frozen=True, kw_only=True, tag="all"):
     """Return every line of a dictionary, or every quote, in order."""
 
-    unit: Annotated[Unit, Meta(description=_UNIT)] = "line"
+    unit: Annotated[Unit, Meta(description=_UNIT_DESCRIPTION)] = "line"
 
     selection = Selection()
     n_before = n_after = 0
 
 
-class Random(_Action, frozen=True, kw_only=True, tag="random"):
+class Random(_ActionFields, frozen=True, kw_only=True, tag="random"):
     """Return whole quotes drawn by chance, each with the same chance, none twice."""
 
     nresults: Annotated[
@@ -174,19 +176,19 @@ class Random(_Action, frozen=True, kw_only=True, tag="random"):
     ] = 1
     term: Annotated[Text | UnsetType, _Term] = UNSET
     seed: _Seed = UNSET
-    unit: Annotated[QuoteUnit, Meta(description=_UNIT)] = "quote"
+    unit: Annotated[QuoteUnit, Meta(description=_UNIT_DESCRIPTION)] = "quote"
 
     @property
     def selection(self) -> Selection:
         """What is to match."""
-        return self._select(self.term)
+        return self._make_selection(self.term)
 
 
-class List(_Numbers, frozen=True, kw_only=True, tag_field="action", tag="list"):
+class List(_BoundedNumbers, frozen=True, kw_only=True, tag_field="action", tag="list"):
     """Return the names of the dictionaries."""
 
-    nresults: _Most = 0
-    offset: _First = 0
+    nresults: _ResultLimit = 0
+    offset: _ResultOffset = 0
 
 
 Query: TypeAlias = Search | All | Random | List
@@ -196,12 +198,12 @@ ACTIONS: dict[str, type[Query]] = {
 }
 
 
-def action_of(query: Query) -> str:
+def action_name(query: Query) -> str:
     """The C{action} that a query asks for."""
     return str(query.__struct_config__.tag)
 
 
-class _Quotes(_Looking, frozen=True, kw_only=True):
+class _QuoteFields(_SearchFields, frozen=True, kw_only=True):
     """What goes with every question for quotes as data."""
 
     term: Annotated[Text | UnsetType, _Term] = UNSET
@@ -209,21 +211,21 @@ class _Quotes(_Looking, frozen=True, kw_only=True):
         Text | UnsetType,
         Meta(description="what the author's name holds, whatever its case"),
     ] = UNSET
-    offset: _First = 0
+    offset: _ResultOffset = 0
 
     @property
     def selection(self) -> Selection:
         """What is to match."""
-        return self._select(self.term, self.author)
+        return self._make_selection(self.term, self.author)
 
 
-class FindQuotes(_Quotes, frozen=True, kw_only=True):
+class FindQuotes(_QuoteFields, frozen=True, kw_only=True):
     """A page of quotes, in the order of their dictionaries."""
 
     limit: Annotated[PageSize, Meta(description="how many quotes to return")] = 20
 
 
-class StreamQuotes(_Quotes, frozen=True, kw_only=True):
+class StreamQuotes(_QuoteFields, frozen=True, kw_only=True):
     """Quotes in the order of their dictionaries, all of them or the first ones."""
 
     limit: Annotated[
@@ -231,11 +233,11 @@ class StreamQuotes(_Quotes, frozen=True, kw_only=True):
     ] = UNSET
 
 
-class DrawQuotes(_Quotes, frozen=True, kw_only=True):
+class SampleQuotes(_QuoteFields, frozen=True, kw_only=True):
     """Quotes drawn by chance, each with the same chance, none twice."""
 
     limit: Annotated[PageSize, Meta(description="how many quotes to return")] = 1
     seed: _Seed = UNSET
 
 
-AboutQuotes: TypeAlias = FindQuotes | StreamQuotes | DrawQuotes
+QuoteQuery: TypeAlias = FindQuotes | StreamQuotes | SampleQuotes

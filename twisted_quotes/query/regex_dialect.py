@@ -24,11 +24,11 @@ _TOKEN = compile(
 )
 # Two backslashes are a backslash in either reading.
 _ESCAPE_IN_BRACKET = compile(r"\\(?:\\|(?P<escaped>[0-9A-Za-z])|(?P<last>\Z))")
-_SECOND_END = compile(r"(?:[^][\\]|\\.)*+\]")
+_SECOND_CLOSING_BRACKET = compile(r"(?:[^][\\]|\\.)*+\]")
 
 # What GNU grep knows beyond POSIX, and means as others do, is let pass:
 # \w \W \s \S \b \B \< \> and back-references.
-_FOREIGN = set("0acdefghijklmnopqrtuvxyzACDEFGHIJKLMNOPQRTUVXYZ`'")
+_NON_POSIX_ESCAPES = set("0acdefghijklmnopqrtuvxyzACDEFGHIJKLMNOPQRTUVXYZ`'")
 _ADVICE = {
     "d": "Write [0-9].",
     "D": "Write [^0-9].",
@@ -55,7 +55,7 @@ _ADVICE_IN_BRACKETS = {
     "u": "Write the character itself there",
 }
 
-_SIGNS = (
+_REGEX_SYNTAX = (
     ("^ at its start", compile(r"\^")),
     ("$ at its end", compile(r".*\$\Z")),
     (".*", compile(r".*\.\*")),
@@ -64,13 +64,13 @@ _SIGNS = (
 )
 
 
-def sign_of_regex(term: str) -> str:
+def find_regex_syntax(term: str) -> str:
     """
     What tells that a fixed string was meant as a regular expression.
 
     @return: the sign, without anything of the term; empty if there is none.
     """
-    return next((sign for sign, found in _SIGNS if found.match(term)), "")
+    return next((sign for sign, found in _REGEX_SYNTAX if found.match(term)), "")
 
 
 def check_dialect(term: str) -> None:
@@ -85,17 +85,19 @@ def check_dialect(term: str) -> None:
     quantifier = ""
     for token in _TOKEN.finditer(term):
         start = token.start()
-        before, quantifier = quantifier, token["quantifier"] or ""
-        if token["escaped"] and token["escaped"] in _FOREIGN:
+        previous_quantifier, quantifier = quantifier, token["quantifier"] or ""
+        if token["escaped"] and token["escaped"] in _NON_POSIX_ESCAPES:
             default = f"Write {token['escaped']} if that character is meant."
-            raise _refusal(token[0], start, _ADVICE.get(token["escaped"], default))
+            raise _dialect_error(
+                token[0], start, _ADVICE.get(token["escaped"], default)
+            )
         if token["group"]:
-            raise _refusal(
+            raise _dialect_error(
                 "(?", start, 'A group begins with (, and "ignore_case" is a field.'
             )
-        if before and quantifier in ("?", "+"):
-            raise _refusal(
-                f"{quantifier} after {before}",
+        if previous_quantifier and quantifier in ("?", "+"):
+            raise _dialect_error(
+                f"{quantifier} after {previous_quantifier}",
                 start,
                 f"The longest match is found: leave out the {quantifier}.",
             )
@@ -112,22 +114,24 @@ def _check_bracket(term: str, bracket: str, start: int, end: int) -> None:
     @param end: where it ends there.
     """
     for found in _ESCAPE_IN_BRACKET.finditer(bracket):
-        place = start + found.start()
+        position = start + found.start()
         if escaped := found["escaped"]:
             advice = _ADVICE_IN_BRACKETS.get(escaped, f"Write {escaped} there")
-            raise _refusal(
-                f"{found[0]} in brackets", place, f"{advice}, or \\\\ for a backslash."
+            raise _dialect_error(
+                f"{found[0]} in brackets",
+                position,
+                f"{advice}, or \\\\ for a backslash.",
             )
-        if found["last"] is not None and _SECOND_END.match(term, end):
-            raise _refusal(
+        if found["last"] is not None and _SECOND_CLOSING_BRACKET.match(term, end):
+            raise _dialect_error(
                 "\\] in brackets",
-                place,
+                position,
                 "Write ] first there, as in []abc], or \\\\ for a backslash.",
             )
 
 
-def _refusal(what: str, position: int, advice: str) -> BadRequest:
+def _dialect_error(construct: str, position: int, advice: str) -> BadRequest:
     return BadRequest(
-        f'The field "term" has {what} at character {position + 1}, which POSIX '
+        f'The field "term" has {construct} at character {position + 1}, which POSIX '
         f"extended regular expressions do not have. {advice}"
     )

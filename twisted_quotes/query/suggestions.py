@@ -8,7 +8,7 @@ from collections.abc import Collection
 from difflib import get_close_matches
 
 # The words that other programs have for a field or an action.
-_OTHER_WORDS = {
+_SYNONYMS = {
     "term": "q query text search searchterm keyword keywords pattern phrase string "
     "what",
     "dictionary": "dictionaries dict file filename files book source name tag tags "
@@ -31,23 +31,25 @@ _OTHER_WORDS = {
 }
 
 
-def hint(name: str, known: Collection[str]) -> str:
+def suggest_name(name: str, known_names: Collection[str]) -> str:
     """
     Say which known name is meant.
 
     @param name: one that is not known.
-    @param known: those that are.
+    @param known_names: those that are.
     @return: a sentence after a blank, or nothing where no name is another word
         for it, nor near.
     """
     name = name[:100].lower()
-    word = name.replace("_", "").replace("-", "")
-    meant = [f'"{each}"' for each in known if word in _words(each)]
-    if meant:
-        return f" Try {' and '.join(meant)}."
-    near = get_close_matches(name, known, n=1, cutoff=0.7)
-    return f' The nearest is "{near[0]}".' if near else ""
+    normalized_name = name.replace("_", "").replace("-", "")
+    synonym_matches = [
+        f'"{each}"' for each in known_names if normalized_name in _synonyms_of(each)
+    ]
+    if synonym_matches:
+        return f" Try {' and '.join(synonym_matches)}."
+    close_matches = get_close_matches(name, known_names, n=1, cutoff=0.7)
+    return f' The nearest is "{close_matches[0]}".' if close_matches else ""
 
 
-def _words(name: str) -> list[str]:
-    return _OTHER_WORDS.get(name, "").split()
+def _synonyms_of(name: str) -> list[str]:
+    return _SYNONYMS.get(name, "").split()

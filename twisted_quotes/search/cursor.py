@@ -12,22 +12,22 @@ from dataclasses import replace
 from twisted_quotes.grep import arguments as grep
 from twisted_quotes.grep import output as grep_output
 from twisted_quotes.grep.arguments import GrepFailed
-from twisted_quotes.grep.runner import Greps
-from twisted_quotes.library.index import Columns, Index
+from twisted_quotes.grep.runner import GrepSession
+from twisted_quotes.library.index import Index, IndexFiles
 from twisted_quotes.processes.process import Outcome
 from twisted_quotes.query.queries import Pattern, Selection
-from twisted_quotes.text.normalization import fold, fold_term
+from twisted_quotes.text.normalization import normalize_for_search, normalize_term
 
-MOST_NUMBERS = 100_000
+MAX_POSITIONS = 100_000
 """How many numbers are best taken at one time, at the most."""
 
-_MOST_OUTPUT = 8 * 1024 * 1024
+_MAX_OUTPUT = 8 * 1024 * 1024
 """About how many bytes grep may print before what it found is read."""
 
 
-def folded(pattern: Pattern) -> Pattern:
+def normalize_pattern(pattern: Pattern) -> Pattern:
     """What to look for in folded texts, where a pattern is to be found."""
-    return replace(pattern, term=fold_term(pattern.term, pattern.regex))
+    return replace(pattern, term=normalize_term(pattern.term, pattern.regex))
 
 
 class Cursor(ABC):
@@ -36,30 +36,30 @@ class Cursor(ABC):
     """
 
     @abstractmethod
-    async def take(self, most: int) -> list[int]:
+    async def fetch(self, limit: int) -> list[int]:
         """The next ones; fewer than C{most} only where no more follow."""
 
     @abstractmethod
-    async def count(self) -> int:
+    async def count_remaining(self) -> int:
         """How many are left. They count as taken."""
 
-    async def skip(self, most: int) -> int:
+    async def skip(self, limit: int) -> int:
         """
         Pass over the next ones.
 
         @return: how many they were; fewer than C{most} only where no more follow.
         """
         skipped = 0
-        while skipped < most:
-            wanted = min(most - skipped, MOST_NUMBERS)
-            found = await self.take(wanted)
+        while skipped < limit:
+            batch_size = min(limit - skipped, MAX_POSITIONS)
+            found = await self.fetch(batch_size)
             skipped += len(found)
-            if len(found) < wanted:
+            if len(found) < batch_size:
                 break
         return skipped
 
 
-class Every(Cursor):
+class AllQuotesCursor(Cursor):
     """
     All quotes.
 
@@ -67,20 +67,20 @@ class Every(Cursor):
     """
 
     def __init__(self, count: int) -> None:
-        self._left = range(count)
+        self._remaining = range(count)
 
-    async def take(self, most: int) -> list[int]:
+    async def fetch(self, limit: int) -> list[int]:
         """The next ones."""
-        taken, self._left = self._left[:most], self._left[most:]
-        return list(taken)
+        fetched, self._remaining = self._remaining[:limit], self._remaining[limit:]
+        return list(fetched)
 
-    async def count(self) -> int:
+    async def count_remaining(self) -> int:
         """How many are left."""
-        left, self._left = self._left, range(0)
-        return len(left)
+        remaining, self._remaining = self._remaining, range(0)
+        return len(remaining)
 
 
-class Matching(Cursor):
+class MatchCursor(Cursor):
     """
     The quotes whose line in a column matches.
 
@@ -88,65 +88,71 @@ class Matching(Cursor):
     next grep goes on there: between two of them nothing runs, and nothing is
     kept.
 
-    @param greps: runs grep.
-    @param column: the file descriptor of the column, at its start.
+    @param grep_session: runs grep.
+    @param file_descriptor: the file descriptor of the column, at its start.
     @param mean_size: how many bytes a line has, on average.
     @param pattern: what is looked for, folded.
     """
 
     def __init__(
-        self, greps: Greps, column: int, mean_size: int, pattern: Pattern
+        self,
+        grep_session: GrepSession,
+        file_descriptor: int,
+        mean_size: int,
+        pattern: Pattern,
     ) -> None:
-        self._greps = greps
-        self._column = column
-        self._most = max(1, _MOST_OUTPUT // mean_size)
+        self._grep_session = grep_session
+        self._file_descriptor = file_descriptor
+        self._max_batch_size = max(1, _MAX_OUTPUT // mean_size)
         self._pattern = pattern
-        self._passed = 0
+        self._next_position = 0
         self._at_end = False
 
-    async def take(self, most: int) -> list[int]:
+    async def fetch(self, limit: int) -> list[int]:
         """The next ones."""
-        taken: list[int] = []
-        while len(taken) < most and not self._at_end:
-            taken += await self._take(min(most - len(taken), self._most))
-        return taken
+        fetched: list[int] = []
+        while len(fetched) < limit and not self._at_end:
+            fetched += await self._fetch_batch(
+                min(limit - len(fetched), self._max_batch_size)
+            )
+        return fetched
 
-    async def _take(self, wanted: int) -> list[int]:
+    async def _fetch_batch(self, limit: int) -> list[int]:
         """The next ones; fewer than C{wanted} where their lines are long."""
-        at = os.lseek(self._column, 0, os.SEEK_CUR)
-        arguments = grep.number_arguments(self._pattern, wanted)
-        outcome = await self._grep(arguments, 2 * _MOST_OUTPUT)
-        if not outcome.is_whole:
-            if wanted == 1:
+        offset = os.lseek(self._file_descriptor, 0, os.SEEK_CUR)
+        arguments = grep.line_number_arguments(self._pattern, limit)
+        outcome = await self._run_grep(arguments, 2 * _MAX_OUTPUT)
+        if not outcome.is_complete:
+            if limit == 1:
                 raise GrepFailed("grep printed more than there is")
-            os.lseek(self._column, at, os.SEEK_SET)
-            return await self._take(max(1, wanted // 8))
-        found = grep_output.read_numbers(outcome.output)
-        self._at_end = len(found) < wanted
-        first = self._passed
+            os.lseek(self._file_descriptor, offset, os.SEEK_SET)
+            return await self._fetch_batch(max(1, limit // 8))
+        found = grep_output.parse_line_numbers(outcome.stdout)
+        self._at_end = len(found) < limit
+        first = self._next_position
         if found:
-            self._passed += found[-1] + 1
+            self._next_position += found[-1] + 1
         return [first + each for each in found]
 
-    async def count(self) -> int:
+    async def count_remaining(self) -> int:
         """How many are left."""
         if self._at_end:
             return 0
         self._at_end = True
-        outcome = await self._grep(grep.count_arguments(self._pattern))
-        return grep_output.read_count(outcome.output)
+        outcome = await self._run_grep(grep.count_arguments(self._pattern))
+        return grep_output.parse_count(outcome.stdout)
 
-    async def _grep(
-        self, arguments: tuple[str, ...], most_output: int | None = None
+    async def _run_grep(
+        self, arguments: tuple[str, ...], max_output: int | None = None
     ) -> Outcome:
-        pattern, column = self._pattern, self._column
+        pattern, file_descriptor = self._pattern, self._file_descriptor
         environment = grep.environment(pattern)
-        return await self._greps.run(
-            arguments, environment, column, pattern.regex, most_output
+        return await self._grep_session.run(
+            arguments, environment, file_descriptor, pattern.regex, max_output
         )
 
 
-class Both(Cursor):
+class IntersectionCursor(Cursor):
     """
     The quotes that match in two ways.
 
@@ -157,46 +163,52 @@ class Both(Cursor):
     def __init__(self, cursor: Cursor, flags: bytearray) -> None:
         self._cursor = cursor
         self._flags = flags
-        self._found: list[int] = []
+        self._buffered: list[int] = []
         self._at_end = False
 
-    async def take(self, most: int) -> list[int]:
+    async def fetch(self, limit: int) -> list[int]:
         """The next ones."""
-        while len(self._found) < most and not self._at_end:
-            found = await self._cursor.take(MOST_NUMBERS)
-            self._found += [each for each in found if self._flags[each]]
-            self._at_end = len(found) < MOST_NUMBERS
-        taken, self._found = self._found[:most], self._found[most:]
-        return taken
+        while len(self._buffered) < limit and not self._at_end:
+            found = await self._cursor.fetch(MAX_POSITIONS)
+            self._buffered += [each for each in found if self._flags[each]]
+            self._at_end = len(found) < MAX_POSITIONS
+        fetched, self._buffered = self._buffered[:limit], self._buffered[limit:]
+        return fetched
 
-    async def count(self) -> int:
+    async def count_remaining(self) -> int:
         """How many are left."""
         return await self.skip(sys.maxsize)
 
 
 async def open_cursor(
-    greps: Greps, index: Index, columns: Columns, selection: Selection
+    grep_session: GrepSession,
+    index: Index,
+    index_files: IndexFiles,
+    selection: Selection,
 ) -> Cursor:
     """
     Look for what is selected.
 
-    @param greps: runs grep.
+    @param grep_session: runs grep.
     @param index: of the dictionary to look in.
-    @param columns: its columns, just opened.
+    @param index_files: its columns, just opened.
     """
-    cursor: Cursor = Every(index.count)
+    cursor: Cursor = AllQuotesCursor(index.count)
     if selection.author is not None:
-        author = Pattern(fold(selection.author), ignore_case=True)
-        cursor = Matching(greps, columns.authors, index.mean_size, author)
+        author = Pattern(normalize_for_search(selection.author), ignore_case=True)
+        cursor = MatchCursor(grep_session, index_files.authors, index.mean_size, author)
     if selection.pattern is None:
         return cursor
-    matching = Matching(
-        greps, columns.texts, index.mean_size, folded(selection.pattern)
+    matching = MatchCursor(
+        grep_session,
+        index_files.texts,
+        index.mean_size,
+        normalize_pattern(selection.pattern),
     )
     if selection.author is None:
         return matching
     flags = bytearray(index.count)
-    while numbers := await cursor.take(MOST_NUMBERS):
-        for each in numbers:
+    while positions := await cursor.fetch(MAX_POSITIONS):
+        for each in positions:
             flags[each] = 1
-    return Both(matching, flags)
+    return IntersectionCursor(matching, flags)

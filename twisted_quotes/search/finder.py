@@ -11,31 +11,31 @@ from typing import Any, TypeVar
 from msgspec import UNSET, UnsetType
 from twisted.internet.defer import Deferred
 
-from twisted_quotes.concurrency.limiter import Claim
+from twisted_quotes.concurrency.limiter import SlotRequest
 from twisted_quotes.concurrency.outstanding import Outstanding
-from twisted_quotes.grep.batching import Together
-from twisted_quotes.grep.prestart import MOST_SPARES, SpareGreps
+from twisted_quotes.grep.batching import SearchBatcher
+from twisted_quotes.grep.prestart import MAX_PRESTARTED, GrepPool
 from twisted_quotes.grep.runner import GrepRunner
-from twisted_quotes.library.dictionary import State, Steps
-from twisted_quotes.library.indexes import Indexes, InThread
+from twisted_quotes.library.dictionary import FileState, PathStats
+from twisted_quotes.library.indexes import DeferToThread, Indexes
 from twisted_quotes.library.library import Library
 from twisted_quotes.query.queries import (
-    EVERY_DICTIONARY,
-    DrawQuotes,
+    ALL_DICTIONARIES,
     FindQuotes,
     List,
     Query,
     Random,
+    SampleQuotes,
     Selection,
     StreamQuotes,
 )
 from twisted_quotes.text.quotes import Quote
 
-from .indexed_library import Volumes
-from .line_search import LineFinder
-from .quote_search import Facts, QuoteFinder
-from .results import EntryResults, QuotesAsEntries, Results
-from .sampling import QuoteDrawer
+from .indexed_library import IndexedLibrary
+from .line_search import LineSearch
+from .quote_search import DictionaryInfo, QuoteSearch
+from .results import EntryResults, QuoteEntriesAdapter, QuoteResults
+from .sampling import RandomSampler
 
 T = TypeVar("T")
 
@@ -55,58 +55,66 @@ class Finder:
 
     @ivar library: the dictionaries.
     @ivar indexes: their indexes.
-    @ivar volumes: both together.
-    @ivar lines: finds lines.
-    @ivar quotes: finds whole quotes.
-    @ivar drawer: draws them.
-    @ivar spares: greps that were started ahead.
+    @ivar indexed_library: both together.
+    @ivar line_search: finds lines.
+    @ivar quote_search: finds whole quotes.
+    @ivar sampler: draws them.
+    @ivar grep_pool: greps that were started ahead.
     @ivar outstanding: is told of each query.
     """
 
     library: Library
     indexes: Indexes
-    volumes: Volumes
-    lines: LineFinder
-    quotes: QuoteFinder
-    drawer: QuoteDrawer
-    spares: SpareGreps
+    indexed_library: IndexedLibrary
+    line_search: LineSearch
+    quote_search: QuoteSearch
+    sampler: RandomSampler
+    grep_pool: GrepPool
     outstanding: Outstanding
 
-    def entries(
-        self, query: Query, results: EntryResults, client: str | None = None
+    def find_entries(
+        self, query: Query, results: EntryResults, client_key: str | None = None
     ) -> Deferred[None]:
         """
         Find the entries that API v1 is asked for.
 
         @param results: where they go. If this fails, nothing of it is valid.
         """
-        return self._answer(self._entries(query, results, client))
+        return self._track(self._find_entries(query, results, client_key))
 
-    async def _entries(
-        self, query: Query, results: EntryResults, client: str | None
+    async def _find_entries(
+        self, query: Query, results: EntryResults, client_key: str | None
     ) -> None:
         if isinstance(query, List):
-            names = (await self.volumes.names())[query.offset :]
+            names = (await self.indexed_library.list_names())[query.offset :]
             names = names[: query.nresults] if query.nresults > 0 else names
-            results.begin(len(names))
-            results.add(names)
+            results.start(len(names))
+            results.write(names)
             return
-        asked = self.asked(query.dictionary)
-        claim = self._claim(client, asked, query.selection)
+        dictionary_name = self.resolve_dictionary_name(query.dictionary)
+        slot_request = self._make_slot_request(
+            client_key, dictionary_name, query.selection
+        )
         if isinstance(query, Random):
-            quotes = QuotesAsEntries(query.most, query.offset, results)
-            draw = query.selection, _seed(query.seed), query.offset
-            await self.drawer.draw(asked, *draw, quotes, claim)
+            adapter = QuoteEntriesAdapter(query.limit, query.offset, results)
+            sample_arguments = query.selection, _seed(query.seed), query.offset
+            await self.sampler.sample(
+                dictionary_name, *sample_arguments, adapter, slot_request
+            )
         elif query.unit == "quote":
-            await self.quotes.entries(asked, query, results, claim)
+            await self.quote_search.find_entries(
+                dictionary_name, query, results, slot_request
+            )
         else:
-            await self.lines.find(asked, query, results, claim)
+            await self.line_search.find_entries(
+                dictionary_name, query, results, slot_request
+            )
 
-    def find(
+    def find_quotes(
         self,
         query: FindQuotes | StreamQuotes,
-        results: Results,
-        client: str | None = None,
+        results: QuoteResults,
+        client_key: str | None = None,
     ) -> Deferred[None]:
         """
         Find quotes in order.
@@ -114,72 +122,94 @@ class Finder:
         @param results: where they go. What it has taken stays valid if this
             fails.
         """
-        asked = self.asked(query.dictionary)
-        claim = self._claim(client, asked, query.selection)
-        return self._answer(
-            self.quotes.find(asked, query.selection, query.offset, results, claim)
+        dictionary_name = self.resolve_dictionary_name(query.dictionary)
+        slot_request = self._make_slot_request(
+            client_key, dictionary_name, query.selection
+        )
+        return self._track(
+            self.quote_search.find_quotes(
+                dictionary_name, query.selection, query.offset, results, slot_request
+            )
         )
 
-    def draw(
-        self, query: DrawQuotes, results: Results, client: str | None = None
+    def sample_quotes(
+        self, query: SampleQuotes, results: QuoteResults, client_key: str | None = None
     ) -> Deferred[None]:
         """
         Draw quotes by chance.
 
-        @param results: where they go, as for L{find}.
+        @param results: where they go, as for L{find_quotes}.
         """
-        asked, seed = self.asked(query.dictionary), _seed(query.seed)
-        draw = query.selection, seed, query.offset
-        claim = self._claim(client, asked, query.selection)
-        return self._answer(self.drawer.draw(asked, *draw, results, claim))
+        dictionary_name, seed = (
+            self.resolve_dictionary_name(query.dictionary),
+            _seed(query.seed),
+        )
+        sample_arguments = query.selection, seed, query.offset
+        slot_request = self._make_slot_request(
+            client_key, dictionary_name, query.selection
+        )
+        return self._track(
+            self.sampler.sample(
+                dictionary_name, *sample_arguments, results, slot_request
+            )
+        )
 
-    def quote(self, identity: str, client: str | None = None) -> Deferred[Quote]:
+    def find_quote(
+        self, quote_id: str, client_key: str | None = None
+    ) -> Deferred[Quote]:
         """Find a quote by its id."""
-        return self._answer(self.quotes.quote(identity, Claim(client)))
+        return self._track(
+            self.quote_search.find_quote(quote_id, SlotRequest(client_key))
+        )
 
-    def dictionaries(self, client: str | None = None) -> Deferred[list[Facts]]:
+    def list_dictionaries(
+        self, client_key: str | None = None
+    ) -> Deferred[list[DictionaryInfo]]:
         """What is known of every dictionary."""
-        return self._answer(self.quotes.dictionaries(Claim(client)))
+        return self._track(self.quote_search.list_dictionaries(SlotRequest(client_key)))
 
-    def states(self, asked: str) -> Deferred[dict[str, State]]:
+    def read_states(self, dictionary_name: str) -> Deferred[dict[str, FileState]]:
         """
         The states of dictionaries, by name.
 
-        @param asked: the name of one, or C{"*"} for every one that may be read.
+        @param dictionary_name: the name of one, or C{"*"} for every one that may be
+            read.
         """
-        return self._answer(self.volumes.states(asked))
+        return self._track(self.indexed_library.read_states(dictionary_name))
 
-    def names(self) -> Deferred[list[str]]:
+    def list_dictionary_names(self) -> Deferred[list[str]]:
         """The names of the dictionaries that may be read, in order."""
-        return self._answer(self.volumes.names())
+        return self._track(self.indexed_library.list_names())
 
-    def versions(self, name: str) -> tuple[Steps, ...] | None:
+    def versions(self, dictionary_name: str) -> tuple[PathStats, ...] | None:
         """
         What tells whether anything has changed that an answer depends on.
 
-        @param name: the name of one dictionary.
-        @return: as for L{Volumes.versions}.
+        @param dictionary_name: the name of one dictionary.
+        @return: as for L{IndexedLibrary.versions}.
         """
-        return self.volumes.versions(name)
+        return self.indexed_library.versions(dictionary_name)
 
-    def all_versions(self) -> Deferred[tuple[Steps, ...] | None]:
+    def read_all_versions(self) -> Deferred[tuple[PathStats, ...] | None]:
         """The same of every dictionary that may be read."""
-        return self._answer(self.volumes.all_versions())
+        return self._track(self.indexed_library.read_all_versions())
 
     @property
-    def left_out(self) -> int:
+    def omission_count(self) -> int:
         """
         How often a dictionary was left out of an answer about every one.
 
         An answer that was found while this grew is not to be kept.
         """
-        return self.volumes.left_out
+        return self.indexed_library.omission_count
 
-    def asked(self, dictionary: str | UnsetType) -> str:
+    def resolve_dictionary_name(self, dictionary: str | UnsetType) -> str:
         """What a query asks for that names a dictionary, or none."""
         return self.library.default if dictionary is UNSET else str(dictionary)
 
-    def _claim(self, client: str | None, asked: str, selection: Selection) -> Claim:
+    def _make_slot_request(
+        self, client_key: str | None, dictionary_name: str, selection: Selection
+    ) -> SlotRequest:
         """
         The place that a client needs for a search.
 
@@ -188,22 +218,26 @@ class Finder:
         """
         pattern = selection.pattern
         slow = pattern is not None and pattern.regex
-        slow = slow or asked == EVERY_DICTIONARY or self.library.is_large(asked)
-        return Claim(client, slow)
+        slow = (
+            slow
+            or dictionary_name == ALL_DICTIONARIES
+            or self.library.is_large(dictionary_name)
+        )
+        return SlotRequest(client_key, slow)
 
-    def _answer(self, answer: Coroutine[Deferred[Any], Any, T]) -> Deferred[T]:
-        answered = Deferred.fromCoroutine(answer)
-        return self.outstanding.add(answered, answered.cancel)
+    def _track(self, coroutine: Coroutine[Deferred[Any], Any, T]) -> Deferred[T]:
+        deferred = Deferred.fromCoroutine(coroutine)
+        return self.outstanding.add(deferred, deferred.cancel)
 
 
 def make_finder(
     runner: GrepRunner,
     library: Library,
     indexes: Indexes,
-    in_thread: InThread,
+    in_thread: DeferToThread,
     now: Callable[[], float],
-    together: int = 1,
-    most_spares: int = MOST_SPARES,
+    batch_threshold: int = 1,
+    max_prestarted: int = MAX_PRESTARTED,
 ) -> Finder:
     """
     Put a finder together.
@@ -213,23 +247,25 @@ def make_finder(
     @param indexes: their indexes.
     @param in_thread: runs what may block.
     @param now: tells the time, in seconds since 1970.
-    @param together: how many greps may look through a dictionary before further
+    @param batch_threshold: how many greps may look through a dictionary before further
         searches wait to be answered by one; 0 to search for each alone.
-    @param most_spares: how many greps may have been started ahead.
+    @param max_prestarted: how many greps may have been started ahead.
     """
-    spares = SpareGreps(runner, library, most_spares, now)
-    volumes = Volumes(runner, library, indexes, in_thread, now)
+    grep_pool = GrepPool(runner, library, max_prestarted, now)
+    indexed_library = IndexedLibrary(runner, library, indexes, in_thread, now)
     return Finder(
         library,
         indexes,
-        volumes,
-        LineFinder(
+        indexed_library,
+        LineSearch(
             *(runner, library, in_thread),
-            Together(runner, library, together, spares) if together else None,
+            SearchBatcher(runner, library, batch_threshold, grep_pool)
+            if batch_threshold
+            else None,
         ),
-        QuoteFinder(volumes, in_thread),
-        QuoteDrawer(volumes, in_thread),
-        spares,
+        QuoteSearch(indexed_library, in_thread),
+        RandomSampler(indexed_library, in_thread),
+        grep_pool,
         runner.outstanding,
     )
 

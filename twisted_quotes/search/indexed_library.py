@@ -16,32 +16,36 @@ from typing import TypeVar
 
 from twisted.logger import Logger
 
-from twisted_quotes.concurrency.limiter import Claim
-from twisted_quotes.concurrency.pauses import Pauses
+from twisted_quotes.concurrency.limiter import SlotRequest
+from twisted_quotes.concurrency.pauses import CooperativeScheduler
 from twisted_quotes.errors import (
     DictionaryChanging,
     DictionaryForbidden,
     DictionaryNotFound,
-    NotReadyNow,
+    ServiceNotReady,
     Unavailable,
 )
-from twisted_quotes.grep.runner import GrepRunner, Greps
-from twisted_quotes.library.dictionary import Dictionary, State, Steps
+from twisted_quotes.grep.runner import GrepRunner, GrepSession
+from twisted_quotes.library.dictionary import Dictionary, FileState, PathStats
 from twisted_quotes.library.index import IndexDamaged
-from twisted_quotes.library.indexes import Indexes, InThread
+from twisted_quotes.library.indexes import DeferToThread, Indexes
 from twisted_quotes.library.library import Library
-from twisted_quotes.library.stability import ATTEMPTS, is_fresh, settled
-from twisted_quotes.query.queries import EVERY_DICTIONARY
+from twisted_quotes.library.stability import (
+    MAX_ATTEMPTS,
+    is_recently_changed,
+    wait_until_stable,
+)
+from twisted_quotes.query.queries import ALL_DICTIONARIES
 
-from .indexed_dictionary import NotReady, Volume
+from .indexed_dictionary import IndexedDictionary, IndexNotReady
 
 T = TypeVar("T")
 
-_FEW = 50
+_MAX_WITHOUT_THREAD = 50
 """How many dictionaries take less time to look at than a thread to start."""
 
 
-class Volumes:
+class IndexedLibrary:
     """
     The dictionaries of a library, with their indexes.
 
@@ -57,7 +61,7 @@ class Volumes:
         runner: GrepRunner,
         library: Library,
         indexes: Indexes,
-        in_thread: InThread,
+        in_thread: DeferToThread,
         now: Callable[[], float],
     ) -> None:
         self._runner = runner
@@ -65,167 +69,177 @@ class Volumes:
         self._indexes = indexes
         self._in_thread = in_thread
         self._now = now
-        self.left_out = 0
-        self._pauses = Pauses(runner.reactor)
+        self.omission_count = 0
+        self._pauses = CooperativeScheduler(runner.reactor)
 
-    async def names(self) -> list[str]:
+    async def list_names(self) -> list[str]:
         """The names of the dictionaries that may be read, in order."""
-        return await self._library.named(EVERY_DICTIONARY, self._in_thread)
+        return await self._library.resolve_names(ALL_DICTIONARIES, self._in_thread)
 
-    def each(self, items: Iterable[T]) -> AsyncIterator[T]:
+    def iterate_cooperatively(self, items: Iterable[T]) -> AsyncIterator[T]:
         """Go through dictionaries, and let others have their turns in between."""
-        return self._pauses.each(items)
+        return self._pauses.iterate(items)
 
-    async def _named(self, asked: str) -> AsyncIterator[str]:
+    async def _iterate_names(self, dictionary_name: str) -> AsyncIterator[str]:
         """Go through the names of the dictionaries that are asked for."""
-        async for name in self.each(await self._library.named(asked, self._in_thread)):
+        async for name in self.iterate_cooperatively(
+            await self._library.resolve_names(dictionary_name, self._in_thread)
+        ):
             yield name
 
-    async def states(self, asked: str) -> dict[str, State]:
+    async def read_states(self, dictionary_name: str) -> dict[str, FileState]:
         """
         The states of the dictionaries that are asked for, by name, in order.
 
-        @param asked: a name, or C{"*"} for every dictionary that may be read.
+        @param dictionary_name: a name, or C{"*"} for every dictionary that may be read.
         """
         states = {}
-        async for name in self._named(asked):
-            if dictionary := await self._open(name, asked):
+        async for name in self._iterate_names(dictionary_name):
+            if dictionary := await self._open_stable(name, dictionary_name):
                 with dictionary:
                     states[name] = dictionary.state
         return states
 
-    def versions(self, name: str) -> tuple[Steps, ...] | None:
+    def versions(self, dictionary_name: str) -> tuple[PathStats, ...] | None:
         """
         What tells whether anything has changed that an answer depends on.
 
-        @param name: the name of one dictionary.
+        @param dictionary_name: the name of one dictionary.
         @return: its version; L{None} where that is not to be seen, or could change
             unseen, as it was changed just now.
         """
-        version = self._library.version(name)
-        if version is None or is_fresh(self._now(), *version.changes):
+        version = self._library.path_state(dictionary_name)
+        if version is None or is_recently_changed(self._now(), *version.change_times):
             return None
-        return (version.steps,)
+        return (version.path_stats,)
 
-    async def all_versions(self) -> tuple[Steps, ...] | None:
+    async def read_all_versions(self) -> tuple[PathStats, ...] | None:
         """
         The same of every dictionary that may be read.
 
         @return: the versions, in the order of the names.
         """
-        if 0 < self._library.count <= _FEW:
-            return self._all_versions()
-        seen: tuple[Steps, ...] | None = await self._in_thread(self._all_versions)
-        return seen
+        if 0 < self._library.count <= _MAX_WITHOUT_THREAD:
+            return self._read_all_versions()
+        versions: tuple[PathStats, ...] | None = await self._in_thread(
+            self._read_all_versions
+        )
+        return versions
 
-    def _all_versions(self) -> tuple[Steps, ...] | None:
-        found: list[Steps] = []
+    def _read_all_versions(self) -> tuple[PathStats, ...] | None:
+        collected: list[PathStats] = []
         for name in self._library.names():
             versions = self.versions(name)
             if versions is None:
                 return None
-            found += versions
-        return tuple(found)
+            collected += versions
+        return tuple(collected)
 
-    async def prepare(self, asked: str) -> list[str]:
+    async def ensure_indexes(self, dictionary_name: str) -> list[str]:
         """
         Have indexes for what is asked for. No file is open meanwhile.
 
-        @param asked: a name, or C{"*"} for every dictionary that may be read.
+        @param dictionary_name: a name, or C{"*"} for every dictionary that may be read.
         @return: the names.
         @raise DictionaryChanging: it is being written to; of every one, all are.
-        @raise NotReadyNow: there is no index; of every one, of none in time.
+        @raise ServiceNotReady: there is no index; of every one, of none in time.
         """
         ready = []
-        problem: Unavailable | None = None
-        async for name in self._named(asked):
-            dictionary = await self._open(name, asked)
+        last_error: Unavailable | None = None
+        async for name in self._iterate_names(dictionary_name):
+            dictionary = await self._open_stable(name, dictionary_name)
             if dictionary is None:
                 continue
             with dictionary:
-                index = self._indexes.get(dictionary, asked != EVERY_DICTIONARY)
+                index = self._indexes.get(
+                    dictionary, dictionary_name != ALL_DICTIONARIES
+                )
             try:
                 await index
-            except (DictionaryChanging, NotReadyNow) as error:
-                problem = error
+            except (DictionaryChanging, ServiceNotReady) as error:
+                last_error = error
                 # Of every dictionary, a bad one holds up none of the rest.
-                if asked == EVERY_DICTIONARY:
-                    self._leave_out(name, problem)
+                if dictionary_name == ALL_DICTIONARIES:
+                    self._omit(name, last_error)
             else:
                 ready.append(name)
-        if problem is not None and not ready:
-            raise problem
+        if last_error is not None and not ready:
+            raise last_error
         return ready
 
-    def _leave_out(self, name: str, error: Unavailable) -> None:
+    def _omit(self, name: str, error: Unavailable) -> None:
         """Note that an answer about every dictionary leaves one out."""
-        self.left_out += 1
+        self.omission_count += 1
         self._log.warn(
             "{name!a} is left out: {reason}", name=name, reason=error.message
         )
 
-    async def _open(self, name: str, asked: str) -> Dictionary | None:
+    async def _open_stable(self, name: str, requested_name: str) -> Dictionary | None:
         """Open a dictionary. Of every one, those that may not be read are L{None}."""
         try:
             dictionary = self._library.open(name)
         except (DictionaryForbidden, DictionaryNotFound):
-            if asked == EVERY_DICTIONARY:
+            if requested_name == ALL_DICTIONARIES:
                 return None
             raise
         try:
-            return await settled(self._runner.reactor, self._now, dictionary)
+            return await wait_until_stable(self._runner.reactor, self._now, dictionary)
         except BaseException:
             dictionary.close()
             raise
 
     @contextmanager
-    def open(self, name: str, state: State | None = None) -> Iterator[Volume]:
+    def open(
+        self, name: str, state: FileState | None = None
+    ) -> Iterator[IndexedDictionary]:
         """
         Open a dictionary with its index.
 
         @param state: the state that it must be in; L{None} for any.
-        @raise NotReady: it has no index as it is now, is no longer there, or is
+        @raise IndexNotReady: it has no index as it is now, is no longer there, or is
             in another state.
         """
         with ExitStack() as stack:
             try:
                 dictionary = stack.enter_context(self._library.open(name))
             except (DictionaryForbidden, DictionaryNotFound):
-                raise NotReady() from None
+                raise IndexNotReady() from None
             index = self._indexes.find(dictionary)
             if index is None or state not in (None, dictionary.state):
-                raise NotReady()
+                raise IndexNotReady()
             try:
-                columns = stack.enter_context(index.open())
+                index_files = stack.enter_context(index.open())
             except (FileNotFoundError, IndexDamaged):
                 # It will be made anew, by whoever asks next.
-                self._indexes.forget(dictionary)
-                raise NotReady() from None
-            yield Volume(name, dictionary, index, columns, self._in_thread)
+                self._indexes.invalidate(dictionary)
+                raise IndexNotReady() from None
+            yield IndexedDictionary(
+                name, dictionary, index, index_files, self._in_thread
+            )
 
     async def search(
         self,
-        asked: str,
-        claim: Claim,
-        work: Callable[[Greps, list[str]], Awaitable[T]],
-        may_begin_anew: Callable[[], bool] = lambda: True,
+        dictionary_name: str,
+        slot_request: SlotRequest,
+        operation: Callable[[GrepSession, list[str]], Awaitable[T]],
+        can_restart: Callable[[], bool] = lambda: True,
     ) -> T:
         """
         Do something with the dictionaries that are asked for, anew where one of
         them is replaced or written to meanwhile.
 
-        @param asked: the name of a dictionary, or C{"*"} for every one.
-        @param claim: whose place it takes.
-        @param work: is given a place for its greps, and the names.
-        @param may_begin_anew: whether it may be done once more.
+        @param dictionary_name: the name of a dictionary, or C{"*"} for every one.
+        @param slot_request: whose place it takes.
+        @param operation: is given a place for its greps, and the names.
+        @param can_restart: whether it may be done once more.
         @raise DictionaryChanging: one of them was written to again and again.
         """
-        for _ in range(ATTEMPTS):
+        for _ in range(MAX_ATTEMPTS):
             try:
-                names = await self.prepare(asked)
-                with await self._runner.take_place(claim) as greps:
-                    return await work(greps, names)
-            except (NotReady, DictionaryChanging):
-                if not may_begin_anew():
+                names = await self.ensure_indexes(dictionary_name)
+                with await self._runner.acquire_session(slot_request) as grep_session:
+                    return await operation(grep_session, names)
+            except (IndexNotReady, DictionaryChanging):
+                if not can_restart():
                     break
         raise DictionaryChanging()

@@ -10,15 +10,15 @@ from typing import Protocol
 from twisted_quotes.errors import DictionaryChanging, EntryTooLong
 from twisted_quotes.grep import arguments as grep
 from twisted_quotes.grep import output as grep_output
-from twisted_quotes.grep.runner import Greps
+from twisted_quotes.grep.runner import GrepSession
 from twisted_quotes.library.dictionary import Dictionary
-from twisted_quotes.library.indexes import InThread
+from twisted_quotes.library.indexes import DeferToThread
 from twisted_quotes.query.queries import All, Pattern, Search
-from twisted_quotes.text.lines import Lines, NormalizedFile, text_lines, with_context
+from twisted_quotes.text.lines import Lines, NormalizedFile, add_context, parse_lines
 
-from .results import MOST_BYTES, PIECE
+from .results import CHUNK_SIZE, MAX_ENTRY_BYTES
 
-READ = 60 * 1024
+READ_SIZE = 60 * 1024
 """
 How many bytes of a text are read at one time.
 
@@ -28,7 +28,7 @@ longer than all that is done with them (mallopt(3), M_MMAP_THRESHOLD).
 """
 
 
-class Reader(Protocol):
+class LineReader(Protocol):
     """
     Reads entries, a piece at a time.
 
@@ -40,7 +40,7 @@ class Reader(Protocol):
 
     at_end: bool
 
-    async def read(self, greps: Greps) -> Iterable[str]:
+    async def read(self, grep_session: GrepSession) -> Iterable[str]:
         """
         Read the next entries; there are some until the end, but for those that
         are passed over.
@@ -50,7 +50,7 @@ class Reader(Protocol):
         """
 
 
-class TextReader:
+class AllLinesReader:
     """
     Reads all lines as they stand. Nothing is looked for, so no grep is run.
 
@@ -59,42 +59,44 @@ class TextReader:
     @param in_thread: runs what may take a while.
     """
 
-    def __init__(self, dictionary: Dictionary, skip: int, in_thread: InThread) -> None:
+    def __init__(
+        self, dictionary: Dictionary, skip: int, in_thread: DeferToThread
+    ) -> None:
         self.at_end = False
         self._dictionary = dictionary
         self._skip = skip
         self._in_thread = in_thread
         self._start = dictionary.rewind()
 
-    async def read(self, greps: Greps) -> Lines:
+    async def read(self, grep_session: GrepSession) -> Lines:
         """Read the next lines."""
-        dictionary, size = self._dictionary, READ
+        dictionary, size = self._dictionary, READ_SIZE
         if self._skip:
             self._start = await self._in_thread(
-                _behind, dictionary, self._start, self._skip
+                _offset_after, dictionary, self._start, self._skip
             )
             self._skip = 0
         while True:
-            piece = self._start, self._start + size
-            data = dictionary.read_at_once(*piece)
+            byte_range = self._start, self._start + size
+            data = dictionary.read_nowait(*byte_range)
             if data is None:
-                data = await self._in_thread(dictionary.read_at, *piece)
-            lines = self._take(data)
+                data = await self._in_thread(dictionary.read_at, *byte_range)
+            lines = self._consume_lines(data)
             if lines or self.at_end:
                 return lines
             if len(data) < size:
                 raise DictionaryChanging()
             # It had no room for one line.
-            if size >= MOST_BYTES:
-                raise EntryTooLong(MOST_BYTES)
-            size = min(size * 4, MOST_BYTES)
+            if size >= MAX_ENTRY_BYTES:
+                raise EntryTooLong(MAX_ENTRY_BYTES)
+            size = min(size * 4, MAX_ENTRY_BYTES)
 
-    def _take(self, data: bytes) -> Lines:
+    def _consume_lines(self, data: bytes) -> Lines:
         """Take the lines that are complete, and go on behind them."""
         self.at_end = self._start + len(data) >= self._dictionary.state.size
         end = len(data) if self.at_end else data.rfind(b"\n") + 1
         self._start += end
-        return text_lines(data[:end])
+        return parse_lines(data[:end])
 
 
 class MatchReader:
@@ -119,7 +121,7 @@ class MatchReader:
         pattern: Pattern,
         normalized: bool,
         skip: int,
-        in_thread: InThread,
+        in_thread: DeferToThread,
     ) -> None:
         self.at_end = False
         self._dictionary = dictionary
@@ -130,56 +132,58 @@ class MatchReader:
         self._in_thread = in_thread
         self._start = dictionary.rewind()
         # How many lines from that start on hold matches that were read before.
-        self._seen = 0
+        self._already_read = 0
 
-    async def read(self, greps: Greps) -> Iterable[str]:
+    async def read(self, grep_session: GrepSession) -> Iterable[str]:
         """Read the next entries."""
-        around = self._query.n_before or self._query.n_after
+        has_context = self._query.n_before or self._query.n_after
         # What stands around an entry may make it much longer than what is read.
-        room = PIECE // 4 if around else PIECE
+        max_output = CHUNK_SIZE // 4 if has_context else CHUNK_SIZE
         while True:
-            output, is_whole = await self._print(greps, room)
+            output, is_whole = await self._run_grep(grep_session, max_output)
             if not output:
                 entries: Iterable[str] | None = () if is_whole else None
-            elif around:
-                entries = await self._with_context(output, is_whole)
+            elif has_context:
+                entries = await self._read_with_context(output, is_whole)
             else:
-                entries = await self._alone(output, is_whole)
+                entries = await self._read_without_context(output, is_whole)
             if entries is not None:
                 self.at_end = is_whole
                 return entries
             # It had no room for one entry.
-            if room >= MOST_BYTES:
-                raise EntryTooLong(MOST_BYTES)
-            room = min(room * 4, MOST_BYTES)
+            if max_output >= MAX_ENTRY_BYTES:
+                raise EntryTooLong(MAX_ENTRY_BYTES)
+            max_output = min(max_output * 4, MAX_ENTRY_BYTES)
 
-    async def _print(self, greps: Greps, room: int) -> tuple[bytes, bool]:
+    async def _run_grep(
+        self, grep_session: GrepSession, max_output: int
+    ) -> tuple[bytes, bool]:
         """Have grep print lines; say whether these are all, and whole in any case."""
         start = self._start
         self._dictionary.seek(start)
-        text = NormalizedFile(self._dictionary.reading(start))
-        outcome = await greps.run(
+        text = NormalizedFile(self._dictionary.open_reader(start))
+        outcome = await grep_session.run(
             grep.line_arguments(self._query, None, numbered=True),
             grep.environment(self._pattern),
             text if self._normalized else self._dictionary.fileno(),
             self._pattern.regex,
-            room,
+            max_output,
         )
-        if outcome.is_whole:
-            return outcome.output, True
-        return outcome.output[: outcome.output.rfind(b"\n") + 1], False
+        if outcome.is_complete:
+            return outcome.stdout, True
+        return outcome.stdout[: outcome.stdout.rfind(b"\n") + 1], False
 
-    async def _alone(self, output: bytes, is_whole: bool) -> Lines:
+    async def _read_without_context(self, output: bytes, is_whole: bool) -> Lines:
         """Take entries that have no lines around them, and go on behind them."""
-        printed, last = grep_output.without_numbers(output)
+        printed, last_line = grep_output.strip_line_numbers(output)
         if not is_whole:
-            await self._go_on_behind(last)
-        lines = text_lines(printed, self._normalized)
+            await self._advance_past(last_line)
+        lines = parse_lines(printed, self._normalized)
         skipped = min(self._skip, len(lines))
         self._skip -= skipped
         return lines[skipped:]
 
-    async def _with_context(
+    async def _read_with_context(
         self, output: bytes, is_whole: bool
     ) -> Iterable[str] | None:
         """
@@ -188,42 +192,42 @@ class MatchReader:
         @return: L{None} where none is.
         """
         before, after = self._query.n_before, self._query.n_after
-        printed = text_lines(output, self._normalized)
-        lines, found = grep_output.numbered_lines(printed)
+        printed = parse_lines(output, self._normalized)
+        lines, found = grep_output.parse_numbered_lines(printed)
         matches = [
             (index, number)
             for index, number in found
-            if number > self._seen and (is_whole or index + after < len(lines))
+            if number > self._already_read and (is_whole or index + after < len(lines))
         ]
         if not is_whole:
             if not matches:
                 return None
-            await self._go_on_behind(matches[-1][1])
+            await self._advance_past(matches[-1][1])
         skipped = matches[: self._skip]
         del matches[: self._skip]
         self._skip -= len(skipped)
-        return with_context(lines, matches, before, after)
+        return add_context(lines, matches, before, after)
 
-    async def _go_on_behind(self, last: int) -> None:
+    async def _advance_past(self, last_line: int) -> None:
         """
         Begin the next time with the context of what may follow a match.
 
-        @param last: the number of its line, counted from 1 at the last start.
+        @param last_line: the number of its line, counted from 1 at the last start.
         """
-        passed = max(0, last - self._query.n_before)
+        skipped_lines = max(0, last_line - self._query.n_before)
         self._start = await self._in_thread(
-            _behind, self._dictionary, self._start, passed
+            _offset_after, self._dictionary, self._start, skipped_lines
         )
-        self._seen = last - passed
+        self._already_read = last_line - skipped_lines
 
 
-def reader_of(
+def make_reader(
     dictionary: Dictionary,
     query: Search | All,
     normalized: bool,
     skip: int,
-    in_thread: InThread,
-) -> Reader:
+    in_thread: DeferToThread,
+) -> LineReader:
     """
     What reads the entries that a query asks for.
 
@@ -232,17 +236,17 @@ def reader_of(
     """
     pattern = query.selection.pattern
     if pattern is None or isinstance(query, All):
-        return TextReader(dictionary, skip, in_thread)
+        return AllLinesReader(dictionary, skip, in_thread)
     return MatchReader(dictionary, query, pattern, normalized, skip, in_thread)
 
 
-def _behind(dictionary: Dictionary, start: int, lines: int) -> int:
+def _offset_after(dictionary: Dictionary, start: int, line_count: int) -> int:
     """
     Where so many lines end.
 
     @raise DictionaryChanging: the dictionary has no such lines any longer.
     """
     try:
-        return dictionary.offset_behind(start, lines)
+        return dictionary.offset_after_lines(start, line_count)
     except EOFError:
         raise DictionaryChanging() from None

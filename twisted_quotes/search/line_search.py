@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import islice
 
-from twisted_quotes.concurrency.limiter import Claim
+from twisted_quotes.concurrency.limiter import SlotRequest
 from twisted_quotes.errors import (
     DictionaryChanging,
     DictionaryForbidden,
@@ -15,34 +15,34 @@ from twisted_quotes.errors import (
 )
 from twisted_quotes.grep import arguments as grep
 from twisted_quotes.grep import output as grep_output
-from twisted_quotes.grep.batching import Together
-from twisted_quotes.grep.runner import MAX_BUFFERED, GrepRunner, Greps
-from twisted_quotes.library.dictionary import Dictionary, State
-from twisted_quotes.library.indexes import InThread
+from twisted_quotes.grep.batching import SearchBatcher
+from twisted_quotes.grep.runner import MAX_BUFFERED, GrepRunner, GrepSession
+from twisted_quotes.library.dictionary import Dictionary, FileState
+from twisted_quotes.library.indexes import DeferToThread
 from twisted_quotes.library.library import Library
-from twisted_quotes.library.stability import ATTEMPTS
-from twisted_quotes.query.queries import EVERY_DICTIONARY, All, Search
+from twisted_quotes.library.stability import MAX_ATTEMPTS
+from twisted_quotes.query.queries import ALL_DICTIONARIES, All, Search
 from twisted_quotes.text.lines import (
     Lines,
     NormalizedFile,
-    joined,
-    size_of,
-    text_lines,
-    with_context,
+    add_context,
+    approximate_size,
+    concatenate_entries,
+    parse_lines,
 )
 
-from .line_reader import reader_of
-from .results import EntryResults, NotAtOnce, few, pieces
+from .line_reader import make_reader
+from .results import EntryResults, TooLargeToBuffer, collect_if_small, split_into_chunks
 
 
-class LineFinder:
+class LineSearch:
     """
     Finds entries that are lines by running grep on the dictionaries themselves.
 
     @param runner: runs grep.
     @param library: the dictionaries.
     @param in_thread: runs what may take a while.
-    @param together: has searches that wait answered by one grep; L{None} to have
+    @param batcher: has searches that wait answered by one grep; L{None} to have
         each searched alone.
     """
 
@@ -50,211 +50,246 @@ class LineFinder:
         self,
         runner: GrepRunner,
         library: Library,
-        in_thread: InThread,
-        together: Together | None = None,
+        in_thread: DeferToThread,
+        batcher: SearchBatcher | None = None,
     ) -> None:
-        self._together = together
+        self._batcher = batcher
         self._runner = runner
         self._library = library
         self._in_thread = in_thread
 
-    async def find(
-        self, asked: str, query: Search | All, results: EntryResults, claim: Claim
+    async def find_entries(
+        self,
+        dictionary_name: str,
+        query: Search | All,
+        results: EntryResults,
+        slot_request: SlotRequest,
     ) -> None:
         """
         Find entries.
 
-        @param asked: the name of a dictionary, or C{"*"} for every one.
+        @param dictionary_name: the name of a dictionary, or C{"*"} for every one.
         """
-        place = await self._place_or_lines(asked, query, claim)
-        if isinstance(place, Lines):
-            lines = place[query.offset : query.end]
-            results.begin(len(lines))
-            results.add(lines)
+        acquired = await self._acquire_session_or_lines(
+            dictionary_name, query, slot_request
+        )
+        if isinstance(acquired, Lines):
+            lines = acquired[query.offset : query.end]
+            results.start(len(lines))
+            results.write(lines)
             return
-        with place as greps:
-            for _ in range(ATTEMPTS):
-                long = results.long
-                entries = None if long else await self._at_once(asked, query, greps)
+        with acquired as grep_session:
+            for _ in range(MAX_ATTEMPTS):
+                is_large = results.is_large
+                entries = (
+                    None
+                    if is_large
+                    else await self._find_buffered(dictionary_name, query, grep_session)
+                )
                 if entries is not None:
-                    results.begin(len(entries))
-                    results.add(entries)
+                    results.start(len(entries))
+                    results.write(entries)
                     return
-                if results.whole:
-                    raise NotAtOnce()
+                if results.buffered:
+                    raise TooLargeToBuffer()
                 try:
-                    await self._piecemeal(asked, query, greps, results)
+                    await self._find_streamed(
+                        dictionary_name, query, grep_session, results
+                    )
                     return
                 except DictionaryChanging:
-                    if not results.begin_anew():
+                    if not results.restart():
                         raise
         raise DictionaryChanging()
 
-    async def _place_or_lines(
-        self, asked: str, query: Search | All, claim: Claim
-    ) -> Greps | Lines:
+    async def _acquire_session_or_lines(
+        self, dictionary_name: str, query: Search | All, slot_request: SlotRequest
+    ) -> GrepSession | Lines:
         """Wait for a place, or for the lines that another search has found."""
         if (
-            self._together is None
-            or asked == EVERY_DICTIONARY
+            self._batcher is None
+            or dictionary_name == ALL_DICTIONARIES
             or not isinstance(query, Search)
-            or not grep.is_plain(query)
+            or not grep.is_bytewise_search(query)
         ):
-            return await self._runner.take_place(claim)
-        return await self._together.search(asked, query, claim)
+            return await self._runner.acquire_session(slot_request)
+        return await self._batcher.search(dictionary_name, query, slot_request)
 
     # All at once
 
-    async def _at_once(
-        self, asked: str, query: Search | All, greps: Greps
+    async def _find_buffered(
+        self, dictionary_name: str, query: Search | All, grep_session: GrepSession
     ) -> Sequence[str] | None:
         """Find all entries, unless they are many: then there are L{None}."""
-        parts: list[Sequence[str]] = []
-        count, room = 0, MAX_BUFFERED
+        entry_groups: list[Sequence[str]] = []
+        count, remaining_characters = 0, MAX_BUFFERED
         end = query.end
-        for name in await self._library.named(asked, self._in_thread):
-            most = None if end is None else end - count
-            if most == 0:
+        for name in await self._library.resolve_names(dictionary_name, self._in_thread):
+            limit = None if end is None else end - count
+            if limit == 0:
                 break
             try:
-                found = await self._entries_of(name, query, most, room, greps)
+                found = await self._find_in_dictionary(
+                    name, query, limit, remaining_characters, grep_session
+                )
             except (DictionaryForbidden, DictionaryNotFound):
                 # Of every dictionary, none that is gone by now is missed.
-                if asked != EVERY_DICTIONARY:
+                if dictionary_name != ALL_DICTIONARIES:
                     raise
                 continue
             if found is None:
                 return None
-            parts.append(found)
+            entry_groups.append(found)
             count += len(found)
-            room -= size_of(found)
-        return joined(parts)[query.offset : end]
+            remaining_characters -= approximate_size(found)
+        return concatenate_entries(entry_groups)[query.offset : end]
 
-    async def _entries_of(
-        self, name: str, query: Search | All, most: int | None, room: int, greps: Greps
+    async def _find_in_dictionary(
+        self,
+        dictionary_name: str,
+        query: Search | All,
+        limit: int | None,
+        max_characters: int,
+        grep_session: GrepSession,
     ) -> Sequence[str] | None:
         """Find entries in one dictionary, in one state of it, unless they are many."""
-        for _ in range(ATTEMPTS):
-            with self._library.open(name) as dictionary:
-                lines = await self._lines_of(dictionary, query, most, room, greps)
+        for _ in range(MAX_ATTEMPTS):
+            with self._library.open(dictionary_name) as dictionary:
+                lines = await self._run_grep(
+                    dictionary, query, limit, max_characters, grep_session
+                )
                 if lines is None or dictionary.is_unchanged():
                     break
         else:
             raise DictionaryChanging()
         if lines is not None and (query.n_before or query.n_after):
-            lines, matches = grep_output.numbered_lines(lines)
-            around = with_context(lines, matches, query.n_before, query.n_after)
-            return few(islice(around, most), room)
-        return lines and lines[:most]
+            lines, matches = grep_output.parse_numbered_lines(lines)
+            entries = add_context(lines, matches, query.n_before, query.n_after)
+            return collect_if_small(islice(entries, limit), max_characters)
+        return lines and lines[:limit]
 
-    async def _lines_of(
+    async def _run_grep(
         self,
         dictionary: Dictionary,
         query: Search | All,
-        most: int | None,
-        room: int,
-        greps: Greps,
+        limit: int | None,
+        max_characters: int,
+        grep_session: GrepSession,
     ) -> Sequence[str] | None:
         """Have grep print lines of a dictionary, unless they are many."""
         pattern = query.selection.pattern
-        if pattern is None and most is None and dictionary.state.size > room:
+        if pattern is None and limit is None and dictionary.state.size > max_characters:
             return None
         regex = pattern is not None and pattern.regex
         stdin: int | NormalizedFile = dictionary.fileno()
-        if await self._is_to_be_normalized(dictionary, query, greps):
-            stdin = NormalizedFile(dictionary.reading())
-        outcome = await greps.run(
-            grep.line_arguments(query, most),
+        if await self._needs_normalization(dictionary, query, grep_session):
+            stdin = NormalizedFile(dictionary.open_reader())
+        outcome = await grep_session.run(
+            grep.line_arguments(query, limit),
             grep.environment(pattern),
             stdin,
             regex,
-            max(1, room),
+            max(1, max_characters),
         )
-        if not outcome.is_whole:
+        if not outcome.is_complete:
             return None
-        return text_lines(outcome.output, isinstance(stdin, NormalizedFile))
+        return parse_lines(outcome.stdout, isinstance(stdin, NormalizedFile))
 
-    async def _is_to_be_normalized(
-        self, dictionary: Dictionary, query: Search | All, greps: Greps
+    async def _needs_normalization(
+        self, dictionary: Dictionary, query: Search | All, grep_session: GrepSession
     ) -> bool:
         """Whether grep must be fed the text of a dictionary instead of its bytes."""
         if not grep.needs_normalized_text(query.selection.pattern):
             return False
-        outcome = await greps.run(
-            grep.ABNORMAL_LINE_ARGUMENTS,
-            grep.ABNORMAL_LINE_ENVIRONMENT,
+        outcome = await grep_session.run(
+            grep.UNNORMALIZED_LINE_ARGUMENTS,
+            grep.UNNORMALIZED_LINE_ENVIRONMENT,
             dictionary.fileno(),
         )
         dictionary.rewind()
-        return outcome.status == 0
+        return outcome.exit_code == 0
 
     # A piece at a time
 
-    async def _piecemeal(
-        self, asked: str, query: Search | All, greps: Greps, results: EntryResults
+    async def _find_streamed(
+        self,
+        dictionary_name: str,
+        query: Search | All,
+        grep_session: GrepSession,
+        results: EntryResults,
     ) -> None:
         """Count the entries, then find them a piece at a time."""
-        counted = await self._counted(asked, query, greps)
-        found = max(0, sum(count for _, _, count in counted) - query.offset)
-        results.begin(found if query.most is None else min(found, query.most))
+        counts = await self._count_entries(dictionary_name, query, grep_session)
+        entry_count = max(0, sum(count for _, _, count in counts) - query.offset)
+        results.start(
+            entry_count if query.limit is None else min(entry_count, query.limit)
+        )
         skip = query.offset
-        for name, state, count in counted:
-            if skip < count and results.wanted:
-                await self._read(name, state, query, skip, greps, results)
+        for name, state, count in counts:
+            if skip < count and results.remaining:
+                await self._stream_dictionary(
+                    name, state, query, skip, grep_session, results
+                )
             skip = max(0, skip - count)
 
-    async def _counted(
-        self, asked: str, query: Search | All, greps: Greps
-    ) -> list[tuple[str, State, int]]:
+    async def _count_entries(
+        self, dictionary_name: str, query: Search | All, grep_session: GrepSession
+    ) -> list[tuple[str, FileState, int]]:
         """Count the entries in each dictionary, and tell the state it is in."""
-        counted, pattern = [], query.selection.pattern
-        for name in await self._library.named(asked, self._in_thread):
+        counts, pattern = [], query.selection.pattern
+        for name in await self._library.resolve_names(dictionary_name, self._in_thread):
             try:
                 dictionary = self._library.open(name)
             except (DictionaryForbidden, DictionaryNotFound):
-                if asked != EVERY_DICTIONARY:
+                if dictionary_name != ALL_DICTIONARIES:
                     raise
                 continue
             with dictionary:
-                normalized = await self._is_to_be_normalized(dictionary, query, greps)
-                outcome = await greps.run(
+                normalized = await self._needs_normalization(
+                    dictionary, query, grep_session
+                )
+                outcome = await grep_session.run(
                     grep.count_arguments(pattern),
                     grep.environment(pattern),
-                    NormalizedFile(dictionary.reading())
+                    NormalizedFile(dictionary.open_reader())
                     if normalized
                     else dictionary.fileno(),
                     pattern is not None and pattern.regex,
                 )
-                count = grep_output.read_count(outcome.output)
-                counted.append((name, dictionary.state, count))
-        return counted
+                count = grep_output.parse_count(outcome.stdout)
+                counts.append((name, dictionary.state, count))
+        return counts
 
-    async def _read(
+    async def _stream_dictionary(
         self,
-        name: str,
-        state: State,
+        dictionary_name: str,
+        state: FileState,
         query: Search | All,
         skip: int,
-        greps: Greps,
+        grep_session: GrepSession,
         results: EntryResults,
     ) -> None:
         """Find entries in one dictionary, as fast as they are taken."""
         try:
-            opened = self._library.open(name)
+            opened = self._library.open(dictionary_name)
         except (DictionaryForbidden, DictionaryNotFound):
             raise DictionaryChanging() from None
         with opened as dictionary:
             if dictionary.state != state:
                 raise DictionaryChanging()
-            normalized = await self._is_to_be_normalized(dictionary, query, greps)
-            reader = reader_of(dictionary, query, normalized, skip, self._in_thread)
-            while results.wanted and not reader.at_end:
-                found = pieces(await reader.read(greps), results.wanted)
+            normalized = await self._needs_normalization(
+                dictionary, query, grep_session
+            )
+            reader = make_reader(dictionary, query, normalized, skip, self._in_thread)
+            while results.remaining and not reader.at_end:
+                chunks = split_into_chunks(
+                    await reader.read(grep_session), results.remaining
+                )
                 # Who takes a while to take them must not hold a place.
-                greps.rest()
+                grep_session.release_slot()
                 if not dictionary.is_unchanged():
                     raise DictionaryChanging()
-                for piece in found:
-                    results.add(piece)
-                    piece.clear()
-                    await results.ready()
+                for chunk in chunks:
+                    results.write(chunk)
+                    chunk.clear()
+                    await results.wait_until_ready()

@@ -8,13 +8,13 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
-from twisted_quotes.concurrency.limiter import Claim
-from twisted_quotes.errors import NotReadyNow, QuoteNotFound
-from twisted_quotes.grep.runner import Greps
-from twisted_quotes.library.dictionary import State
-from twisted_quotes.library.indexes import InThread
+from twisted_quotes.concurrency.limiter import SlotRequest
+from twisted_quotes.errors import QuoteNotFound, ServiceNotReady
+from twisted_quotes.grep.runner import GrepSession
+from twisted_quotes.library.dictionary import FileState
+from twisted_quotes.library.indexes import DeferToThread
 from twisted_quotes.query.queries import (
-    EVERY_DICTIONARY,
+    ALL_DICTIONARIES,
     All,
     Pattern,
     Search,
@@ -23,230 +23,268 @@ from twisted_quotes.query.queries import (
 from twisted_quotes.text.quotes import Quote
 
 from .cursor import Cursor
-from .indexed_dictionary import READ_AT_ONCE, Volume
-from .indexed_library import Volumes
-from .match_positions import locate
-from .results import PIECE, EntryResults, NotAtOnce, Results
+from .indexed_dictionary import READ_SIZE, IndexedDictionary
+from .indexed_library import IndexedLibrary
+from .match_positions import locate_matches
+from .results import CHUNK_SIZE, EntryResults, QuoteResults, TooLargeToBuffer
 
-SLOW_READ = 64 * 1024
+SLOW_READ_SIZE = 64 * 1024
 """About how many bytes of quotes are read for a client that may be slow."""
 
-_BATCH = 1000
+_BATCH_SIZE = 1000
 """How many matches are looked for before the first of them is handed over."""
 
 
 @dataclass(frozen=True)
-class Facts:
+class DictionaryInfo:
     """
     What is known of a dictionary.
 
-    @ivar count: how many quotes it has.
+    @ivar quote_count: how many quotes it has.
     """
 
     name: str
-    state: State
-    count: int
+    state: FileState
+    quote_count: int
 
 
-class QuoteFinder:
+class QuoteSearch:
     """
     Finds whole quotes, in the order in which they stand.
 
-    @param volumes: the dictionaries with their indexes.
+    @param indexed_library: the dictionaries with their indexes.
     @param in_thread: runs what may take a while.
     """
 
-    def __init__(self, volumes: Volumes, in_thread: InThread) -> None:
-        self._volumes = volumes
+    def __init__(
+        self, indexed_library: IndexedLibrary, in_thread: DeferToThread
+    ) -> None:
+        self._indexed_library = indexed_library
         self._in_thread = in_thread
 
-    async def entries(
-        self, asked: str, query: Search | All, results: EntryResults, claim: Claim
+    async def find_entries(
+        self,
+        dictionary_name: str,
+        query: Search | All,
+        results: EntryResults,
+        slot_request: SlotRequest,
     ) -> None:
         """
         Find entries that are whole quotes, with other quotes around them.
 
-        @param asked: the name of a dictionary, or C{"*"} for every one.
-        @param claim: whose place it takes.
+        @param dictionary_name: the name of a dictionary, or C{"*"} for every one.
+        @param slot_request: whose place it takes.
         """
 
-        async def find(greps: Greps, names: list[str]) -> None:
-            long = results.long
-            entries = None if long else await self._at_once(greps, names, query)
+        async def search_dictionaries(
+            grep_session: GrepSession, names: list[str]
+        ) -> None:
+            is_large = results.is_large
+            entries = (
+                None
+                if is_large
+                else await self._find_buffered(grep_session, names, query)
+            )
             if entries is not None:
-                results.begin(len(entries))
-                results.add(entries)
-            elif results.whole:
-                raise NotAtOnce()
+                results.start(len(entries))
+                results.write(entries)
+            elif results.buffered:
+                raise TooLargeToBuffer()
             else:
-                await self._piecemeal(greps, names, query, results)
+                await self._find_streamed(grep_session, names, query, results)
 
-        await self._volumes.search(asked, claim, find, results.begin_anew)
+        await self._indexed_library.search(
+            dictionary_name, slot_request, search_dictionaries, results.restart
+        )
 
-    async def _at_once(
-        self, greps: Greps, names: list[str], query: Search | All
+    async def _find_buffered(
+        self, grep_session: GrepSession, names: list[str], query: Search | All
     ) -> list[str] | None:
         """Find all entries, unless they are many: then there are L{None}."""
         entries: list[str] = []
-        room = PIECE
+        remaining_characters = CHUNK_SIZE
 
-        async def hold(texts: list[str]) -> bool:
-            nonlocal room
-            room -= sum(map(len, texts)) + len(texts)
+        async def buffer_entries(texts: list[str]) -> bool:
+            nonlocal remaining_characters
+            remaining_characters -= sum(map(len, texts)) + len(texts)
             entries.extend(texts)
-            return room >= 0 and len(entries) != query.most
+            return remaining_characters >= 0 and len(entries) != query.limit
 
-        await self._each(greps, [(name, None) for name in names], query, hold)
-        return None if room < 0 else entries
+        await self._find_batches(
+            grep_session, [(name, None) for name in names], query, buffer_entries
+        )
+        return None if remaining_characters < 0 else entries
 
-    async def _piecemeal(
+    async def _find_streamed(
         self,
-        greps: Greps,
+        grep_session: GrepSession,
         names: list[str],
         query: Search | All,
         results: EntryResults,
     ) -> None:
         """Count the entries, then find them as fast as they are taken."""
-        counted: list[tuple[str, State]] = []
-        found = -query.offset
-        async for name in self._volumes.each(names):
-            with self._volumes.open(name) as volume:
-                cursor = await volume.open_cursor(greps, query.selection)
-                found += await cursor.count()
-                counted.append((name, volume.state))
-        found = max(0, found)
-        results.begin(found if query.most is None else min(found, query.most))
+        dictionary_states: list[tuple[str, FileState]] = []
+        entry_count = -query.offset
+        async for name in self._indexed_library.iterate_cooperatively(names):
+            with self._indexed_library.open(name) as dictionary:
+                cursor = await dictionary.open_cursor(grep_session, query.selection)
+                entry_count += await cursor.count_remaining()
+                dictionary_states.append((name, dictionary.state))
+        entry_count = max(0, entry_count)
+        results.start(
+            entry_count if query.limit is None else min(entry_count, query.limit)
+        )
 
-        async def hand_over(texts: list[str]) -> bool:
-            results.add(texts)
+        async def write_entries(texts: list[str]) -> bool:
+            results.write(texts)
             texts.clear()
-            await results.ready()
-            return results.wanted > 0
+            await results.wait_until_ready()
+            return results.remaining > 0
 
-        await self._each(greps, counted, query, hand_over)
+        await self._find_batches(grep_session, dictionary_states, query, write_entries)
 
-    async def _each(
+    async def _find_batches(
         self,
-        greps: Greps,
-        dictionaries: Iterable[tuple[str, State | None]],
+        grep_session: GrepSession,
+        dictionaries: Iterable[tuple[str, FileState | None]],
         query: Search | All,
-        take: Callable[[list[str]], Awaitable[bool]],
+        write_batch: Callable[[list[str]], Awaitable[bool]],
     ) -> None:
         """
         Find entries, one dictionary after another.
 
         @param dictionaries: their names, each with the state it must be in.
-        @param take: is given the next ones, and says whether to go on.
+        @param write_batch: is given the next ones, and says whether to go on.
         """
         offset = query.offset
-        left = sys.maxsize if query.most is None else query.most
-        around = query.n_before, query.n_after
-        async for name, state in self._volumes.each(dictionaries):
-            with self._volumes.open(name, state) as volume:
-                cursor = await volume.open_cursor(greps, query.selection)
+        remaining = sys.maxsize if query.limit is None else query.limit
+        context = query.n_before, query.n_after
+        async for name, state in self._indexed_library.iterate_cooperatively(
+            dictionaries
+        ):
+            with self._indexed_library.open(name, state) as dictionary:
+                cursor = await dictionary.open_cursor(grep_session, query.selection)
                 offset -= await cursor.skip(offset)
-                while numbers := await cursor.take(min(left, _BATCH)):
-                    left -= len(numbers)
-                    greps.rest()
-                    while numbers:
-                        quotes = await volume.read(numbers, *around)
-                        numbers = numbers[len(quotes) :]
-                        if not await take([quote.text for quote in quotes]):
+                while positions := await cursor.fetch(min(remaining, _BATCH_SIZE)):
+                    remaining -= len(positions)
+                    grep_session.release_slot()
+                    while positions:
+                        quotes = await dictionary.read(positions, *context)
+                        positions = positions[len(quotes) :]
+                        if not await write_batch([quote.text for quote in quotes]):
                             return
 
-    async def find(
+    async def find_quotes(
         self,
-        asked: str,
+        dictionary_name: str,
         selection: Selection,
         offset: int,
-        results: Results,
-        claim: Claim,
+        results: QuoteResults,
+        slot_request: SlotRequest,
     ) -> None:
         """
         Find quotes in order, and count all that match.
 
-        @param asked: the name of a dictionary, or C{"*"} for every one.
+        @param dictionary_name: the name of a dictionary, or C{"*"} for every one.
         @param offset: how many to pass over first, 0 or more.
         @param results: where they go. What it has taken stays valid when this
             fails.
-        @param claim: whose place it takes.
+        @param slot_request: whose place it takes.
         """
 
-        async def find(greps: Greps, names: list[str]) -> None:
-            left = offset
-            async for name in self._volumes.each(names):
-                with self._volumes.open(name) as volume:
-                    cursor = await volume.open_cursor(greps, selection)
-                    skipped = await cursor.skip(left)
+        async def search_dictionaries(
+            grep_session: GrepSession, names: list[str]
+        ) -> None:
+            remaining = offset
+            async for name in self._indexed_library.iterate_cooperatively(names):
+                with self._indexed_library.open(name) as dictionary:
+                    cursor = await dictionary.open_cursor(grep_session, selection)
+                    skipped = await cursor.skip(remaining)
                     results.total += skipped
-                    left -= skipped
-                    await self._hand_over(
-                        volume, cursor, greps, selection.pattern, results
+                    remaining -= skipped
+                    await self._write_quotes(
+                        dictionary, cursor, grep_session, selection.pattern, results
                     )
-                    results.total += await cursor.count()
+                    results.total += await cursor.count_remaining()
 
-        await self._volumes.search(asked, claim, find, results.begin_anew)
+        await self._indexed_library.search(
+            dictionary_name, slot_request, search_dictionaries, results.restart
+        )
 
-    async def _hand_over(
+    async def _write_quotes(
         self,
-        volume: Volume,
+        dictionary: IndexedDictionary,
         cursor: Cursor,
-        greps: Greps,
+        grep_session: GrepSession,
         pattern: Pattern | None,
-        results: Results,
+        results: QuoteResults,
     ) -> None:
         """Hand over what a cursor finds, until no more is wanted."""
-        while wanted := min(results.wanted, _BATCH):
-            numbers = await cursor.take(wanted)
-            results.total += len(numbers)
-            at_end = len(numbers) < wanted
-            while numbers:
+        while batch_size := min(results.remaining, _BATCH_SIZE):
+            positions = await cursor.fetch(batch_size)
+            results.total += len(positions)
+            at_end = len(positions) < batch_size
+            while positions:
                 if results.slow:
-                    greps.rest()
-                size = SLOW_READ if results.slow else READ_AT_ONCE
-                quotes = await volume.read(numbers, size=size)
-                if pattern is not None and results.places_wanted:
-                    quotes = await locate(greps, pattern, quotes, self._in_thread)
-                numbers = numbers[len(quotes) :]
+                    grep_session.release_slot()
+                size = SLOW_READ_SIZE if results.slow else READ_SIZE
+                quotes = await dictionary.read(positions, size=size)
+                if pattern is not None and results.spans_needed:
+                    quotes = await locate_matches(
+                        grep_session, pattern, quotes, self._in_thread
+                    )
+                positions = positions[len(quotes) :]
                 if results.slow:
-                    greps.rest()
-                await results.take(quotes)
-                if results.full:
+                    grep_session.release_slot()
+                await results.write(quotes)
+                if results.limit_reached:
                     return
             if at_end:
                 return
 
-    async def quote(self, identity: str, claim: Claim) -> Quote:
+    async def find_quote(self, quote_id: str, slot_request: SlotRequest) -> Quote:
         """
         Find a quote by its id, in the first dictionary that has it.
 
-        @param claim: whose place it takes.
+        @param slot_request: whose place it takes.
         @raise QuoteNotFound: none has.
-        @raise NotReadyNow: none has of those that could be looked through.
+        @raise ServiceNotReady: none has of those that could be looked through.
         """
-        left_out = self._volumes.left_out
+        omissions_before = self._indexed_library.omission_count
 
-        async def find(greps: Greps, names: list[str]) -> Quote:
-            async for name in self._volumes.each(names):
-                with self._volumes.open(name) as volume:
-                    number = await volume.number_of(greps, identity)
-                    if number is not None:
-                        [quote] = await volume.read([number])
+        async def search_dictionaries(
+            grep_session: GrepSession, names: list[str]
+        ) -> Quote:
+            async for name in self._indexed_library.iterate_cooperatively(names):
+                with self._indexed_library.open(name) as dictionary:
+                    position = await dictionary.position_of(grep_session, quote_id)
+                    if position is not None:
+                        [quote] = await dictionary.read([position])
                         return quote
-            if self._volumes.left_out != left_out:
-                raise NotReadyNow("an index of every dictionary")
+            if self._indexed_library.omission_count != omissions_before:
+                raise ServiceNotReady("an index of every dictionary")
             raise QuoteNotFound()
 
-        return await self._volumes.search(EVERY_DICTIONARY, claim, find)
+        return await self._indexed_library.search(
+            ALL_DICTIONARIES, slot_request, search_dictionaries
+        )
 
-    async def dictionaries(self, claim: Claim) -> list[Facts]:
+    async def list_dictionaries(
+        self, slot_request: SlotRequest
+    ) -> list[DictionaryInfo]:
         """What is known of every dictionary, in the order of their names."""
 
-        async def find(_: Greps, names: list[str]) -> list[Facts]:
-            facts = []
-            async for name in self._volumes.each(names):
-                with self._volumes.open(name) as volume:
-                    facts.append(Facts(name, volume.state, volume.count))
-            return facts
+        async def search_dictionaries(
+            _: GrepSession, names: list[str]
+        ) -> list[DictionaryInfo]:
+            infos = []
+            async for name in self._indexed_library.iterate_cooperatively(names):
+                with self._indexed_library.open(name) as dictionary:
+                    infos.append(
+                        DictionaryInfo(name, dictionary.state, dictionary.quote_count)
+                    )
+            return infos
 
-        return await self._volumes.search(EVERY_DICTIONARY, claim, find)
+        return await self._indexed_library.search(
+            ALL_DICTIONARIES, slot_request, search_dictionaries
+        )

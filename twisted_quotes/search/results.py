@@ -13,41 +13,41 @@ from typing import ClassVar
 from twisted_quotes.text.lines import Lines
 from twisted_quotes.text.quotes import Quote
 
-MOST_BYTES = 16 * 1024 * 1024
+MAX_ENTRY_BYTES = 16 * 1024 * 1024
 """The most bytes that one entry may have."""
 
-PIECE = 256 * 1024
+CHUNK_SIZE = 256 * 1024
 """About how many characters the pieces of a longer one have."""
 
 
-class Results(ABC):
+class QuoteResults(ABC):
     """
     Where quotes go as they are found.
 
     @param limit: how many are wanted; L{None} for all.
 
     @cvar slow: whether taking quotes may take a while.
-    @cvar places_wanted: whether it matters where in a quote the term stands.
+    @cvar spans_needed: whether it matters where in a quote the term stands.
     @ivar total: how many match, as far as they have been counted.
     @ivar returned: how many were taken.
-    @ivar full: whether there is no room for more.
+    @ivar limit_reached: whether there is no room for more.
     """
 
     slow: ClassVar[bool] = False
-    places_wanted: ClassVar[bool] = True
+    spans_needed: ClassVar[bool] = True
 
     def __init__(self, limit: int | None) -> None:
         self._limit = sys.maxsize if limit is None else limit
         self.total = self.returned = 0
-        self.full = False
+        self.limit_reached = False
 
     @property
-    def wanted(self) -> int:
+    def remaining(self) -> int:
         """How many more may come."""
-        return 0 if self.full else self._limit - self.returned
+        return 0 if self.limit_reached else self._limit - self.returned
 
     @abstractmethod
-    async def take(self, quotes: list[Quote]) -> None:
+    async def write(self, quotes: list[Quote]) -> None:
         """
         Take the next quotes, as far as there is room, and count them.
 
@@ -55,7 +55,7 @@ class Results(ABC):
         """
 
     @abstractmethod
-    def begin_anew(self) -> bool:
+    def restart(self) -> bool:
         """Forget what was taken, if that is still possible; say whether it is."""
 
 
@@ -63,33 +63,33 @@ class EntryResults(ABC):
     """
     Where the entries of API v1 go, when it is known how many there will be.
 
-    @ivar wanted: how many are still to come.
-    @ivar whole: whether they are of use only if they all come at once.
-    @ivar long: whether they are known not to come at once.
+    @ivar remaining: how many are still to come.
+    @ivar buffered: whether they are of use only if they all come at once.
+    @ivar is_large: whether they are known not to come at once.
     """
 
-    wanted = 0
-    whole = False
-    long = False
+    remaining = 0
+    buffered = False
+    is_large = False
 
-    def begin(self, count: int) -> None:
+    def start(self, count: int) -> None:
         """Say how many entries will come. Before any was added, it may be said anew."""
-        self.wanted = count
+        self.remaining = count
 
-    def add(self, entries: Sequence[str]) -> None:
+    def write(self, entries: Sequence[str]) -> None:
         """Take the next entries, and keep none of them."""
-        self.wanted -= len(entries)
+        self.remaining -= len(entries)
 
     @abstractmethod
-    async def ready(self) -> None:
+    async def wait_until_ready(self) -> None:
         """Wait until more may be added."""
 
     @abstractmethod
-    def begin_anew(self) -> bool:
+    def restart(self) -> bool:
         """Forget what was added, if that is still possible; say whether it is."""
 
 
-class QuotesAsEntries(Results):
+class QuoteEntriesAdapter(QuoteResults):
     """
     Takes the texts of quotes as entries.
 
@@ -100,94 +100,98 @@ class QuotesAsEntries(Results):
     """
 
     slow = True
-    places_wanted = False
+    spans_needed = False
 
-    def __init__(self, limit: int | None, offset: int, entries: EntryResults) -> None:
+    def __init__(
+        self, limit: int | None, offset: int, entry_results: EntryResults
+    ) -> None:
         super().__init__(limit)
         self._offset = offset
-        self._entries = entries
+        self._entry_results = entry_results
 
-    async def take(self, quotes: list[Quote]) -> None:
+    async def write(self, quotes: list[Quote]) -> None:
         """Hand the texts on."""
         if not self.returned:
-            self._entries.begin(min(self._limit, max(0, self.total - self._offset)))
+            self._entry_results.start(
+                min(self._limit, max(0, self.total - self._offset))
+            )
         self.returned += len(quotes)
-        self._entries.add([quote.text for quote in quotes])
-        await self._entries.ready()
+        self._entry_results.write([quote.text for quote in quotes])
+        await self._entry_results.wait_until_ready()
 
-    def begin_anew(self) -> bool:
+    def restart(self) -> bool:
         """Forget what was taken, where the entries can be forgotten."""
         self.total = self.returned = 0
-        return self._entries.begin_anew()
+        return self._entry_results.restart()
 
 
-class Found(Exception):
+class QuoteFound(Exception):
     """A quote was found, and no more is to be known."""
 
 
-class FirstQuote(Results):
-    """Ends a search with L{Found} when there is a quote."""
+class StopAtFirstQuote(QuoteResults):
+    """Ends a search with L{QuoteFound} when there is a quote."""
 
-    places_wanted = False
+    spans_needed = False
 
     def __init__(self) -> None:
         super().__init__(1)
 
-    async def take(self, quotes: list[Quote]) -> None:
+    async def write(self, quotes: list[Quote]) -> None:
         """
         End the search.
 
         @raise Found: always.
         """
-        raise Found()
+        raise QuoteFound()
 
-    def begin_anew(self) -> bool:
+    def restart(self) -> bool:
         """Nothing was taken."""
         return True
 
 
-class NotAtOnce(Exception):
+class TooLargeToBuffer(Exception):
     """The entries are too many to come at once, where that alone is of use."""
 
 
-def pieces(
-    entries: Iterable[str], most: int, size: int = PIECE
+def split_into_chunks(
+    entries: Iterable[str], limit: int, size: int = CHUNK_SIZE
 ) -> Iterator[Lines | list[str]]:
     """
     Divide entries into pieces, which may be cleared before the next is made.
 
-    @param most: how many entries are wanted.
+    @param limit: how many entries are wanted.
     @param size: how many characters each piece may have, before its last entry.
         L{Lines} are a piece as they come.
     """
     if isinstance(entries, Lines):
-        entries = entries[:most]
+        entries = entries[:limit]
         if entries:
             yield entries
         return
-    piece: list[str] = []
-    room = size
-    for entry in islice(entries, most):
-        piece.append(entry)
-        room -= len(entry) + 1
-        if room <= 0:
-            yield piece
-            piece, room = [], size
-    if piece:
-        yield piece
+    chunk: list[str] = []
+    remaining = size
+    for entry in islice(entries, limit):
+        chunk.append(entry)
+        remaining -= len(entry) + 1
+        if remaining <= 0:
+            yield chunk
+            chunk, remaining = [], size
+    if chunk:
+        yield chunk
 
 
-def few(entries: Iterable[str], room: int) -> list[str] | None:
+def collect_if_small(entries: Iterable[str], remaining: int) -> list[str] | None:
     """
     All entries, if they are few.
 
-    @param room: how many characters they may have together.
+    @param remaining: how many characters they may have together.
     @return: L{None} if they have more.
     """
-    held: list[str] = []
+    collected: list[str] = []
     for entry in entries:
-        room -= len(entry) + 1
-        if room < 0:
+        remaining -= len(entry) + 1
+        if remaining < 0:
             return None
-        held.append(entry)
-    return held
+        collected.append(entry)
+    return collected

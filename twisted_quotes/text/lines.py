@@ -14,7 +14,7 @@ from functools import cached_property
 from itertools import chain
 from typing import Protocol, overload
 
-PLAIN_LINE = (
+VALID_UTF8_LINE_PATTERN = (
     b"([^\r\x80-\xff]|[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]"
     b"|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]"
     b"|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}"
@@ -74,8 +74,8 @@ class Lines(Sequence[str]):
             raise ValueError("only lines that follow each other are kept together")
         if (start, stop) == (0, len(self)):
             return self
-        end = end_of_lines(self.data, max(start, stop))
-        return Lines(self.data[end_of_lines(self.data, start) : end])
+        end = offset_after_lines(self.data, max(start, stop))
+        return Lines(self.data[offset_after_lines(self.data, start) : end])
 
     def clear(self) -> None:
         """Forget them, for who has taken what he needs while others know them."""
@@ -83,7 +83,7 @@ class Lines(Sequence[str]):
         self._count = 0
 
 
-def end_of_lines(data: bytes, count: int) -> int:
+def offset_after_lines(data: bytes, count: int) -> int:
     """
     Where so many lines end.
 
@@ -95,7 +95,7 @@ def end_of_lines(data: bytes, count: int) -> int:
     return end
 
 
-def text_lines(data: bytes, normalized: bool = False) -> Lines:
+def parse_lines(data: bytes, normalized: bool = False) -> Lines:
     """
     Read bytes as lines of text.
 
@@ -112,45 +112,45 @@ def text_lines(data: bytes, normalized: bool = False) -> Lines:
     return Lines(data)
 
 
-def joined(parts: Sequence[Sequence[str]]) -> Sequence[str]:
+def concatenate_entries(entry_groups: Sequence[Sequence[str]]) -> Sequence[str]:
     """Entries from several places, one after another."""
-    if len(parts) == 1:
-        return parts[0]
-    lines = [part.data for part in parts if isinstance(part, Lines)]
-    if len(lines) == len(parts):
+    if len(entry_groups) == 1:
+        return entry_groups[0]
+    lines = [part.data for part in entry_groups if isinstance(part, Lines)]
+    if len(lines) == len(entry_groups):
         return Lines(b"".join(lines))
-    return list(chain.from_iterable(parts))
+    return list(chain.from_iterable(entry_groups))
 
 
-def size_of(entries: Sequence[str]) -> int:
+def approximate_size(entries: Sequence[str]) -> int:
     """About how many characters entries have, with their ends."""
     if isinstance(entries, Lines):
         return len(entries.data)
     return sum(map(len, entries)) + len(entries)
 
 
-def lines_with(term: str, text: bytes) -> bytes:
+def lines_containing(term: str, text: bytes) -> bytes:
     """
     The lines that hold a term, as bytes.
 
     @param term: a term, in which no line ends.
     @param text: lines, of which the last one may be left open.
     """
-    wanted = term.encode()
+    encoded_term = term.encode()
     lines = []
-    at = text.find(wanted)
-    while at >= 0:
-        end = text.find(b"\n", at) + 1 or len(text)
-        lines.append(text[text.rfind(b"\n", 0, at) + 1 : end])
-        at = text.find(wanted, end)
+    position = text.find(encoded_term)
+    while position >= 0:
+        end = text.find(b"\n", position) + 1 or len(text)
+        lines.append(text[text.rfind(b"\n", 0, position) + 1 : end])
+        position = text.find(encoded_term, end)
     return b"".join(lines)
 
 
-def with_context(
+def add_context(
     lines: Sequence[str],
     matches: Sequence[tuple[int, int]],
-    before: int,
-    after: int,
+    lines_before: int,
+    lines_after: int,
 ) -> Iterator[str]:
     r"""
     Give each match the lines around it, one match after another.
@@ -159,13 +159,15 @@ def with_context(
         wanted here, as far as the dictionary has it.
     @param matches: where in C{lines} each match stands, counted from 0, and
         its line number in the dictionary, counted from 1.
-    @param before: lines of context wanted before each match, 0 or more.
-    @param after: the same after each match.
+    @param lines_before: lines of context wanted before each match, 0 or more.
+    @param lines_after: the same after each match.
     @return: an entry for each match: its own lines, joined by C{"\n"}. Together
         they may be much longer than the lines.
     """
     for index, number in matches:
-        yield "\n".join(lines[index - min(before, number - 1) : index + after + 1])
+        yield "\n".join(
+            lines[index - min(lines_before, number - 1) : index + lines_after + 1]
+        )
 
 
 class NormalizedFile:
@@ -185,7 +187,7 @@ class NormalizedFile:
     def __init__(self, file: Readable) -> None:
         self._file = file
         self._decoder = getincrementaldecoder("utf-8")("replace")
-        self._held = ""
+        self._pending_text = ""
 
     def read(self, size: int) -> bytes:
         """
@@ -196,11 +198,11 @@ class NormalizedFile:
         """
         while data := self._file.read(size):
             self.bytes_read += len(data)
-            if text := self._text(data):
+            if text := self._decode(data):
                 return text
-        return self._text(b"", final=True)
+        return self._decode(b"", final=True)
 
-    def _text(self, data: bytes, final: bool = False) -> bytes:
-        text = self._held + self._decoder.decode(data, final)
-        self._held = "\r" if text.endswith("\r") and not final else ""
+    def _decode(self, data: bytes, final: bool = False) -> bytes:
+        text = self._pending_text + self._decoder.decode(data, final)
+        self._pending_text = "\r" if text.endswith("\r") and not final else ""
         return text.removesuffix("\r").replace("\r\n", "\n").encode()

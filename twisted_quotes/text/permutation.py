@@ -10,11 +10,11 @@ from math import isqrt
 from random import Random
 from secrets import randbits
 
-_FEW = 4096
+_MAX_SHUFFLED = 4096
 _ROUNDS = 8
 
 
-class Permutation:
+class RandomPermutation:
     """
     The numbers of a range, each once, in an order drawn by chance.
 
@@ -31,11 +31,11 @@ class Permutation:
     def __init__(self, count: int, seed: int | None) -> None:
         seed = randbits(64) if seed is None else seed
         self._count = count
-        self._few: Sequence[int] | None = None
-        if count <= _FEW:
-            few = list(range(count))
-            Random(str(seed)).shuffle(few)
-            self._few = few
+        self._shuffled: Sequence[int] | None = None
+        if count <= _MAX_SHUFFLED:
+            shuffled = list(range(count))
+            Random(str(seed)).shuffle(shuffled)
+            self._shuffled = shuffled
         self._rows = isqrt(max(0, count - 1)) + 1
         self._columns = -(-count // self._rows)
         self._key = blake2b(b"%d" % seed).digest()
@@ -51,21 +51,21 @@ class Permutation:
         """
         if not 0 <= index < self._count:
             raise IndexError(index)
-        if self._few is not None:
-            return self._few[index]
-        index = self._mix(index)
+        if self._shuffled is not None:
+            return self._shuffled[index]
+        index = self._permute(index)
         while index >= self._count:
-            index = self._mix(index)
+            index = self._permute(index)
         return index
 
-    def _mix(self, number: int) -> int:
+    def _permute(self, number: int) -> int:
         """Put a number of the whole rectangle in another place of it."""
         row, column = divmod(number, self._columns)
-        for turn in range(0, _ROUNDS, 2):
-            row = (row + self._hash(turn, column)) % self._rows
-            column = (column + self._hash(turn + 1, row)) % self._columns
+        for round_number in range(0, _ROUNDS, 2):
+            row = (row + self._hash(round_number, column)) % self._rows
+            column = (column + self._hash(round_number + 1, row)) % self._columns
         return row * self._columns + column
 
-    def _hash(self, turn: int, number: int) -> int:
-        data = b"%d %d" % (turn, number)
+    def _hash(self, round_number: int, number: int) -> int:
+        data = b"%d %d" % (round_number, number)
         return int.from_bytes(blake2b(data, digest_size=8, key=self._key).digest())

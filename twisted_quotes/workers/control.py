@@ -14,51 +14,51 @@ from twisted.internet.protocol import Factory, connectionDone
 from twisted.protocols.amp import AMP, Argument, BinaryBoxProtocol, Command
 from twisted.python.failure import Failure
 
-from twisted_quotes.monitoring.metrics import Family
+from twisted_quotes.monitoring.metrics import MetricFamily
 
 _encoder = Encoder()
-_decoder = Decoder(list[Family])
+_decoder = Decoder(list[MetricFamily])
 
 
-class Families(Argument):
+class MetricFamilies(Argument):
     """
     Metrics, as they stood at one time.
 
     They are compressed, for AMP takes no more than 64 KiB.
     """
 
-    def toString(self, inObject: Sequence[Family]) -> bytes:
+    def toString(self, inObject: Sequence[MetricFamily]) -> bytes:
         """Encode them."""
         return compress(_encoder.encode(inObject), 1)
 
-    def fromString(self, inString: bytes) -> list[Family]:
+    def fromString(self, inString: bytes) -> list[MetricFamily]:
         """Decode them."""
         return _decoder.decode(decompress(inString))
 
 
-class _Order(Command):
+class _OneWayCommand(Command):
     """Something that needs no answer."""
 
     requiresAnswer = False
 
 
-class Drain(_Order):
+class Drain(_OneWayCommand):
     """To a worker: the end has begun. Go on serving, and be ready no more."""
 
 
-class Close(_Order):
+class Close(_OneWayCommand):
     """To a worker: close the listening sockets, and answer who has connected."""
 
 
-class Retire(_Order):
+class Retire(_OneWayCommand):
     """To a worker: leave who connects to the others, and answer who has connected."""
 
 
-class Force(_Order):
+class Force(_OneWayCommand):
     """To a worker: end now."""
 
 
-class Reload(_Order):
+class Reload(_OneWayCommand):
     """To a worker: open anew what was opened by name."""
 
 
@@ -66,36 +66,36 @@ class Reload(_Order):
 _ERRORS: dict[type[Exception], bytes] = {Exception: b"FAILED"}
 
 
-class Report(Command):
+class ReportMetrics(Command):
     """To a worker: tell your metrics."""
 
     errors = _ERRORS
-    response = [(b"families", Families())]
+    response = [(b"families", MetricFamilies())]
 
 
-class Serving(_Order):
+class ServingStarted(_OneWayCommand):
     """To the supervisor: I listen."""
 
 
-class Leaving(_Order):
+class RequestRetirement(_OneWayCommand):
     """To the supervisor: I have been asked to end."""
 
 
-class Total(Command):
+class CollectAllMetrics(Command):
     """To the supervisor: tell the metrics of all."""
 
     errors = _ERRORS
-    response = [(b"families", Families())]
+    response = [(b"families", MetricFamilies())]
 
 
-class Farewell(Command):
+class SendFinalMetrics(Command):
     """To the supervisor: these are my last metrics."""
 
     errors = _ERRORS
-    arguments = [(b"families", Families())]
+    arguments = [(b"families", MetricFamilies())]
 
 
-class _End(AMP):
+class _ControlProtocol(AMP):
     """One end. It does not log its addresses, for it has none."""
 
     def makeConnection(self, transport: Any) -> None:
@@ -108,7 +108,7 @@ class _End(AMP):
         self.transport = None
 
 
-class Commanded(Protocol):
+class ControlledWorker(Protocol):
     """What a worker does when it is told to."""
 
     def drain(self) -> None:
@@ -126,14 +126,14 @@ class Commanded(Protocol):
     def reload(self) -> None:
         """Open anew what was opened by name."""
 
-    def report(self) -> list[Family]:
+    def report_metrics(self) -> list[MetricFamily]:
         """Tell the metrics."""
 
     def supervisor_lost(self) -> None:
         """The supervisor is gone."""
 
 
-class WorkerEnd(_End):
+class WorkerControlProtocol(_ControlProtocol):
     """
     The end of the worker.
 
@@ -141,7 +141,7 @@ class WorkerEnd(_End):
         can say anything.
     """
 
-    worker: Commanded
+    worker: ControlledWorker
 
     @Drain.responder
     def _drain(self) -> dict[str, Any]:
@@ -168,13 +168,15 @@ class WorkerEnd(_End):
         self.worker.reload()
         return {}
 
-    @Report.responder
-    def _report(self) -> dict[str, Any]:
-        return {"families": self.worker.report()}
+    @ReportMetrics.responder
+    def _report_metrics(self) -> dict[str, Any]:
+        return {"families": self.worker.report_metrics()}
 
-    def total(self) -> Deferred[list[Family]]:
+    def collect_all_metrics(self) -> Deferred[list[MetricFamily]]:
         """Ask for the metrics of all workers."""
-        answered: Deferred[dict[str, list[Family]]] = self.callRemote(Total)
+        answered: Deferred[dict[str, list[MetricFamily]]] = self.callRemote(
+            CollectAllMetrics
+        )
         return answered.addCallback(lambda answer: answer["families"])
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -183,59 +185,63 @@ class WorkerEnd(_End):
         self.worker.supervisor_lost()
 
 
-class Supervising(Protocol):
+class SupervisedWorker(Protocol):
     """What becomes of what one worker says."""
 
-    def serves(self) -> None:
+    def serving_started(self) -> None:
         """It listens."""
 
-    def leaves(self) -> None:
+    def retirement_requested(self) -> None:
         """It has been asked to end."""
 
-    def total(self) -> Deferred[list[Family]]:
+    def collect_all_metrics(self) -> Deferred[list[MetricFamily]]:
         """It wants the metrics of all."""
 
-    def takes_leave(self, families: list[Family]) -> None:
+    def metrics_received(self, families: list[MetricFamily]) -> None:
         """It tells its last metrics."""
 
 
-class SupervisorEnd(_End):
+class SupervisorControlProtocol(_ControlProtocol):
     """
     The end of the supervisor.
 
-    @param told: does what follows from what the worker says.
+    @param worker: does what follows from what the worker says.
     """
 
-    def __init__(self, told: Supervising) -> None:
+    def __init__(self, worker: SupervisedWorker) -> None:
         super().__init__()
-        self._told = told
+        self._worker = worker
 
-    @Serving.responder
-    def _serving(self) -> dict[str, Any]:
-        self._told.serves()
+    @ServingStarted.responder
+    def _serving_started(self) -> dict[str, Any]:
+        self._worker.serving_started()
         return {}
 
-    @Leaving.responder
-    def _leaving(self) -> dict[str, Any]:
-        self._told.leaves()
+    @RequestRetirement.responder
+    def _retirement_requested(self) -> dict[str, Any]:
+        self._worker.retirement_requested()
         return {}
 
-    @Total.responder
-    def _total(self) -> Deferred[dict[str, Any]]:
-        return self._told.total().addCallback(lambda total: {"families": total})
+    @CollectAllMetrics.responder
+    def _collect_all_metrics(self) -> Deferred[dict[str, Any]]:
+        return self._worker.collect_all_metrics().addCallback(
+            lambda total: {"families": total}
+        )
 
-    @Farewell.responder
-    def _farewell(self, families: list[Family]) -> dict[str, Any]:
-        self._told.takes_leave(families)
+    @SendFinalMetrics.responder
+    def _metrics_received(self, families: list[MetricFamily]) -> dict[str, Any]:
+        self._worker.metrics_received(families)
         return {}
 
-    def report(self) -> Deferred[list[Family]]:
+    def request_metrics(self) -> Deferred[list[MetricFamily]]:
         """Ask for the metrics of the worker."""
-        answered: Deferred[dict[str, list[Family]]] = self.callRemote(Report)
+        answered: Deferred[dict[str, list[MetricFamily]]] = self.callRemote(
+            ReportMetrics
+        )
         return answered.addCallback(lambda answer: answer["families"])
 
 
-class Once(Factory):
+class SingleConnectionFactory(Factory):
     """
     Has one connection, with a protocol that is there already.
 

@@ -10,14 +10,14 @@ from collections.abc import MutableMapping
 import msgspec
 
 # The prefix TWISTED_QUOTES_ is for options alone.
-VARIABLE = "_TWISTED_QUOTES_WORKER"
+CONFIGURATION_VARIABLE = "_TWISTED_QUOTES_WORKER"
 """The variable that tells a process that it is a worker."""
 
 # The numbers of the open files in the worker.
-CONTROL, SCOREBOARD, SOCKETS = 3, 4, 5
+CONTROL_FD, SHARED_COUNTERS_FD, FIRST_LISTENER_FD = 3, 4, 5
 
 
-class Inheritance(msgspec.Struct, frozen=True):
+class WorkerConfiguration(msgspec.Struct, frozen=True):
     """
     What a worker inherits.
 
@@ -41,11 +41,11 @@ class Inheritance(msgspec.Struct, frozen=True):
     from_systemd: tuple[str, ...] = ()
 
     @property
-    def sockets(self) -> list[int]:
+    def listener_fds(self) -> list[int]:
         """The listening sockets, as open files."""
-        return list(range(SOCKETS, SOCKETS + self.listeners))
+        return list(range(FIRST_LISTENER_FD, FIRST_LISTENER_FD + self.listeners))
 
-    def part_of(self, total: int) -> int:
+    def share_of(self, total: int) -> int:
         """
         This worker's part of what is shared out among all.
 
@@ -58,21 +58,27 @@ class Inheritance(msgspec.Struct, frozen=True):
         return max(1, total // self.shares + (self.share < total % self.shares))
 
 
-def bequeath(what: Inheritance) -> str:
+def encode_worker_configuration(worker_configuration: WorkerConfiguration) -> str:
     """Write down what a worker inherits, for its environment."""
-    return msgspec.json.encode(what).decode()
+    return msgspec.json.encode(worker_configuration).decode()
 
 
-def inherit(environment: MutableMapping[str, str]) -> Inheritance | None:
+def take_worker_configuration(
+    environment: MutableMapping[str, str],
+) -> WorkerConfiguration | None:
     """
     Take what this process inherits, and leave none of it to its own children.
 
     @return: L{None} where it is no worker.
     """
-    written = environment.pop(VARIABLE, None)
-    if written is None:
+    encoded = environment.pop(CONFIGURATION_VARIABLE, None)
+    if encoded is None:
         return None
-    inheritance = msgspec.json.decode(written, type=Inheritance)
-    for descriptor in (CONTROL, SCOREBOARD, *inheritance.sockets):
+    worker_configuration = msgspec.json.decode(encoded, type=WorkerConfiguration)
+    for descriptor in (
+        CONTROL_FD,
+        SHARED_COUNTERS_FD,
+        *worker_configuration.listener_fds,
+    ):
         os.set_inheritable(descriptor, False)
-    return inheritance
+    return worker_configuration

@@ -12,19 +12,19 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from twisted_quotes.concurrency.outstanding import Outstanding
-from twisted_quotes.concurrency.shared_counters import Scoreboard
-from twisted_quotes.monitoring.aggregation import counted, total
-from twisted_quotes.monitoring.metrics import Family, Metrics
-from twisted_quotes.processes.restart_backoff import Restarts
+from twisted_quotes.concurrency.shared_counters import SharedCounters
+from twisted_quotes.monitoring.aggregation import aggregate, cumulative_only
+from twisted_quotes.monitoring.metrics import MetricFamily, Metrics
+from twisted_quotes.processes.restart_backoff import RestartBackoff
 
 from .control import Close, Drain, Force, Reload, Retire
-from .worker_process import Worker, Workers
+from .worker_process import Worker, WorkerSupervisor
 
 
 class StartWorker(Protocol):
     """Starts a worker, on a row of the scoreboard, with a share of the limits."""
 
-    def __call__(self, supervisor: Workers, row: int, share: int) -> Worker:
+    def __call__(self, supervisor: WorkerSupervisor, row: int, share: int) -> Worker:
         """Raise L{OSError} where it could not be started."""
 
 
@@ -35,13 +35,15 @@ class WorkerPool:
     @param clock: tells when to try again.
     @param count: how many there are to be, 2 or more.
     @param start_worker: starts one.
-    @param scoreboard: what they know of each other.
-    @param time_to_leave: how long a worker may take to end when it has been
+    @param shared_counters: what they know of each other.
+    @param retirement_timeout: how long a worker may take to end when it has been
         asked to, in seconds; then it is killed.
     @param metrics: those of this process, to which those of workers are added.
-    @param all_serve: is called once, when all of the first ones serve, or those
+    @param all_workers_started: is called once, when all of the first ones serve, or
+        those
         that have not been lost.
-    @param none_can: is called with a reason, where none of the first ones can.
+    @param all_workers_failed: is called with a reason, where none of the first ones
+        can.
 
     @ivar outstanding: has the ends of all workers.
     """
@@ -53,30 +55,30 @@ class WorkerPool:
         clock: IReactorTime,
         count: int,
         start_worker: StartWorker,
-        scoreboard: Scoreboard,
-        time_to_leave: float,
+        shared_counters: SharedCounters,
+        retirement_timeout: float,
         metrics: Metrics,
-        all_serve: Callable[[], object],
-        none_can: Callable[[str], object],
+        all_workers_started: Callable[[], object],
+        all_workers_failed: Callable[[str], object],
     ) -> None:
         self.outstanding = Outstanding()
         self._clock = clock
         self._count = count
         self._start_worker = start_worker
-        self._scoreboard = scoreboard
-        self._time_to_leave = time_to_leave
+        self._shared_counters = shared_counters
+        self._retirement_timeout = retirement_timeout
         self._metrics = metrics
-        self._all_serve = all_serve
-        self._none_can = none_can
+        self._all_workers_started = all_workers_started
+        self._all_workers_failed = all_workers_failed
         self._workers: list[Worker] = []
-        self._restarts = Restarts()
-        self._starts: list[IDelayedCall] = []
-        self._gone: list[Family] = []
+        self._restart_backoff = RestartBackoff()
+        self._pending_restarts: list[IDelayedCall] = []
+        self._ended_workers_metrics: list[MetricFamily] = []
         # The shares of the first ones that have neither served yet nor been lost.
-        self._expected = set(range(count))
-        self._one_has_served = self._all_have = self._closed = False
-        metrics.watch("workers", "Workers that serve.", lambda: self._serving)
-        self._lost = metrics.count(
+        self._pending_shares = set(range(count))
+        self._has_any_started = self._is_start_reported = self._closed = False
+        metrics.add_gauge("workers", "Workers that serve.", lambda: self._serving_count)
+        self._workers_lost = metrics.add_counter(
             "workers_lost", "Workers that ended unasked, or badly."
         )
 
@@ -84,117 +86,133 @@ class WorkerPool:
         return len(self._workers)
 
     @property
-    def _serving(self) -> int:
-        return sum(each.is_serving and not each.is_leaving for each in self._workers)
+    def _serving_count(self) -> int:
+        return sum(each.is_serving and not each.is_retiring for each in self._workers)
 
     def fill(self) -> None:
         """Start as many workers as are missing."""
-        shares = {each.share for each in self._workers if not each.is_leaving}
+        shares = {each.share for each in self._workers if not each.is_retiring}
         for share in sorted(set(range(self._count)) - shares):
             if not self._closed:
                 self._start(share)
 
     def _start(self, share: int) -> None:
         rows = {each.row for each in self._workers}
-        row = min(set(range(self._scoreboard.rows)) - rows)
+        row = min(set(range(self._shared_counters.rows)) - rows)
         try:
             worker = self._start_worker(self, row, share)
         except OSError as error:
-            self._fill_later(share, f"it could not be started: {error.strerror}", 0)
+            self._schedule_restart(
+                share, f"it could not be started: {error.strerror}", 0
+            )
             return
         self._workers.append(worker)
         self.outstanding.add(worker.ended)
 
-    def _fill_later(self, share: int, reason: str, served: float) -> None:
+    def _schedule_restart(self, share: int, reason: str, uptime: float) -> None:
         """Have the place filled of a worker that has died, or was never there."""
-        self._expected.discard(share)
-        if not self._one_has_served:
-            if not self._expected:
-                self._none_can(reason)
+        self._pending_shares.discard(share)
+        if not self._has_any_started:
+            if not self._pending_shares:
+                self._all_workers_failed(reason)
             return
-        self._look_whether_all_serve()
-        delay = self._restarts.delay(served)
-        self._starts = [each for each in self._starts if each.active()]
-        self._starts.append(self._clock.callLater(delay, self.fill))
+        self._check_all_started()
+        delay = self._restart_backoff.next_delay(uptime)
+        self._pending_restarts = [
+            each for each in self._pending_restarts if each.active()
+        ]
+        self._pending_restarts.append(self._clock.callLater(delay, self.fill))
 
     # What workers say
 
-    def serves(self, worker: Worker) -> None:
+    def serving_started(self, worker: Worker) -> None:
         """A worker listens."""
         if self._closed:
             return
-        self._expected.discard(worker.share)
-        if not self._one_has_served:
-            self._one_has_served = True
+        self._pending_shares.discard(worker.share)
+        if not self._has_any_started:
+            self._has_any_started = True
             # Those that failed before are missing still.
             self.fill()
-        self._look_whether_all_serve()
+        self._check_all_started()
 
-    def _look_whether_all_serve(self) -> None:
-        if not self._all_have and not self._expected and self._serving:
-            self._all_have = True
-            self._all_serve()
+    def _check_all_started(self) -> None:
+        if (
+            not self._is_start_reported
+            and not self._pending_shares
+            and self._serving_count
+        ):
+            self._is_start_reported = True
+            self._all_workers_started()
 
-    def leaves(self, worker: Worker) -> None:
+    def retirement_requested(self, worker: Worker) -> None:
         """A worker has been asked to end: another one takes its place."""
-        if self._closed or worker.is_leaving:
+        if self._closed or worker.is_retiring:
             return
-        if len(self._workers) == self._scoreboard.rows:
+        if len(self._workers) == self._shared_counters.rows:
             self._log.warn("Too many workers are ending already.")
             return
         self._log.info("Worker {pid} is to end.", pid=worker.transport.pid)
-        worker.is_leaving = True
-        worker.tell(Retire)
-        end = self._clock.callLater(self._time_to_leave, self._kill, worker)
-        worker.ended.addCallback(lambda _: end.cancel() if end.active() else None)
+        worker.is_retiring = True
+        worker.send_command(Retire)
+        kill_call = self._clock.callLater(self._retirement_timeout, self._kill, worker)
+        worker.ended.addCallback(
+            lambda _: kill_call.cancel() if kill_call.active() else None
+        )
         self.fill()
 
-    def has_ended(self, worker: Worker, how: str, well: bool) -> None:
+    def worker_ended(self, worker: Worker, reason: str, exited_cleanly: bool) -> None:
         """A worker is gone. What it has counted counts on."""
         self._workers.remove(worker)
-        self._scoreboard.clear(worker.row)
-        self._gone = total([self._gone, counted(worker.last)])
-        unasked = not self._closed and not worker.is_leaving
-        if unasked or not well:
-            self._log.error("A worker is lost: {how}", how=how)
-            self._lost.inc()
-        if unasked:
-            self._fill_later(worker.share, how, worker.served)
+        self._shared_counters.clear(worker.row)
+        self._ended_workers_metrics = aggregate(
+            [self._ended_workers_metrics, cumulative_only(worker.last_metrics)]
+        )
+        unexpected = not self._closed and not worker.is_retiring
+        if unexpected or not exited_cleanly:
+            self._log.error("A worker is lost: {how}", how=reason)
+            self._workers_lost.inc()
+        if unexpected:
+            self._schedule_restart(worker.share, reason, worker.uptime)
 
-    def total(self) -> Deferred[list[Family]]:
+    def collect_all_metrics(self) -> Deferred[list[MetricFamily]]:
         """
         The metrics of all workers, those that are gone too, and of this process.
 
         @return: fires when each worker has told its own, or has had time to.
         """
-        return self._ask().addCallback(lambda _: self._total())
+        return self._collect_metrics().addCallback(lambda _: self._aggregate_metrics())
 
-    def _ask(self) -> Deferred[Any]:
+    def _collect_metrics(self) -> Deferred[Any]:
         serving = [each for each in self._workers if each.is_serving]
-        return DeferredList([each.report() for each in serving])
+        return DeferredList([each.collect_metrics() for each in serving])
 
-    def _total(self) -> list[Family]:
-        reports = [each.last for each in self._workers]
-        return total([self._metrics.families(), self._gone, *reports])
+    def _aggregate_metrics(self) -> list[MetricFamily]:
+        reports = [each.last_metrics for each in self._workers]
+        return aggregate(
+            [self._metrics.families(), self._ended_workers_metrics, *reports]
+        )
 
-    def look(self, longest: float | None) -> Deferred[None]:
+    def check_health(self, max_silence: float | None) -> Deferred[None]:
         """
         Have each worker tell its metrics, and kill those that have hung.
 
         So little is lost of what one has counted that is killed.
 
-        @param longest: for how long a worker may tell nothing, in seconds; L{None}
+        @param max_silence: for how long a worker may tell nothing, in seconds; L{None}
             for ever.
         @return: fires when each has told its metrics, or has had time to.
         """
-        return self._ask().addCallback(lambda _: self._kill_silent(longest))
+        return self._collect_metrics().addCallback(
+            lambda _: self._kill_unresponsive(max_silence)
+        )
 
-    def _kill_silent(self, longest: float | None) -> None:
+    def _kill_unresponsive(self, max_silence: float | None) -> None:
         for worker in self._workers:
             since = worker.silent_since
-            if since is None or longest is None:
+            if since is None or max_silence is None:
                 continue
-            if self._clock.seconds() - since > longest:
+            if self._clock.seconds() - since > max_silence:
                 self._log.error("Worker {pid} hangs.", pid=worker.transport.pid)
                 worker.kill()
 
@@ -203,14 +221,14 @@ class WorkerPool:
     def close(self) -> None:
         """Start no more workers."""
         self._closed = True
-        for call in self._starts:
+        for call in self._pending_restarts:
             if call.active():
                 call.cancel()
 
-    def tell(self, order: type[Drain | Close | Force | Reload]) -> None:
+    def broadcast(self, control_command: type[Drain | Close | Force | Reload]) -> None:
         """Tell all workers to do something."""
         for worker in self._workers:
-            worker.tell(order)
+            worker.send_command(control_command)
 
     def kill(self) -> None:
         """Kill the workers that have not ended."""

@@ -13,24 +13,33 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IStreamServerEndpoint
 
 from twisted_quotes import startup
-from twisted_quotes.concurrency.capacity import Room
-from twisted_quotes.concurrency.limiter import ANYBODY, Claim, Place, Places
-from twisted_quotes.concurrency.shared_counters import Column, Scoreboard, SharedRoom
+from twisted_quotes.concurrency.capacity import Capacity
+from twisted_quotes.concurrency.limiter import (
+    DEFAULT_SLOT_REQUEST,
+    ConcurrencyLimiter,
+    Slot,
+    SlotRequest,
+)
+from twisted_quotes.concurrency.shared_counters import (
+    Column,
+    SharedCapacity,
+    SharedCounters,
+)
 from twisted_quotes.errors import TooBusy
 from twisted_quotes.listening.socket_activation import (
-    FIRST_SOCKET,
-    handed_over,
+    LISTEN_FDS_START,
+    activated_socket_names,
     initial_environment,
 )
-from twisted_quotes.monitoring.metrics import Family
-from twisted_quotes.processes.descriptors import Allowance
+from twisted_quotes.monitoring.metrics import MetricFamily
+from twisted_quotes.processes.descriptors import DescriptorBudget
 
-from .inherited_fds import Inheritance
-from .worker_sockets import AdoptingReactor, know_systemd, stand_ins
+from .inherited_fds import WorkerConfiguration
+from .worker_sockets import AdoptingReactor, open_placeholders, set_systemd_sockets
 
 
 @dataclass(frozen=True)
-class Part:
+class ResourceShare:
     """
     What a process has.
 
@@ -38,127 +47,136 @@ class Part:
     that are kept are shared out. Connections and C{/wait} are not: there is room
     for any of them as long as all workers together have fewer than may be.
 
-    @ivar running: how many greps it may run at one time.
-    @ivar waiting: how many searches may wait for a place.
+    @ivar max_running: how many greps it may run at one time.
+    @ivar max_waiting: how many searches may wait for a place.
     @ivar cache_bytes: how many bytes of answers it may keep.
-    @ivar room: room for connections.
-    @ivar waits: places for C{/wait}.
-    @ivar waits_share: how many of them one client may have while others have some.
-    @ivar max_unsent: how many bytes of answers clients may have yet to read.
+    @ivar connection_capacity: room for connections.
+    @ivar wait_limiter: places for C{/wait}.
+    @ivar max_waits_per_client: how many of them one client may have while others have
+        some.
+    @ivar max_unsent_bytes: how many bytes of answers clients may have yet to read.
     @ivar allowance: what may be open in this process.
     @ivar endpoints: where to listen, each with its description.
-    @ivar everywhere: collects the metrics of all workers; L{None} where this is
+    @ivar collect_all_metrics: collects the metrics of all workers; L{None} where this
+        is
         the only process.
     """
 
-    running: int
-    waiting: int
+    max_running: int
+    max_waiting: int
     cache_bytes: int
-    room: Room
-    waits: Places
-    waits_share: int
-    max_unsent: int
-    allowance: Allowance
+    connection_capacity: Capacity
+    wait_limiter: ConcurrencyLimiter
+    max_waits_per_client: int
+    max_unsent_bytes: int
+    allowance: DescriptorBudget
     endpoints: list[tuple[str, IStreamServerEndpoint]]
-    everywhere: Callable[[], Awaitable[Sequence[Family]]] | None = None
+    collect_all_metrics: Callable[[], Awaitable[Sequence[MetricFamily]]] | None = None
 
 
-def with_sockets(
-    options: Mapping[str, Any], inheritance: Inheritance | None
+def resolve_systemd_sockets(
+    options: Mapping[str, Any], worker_configuration: WorkerConfiguration | None
 ) -> Mapping[str, Any]:
     """
     The options, with the sockets of systemd named by their indexes.
 
     @raise CannotStart: one is named that was not handed over.
     """
-    if inheritance is not None:
-        sockets = inheritance.from_systemd
-        return {**options, "listen": startup.listen(options["listen"], sockets)}
-    sockets = handed_over(initial_environment(), os.getpid())
-    know_systemd(range(FIRST_SOCKET, FIRST_SOCKET + len(sockets)))
-    listen = startup.listen(options["listen"], sockets)
-    startup.tell_unused(listen, sockets)
-    return {**options, "listen": listen, "from_systemd": sockets}
+    if worker_configuration is not None:
+        socket_names = worker_configuration.from_systemd
+        return {
+            **options,
+            "listen": startup.resolve_socket_names(options["listen"], socket_names),
+        }
+    socket_names = activated_socket_names(initial_environment(), os.getpid())
+    set_systemd_sockets(range(LISTEN_FDS_START, LISTEN_FDS_START + len(socket_names)))
+    listen = startup.resolve_socket_names(options["listen"], socket_names)
+    startup.warn_about_unused_sockets(listen, socket_names)
+    return {**options, "listen": listen, "from_systemd": socket_names}
 
 
-def whole(reactor: Any, options: Mapping[str, Any]) -> Part:
+def total_share(reactor: Any, options: Mapping[str, Any]) -> ResourceShare:
     """
     All that the options say, for the only process.
 
     @raise CannotStart: there is not so much, or an endpoint is none.
     """
     allowance = startup.allowance(options)
-    return Part(
-        startup.running(options),
+    return ResourceShare(
+        startup.max_running(options),
         options["max-waiting"],
         options["cache-bytes"],
-        Room(allowance.connections),
-        Places(allowance.waits, 0),
-        allowance.waits // 2,
+        Capacity(allowance.max_connections),
+        ConcurrencyLimiter(allowance.max_waits, 0),
+        allowance.max_waits // 2,
         options["max-unsent-bytes"],
         allowance,
         startup.endpoints(reactor, options["listen"]),
     )
 
 
-def inherited(
+def worker_share(
     reactor: Any,
     options: Mapping[str, Any],
-    inheritance: Inheritance,
-    scoreboard: Scoreboard,
-    everywhere: Callable[[], Awaitable[Sequence[Family]]],
-) -> Part:
+    worker_configuration: WorkerConfiguration,
+    shared_counters: SharedCounters,
+    collect_all_metrics: Callable[[], Awaitable[Sequence[MetricFamily]]],
+) -> ResourceShare:
     """
     The part of a worker.
 
-    @param inheritance: tells which.
-    @param scoreboard: tells what the others have.
-    @param everywhere: collects the metrics of all workers.
+    @param worker_configuration: tells which.
+    @param shared_counters: tells what the others have.
+    @param collect_all_metrics: collects the metrics of all workers.
     """
     allowance = startup.allowance(options)
-    know_systemd(stand_ins(len(inheritance.from_systemd)))
+    set_systemd_sockets(open_placeholders(len(worker_configuration.from_systemd)))
 
-    def room(most: int, column: Column) -> SharedRoom:
-        return SharedRoom(most, scoreboard, inheritance.row, column)
+    def shared_capacity(limit: int, column: Column) -> SharedCapacity:
+        return SharedCapacity(limit, shared_counters, worker_configuration.row, column)
 
-    return Part(
-        inheritance.part_of(startup.running(options)),
-        inheritance.part_of(options["max-waiting"]),
-        inheritance.part_of(options["cache-bytes"]),
-        room(inheritance.connections, Column.CONNECTIONS),
-        SharedPlaces(room(allowance.waits, Column.WAITS)),
-        inheritance.part_of(allowance.waits) // 2,
-        inheritance.part_of(options["max-unsent-bytes"]),
+    return ResourceShare(
+        worker_configuration.share_of(startup.max_running(options)),
+        worker_configuration.share_of(options["max-waiting"]),
+        worker_configuration.share_of(options["cache-bytes"]),
+        shared_capacity(worker_configuration.connections, Column.CONNECTIONS),
+        SharedConcurrencyLimiter(shared_capacity(allowance.max_waits, Column.WAITS)),
+        worker_configuration.share_of(allowance.max_waits) // 2,
+        worker_configuration.share_of(options["max-unsent-bytes"]),
         allowance,
         [
-            (each, startup.endpoint(AdoptingReactor(reactor, socket), each))
-            for each, socket in zip(options["listen"], inheritance.sockets, strict=True)
+            (each, startup.endpoint(AdoptingReactor(reactor, listener_fd), each))
+            for each, listener_fd in zip(
+                options["listen"], worker_configuration.listener_fds, strict=True
+            )
         ],
-        everywhere,
+        collect_all_metrics,
     )
 
 
-class SharedPlaces(Places):
+class SharedConcurrencyLimiter(ConcurrencyLimiter):
     """
     Places of which all workers together have so many; nobody waits for one.
 
-    @param room: has how many are taken.
+    @param capacity: has how many are taken.
     """
 
-    def __init__(self, room: Room) -> None:
-        super().__init__(room.most, 0)
-        self._room = room
+    def __init__(self, capacity: Capacity) -> None:
+        super().__init__(capacity.limit, 0)
+        self._capacity = capacity
 
-    def take(self, claim: Claim = ANYBODY) -> Deferred[Place]:
+    def acquire(
+        self, slot_request: SlotRequest = DEFAULT_SLOT_REQUEST
+    ) -> Deferred[Slot]:
         """
         Take a place.
 
         @return: fires with the place; or fails with L{TooBusy} where all are taken.
         """
-        if not self._room.enter():
+        if not self._capacity.try_acquire():
             return fail(TooBusy())
-        return super().take(claim)
+        return super().acquire(slot_request)
 
-    def _give_back(self, claim: Claim) -> None:
-        self._room.leave()
-        super()._give_back(claim)
+    def _release(self, slot_request: SlotRequest) -> None:
+        self._capacity.release()
+        super()._release(slot_request)

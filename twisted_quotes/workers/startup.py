@@ -13,16 +13,19 @@ from typing import Any
 from twisted.application.service import IService
 
 from twisted_quotes import startup
-from twisted_quotes.concurrency.shared_counters import ROWS_EACH, Scoreboard
+from twisted_quotes.concurrency.shared_counters import ROWS_PER_WORKER, SharedCounters
 from twisted_quotes.monitoring.metrics import Metrics
 from twisted_quotes.processes.orphans import Reaper
-from twisted_quotes.processes.signals import has_terminal, on_signals
+from twisted_quotes.processes.signals import (
+    has_controlling_terminal,
+    make_signal_subscriber,
+)
 from twisted_quotes.startup import CannotStart
 
-from .inherited_fds import Inheritance
+from .inherited_fds import WorkerConfiguration
 from .supervisor import Supervisor
 from .supervisor_sockets import Listeners
-from .worker_process import Starter
+from .worker_process import WorkerStarter
 
 
 def supervised_service(
@@ -39,49 +42,51 @@ def supervised_service(
     @param command_line: starts this program, with C{environment}.
     @raise CannotStart: something that the options name cannot be used.
     """
-    connections = _check(options)
+    max_connections = _check_options(options)
     listeners = Listeners(startup.endpoints(reactor, options["listen"]))
-    scoreboard = Scoreboard.make(ROWS_EACH * options["workers"])
-    starter = Starter(
+    shared_counters = SharedCounters.create(ROWS_PER_WORKER * options["workers"])
+    starter = WorkerStarter(
         reactor=reactor,
         command_line=command_line,
         environment=environment,
-        scoreboard=scoreboard.descriptor,
-        listeners=lambda: listeners.descriptors,
-        inheritance=partial(_inheritance, options, scoreboard.rows, connections),
+        shared_counters_fd=shared_counters.descriptor,
+        listener_fds=lambda: listeners.descriptors,
+        worker_configuration=partial(
+            _worker_configuration, options, shared_counters.rows, max_connections
+        ),
     )
     return Supervisor(
         reactor=reactor,
         count=options["workers"],
         listeners=listeners,
         start_worker=starter.start,
-        scoreboard=scoreboard,
+        shared_counters=shared_counters,
         drain_delay=options["drain-delay"],
         drain_timeout=options["drain-timeout"],
-        on_signal=on_signals(reactor),
+        on_signal=make_signal_subscriber(reactor),
         reaper=Reaper(reactor),
-        systemd=startup.systemd(reactor),
+        systemd_notifier=startup.systemd_notifier(reactor),
         metrics=Metrics(),
-        give_up=lambda reason: _give_up(reactor, reason),
-        hangup_ends=has_terminal(),
+        exit_with_error=lambda reason: _exit_with_error(reactor, reason),
+        stops_on_hangup=has_controlling_terminal(),
     )
 
 
-def _inheritance(
-    options: Mapping[str, Any], rows: int, connections: int, row: int, share: int
-) -> Inheritance:
-    return Inheritance(
+def _worker_configuration(
+    options: Mapping[str, Any], rows: int, max_connections: int, row: int, share: int
+) -> WorkerConfiguration:
+    return WorkerConfiguration(
         row=row,
         rows=rows,
         share=share,
         shares=options["workers"],
-        connections=connections,
+        connections=max_connections,
         listeners=len(options["listen"]),
         from_systemd=options.get("from_systemd", ()),
     )
 
 
-def _check(options: Mapping[str, Any]) -> int:
+def _check_options(options: Mapping[str, Any]) -> int:
     """
     Refuse what no worker could use.
 
@@ -91,13 +96,13 @@ def _check(options: Mapping[str, Any]) -> int:
     """
     startup.library(options["dictionaries"], options["default-dictionary"])
     for program in ("grep", "sleep"):
-        startup.executable(program)
-    startup.writable(options["access-log"])
+        startup.find_executable(program)
+    startup.check_writable(options["access-log"])
     startup.portal(options)
-    return startup.allowance(options).connections
+    return startup.allowance(options).max_connections
 
 
-def _give_up(reactor: Any, reason: str) -> None:
+def _exit_with_error(reactor: Any, reason: str) -> None:
     """
     End the program, and say why on standard error.
 

@@ -14,7 +14,7 @@ from twisted.internet.tcp import Port
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from twisted_quotes.listening.sockets import let_many_wait, shown
+from twisted_quotes.listening.sockets import format_listening_address, set_backlog
 from twisted_quotes.startup import CannotStart
 
 
@@ -40,11 +40,11 @@ class Listeners(Factory):
         @raise CannotStart: one of them could not be opened, or not be shared.
         """
         for description, endpoint in self._endpoints:
-            opened = len(self._ports)
+            count_before = len(self._ports)
             listening = maybeDeferred(endpoint.listen, self)
             listening.addCallback(self._opened, description)
-            listening.addErrback(self._cannot_open, description)
-            if self._failure is None and len(self._ports) == opened:
+            listening.addErrback(self._open_failed, description)
+            if self._failure is None and len(self._ports) == count_before:
                 self._failure = f"workers cannot share {description!r}: use --workers=1"
             if self._failure is not None:
                 self.close()
@@ -57,10 +57,10 @@ class Listeners(Factory):
         port.stopReading()
         # To shut it down would end it in the workers, too.
         port._shouldShutdown = False
-        let_many_wait(port, description)
+        set_backlog(port, description)
         self._ports.append((port, description))
 
-    def _cannot_open(self, failure: Failure, description: str) -> None:
+    def _open_failed(self, failure: Failure, description: str) -> None:
         self._failure = f"cannot listen on {description!r}: {failure.getErrorMessage()}"
 
     def buildProtocol(self, addr: object) -> NoReturn:
@@ -76,15 +76,17 @@ class Listeners(Factory):
         """The sockets as open files, in the order of the endpoints."""
         return [int(port.fileno()) for port, _ in self._ports]
 
-    def tell(self) -> str:
+    def log_addresses(self) -> str:
         """Log where they are, each in a line, and return all in one."""
         for port, description in self._ports:
             self._log.info(
                 "Listening on {address}",
-                address=shown(port.getHost(), description),
+                address=format_listening_address(port.getHost(), description),
                 endpoint=description,
             )
-        addresses = (shown(port.getHost(), each) for port, each in self._ports)
+        addresses = (
+            format_listening_address(port.getHost(), each) for port, each in self._ports
+        )
         return f"Listening on {', '.join(addresses)}"
 
     def close(self) -> Deferred[Any]:

@@ -13,19 +13,26 @@ from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.tcp import Port
 
-from twisted_quotes.concurrency.shared_counters import Column, Scoreboard
-from twisted_quotes.errors import NotReadyNow
-from twisted_quotes.monitoring.metrics import Family, Metrics
+from twisted_quotes.concurrency.shared_counters import Column, SharedCounters
+from twisted_quotes.errors import ServiceNotReady
+from twisted_quotes.monitoring.metrics import MetricFamily, Metrics
 from twisted_quotes.service import QuotesService
 
-from .control import Commanded, Farewell, Leaving, Once, Serving, WorkerEnd
-from .worker_sockets import FairReader
+from .control import (
+    ControlledWorker,
+    RequestRetirement,
+    SendFinalMetrics,
+    ServingStarted,
+    SingleConnectionFactory,
+    WorkerControlProtocol,
+)
+from .worker_sockets import FairAcceptor
 
-TOTAL_TIME = 3.0
+METRICS_TIMEOUT = 3.0
 """How long the supervisor may take to add up all metrics, in seconds."""
 
 
-class Link:
+class SupervisorConnection:
     """
     What a worker asks of the supervisor.
 
@@ -37,41 +44,45 @@ class Link:
     def __init__(self, reactor: Any, descriptor: int, metrics: Metrics) -> None:
         self._reactor = reactor
         self._descriptor = descriptor
-        self.control = WorkerEnd()
+        self.control = WorkerControlProtocol()
         self.metrics = metrics
 
-    def connect(self, worker: Commanded) -> None:
+    def connect(self, worker: ControlledWorker) -> None:
         """
         Do what the supervisor says from now on.
 
         @param worker: does it.
         """
         self.control.worker = worker
-        with socket.socket(fileno=self._descriptor) as ours:
-            ours.setblocking(False)
+        with socket.socket(fileno=self._descriptor) as control_socket:
+            control_socket.setblocking(False)
             self._reactor.adoptStreamConnection(
-                ours.fileno(), ours.family, Once(self.control)
+                control_socket.fileno(),
+                control_socket.family,
+                SingleConnectionFactory(self.control),
             )
 
-    async def total(self) -> list[Family]:
+    async def collect_all_metrics(self) -> list[MetricFamily]:
         """
         The metrics of all workers.
 
-        @raise NotReadyNow: the supervisor does not answer.
+        @raise ServiceNotReady: the supervisor does not answer.
         """
         try:
-            return await self.control.total().addTimeout(TOTAL_TIME, self._reactor)
+            return await self.control.collect_all_metrics().addTimeout(
+                METRICS_TIMEOUT, self._reactor
+            )
         except (TimeoutError, ConnectionDone, ConnectionLost):
-            raise NotReadyNow("what adds up the metrics") from None
+            raise ServiceNotReady("what adds up the metrics") from None
 
-    async def take_leave(self) -> None:
+    async def send_final_metrics(self) -> None:
         """Tell the last metrics, if there is still somebody to tell."""
-        told: Deferred[Any] = self.control.callRemote(
-            Farewell, families=self.metrics.families()
+        acknowledged: Deferred[Any] = self.control.callRemote(
+            SendFinalMetrics, families=self.metrics.families()
         )
-        told.addTimeout(TOTAL_TIME, self._reactor)
+        acknowledged.addTimeout(METRICS_TIMEOUT, self._reactor)
         # Who is gone, or stands still, has no use for them.
-        await DeferredList([told], consumeErrors=True)
+        await DeferredList([acknowledged], consumeErrors=True)
 
 
 class WorkerService(QuotesService):
@@ -79,47 +90,52 @@ class WorkerService(QuotesService):
     The service in a worker.
     """
 
-    _link: Link
-    _scoreboard: Scoreboard
+    _supervisor_connection: SupervisorConnection
+    _shared_counters: SharedCounters
     _row: int
     _stopping = _retiring = False
     # Whether the others go on, so that the sockets are to stay as they are.
-    _alone = True
+    _others_still_serving = True
 
-    def work_for(self, link: Link, scoreboard: Scoreboard, row: int) -> None:
+    def attach_to_supervisor(
+        self,
+        supervisor_connection: SupervisorConnection,
+        shared_counters: SharedCounters,
+        row: int,
+    ) -> None:
         """
         Be part of a whole; it is to be called before the start.
 
-        @param link: the way to the supervisor.
-        @param scoreboard: what the workers know of each other.
+        @param supervisor_connection: the way to the supervisor.
+        @param shared_counters: what the workers know of each other.
         @param row: the row of this one.
         """
-        self._link = link
-        self._scoreboard = scoreboard
+        self._supervisor_connection = supervisor_connection
+        self._shared_counters = shared_counters
         self._row = row
-        self._readers: list[FairReader] = []
-        self._closing: Deferred[None] = Deferred()
+        self._acceptors: list[FairAcceptor] = []
+        self._drain_ended: Deferred[None] = Deferred()
 
     # The start
 
     def startService(self) -> None:
         """Listen on all sockets, and on the supervisor."""
         super().startService()
-        self._link.connect(self)
+        self._supervisor_connection.connect(self)
 
-    def _opened(self, port: IListeningPort, description: str) -> None:
+    def _port_opened(self, port: IListeningPort, description: str) -> None:
         """The supervisor tells where it is, and has many wait, once for all."""
         assert isinstance(port, Port)
-        reader = FairReader(self._reactor, port, self._scoreboard, self._row)
-        reader.start()
-        self._readers.append(reader)
+        acceptor = FairAcceptor(self._reactor, port, self._shared_counters, self._row)
+        acceptor.start()
+        self._acceptors.append(acceptor)
 
-    def _tell_ready(self) -> None:
-        if self._over is None:
-            self._scoreboard.write(self._row, Column.SERVING, 1)
-            self._link.control.callRemote(Serving)
+    def _notify_ready(self) -> None:
+        if self._shutdown_done is None:
+            self._shared_counters.write(self._row, Column.SERVING, 1)
+            self._supervisor_connection.control.callRemote(ServingStarted)
 
-    def signalled(self, number: int) -> None:
+    def signal_received(self, number: int) -> None:
         """
         Ask the supervisor to be replaced, or end at once at a second signal.
 
@@ -128,23 +144,23 @@ class WorkerService(QuotesService):
 
         @param number: the signal, SIGTERM.
         """
-        if self._end_requested:
-            self._end_alone()
+        if self._shutdown_requested:
+            self._force_this_worker()
         elif not self._stopping:
-            self._link.control.callRemote(Leaving)
-        self._end_requested = True
+            self._supervisor_connection.control.callRemote(RequestRetirement)
+        self._shutdown_requested = True
 
     # What the supervisor says
 
     def drain(self) -> None:
         """Go on serving, and be ready no more."""
         self._readiness.draining = True
-        self._begin_to_end()
+        self._stop_reactor()
 
     def close(self) -> None:
         """Close the listening sockets, as all others do, and end."""
-        self._alone = False
-        self._go_on()
+        self._others_still_serving = False
+        self._end_drain()
         if self._retiring:
             # Nobody else serves any more, either.
             self._site.close()
@@ -152,70 +168,70 @@ class WorkerService(QuotesService):
     def retire(self) -> None:
         """Leave the listening sockets to the others, answer who is here, and end."""
         self._retiring = not self._stopping
-        self._begin_to_end()
-        self._go_on()
+        self._stop_reactor()
+        self._end_drain()
 
-    def report(self) -> list[Family]:
+    def report_metrics(self) -> list[MetricFamily]:
         """Tell the metrics of this process."""
-        return self._link.metrics.families()
+        return self._supervisor_connection.metrics.families()
 
     def supervisor_lost(self) -> None:
         """Nobody will tell when to end: end now."""
-        if self._over is None or not self._over.called:
+        if self._shutdown_done is None or not self._shutdown_done.called:
             self._log.error("The connection to the supervisor is lost.")
             self._readiness.draining = True
             # It may be there still, and the others, too.
-            self._end_alone()
+            self._force_this_worker()
 
-    def _end_alone(self) -> None:
+    def _force_this_worker(self) -> None:
         """End now, and leave the sockets to the others as they are."""
-        self._begin_to_end()
-        self._go_on()
+        self._stop_reactor()
+        self._end_drain()
         super().force()
 
     def force(self) -> None:
         """End now, as all others do."""
-        self._alone = False
-        self._go_on()
+        self._others_still_serving = False
+        self._end_drain()
         super().force()
 
-    def _begin_to_end(self) -> None:
+    def _stop_reactor(self) -> None:
         if not self._stopping:
             self._stopping = True
             self._reactor.stop()
 
-    def _go_on(self) -> None:
-        if not self._closing.called:
-            self._closing.callback(None)
+    def _end_drain(self) -> None:
+        if not self._drain_ended.called:
+            self._drain_ended.callback(None)
 
     # The end
 
-    def _time_to_serve_on(self) -> Deferred[None]:
-        return self._closing
+    def _start_drain_delay(self) -> Deferred[None]:
+        return self._drain_ended
 
     async def _stop_listening(self) -> None:
-        self._scoreboard.write(self._row, Column.SERVING, 0)
-        for reader in self._readers:
-            reader.stop()
-        if self._alone:
+        self._shared_counters.write(self._row, Column.SERVING, 0)
+        for acceptor in self._acceptors:
+            acceptor.stop()
+        if self._others_still_serving:
             await DeferredList(
                 [maybeDeferred(port.stopListening) for port, _ in self._ports]
             )
         else:
             await super()._stop_listening()
 
-    def _be_ready_no_more(self) -> None:
+    def _mark_not_ready(self) -> None:
         """It is the service that is ready; where one worker leaves, it still is."""
         if not self._retiring:
-            super()._be_ready_no_more()
+            super()._mark_not_ready()
 
     def _close_site(self) -> None:
         """Refuse nobody whom another worker would not refuse."""
-        if self._retiring and self._alone:
-            self._site.retire()
+        if self._retiring and self._others_still_serving:
+            self._site.drain_connections()
         else:
             super()._close_site()
 
     async def _finish(self) -> None:
         await super()._finish()
-        await self._link.take_leave()
+        await self._supervisor_connection.send_final_metrics()

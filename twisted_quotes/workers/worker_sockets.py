@@ -17,15 +17,15 @@ from twisted.python.failure import Failure
 from twisted.python.systemd import ListenFDs
 from zope.interface import implementer
 
-from twisted_quotes.concurrency.shared_counters import Column, Scoreboard
+from twisted_quotes.concurrency.shared_counters import Column, SharedCounters
 
-PATIENCE = 0.002
+ACCEPT_DELAY = 0.002
 """How long a worker leaves a new connection to those that have fewer, in seconds."""
 
-MOST_IN_VAIN = 100
+MAX_WASTED_DELAYS = 100
 """How often one is waited for that takes nothing: on a busy machine, it may be slow."""
 
-_MANY_AT_ONCE = 100
+_ACCEPTS_PER_READ = 100
 
 
 class AdoptingReactor:
@@ -83,15 +83,15 @@ class AdoptingReactor:
         return self._adopt(factory)
 
     def _adopt(self, factory: Any) -> IListeningPort:
-        inherited = socket.socket(fileno=self._descriptor)
-        inherited.setblocking(False)
-        if inherited.family == socket.AF_UNIX:
-            port = _SharedUNIXPort(inherited, factory, self._reactor)
+        inherited_socket = socket.socket(fileno=self._descriptor)
+        inherited_socket.setblocking(False)
+        if inherited_socket.family == socket.AF_UNIX:
+            port = _SharedUNIXPort(inherited_socket, factory, self._reactor)
             port.startListening()
             return port
-        with inherited:
+        with inherited_socket:
             adopted: IListeningPort = self._reactor.adoptStreamPort(
-                inherited.fileno(), inherited.family, factory
+                inherited_socket.fileno(), inherited_socket.family, factory
             )
         return adopted
 
@@ -105,19 +105,21 @@ class _SharedUNIXPort(unix.Port):
 
     _shouldShutdown = False
 
-    def __init__(self, inherited: socket.socket, factory: Any, reactor: Any) -> None:
-        path = os.fsencode(inherited.getsockname())
+    def __init__(
+        self, inherited_socket: socket.socket, factory: Any, reactor: Any
+    ) -> None:
+        path = os.fsencode(inherited_socket.getsockname())
         super().__init__(path, factory, reactor=reactor)
-        self._inherited = inherited
+        self._inherited_socket = inherited_socket
 
     def startListening(self) -> None:
         """Accept connections."""
         assert self.factory is not None
         self.factory.doStart()
         self.connected = True
-        self.socket = self._inherited
+        self.socket = self._inherited_socket
         self.fileno = self.socket.fileno  # type: ignore[method-assign]
-        self.numberAccepts = _MANY_AT_ONCE
+        self.numberAccepts = _ACCEPTS_PER_READ
         self.startReading()
 
     def connectionLost(self, reason: Failure) -> None:
@@ -126,7 +128,7 @@ class _SharedUNIXPort(unix.Port):
 
 
 @implementer(IReadDescriptor)
-class FairReader:
+class FairAcceptor:
     """
     Accepts connections on a port, one in a turn, and leaves them to a worker that
     has fewer.
@@ -137,21 +139,21 @@ class FairReader:
 
     @param reactor: tells when somebody waits to be let in, and time.
     @param port: where.
-    @param scoreboard: tells how many connections each worker has.
+    @param shared_counters: tells how many connections each worker has.
     @param row: the row of this worker.
     """
 
     def __init__(
-        self, reactor: Any, port: tcp.Port, scoreboard: Scoreboard, row: int
+        self, reactor: Any, port: tcp.Port, shared_counters: SharedCounters, row: int
     ) -> None:
         self._reactor = reactor
         self._port = port
-        self._scoreboard = scoreboard
+        self._shared_counters = shared_counters
         self._row = row
-        self._waited_for: int | None = None
-        self._in_vain = 0
-        self._has_waited = False
-        self._waiting: IDelayedCall | None = None
+        self._last_minimum: int | None = None
+        self._wasted_delays = 0
+        self._has_delayed = False
+        self._delay_call: IDelayedCall | None = None
 
     def start(self) -> None:
         """Accept in the place of the port itself."""
@@ -160,38 +162,38 @@ class FairReader:
 
     def stop(self) -> None:
         """Accept no more, and leave it to the port to accept all at once."""
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
+        if self._delay_call is not None:
+            self._delay_call.cancel()
+            self._delay_call = None
         else:
             self._reactor.removeReader(self)
-        self._port.numberAccepts = _MANY_AT_ONCE
+        self._port.numberAccepts = _ACCEPTS_PER_READ
 
     def doRead(self) -> None:
         """Somebody waits to be let in, or has been let in by another worker."""
-        if self._has_waited or not self._is_to_wait():
-            self._has_waited = False
+        if self._has_delayed or not self._is_delay_needed():
+            self._has_delayed = False
             self._port.numberAccepts = 1
             self._port.doRead()
             return
-        self._has_waited = True
+        self._has_delayed = True
         self._reactor.removeReader(self)
-        self._waiting = self._reactor.callLater(PATIENCE, self._go_on)
+        self._delay_call = self._reactor.callLater(ACCEPT_DELAY, self._resume_accepting)
 
-    def _is_to_wait(self) -> bool:
+    def _is_delay_needed(self) -> bool:
         """Whether another worker has fewer connections, and may take this one."""
-        own = self._scoreboard.read(self._row, Column.CONNECTIONS)
-        fewest = self._scoreboard.fewest_elsewhere(self._row)
+        own = self._shared_counters.read(self._row, Column.CONNECTIONS)
+        minimum = self._shared_counters.minimum_connections_elsewhere(self._row)
         # Of many, it does not matter where a few are.
-        if fewest is None or own <= fewest + own // 8:
+        if minimum is None or own <= minimum + own // 8:
             return False
-        if fewest != self._waited_for:
-            self._waited_for, self._in_vain = fewest, 0
-        self._in_vain += 1
-        return self._in_vain <= MOST_IN_VAIN
+        if minimum != self._last_minimum:
+            self._last_minimum, self._wasted_delays = minimum, 0
+        self._wasted_delays += 1
+        return self._wasted_delays <= MAX_WASTED_DELAYS
 
-    def _go_on(self) -> None:
-        self._waiting = None
+    def _resume_accepting(self) -> None:
+        self._delay_call = None
         self._reactor.addReader(self)
 
     def fileno(self) -> int:
@@ -207,7 +209,7 @@ class FairReader:
         return "accept"
 
 
-def know_systemd(descriptors: Sequence[int]) -> None:
+def set_systemd_sockets(descriptors: Sequence[int]) -> None:
     """
     Have descriptions of endpoints understood that name sockets of systemd.
 
@@ -216,7 +218,7 @@ def know_systemd(descriptors: Sequence[int]) -> None:
     _systemd_parser()._sddaemon = ListenFDs(descriptors)
 
 
-def stand_ins(count: int) -> list[int]:
+def open_placeholders(count: int) -> list[int]:
     """
     Open files in place of sockets that systemd has given to the supervisor.
 

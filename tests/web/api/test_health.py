@@ -10,70 +10,70 @@ from twisted_quotes.errors import ShuttingDown
 from twisted_quotes.monitoring.metrics import Metrics
 from twisted_quotes.web.api.health import METRICS_LIFETIME
 
-from ..clients import Answer, WebTestCase, get, question
+from ..clients import ClientResponse, WebTestCase, get_request, query_request
 
 
 class ProbeTests(WebTestCase):
     """Tests of the probes."""
 
-    def probe(self, path: str) -> Answer:
+    def get_probe(self, path: str) -> ClientResponse:
         """Ask a probe."""
-        return self.successResultOf(self.web.ask("GET", path))
+        return self.successResultOf(self.web.request("GET", path))
 
     def test_all_is_well(self) -> None:
         """Both say so, and are kept by nobody."""
         for path in ("/livez", "/readyz"):
-            answer = self.probe(path)
+            answer = self.get_probe(path)
             self.assertEqual((answer.code, answer.json), (200, {"status": "ok"}))
             self.assertEqual(answer.header("cache-control"), "no-store")
 
     def test_while_the_service_ends_it_is_alive_but_not_ready(self) -> None:
         """Load balancers look elsewhere, and nobody kills it."""
         self.web.readiness.draining = True
-        self.assertEqual(self.probe("/livez").code, 200)
-        answer = self.probe("/readyz")
+        self.assertEqual(self.get_probe("/livez").code, 200)
+        answer = self.get_probe("/readyz")
         self.assert_error(answer, 503, "shutting down")
         self.assertEqual(answer.header("retry-after"), str(ShuttingDown.retry_after))
 
     def test_without_grep_or_library_it_is_not_ready(self) -> None:
         """What is missing is named, and no path is."""
-        self.web.readiness.executable = str(self.room / "no grep")
-        answer = self.probe("/readyz")
+        self.web.readiness.executable = str(self.temporary_folder / "no grep")
+        answer = self.get_probe("/readyz")
         self.assert_error(answer, 503, "grep")
-        self.assertNotIn(str(self.room), answer.message)
+        self.assertNotIn(str(self.temporary_folder), answer.message)
         self.web.readiness.executable = "/bin/grep"
-        os.rename(self.folder, self.room / "elsewhere")
-        answer = self.probe("/readyz")
+        os.rename(self.folder, self.temporary_folder / "elsewhere")
+        answer = self.get_probe("/readyz")
         self.assert_error(answer, 503, "default dictionary")
-        self.assertNotIn(str(self.room), answer.message)
-        os.rename(self.room / "elsewhere", self.folder)
-        self.assertEqual(self.probe("/readyz").code, 200)
+        self.assertNotIn(str(self.temporary_folder), answer.message)
+        os.rename(self.temporary_folder / "elsewhere", self.folder)
+        self.assertEqual(self.get_probe("/readyz").code, 200)
 
 
 class MetricsTests(WebTestCase):
     """Tests of what is counted of requests."""
 
-    def metrics(self) -> dict[str, float]:
+    def read_metrics(self) -> dict[str, float]:
         """All metrics that there are, by name and labels."""
         self.web.reactor.advance(METRICS_LIFETIME)
-        text = self.successResultOf(self.web.ask("GET", "/metrics")).body.decode()
+        text = self.successResultOf(self.web.request("GET", "/metrics")).body.decode()
         lines = (each.rsplit(" ", 1) for each in text.splitlines() if each[0] != "#")
         return {name: float(value) for name, value in lines}
 
     def test_requests_are_counted_by_route_and_code(self) -> None:
         """Those too that never came to a route, and those whose client left."""
         for sent in (
-            get("/livez"),
-            get("/x"),
+            get_request("/livez"),
+            get_request("/x"),
             b"nonsense\r\n",
-            get("/%ff"),
-            question(),
+            get_request("/%ff"),
+            query_request(),
         ):
             client = self.web.connect()
             client.send(sent)
-        self.assertEqual(self.metrics()["quotes_requests_in_flight"], 1)
-        client.leave()
-        metrics = self.metrics()
+        self.assertEqual(self.read_metrics()["quotes_requests_in_flight"], 1)
+        client.disconnect()
+        metrics = self.read_metrics()
         for route, code, count in (
             ("/livez", 200, 1),
             ("none", 404, 1),
@@ -89,14 +89,14 @@ class MetricsTests(WebTestCase):
     def test_their_time_and_their_bytes_are_measured(self) -> None:
         """From their first line on, and without their headers."""
         client = self.web.connect()
-        client.send(question())
+        client.send(query_request())
         self.web.reactor.advance(2)
-        [process] = self.web.running()
+        [process] = self.web.running_processes()
         process.print(b"love\n")
         process.end()
         client.deliver()
-        [answer] = client.answers()
-        metrics = self.metrics()
+        [answer] = client.responses()
+        metrics = self.read_metrics()
         name = 'quotes_request_duration_seconds_{}{{route="/api/v1/json"}}'
         self.assertEqual(metrics[name.format("count")], 1)
         self.assertEqual(metrics[name.format("sum")], 2)
@@ -110,35 +110,37 @@ class MetricsTests(WebTestCase):
             "application/openmetrics-text; version=1.x",
         ):
             client = self.web.connect()
-            request = get("/metrics", headers=f"Accept: {accept}\r\n")
+            request = get_request("/metrics", headers=f"Accept: {accept}\r\n")
             client.send(request.decode().encode("latin-1"))
-            [answer] = client.answers()
+            [answer] = client.responses()
             self.assertEqual(answer.code, 200, accept)
 
     def test_they_are_made_once_a_second_for_each_format(self) -> None:
         """However often they are asked for, and in whatever words."""
         made = []
-        text = Metrics.text
+        text = Metrics.render
 
         def watched(metrics: Metrics, accept: str) -> tuple[str, bytes]:
             made.append(accept)
             return text(metrics, accept)
 
-        self.patch(Metrics, "text", watched)
+        self.patch(Metrics, "render", watched)
         for _ in range(2):
             for number in range(5):
                 for kind in ("text/plain", "application/openmetrics-text"):
                     accept = {"accept": f"{kind}; version=1.0.{number}"}
-                    asked = self.web.ask("GET", "/metrics", headers=accept)
-                    answer = self.successResultOf(asked)
-                    told = answer.header("content-type") or ""
-                    self.assertTrue(told.startswith(f"{kind}; version="), told)
+                    pending = self.web.request("GET", "/metrics", headers=accept)
+                    answer = self.successResultOf(pending)
+                    content_type = answer.header("content-type") or ""
+                    self.assertTrue(
+                        content_type.startswith(f"{kind}; version="), content_type
+                    )
             self.web.reactor.advance(METRICS_LIFETIME)
         self.assertEqual(made, ["text/plain", "application/openmetrics-text"] * 2)
 
     def test_they_are_in_a_format_that_is_asked_for(self) -> None:
         """And kept by nobody."""
-        answer = self.successResultOf(self.web.ask("GET", "/metrics"))
+        answer = self.successResultOf(self.web.request("GET", "/metrics"))
         self.assertEqual(answer.header("cache-control"), "no-store")
         self.assertTrue((answer.header("content-type") or "").startswith("text/plain"))
 
@@ -146,25 +148,31 @@ class MetricsTests(WebTestCase):
 class HeaderTests(WebTestCase):
     """Tests of what goes with every answer."""
 
-    def answer(self, sent: bytes) -> Answer:
+    def read_response(self, sent: bytes) -> ClientResponse:
         """What a client gets over a connection."""
         client = self.web.connect()
         client.send(sent)
-        [answer] = client.answers()
+        [answer] = client.responses()
         return answer
 
     def test_every_answer_has_the_id_of_its_request(self) -> None:
         """Whatever becomes of the request, and an id of its own each."""
         ids = {
-            self.answer(sent).header("x-request-id")
-            for sent in (get(), get("/x"), get("/%ff"), b"nonsense\r\n", get("/livez"))
+            self.read_response(sent).header("x-request-id")
+            for sent in (
+                get_request(),
+                get_request("/x"),
+                get_request("/%ff"),
+                b"nonsense\r\n",
+                get_request("/livez"),
+            )
         }
         self.assertEqual(len(ids), 5)
         self.assertNotIn(None, ids)
 
     def test_a_sane_id_is_taken_from_the_caller(self) -> None:
         """Anything else is not."""
-        for given, taken in (
+        for given, accepted_method in (
             ("abc-123", True),
             ("A" * 128, True),
             ("6f9619ff-8b86-d011-b42d-00cf4fc964ff", True),
@@ -174,18 +182,27 @@ class HeaderTests(WebTestCase):
             ("\x1b[31m", False),
             ("", False),
         ):
-            answer = self.answer(get(headers=f"X-Request-ID: {given}\r\n"))
-            self.assertEqual(answer.header("x-request-id") == given, taken, given)
+            answer = self.read_response(
+                get_request(headers=f"X-Request-ID: {given}\r\n")
+            )
+            self.assertEqual(
+                answer.header("x-request-id") == given, accepted_method, given
+            )
 
     def test_no_answer_tells_which_version_answers(self) -> None:
         """Who looks for holes has to try."""
-        for sent in (get(), get("/x"), b"nonsense\r\n"):
-            self.assertIsNone(self.answer(sent).header("server"))
+        for sent in (get_request(), get_request("/x"), b"nonsense\r\n"):
+            self.assertIsNone(self.read_response(sent).header("server"))
 
     def test_every_answer_is_safe_to_show(self) -> None:
         """No script, no frame, no guessing, nothing from elsewhere."""
-        for sent in (get("/"), get("/api/v1/web"), get("/x"), get("/api/v2/quotes")):
-            answer = self.answer(sent)
+        for sent in (
+            get_request("/"),
+            get_request("/api/v1/web"),
+            get_request("/x"),
+            get_request("/api/v2/quotes"),
+        ):
+            answer = self.read_response(sent)
             policy = answer.header("content-security-policy") or ""
             self.assertIn("default-src 'none'", policy)
             self.assertIn("frame-ancestors 'none'", policy)

@@ -13,20 +13,25 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.grep.arguments import GrepFailed
-from twisted_quotes.search import line_reader
-from twisted_quotes.search import line_search as line_finder
-from twisted_quotes.text.lines import Lines, text_lines
+from twisted_quotes.search import line_reader, line_search
+from twisted_quotes.text.lines import Lines, parse_lines
 from twisted_quotes.web.api.streaming import encode_entries
 
 from ...fakes import FakeProcess
-from ..clients import FakeSocket, WebTestCase, informed, question, request_events
+from ..clients import (
+    FakeSocket,
+    WebTestCase,
+    captured_events,
+    query_request,
+    request_events,
+)
 
 LINES = [f"{number} love" for number in range(9)]
 ALL = {"action": "all"}
 SEARCH = {"action": "search", "term": "love"}
 
 
-def numbered(lines: Sequence[str]) -> bytes:
+def numbered_lines(lines: Sequence[str]) -> bytes:
     """Lines as grep numbers those that match, all one after another."""
     return "".join(f"{n}:{line}\n" for n, line in enumerate(lines, 1)).encode()
 
@@ -53,7 +58,7 @@ HOSTILE = st.lists(
 ).map(b"".join)
 
 
-class LongAnswerTests(WebTestCase):
+class LongResponseTests(WebTestCase):
     """Tests of one client that asks for much of a dictionary."""
 
     client: FakeSocket
@@ -61,40 +66,40 @@ class LongAnswerTests(WebTestCase):
     def setUp(self) -> None:
         """Have answers cut into pieces of about three lines."""
         super().setUp()
-        self.patch(line_finder, "MAX_BUFFERED", 20)
-        self.patch(line_reader, "PIECE", 20)
-        self.patch(line_reader, "READ", 24)
+        self.patch(line_search, "MAX_BUFFERED", 20)
+        self.patch(line_reader, "CHUNK_SIZE", 20)
+        self.patch(line_reader, "READ_SIZE", 24)
         self.text = "".join(f"{line}\n" for line in LINES).encode()
         (self.folder / "alpha").write_bytes(self.text)
         self.client = self.web.connect()
 
-    def running(self) -> FakeProcess:
+    def running_grep(self) -> FakeProcess:
         """The one grep that runs."""
-        [process] = self.web.running()
+        [process] = self.web.running_processes()
         return process
 
-    def print(self, output: bytes = b"", status: int = 0) -> None:
+    def print_and_end(self, output: bytes = b"", status: int = 0) -> None:
         """Have the grep that runs print something and end."""
-        process = self.running()
+        process = self.running_grep()
         process.print(output)
         process.end(status)
         self.client.deliver()
 
-    def begin(self) -> None:
+    def start_response(self) -> None:
         """Have the first two pieces found."""
-        self.client.send(question(SEARCH))
-        self.print(self.text)
-        self.assertIn("-c", self.running().arguments)
-        self.print(b"9\n")
-        self.print(numbered(LINES[:3]) + b"4:3 l")
-        self.print(numbered(LINES[3:6]) + b"4:")
+        self.client.send(query_request(SEARCH))
+        self.print_and_end(self.text)
+        self.assertIn("-c", self.running_grep().arguments)
+        self.print_and_end(b"9\n")
+        self.print_and_end(numbered_lines(LINES[:3]) + b"4:3 l")
+        self.print_and_end(numbered_lines(LINES[3:6]) + b"4:")
 
     def test_it_is_one_object_as_ever(self) -> None:
         """Nothing tells it from a short one but how it is sent."""
-        with informed() as events:
-            self.begin()
-            self.print(numbered(LINES[6:]))
-        [answer] = self.client.answers()
+        with captured_events() as events:
+            self.start_response()
+            self.print_and_end(numbered_lines(LINES[6:]))
+        [answer] = self.client.responses()
         self.assertEqual((answer.code, answer.json["results"]), (200, LINES))
         self.assertEqual(list(answer.json), ["nr of entries", "results"])
         self.assertEqual(answer.json["nr of entries"], len(LINES))
@@ -105,52 +110,52 @@ class LongAnswerTests(WebTestCase):
 
     def test_it_is_safe_to_show(self) -> None:
         """What goes with every answer goes with it, too."""
-        self.begin()
-        self.print(numbered(LINES[6:]))
-        [answer] = self.client.answers()
+        self.start_response()
+        self.print_and_end(numbered_lines(LINES[6:]))
+        [answer] = self.client.responses()
         self.assertEqual(answer.header("x-content-type-options"), "nosniff")
         self.assertIn("default-src", answer.header("content-security-policy") or "")
         self.assertIsNotNone(answer.header("x-request-id"))
 
     def test_nothing_runs_while_the_client_takes_nothing(self) -> None:
         """Neither a grep nor a place is kept for it."""
-        self.patch(line_reader, "PIECE", 200_000)
+        self.patch(line_reader, "CHUNK_SIZE", 200_000)
         lines = [f"{number} {'love' * 1000}" for number in range(400)]
         (self.folder / "alpha").write_text("\n".join(lines) + "\n")
-        self.client.send(question(SEARCH))
-        self.print(b"x" * 30)
-        self.print(b"400\n")
+        self.client.send(query_request(SEARCH))
+        self.print_and_end(b"x" * 30)
+        self.print_and_end(b"400\n")
         self.client.stalled = True
-        starts, most = count(0, 100), 0
+        starts, maximum = count(0, 100), 0
         for start in starts:
-            if not self.web.running():
+            if not self.web.running_processes():
                 break
-            self.print(numbered(lines[start : start + 100]))
-            most = start
-        self.assertLess(most, 300)
+            self.print_and_end(numbered_lines(lines[start : start + 100]))
+            maximum = start
+        self.assertLess(maximum, 300)
         others = self.web.connect()
-        others.send(question({"action": "search", "term": "love", "nresults": 1}))
-        self.print(b"love\n")
-        self.assertEqual(self.web.running(), [])
+        others.send(query_request({"action": "search", "term": "love", "nresults": 1}))
+        self.print_and_end(b"love\n")
+        self.assertEqual(self.web.running_processes(), [])
         self.client.stalled = False
         self.client.deliver()
-        self.assertEqual(len(self.web.running()), 1)
-        self.client.leave()
-        self.assertEqual(self.running().signals, ["KILL"])
+        self.assertEqual(len(self.web.running_processes()), 1)
+        self.client.disconnect()
+        self.assertEqual(self.running_grep().signals, ["KILL"])
 
     def test_what_a_client_did_not_take_goes_with_it(self) -> None:
         """It does not wait for the garbage collector, which has its own time."""
         self.client.stalled = True
-        self.begin()
+        self.start_response()
         self.assertGreater(self.client.buffered, 0)
-        self.client.leave()
+        self.client.disconnect()
         self.assertEqual(self.client.buffered, 0)
 
     def test_half_an_answer_is_not_taken_for_the_whole(self) -> None:
         """Where it cannot go on the connection is cut, and the log tells why."""
-        with informed() as events:
-            self.begin()
-            self.print(status=2)
+        with captured_events() as events:
+            self.start_response()
+            self.print_and_end(status=2)
         self.assertTrue(self.client.aborted)
         self.assertTrue(self.client.received.startswith(b"HTTP/1.1 200"))
         self.assertFalse(self.client.received.endswith(b"0\r\n\r\n"))
@@ -160,8 +165,8 @@ class LongAnswerTests(WebTestCase):
 
     def test_one_that_takes_too_long_is_cut_as_well(self) -> None:
         """Its code would have been a 504."""
-        with informed() as events:
-            self.begin()
+        with captured_events() as events:
+            self.start_response()
             self.web.reactor.advance(10)
             self.client.deliver()
         self.assertTrue(self.client.aborted)
@@ -170,56 +175,56 @@ class LongAnswerTests(WebTestCase):
 
     def test_fewer_entries_than_were_counted_are_no_answer(self) -> None:
         """The number that was sent would be a lie."""
-        self.begin()
-        self.print(numbered(LINES[6:8]))
+        self.start_response()
+        self.print_and_end(numbered_lines(LINES[6:8]))
         self.assertTrue(self.client.aborted)
         self.assertEqual(len(self.flushLoggedErrors(Exception)), 1)
 
     def test_what_changes_before_anything_was_sent_is_asked_anew(self) -> None:
         """Nobody has seen the number yet."""
-        self.client.send(question(SEARCH))
-        self.print(self.text)
-        self.print(b"9\n")
-        process = self.running()
+        self.client.send(query_request(SEARCH))
+        self.print_and_end(self.text)
+        self.print_and_end(b"9\n")
+        process = self.running_grep()
         (self.folder / "alpha").write_bytes(b"a love\n")
-        process.print(numbered(LINES[:3]))
+        process.print(numbered_lines(LINES[:3]))
         process.end()
-        self.print(b"a love\n")
-        [answer] = self.client.answers()
+        self.print_and_end(b"a love\n")
+        [answer] = self.client.responses()
         self.assertEqual(answer.json["results"], ["a love"])
 
     def test_an_error_before_anything_was_sent_is_an_answer(self) -> None:
         """With its own code."""
-        self.client.send(question(SEARCH))
-        self.print(self.text)
-        self.print(status=2)
-        [answer] = self.client.answers()
+        self.client.send(query_request(SEARCH))
+        self.print_and_end(self.text)
+        self.print_and_end(status=2)
+        [answer] = self.client.responses()
         self.assert_error(answer, 500)
         self.assertEqual(len(self.flushLoggedErrors(GrepFailed)), 1)
         json.loads(answer.body)
 
     def test_all_is_counted_by_grep_and_read_without(self) -> None:
         """There is nothing to look for, and it is clear that it is much."""
-        self.client.send(question(ALL))
-        self.assertIn("-c", self.running().arguments)
-        self.print(b"9\n")
-        self.assertEqual(self.web.running(), [])
+        self.client.send(query_request(ALL))
+        self.assertIn("-c", self.running_grep().arguments)
+        self.print_and_end(b"9\n")
+        self.assertEqual(self.web.running_processes(), [])
         self.client.deliver()
-        [answer] = self.client.answers()
+        [answer] = self.client.responses()
         self.assertEqual(answer.json, {"nr of entries": 9, "results": LINES})
 
     def test_all_is_read_as_fast_as_it_is_taken(self) -> None:
         """What a client leaves waiting is a piece or two, however much there is."""
-        self.patch(line_reader, "READ", 100_000)
+        self.patch(line_reader, "READ_SIZE", 100_000)
         lines = [f"{number} {'love' * 1000}" for number in range(400)]
         (self.folder / "alpha").write_text("\n".join(lines))
-        self.client.send(question(ALL))
+        self.client.send(query_request(ALL))
         self.client.stalled = True
-        self.print(b"400\n")
+        self.print_and_end(b"400\n")
         self.assertTrue(0 < self.client.buffered < 250_000)
         self.client.stalled = False
         self.client.deliver()
-        [answer] = self.client.answers()
+        [answer] = self.client.responses()
         self.assertEqual(answer.json["results"], lines)
 
 
@@ -247,7 +252,7 @@ class EncodingTests(SynchronousTestCase):
     @given(HOSTILE, st.booleans())
     def test_any_bytes(self, data: bytes, normalized: bool) -> None:
         """Any file comes back as the lines that it has."""
-        written = encode_entries(text_lines(data, normalized))
+        written = encode_entries(parse_lines(data, normalized))
         lines = data.removesuffix(b"\n").split(b"\n") if data else []
         if not normalized:
             lines = [line.removesuffix(b"\r") for line in lines]

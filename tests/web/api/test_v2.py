@@ -13,16 +13,22 @@ from urllib.parse import urlencode
 
 from twisted.internet.defer import Deferred, fail
 
-from twisted_quotes.errors import NotReadyNow
+from twisted_quotes.errors import ServiceNotReady
 from twisted_quotes.grep.arguments import GrepFailed
 from twisted_quotes.library.dictionary import Dictionary
 from twisted_quotes.library.index import Index
 from twisted_quotes.library.indexes import Indexes
-from twisted_quotes.search import match_positions as locate
-from twisted_quotes.text.quotes import id_of
+from twisted_quotes.search import match_positions
+from twisted_quotes.text.quotes import quote_id
 from twisted_quotes.web.api import page
 
-from ..clients import Answer, FakeSocket, WebTestCase, get, informed
+from ..clients import (
+    ClientResponse,
+    FakeSocket,
+    WebTestCase,
+    captured_events,
+    get_request,
+)
 
 QUOTES = ["One, my love.\n-- A. Author", "Two caf\u00e9s", "Three loves.\n\u2014 B"]
 NDJSON = "application/x-ndjson"
@@ -37,23 +43,23 @@ class V2TestCase(WebTestCase):
         self.path = self.folder / "quotes"
         self.path.write_text("\n\n".join(QUOTES))
 
-    def get(
+    def request(
         self, url: str, headers: dict[str, str] | None = None, **parameters: object
-    ) -> Deferred[Answer]:
+    ) -> Deferred[ClientResponse]:
         """Ask for something."""
         query = f"?{urlencode(parameters)}" if parameters else ""
-        return self.web.ask("GET", f"/api/v2/{url}{query}", headers=headers)
+        return self.web.request("GET", f"/api/v2/{url}{query}", headers=headers)
 
-    def got(self, url: str, **parameters: Any) -> Answer:
+    def get_response(self, url: str, **parameters: Any) -> ClientResponse:
         """Ask for something that needs no grep."""
-        return self.successResultOf(self.get(url, **parameters))
+        return self.successResultOf(self.request(url, **parameters))
 
-    def end(self, output: bytes = b"", status: int = 0) -> None:
+    def end_grep(self, output: bytes = b"", status: int = 0) -> None:
         """End the grep that runs now."""
-        [process] = self.web.running()
+        [process] = self.web.running_processes()
         process.print(output)
         process.end(status)
-        self.web.flush()
+        self.web.flush_responses()
 
 
 class QuotesTests(V2TestCase):
@@ -61,7 +67,7 @@ class QuotesTests(V2TestCase):
 
     def test_a_page_of_all_quotes_needs_no_grep(self) -> None:
         """It is read off the index, and has exactly these keys."""
-        answer = self.got("quotes", dictionary="quotes", limit=2)
+        answer = self.get_response("quotes", dictionary="quotes", limit=2)
         self.assertEqual((answer.code, self.web.reactor.processes), (200, []))
         self.assertEqual(answer.header("content-type"), "application/json")
         quotes = answer.json["quotes"]
@@ -79,7 +85,7 @@ class QuotesTests(V2TestCase):
         self.assertEqual(
             quotes[0],
             {
-                "id": id_of(QUOTES[0]),
+                "id": quote_id(QUOTES[0]),
                 "text": QUOTES[0],
                 "author": "A. Author",
                 "dictionary": "quotes",
@@ -93,61 +99,61 @@ class QuotesTests(V2TestCase):
     def test_the_last_page_is_not_truncated(self) -> None:
         """Nothing follows it, and nothing follows what is beyond it."""
         for offset, returned in ((1, 2), (3, 0), (10**18, 0)):
-            body = self.got("quotes", dictionary="quotes", offset=offset).json
+            body = self.get_response("quotes", dictionary="quotes", offset=offset).json
             self.assertEqual((body["total"], body["returned"]), (3, returned))
             self.assertEqual((body["offset"], body["truncated"]), (offset, False))
             self.assertIsNone(body["reason"])
 
     def test_the_places_of_matches_are_in_code_points(self) -> None:
         """One grep finds the quotes, the next one the places in them."""
-        asked = self.get("quotes", dictionary="quotes", term="s")
-        self.end(b"2:Two caf\xc3\xa9s\n3:Three loves. \xe2\x80\x94 B\n")
-        self.end(b"1:9:s\n2:21:s\n")
-        quotes = self.successResultOf(asked).json["quotes"]
+        pending = self.request("quotes", dictionary="quotes", term="s")
+        self.end_grep(b"2:Two caf\xc3\xa9s\n3:Three loves. \xe2\x80\x94 B\n")
+        self.end_grep(b"1:9:s\n2:21:s\n")
+        quotes = self.successResultOf(pending).json["quotes"]
         self.assertEqual(quotes[0]["matches"], [{"start": 8, "end": 9}])
         self.assertEqual(quotes[1]["matches"], [{"start": 10, "end": 11}])
 
     def test_more_matches_than_are_told_are_no_secret(self) -> None:
         """A quote says so where some of its matches are left out."""
-        asked = self.get("quotes", dictionary="quotes", term="s")
-        with patch.object(locate, "MOST_PLACES", 1):
-            self.end(b"2:Two caf\xc3\xa9s\n3:Three loves. \xe2\x80\x94 B\n")
-            self.end(b"1:9:s\n2:17:l\n2:21:s\n")
-        few, many = self.successResultOf(asked).json["quotes"]
+        pending = self.request("quotes", dictionary="quotes", term="s")
+        with patch.object(match_positions, "MAX_SPANS", 1):
+            self.end_grep(b"2:Two caf\xc3\xa9s\n3:Three loves. \xe2\x80\x94 B\n")
+            self.end_grep(b"1:9:s\n2:17:l\n2:21:s\n")
+        few, many = self.successResultOf(pending).json["quotes"]
         self.assertNotIn("matches_truncated", few)
         self.assertIs(many["matches_truncated"], True)
         self.assertEqual(many["matches"], [{"start": 6, "end": 7}])
 
     def test_all_that_match_are_counted(self) -> None:
         """grep counts on from where the page ended."""
-        asked = self.get("quotes", dictionary="quotes", term="o", limit=1)
-        self.assertIn("-m", self.web.running()[0].arguments)
-        self.end(b"1:One, my love. -- A. Author\n")
-        self.end(b"1:11:o\n")
-        self.assertIn("-c", self.web.running()[0].arguments)
-        self.end(b"2\n")
-        body = self.successResultOf(asked).json
+        pending = self.request("quotes", dictionary="quotes", term="o", limit=1)
+        self.assertIn("-m", self.web.running_processes()[0].arguments)
+        self.end_grep(b"1:One, my love. -- A. Author\n")
+        self.end_grep(b"1:11:o\n")
+        self.assertIn("-c", self.web.running_processes()[0].arguments)
+        self.end_grep(b"2\n")
+        body = self.successResultOf(pending).json
         self.assertEqual((body["total"], body["returned"]), (3, 1))
         self.assertEqual(body["reason"], "limit")
 
     def test_a_page_has_room_for_so_many_bytes(self) -> None:
         """One quote always has room, and all are counted."""
-        with patch.object(page, "MOST_BYTES", 30):
-            body = self.got("quotes", dictionary="quotes").json
+        with patch.object(page, "MAX_PAGE_BYTES", 30):
+            body = self.get_response("quotes", dictionary="quotes").json
             self.assertEqual((body["returned"], body["reason"]), (1, "bytes"))
             self.assertEqual((body["total"], body["truncated"]), (3, True))
-        with patch.object(page, "MOST_BYTES", 5):
-            body = self.got("quotes", dictionary="quotes").json
+        with patch.object(page, "MAX_PAGE_BYTES", 5):
+            body = self.get_response("quotes", dictionary="quotes").json
             self.assertEqual((body["returned"], body["reason"]), (1, "bytes"))
 
     def test_what_was_found_in_time_is_answered(self) -> None:
         """It says that there may be more, and is not to be kept."""
-        asked = self.get("quotes", dictionary="quotes", term="o", limit=1)
-        self.end(b"1:One, my love. -- A. Author\n")
-        self.end(b"1:11:o\n")
+        pending = self.request("quotes", dictionary="quotes", term="o", limit=1)
+        self.end_grep(b"1:One, my love. -- A. Author\n")
+        self.end_grep(b"1:11:o\n")
         self.web.reactor.advance(10)
-        self.web.flush()
-        answer = self.successResultOf(asked)
+        self.web.flush_responses()
+        answer = self.successResultOf(pending)
         self.assertEqual((answer.code, answer.json["reason"]), (200, "timeout"))
         self.assertTrue(answer.json["truncated"])
         self.assertEqual(answer.header("cache-control"), "no-store")
@@ -155,10 +161,10 @@ class QuotesTests(V2TestCase):
 
     def test_nothing_found_in_time_is_a_504(self) -> None:
         """An error is not to be kept, either."""
-        asked = self.get("quotes", dictionary="quotes", term="o")
+        pending = self.request("quotes", dictionary="quotes", term="o")
         self.web.reactor.advance(10)
-        self.web.flush()
-        answer = self.successResultOf(asked)
+        self.web.flush_responses()
+        answer = self.successResultOf(pending)
         self.assert_error(answer, 504)
         self.assertIsNone(answer.header("etag"))
 
@@ -167,16 +173,18 @@ class QuotesTests(V2TestCase):
         tracking = "fbclid=x&utm_source=a&utm_source=b&gclid&msclkid=%20&mc_eid=1"
         for url in ("quotes", "quotes/random?seed=1", "dictionaries"):
             shared = f"{url}{'&' if '?' in url else '?'}{tracking}"
-            plain, followed = self.got(url), self.got(shared)
+            plain, followed = self.get_response(url), self.get_response(shared)
             self.assertEqual((plain.code, followed.code), (200, 200), shared)
             self.assertEqual(plain.body, followed.body)
             self.assertEqual(plain.header("etag"), followed.header("etag"))
-        asked = self.get(f"quotes/{id_of(QUOTES[2])}?{tracking}")
-        self.end(status=1)
-        self.end(f"3:{id_of(QUOTES[2])}\n".encode())
-        self.assertEqual(self.successResultOf(asked).code, 200)
+        pending = self.request(f"quotes/{quote_id(QUOTES[2])}?{tracking}")
+        self.end_grep(status=1)
+        self.end_grep(f"3:{quote_id(QUOTES[2])}\n".encode())
+        self.assertEqual(self.successResultOf(pending).code, 200)
         for name in ("utm_", "fbclid2", "xgclid", "FBCLID"):
-            self.assert_error(self.got("quotes", **{name: 1}), 400, f'"{name}"')
+            self.assert_error(
+                self.get_response("quotes", **{name: 1}), 400, f'"{name}"'
+            )
 
     def test_wrong_parameters_are_errors(self) -> None:
         """Each is named."""
@@ -189,35 +197,36 @@ class QuotesTests(V2TestCase):
             (f"quotes/{'0' * 24}", {"term": "x"}, '"term"'),
             ("dictionaries", {"x": 1}, '"x"'),
         ):
-            self.assert_error(self.got(url, **parameters), 400, words)
+            self.assert_error(self.get_response(url, **parameters), 400, words)
 
     def test_dictionaries_are_checked_as_everywhere(self) -> None:
         """One that is not there, and one that may not be read."""
-        self.assert_error(self.got("quotes", dictionary="none"), 404, '"none"')
-        self.assert_error(self.got("quotes", dictionary="../x"), 403)
+        self.assert_error(self.get_response("quotes", dictionary="none"), 404, '"none"')
+        self.assert_error(self.get_response("quotes", dictionary="../x"), 403)
 
     def test_the_default_dictionary_is_asked(self) -> None:
         """Where none is named."""
-        quotes = self.got("quotes").json["quotes"]
+        quotes = self.get_response("quotes").json["quotes"]
         self.assertEqual([each["dictionary"] for each in quotes], ["alpha"])
         names = [
-            q["dictionary"] for q in self.got("quotes", dictionary="*").json["quotes"]
+            q["dictionary"]
+            for q in self.get_response("quotes", dictionary="*").json["quotes"]
         ]
         self.assertEqual(names, ["alpha", *["quotes"] * 3, "sub/beta"])
 
     def test_other_methods_are_refused(self) -> None:
         """All of it is GET."""
         for url in ("quotes", "quotes/random", f"quotes/{'0' * 24}", "dictionaries"):
-            answer = self.successResultOf(self.web.ask("POST", f"/api/v2/{url}"))
+            answer = self.successResultOf(self.web.request("POST", f"/api/v2/{url}"))
             self.assert_error(answer, 405)
             self.assertEqual(answer.header("allow"), "GET, HEAD")
 
     def test_what_is_looked_for_is_logged_for_debugging_alone(self) -> None:
         """Not even as a part of the URL."""
-        with informed() as events:
-            asked = self.get("quotes", dictionary="quotes", term="zanzibar")
-            self.end(status=1)
-            self.successResultOf(asked)
+        with captured_events() as events:
+            pending = self.request("quotes", dictionary="quotes", term="zanzibar")
+            self.end_grep(status=1)
+            self.successResultOf(pending)
         self.assertNotIn("zanzibar", str(events))
 
 
@@ -226,37 +235,45 @@ class OtherTests(V2TestCase):
 
     def test_one_quote_by_its_id(self) -> None:
         """grep looks for it among the ids of each dictionary in turn."""
-        asked = self.get(f"quotes/{id_of(QUOTES[2])}")
-        self.end(status=1)
-        self.end(f"3:{id_of(QUOTES[2])}\n".encode())
-        answer = self.successResultOf(asked)
+        pending = self.request(f"quotes/{quote_id(QUOTES[2])}")
+        self.end_grep(status=1)
+        self.end_grep(f"3:{quote_id(QUOTES[2])}\n".encode())
+        answer = self.successResultOf(pending)
         self.assertEqual(answer.json["text"], QUOTES[2])
         self.assertEqual((answer.json["line_from"], answer.json["line_to"]), (6, 7))
 
     def test_a_quote_that_is_not_there_is_a_404(self) -> None:
         """What is no id is not looked for."""
         for identity in ("x", "0" * 23, "A" * 24, "%20", "0" * 25):
-            self.assert_error(self.got(f"quotes/{identity}"), 404, "/api/v2/quotes")
+            self.assert_error(
+                self.get_response(f"quotes/{identity}"), 404, "/api/v2/quotes"
+            )
         self.assertEqual(self.web.reactor.processes, [])
-        asked = self.get(f"quotes/{'0' * 24}")
+        pending = self.request(f"quotes/{'0' * 24}")
         for _ in range(3):
-            self.end(status=1)
-        self.assert_error(self.successResultOf(asked), 404)
+            self.end_grep(status=1)
+        self.assert_error(self.successResultOf(pending), 404)
 
     def test_random_quotes(self) -> None:
         """One by default, the same for the same seed, and no two alike."""
-        body = self.got("quotes/random", dictionary="quotes").json
+        body = self.get_response("quotes/random", dictionary="quotes").json
         self.assertEqual((body["total"], body["returned"]), (3, 1))
         self.assertIn(body["quotes"][0]["text"], QUOTES)
         seeded = {"dictionary": "quotes", "seed": 4, "limit": 3}
-        texts = [q["text"] for q in self.got("quotes/random", **seeded).json["quotes"]]
+        texts = [
+            q["text"]
+            for q in self.get_response("quotes/random", **seeded).json["quotes"]
+        ]
         self.assertEqual(sorted(texts), sorted(QUOTES))
-        again = [q["text"] for q in self.got("quotes/random", **seeded).json["quotes"]]
+        again = [
+            q["text"]
+            for q in self.get_response("quotes/random", **seeded).json["quotes"]
+        ]
         self.assertEqual(again, texts)
 
     def test_all_dictionaries(self) -> None:
         """Each with its size, its quotes, and when it was last written."""
-        body = self.got("dictionaries").json
+        body = self.get_response("dictionaries").json
         self.assertEqual(
             [
                 (each["name"], each["default"], each["quotes"])
@@ -289,7 +306,7 @@ class OtherTests(V2TestCase):
                 return os.stat_result(status[:10], times)
 
             with patch("os.fstat", fstat):
-                answer = self.got("dictionaries")
+                answer = self.get_response("dictionaries")
             self.assertEqual(answer.code, 200)
             years = {
                 datetime.fromisoformat(each["modified"]).year
@@ -310,10 +327,10 @@ class CacheTests(V2TestCase):
     def test_a_kept_answer_is_still_right(self) -> None:
         """A client that names it is told so, without a body."""
         for url, parameters in self.urls:
-            first = self.got(url, **parameters)
+            first = self.get_response(url, **parameters)
             self.assertEqual(first.header("cache-control"), "no-cache")
             tag = first.header("etag")
-            again = self.got(url, headers={"If-None-Match": tag}, **parameters)
+            again = self.get_response(url, headers={"If-None-Match": tag}, **parameters)
             self.assertEqual((again.code, again.body), (304, b""))
             self.assertEqual(again.header("etag"), tag)
 
@@ -324,10 +341,10 @@ class CacheTests(V2TestCase):
             *self.urls,
             ("quotes", {"headers": {"Accept": NDJSON}, "dictionary": "quotes"}),
         ):
-            first = self.got(url, **parameters)
+            first = self.get_response(url, **parameters)
             known = {"If-None-Match": first.header("etag")}
             headers = {**parameters.get("headers", {}), **known}
-            again = self.got(url, **{**parameters, "headers": headers})
+            again = self.get_response(url, **{**parameters, "headers": headers})
             self.assertEqual((first.code, again.code), (200, 304))
             for name in names:
                 self.assertIsNotNone(first.header(name))
@@ -343,30 +360,30 @@ class CacheTests(V2TestCase):
             ("quotes/random?seed=1", {}),
             ("dictionaries", {}),
         ):
-            answer = self.got(url, headers={**headers, "If-None-Match": "*"})
+            answer = self.get_response(url, headers={**headers, "If-None-Match": "*"})
             self.assertEqual((answer.code, answer.body), (304, b""), url)
 
     def test_what_is_no_200_is_no_304(self) -> None:
         """An error is told whatever the client has (RFC 9110, section 13.2.1)."""
         for accept in ("*/*", NDJSON):
             headers = {"If-None-Match": "*", "Accept": accept}
-            asked = self.get("quotes", headers, term="(", regex="true")
-            [process] = self.web.running()
+            pending = self.request("quotes", headers, term="(", regex="true")
+            [process] = self.web.running_processes()
             process.print(errors=b"grep: Unmatched (\n")
-            self.end(status=2)
-            answer = self.successResultOf(asked)
+            self.end_grep(status=2)
+            answer = self.successResultOf(pending)
             self.assert_error(answer, 400, "Unmatched (")
             self.assertIsNone(answer.header("etag"))
-        answer = self.got("quotes/x", headers={"If-None-Match": "*"})
+        answer = self.get_response("quotes/x", headers={"If-None-Match": "*"})
         self.assert_error(answer, 404)
 
     def test_it_is_not_when_a_dictionary_has_changed(self) -> None:
         """Then the new answer comes."""
         for url, parameters in self.urls:
-            tag = self.got(url, **parameters).header("etag")
+            tag = self.get_response(url, **parameters).header("etag")
             with self.path.open("a") as file:
                 file.write(f"\n\nMore of {url}\n")
-            again = self.got(url, headers={"If-None-Match": tag}, **parameters)
+            again = self.get_response(url, headers={"If-None-Match": tag}, **parameters)
             self.assertEqual(again.code, 200)
             self.assertNotEqual(again.header("etag"), tag)
 
@@ -374,12 +391,12 @@ class CacheTests(V2TestCase):
         """As tar does, where a new file gets the inode of the old one."""
         status = self.path.stat()
         for url, parameters in self.urls:
-            tag = self.got(url, **parameters).header("etag")
+            tag = self.get_response(url, **parameters).header("etag")
             self.change_and_put_back(status)
-            again = self.got(url, headers={"If-None-Match": tag}, **parameters)
+            again = self.get_response(url, headers={"If-None-Match": tag}, **parameters)
             self.assertEqual(again.code, 200)
             self.assertNotEqual(again.header("etag"), tag)
-        answer = self.got("quotes", dictionary="quotes")
+        answer = self.get_response("quotes", dictionary="quotes")
         texts = [each["text"] for each in answer.json["quotes"]]
         self.assertEqual("\n\n".join(texts), self.path.read_text())
 
@@ -399,7 +416,7 @@ class CacheTests(V2TestCase):
             indexes: Indexes, dictionary: Dictionary, patient: bool = True
         ) -> Deferred[Index]:
             if dictionary.path == str(self.path):
-                return fail(NotReadyNow("an index"))
+                return fail(ServiceNotReady("an index"))
             return get(indexes, dictionary, patient)
 
         urls: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -408,8 +425,8 @@ class CacheTests(V2TestCase):
             ("dictionaries", {}),
         )
         with patch.object(Indexes, "get", get_others):
-            answers = [self.got(url, **parameters) for url, parameters in urls]
-            one = self.got("quotes", dictionary="quotes")
+            answers = [self.get_response(url, **parameters) for url, parameters in urls]
+            one = self.get_response("quotes", dictionary="quotes")
         for answer in answers:
             self.assertEqual(answer.code, 200)
             self.assertIsNone(answer.header("etag"))
@@ -420,7 +437,7 @@ class CacheTests(V2TestCase):
     def test_every_question_has_its_own(self) -> None:
         """Whatever is asked otherwise may be answered otherwise."""
         tags = {
-            self.got("quotes", **parameters).header("etag")
+            self.get_response("quotes", **parameters).header("etag")
             for parameters in (
                 {},
                 {"limit": 1},
@@ -433,7 +450,7 @@ class CacheTests(V2TestCase):
 
     def test_what_is_by_chance_is_not_kept(self) -> None:
         """Without a seed the next one is another."""
-        answer = self.got("quotes/random", dictionary="quotes")
+        answer = self.get_response("quotes/random", dictionary="quotes")
         self.assertEqual(answer.header("cache-control"), "no-store")
         self.assertIsNone(answer.header("etag"))
 
@@ -441,11 +458,13 @@ class CacheTests(V2TestCase):
 class StreamTests(V2TestCase):
     """Tests of quotes one a line, through the routes alone."""
 
-    def stream(self, **parameters: object) -> Deferred[Answer]:
+    def request_stream(self, **parameters: object) -> Deferred[ClientResponse]:
         """Ask for a stream of quotes."""
-        return self.get("quotes", {"Accept": NDJSON}, dictionary="quotes", **parameters)
+        return self.request(
+            "quotes", {"Accept": NDJSON}, dictionary="quotes", **parameters
+        )
 
-    def lines(self, answer: Answer) -> list[Any]:
+    def parse_lines(self, answer: ClientResponse) -> list[Any]:
         """The lines of a stream."""
         self.assertEqual(answer.code, 200)
         self.assertEqual(answer.header("content-type"), NDJSON)
@@ -453,7 +472,7 @@ class StreamTests(V2TestCase):
 
     def test_every_quote_is_a_line_and_the_last_line_sums_up(self) -> None:
         """Without a limit all come."""
-        *quotes, summary = self.lines(self.successResultOf(self.stream()))
+        *quotes, summary = self.parse_lines(self.successResultOf(self.request_stream()))
         self.assertEqual([each["text"] for each in quotes], QUOTES)
         self.assertEqual(
             summary, {"total": 3, "returned": 3, "truncated": False, "reason": None}
@@ -461,7 +480,9 @@ class StreamTests(V2TestCase):
 
     def test_a_limit_that_is_given_holds(self) -> None:
         """The summary says that there are more."""
-        *quotes, summary = self.lines(self.successResultOf(self.stream(limit=1)))
+        *quotes, summary = self.parse_lines(
+            self.successResultOf(self.request_stream(limit=1))
+        )
         self.assertEqual([each["text"] for each in quotes], QUOTES[:1])
         self.assertEqual(
             summary, {"total": 3, "returned": 1, "truncated": True, "reason": "limit"}
@@ -469,10 +490,10 @@ class StreamTests(V2TestCase):
 
     def test_nothing_found_is_a_summary_alone(self) -> None:
         """It is a success like any other."""
-        asked = self.stream(term="zanzibar")
-        self.end(status=1)
+        pending = self.request_stream(term="zanzibar")
+        self.end_grep(status=1)
         self.assertEqual(
-            self.lines(self.successResultOf(asked)),
+            self.parse_lines(self.successResultOf(pending)),
             [{"total": 0, "returned": 0, "truncated": False, "reason": None}],
         )
 
@@ -488,16 +509,16 @@ class StreamTests(V2TestCase):
             ("", "application/json"),
             (";;;,", "application/json"),
         ):
-            answer = self.got("quotes", headers={"Accept": accept})
+            answer = self.get_response("quotes", headers={"Accept": accept})
             self.assertEqual(answer.header("content-type"), kind, accept)
 
     def test_an_error_before_the_first_quote_is_an_answer_of_its_own(self) -> None:
         """With its code, and without what goes with a success."""
-        asked = self.stream(term="(", regex="true")
-        [process] = self.web.running()
+        pending = self.request_stream(term="(", regex="true")
+        [process] = self.web.running_processes()
         process.print(errors=b"grep: Unmatched (\n")
-        self.end(status=2)
-        answer = self.successResultOf(asked)
+        self.end_grep(status=2)
+        answer = self.successResultOf(pending)
         self.assert_error(answer, 400, "Unmatched (")
         self.assertIsNone(answer.header("etag"))
 
@@ -506,38 +527,38 @@ class StreamTests(V2TestCase):
         self.path.write_text("\n\n".join(f"o {n}" for n in range(1001)))
         found = b"".join(b"%d:o %d\n" % (n + 1, n) for n in range(1000))
         for reason in ("timeout", "error"):
-            asked = self.stream(term="o")
-            self.end(found)
-            self.end(b"1:0:o\n")
+            pending = self.request_stream(term="o")
+            self.end_grep(found)
+            self.end_grep(b"1:0:o\n")
             if reason == "timeout":
                 self.web.reactor.advance(10)
             else:
-                self.end(status=2)
+                self.end_grep(status=2)
                 self.assertEqual(len(self.flushLoggedErrors(GrepFailed)), 1)
-            self.web.flush()
-            *quotes, summary = self.lines(self.successResultOf(asked))
+            self.web.flush_responses()
+            *quotes, summary = self.parse_lines(self.successResultOf(pending))
             self.assertEqual(len(quotes), 1000)
             self.assertEqual(
                 summary,
                 {"total": 1000, "returned": 1000, "truncated": True, "reason": reason},
             )
-            self.web.finish()
+            self.web.end_processes()
 
     def test_a_file_that_changes_under_way_ends_the_stream(self) -> None:
         """What was sent was of the old one; the rest cannot be."""
         self.path.write_text("\n\n".join(f"o {n}" for n in range(1001)))
         found = b"".join(b"%d:o %d\n" % (n + 1, n) for n in range(1000))
-        asked = self.stream(term="o")
-        self.end(found)
-        self.end(b"1:0:o\n")
+        pending = self.request_stream(term="o")
+        self.end_grep(found)
+        self.end_grep(b"1:0:o\n")
         self.path.write_text("new")
-        self.end(b"1:o 1000\n")
-        *quotes, summary = self.lines(self.successResultOf(asked))
+        self.end_grep(b"1:o 1000\n")
+        *quotes, summary = self.parse_lines(self.successResultOf(pending))
         self.assertEqual((len(quotes), summary["reason"]), (1000, "changed"))
         self.assertEqual((summary["total"], summary["returned"]), (1001, 1000))
 
 
-class FlowTests(V2TestCase):
+class FlowControlTests(V2TestCase):
     """Tests of streams to clients that are slow, or leave."""
 
     def setUp(self) -> None:
@@ -547,16 +568,16 @@ class FlowTests(V2TestCase):
         self.client = self.web.connect()
         self.client.stalled = True
 
-    def ask(self, query: str = "", client: FakeSocket | None = None) -> None:
+    def send_request(self, query: str = "", client: FakeSocket | None = None) -> None:
         """Ask for the stream."""
         (client or self.client).send(
-            get(
+            get_request(
                 f"/api/v2/quotes?dictionary=quotes{query}",
                 headers=f"Accept: {NDJSON}\r\n",
             )
         )
 
-    def found(self, first: int) -> bytes:
+    def grep_output(self, first: int) -> bytes:
         """What grep prints of a thousand quotes."""
         return b"".join(
             b"%d:%d %s\n" % (n + 1, first + n, b"o" * 400) for n in range(1000)
@@ -564,53 +585,53 @@ class FlowTests(V2TestCase):
 
     def test_nothing_runs_while_the_client_takes_nothing(self) -> None:
         """Neither grep nor memory is used for it, and no place is held."""
-        self.ask("&term=o")
-        self.end(self.found(0))
-        self.end(b"1:2:o\n")
-        self.assertEqual(self.web.running(), [])
+        self.send_request("&term=o")
+        self.end_grep(self.grep_output(0))
+        self.end_grep(b"1:2:o\n")
+        self.assertEqual(self.web.running_processes(), [])
         self.assertLess(self.client.buffered, 1024 * 1024)
         for _ in range(2):
-            self.web.find(action="search", term="love")
-        self.assertEqual(len(self.web.running()), 2)
+            self.web.post_query(action="search", term="love")
+        self.assertEqual(len(self.web.running_processes()), 2)
 
     def test_it_goes_on_when_the_client_takes_more(self) -> None:
         """All comes in the end, in order."""
-        self.ask()
+        self.send_request()
         self.assertLess(self.client.buffered, 1024 * 1024)
         self.client.stalled = False
         self.client.deliver()
-        [answer] = self.client.answers()
+        [answer] = self.client.responses()
         *quotes, summary = map(json.loads, answer.body.splitlines())
         self.assertEqual([int(q["text"].split()[0]) for q in quotes], list(range(3000)))
         self.assertEqual(summary["total"], 3000)
 
     def test_a_client_that_leaves_takes_its_grep_along(self) -> None:
         """Whether it runs, or would have been run next."""
-        self.ask("&term=o")
-        [process] = self.web.running()
-        self.client.leave()
+        self.send_request("&term=o")
+        [process] = self.web.running_processes()
+        self.client.disconnect()
         self.assertEqual(process.signals, ["KILL"])
         process.end(signal=9)
         client = self.web.connect()
         client.stalled = True
-        self.ask("&term=o", client)
-        self.end(self.found(0))
-        self.end(b"1:2:o\n")
-        client.leave()
-        self.assertEqual(self.web.running(), [])
+        self.send_request("&term=o", client)
+        self.end_grep(self.grep_output(0))
+        self.end_grep(b"1:2:o\n")
+        client.disconnect()
+        self.assertEqual(self.web.running_processes(), [])
         self.assertEqual(len(self.web.outstanding), 0)
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_what_is_on_its_way_counts(self) -> None:
         """The summary counts the lines before it, taken by then or not."""
-        self.ask("&term=o")
-        self.end(self.found(0))
-        self.end(b"1:2:o\n")
+        self.send_request("&term=o")
+        self.end_grep(self.grep_output(0))
+        self.end_grep(b"1:2:o\n")
         self.assertGreater(self.client.buffered, 0)
         self.web.outstanding.cancel()
         self.client.stalled = False
         self.client.deliver()
-        [answer] = self.client.answers()
+        [answer] = self.client.responses()
         *quotes, summary = map(json.loads, answer.body.splitlines())
         self.assertGreater(len(quotes), 0)
         self.assertEqual(summary["returned"], len(quotes))
@@ -622,32 +643,32 @@ class FlowTests(V2TestCase):
         self.web = self.make_web(now=self.path.stat().st_mtime)
         self.client = self.web.connect()
         self.client.stalled = True
-        self.ask()
+        self.send_request()
         self.web.reactor.pump([0.02] * 10)
         self.assertGreater(self.client.buffered, 0)
-        self.client.leave()
+        self.client.disconnect()
         self.assertEqual(self.flushLoggedErrors(), [])
         self.assertEqual(len(self.web.outstanding), 0)
 
     def test_a_stream_that_the_end_cuts_short_says_so(self) -> None:
         """The summary is all that can still be answered."""
         self.client.stalled = False
-        self.ask("&term=o")
-        self.end(self.found(0))
-        self.end(b"1:2:o\n")
+        self.send_request("&term=o")
+        self.end_grep(self.grep_output(0))
+        self.end_grep(b"1:2:o\n")
         self.client.deliver()
-        [process] = self.web.running()
+        [process] = self.web.running_processes()
         self.web.outstanding.cancel()
         process.end(signal=9)
         self.client.deliver()
-        [answer] = self.client.answers()
+        [answer] = self.client.responses()
         *quotes, summary = map(json.loads, answer.body.splitlines())
         self.assertEqual(summary["returned"], len(quotes))
         self.assertEqual((summary["truncated"], summary["reason"]), (True, "shutdown"))
 
-    def head(self, query: str) -> Deferred[Answer]:
+    def request_head(self, query: str) -> Deferred[ClientResponse]:
         """Ask for the head of the stream."""
-        return self.web.ask(
+        return self.web.request(
             "HEAD",
             f"/api/v2/quotes?dictionary=quotes{query}",
             headers={"Accept": NDJSON},
@@ -655,34 +676,34 @@ class FlowTests(V2TestCase):
 
     def test_a_head_looks_for_one_quote(self) -> None:
         """With the first one found, it is known that the answer is a 200."""
-        asked = self.head("&term=o")
-        [process] = self.web.running()
+        pending = self.request_head("&term=o")
+        [process] = self.web.running_processes()
         self.assertIn("-m", process.arguments)
-        self.end(b"1:0 o\n")
-        answer = self.successResultOf(asked)
+        self.end_grep(b"1:0 o\n")
+        answer = self.successResultOf(pending)
         self.assertEqual(answer.code, 200)
         self.assertEqual(answer.header("content-type"), NDJSON)
         self.assertIsNotNone(answer.header("etag"))
-        self.assertEqual(self.web.running(), [])
+        self.assertEqual(self.web.running_processes(), [])
         self.assertEqual(len(self.web.outstanding), 0)
 
     def test_a_head_that_finds_nothing_is_a_200(self) -> None:
         """So is the stream."""
-        asked = self.head("&term=zanzibar")
-        self.end(status=1)
-        self.assertEqual(self.successResultOf(asked).code, 200)
+        pending = self.request_head("&term=zanzibar")
+        self.end_grep(status=1)
+        self.assertEqual(self.successResultOf(pending).code, 200)
 
     def test_a_head_has_the_status_of_its_stream(self) -> None:
         """A bad regular expression is a 400 for both, and too long a search a 504."""
-        asked = self.head("&term=(&regex=true")
-        [process] = self.web.running()
+        pending = self.request_head("&term=(&regex=true")
+        [process] = self.web.running_processes()
         process.print(errors=b"grep: Unmatched (\n")
-        self.end(status=2)
-        answer = self.successResultOf(asked)
+        self.end_grep(status=2)
+        answer = self.successResultOf(pending)
         self.assertEqual(answer.code, 400)
         self.assertEqual(answer.header("content-type"), "application/json")
         self.assertIsNone(answer.header("etag"))
-        asked = self.head("&term=o")
+        pending = self.request_head("&term=o")
         self.web.reactor.advance(10)
-        self.web.flush()
-        self.assertEqual(self.successResultOf(asked).code, 504)
+        self.web.flush_responses()
+        self.assertEqual(self.successResultOf(pending).code, 504)

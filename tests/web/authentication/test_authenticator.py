@@ -21,13 +21,23 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from twisted_quotes.errors import NotAuthenticated
-from twisted_quotes.web.authentication.authenticator import credentials_in, shown
-from twisted_quotes.web.authentication.credentials import PasswordFile, portal_for
+from twisted_quotes.web.authentication.authenticator import (
+    escape_username,
+    parse_credentials,
+)
+from twisted_quotes.web.authentication.credentials import PasswordFile, make_portal
 
-from ..clients import LOVE, Answer, WebTestCase, get, question, request_events
+from ..clients import (
+    LOVE_QUERY,
+    ClientResponse,
+    WebTestCase,
+    get_request,
+    query_request,
+    request_events,
+)
 
-OPEN = ("/livez", "/readyz", "/metrics")
-GUARDED = (
+OPEN_PATHS = ("/livez", "/readyz", "/metrics")
+PROTECTED_PATHS = (
     "/",
     "/style.css",
     "/api/v1/web",
@@ -38,63 +48,71 @@ GUARDED = (
     "/wait?seconds=1",
 )
 
-BASIC = 'Basic realm="twisted_quotes", charset="UTF-8"'
-BEARER = 'Bearer realm="twisted_quotes"'
-TOKEN = "Authorization: Bearer alice.secret\r\n"
-WRONG_TOKEN = f'{BEARER}, error="invalid_token"'
+BASIC_CHALLENGE = 'Basic realm="twisted_quotes", charset="UTF-8"'
+BEARER_CHALLENGE = 'Bearer realm="twisted_quotes"'
+TOKEN_HEADER = "Authorization: Bearer alice.secret\r\n"
+INVALID_TOKEN_CHALLENGE = f'{BEARER_CHALLENGE}, error="invalid_token"'
 
 
-def basic(name: str, password: str) -> str:
+def basic_credentials(name: str, password: str) -> str:
     """A name and a password as Basic takes them."""
     return f"Basic {b64encode(f'{name}:{password}'.encode()).decode()}"
 
 
-class CredentialsInTests(SynchronousTestCase):
+class CredentialsFromHeaderTests(SynchronousTestCase):
     """Tests of what is read in a header."""
 
-    def read(self, *headers: str) -> tuple[str, str, bool]:
+    def read_credentials(self, *headers: str) -> tuple[str, str, bool]:
         """The name, the password, and whether they were a token."""
         values = [each.encode() for each in headers]
-        credentials, by_token = credentials_in(values)
+        credentials, by_token = parse_credentials(values)
         return credentials.username.decode(), credentials.password.decode(), by_token
 
-    def refusal(self, *headers: str | bytes) -> NotAuthenticated:
+    def read_error(self, *headers: str | bytes) -> NotAuthenticated:
         """What is said of headers that are not well put."""
         values = [h.encode() if isinstance(h, str) else h for h in headers]
-        error = self.assertRaises(NotAuthenticated, credentials_in, values)
+        error = self.assertRaises(NotAuthenticated, parse_credentials, values)
         assert isinstance(error, NotAuthenticated)
         return error
 
     def test_basic(self) -> None:
         """The example of RFC 7617, section 2, and the one of its section 2.1."""
         aladdin = "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
-        self.assertEqual(self.read(aladdin), ("Aladdin", "open sesame", False))
-        self.assertEqual(self.read("Basic dGVzdDoxMjPCow=="), ("test", "123£", False))
+        self.assertEqual(
+            self.read_credentials(aladdin), ("Aladdin", "open sesame", False)
+        )
+        self.assertEqual(
+            self.read_credentials("Basic dGVzdDoxMjPCow=="), ("test", "123£", False)
+        )
 
     def test_a_password_may_have_colons(self) -> None:
         """The first one ends the name."""
-        self.assertEqual(self.read(basic("a", "b:c:")), ("a", "b:c:", False))
+        self.assertEqual(
+            self.read_credentials(basic_credentials("a", "b:c:")), ("a", "b:c:", False)
+        )
 
     def test_bearer(self) -> None:
         """A token is the name and the password; its first dot ends the name."""
-        self.assertEqual(self.read("Bearer alice.s3cr-t"), ("alice", "s3cr-t", True))
-        self.assertEqual(self.read("Bearer a.b.c=="), ("a", "b.c==", True))
+        self.assertEqual(
+            self.read_credentials("Bearer alice.s3cr-t"), ("alice", "s3cr-t", True)
+        )
+        self.assertEqual(self.read_credentials("Bearer a.b.c=="), ("a", "b.c==", True))
 
     def test_a_scheme_has_no_case(self) -> None:
         """And any number of blanks behind it (RFC 9110, section 11.4)."""
         for header in ("bearer a.b", "BEARER a.b", "BeArEr   a.b"):
-            self.assertEqual(self.read(header), ("a", "b", True))
-        self.assertEqual(self.read("bASIC  YTpi"), ("a", "b", False))
+            self.assertEqual(self.read_credentials(header), ("a", "b", True))
+        self.assertEqual(self.read_credentials("bASIC  YTpi"), ("a", "b", False))
 
     def test_no_header(self) -> None:
         """Who says nothing is told that this is not enough."""
-        error = self.refusal()
+        error = self.read_error()
         self.assertIn("not open to all", error.message)
-        self.assertFalse(error.by_token)
+        self.assertFalse(error.is_bearer_token)
 
     def test_two_headers(self) -> None:
         """Nobody can tell which one counts, so none does."""
-        error = self.refusal("Bearer a.b", "Bearer a.b")
+        error = self.read_error("Bearer a.b", "Bearer a.b")
         self.assertIn("more than one", error.message)
 
     def test_other_schemes(self) -> None:
@@ -107,9 +125,9 @@ class CredentialsInTests(SynchronousTestCase):
             "Bearer\ta.b",
             "b\xff",
         ):
-            error = self.refusal(header)
+            error = self.read_error(header)
             self.assertIn("neither Basic nor Bearer", error.message, header)
-            self.assertFalse(error.by_token)
+            self.assertFalse(error.is_bearer_token)
 
     def test_basic_that_is_not_well_put(self) -> None:
         """It is said what is wrong with it."""
@@ -128,36 +146,36 @@ class CredentialsInTests(SynchronousTestCase):
             (b64encode(b"al\nice:secret").decode(), "control"),
             (b64encode(b"alice:\x7f").decode(), "control"),
         ):
-            error = self.refusal(f"Basic {token}")
+            error = self.read_error(f"Basic {token}")
             self.assertIn(words, error.message, token)
-            self.assertFalse(error.by_token)
-        self.assertIn("base64", self.refusal(b"Basic \xff\xff").message)
+            self.assertFalse(error.is_bearer_token)
+        self.assertIn("base64", self.read_error(b"Basic \xff\xff").message)
 
     def test_a_token_that_is_not_well_put(self) -> None:
         """It is a wrong token, whatever is wrong with it."""
         for token in (b"", b".", b"alice", b"a.", b".b", b"a.b c", b"a.b=c", b"a.\xff"):
-            error = self.refusal(b"Bearer " + token)
+            error = self.read_error(b"Bearer " + token)
             self.assertIn("NAME.PASSWORD", error.message, token)
-            self.assertTrue(error.by_token)
+            self.assertTrue(error.is_bearer_token)
 
     @settings(max_examples=200)
     @given(st.sampled_from([b"", b"Basic ", b"Bearer "]), st.binary())
     def test_any_header(self, scheme: bytes, rest: bytes) -> None:
         """Bytes of any kind do no harm."""
         try:
-            credentials, _ = credentials_in([scheme + rest])
+            credentials, _ = parse_credentials([scheme + rest])
         except NotAuthenticated as error:
             self.assertEqual(error.code, 401)
         else:
             self.assertTrue(credentials.username and credentials.password)
 
 
-class ShownTests(SynchronousTestCase):
+class LoggedNameTests(SynchronousTestCase):
     """Tests of names in logs."""
 
     def test_a_plain_name_is_shown_as_it_is(self) -> None:
         """What people have for names in computers."""
-        self.assertEqual(shown(b"alice.b-C_1@example"), "alice.b-C_1@example")
+        self.assertEqual(escape_username(b"alice.b-C_1@example"), "alice.b-C_1@example")
 
     def test_what_could_break_a_line_is_escaped(self) -> None:
         """A name is one visible word, and never the sign for none."""
@@ -170,7 +188,7 @@ class ShownTests(SynchronousTestCase):
             (b"-", r"\x2d"),
             (b"--", "--"),
         ):
-            self.assertEqual(shown(name), escaped)
+            self.assertEqual(escape_username(name), escaped)
 
 
 @implementer(ICredentialsChecker)
@@ -180,71 +198,73 @@ class SlowChecker:
     credentialInterfaces = (IUsernamePassword,)
 
     def __init__(self) -> None:
-        self.said: Deferred[Any] = Deferred()
+        self.result: Deferred[Any] = Deferred()
 
     def requestAvatarId(self, credentials: Any) -> Deferred[Any]:
         """Wait."""
-        return self.said
+        return self.result
 
 
-class GuardTestCase(WebTestCase):
+class AuthenticatorTestCase(WebTestCase):
     """Has a service that lets in C{alice} and C{zoë}."""
 
     def setUp(self) -> None:
         """Write the passwords."""
         super().setUp()
-        self.passwords = self.room / "passwords"
+        self.passwords = self.temporary_folder / "passwords"
         self.passwords.write_text("alice:secret\nzoë:pass wörd\n", "utf-8")
-        self.portal = portal_for([PasswordFile(str(self.passwords))])
+        self.portal = make_portal([PasswordFile(str(self.passwords))])
         self.web = self.make_web(portal=self.portal)
 
-    def ask(
+    def request(
         self, path: str, authorization: str | None = None, method: str = "GET"
-    ) -> Answer:
+    ) -> ClientResponse:
         """Ask for a URL."""
         headers = {"Authorization": authorization} if authorization else {}
-        return self.successResultOf(self.web.ask(method, path, headers=headers))
+        return self.successResultOf(self.web.request(method, path, headers=headers))
 
-    def assert_refused(self, answer: Answer, *words: str, bearer: str = BEARER) -> None:
+    def assert_refused(
+        self, answer: ClientResponse, *words: str, bearer: str = BEARER_CHALLENGE
+    ) -> None:
         """A caller is told that it is not admitted, and how to be."""
         self.assert_error(answer, 401, *words)
         challenges = answer.headers.getRawHeaders("www-authenticate")
-        self.assertEqual(challenges, [BASIC, bearer])
+        self.assertEqual(challenges, [BASIC_CHALLENGE, bearer])
         self.assertEqual(self.web.reactor.processes, [])
 
 
-class AdmissionTests(GuardTestCase):
+class AuthenticatorTests(AuthenticatorTestCase):
     """Tests of whose requests are answered."""
 
     def test_who_says_nothing_is_refused(self) -> None:
         """Every URL but the open ones asks who it is."""
-        for url in GUARDED:
-            self.assert_refused(self.ask(url), "not open to all")
-        self.assert_refused(self.ask("/api/v1/json", method="POST"))
+        for url in PROTECTED_PATHS:
+            self.assert_refused(self.request(url), "not open to all")
+        self.assert_refused(self.request("/api/v1/json", method="POST"))
 
     def test_who_is_known_is_answered(self) -> None:
         """By either scheme, as if all were open."""
         for authorization in (
-            basic("alice", "secret"),
-            basic("zoë", "pass wörd"),
+            basic_credentials("alice", "secret"),
+            basic_credentials("zoë", "pass wörd"),
             "Bearer alice.secret",
         ):
             for url in ("/", "/style.css", "/api/v1/web"):
-                self.assertEqual(self.ask(url, authorization).code, 200)
-            for url in GUARDED[3:]:
-                self.web.ask("GET", url, headers={"Authorization": authorization})
+                self.assertEqual(self.request(url, authorization).code, 200)
+            for url in PROTECTED_PATHS[3:]:
+                self.web.request("GET", url, headers={"Authorization": authorization})
         self.assertNotEqual(self.web.reactor.processes, [])
 
     def test_a_question_of_a_known_caller_is_answered(self) -> None:
         """The guard has not touched its body."""
         client = self.web.connect()
-        header = f"Authorization: {basic('alice', 'secret')}\r\n"
-        client.send(question(LOVE, headers=header))
-        [process] = self.web.running()
+        header = f"Authorization: {basic_credentials('alice', 'secret')}\r\n"
+        client.send(query_request(LOVE_QUERY, headers=header))
+        [process] = self.web.running_processes()
         process.print(b"All is love.\n")
         process.end()
         client.deliver()
-        [answer] = client.answers()
+        [answer] = client.responses()
         self.assertEqual(answer.json["results"], ["All is love."])
 
     def test_who_is_wrong_is_refused(self) -> None:
@@ -256,49 +276,58 @@ class AdmissionTests(GuardTestCase):
             ("carol", "secret"),
             ("Alice", "secret"),
         ):
-            for url in GUARDED:
-                self.assert_refused(self.ask(url, basic(name, password)), words)
+            for url in PROTECTED_PATHS:
+                self.assert_refused(
+                    self.request(url, basic_credentials(name, password)), words
+                )
         for token in ("alice.Secret", "carol.secret"):
-            answer = self.ask("/api/v2/quotes", f"Bearer {token}")
-            self.assert_refused(answer, words, bearer=WRONG_TOKEN)
+            answer = self.request("/api/v2/quotes", f"Bearer {token}")
+            self.assert_refused(answer, words, bearer=INVALID_TOKEN_CHALLENGE)
 
     def test_what_is_not_well_put_is_refused(self) -> None:
         """It is said in a line what is wrong with it."""
-        self.assert_refused(self.ask("/", "Basic %"), "base64")
-        self.assert_refused(self.ask("/", "Digest x"), "neither")
-        answer = self.ask("/", "Bearer secret")
-        self.assert_refused(answer, "NAME.PASSWORD", bearer=WRONG_TOKEN)
+        self.assert_refused(self.request("/", "Basic %"), "base64")
+        self.assert_refused(self.request("/", "Digest x"), "neither")
+        answer = self.request("/", "Bearer secret")
+        self.assert_refused(answer, "NAME.PASSWORD", bearer=INVALID_TOKEN_CHALLENGE)
 
     def test_two_headers_are_refused(self) -> None:
         """Though each of them would do."""
         client = self.web.connect()
-        client.send(get("/", headers=TOKEN * 2))
-        self.assert_refused(client.answers()[0], "more than one")
+        client.send(get_request("/", headers=TOKEN_HEADER * 2))
+        self.assert_refused(client.responses()[0], "more than one")
 
     def test_head_is_refused_without_a_body(self) -> None:
         """Its head is that of GET."""
         client = self.web.connect()
-        client.send(get("/", "HEAD") + get("/"))
-        head, got = client.answers("HEAD", "GET")
+        client.send(get_request("/", "HEAD") + get_request("/"))
+        head, got = client.responses("HEAD", "GET")
         self.assertEqual((head.code, head.body), (401, b""))
         self.assert_refused(got)
         for name in ("content-type", "content-length"):
             self.assertEqual(head.header(name), got.header(name))
         self.assertEqual(
-            head.headers.getRawHeaders("www-authenticate"), [BASIC, BEARER]
+            head.headers.getRawHeaders("www-authenticate"),
+            [BASIC_CHALLENGE, BEARER_CHALLENGE],
         )
 
     def test_the_probes_are_open(self) -> None:
         """Whatever one says of oneself."""
-        for url in OPEN:
-            for authorization in (None, "Bearer x", basic("alice", "wrong")):
-                self.assertEqual(self.ask(url, authorization).code, 200)
+        for url in OPEN_PATHS:
+            for authorization in (
+                None,
+                "Bearer x",
+                basic_credentials("alice", "wrong"),
+            ):
+                self.assertEqual(self.request(url, authorization).code, 200)
 
     def test_the_server_as_a_whole_is_guarded(self) -> None:
         """C{OPTIONS *} tells nothing either, and is answered who may ask."""
         client = self.web.connect()
-        client.send(get("*", "OPTIONS") + get("*", "OPTIONS", TOKEN))
-        refused, answered = client.answers()
+        client.send(
+            get_request("*", "OPTIONS") + get_request("*", "OPTIONS", TOKEN_HEADER)
+        )
+        refused, answered = client.responses()
         self.assert_error(refused, 401)
         self.assertEqual((answered.code, answered.body), (200, b""))
 
@@ -307,29 +336,31 @@ class AdmissionTests(GuardTestCase):
         for path in ("//metrics", "/%2Fmetrics", "/metrics/", "//", "/*"):
             for method in ("GET", "POST"):
                 client = self.web.connect()
-                client.send(get(path, method))
-                self.assert_error(client.answers()[0], 401)
+                client.send(get_request(path, method))
+                self.assert_error(client.responses()[0], 401)
 
     def test_a_service_without_a_portal_is_open(self) -> None:
         """There, what one says of oneself is not even read."""
         self.web = self.make_web()
-        for authorization in (None, "Bearer x", basic("alice", "wrong")):
-            self.assertEqual(self.ask("/", authorization).code, 200)
-            self.assert_error(self.ask("/x", authorization), 404)
+        for authorization in (None, "Bearer x", basic_credentials("alice", "wrong")):
+            self.assertEqual(self.request("/", authorization).code, 200)
+            self.assert_error(self.request("/x", authorization), 404)
 
     def test_a_service_that_knows_nobody_admits_nobody(self) -> None:
         """To know nobody is not to let everyone in."""
-        self.web = self.make_web(portal=portal_for([]))
-        self.assert_refused(self.ask("/", basic("alice", "secret")))
+        self.web = self.make_web(portal=make_portal([]))
+        self.assert_refused(self.request("/", basic_credentials("alice", "secret")))
 
     def test_a_new_password_counts_at_once(self) -> None:
         """The old one no longer does."""
         self.passwords.write_text("alice:other\n")
-        self.assert_refused(self.ask("/", basic("alice", "secret")))
-        self.assertEqual(self.ask("/", basic("alice", "other")).code, 200)
+        self.assert_refused(self.request("/", basic_credentials("alice", "secret")))
+        self.assertEqual(
+            self.request("/", basic_credentials("alice", "other")).code, 200
+        )
 
 
-class ErrorTests(GuardTestCase):
+class ErrorTests(AuthenticatorTestCase):
     """Tests of URLs that are none, and of what goes wrong."""
 
     def test_a_stranger_learns_of_no_url(self) -> None:
@@ -340,182 +371,201 @@ class ErrorTests(GuardTestCase):
             ("POST", "/api/v1/web"),
             ("GET", "/api/v1/json"),
         ):
-            self.assert_refused(self.ask(url, method=method))
-            self.assert_refused(self.ask(url, basic("alice", "wrong"), method))
+            self.assert_refused(self.request(url, method=method))
+            self.assert_refused(
+                self.request(url, basic_credentials("alice", "wrong"), method)
+            )
 
     def test_a_known_caller_is_told_what_is_wrong(self) -> None:
         """It gets the same errors as if all were open."""
         known = "Bearer alice.secret"
-        self.assert_error(self.ask("/x", known), 404, "nothing at that URL")
-        answer = self.ask("/api/v1/web", known, "POST")
+        self.assert_error(self.request("/x", known), 404, "nothing at that URL")
+        answer = self.request("/api/v1/web", known, "POST")
         self.assert_error(answer, 405, "GET, HEAD")
         self.assertEqual(answer.header("allow"), "GET, HEAD")
 
     def test_a_wrong_method_of_an_open_url_is_told(self) -> None:
         """Nobody needs to be known to be told of what all may use."""
-        for url in OPEN:
-            self.assert_error(self.ask(url, method="POST"), 405, "GET, HEAD")
+        for url in OPEN_PATHS:
+            self.assert_error(self.request(url, method="POST"), 405, "GET, HEAD")
 
     def test_bad_http_is_still_bad_http(self) -> None:
         """What is no request, or too long a one, gets to no guard."""
         for sent, code in (
             (b"nonsense\r\n", 400),
-            (get("/%ff"), 400),
-            (question(b"x" * 70000), 413),
+            (get_request("/%ff"), 400),
+            (query_request(b"x" * 70000), 413),
         ):
             client = self.web.connect()
             client.send(sent)
-            self.assertEqual([each.code for each in client.answers()], [code])
+            self.assertEqual([each.code for each in client.responses()], [code])
 
     def test_a_password_file_that_is_gone_is_a_500(self) -> None:
         """It is the service's own fault, its log tells of it, and nobody gets in."""
-        self.assertEqual(self.ask("/", basic("alice", "secret")).code, 200)
-        away = self.passwords.rename(self.room / "away")
-        for url in (*GUARDED, "/x"):
-            answer = self.ask(url, basic("alice", "secret"))
+        self.assertEqual(
+            self.request("/", basic_credentials("alice", "secret")).code, 200
+        )
+        away = self.passwords.rename(self.temporary_folder / "away")
+        for url in (*PROTECTED_PATHS, "/x"):
+            answer = self.request(url, basic_credentials("alice", "secret"))
             self.assert_error(answer, 500, "went wrong in the service")
             self.assertNotIn("passwords", answer.message)
             self.assertFalse(answer.headers.hasHeader("www-authenticate"))
         [*failures] = self.flushLoggedErrors(FileNotFoundError)
-        self.assertEqual(len(failures), len(GUARDED) + 1)
+        self.assertEqual(len(failures), len(PROTECTED_PATHS) + 1)
         self.assertEqual(self.web.reactor.processes, [])
-        self.assert_refused(self.ask("/"))
-        self.assertEqual(self.ask("/livez").code, 200)
+        self.assert_refused(self.request("/"))
+        self.assertEqual(self.request("/livez").code, 200)
         away.rename(self.passwords)
-        self.assertEqual(self.ask("/", basic("alice", "secret")).code, 200)
+        self.assertEqual(
+            self.request("/", basic_credentials("alice", "secret")).code, 200
+        )
 
 
-class SlowTests(GuardTestCase):
+class SlowCheckerTests(AuthenticatorTestCase):
     """Tests of checkers that take their time."""
 
     def setUp(self) -> None:
         """Ask something of a slow checker."""
         super().setUp()
         self.checker = SlowChecker()
-        self.web = self.make_web(portal=portal_for([self.checker]))
+        self.web = self.make_web(portal=make_portal([self.checker]))
         self.client = self.web.connect()
-        self.client.send(question(LOVE, headers=TOKEN))
+        self.client.send(query_request(LOVE_QUERY, headers=TOKEN_HEADER))
 
-    def refused(self, error: Exception, code: int) -> None:
+    def assert_checker_error(self, error: Exception, code: int) -> None:
         """The checker fails with an error, and that is answered with a code."""
-        self.checker.said.errback(error)
+        self.checker.result.errback(error)
         self.client.deliver()
-        self.assert_error(self.client.answers()[0], code)
+        self.assert_error(self.client.responses()[0], code)
         self.assertEqual(self.web.reactor.processes, [])
 
     def test_nothing_happens_before_admission(self) -> None:
         """The search begins when the caller is known."""
-        self.assertEqual(self.client.answers(), [])
+        self.assertEqual(self.client.responses(), [])
         self.assertEqual(self.web.reactor.processes, [])
-        self.checker.said.callback(b"alice")
-        self.assertEqual(len(self.web.running()), 1)
+        self.checker.result.callback(b"alice")
+        self.assertEqual(len(self.web.running_processes()), 1)
 
     def test_who_is_not_believed_is_refused(self) -> None:
         """The search never begins, and what the checker said is kept to itself."""
         with capturedLogs() as events:
-            self.refused(UnauthorizedLogin("alice has another password"), 401)
-        self.assertNotIn("alice", "".join(map(everything, events)))
+            self.assert_checker_error(
+                UnauthorizedLogin("alice has another password"), 401
+            )
+        self.assertNotIn("alice", "".join(map(format_everything, events)))
 
     def test_who_is_not_named_is_refused(self) -> None:
         """A checker that gives no name lets nobody in."""
-        self.checker.said.callback(())
+        self.checker.result.callback(())
         self.client.deliver()
-        self.assert_error(self.client.answers()[0], 401)
+        self.assert_error(self.client.responses()[0], 401)
         self.assertEqual(self.web.reactor.processes, [])
 
     def test_what_nobody_foresaw_is_a_500(self) -> None:
         """A checker that cannot check is no reason to say that one is wrong."""
-        self.refused(UnhandledCredentials(), 500)
+        self.assert_checker_error(UnhandledCredentials(), 500)
         self.assertEqual(len(self.flushLoggedErrors(LoginFailed)), 1)
 
     def test_who_leaves_meanwhile_is_forgotten(self) -> None:
         """Nobody goes on checking."""
-        self.client.leave()
-        self.assertTrue(self.checker.said.called)
+        self.client.disconnect()
+        self.assertTrue(self.checker.result.called)
         self.assertEqual(self.web.reactor.processes, [])
 
     def test_who_leaves_a_url_that_is_none_is_forgotten(self) -> None:
         """Nobody is answered when the checker has found out who it was."""
         for outcome in (b"alice", Failure(UnauthorizedLogin())):
             checker = SlowChecker()
-            client = self.make_web(portal=portal_for([checker])).connect()
-            client.send(get("/x", headers=TOKEN))
-            client.leave()
-            checker.said.callback(outcome)
+            client = self.make_web(portal=make_portal([checker])).connect()
+            client.send(get_request("/x", headers=TOKEN_HEADER))
+            client.disconnect()
+            checker.result.callback(outcome)
             self.assertEqual(client.received, b"")
 
 
-def everything(event: LogEvent) -> str:
+def format_everything(event: LogEvent) -> str:
     """All that can be made of an event: text, traceback, JSON."""
     written = StringIO()
     jsonFileLogObserver(written)(event)
     return f"{eventAsText(event)} {written.getvalue()} {event}"
 
 
-class LogTests(GuardTestCase):
+class LogTests(AuthenticatorTestCase):
     """Tests of what is logged, and what is not."""
 
-    def start(self) -> None:
+    def start_service(self) -> None:
         """Start a service with an access log."""
-        self.log = self.room / "access.log"
+        self.log = self.temporary_folder / "access.log"
         self.web = self.make_web(portal=self.portal, access_log=self.log)
         self.web.site.doStart()
         self.addCleanup(self.web.site.doStop)
 
-    def send(self, authorization: str | None, url: str = "/") -> list[LogEvent]:
+    def logged_events(
+        self, authorization: str | None, url: str = "/"
+    ) -> list[LogEvent]:
         """Ask for a URL, and return all that is logged meanwhile."""
         header = f"Authorization: {authorization}\r\n" if authorization else ""
         with capturedLogs() as events:
-            self.web.connect().send(get(url, headers=header))
+            self.web.connect().send(get_request(url, headers=header))
         return list(events)
 
-    def user(self, authorization: str | None, url: str = "/") -> object:
+    def logged_user(self, authorization: str | None, url: str = "/") -> object:
         """Whose request it was, as the event of the request tells it."""
-        [event] = request_events(self.send(authorization, url))
+        [event] = request_events(self.logged_events(authorization, url))
         return event["user"]
 
     def test_a_known_caller_is_named(self) -> None:
         """In the event of its request, escaped, whatever it asked."""
-        self.assertEqual(self.user("Bearer alice.secret"), "alice")
-        self.assertEqual(self.user("Bearer alice.secret", "/x"), "alice")
-        self.assertEqual(self.user(basic("zoë", "pass wörd")), r"zo\xc3\xab")
+        self.assertEqual(self.logged_user("Bearer alice.secret"), "alice")
+        self.assertEqual(self.logged_user("Bearer alice.secret", "/x"), "alice")
+        self.assertEqual(
+            self.logged_user(basic_credentials("zoë", "pass wörd")), r"zo\xc3\xab"
+        )
 
     def test_who_is_not_known_is_not_named(self) -> None:
         """A name may be a password in the wrong field."""
-        for authorization in (None, "Bearer alice.wrong", basic("secret", "alice")):
-            self.assertIsNone(self.user(authorization))
-        self.assertIsNone(self.user("Bearer alice.secret", "/livez"))
+        for authorization in (
+            None,
+            "Bearer alice.wrong",
+            basic_credentials("secret", "alice"),
+        ):
+            self.assertIsNone(self.logged_user(authorization))
+        self.assertIsNone(self.logged_user("Bearer alice.secret", "/livez"))
 
     def test_the_access_log_names_a_known_caller(self) -> None:
         """Its third field is the user's, and a dash where there is none."""
         self.passwords.write_text('alice:secret\na" \\b:secret\n-:secret\n')
-        self.start()
-        self.send("Bearer alice.secret")
-        self.send(basic('a" \\b', "secret"))
-        self.send("Bearer -.secret")
-        self.send("Bearer alice.wrong")
-        self.send(None, "/livez")
+        self.start_service()
+        self.logged_events("Bearer alice.secret")
+        self.logged_events(basic_credentials('a" \\b', "secret"))
+        self.logged_events("Bearer -.secret")
+        self.logged_events("Bearer alice.wrong")
+        self.logged_events(None, "/livez")
         lines = self.log.read_text()
         users = findall(r"(?m)^192\.0\.2\.1 - (\S+) \[", lines)
         self.assertEqual(users, ["alice", r"a\x22\x20\x5cb", r"\x2d", "-", "-"])
 
     def test_nothing_secret_is_logged(self) -> None:
         """Neither a password nor what came as one, whatever becomes of it."""
-        self.start()
-        secret, unknown = basic("alice", "secret"), basic("mallory", "guess")
+        self.start_service()
+        secret, unknown = (
+            basic_credentials("alice", "secret"),
+            basic_credentials("mallory", "guess"),
+        )
         tried = [secret, unknown, "Bearer alice.secret", "Bearer mallory.guess"]
         tried += ["Bearer guess", "Basic guess", f"{secret}!", "mallory guess"]
-        tried += [basic("mallory", "")]
+        tried += [basic_credentials("mallory", "")]
         events = []
         for url in ("/", "/x", "/livez"):
             for authorization in tried:
-                events += self.send(authorization, url)
+                events += self.logged_events(authorization, url)
         self.passwords.unlink()
         for authorization in tried:
-            events += self.send(authorization)
+            events += self.logged_events(authorization)
         self.assertEqual(len(self.flushLoggedErrors(FileNotFoundError)), 4)
         self.assertEqual(len(request_events(events)), 4 * len(tried))
-        logged = "".join(map(everything, events)) + self.log.read_text()
+        logged = "".join(map(format_everything, events)) + self.log.read_text()
         self.assertIn("alice", logged)
         words = ["secret", "mallory", "guess"]
         for word in (*words, *(each.split()[1] for each in tried[:2])):

@@ -8,18 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.web.http.accept import preferred
+from twisted_quotes.web.http.accept import negotiate_media_type
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
 
 
 def choose(accept: str) -> str:
     """Choose one of two types."""
-    return preferred(accept, [JSON, NDJSON])
+    return negotiate_media_type(accept, [JSON, NDJSON])
 
 
 class PreferredTests(SynchronousTestCase):
-    """Tests of L{preferred}."""
+    """Tests of L{negotiate_media_type}."""
 
     def test_the_highest_quality_wins(self) -> None:
         """A type without a quality has the highest one."""

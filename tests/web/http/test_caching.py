@@ -10,47 +10,47 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.server import Request
 from twisted.web.test.requesthelper import DummyChannel
 
-from twisted_quotes.library.dictionary import State
+from twisted_quotes.library.dictionary import FileState
 from twisted_quotes.web.http.caching import (
+    check_if_none_match_any,
+    check_not_modified,
     entity_tag,
-    has_any,
-    is_known,
-    may_be_kept,
-    must_not_be_kept,
+    forbid_caching,
+    require_revalidation,
 )
 
-STATE = State(1, 2, 3, 4, 5)
+FILE_STATE = FileState(1, 2, 3, 4, 5)
 
 
-class TagTests(SynchronousTestCase):
+class ETagTests(SynchronousTestCase):
     """Tests of the names of answers."""
 
     def test_the_same_question_to_the_same_files_has_the_same_tag(self) -> None:
         """In whichever order the files are looked at."""
         self.assertEqual(
-            entity_tag("x", {"a": STATE, "b": STATE}),
-            entity_tag("x", {"b": STATE, "a": STATE}),
+            entity_tag("x", {"a": FILE_STATE, "b": FILE_STATE}),
+            entity_tag("x", {"b": FILE_STATE, "a": FILE_STATE}),
         )
 
     def test_everything_that_may_change_the_answer_changes_the_tag(self) -> None:
         """The question, which files there are, and what is known of each."""
         tags = {
-            entity_tag("x", {"a": STATE}),
-            entity_tag("y", {"a": STATE}),
-            entity_tag("x", {"b": STATE}),
+            entity_tag("x", {"a": FILE_STATE}),
+            entity_tag("y", {"a": FILE_STATE}),
+            entity_tag("x", {"b": FILE_STATE}),
             entity_tag("x", {}),
             *(
-                entity_tag("x", {"a": STATE._replace(**{field: 9})})
-                for field in State._fields
+                entity_tag("x", {"a": FILE_STATE._replace(**{field: 9})})
+                for field in FileState._fields
             ),
         }
-        self.assertEqual(len(tags), 4 + len(State._fields))
+        self.assertEqual(len(tags), 4 + len(FileState._fields))
 
 
 class HeaderTests(SynchronousTestCase):
     """Tests of what a client is told."""
 
-    def request(self, *if_none_match: str) -> Any:
+    def make_request(self, *if_none_match: str) -> Any:
         """A request that may know an answer, with the lines of one header."""
         request = Request(DummyChannel(), False)
         if if_none_match:
@@ -60,14 +60,14 @@ class HeaderTests(SynchronousTestCase):
     def test_a_client_that_has_the_answer_is_told_so(self) -> None:
         """It may name several, weak or strong."""
         for header in ('"abc"', 'W/"abc"', '"x", "abc"', '"x",W/"abc"'):
-            request = self.request(header)
-            self.assertTrue(is_known(request, "abc"), header)
+            request = self.make_request(header)
+            self.assertTrue(check_not_modified(request, "abc"), header)
             self.assertEqual(request.code, 304)
 
     def test_every_line_counts(self) -> None:
         """The header may be sent several times (RFC 9110, section 5.3)."""
         for lines in (('"abc"', '"x"'), ('"x"', 'W/"abc"'), ("", '"abc"', "")):
-            self.assertTrue(is_known(self.request(*lines), "abc"), lines)
+            self.assertTrue(check_not_modified(self.make_request(*lines), "abc"), lines)
 
     def test_any_answer_will_do(self) -> None:
         """Whoever has any has what exists (RFC 9110, section 13.1.2)."""
@@ -77,38 +77,38 @@ class HeaderTests(SynchronousTestCase):
             ('"x"', False),
             ("**", False),
         ):
-            request = self.request(header)
-            self.assertEqual(has_any(request), known, header)
+            request = self.make_request(header)
+            self.assertEqual(check_if_none_match_any(request), known, header)
             self.assertEqual(request.code, 304 if known else 200)
-        self.assertFalse(has_any(self.request()))
+        self.assertFalse(check_if_none_match_any(self.make_request()))
 
     def test_a_client_that_has_another_gets_the_answer(self) -> None:
         """Or one that has none, or talks nonsense."""
         for header in ("", "*", '"x"', '"abcd"', '"', "W/", "abc", "x"):
-            request = self.request(header)
-            self.assertFalse(is_known(request, "abc"), header)
+            request = self.make_request(header)
+            self.assertFalse(check_not_modified(request, "abc"), header)
             self.assertEqual(request.code, 200)
 
     def test_what_may_be_kept_is_to_be_asked_for_again(self) -> None:
         """A dictionary may change at any time."""
-        request = self.request()
-        may_be_kept(request, "abc")
+        request = self.make_request()
+        require_revalidation(request, "abc")
         headers = request.responseHeaders
         self.assertEqual(headers.getRawHeaders("cache-control"), ["no-cache"])
         self.assertEqual(headers.getRawHeaders("vary"), ["accept"])
 
     def test_what_is_by_chance_is_not_kept(self) -> None:
         """The next one is another."""
-        request = self.request()
-        must_not_be_kept(request)
+        request = self.make_request()
+        forbid_caching(request)
         headers = request.responseHeaders
         self.assertEqual(headers.getRawHeaders("cache-control"), ["no-store"])
         self.assertFalse(headers.hasHeader("etag"))
 
     def test_what_is_not_kept_may_have_a_name(self) -> None:
         """A client may have kept it by means of its own."""
-        request = self.request()
-        must_not_be_kept(request, "abc")
+        request = self.make_request()
+        forbid_caching(request, "abc")
         headers = request.responseHeaders
         self.assertEqual(headers.getRawHeaders("cache-control"), ["no-store"])
         self.assertEqual(headers.getRawHeaders("etag"), ['"abc"'])

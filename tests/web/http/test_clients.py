@@ -10,20 +10,20 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.library import library
-from twisted_quotes.web.authentication.credentials import PasswordFile, portal_for
-from twisted_quotes.web.http.clients import client_of
+from twisted_quotes.web.authentication.credentials import PasswordFile, make_portal
+from twisted_quotes.web.http.clients import client_key_for_address
 
-from ..clients import FakeSocket, WebTestCase, question
+from ..clients import FakeSocket, WebTestCase, query_request
 
 
 class ClientTests(SynchronousTestCase):
-    """Tests of L{client_of}."""
+    """Tests of L{client_key_for_address}."""
 
     def assert_key(self, host: str, key: str) -> None:
         """A host has a key, whatever its port."""
         kind = IPv6Address if ":" in host else IPv4Address
         for port in (1, 2):
-            self.assertEqual(client_of(kind("TCP", host, port)), key)
+            self.assertEqual(client_key_for_address(kind("TCP", host, port)), key)
 
     def test_an_ipv4_address_is_a_client(self) -> None:
         """Two addresses are two clients."""
@@ -43,11 +43,11 @@ class ClientTests(SynchronousTestCase):
 
     def test_who_has_no_address_cannot_be_told_apart(self) -> None:
         """Neither can who has one that is not an address of the internet."""
-        self.assertIsNone(client_of(UNIXAddress(b"/run/quotes")))
-        self.assertIsNone(client_of(IPv4Address("TCP", "a.b", 1)))
+        self.assertIsNone(client_key_for_address(UNIXAddress(b"/run/quotes")))
+        self.assertIsNone(client_key_for_address(IPv4Address("TCP", "a.b", 1)))
 
 
-class TurnTests(WebTestCase):
+class FairnessTests(WebTestCase):
     """Tests of several clients that ask at the same time."""
 
     def setUp(self) -> None:
@@ -55,20 +55,20 @@ class TurnTests(WebTestCase):
         super().setUp()
         self.web = self.make_web(running=1, waiting=2)
 
-    def ask(self, client: str, term: str, headers: str = "") -> FakeSocket:
+    def send_search(self, client: str, term: str, headers: str = "") -> FakeSocket:
         """Search from an address."""
         socket = self.web.connect(client)
         body = {"action": "search", "term": term}
-        socket.send(question(body, headers=headers))
+        socket.send(query_request(body, headers=headers))
         return socket
 
-    def terms(self) -> list[str]:
+    def running_terms(self) -> list[str]:
         """What the running greps look for."""
-        return [each.arguments[-1] for each in self.web.running()]
+        return [each.arguments[-1] for each in self.web.running_processes()]
 
-    def end(self) -> None:
+    def end_grep(self) -> None:
         """Have the running grep end."""
-        [grep] = self.web.running()
+        [grep] = self.web.running_processes()
         grep.end(1)
 
     def test_clients_have_their_searches_in_turn(self) -> None:
@@ -78,56 +78,58 @@ class TurnTests(WebTestCase):
             ("192.0.2.1", "b"),
             ("192.0.2.2", "c"),
         ):
-            self.ask(client, term)
+            self.send_search(client, term)
         order = []
         for _ in range(3):
-            order += self.terms()
-            self.end()
+            order += self.running_terms()
+            self.end_grep()
         self.assertEqual(order, ["a", "c", "b"])
 
     def test_who_has_more_waiting_than_its_share_is_told_so(self) -> None:
         """With a 429, and when to try again; the other one waits in its position."""
-        sockets = [self.ask("192.0.2.1", term) for term in "abc"]
-        self.ask("192.0.2.2", "d")
+        sockets = [self.send_search("192.0.2.1", term) for term in "abc"]
+        self.send_search("192.0.2.2", "d")
         sockets[2].deliver()
-        [answer] = sockets[2].answers()
+        [answer] = sockets[2].responses()
         self.assert_error(answer, 429, "of this client")
         self.assertEqual(answer.header("retry-after"), "1")
-        another = self.ask("192.0.2.1", "e")
+        another = self.send_search("192.0.2.1", "e")
         another.deliver()
-        self.assert_error(another.answers()[0], 429)
-        self.end()
-        self.assertEqual(self.terms(), ["d"])
+        self.assert_error(another.responses()[0], 429)
+        self.end_grep()
+        self.assertEqual(self.running_terms(), ["d"])
 
     def test_users_are_told_apart_whatever_their_addresses(self) -> None:
         """One who has several of them is one client, and two at one address are two."""
-        passwords = self.room / "passwords"
+        passwords = self.temporary_folder / "passwords"
         passwords.write_text("alice:x\nbob:x\n")
-        portal = portal_for([PasswordFile(str(passwords))])
+        portal = make_portal([PasswordFile(str(passwords))])
         self.web = self.make_web(running=1, waiting=9, portal=portal)
         for user, client, term in (
             ("alice", "192.0.2.1", "a"),
             ("alice", "192.0.2.2", "b"),
             ("bob", "192.0.2.1", "c"),
         ):
-            told = b64encode(f"{user}:x".encode()).decode()
-            self.ask(client, term, f"Authorization: Basic {told}\r\n")
-        self.end()
-        self.assertEqual(self.terms(), ["c"])
+            encoded_credentials = b64encode(f"{user}:x".encode()).decode()
+            self.send_search(
+                client, term, f"Authorization: Basic {encoded_credentials}\r\n"
+            )
+        self.end_grep()
+        self.assertEqual(self.running_terms(), ["c"])
 
     def test_searches_of_much_text_leave_a_place_to_others(self) -> None:
         """Whether it is one large dictionary or every one."""
-        self.patch(library, "_LARGE", 100)
+        self.patch(library, "_LARGE_SIZE", 100)
         (self.folder / "large").write_text("love\n" * 20)
         for dictionary in ("large", "*"):
             self.web = self.make_web(running=2, waiting=9)
             for term in "abc":
                 body = {"action": "search", "term": term, "dictionary": dictionary}
-                self.web.connect().send(question(body))
-            self.web.flush()
-            self.assertEqual(len(self.web.running()), 1, dictionary)
-            self.ask("192.0.2.2", "d")
-            self.assertEqual(self.terms()[1:], ["d"])
+                self.web.connect().send(query_request(body))
+            self.web.flush_responses()
+            self.assertEqual(len(self.web.running_processes()), 1, dictionary)
+            self.send_search("192.0.2.2", "d")
+            self.assertEqual(self.running_terms()[1:], ["d"])
 
     def test_regular_expressions_leave_a_place_to_others(self) -> None:
         """In every kind of question that takes one."""
@@ -139,8 +141,8 @@ class TurnTests(WebTestCase):
             self.web = self.make_web(running=2, waiting=9)
             for term in "abc":
                 body = {"term": f"{term}$", "regex": True, **kind}
-                self.web.connect().send(question(body))
-            self.web.flush()
-            self.assertEqual(len(self.web.running()), 1, kind)
-            self.ask("192.0.2.2", "d")
-            self.assertEqual(self.terms()[1:], ["d"])
+                self.web.connect().send(query_request(body))
+            self.web.flush_responses()
+            self.assertEqual(len(self.web.running_processes()), 1, kind)
+            self.send_search("192.0.2.2", "d")
+            self.assertEqual(self.running_terms()[1:], ["d"])

@@ -35,15 +35,20 @@ from twisted_quotes.errors import (
     UnknownAction,
     UnknownMethod,
 )
-from twisted_quotes.web.http.request_log import IRecord
-from twisted_quotes.web.http.responses import answer_errors, send, send_error, send_json
+from twisted_quotes.web.http.request_log import IRequestLogEntry
+from twisted_quotes.web.http.responses import (
+    register_error_handler,
+    render_body,
+    render_error,
+    render_json,
+)
 
-from ..clients import HOST, LINK, informed
+from ..clients import HOST, INSTRUCTIONS_URL, captured_events
 
 SECRET = "/srv/secret/library"
 
 
-def request() -> Request:
+def make_request() -> Request:
     """A request to the service."""
     channel: Any = DummyChannel()
     made = Request(channel)
@@ -51,11 +56,11 @@ def request() -> Request:
     return made
 
 
-def headers(of: Request) -> Mapping[bytes, list[bytes]]:
+def response_headers(http_request: Request) -> Mapping[bytes, list[bytes]]:
     """What the answer's headers will be."""
     return {
         name.lower(): list(values)
-        for name, values in of.responseHeaders.getAllRawHeaders()
+        for name, values in http_request.responseHeaders.getAllRawHeaders()
     }
 
 
@@ -64,28 +69,34 @@ class SendTests(SynchronousTestCase):
 
     def test_the_length_is_counted_in_bytes(self) -> None:
         """Text that is longer in bytes than in characters is not cut."""
-        asked = request()
-        body = send_json(asked, {"text": "École"})
-        self.assertEqual(headers(asked)[b"content-length"], [b"%d" % len(body)])
+        http_request = make_request()
+        body = render_json(http_request, {"text": "École"})
+        self.assertEqual(
+            response_headers(http_request)[b"content-length"], [b"%d" % len(body)]
+        )
         self.assertEqual(json.loads(body), {"text": "École"})
 
     def test_json_is_called_json(self) -> None:
         """The type of an answer in JSON is application/json, and is no guess."""
-        asked = request()
-        send_json(asked, [])
-        self.assertEqual(headers(asked)[b"content-type"], [b"application/json"])
-        self.assertEqual(headers(asked)[b"x-content-type-options"], [b"nosniff"])
+        http_request = make_request()
+        render_json(http_request, [])
+        self.assertEqual(
+            response_headers(http_request)[b"content-type"], [b"application/json"]
+        )
+        self.assertEqual(
+            response_headers(http_request)[b"x-content-type-options"], [b"nosniff"]
+        )
 
     def test_json_ends_with_a_line_feed(self) -> None:
         """A shell's prompt stands on a line of its own after an answer."""
-        self.assertEqual(send_json(request(), [])[-1:], b"\n")
+        self.assertEqual(render_json(make_request(), [])[-1:], b"\n")
 
     def test_bytes_are_sent_as_they_are(self) -> None:
         """Any type of content can be sent."""
-        asked = request()
-        self.assertEqual(send(asked, b"text/css", b"a{}"), b"a{}")
-        self.assertEqual(headers(asked)[b"content-type"], [b"text/css"])
-        self.assertEqual(headers(asked)[b"content-length"], [b"3"])
+        http_request = make_request()
+        self.assertEqual(render_body(http_request, b"text/css", b"a{}"), b"a{}")
+        self.assertEqual(response_headers(http_request)[b"content-type"], [b"text/css"])
+        self.assertEqual(response_headers(http_request)[b"content-length"], [b"3"])
 
 
 class ErrorTests(SynchronousTestCase):
@@ -95,15 +106,17 @@ class ErrorTests(SynchronousTestCase):
         self, error: Exception, code: int, words: str
     ) -> Mapping[bytes, list[bytes]]:
         """An error is answered with its code and words; its headers are returned."""
-        asked = request()
-        body = json.loads(send_error(asked, Failure(error)))
-        self.assertEqual(asked.code, code)
+        http_request = make_request()
+        body = json.loads(render_error(http_request, Failure(error)))
+        self.assertEqual(http_request.code, code)
         self.assertEqual(list(body), ["Code", "message"])
         self.assertEqual(body["Code"], code)
         self.assertIn(words, body["message"])
-        self.assertTrue(body["message"].endswith(f" {LINK}"))
-        self.assertEqual(headers(asked)[b"content-type"], [b"application/json"])
-        return headers(asked)
+        self.assertTrue(body["message"].endswith(f" {INSTRUCTIONS_URL}"))
+        self.assertEqual(
+            response_headers(http_request)[b"content-type"], [b"application/json"]
+        )
+        return response_headers(http_request)
 
     def test_each_error_of_our_own_has_its_code_and_message(self) -> None:
         """What can be foreseen is answered in its own words."""
@@ -119,24 +132,26 @@ class ErrorTests(SynchronousTestCase):
             (SearchTimedOut(3), 504, "3 seconds"),
         ]
         for error, code, words in errors:
-            told = self.assert_answered(error, code, words)
+            sent_headers = self.assert_answered(error, code, words)
             self.assertFalse(
-                {b"retry-after", b"www-authenticate", b"allow"} & set(told)
+                {b"retry-after", b"www-authenticate", b"allow"} & set(sent_headers)
             )
 
     def test_who_cannot_be_served_now_is_told_when_to_try_again(self) -> None:
         """A 503 has a Retry-After that its message agrees with."""
         for error in (TooBusy(), ShuttingDown()):
             words = f"Try again in {error.retry_after} second"
-            told = self.assert_answered(error, 503, words)
-            self.assertEqual(told[b"retry-after"], [b"%d" % error.retry_after])
+            sent_headers = self.assert_answered(error, 503, words)
+            self.assertEqual(sent_headers[b"retry-after"], [b"%d" % error.retry_after])
 
     def test_where_the_machine_is_full_one_may_try_again(self) -> None:
         """The log has what was missing, and the caller is told nothing of that."""
         for number in (EAGAIN, EMFILE, ENFILE, ENOMEM):
-            with informed() as events:
-                told = self.assert_answered(OSError(number, SECRET), 503, "not ready")
-            self.assertEqual(told[b"retry-after"], [b"1"])
+            with captured_events() as events:
+                sent_headers = self.assert_answered(
+                    OSError(number, SECRET), 503, "not ready"
+                )
+            self.assertEqual(sent_headers[b"retry-after"], [b"1"])
             [error] = [each for each in events if each["log_level"] == LogLevel.error]
             self.assertIn(f"[Errno {number}] {SECRET}", formatEvent(error))
 
@@ -144,31 +159,37 @@ class ErrorTests(SynchronousTestCase):
         """A 401 has a challenge for each scheme (RFC 9110, section 15.5.2)."""
         basic = b'Basic realm="twisted_quotes", charset="UTF-8"'
         bearer = b'Bearer realm="twisted_quotes"'
-        told = self.assert_answered(NotAuthenticated("Who are you?"), 401, "Who are")
-        self.assertEqual(told[b"www-authenticate"], [basic, bearer])
+        sent_headers = self.assert_answered(
+            NotAuthenticated("Who are you?"), 401, "Who are"
+        )
+        self.assertEqual(sent_headers[b"www-authenticate"], [basic, bearer])
 
     def test_a_wrong_token_is_told_as_such(self) -> None:
         """Who sent none gets no error code for it (RFC 6750, section 3.1)."""
-        told = self.assert_answered(NotAuthenticated("No.", by_token=True), 401, "No.")
-        _, bearer = told[b"www-authenticate"]
+        sent_headers = self.assert_answered(
+            NotAuthenticated("No.", is_bearer_token=True), 401, "No."
+        )
+        _, bearer = sent_headers[b"www-authenticate"]
         wrong = b'Bearer realm="twisted_quotes", error="invalid_token"'
         self.assertEqual(bearer, wrong)
 
     def test_what_was_cancelled_is_answered_as_shutting_down(self) -> None:
         """Who still waits when all work is cancelled is told to try again."""
-        told = self.assert_answered(CancelledError(), 503, "shutting down")
-        self.assertEqual(told[b"retry-after"], [b"%d" % ShuttingDown.retry_after])
+        sent_headers = self.assert_answered(CancelledError(), 503, "shutting down")
+        self.assertEqual(
+            sent_headers[b"retry-after"], [b"%d" % ShuttingDown.retry_after]
+        )
 
     def test_a_wrong_method_is_told_the_right_ones(self) -> None:
         """A 405 names the methods, in its message and in Allow."""
         error = MethodNotAllowed(valid_methods=["HEAD", "GET"])
-        told = self.assert_answered(error, 405, "GET, HEAD")
-        self.assertEqual(told[b"allow"], [b"GET, HEAD"])
+        sent_headers = self.assert_answered(error, 405, "GET, HEAD")
+        self.assertEqual(sent_headers[b"allow"], [b"GET, HEAD"])
 
     def test_a_wrong_method_where_none_is_right_has_an_empty_allow(self) -> None:
         """A 405 always has Allow (RFC 9110, section 15.5.6)."""
-        told = self.assert_answered(MethodNotAllowed(), 405, "methods")
-        self.assertEqual(told[b"allow"], [b""])
+        sent_headers = self.assert_answered(MethodNotAllowed(), 405, "methods")
+        self.assertEqual(sent_headers[b"allow"], [b""])
 
     def test_no_such_url_is_a_404(self) -> None:
         """What no route takes is not found."""
@@ -176,13 +197,13 @@ class ErrorTests(SynchronousTestCase):
 
     def test_what_the_caller_got_wrong_is_noted_for_the_log(self) -> None:
         """The site has one event for each request, and tells it there."""
-        asked = request()
-        with informed() as events:
-            send_error(asked, Failure(DictionaryNotFound("a", [])))
+        http_request = make_request()
+        with captured_events() as events:
+            render_error(http_request, Failure(DictionaryNotFound("a", [])))
         self.assertEqual(events, [])
-        facts = IRecord(asked).facts
-        self.assertEqual(facts["error"], "DictionaryNotFound")
-        self.assertIn("There is no dictionary", facts["reason"])
+        log_fields = IRequestLogEntry(http_request).fields
+        self.assertEqual(log_fields["error"], "DictionaryNotFound")
+        self.assertIn("There is no dictionary", log_fields["reason"])
 
 
 class IncidentTests(SynchronousTestCase):
@@ -190,32 +211,34 @@ class IncidentTests(SynchronousTestCase):
 
     def test_an_incident_is_answered_with_its_id_alone(self) -> None:
         """The caller learns nothing of the inside but where the log tells it."""
-        asked = request()
-        body = json.loads(send_error(asked, Failure(OSError(2, "gone", SECRET))))
+        http_request = make_request()
+        body = json.loads(
+            render_error(http_request, Failure(OSError(2, "gone", SECRET)))
+        )
         self.flushLoggedErrors(OSError)
-        self.assertEqual(asked.code, 500)
+        self.assertEqual(http_request.code, 500)
         self.assertEqual(body["Code"], 500)
-        self.assertIn(IRecord(asked).id, body["message"])
-        self.assertTrue(body["message"].endswith(f" {LINK}"))
+        self.assertIn(IRequestLogEntry(http_request).id, body["message"])
+        self.assertTrue(body["message"].endswith(f" {INSTRUCTIONS_URL}"))
         for inside in (SECRET, "OSError", "gone", "Traceback", ".py"):
             self.assertNotIn(inside, body["message"])
 
     def test_the_log_has_the_incident_under_the_same_id(self) -> None:
         """The log has the traceback, and the id that the caller was told."""
-        asked = request()
+        http_request = make_request()
         failure = Failure(ZeroDivisionError("no way"))
-        with informed() as events:
-            send_error(asked, failure)
+        with captured_events() as events:
+            render_error(http_request, failure)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         [event] = [each for each in events if "log_failure" in each]
         self.assertIs(event["log_failure"], failure)
-        self.assertEqual(event["id"], IRecord(asked).id)
+        self.assertEqual(event["id"], IRequestLogEntry(http_request).id)
 
     def test_an_http_error_nobody_raises_is_an_incident(self) -> None:
         """Only a wrong URL and a wrong method are the caller's fault."""
-        asked = request()
-        send_error(asked, Failure(Gone()))
-        self.assertEqual(asked.code, 500)
+        http_request = make_request()
+        render_error(http_request, Failure(Gone()))
+        self.assertEqual(http_request.code, 500)
         self.assertEqual(len(self.flushLoggedErrors(Gone)), 1)
 
 
@@ -225,7 +248,7 @@ class AppTests(SynchronousTestCase):
     def test_an_app_answers_its_errors_as_json(self) -> None:
         """Whatever a route raises goes through the table."""
         app = Klein()
-        answer_errors(app)
+        register_error_handler(app)
 
         @app.route("/")
         def wrong(request: IRequest) -> bytes:
@@ -236,5 +259,5 @@ class AppTests(SynchronousTestCase):
         self.assertEqual(response.code, 400)
         self.assertEqual(
             self.successResultOf(response.json()),
-            {"Code": 400, "message": f"Not so. Instructions: {LINK}"},
+            {"Code": 400, "message": f"Not so. Instructions: {INSTRUCTIONS_URL}"},
         )

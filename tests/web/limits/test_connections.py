@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..clients import CLIENT, FakeSocket, WebTestCase, get, question
+from ..clients import CLIENT, FakeSocket, WebTestCase, get_request, query_request
 
-OTHER = "192.0.2.2"
+OTHER_CLIENT = "192.0.2.2"
 
 
-class ShareTests(WebTestCase):
+class ConnectionShareTests(WebTestCase):
     """Tests of one client that has all connections, and another one."""
 
     def setUp(self) -> None:
@@ -19,34 +19,34 @@ class ShareTests(WebTestCase):
         super().setUp()
         self.web = self.make_web(max_connections=4, running=10)
 
-    def refused(self, host: str = CLIENT) -> int | None:
+    def connect_refused(self, host: str = CLIENT) -> int | None:
         """Connect once more; the status of the answer if it is refused."""
         client = self.web.connect(host)
         client.deliver()
         if not client.received:
             return None
-        [answer] = client.answers()
-        self.assertTrue(answer.is_last)
+        [answer] = client.responses()
+        self.assertTrue(answer.closes_connection)
         self.assertEqual(answer.header("retry-after"), "1")
         return answer.code
 
-    def assert_admitted(self, host: str = OTHER) -> FakeSocket:
+    def assert_accepted(self, host: str = OTHER_CLIENT) -> FakeSocket:
         """Another client is answered."""
         client = self.web.connect(host)
-        client.send(get())
-        self.assertEqual([each.code for each in client.answers()], [200])
+        client.send(get_request())
+        self.assertEqual([each.code for each in client.responses()], [200])
         return client
 
     def test_one_client_alone_may_have_all(self) -> None:
         """And is told to try again with one too many."""
-        self.assertEqual([self.refused() for _ in range(5)], [None] * 4 + [503])
+        self.assertEqual([self.connect_refused() for _ in range(5)], [None] * 4 + [503])
 
     def test_the_longest_idle_connection_gives_way(self) -> None:
         """It is closed without an answer, since it asked nothing."""
         clients = [self.web.connect() for _ in range(4)]
         self.web.reactor.advance(1)
-        clients[0].send(get())
-        self.assert_admitted()
+        clients[0].send(get_request())
+        self.assert_accepted()
         for client in clients:
             client.deliver()
         closed = [each.disconnected for each in clients]
@@ -57,21 +57,21 @@ class ShareTests(WebTestCase):
         """Where no connection is idle."""
         clients = [self.web.connect() for _ in range(4)]
         for client in clients[:3]:
-            client.send(question())
-        clients[3].send(get()[:9])
-        self.assert_admitted()
+            client.send(query_request())
+        clients[3].send(get_request()[:9])
+        self.assert_accepted()
         clients[3].deliver()
-        self.assertEqual([each.code for each in clients[3].answers()], [429])
+        self.assertEqual([each.code for each in clients[3].responses()], [429])
 
     def test_an_answer_that_is_not_read_gives_way(self) -> None:
         """Where no connection is idle, and no request incomplete."""
         (self.folder / "long").write_text("love\n" * 40_000)
         clients = [self.web.connect() for _ in range(4)]
         for client in clients[:3]:
-            client.send(question())
+            client.send(query_request())
         clients[3].stalled = True
-        clients[3].send(get("/api/v2/quotes?dictionary=long"))
-        self.assert_admitted()
+        clients[3].send(get_request("/api/v2/quotes?dictionary=long"))
+        self.assert_accepted()
         self.web.reactor.advance(0)
         self.assertTrue(clients[3].disconnected)
         self.assertTrue(clients[3].aborted)
@@ -79,30 +79,32 @@ class ShareTests(WebTestCase):
     def test_a_request_that_is_being_answered_does_not_give_way(self) -> None:
         """The other client is told to try again."""
         for _ in range(4):
-            self.web.connect().send(question())
-        self.assertEqual(self.refused(OTHER), 503)
+            self.web.connect().send(query_request())
+        self.assertEqual(self.connect_refused(OTHER_CLIENT), 503)
 
     def test_who_has_most_is_told_that_others_ask(self) -> None:
         """It has its share, and nobody gives way to it."""
-        for host in (CLIENT, CLIENT, OTHER, OTHER):
+        for host in (CLIENT, CLIENT, OTHER_CLIENT, OTHER_CLIENT):
             self.web.connect(host)
-        self.assertEqual(self.refused(), 429)
-        self.assertEqual(self.refused(OTHER), 429)
-        self.assertIsNone(self.refused("192.0.2.3"))
+        self.assertEqual(self.connect_refused(), 429)
+        self.assertEqual(self.connect_refused(OTHER_CLIENT), 429)
+        self.assertIsNone(self.connect_refused("192.0.2.3"))
 
     def test_connections_are_shared_evenly(self) -> None:
         """One by one, until neither has more than the other."""
         for _ in range(4):
             self.web.connect()
-        self.assertEqual([self.refused(OTHER) for _ in range(3)], [None, None, 429])
+        self.assertEqual(
+            [self.connect_refused(OTHER_CLIENT) for _ in range(3)], [None, None, 429]
+        )
 
     def test_a_connection_that_gave_way_is_counted_once(self) -> None:
         """When it is gone, there is no more room than before."""
         clients = [self.web.connect() for _ in range(4)]
-        others = [self.assert_admitted() for _ in range(2)]
+        others = [self.assert_accepted() for _ in range(2)]
         for client in [*clients, *others]:
-            client.leave()
-        self.assertEqual([self.refused() for _ in range(5)], [None] * 4 + [503])
+            client.disconnect()
+        self.assertEqual([self.connect_refused() for _ in range(5)], [None] * 4 + [503])
 
     def test_of_many_that_are_refused_some_are_closed_at_once(self) -> None:
         """Each that waits for its client to close costs an open file."""
@@ -111,13 +113,13 @@ class ShareTests(WebTestCase):
         refused = [self.web.connect() for _ in range(4)]
         for client in refused:
             client.deliver()
-            self.assertEqual([each.code for each in client.answers()], [503])
+            self.assertEqual([each.code for each in client.responses()], [503])
         closed = [bool(each.disconnected) for each in refused]
         self.assertEqual(closed, [False, False, True, True])
 
     def test_those_that_gave_way_do_not_add_up(self) -> None:
         """Each costs an open file until it is gone, whatever it has been told."""
-        for sent in (get()[:9], b"BAD\r\n\r\n"):
+        for sent in (get_request()[:9], b"BAD\r\n\r\n"):
             self.web = self.make_web(max_connections=10, max_refused=2)
             clients = []
             for host in range(1, 6):
@@ -133,10 +135,12 @@ class ShareTests(WebTestCase):
     def test_a_client_behind_a_proxy_is_known_when_the_proxy_has_said_so(self) -> None:
         """Its connection then counts as its own, not as the proxy's."""
         client, *_ = [self.web.connect() for _ in range(4)]
-        client.host = OTHER
-        client.send(get())
-        self.assertEqual([each.code for each in client.answers()], [200])
+        client.host = OTHER_CLIENT
+        client.send(get_request())
+        self.assertEqual([each.code for each in client.responses()], [200])
         protocol: Any = client.protocol
-        self.assertEqual(protocol.client, OTHER)
+        self.assertEqual(protocol.client_key, OTHER_CLIENT)
         # The client has one, the proxy three of the four.
-        self.assertEqual([self.refused(OTHER) for _ in range(2)], [None, 429])
+        self.assertEqual(
+            [self.connect_refused(OTHER_CLIENT) for _ in range(2)], [None, 429]
+        )

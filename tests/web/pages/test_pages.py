@@ -33,39 +33,39 @@ class Page(HTMLParser):
 
     def __init__(self, html: str) -> None:
         super().__init__()
-        self.open: list[str] = []
+        self.open_elements: list[str] = []
         self.texts: dict[str, list[str]] = {}
         self.links: list[str] = []
-        self.balanced = True
+        self.is_balanced = True
         self.feed(html)
         self.close()
-        self.balanced = self.balanced and not self.open
+        self.is_balanced = self.is_balanced and not self.open_elements
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """An element begins."""
         if tag not in _VOID:
-            self.open.append(tag)
+            self.open_elements.append(tag)
         self.texts.setdefault(tag, []).append("")
         self.links += [value or "" for name, value in attrs if name in ("href", "src")]
 
     def handle_endtag(self, tag: str) -> None:
         """An element ends."""
         if tag not in _VOID:
-            self.balanced = self.balanced and self.open[-1:] == [tag]
-            self.open = self.open[:-1]
+            self.is_balanced = self.is_balanced and self.open_elements[-1:] == [tag]
+            self.open_elements = self.open_elements[:-1]
 
     def handle_data(self, data: str) -> None:
         """Text stands in all elements that are open."""
-        for tag in dict.fromkeys(self.open):
+        for tag in dict.fromkeys(self.open_elements):
             self.texts[tag][-1] += data
 
 
 class PagesTestCase(WebTestCase):
     """Gets pages."""
 
-    def get(self, path: str, **headers: str) -> Page:
+    def get_page(self, path: str, **headers: str) -> Page:
         """Get a page that must be there."""
-        answer = self.successResultOf(self.web.ask("GET", path, headers=headers))
+        answer = self.successResultOf(self.web.request("GET", path, headers=headers))
         self.assertEqual(answer.code, 200)
         self.assertEqual(answer.header("content-type"), "text/html; charset=utf-8")
         self.assertEqual(answer.header("content-length"), str(len(answer.body)))
@@ -80,8 +80,8 @@ class EveryPageTests(PagesTestCase):
     def test_a_page_is_html(self) -> None:
         """Each element that begins ends, and a page has a title."""
         for path in ("/", "/api/v1/web"):
-            page = self.get(path)
-            self.assertTrue(page.balanced, path)
+            page = self.get_page(path)
+            self.assertTrue(page.is_balanced, path)
             self.assertEqual(len(page.texts["title"]), 1)
             self.assertIn("twisted_quotes", page.texts["title"][0])
             self.assertEqual(len(page.texts["h1"]), 1)
@@ -89,29 +89,31 @@ class EveryPageTests(PagesTestCase):
     def test_all_links_of_a_page_lead_somewhere(self) -> None:
         """Each link is to a URL of the service, and that is there."""
         for path in ("/", "/api/v1/web"):
-            for link in self.get(path).links:
-                answer = self.successResultOf(self.web.ask("GET", link))
+            for link in self.get_page(path).links:
+                answer = self.successResultOf(self.web.request("GET", link))
                 self.assertEqual(answer.code, 200, link)
 
     def test_a_page_names_the_dictionaries(self) -> None:
         """Each dictionary is named, and the default one marked."""
         for path in ("/", "/api/v1/web"):
             self.assertEqual(
-                self.get(path).texts["li"], ["alpha (default)", "sub/beta"]
+                self.get_page(path).texts["li"], ["alpha (default)", "sub/beta"]
             )
 
     def test_a_new_dictionary_is_named_at_once(self) -> None:
         """A page shows the library as it is."""
         (self.folder / "new").write_text("x\n")
-        self.assertIn("new", self.get("/").texts["li"])
+        self.assertIn("new", self.get_page("/").texts["li"])
 
     def test_control_characters_in_a_name_are_shown_as_pictures(self) -> None:
         """A terminal that shows the page obeys none."""
         (self.folder / "a\x1b[31m\x7f\x9bz").write_text("x\n")
         for path in ("/", "/api/v1/web"):
-            self.assertIn("a\u241b[31m\u2421\ufffdz", self.get(path).texts["li"])
+            self.assertIn("a\u241b[31m\u2421\ufffdz", self.get_page(path).texts["li"])
             self.assertNotRegex(self.html, r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
-        answer = self.successResultOf(self.web.find(action="all", dictionary="n\x1b"))
+        answer = self.successResultOf(
+            self.web.post_query(action="all", dictionary="n\x1b")
+        )
         self.assert_error(answer, 404, '"n\u241b"', '"a\u241b[31m')
         self.assertNotRegex(answer.message, r"[\x00-\x1f\x7f-\x9f]")
 
@@ -120,7 +122,7 @@ class EveryPageTests(PagesTestCase):
         with patch.object(pages, "MAX_NAMES", 2):
             for name in ("a", "b", "c"):
                 (self.folder / name).write_text("x\n")
-            items = self.get("/").texts["li"]
+            items = self.get_page("/").texts["li"]
         self.assertEqual(items[-1], f"and {len(self.web.library.names()) - 2} more")
         self.assertEqual(len(items), 3)
 
@@ -135,19 +137,19 @@ class EveryPageTests(PagesTestCase):
         self.patch(pages, "flattenString", watched)
         for path in ("/", "/api/v1/web"):
             for host in ("a.test", "b.test:8000", "192.0.2.1"):
-                self.get(path, Host=host)
+                self.get_page(path, Host=host)
                 self.assertIn(f" http://{host}/api/v1/json", self.html)
                 self.assertNotIn("service.invalid", self.html)
         self.assertEqual(len(rendered), 2)
         (self.folder / "new").write_text("x\n")
         for _ in range(2):
-            self.assertIn("new", self.get("/").texts["li"])
+            self.assertIn("new", self.get_page("/").texts["li"])
         self.assertEqual(len(rendered), 3)
 
     def test_a_shell_is_given_an_ipv6_address_in_quotes(self) -> None:
         """Where a command has quotes at all; the brackets mean something there."""
         for host, mark in (("[2001:db8::1]:8000", "'"), ("a.test", "")):
-            commands = self.get("/api/v1/web", Host=host).texts["pre"]
+            commands = self.get_page("/api/v1/web", Host=host).texts["pre"]
             url = f"http://{host}/api/v2/dictionaries"
             self.assertIn(f"curl {mark}{url}{mark}", commands)
 
@@ -156,14 +158,14 @@ class EveryPageTests(PagesTestCase):
         name = '<script>"&amp;'
         (self.folder / name).write_text("x\n")
         for path in ("/", "/api/v1/web"):
-            page = self.get(path)
+            page = self.get_page(path)
             self.assertIn(name, page.texts["li"])
             self.assertNotIn("script", page.texts)
 
     def test_a_page_does_not_show_a_hostile_host(self) -> None:
         """What came as a host and is none is not in the page."""
         for path in ("/", "/api/v1/web"):
-            page = self.get(path, Host="evil.test/<script>alert(1)</script>")
+            page = self.get_page(path, Host="evil.test/<script>alert(1)</script>")
             self.assertNotIn("evil", self.html)
             self.assertNotIn("script", page.texts)
             self.assertIn("http://127.0.0.1:", self.html)
@@ -175,14 +177,14 @@ class EveryPageTests(PagesTestCase):
             def getHost(self) -> Any:
                 return UNIXAddress("/run/quotes")
 
-        client = Nameless(self.web.reactor, self.web.protocol())
+        client = Nameless(self.web.reactor, self.web.build_protocol())
         client.send(b"GET / HTTP/1.0\r\n\r\n")
-        [answer] = client.answers()
+        [answer] = client.responses()
         self.assertIn(b" http://localhost/api/v1/json", answer.body)
 
     def test_the_style_sheet_is_css(self) -> None:
         """The pages' style comes from the service itself."""
-        answer = self.successResultOf(self.web.ask("GET", "/style.css"))
+        answer = self.successResultOf(self.web.request("GET", "/style.css"))
         self.assertEqual(answer.code, 200)
         self.assertEqual(answer.header("content-type"), "text/css; charset=utf-8")
         self.assertIn(b"body {", answer.body)
@@ -195,11 +197,11 @@ class StartTests(PagesTestCase):
 
     def test_the_start_page_leads_to_the_instructions(self) -> None:
         """Who begins there finds the rest."""
-        self.assertIn("/api/v1/web", self.get("/").links)
+        self.assertIn("/api/v1/web", self.get_page("/").links)
 
     def test_the_start_page_has_one_command_to_begin_with(self) -> None:
         """The first question can be copied from the page."""
-        [command] = self.get("/").texts["pre"]
+        [command] = self.get_page("/").texts["pre"]
         self.assertEqual(shlex.split(command)[-1], f"http://{HOST}/api/v1/json")
 
 
@@ -208,7 +210,7 @@ class InstructionsTests(PagesTestCase):
 
     def test_every_action_and_url_is_shown(self) -> None:
         """Each stands there with its meaning."""
-        page = self.get("/api/v1/web")
+        page = self.get_page("/api/v1/web")
         urls = [
             f"/api/v2/{path}"
             for path in ("quotes", "quotes/random", "quotes/{id}", "dictionaries")
@@ -218,7 +220,7 @@ class InstructionsTests(PagesTestCase):
 
     def test_every_field_is_shown(self) -> None:
         """Each field stands there with its values, default, meaning and actions."""
-        rows = self.get("/api/v1/web").texts["tr"]
+        rows = self.get_page("/api/v1/web").texts["tr"]
         for field in (*FIELDS, *PARAMETERS):
             texts = (field.allowed, field.default, field.meaning, field.users)
             found = [
@@ -239,26 +241,26 @@ class InstructionsTests(PagesTestCase):
 
     def test_the_fields_that_have_no_default_are_called_required(self) -> None:
         """Who reads the table knows what must be given."""
-        rows = self.get("/api/v1/web").texts["tr"]
+        rows = self.get_page("/api/v1/web").texts["tr"]
         required = [each.split()[0] for each in rows if "required" in each]
         self.assertEqual(required, ["action", "term"])
 
     def test_every_error_is_shown(self) -> None:
         """Each code of an error stands in the table."""
-        rows = self.get("/api/v1/web").texts["tr"]
+        rows = self.get_page("/api/v1/web").texts["tr"]
         codes = {each.split()[0] for each in rows if each.split()[0].isdigit()}
         expected = "400 401 403 404 405 408 413 414 415 429 431 500 501 503 504"
         self.assertEqual(sorted(codes), expected.split())
 
     def test_the_limit_of_a_body_is_shown(self) -> None:
         """The instructions say how long a question may be."""
-        self.assertIn("65536 bytes", " ".join(self.get("/api/v1/web").texts["p"]))
+        self.assertIn("65536 bytes", " ".join(self.get_page("/api/v1/web").texts["p"]))
 
     def test_each_example_is_a_command_that_works(self) -> None:
         """What the commands send are questions that the service takes."""
-        commands = self.get("/api/v1/web").texts["pre"]
+        commands = self.get_page("/api/v1/web").texts["pre"]
         self.assertGreaterEqual(len(commands), 2)
-        asked = set()
+        requested_urls = set()
         for command in commands:
             curl, *options, url = shlex.split(command)
             self.assertEqual(curl, "curl")
@@ -266,30 +268,30 @@ class InstructionsTests(PagesTestCase):
                 option, body = options
                 self.assertEqual(option, "-d")
                 parse_query(body.encode())
-                asked.add(msgspec.json.decode(body)["action"])
+                requested_urls.add(msgspec.json.decode(body)["action"])
             else:
-                asked.add(self.fetch(options, url))
-        self.assertEqual(asked, {*ACTIONS, "quotes", "random", "dictionaries"})
+                requested_urls.add(self.fetch(options, url))
+        self.assertEqual(requested_urls, {*ACTIONS, "quotes", "random", "dictionaries"})
 
     def fetch(self, options: list[str], url: str) -> str:
         """Fetch what a command fetches, and return what it is."""
         headers = dict([options[1].split(": ")]) if options else {}
         path = url.removeprefix(f"http://{HOST}")
-        asked = self.web.ask("GET", path, headers=headers)
-        while running := self.web.running():
+        pending = self.web.request("GET", path, headers=headers)
+        while running := self.web.running_processes():
             running[0].end(1)
-            self.web.flush()
-        self.assertEqual(self.successResultOf(asked).code, 200, url)
+            self.web.flush_responses()
+        self.assertEqual(self.successResultOf(pending).code, 200, url)
         return path.partition("?")[0].split("/")[-1]
 
     def test_the_examples_name_the_scheme_that_was_called(self) -> None:
         """Who came by TLS gets commands that use TLS."""
         answer = self.successResultOf(
-            self.web.ask("GET", "/api/v1/web", scheme="https")
+            self.web.request("GET", "/api/v1/web", scheme="https")
         )
         self.assertIn(f" https://{HOST}/api/v1/json".encode(), answer.body)
 
     def test_waiting_is_left_out(self) -> None:
         """The instructions do not tell of C{/wait}."""
-        self.get("/api/v1/web")
+        self.get_page("/api/v1/web")
         self.assertNotIn("/wait", self.html)

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.web.server.access_log import AccessLog
 
-from ..clients import WebTestCase, get
+from ..clients import WebTestCase, get_request
 
 
 class AccessLogTests(SynchronousTestCase):
@@ -21,9 +21,9 @@ class AccessLogTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Open one."""
-        room = TemporaryDirectory()
-        self.addCleanup(room.cleanup)
-        self.path = Path(room.name) / "access.log"
+        temporary_directory = TemporaryDirectory()
+        self.addCleanup(temporary_directory.cleanup)
+        self.path = Path(temporary_directory.name) / "access.log"
         self.log = AccessLog(str(self.path))
         self.addCleanup(self.log.close)
 
@@ -92,12 +92,12 @@ class FullDiskTests(WebTestCase):
         self.web.site.doStart()
         with capturedLogs() as events:
             client = self.web.connect()
-            client.send(get() + get())
-            self.assertEqual([each.code for each in client.answers()], [200, 200])
-            client.leave()
-            asked = self.web.connect()
-            asked.send(get("/wait"))
-            asked.leave()
+            client.send(get_request() + get_request())
+            self.assertEqual([each.code for each in client.responses()], [200, 200])
+            client.disconnect()
+            pending_client = self.web.connect()
+            pending_client.send(get_request("/wait"))
+            pending_client.disconnect()
             self.web.site.doStop()
         self.assertEqual(
             len([e for e in events if e["log_level"] >= LogLevel.error]), 1

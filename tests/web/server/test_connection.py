@@ -7,16 +7,16 @@ from __future__ import annotations
 from twisted.internet.testing import StringTransport, StringTransportWithDisconnection
 from twisted.web.http_headers import _nameEncoder
 
-from twisted_quotes.web.server.request_head import MAX_HEADER_NAME
+from twisted_quotes.web.server.request_head import MAX_HEADER_NAME_LENGTH
 
 from ..clients import (
     HOST,
     FakeSocket,
     WebTestCase,
-    get,
-    informed,
-    question,
-    read_answers,
+    captured_events,
+    get_request,
+    query_request,
+    read_responses,
     request_events,
 )
 
@@ -31,7 +31,7 @@ class RefusalTests(WebTestCase):
         """It is answered once, as an error, and the connection is closed."""
         client = self.web.connect()
         client.send(sent)
-        [answer] = client.answers()
+        [answer] = client.responses()
         if HOST not in answer.message:
             # Without its Host header it is answered for the address of the socket.
             self.assertTrue(
@@ -41,10 +41,10 @@ class RefusalTests(WebTestCase):
         self.assertEqual(answer.header("content-type"), "application/json")
         for word in words:
             self.assertIn(word, answer.message)
-        self.assertTrue(answer.is_last)
+        self.assertTrue(answer.closes_connection)
         self.assertTrue(client.half_closed)
-        client.send(get())
-        self.assertEqual(len(client.answers()), 1)
+        client.send(get_request())
+        self.assertEqual(len(client.responses()), 1)
         self.assertEqual(self.web.reactor.processes, [])
 
     def test_what_is_not_http_is_a_400(self) -> None:
@@ -68,12 +68,12 @@ class RefusalTests(WebTestCase):
         """Be it the last one or not. Twisted keeps names for good."""
         known = _nameEncoder._canonicalHeaderCache
         for rest in (b": y\r\n\r\n", b": y\r\nX: y\r\n\r\n", b":\r\n y\r\n\r\n"):
-            name = b"X" * (MAX_HEADER_NAME + 1)
+            name = b"X" * (MAX_HEADER_NAME_LENGTH + 1)
             self.assert_refused(HEAD + name + rest, 431, "too long")
             self.assertNotIn(name, known)
         client = self.web.connect()
-        client.send(HEAD + b"X" * MAX_HEADER_NAME + b": y\r\n\r\n")
-        self.assertEqual([each.code for each in client.answers()], [200])
+        client.send(HEAD + b"X" * MAX_HEADER_NAME_LENGTH + b": y\r\n\r\n")
+        self.assertEqual([each.code for each in client.responses()], [200])
 
     def test_every_status_has_its_phrase(self) -> None:
         """Those too that Twisted has none for."""
@@ -114,10 +114,10 @@ class RefusalTests(WebTestCase):
         head = POST + b"Transfer-Encoding: chunked\r\n\r\n"
         self.assert_refused(head + b"1\r\n \r\n" * 10_000, 400, "chunks")
         client = self.web.connect()
-        body = question()[question().index(b"{") :]
+        body = query_request()[query_request().index(b"{") :]
         chunks = b"".join(b"1\r\n%c\r\n" % each for each in body)
         client.send(head + chunks + b"0\r\n\r\n")
-        self.assertEqual(len(self.web.running()), 1)
+        self.assertEqual(len(self.web.running_processes()), 1)
 
     def test_bad_chunks_are_a_400(self) -> None:
         """A chunk that does not say how long it is ends the request."""
@@ -133,8 +133,8 @@ class RefusalTests(WebTestCase):
     def test_a_long_request_line_after_a_request_is_a_414(self) -> None:
         """What came before on the connection makes no difference."""
         client = self.web.connect()
-        client.send(get() + b"GET /" + b"x" * 20000)
-        self.assertEqual([each.code for each in client.answers()], [200, 414])
+        client.send(get_request() + b"GET /" + b"x" * 20000)
+        self.assertEqual([each.code for each in client.responses()], [200, 414])
 
     def test_a_long_header_is_a_431(self) -> None:
         """A header that does not end is refused when it is too long."""
@@ -154,32 +154,32 @@ class RefusalTests(WebTestCase):
         self.web = self.make_web(max_connections=1)
         first, second = self.web.connect(), self.web.connect()
         second.deliver()
-        [answer] = second.answers()
+        [answer] = second.responses()
         self.assertEqual((answer.code, answer.json["Code"]), (503, 503))
         self.assertEqual(answer.header("retry-after"), "1")
-        self.assertTrue(answer.is_last)
+        self.assertTrue(answer.closes_connection)
         self.assertTrue(second.half_closed)
-        first.send(get())
-        self.assertEqual([each.code for each in first.answers()], [200])
+        first.send(get_request())
+        self.assertEqual([each.code for each in first.responses()], [200])
 
     def test_one_that_was_refused_takes_no_room(self) -> None:
         """While those who were turned away linger, others are let in."""
         self.web = self.make_web(max_connections=1)
         first = self.web.connect()
         refused = [self.web.connect() for _ in range(3)]
-        first.leave()
+        first.disconnect()
         client = self.web.connect()
-        client.send(get())
-        self.assertEqual([each.code for each in client.answers()], [200])
+        client.send(get_request())
+        self.assertEqual([each.code for each in client.responses()], [200])
         self.assertEqual([each.disconnected for each in refused], [False] * 3)
 
     def test_a_connection_that_is_gone_makes_room(self) -> None:
         """Only open connections count."""
         self.web = self.make_web(max_connections=1)
-        self.web.connect().leave()
+        self.web.connect().disconnect()
         client = self.web.connect()
-        client.send(get())
-        self.assertEqual([each.code for each in client.answers()], [200])
+        client.send(get_request())
+        self.assertEqual([each.code for each in client.responses()], [200])
 
     def test_what_is_refused_is_logged_as_it_came(self) -> None:
         """The method and the URL are logged as far as they were read."""
@@ -188,7 +188,7 @@ class RefusalTests(WebTestCase):
             (b"hello\r\n", "-", "-"),
             (b"GET /" + b"x" * 20000, "-", "-"),
         ):
-            with informed() as events:
+            with captured_events() as events:
                 self.web.connect().send(sent)
             [event] = request_events(events)
             self.assertEqual((event["method"], event["uri"]), (method, uri))
@@ -197,7 +197,7 @@ class RefusalTests(WebTestCase):
         """HEAD gets no body even where the request was cut short."""
         client = self.web.connect()
         client.send(HEAD.replace(b"GET", b"HEAD") + b"no colon\r\n\r\n")
-        [answer] = client.answers("HEAD")
+        [answer] = client.responses("HEAD")
         self.assertEqual((answer.code, answer.body), (400, b""))
 
 
@@ -208,25 +208,25 @@ class KeepAliveTests(WebTestCase):
         """One request after another is answered on the same connection."""
         client = self.web.connect()
         for count in (1, 2, 3):
-            client.send(get())
-            self.assertEqual([each.code for each in client.answers()], [200] * count)
+            client.send(get_request())
+            self.assertEqual([each.code for each in client.responses()], [200] * count)
         self.assertFalse(client.half_closed)
 
     def test_pipelined_requests_are_answered_in_order(self) -> None:
         """Requests that came together are answered one after the other."""
         client = self.web.connect()
-        client.send(question() + get("/x") + get())
-        self.assertEqual(client.answers(), [])
-        self.web.running()[0].end()
+        client.send(query_request() + get_request("/x") + get_request())
+        self.assertEqual(client.responses(), [])
+        self.web.running_processes()[0].end()
         client.deliver()
-        self.assertEqual([each.code for each in client.answers()], [200, 404, 200])
+        self.assertEqual([each.code for each in client.responses()], [200, 404, 200])
 
     def test_a_client_can_ask_for_the_end(self) -> None:
         """C{Connection: close} is honoured, and answered with the same."""
         client = self.web.connect()
-        client.send(get(headers="Connection: close\r\n"))
-        [answer] = client.answers()
-        self.assertTrue(answer.is_last)
+        client.send(get_request(headers="Connection: close\r\n"))
+        [answer] = client.responses()
+        self.assertTrue(answer.closes_connection)
         self.assertTrue(client.half_closed)
 
     def test_close_may_stand_anywhere_in_the_list(self) -> None:
@@ -238,16 +238,16 @@ class KeepAliveTests(WebTestCase):
             "Connection: TE\r\nConnection: close\r\n",
         ):
             client = self.web.connect()
-            client.send(get(headers=headers))
-            self.assertTrue(client.answers()[0].is_last, headers)
+            client.send(get_request(headers=headers))
+            self.assertTrue(client.responses()[0].closes_connection, headers)
             self.assertTrue(client.half_closed, headers)
 
     def test_other_tokens_do_not_close(self) -> None:
         """What only looks like the token is another one."""
         for headers in ("Connection: keep-alive, TE\r\n", "Connection: closed\r\n"):
             client = self.web.connect()
-            client.send(get(headers=headers))
-            self.assertFalse(client.answers()[0].is_last, headers)
+            client.send(get_request(headers=headers))
+            self.assertFalse(client.responses()[0].closes_connection, headers)
             self.assertFalse(client.half_closed, headers)
 
     def test_http_1_0_is_answered_and_closed_whether_it_asks_to_keep_alive(
@@ -257,15 +257,15 @@ class KeepAliveTests(WebTestCase):
         for headers in (b"", b"Connection: keep-alive\r\n"):
             client = self.web.connect()
             client.send(b"GET /style.css HTTP/1.0\r\nHost: a\r\n%b\r\n" % headers)
-            [answer] = client.answers()
+            [answer] = client.responses()
             self.assertEqual(answer.code, 200)
-            self.assertTrue(answer.is_last)
+            self.assertTrue(answer.closes_connection)
             self.assertTrue(client.half_closed)
 
     def test_an_idle_connection_is_closed_after_a_while(self) -> None:
         """A client that asks nothing for a minute is let go."""
         client = self.web.connect()
-        client.send(get())
+        client.send(get_request())
         self.web.reactor.advance(59)
         client.deliver()
         self.assertFalse(client.half_closed)
@@ -279,42 +279,42 @@ class KeepAliveTests(WebTestCase):
         """A slow search may take longer than an idle connection may."""
         self.web = self.make_web(time_limit=1000)
         client = self.web.connect()
-        client.send(question())
+        client.send(query_request())
         self.web.reactor.advance(500)
         client.deliver()
-        self.web.running()[0].end()
+        self.web.running_processes()[0].end()
         client.deliver()
-        self.assertEqual([each.code for each in client.answers()], [200])
+        self.assertEqual([each.code for each in client.responses()], [200])
 
 
 class ClosingTests(WebTestCase):
     """Tests of how a connection is closed without loss."""
 
-    def last_answer(self) -> bytes:
+    def closing_request(self) -> bytes:
         """What asks for a last answer."""
-        return get(headers="Connection: close\r\n")
+        return get_request(headers="Connection: close\r\n")
 
     def test_a_connection_is_first_closed_for_writing(self) -> None:
         """The client sees the end of what it gets, and is still read."""
         client = self.web.connect()
-        client.send(self.last_answer())
+        client.send(self.closing_request())
         self.assertTrue(client.half_closed)
         self.assertFalse(client.disconnected)
         client.send(b"something late")
-        self.assertEqual(len(client.answers()), 1)
+        self.assertEqual(len(client.responses()), 1)
 
     def test_it_is_closed_when_the_client_closes(self) -> None:
         """A client that closes its side ends the connection."""
         client = self.web.connect()
-        client.send(self.last_answer())
-        client.shut_down()
+        client.send(self.closing_request())
+        client.half_close()
         self.assertTrue(client.disconnected)
         self.assertFalse(client.aborted)
 
     def test_it_is_closed_after_two_seconds_at_the_latest(self) -> None:
         """A client that never closes is not waited for any longer."""
         client = self.web.connect()
-        client.send(self.last_answer())
+        client.send(self.closing_request())
         self.web.reactor.advance(1.9)
         client.send(b"something late")
         self.assertFalse(client.disconnected)
@@ -326,21 +326,21 @@ class ClosingTests(WebTestCase):
         """A client that reads slowly gets everything."""
         client = self.web.connect()
         client.stalled = True
-        client.send(self.last_answer())
+        client.send(self.closing_request())
         self.web.reactor.advance(30)
         self.assertFalse(client.half_closed)
         self.assertFalse(client.disconnected)
         client.stalled = False
         client.deliver()
         self.assertTrue(client.half_closed)
-        self.assertEqual([each.code for each in client.answers()], [200])
+        self.assertEqual([each.code for each in client.responses()], [200])
 
     def test_a_client_that_never_reads_is_cut(self) -> None:
         """Whether it is to be closed or could go on asking."""
-        for asked in (get(), self.last_answer()):
+        for request in (get_request(), self.closing_request()):
             client = self.web.connect()
             client.stalled = True
-            client.send(asked)
+            client.send(request)
             self.web.reactor.pump([1] * 59)
             self.assertFalse(client.aborted)
             self.web.reactor.pump([1] * 3)
@@ -352,13 +352,13 @@ class ClosingTests(WebTestCase):
         for headers in ("", "Connection: close\r\n"):
             client = self.web.connect()
             client.stalled = True
-            client.send(get("/api/v2/quotes?dictionary=long", headers=headers))
+            client.send(get_request("/api/v2/quotes?dictionary=long", headers=headers))
             self.assertGreater(client.buffered, 100_000)
             while client.buffered:
                 self.web.reactor.pump([1] * 40)
                 self.assertFalse(client.aborted)
-                client.take(20_000)
-            [answer] = client.answers()
+                client.read_at_most(20_000)
+            [answer] = client.responses()
             self.assertEqual(answer.json["total"], 1)
             self.web.reactor.pump([1] * 63)
             client.stalled = False
@@ -370,8 +370,8 @@ class ClosingTests(WebTestCase):
         """The end does not wait for a client that does not read."""
         client = self.web.connect()
         client.stalled = True
-        client.send(get())
-        self.web.site.abort()
+        client.send(get_request())
+        self.web.site.abort_connections()
         self.web.reactor.advance(0)
         self.assertTrue(client.aborted)
         self.assertTrue(client.disconnected)
@@ -379,8 +379,8 @@ class ClosingTests(WebTestCase):
     def test_aborting_takes_nothing_back(self) -> None:
         """Where all was written, the connection is closed and not reset."""
         client = self.web.connect()
-        client.send(self.last_answer())
-        self.web.site.abort()
+        client.send(self.closing_request())
+        self.web.site.abort_connections()
         self.web.reactor.advance(0)
         self.assertTrue(client.disconnected)
         self.assertFalse(client.aborted)
@@ -389,44 +389,44 @@ class ClosingTests(WebTestCase):
         """Who has not asked and will not ask is let go at once."""
         client = self.web.connect()
         client.send(HEAD)
-        client.shut_down()
+        client.half_close()
         self.web.reactor.advance(0)
         self.assertTrue(client.disconnected)
 
     def test_a_connection_is_over_when_it_is_gone(self) -> None:
         """Who waits for a connection is told, once, when it is gone."""
-        protocol = self.web.protocol()
+        protocol = self.web.build_protocol()
         transport = StringTransportWithDisconnection()
         transport.protocol = protocol
         protocol.makeConnection(transport)
-        self.assertNoResult(protocol.over)
-        protocol.dataReceived(self.last_answer())
-        self.assertIsNone(self.successResultOf(protocol.over))
+        self.assertNoResult(protocol.closed)
+        protocol.dataReceived(self.closing_request())
+        self.assertIsNone(self.successResultOf(protocol.closed))
 
     def test_a_wrapped_connection_is_closed_as_it_likes(self) -> None:
         """TLS has a closing handshake of its own."""
-        protocol = self.web.protocol()
+        protocol = self.web.build_protocol()
         transport = StringTransport()
         protocol.makeConnection(transport)
-        protocol.dataReceived(self.last_answer())
+        protocol.dataReceived(self.closing_request())
         self.assertTrue(transport.disconnecting)
         self.assertIsNone(transport.producer)
-        [answer] = read_answers(transport.value())
-        self.assertTrue(answer.is_last)
+        [answer] = read_responses(transport.value())
+        self.assertTrue(answer.closes_connection)
 
     def test_a_wrapped_connection_reads_nothing_after_its_end(self) -> None:
         """What a client sends behind its last request is thrown away."""
-        protocol = self.web.protocol()
+        protocol = self.web.build_protocol()
         transport = StringTransport()
         protocol.makeConnection(transport)
-        protocol.dataReceived(self.last_answer() + get())
-        protocol.dataReceived(get())
-        self.assertEqual(len(read_answers(transport.value())), 1)
+        protocol.dataReceived(self.closing_request() + get_request())
+        protocol.dataReceived(get_request())
+        self.assertEqual(len(read_responses(transport.value())), 1)
 
     def test_a_wrapped_connection_is_not_waited_for_without_end(self) -> None:
         """Who never shakes hands at the end is closed without it."""
-        for sent in (self.last_answer(), b""):
-            protocol = self.web.protocol()
+        for sent in (self.closing_request(), b""):
+            protocol = self.web.build_protocol()
             below = FakeSocket(self.web.reactor, protocol)
             protocol.transport = wrapped = StringTransport()  # type: ignore[assignment]
             wrapped.transport = below  # type: ignore[attr-defined]
@@ -445,7 +445,7 @@ class ClosingTests(WebTestCase):
 class DeadlineTests(WebTestCase):
     """Tests of requests that do not come to their end."""
 
-    def drip(self, client: FakeSocket, data: bytes) -> None:
+    def send_slowly(self, client: FakeSocket, data: bytes) -> None:
         """Have a client send a byte each half a second, as long as it may."""
         for byte in data:
             if client.half_closed:
@@ -460,9 +460,9 @@ class DeadlineTests(WebTestCase):
             client = self.web.connect()
             if begun:
                 client.send(begun)
-            self.drip(client, b"x" * 100)
-            [answer] = client.answers()
-            self.assertEqual((answer.code, answer.is_last), (408, True))
+            self.send_slowly(client, b"x" * 100)
+            [answer] = client.responses()
+            self.assertEqual((answer.code, answer.closes_connection), (408, True))
             self.assertIn("10 seconds", answer.message)
             self.web.reactor.advance(2)
             self.assertTrue(client.disconnected)
@@ -472,42 +472,42 @@ class DeadlineTests(WebTestCase):
         client = self.web.connect()
         for _ in range(3):
             self.web.reactor.advance(9)
-            sent = get()
+            sent = get_request()
             client.send(sent[:20])
             self.web.reactor.advance(9)
             client.send(sent[20:])
-        self.assertEqual([each.code for each in client.answers()], [200, 200, 200])
+        self.assertEqual([each.code for each in client.responses()], [200, 200, 200])
 
     def test_what_came_while_the_service_stood_still_is_in_time(self) -> None:
         """It is read before the time is found to be over: a request, or its rest."""
-        for seconds, begun in ((10, get()[:20]), (60, b"")):
+        for seconds, partial_request in ((10, get_request()[:20]), (60, b"")):
             client = self.web.connect()
-            if begun:
-                client.send(begun)
-            rest = get()[len(begun) :]
+            if partial_request:
+                client.send(partial_request)
+            rest = get_request()[len(partial_request) :]
             self.web.reactor.callLater(seconds, client.send, rest)
             self.web.reactor.advance(seconds)
             client.deliver()
-            self.assertEqual([each.code for each in client.answers()], [200])
+            self.assertEqual([each.code for each in client.responses()], [200])
 
     def test_the_next_request_has_its_own_time(self) -> None:
         """Half of one may come while the one before it is still answered."""
         client = self.web.connect()
-        client.send(question() + HEAD)
+        client.send(query_request() + HEAD)
         self.web.reactor.advance(9)
-        self.web.running()[0].end()
+        self.web.running_processes()[0].end()
         client.deliver()
         self.web.reactor.advance(9)
         client.deliver()
-        self.assertEqual([each.code for each in client.answers()], [200])
+        self.assertEqual([each.code for each in client.responses()], [200])
         self.web.reactor.advance(1)
         client.deliver()
-        self.assertEqual([each.code for each in client.answers()], [200, 408])
+        self.assertEqual([each.code for each in client.responses()], [200, 408])
 
     def test_a_late_request_is_logged(self) -> None:
         """As far as it came."""
         client = self.web.connect()
-        with informed() as events:
+        with captured_events() as events:
             client.send(HEAD)
             self.web.reactor.advance(10)
         [event] = request_events(events)
@@ -515,40 +515,49 @@ class DeadlineTests(WebTestCase):
 
     def test_no_timer_is_left(self) -> None:
         """What is gone is waited for by nobody."""
-        for sent in (b"", b"x", HEAD, get(), question(), get() + get()):
+        for sent in (
+            b"",
+            b"x",
+            HEAD,
+            get_request(),
+            query_request(),
+            get_request() + get_request(),
+        ):
             client = self.web.connect()
             if sent:
                 client.protocol.dataReceived(sent)
-            client.leave()
-        self.web.finish()
+            client.disconnect()
+        self.web.end_processes()
         self.assertEqual(self.web.reactor.getDelayedCalls(), [])
 
 
-class TurnTests(WebTestCase):
+class PipeliningTests(WebTestCase):
     """Tests of clients that ask much at once."""
 
     def test_others_have_their_turn_between_pipelined_requests(self) -> None:
         """One packet full of requests holds up nobody else."""
         client, other = self.web.connect(), self.web.connect()
-        client.protocol.dataReceived(get() * 50)
-        other.send(get())
-        self.assertEqual([each.code for each in other.answers()], [200])
+        client.protocol.dataReceived(get_request() * 50)
+        other.send(get_request())
+        self.assertEqual([each.code for each in other.responses()], [200])
         client.deliver()
-        self.assertEqual([each.code for each in client.answers()], [200] * 50)
+        self.assertEqual([each.code for each in client.responses()], [200] * 50)
 
     def test_what_follows_a_body_is_answered_too(self) -> None:
         """Also where the body was answered at once."""
         client = self.web.connect()
-        client.send(question(b"{}") + get() + question(b"[]") + get())
-        codes = [each.code for each in client.answers()]
+        client.send(
+            query_request(b"{}") + get_request() + query_request(b"[]") + get_request()
+        )
+        codes = [each.code for each in client.responses()]
         self.assertEqual(codes, [400, 200, 400, 200])
 
     def test_a_client_that_leaves_between_two_turns_is_forgotten(self) -> None:
         """What it asked next is not answered, and nothing goes wrong."""
         client = self.web.connect()
-        with informed() as events:
-            client.protocol.dataReceived(get() * 3)
-            client.leave()
+        with captured_events() as events:
+            client.protocol.dataReceived(get_request() * 3)
+            client.disconnect()
             self.web.reactor.advance(0)
         self.assertEqual([e["code"] for e in request_events(events)], [200])
         self.assertEqual(self.flushLoggedErrors(), [])
@@ -557,13 +566,13 @@ class TurnTests(WebTestCase):
 class BackPressureTests(WebTestCase):
     """Tests of clients that send and do not read."""
 
-    PAGE = get("/api/v1/web")
+    PAGE = get_request("/api/v1/web")
 
     def is_read(self, client: FakeSocket) -> bool:
         """Whether the service reads what the client sends."""
         return client in self.web.reactor.getReaders()
 
-    def stalled(self) -> FakeSocket:
+    def connect_stalled(self) -> FakeSocket:
         """A client that does not read, and pipelines more than it is answered."""
         client = self.web.connect()
         client.stalled = True
@@ -573,32 +582,32 @@ class BackPressureTests(WebTestCase):
 
     def test_no_request_begins_while_answers_have_not_been_taken(self) -> None:
         """So what is buffered is bounded, however many requests are pipelined."""
-        client = self.stalled()
+        client = self.connect_stalled()
         self.assertLess(client.buffered, 2 * client.bufferSize)
         self.assertFalse(self.is_read(client))
 
     def test_the_rest_is_answered_when_the_client_reads(self) -> None:
         """A slow client gets every answer, in order."""
-        client = self.stalled()
+        client = self.connect_stalled()
         client.stalled = False
         client.deliver()
-        self.assertEqual([each.code for each in client.answers()], [200] * 40)
+        self.assertEqual([each.code for each in client.responses()], [200] * 40)
         self.assertTrue(self.is_read(client))
-        client.send(get())
-        self.assertEqual(len(client.answers()), 41)
+        client.send(get_request())
+        self.assertEqual(len(client.responses()), 41)
 
     def test_what_is_sent_while_an_answer_is_found_is_bounded(self) -> None:
         """Neither a slow client nor one that reads can send ahead without end."""
         for pages in (0, 40):
             client = self.web.connect()
             client.stalled = True
-            client.send(self.PAGE * pages + question())
+            client.send(self.PAGE * pages + query_request())
             sent = 0
             while self.is_read(client) and sent < 100:
                 client.send(b"x" * 8192)
                 sent += 1
             self.assertLess(sent, 5)
-            client.leave()
+            client.disconnect()
 
     def test_a_slow_client_is_not_read_between_requests(self) -> None:
         """The answer to the last request counts as well."""
@@ -613,17 +622,17 @@ class BackPressureTests(WebTestCase):
 
     def test_a_client_that_leaves_is_forgotten(self) -> None:
         """No request of it begins, and nothing of it is left."""
-        client = self.stalled()
-        client.leave()
+        client = self.connect_stalled()
+        client.disconnect()
         self.web.reactor.advance(0)
         self.assertEqual(self.web.reactor.getDelayedCalls(), [])
 
     def test_what_had_arrived_is_answered_at_the_end(self) -> None:
         """A shutdown waits until a slow client has been answered."""
-        client = self.stalled()
+        client = self.connect_stalled()
         self.web.site.close()
         client.stalled = False
         client.deliver()
-        codes = [each.code for each in client.answers()]
+        codes = [each.code for each in client.responses()]
         self.assertEqual(codes, [200] * 40)
-        self.assertTrue(client.answers()[-1].is_last)
+        self.assertTrue(client.responses()[-1].closes_connection)

@@ -10,16 +10,19 @@ from twisted.web.iweb import IRequest
 from twisted.web.resource import Resource
 
 from twisted_quotes.errors import BadRequest, UnknownMethod
-from twisted_quotes.web.server.request import CLIENT_LEFT, check
+from twisted_quotes.web.server.request import (
+    CLIENT_CLOSED_REQUEST,
+    validate_request_head,
+)
 
 from ..clients import (
     HOST,
-    LOVE,
+    LOVE_QUERY,
     FakeSocket,
     WebTestCase,
-    get,
-    informed,
-    question,
+    captured_events,
+    get_request,
+    query_request,
     request_events,
 )
 
@@ -30,44 +33,44 @@ class CheckTests(SynchronousTestCase):
     def test_what_is_right_passes(self) -> None:
         """Every method of HTTP, one host and a path in UTF-8 are right."""
         for method in b"GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH".split():
-            check(method, b"/%E2%82%AC", b"HTTP/1.1", [b"quotes.test"])
-        check(b"OPTIONS", b"*", b"HTTP/1.1", [b"quotes.test"])
+            validate_request_head(method, b"/%E2%82%AC", b"HTTP/1.1", [b"quotes.test"])
+        validate_request_head(b"OPTIONS", b"*", b"HTTP/1.1", [b"quotes.test"])
 
     def test_only_http_1_0_needs_no_host(self) -> None:
         """Before HTTP/1.1 nobody had to name a host."""
-        check(b"GET", b"/", b"HTTP/1.0", [])
+        validate_request_head(b"GET", b"/", b"HTTP/1.0", [])
         with self.assertRaises(BadRequest):
-            check(b"GET", b"/", b"HTTP/1.1", [])
+            validate_request_head(b"GET", b"/", b"HTTP/1.1", [])
 
     def test_two_hosts_are_one_too_many(self) -> None:
         """Whom a request is for must not depend on who reads it."""
         for version in (b"HTTP/1.0", b"HTTP/1.1"):
             with self.assertRaises(BadRequest) as raised:
-                check(b"GET", b"/", version, [b"a", b"a"])
+                validate_request_head(b"GET", b"/", version, [b"a", b"a"])
             self.assertIn("2 came", raised.exception.message)
 
     def test_a_bad_host_is_wrong_in_any_version(self) -> None:
         """A host is checked wherever there is one."""
         for version in (b"HTTP/1.0", b"HTTP/1.1"):
             with self.assertRaises(BadRequest):
-                check(b"GET", b"/", version, [b"a..b"])
+                validate_request_head(b"GET", b"/", version, [b"a..b"])
 
     def test_methods_are_in_capitals(self) -> None:
         """A method that differs in case alone is another one."""
         for method in (b"get", b"BREW", b"-"):
             with self.assertRaises(UnknownMethod):
-                check(method, b"/", b"HTTP/1.1", [b"a"])
+                validate_request_head(method, b"/", b"HTTP/1.1", [b"a"])
 
     def test_the_server_as_a_whole_has_options_only(self) -> None:
         """The path * goes with no other method."""
         with self.assertRaises(BadRequest):
-            check(b"GET", b"*", b"HTTP/1.1", [b"a"])
+            validate_request_head(b"GET", b"*", b"HTTP/1.1", [b"a"])
 
     def test_a_path_that_is_not_utf_8_is_wrong(self) -> None:
         """Bytes that are no text are refused, escaped or not."""
         for path in (b"/%ff", b"/%C3", b"/\xff", b"/%ED%A0%80"):
             with self.assertRaises(BadRequest):
-                check(b"GET", path, b"HTTP/1.1", [b"a"])
+                validate_request_head(b"GET", path, b"HTTP/1.1", [b"a"])
 
 
 class RequestTests(WebTestCase):
@@ -85,8 +88,8 @@ class RequestTests(WebTestCase):
         ):
             client = self.web.connect()
             client.send(f"{head}\r\n".encode())
-            client.send(get())
-            refused, got = client.answers()
+            client.send(get_request())
+            refused, got = client.responses()
             self.assertEqual((refused.code, refused.json["Code"]), (400, 400))
             self.assertIn(words, refused.message)
             self.assertRegex(refused.message, r" http://[^ ]+/api/v1/web\Z")
@@ -96,7 +99,7 @@ class RequestTests(WebTestCase):
 
     def test_on_loopback_alone_other_hosts_are_refused(self) -> None:
         """A page of another site that has its name lead here reads nothing."""
-        self.web.site.host_names = ["quotes.example"]
+        self.web.site.allowed_hosts = ["quotes.example"]
         for head, code in (
             ("GET /style.css HTTP/1.1\r\nHost: localhost:8000", 200),
             ("GET /style.css HTTP/1.1\r\nHost: quotes.example", 200),
@@ -109,7 +112,7 @@ class RequestTests(WebTestCase):
         ):
             client = self.web.connect()
             client.send(f"{head}\r\n\r\n".encode())
-            [answer] = client.answers()
+            [answer] = client.responses()
             self.assertEqual(answer.code, code, head)
             if code == 400:
                 self.assertIn("loopback", answer.message)
@@ -119,16 +122,16 @@ class RequestTests(WebTestCase):
         """A method that is none is not implemented, whatever the URL."""
         for path in ("/", "/api/v1/json", "/x"):
             client = self.web.connect()
-            client.send(get(path, "BREW"))
-            [answer] = client.answers()
+            client.send(get_request(path, "BREW"))
+            [answer] = client.responses()
             self.assert_error(answer, 501, "HTTP method")
 
     def test_a_target_that_is_no_path_is_a_400(self) -> None:
         """A request line needs a path (RFC 9112, section 3.2)."""
         for target in ("x", "?x=1", "xapi/v1/web", "a.test:80"):
             client = self.web.connect()
-            client.send(get(target))
-            [answer] = client.answers()
+            client.send(get_request(target))
+            [answer] = client.responses()
             self.assert_error(answer, 400)
 
     def test_a_target_may_name_the_service(self) -> None:
@@ -149,8 +152,8 @@ class RequestTests(WebTestCase):
             ("ftp://a/", 400),
         ):
             client = self.web.connect()
-            client.send(get(target))
-            self.assertEqual([each.code for each in client.answers()], [code], target)
+            client.send(get_request(target))
+            self.assertEqual([each.code for each in client.responses()], [code], target)
 
     def test_the_host_of_the_target_counts(self) -> None:
         """The header is ignored, but must be right (RFC 9112, section 3.2.2)."""
@@ -159,7 +162,7 @@ class RequestTests(WebTestCase):
         client.send(b"GET http://other.test/x HTTP/1.1\r\nHost: a..b\r\n\r\n")
         client.send(b"GET http://other.test/x HTTP/1.1\r\n\r\n")
         client.send(b"GET http://other.test/x HTTP/1.0\r\n\r\n")
-        used, bad, missing, old = client.answers()
+        used, bad, missing, old = client.responses()
         self.assertEqual([each.code for each in (used, bad, missing)], [404, 400, 400])
         self.assertTrue(used.message.endswith(" http://other.test:81/api/v1/web"))
         self.assertTrue(old.message.endswith(" http://other.test/api/v1/web"))
@@ -168,7 +171,7 @@ class RequestTests(WebTestCase):
         """HTTP/1.0 works without Host, and closes when it has answered."""
         client = self.web.connect()
         client.send(b"GET /api/v1/web HTTP/1.0\r\n\r\n")
-        [answer] = client.answers()
+        [answer] = client.responses()
         self.assertEqual(answer.code, 200)
         self.assertIn(b"http://127.0.0.1:8000/api/v1/json", answer.body)
         self.assertTrue(client.half_closed)
@@ -180,23 +183,23 @@ class RequestTests(WebTestCase):
             def getHost(self) -> UNIXAddress:  # type: ignore[override]
                 return UNIXAddress("/run/quotes")
 
-        client = UnixSocket(self.web.reactor, self.web.protocol())
+        client = UnixSocket(self.web.reactor, self.web.build_protocol())
         client.send(b"GET / HTTP/1.0\r\n\r\n")
-        [answer] = client.answers()
+        [answer] = client.responses()
         self.assertEqual(answer.code, 200)
 
     def test_the_server_as_a_whole_has_options(self) -> None:
         """C{OPTIONS *} is answered, with nothing."""
         client = self.web.connect()
-        client.send(get("*", "OPTIONS"))
-        [answer] = client.answers()
+        client.send(get_request("*", "OPTIONS"))
+        [answer] = client.responses()
         self.assertEqual((answer.code, answer.body), (200, b""))
 
     def test_an_error_to_head_has_no_body(self) -> None:
         """What the routes never see has no body where HEAD asked."""
         client = self.web.connect()
-        client.send(get("/%ff", "HEAD"))
-        [answer] = client.answers("HEAD")
+        client.send(get_request("/%ff", "HEAD"))
+        [answer] = client.responses("HEAD")
         self.assertEqual(answer.code, 400)
         self.assertNotEqual(answer.header("content-length"), "0")
 
@@ -204,36 +207,36 @@ class RequestTests(WebTestCase):
 class BodyTests(WebTestCase):
     """Tests of bodies, which are limited."""
 
-    def pad(self, size: int) -> bytes:
+    def padded_query(self, size: int) -> bytes:
         """A question of so many bytes."""
         return b'{"action": "all"}'.ljust(size)
 
     def test_the_longest_body_is_answered(self) -> None:
         """A body of 64 KiB is read."""
         client = self.web.connect()
-        client.send(question(self.pad(65536)))
-        [process] = self.web.running()
+        client.send(query_request(self.padded_query(65536)))
+        [process] = self.web.running_processes()
         process.end()
         client.deliver()
-        self.assertEqual([each.code for each in client.answers()], [200])
+        self.assertEqual([each.code for each in client.responses()], [200])
 
     def test_a_longer_body_is_a_413_before_it_is_read(self) -> None:
         """Its length alone is enough to refuse it, and nothing asks for more."""
         client = self.web.connect()
-        head, _, _ = question(self.pad(65537)).partition(b"{")
+        head, _, _ = query_request(self.padded_query(65537)).partition(b"{")
         client.send(head.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"))
-        [answer] = client.answers()
+        [answer] = client.responses()
         self.assert_error(answer, 413, "65536 bytes")
-        self.assertTrue(answer.is_last)
+        self.assertTrue(answer.closes_connection)
         self.assertTrue(client.half_closed)
 
     def test_what_comes_after_a_413_is_thrown_away(self) -> None:
         """The client can send all it has, and gets one answer."""
         client = self.web.connect()
-        client.send(question(self.pad(70000)))
+        client.send(query_request(self.padded_query(70000)))
         client.send(b"x" * 100000)
-        client.send(get())
-        self.assertEqual([each.code for each in client.answers()], [413])
+        client.send(get_request())
+        self.assertEqual([each.code for each in client.responses()], [413])
         self.assertEqual(self.web.reactor.processes, [])
 
     def test_a_longer_chunked_body_is_a_413_while_it_arrives(self) -> None:
@@ -245,13 +248,13 @@ class BodyTests(WebTestCase):
         )
         chunk = b"8000\r\n" + b" " * 0x8000 + b"\r\n"
         client.send(chunk + chunk)
-        self.assertEqual(client.answers(), [])
+        self.assertEqual(client.responses(), [])
         client.send(b"1\r\n \r\n2\r\n  \r\n")
-        [answer] = client.answers()
+        [answer] = client.responses()
         self.assert_error(answer, 413, "65536 bytes")
-        self.assertTrue(answer.is_last)
+        self.assertTrue(answer.closes_connection)
         client.send(b"0\r\n\r\n")
-        self.assertEqual(len(client.answers()), 1)
+        self.assertEqual(len(client.responses()), 1)
 
     def test_a_chunked_body_is_answered(self) -> None:
         """A body need not tell its length."""
@@ -261,25 +264,27 @@ class BodyTests(WebTestCase):
             b"Transfer-Encoding: chunked\r\n\r\n"
             b'3\r\n{"a\r\ne\r\nction": "all"}\r\n0\r\n\r\n'
         )
-        [process] = self.web.running()
+        [process] = self.web.running_processes()
         process.end()
         client.deliver()
-        self.assertEqual([each.code for each in client.answers()], [200])
+        self.assertEqual([each.code for each in client.responses()], [200])
 
     def test_who_waits_for_it_is_told_to_go_on(self) -> None:
         """A client that expects leave to send its body gets it."""
         client = self.web.connect()
-        head, brace, rest = question(headers="Expect: 100-continue\r\n").partition(b"{")
+        head, brace, rest = query_request(headers="Expect: 100-continue\r\n").partition(
+            b"{"
+        )
         client.send(head)
         self.assertEqual(client.received, b"HTTP/1.1 100 Continue\r\n\r\n")
         client.send(brace + rest)
-        [process] = self.web.running()
+        [process] = self.web.running_processes()
         process.end()
         client.deliver()
-        self.assertEqual([each.code for each in client.answers()], [100, 200])
+        self.assertEqual([each.code for each in client.responses()], [100, 200])
 
 
-class Broken(Resource):
+class FailingResource(Resource):
     """A resource that fails outside of all routes."""
 
     isLeaf = True
@@ -294,11 +299,11 @@ class ProcessingTests(WebTestCase):
 
     def test_what_fails_outside_the_routes_is_a_500(self) -> None:
         """It is answered as JSON with an id, which the log has with a traceback."""
-        self.web = self.make_web(resource=Broken())
+        self.web = self.make_web(resource=FailingResource())
         client = self.web.connect()
-        with informed() as events:
-            client.send(get("/"))
-        [answer] = client.answers()
+        with captured_events() as events:
+            client.send(get_request("/"))
+        [answer] = client.responses()
         self.assert_error(answer, 500)
         for inside in ("secret", "ZeroDivisionError", "Traceback"):
             self.assertNotIn(inside, answer.message)
@@ -307,61 +312,61 @@ class ProcessingTests(WebTestCase):
         self.assertIn(event["id"], answer.message)
 
 
-class LeavingTests(WebTestCase):
+class DisconnectTests(WebTestCase):
     """Tests of clients that leave before they are answered."""
 
     def test_the_grep_of_who_left_is_killed(self) -> None:
         """Nobody waits for it, so it is killed, and its place given back."""
         self.web = self.make_web(running=1)
         client = self.web.connect()
-        client.send(question())
-        [process] = self.web.running()
-        client.leave()
+        client.send(query_request())
+        [process] = self.web.running_processes()
+        client.disconnect()
         self.assertEqual(process.signals, ["KILL"])
-        asked = self.web.find(action="all")
-        self.assertEqual(self.web.running(), [process])
+        pending = self.web.post_query(action="all")
+        self.assertEqual(self.web.running_processes(), [process])
         process.end(signal=9)
-        [after] = self.web.running()
+        [after] = self.web.running_processes()
         after.end()
-        self.web.flush()
-        self.assertEqual(self.successResultOf(asked).code, 200)
+        self.web.flush_responses()
+        self.assertEqual(self.successResultOf(pending).code, 200)
 
     def test_who_leaves_while_waiting_is_forgotten(self) -> None:
         """No grep is started for a client that left the queue."""
         self.web = self.make_web(running=1)
         first, second = self.web.connect(), self.web.connect()
-        first.send(question())
-        second.send(question())
-        second.leave()
-        [process] = self.web.running()
+        first.send(query_request())
+        second.send(query_request())
+        second.disconnect()
+        [process] = self.web.running_processes()
         process.end()
-        self.assertEqual(self.web.running(), [])
+        self.assertEqual(self.web.running_processes(), [])
         self.assertEqual(len(self.web.outstanding), 0)
 
     def test_the_wait_of_who_left_is_killed(self) -> None:
         """A process that blocks for nobody is killed, too."""
         client = self.web.connect()
-        client.send(get("/wait"))
-        client.leave()
-        self.assertEqual(self.web.running()[0].signals, ["KILL"])
+        client.send(get_request("/wait"))
+        client.disconnect()
+        self.assertEqual(self.web.running_processes()[0].signals, ["KILL"])
 
     def test_a_client_that_closes_half_counts_as_gone(self) -> None:
         """Who will send no more is taken to wait no more."""
         client = self.web.connect()
-        client.send(question())
-        client.shut_down()
+        client.send(query_request())
+        client.half_close()
         self.web.reactor.advance(0)
         self.assertTrue(client.aborted)
-        self.assertEqual(self.web.running()[0].signals, ["KILL"])
+        self.assertEqual(self.web.running_processes()[0].signals, ["KILL"])
 
     def test_who_left_is_logged_with_499(self) -> None:
         """A request that was never answered has its line all the same."""
         client = self.web.connect()
-        client.send(question(LOVE))
-        with informed() as events:
-            client.leave()
+        client.send(query_request(LOVE_QUERY))
+        with captured_events() as events:
+            client.disconnect()
         [event] = request_events(events)
-        self.assertEqual(event["code"], CLIENT_LEFT)
+        self.assertEqual(event["code"], CLIENT_CLOSED_REQUEST)
         self.assertEqual(event["route"], "/api/v1/json")
         self.assertEqual(event["action"], "search")
         self.assertEqual(event["bytes"], 0)
@@ -370,9 +375,9 @@ class LeavingTests(WebTestCase):
     def test_a_killed_grep_that_ends_late_is_no_error(self) -> None:
         """What the grep of a client that left says is thrown away."""
         client = self.web.connect()
-        client.send(question())
-        [process] = self.web.running()
-        client.leave()
+        client.send(query_request())
+        [process] = self.web.running_processes()
+        client.disconnect()
         process.print(b"All is love.\n")
         process.end(signal=9)
         self.assertEqual(client.received, b"")

@@ -11,11 +11,16 @@ import msgspec
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.iweb import IRequest
 
-from twisted_quotes.concurrency.recent import Recent
+from twisted_quotes.concurrency.recent import CachedResult
 from twisted_quotes.library.readiness import Readiness
-from twisted_quotes.monitoring.metrics import Family, Metrics, format_for, shown
+from twisted_quotes.monitoring.metrics import (
+    MetricFamily,
+    Metrics,
+    negotiate_format,
+    render_families,
+)
 from twisted_quotes.web.http.request_log import header
-from twisted_quotes.web.http.responses import send, send_json
+from twisted_quotes.web.http.responses import render_body, render_json
 
 METRICS_LIFETIME = 1.0
 """For how long metrics are shown as they were, in seconds."""
@@ -34,7 +39,7 @@ class Probes:
     @param clock: tells time.
     @param readiness: whether the service is ready.
     @param metrics: what is counted and measured.
-    @param everywhere: collects the metrics of all processes of the service;
+    @param collect_all_metrics: collects the metrics of all processes of the service;
         L{None} where this is the only one.
     """
 
@@ -43,13 +48,14 @@ class Probes:
         clock: IReactorTime,
         readiness: Readiness,
         metrics: Metrics,
-        everywhere: Callable[[], Awaitable[Sequence[Family]]] | None = None,
+        collect_all_metrics: Callable[[], Awaitable[Sequence[MetricFamily]]]
+        | None = None,
     ) -> None:
         self._readiness = readiness
         self._metrics = metrics
-        self._everywhere = everywhere
+        self._collect_all_metrics = collect_all_metrics
         self._clock = clock
-        self._shown: dict[str, Recent[tuple[str, bytes]]] = {}
+        self._rendered: dict[str, CachedResult[tuple[str, bytes]]] = {}
 
     def livez(self, request: IRequest) -> bytes:
         """The process runs."""
@@ -62,20 +68,22 @@ class Probes:
 
     async def metrics(self, request: IRequest) -> bytes:
         """All metrics, in the format that a Prometheus likes best."""
-        format_ = format_for(header(request, b"accept"))
-        if format_ not in self._shown:
-            show = partial(self._show, format_)
-            self._shown[format_] = Recent(self._clock, METRICS_LIFETIME, show)
-        content_type, text = await self._shown[format_].get()
+        format_ = negotiate_format(header(request, b"accept"))
+        if format_ not in self._rendered:
+            render = partial(self._render, format_)
+            self._rendered[format_] = CachedResult(
+                self._clock, METRICS_LIFETIME, render
+            )
+        content_type, text = await self._rendered[format_].get()
         request.setHeader(b"cache-control", b"no-store")
-        return send(request, content_type.encode(), text)
+        return render_body(request, content_type.encode(), text)
 
-    async def _show(self, format_: str) -> tuple[str, bytes]:
-        if self._everywhere is None:
-            return self._metrics.text(format_)
-        return shown(await self._everywhere(), format_)
+    async def _render(self, format_: str) -> tuple[str, bytes]:
+        if self._collect_all_metrics is None:
+            return self._metrics.render(format_)
+        return render_families(await self._collect_all_metrics(), format_)
 
 
 def _healthy(request: IRequest) -> bytes:
     request.setHeader(b"cache-control", b"no-store")
-    return send_json(request, Health())
+    return render_json(request, Health())

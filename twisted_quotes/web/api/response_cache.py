@@ -20,11 +20,11 @@ from twisted_quotes.monitoring.metrics import Metrics
 _KEY_BYTES = 16
 """How many bytes a key has: no two questions that are asked have the same."""
 
-_SLOT = 100
+_ENTRY_OVERHEAD = 100
 """About how many bytes an OrderedDict takes for an item, besides the item's own."""
 
 
-class Answer(Struct, frozen=True, gc=False):
+class CachedResponse(Struct, frozen=True, gc=False):
     """
     An answer, ready to send.
 
@@ -34,22 +34,22 @@ class Answer(Struct, frozen=True, gc=False):
 
     @ivar count: how many entries it has.
     @ivar body: it, encoded; L{None} where it is too long to be shared.
-    @ivar lasts: whether it will do for those who ask later, too.
+    @ivar cacheable: whether it will do for those who ask later, too.
     """
 
     count: int
     body: bytes | None
-    lasts: bool = True
+    cacheable: bool = True
 
 
-def key_of(question: object, versions: Iterable[object]) -> bytes:
+def cache_key(query: object, versions: Iterable[object]) -> bytes:
     """
     Make the key of an answer: a digest, so that it is short whatever is asked.
 
-    @param question: what is asked.
+    @param query: what is asked.
     @param versions: the versions of all that it asks about, in order.
     """
-    digest = blake2b(msgpack.encode(question), digest_size=_KEY_BYTES)
+    digest = blake2b(msgpack.encode(query), digest_size=_KEY_BYTES)
     for version in versions:
         digest.update(msgpack.encode(version))
     return digest.digest()
@@ -59,40 +59,40 @@ def key_of(question: object, versions: Iterable[object]) -> bytes:
 class _Search:
     """An answer that is being found, and who waits for it."""
 
-    found: Deferred[Answer]
-    waiting: list[Deferred[Answer]] = field(default_factory=list)
+    result: Deferred[CachedResponse]
+    waiters: list[Deferred[CachedResponse]] = field(default_factory=list)
 
 
-class SharedAnswers:
+class ResponseCache:
     """
     Has each answer found once, and keeps the last ones that were asked for.
 
     Errors are told to all who wait, and are not kept.
 
-    @param most_bytes: how many bytes may be kept, 0 or more; with 0, nothing is
+    @param max_bytes: how many bytes may be kept, 0 or more; with 0, nothing is
         shared either.
     @param metrics: has what is shared and kept counted.
     """
 
-    def __init__(self, most_bytes: int, metrics: Metrics) -> None:
-        self._room = self._most_bytes = most_bytes
-        self._hits = metrics.cache.labels("hit")
-        self._misses = metrics.cache.labels("miss")
-        self._joined = metrics.cache.labels("shared")
-        self._kept: OrderedDict[bytes, Answer] = OrderedDict()
+    def __init__(self, max_bytes: int, metrics: Metrics) -> None:
+        self._free_bytes = self._max_bytes = max_bytes
+        self._hits = metrics.cache_results.labels("hit")
+        self._misses = metrics.cache_results.labels("miss")
+        self._coalesced = metrics.cache_results.labels("shared")
+        self._cached: OrderedDict[bytes, CachedResponse] = OrderedDict()
         self._searches: dict[bytes, dict[str | None, _Search]] = {}
-        metrics.watch(
+        metrics.add_gauge(
             "cache_bytes",
             "Bytes of answers that are kept, with their keys.",
-            lambda: self._most_bytes - self._room,
+            lambda: self._max_bytes - self._free_bytes,
         )
 
     @property
-    def is_off(self) -> bool:
+    def is_disabled(self) -> bool:
         """Whether each question is to be answered by itself."""
-        return not self._most_bytes
+        return not self._max_bytes
 
-    def kept(self, key: bytes) -> Answer | None:
+    def get_cached(self, key: bytes) -> CachedResponse | None:
         """
         Get an answer that was kept.
 
@@ -100,18 +100,18 @@ class SharedAnswers:
         @return: one without a body is too long to be shared, and counts as a miss:
             the caller has to search for it.
         """
-        answer = self._kept.get(key)
-        if answer is not None:
-            self._kept.move_to_end(key)
-            (self._hits if answer.body is not None else self._misses).inc()
-        return answer
+        response = self._cached.get(key)
+        if response is not None:
+            self._cached.move_to_end(key)
+            (self._hits if response.body is not None else self._misses).inc()
+        return response
 
-    def find(
+    def find_coalesced(
         self,
         key: bytes,
-        find: Callable[[], Deferred[Answer]],
-        client: str | None = None,
-    ) -> Deferred[Answer]:
+        start_search: Callable[[], Deferred[CachedResponse]],
+        client_key: str | None = None,
+    ) -> Deferred[CachedResponse]:
         """
         Get an answer that was not kept: one that is being found, or a new one.
 
@@ -119,78 +119,78 @@ class SharedAnswers:
         another client. The first one that finds the answer ends the others.
 
         @param key: tells the question, and the state of all that it asks about.
-        @param find: begins to find the answer.
-        @param client: tells one client from another.
+        @param start_search: begins to find the answer.
+        @param client_key: tells one client from another.
         @return: fires with the answer. Cancelling it gives up the wait, and the
             search where nobody else waits for it.
         """
-        search = self._searches.get(key, {}).get(client)
-        (self._joined if search else self._misses).inc()
-        waiting: Deferred[Answer] = Deferred(
-            lambda given_up: self._leave(key, client, given_up)
+        search = self._searches.get(key, {}).get(client_key)
+        (self._coalesced if search else self._misses).inc()
+        waiter: Deferred[CachedResponse] = Deferred(
+            lambda cancelled: self._detach(key, client_key, cancelled)
         )
         if search is not None:
-            search.waiting.append(waiting)
-            return waiting
-        search = _Search(find(), [waiting])
-        self._searches.setdefault(key, {})[client] = search
-        search.found.addBoth(self._found, key, client, search)
-        return waiting
+            search.waiters.append(waiter)
+            return waiter
+        search = _Search(start_search(), [waiter])
+        self._searches.setdefault(key, {})[client_key] = search
+        search.result.addBoth(self._search_finished, key, client_key, search)
+        return waiter
 
-    def _leave(
-        self, key: bytes, client: str | None, given_up: Deferred[Answer]
+    def _detach(
+        self, key: bytes, client_key: str | None, cancelled: Deferred[CachedResponse]
     ) -> None:
         """Wait no longer, and have nobody look for what nobody waits for."""
-        search = self._searches[key][client]
-        search.waiting.remove(given_up)
-        if not search.waiting:
+        search = self._searches[key][client_key]
+        search.waiters.remove(cancelled)
+        if not search.waiters:
             # Who asks from now on has it looked for anew.
-            self._forget(key, client)
-            search.found.cancel()
+            self._remove_search(key, client_key)
+            search.result.cancel()
 
-    def _forget(self, key: bytes, client: str | None) -> None:
+    def _remove_search(self, key: bytes, client_key: str | None) -> None:
         searches = self._searches[key]
-        del searches[client]
+        del searches[client_key]
         if not searches:
             del self._searches[key]
 
-    def _found(
+    def _search_finished(
         self,
-        result: Answer | Failure,
+        result: CachedResponse | Failure,
         key: bytes,
-        client: str | None,
+        client_key: str | None,
         search: _Search,
     ) -> None:
         """Tell all who wait, and keep the answer if there is room for it."""
-        if self._searches.get(key, {}).get(client) is search:
-            self._forget(key, client)
-        ended = [search]
-        if isinstance(result, Answer) and search.waiting:
-            ended += self._searches.pop(key, {}).values()
-            if result.lasts:
-                self._keep(key, result)
-        waiting = [each for one in ended for each in one.waiting]
-        for one in ended:
-            one.waiting = []
-            one.found.cancel()
-        for each in waiting:
+        if self._searches.get(key, {}).get(client_key) is search:
+            self._remove_search(key, client_key)
+        finished = [search]
+        if isinstance(result, CachedResponse) and search.waiters:
+            finished += self._searches.pop(key, {}).values()
+            if result.cacheable:
+                self._store(key, result)
+        waiters = [each for one in finished for each in one.waiters]
+        for one in finished:
+            one.waiters = []
+            one.result.cancel()
+        for each in waiters:
             each.callback(result)
 
-    def _keep(self, key: bytes, answer: Answer) -> None:
+    def _store(self, key: bytes, response: CachedResponse) -> None:
         """Keep an answer, in the place of those that were asked for longest ago."""
-        size = _size(key, answer)
-        if size > self._most_bytes:
+        size = _entry_size(key, response)
+        if size > self._max_bytes:
             return
-        replaced = self._kept.pop(key, None)
+        replaced = self._cached.pop(key, None)
         if replaced is not None:
-            self._room += _size(key, replaced)
-        self._room -= size
-        self._kept[key] = answer
-        while self._room < 0:
-            self._room += _size(*self._kept.popitem(last=False))
+            self._free_bytes += _entry_size(key, replaced)
+        self._free_bytes -= size
+        self._cached[key] = response
+        while self._free_bytes < 0:
+            self._free_bytes += _entry_size(*self._cached.popitem(last=False))
 
 
-def _size(key: bytes, answer: Answer) -> int:
+def _entry_size(key: bytes, response: CachedResponse) -> int:
     """How many bytes it takes to keep an answer."""
-    parts = (key, answer, answer.count, answer.body or b"")
-    return _SLOT + sum(map(sys.getsizeof, parts))
+    parts = (key, response, response.count, response.body or b"")
+    return _ENTRY_OVERHEAD + sum(map(sys.getsizeof, parts))

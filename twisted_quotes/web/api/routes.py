@@ -22,31 +22,31 @@ from twisted.web.resource import IResource
 from werkzeug.exceptions import HTTPException
 
 from twisted_quotes.search.finder import Finder
-from twisted_quotes.web.authentication.authenticator import Guard
-from twisted_quotes.web.http.request_log import note
-from twisted_quotes.web.http.responses import answer_errors
+from twisted_quotes.web.authentication.authenticator import Authenticator
+from twisted_quotes.web.http.request_log import annotate
+from twisted_quotes.web.http.responses import register_error_handler
 from twisted_quotes.web.pages.pages import Pages
 
 from .health import Probes
-from .response_cache import SharedAnswers
+from .response_cache import ResponseCache
 from .v1 import QuotesV1
 from .v2 import QuotesV2
-from .wait import Waits
+from .wait import WaitRoute
 
 # Whom a URL is for, where not everyone may ask: all, or those who are admitted.
-OPEN, GUARDED = "open", "guarded"
+PUBLIC, AUTHENTICATED = "open", "guarded"
 
 _Route = Callable[..., KleinRenderable]
 
 # The path of a route for OPTIONS *, which no URL leads to.
-_SERVER = "/*"
+_SERVER_WIDE_PATH = "/*"
 
 
 # What makes a segment empty, or one that is no plain name once it is decoded.
-_ODD = compile(rb"//|./\Z|[%*]", DOTALL)
+_NON_CANONICAL_PATH = compile(rb"//|./\Z|[%*]", DOTALL)
 
 
-class _Root(KleinResource):
+class _RootResource(KleinResource):
     """
     Finds the routes.
 
@@ -57,17 +57,19 @@ class _Root(KleinResource):
     def render(self, request: IRequest) -> KleinRenderable:
         """Answer a request, which is a 404 where its path is no plain one."""
         if request.path == b"*":
-            request.postpath = [_SERVER[1:].encode()]
-        elif _ODD.search(request.path) and not all(map(_is_plain, request.postpath)):
+            request.postpath = [_SERVER_WIDE_PATH[1:].encode()]
+        elif _NON_CANONICAL_PATH.search(request.path) and not all(
+            map(_is_canonical, request.postpath)
+        ):
             request.postpath = [b"", b"nowhere"]
         return super().render(request)
 
 
-def _is_plain(segment: bytes) -> bool:
+def _is_canonical(segment: bytes) -> bool:
     return segment not in (b"", b"*") and b"/" not in segment
 
 
-def _options(request: IRequest) -> bytes:
+def _answer_options(request: IRequest) -> bytes:
     """Answer OPTIONS *, which asks whether the server is there."""
     request.setHeader(b"content-length", b"0")
     return b""
@@ -75,86 +77,88 @@ def _options(request: IRequest) -> bytes:
 
 def root_resource(
     finder: Finder,
-    waits: Waits,
+    wait_route: WaitRoute,
     probes: Probes,
-    shared: SharedAnswers,
+    response_cache: ResponseCache,
     portal: Portal | None = None,
 ) -> IResource:
     """
     Make the resource that answers all URLs; it is made once.
 
     @param finder: answers the questions.
-    @param waits: answers C{/wait}.
+    @param wait_route: answers C{/wait}.
     @param probes: answers those who run the service.
-    @param shared: has answers shared, and keeps them.
+    @param response_cache: has answers shared, and keeps them.
     @param portal: knows the callers; without one, everyone may ask.
     """
-    table = _table(finder, waits, probes, shared)
+    table = _route_table(finder, wait_route, probes, response_cache)
     app = Klein()
     # A redirect is no answer to a POST.
     app.url_map.merge_slashes = False
-    guard = None if portal is None else Guard(portal)
-    if guard is not None:
-        open_urls = {url.encode() for url, _, _, access in table if access is OPEN}
-        _guard_errors(app, guard, open_urls)
-    answer_errors(app)
+    authenticator = None if portal is None else Authenticator(portal)
+    if authenticator is not None:
+        open_urls = {url.encode() for url, _, _, access in table if access is PUBLIC}
+        _authenticate_errors(app, authenticator, open_urls)
+    register_error_handler(app)
     for url, method, route, access in table:
-        if guard is not None and access is not OPEN:
-            route = _guarded(guard, route)
-        app.route(url, methods=[method], endpoint=url)(_noted(url, route))
-    return _Root(app)
+        if authenticator is not None and access is not PUBLIC:
+            route = _require_authentication(authenticator, route)
+        app.route(url, methods=[method], endpoint=url)(_log_route(url, route))
+    return _RootResource(app)
 
 
-def _table(
-    finder: Finder, waits: Waits, probes: Probes, shared: SharedAnswers
+def _route_table(
+    finder: Finder, wait_route: WaitRoute, probes: Probes, response_cache: ResponseCache
 ) -> Sequence[tuple[str, str, _Route, str]]:
     """Each URL with its method, what it does, and whom it is for."""
-    v1, v2 = QuotesV1(finder, shared), QuotesV2(finder)
+    v1, v2 = QuotesV1(finder, response_cache), QuotesV2(finder)
     pages = Pages(finder)
     return (
-        (_SERVER, "OPTIONS", _options, GUARDED),
-        ("/", "GET", pages.start, GUARDED),
-        ("/style.css", "GET", pages.style, GUARDED),
-        ("/api/v1/web", "GET", pages.instructions, GUARDED),
-        ("/api/v1/json", "POST", v1.find, GUARDED),
-        ("/api/v2/quotes", "GET", v2.quotes, GUARDED),
-        ("/api/v2/quotes/random", "GET", v2.random, GUARDED),
-        ("/api/v2/quotes/<identity>", "GET", v2.quote, GUARDED),
-        ("/api/v2/dictionaries", "GET", v2.dictionaries, GUARDED),
-        ("/wait", "GET", waits.wait, GUARDED),
-        ("/livez", "GET", probes.livez, OPEN),
-        ("/readyz", "GET", probes.readyz, OPEN),
-        ("/metrics", "GET", probes.metrics, OPEN),
+        (_SERVER_WIDE_PATH, "OPTIONS", _answer_options, AUTHENTICATED),
+        ("/", "GET", pages.start_page, AUTHENTICATED),
+        ("/style.css", "GET", pages.stylesheet, AUTHENTICATED),
+        ("/api/v1/web", "GET", pages.instructions, AUTHENTICATED),
+        ("/api/v1/json", "POST", v1.find, AUTHENTICATED),
+        ("/api/v2/quotes", "GET", v2.quotes, AUTHENTICATED),
+        ("/api/v2/quotes/random", "GET", v2.random, AUTHENTICATED),
+        ("/api/v2/quotes/<identity>", "GET", v2.quote, AUTHENTICATED),
+        ("/api/v2/dictionaries", "GET", v2.dictionaries, AUTHENTICATED),
+        ("/wait", "GET", wait_route.wait, AUTHENTICATED),
+        ("/livez", "GET", probes.livez, PUBLIC),
+        ("/readyz", "GET", probes.readyz, PUBLIC),
+        ("/metrics", "GET", probes.metrics, PUBLIC),
     )
 
 
-def _noted(url: str, route: _Route) -> KleinRouteHandler:
+def _log_route(url: str, route: _Route) -> KleinRouteHandler:
     """Note the URL for the log, then do what the route does."""
 
-    def answer(request: IRequest, **parts: str) -> KleinRenderable:
-        note(request, route=url)
-        return route(request, **parts)
+    def answer(request: IRequest, **path_parameters: str) -> KleinRenderable:
+        annotate(request, route=url)
+        return route(request, **path_parameters)
 
     return answer
 
 
-def _guarded(guard: Guard, route: _Route) -> _Route:
+def _require_authentication(authenticator: Authenticator, route: _Route) -> _Route:
     """Do what the route does, for those who are admitted."""
 
-    async def answer(request: IRequest, **parts: str) -> Any:
-        await guard.admit(request)
-        answer = route(request, **parts)
+    async def answer(request: IRequest, **path_parameters: str) -> Any:
+        await authenticator.authenticate(request)
+        answer = route(request, **path_parameters)
         return await answer if isawaitable(answer) else answer
 
     return answer
 
 
-def _guard_errors(app: Klein, guard: Guard, open_urls: Set[bytes]) -> None:
+def _authenticate_errors(
+    app: Klein, authenticator: Authenticator, open_urls: Set[bytes]
+) -> None:
     """Tell those who are not admitted nothing of which URLs there are."""
 
     @app.handle_errors(HTTPException)
-    async def _admit(request: IRequest, failure: Failure) -> None:
+    async def _authenticate(request: IRequest, failure: Failure) -> None:
         if request.path not in open_urls:
-            await guard.admit(request)
+            await authenticator.authenticate(request)
         # On to what answers all errors.
         failure.raiseException()

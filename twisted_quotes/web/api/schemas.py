@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 
-from twisted_quotes.search.quote_search import Facts
+from twisted_quotes.search.quote_search import DictionaryInfo
 from twisted_quotes.text.quotes import Quote
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FIRST, _LAST = (
+_MIN_MICROSECONDS, _MAX_MICROSECONDS = (
     (each.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
     for each in (datetime.min, datetime.max)
 )
@@ -85,35 +85,35 @@ def quote_body(quote: Quote) -> QuoteBody:
         quote.id,
         quote.text,
         quote.author,
-        quote.dictionary,
+        quote.dictionary_name,
         quote.line,
         quote.last_line,
-        [Match(start, end) for start, end in quote.places],
-        quote.places_truncated,
+        [Match(start, end) for start, end in quote.match_spans],
+        quote.match_spans_truncated,
     )
 
 
-def dictionary_body(facts: Facts, default: str) -> DictionaryBody:
+def dictionary_body(info: DictionaryInfo, default: str) -> DictionaryBody:
     """
     What a caller is told of a dictionary.
 
     @param default: the name of the default dictionary.
     """
     return DictionaryBody(
-        facts.name,
-        facts.name == default,
-        facts.state.size,
-        facts.count,
-        _date(facts.state.modified),
+        info.name,
+        info.name == default,
+        info.state.size,
+        info.quote_count,
+        _to_datetime(info.state.modified),
     )
 
 
-def _date(nanoseconds: int) -> datetime:
+def _to_datetime(nanoseconds: int) -> datetime:
     """
     When a file was modified, as far as a date has four digits for the year.
 
     @param nanoseconds: since 1970. File systems keep times far outside the years
         1 to 9999; such a time is shown as the first or the last of those.
     """
-    microseconds = min(max(nanoseconds // 1000, _FIRST), _LAST)
+    microseconds = min(max(nanoseconds // 1000, _MIN_MICROSECONDS), _MAX_MICROSECONDS)
     return _EPOCH + timedelta(microseconds=microseconds)

@@ -15,25 +15,30 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 
-from twisted_quotes.errors import BodyEncoded
-from twisted_quotes.library.dictionary import Steps
+from twisted_quotes.errors import UnsupportedContentEncoding
+from twisted_quotes.library.dictionary import PathStats
 from twisted_quotes.query.parsing import parse_query
 from twisted_quotes.query.queries import (
-    EVERY_DICTIONARY,
+    ALL_DICTIONARIES,
     List,
     Query,
     Random,
-    action_of,
+    action_name,
 )
-from twisted_quotes.query.regex_dialect import sign_of_regex
+from twisted_quotes.query.regex_dialect import find_regex_syntax
 from twisted_quotes.search.finder import Finder
-from twisted_quotes.search.results import NotAtOnce
-from twisted_quotes.web.http.clients import client_asking
-from twisted_quotes.web.http.request_log import IRecord, header, note, note_term
-from twisted_quotes.web.http.responses import send
+from twisted_quotes.search.results import TooLargeToBuffer
+from twisted_quotes.web.http.clients import client_key_for_request
+from twisted_quotes.web.http.request_log import (
+    IRequestLogEntry,
+    annotate,
+    annotate_term,
+    header,
+)
+from twisted_quotes.web.http.responses import render_body
 
-from .response_cache import Answer, SharedAnswers, key_of
-from .streaming import EntryBody, EntryStream
+from .response_cache import CachedResponse, ResponseCache, cache_key
+from .streaming import BufferedEntries, StreamedEntries
 
 
 class QuotesV1:
@@ -41,47 +46,51 @@ class QuotesV1:
     The routes of API v1.
 
     @param finder: answers the queries.
-    @param shared: has answers shared, and keeps them.
+    @param response_cache: has answers shared, and keeps them.
     """
 
     _log = Logger()
 
-    def __init__(self, finder: Finder, shared: SharedAnswers) -> None:
+    def __init__(self, finder: Finder, response_cache: ResponseCache) -> None:
         self._finder = finder
-        self._shared = shared
-        self._told_of_regex = False
+        self._response_cache = response_cache
+        self._regex_hint_logged = False
 
     def find(self, request: IRequest) -> KleinRenderable:
         """Answer the query in the body, whatever its Content-Type."""
         if request.requestHeaders.hasHeader(b"content-encoding"):
             _check_encoding(header(request, b"content-encoding"))
         query = parse_query(request.content.read())
-        action = action_of(query)
+        action = action_name(query)
         if isinstance(query, List):
-            note(request, action=action)
+            annotate(request, action=action)
             return self._stream(request, query)
-        asked = self._finder.asked(query.dictionary)
-        note(request, action=action, dictionary=asked)
+        dictionary_name = self._finder.resolve_dictionary_name(query.dictionary)
+        annotate(request, action=action, dictionary=dictionary_name)
         if query.selection.pattern is not None:
-            note_term(request, query.selection.pattern.term)
-        if self._shared.is_off or not _has_one_answer(query):
+            annotate_term(request, query.selection.pattern.term)
+        if self._response_cache.is_disabled or not _is_deterministic(query):
             return self._stream(request, query)
-        if asked == EVERY_DICTIONARY:
-            return self._find_in_all(request, query, asked)
-        return self._answer(request, query, asked, self._finder.versions(asked))
+        if dictionary_name == ALL_DICTIONARIES:
+            return self._respond_from_all(request, query, dictionary_name)
+        return self._respond(
+            request, query, dictionary_name, self._finder.versions(dictionary_name)
+        )
 
-    async def _find_in_all(self, request: IRequest, query: Query, asked: str) -> bytes:
+    async def _respond_from_all(
+        self, request: IRequest, query: Query, dictionary_name: str
+    ) -> bytes:
         """Answer when all dictionaries have been looked at, which takes a while."""
-        versions = await self._finder.all_versions()
-        answer = self._answer(request, query, asked, versions)
-        return answer if isinstance(answer, bytes) else await answer
+        versions = await self._finder.read_all_versions()
+        response = self._respond(request, query, dictionary_name, versions)
+        return response if isinstance(response, bytes) else await response
 
-    def _answer(
+    def _respond(
         self,
         request: IRequest,
         query: Query,
-        asked: str,
-        versions: Sequence[Steps] | None,
+        dictionary_name: str,
+        versions: Sequence[PathStats] | None,
     ) -> bytes | Coroutine[Deferred[Any], Any, bytes]:
         """
         Answer a query.
@@ -90,83 +99,97 @@ class QuotesV1:
         """
         if versions is None:
             return self._stream(request, query)
-        key = key_of((query, asked), versions)
-        kept = self._shared.kept(key)
-        if kept is None:
-            client = client_asking(request)
-            find = partial(self._find, query, asked, versions, client)
-            return self._share(request, query, key, find, client)
-        if kept.body is None:
-            return self._stream(request, query, long=True)
-        return self._send(request, query, kept, kept.body)
+        key = cache_key((query, dictionary_name), versions)
+        cached = self._response_cache.get_cached(key)
+        if cached is None:
+            client_key = client_key_for_request(request)
+            start_search = partial(
+                self._find_entries, query, dictionary_name, versions, client_key
+            )
+            return self._respond_coalesced(
+                request, query, key, start_search, client_key
+            )
+        if cached.body is None:
+            return self._stream(request, query, is_large=True)
+        return self._send(request, query, cached, cached.body)
 
-    async def _share(
+    async def _respond_coalesced(
         self,
         request: IRequest,
         query: Query,
         key: bytes,
-        find: Callable[[], Coroutine[Deferred[Any], Any, Answer]],
-        client: str | None,
+        start_search: Callable[[], Coroutine[Deferred[Any], Any, CachedResponse]],
+        client_key: str | None,
     ) -> bytes:
         """Answer with what is found for all who ask the same meanwhile."""
-        answer = await self._shared.find(
-            key, lambda: Deferred.fromCoroutine(find()), client
+        response = await self._response_cache.find_coalesced(
+            key, lambda: Deferred.fromCoroutine(start_search()), client_key
         )
-        if answer.body is None:
-            return await self._stream(request, query, long=True)
-        return self._send(request, query, answer, answer.body)
+        if response.body is None:
+            return await self._stream(request, query, is_large=True)
+        return self._send(request, query, response, response.body)
 
-    async def _find(
-        self, query: Query, asked: str, versions: Sequence[Steps], client: str | None
-    ) -> Answer:
-        entries = EntryBody()
-        left_out = self._finder.left_out
+    async def _find_entries(
+        self,
+        query: Query,
+        dictionary_name: str,
+        versions: Sequence[PathStats],
+        client_key: str | None,
+    ) -> CachedResponse:
+        entries = BufferedEntries()
+        omissions_before = self._finder.omission_count
         try:
-            await self._finder.entries(query, entries, client)
-        except NotAtOnce:
-            return Answer(0, None)
+            await self._finder.find_entries(query, entries, client_key)
+        except TooLargeToBuffer:
+            return CachedResponse(0, None)
         # Waiting for its turn, it may have been found in something newer.
-        if asked == EVERY_DICTIONARY:
-            latest = await self._finder.all_versions()
+        if dictionary_name == ALL_DICTIONARIES:
+            latest = await self._finder.read_all_versions()
         else:
-            latest = self._finder.versions(asked)
-        lasts = self._finder.left_out == left_out and latest == versions
-        return Answer(entries.count, entries.body(), lasts)
+            latest = self._finder.versions(dictionary_name)
+        cacheable = (
+            self._finder.omission_count == omissions_before and latest == versions
+        )
+        return CachedResponse(entries.count, entries.finish_body(), cacheable)
 
     async def _stream(
-        self, request: IRequest, query: Query, long: bool = False
+        self, request: IRequest, query: Query, is_large: bool = False
     ) -> bytes:
         """Answer by itself, with what is found as it is found if that is much."""
-        answer = EntryStream(request, long)
+        entries = StreamedEntries(request, is_large)
         try:
-            await self._finder.entries(query, answer, client_asking(request))
-            self._note_entries(request, query, answer.count)
-            return answer.end()
+            await self._finder.find_entries(
+                query, entries, client_key_for_request(request)
+            )
+            self._annotate_entry_count(request, query, entries.count)
+            return entries.finish_response()
         except Exception:
-            await answer.break_off(Failure())
+            await entries.abort(Failure())
             raise
 
     def _send(
-        self, request: IRequest, query: Query, answer: Answer, body: bytes
+        self, request: IRequest, query: Query, response: CachedResponse, body: bytes
     ) -> bytes:
-        self._note_entries(request, query, answer.count)
-        return send(request, b"application/json", body)
+        self._annotate_entry_count(request, query, response.count)
+        return render_body(request, b"application/json", body)
 
-    def _note_entries(self, request: IRequest, query: Query, count: int) -> None:
+    def _annotate_entry_count(
+        self, request: IRequest, query: Query, count: int
+    ) -> None:
         """Note for the log how many entries were found, and once a likely mistake."""
-        note(request, entries=count)
-        if count or self._told_of_regex or isinstance(query, List) or query.offset:
+        annotate(request, entries=count)
+        if count or self._regex_hint_logged or isinstance(query, List) or query.offset:
             return
         pattern = query.selection.pattern
         if pattern is None or pattern.regex:
             return
-        if sign := sign_of_regex(pattern.term):
-            self._told_of_regex = True
+        if sign := find_regex_syntax(pattern.term):
+            self._regex_hint_logged = True
             self._log.info(
                 "Request {id} found nothing with a term that has {sign}: without "
                 '"regex" a term is a fixed string. Further such requests are not '
                 "logged.",
-                id=IRecord(request).id,
+                id=IRequestLogEntry(request).id,
                 sign=sign,
             )
 
@@ -175,15 +198,15 @@ def _check_encoding(encoding: str) -> None:
     """
     Check the Content-Encoding of a body.
 
-    @raise BodyEncoded: it is not readable as it stands.
+    @raise UnsupportedContentEncoding: it is not readable as it stands.
     """
     if encoding.lower() not in ("", "identity"):
-        raise BodyEncoded(
+        raise UnsupportedContentEncoding(
             "The body has a Content-Encoding, and none is understood here. "
             "Send it as it is, without that header."
         )
 
 
-def _has_one_answer(query: Query) -> bool:
+def _is_deterministic(query: Query) -> bool:
     """Whether a query is answered alike each time."""
     return not (isinstance(query, Random) and query.seed is UNSET)

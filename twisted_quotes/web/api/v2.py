@@ -16,31 +16,31 @@ from twisted.web.iweb import IRequest
 from twisted_quotes.errors import DictionaryChanging, QuoteNotFound, SearchTimedOut
 from twisted_quotes.query.parsing import parse_parameters
 from twisted_quotes.query.queries import (
-    EVERY_DICTIONARY,
-    AboutQuotes,
-    DrawQuotes,
+    ALL_DICTIONARIES,
     FindQuotes,
+    QuoteQuery,
+    SampleQuotes,
     StreamQuotes,
 )
 from twisted_quotes.search.finder import Finder
-from twisted_quotes.search.results import FirstQuote, Found, Results
-from twisted_quotes.web.http.accept import preferred
+from twisted_quotes.search.results import QuoteFound, QuoteResults, StopAtFirstQuote
+from twisted_quotes.web.http.accept import negotiate_media_type
 from twisted_quotes.web.http.caching import (
+    check_if_none_match_any,
+    check_not_modified,
     entity_tag,
-    has_any,
-    is_known,
-    may_be_kept,
-    must_not_be_kept,
+    forbid_caching,
+    require_revalidation,
 )
-from twisted_quotes.web.http.clients import client_asking
+from twisted_quotes.web.http.clients import client_key_for_request
 from twisted_quotes.web.http.request_log import (
-    IRecord,
+    IRequestLogEntry,
+    annotate,
+    annotate_term,
     header,
-    note,
-    note_term,
-    query_of,
+    query_string,
 )
-from twisted_quotes.web.http.responses import send_json, set_content_type
+from twisted_quotes.web.http.responses import render_json, set_content_type
 
 from .page import Page
 from .schemas import (
@@ -50,17 +50,17 @@ from .schemas import (
     dictionary_body,
     quote_body,
 )
-from .streaming import Flow, Stream
+from .streaming import QuoteStream, ResponseWriter
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
-_ID = compile(r"[0-9a-f]{24}")
+_QUOTE_ID = compile(r"[0-9a-f]{24}")
 
 
 class NoParameters(Struct, frozen=True, forbid_unknown_fields=True):
     """What goes with a URL that takes no parameters."""
 
 
-def _line(value: Struct) -> bytes:
+def _encode_line(value: Struct) -> bytes:
     return msgspec.json.encode(value) + b"\n"
 
 
@@ -78,120 +78,134 @@ class QuotesV2:
 
     async def quotes(self, request: IRequest) -> bytes:
         """Quotes in order: a page of them, or a stream."""
-        if _wanted_kind(request) == NDJSON:
+        if _negotiate_media_type(request) == NDJSON:
             return await self._stream(request)
-        query = parse_parameters(query_of(request), FindQuotes)
-        tag = await self._tag(self._note(request, query), "page", query)
-        may_be_kept(request, tag)
-        if is_known(request, tag):
+        query = parse_parameters(query_string(request), FindQuotes)
+        tag = await self._make_entity_tag(self._annotate(request, query), "page", query)
+        require_revalidation(request, tag)
+        if check_not_modified(request, tag):
             return b""
-        left_out = self._finder.left_out
+        omissions_before = self._finder.omission_count
         page = Page(query.limit)
         try:
-            await self._finder.find(query, page, client_asking(request))
+            await self._finder.find_quotes(query, page, client_key_for_request(request))
         except SearchTimedOut:
             if not page.quotes:
                 raise
-            must_not_be_kept(request)
+            forbid_caching(request)
             return _send_page(request, page, query.offset, "timeout")
-        self._check_complete(request, left_out)
+        self._forbid_caching_if_incomplete(request, omissions_before)
         return _send_page(request, page, query.offset)
 
     async def random(self, request: IRequest) -> bytes:
         """Quotes drawn by chance."""
-        query = parse_parameters(query_of(request), DrawQuotes)
-        asked = self._note(request, query)
-        must_not_be_kept(request)
+        query = parse_parameters(query_string(request), SampleQuotes)
+        dictionary_name = self._annotate(request, query)
+        forbid_caching(request)
         if query.seed is not UNSET:
-            tag = await self._tag(asked, "random", query)
-            may_be_kept(request, tag)
-            if is_known(request, tag):
+            tag = await self._make_entity_tag(dictionary_name, "random", query)
+            require_revalidation(request, tag)
+            if check_not_modified(request, tag):
                 return b""
         page = Page(query.limit)
-        left_out = self._finder.left_out
-        await self._finder.draw(query, page, client_asking(request))
-        self._check_complete(request, left_out)
+        omissions_before = self._finder.omission_count
+        await self._finder.sample_quotes(query, page, client_key_for_request(request))
+        self._forbid_caching_if_incomplete(request, omissions_before)
         return _send_page(request, page, query.offset)
 
     async def quote(self, request: IRequest, identity: str) -> bytes:
         """One quote, by its id."""
-        parse_parameters(query_of(request), NoParameters)
-        if not _ID.fullmatch(identity):
+        parse_parameters(query_string(request), NoParameters)
+        if not _QUOTE_ID.fullmatch(identity):
             raise QuoteNotFound()
-        tag = await self._tag(EVERY_DICTIONARY, identity)
-        may_be_kept(request, tag)
-        if is_known(request, tag):
+        tag = await self._make_entity_tag(ALL_DICTIONARIES, identity)
+        require_revalidation(request, tag)
+        if check_not_modified(request, tag):
             return b""
-        left_out = self._finder.left_out
-        quote = await self._finder.quote(identity, client_asking(request))
-        self._check_complete(request, left_out)
+        omissions_before = self._finder.omission_count
+        quote = await self._finder.find_quote(identity, client_key_for_request(request))
+        self._forbid_caching_if_incomplete(request, omissions_before)
         return _send(request, quote_body(quote))
 
     async def dictionaries(self, request: IRequest) -> bytes:
         """All dictionaries."""
-        parse_parameters(query_of(request), NoParameters)
+        parse_parameters(query_string(request), NoParameters)
         default = self._finder.library.default
-        tag = await self._tag(EVERY_DICTIONARY, f"dictionaries, {default} first")
-        may_be_kept(request, tag)
-        if is_known(request, tag):
+        tag = await self._make_entity_tag(
+            ALL_DICTIONARIES, f"dictionaries, {default} first"
+        )
+        require_revalidation(request, tag)
+        if check_not_modified(request, tag):
             return b""
-        left_out = self._finder.left_out
-        facts = await self._finder.dictionaries(client_asking(request))
-        bodies = [dictionary_body(each, default) for each in facts]
-        self._check_complete(request, left_out)
+        omissions_before = self._finder.omission_count
+        dictionaries = await self._finder.list_dictionaries(
+            client_key_for_request(request)
+        )
+        bodies = [dictionary_body(each, default) for each in dictionaries]
+        self._forbid_caching_if_incomplete(request, omissions_before)
         return _send(request, DictionariesBody(bodies))
 
-    def _note(self, request: IRequest, query: AboutQuotes) -> str:
+    def _annotate(self, request: IRequest, query: QuoteQuery) -> str:
         """Note for the log what is asked, and say which dictionaries."""
-        asked = self._finder.asked(query.dictionary)
-        note(request, dictionary=asked)
+        dictionary_name = self._finder.resolve_dictionary_name(query.dictionary)
+        annotate(request, dictionary=dictionary_name)
         if query.selection.pattern is not None:
-            note_term(request, query.selection.pattern.term)
-        return asked
+            annotate_term(request, query.selection.pattern.term)
+        return dictionary_name
 
-    async def _tag(
-        self, asked: str, what: str, query: AboutQuotes | None = None
+    async def _make_entity_tag(
+        self, dictionary_name: str, representation: str, query: QuoteQuery | None = None
     ) -> str:
-        states = await self._finder.states(asked)
-        return entity_tag(f"{what} {msgspec.json.encode(query)!r}", states)
+        states = await self._finder.read_states(dictionary_name)
+        return entity_tag(f"{representation} {msgspec.json.encode(query)!r}", states)
 
-    def _check_complete(self, request: IRequest, left_out: int) -> None:
+    def _forbid_caching_if_incomplete(
+        self, request: IRequest, omissions_before: int
+    ) -> None:
         """
         Forbid keeping an answer from which dictionaries were left out.
 
-        @param left_out: how many had been left out before the search.
+        @param omissions_before: how many had been left out before the search.
         """
-        if self._finder.left_out != left_out:
-            must_not_be_kept(request)
+        if self._finder.omission_count != omissions_before:
+            forbid_caching(request)
 
     async def _stream(self, request: IRequest) -> bytes:
         """Send quotes as they are found, then what became of the search."""
-        query = parse_parameters(query_of(request), StreamQuotes)
-        tag = await self._tag(self._note(request, query), "stream", query)
+        query = parse_parameters(query_string(request), StreamQuotes)
+        tag = await self._make_entity_tag(
+            self._annotate(request, query), "stream", query
+        )
         # It may break off after its head has said that all is well.
-        must_not_be_kept(request, tag)
-        if is_known(request, tag):
+        forbid_caching(request, tag)
+        if check_not_modified(request, tag):
             return b""
         set_content_type(request, NDJSON.encode())
-        if has_any(request) or request.method == b"HEAD":
-            with suppress(Found):
-                await self._finder.find(query, FirstQuote(), client_asking(request))
+        if check_if_none_match_any(request) or request.method == b"HEAD":
+            with suppress(QuoteFound):
+                await self._finder.find_quotes(
+                    query, StopAtFirstQuote(), client_key_for_request(request)
+                )
             return b""
-        flow = Flow(request)
+        writer = ResponseWriter(request)
         limit = None if isinstance(query.limit, UnsetType) else query.limit
-        stream = Stream(limit, flow, lambda quote: _line(quote_body(quote)))
+        stream = QuoteStream(
+            limit, writer, lambda quote: _encode_line(quote_body(quote))
+        )
         reason = None
         try:
-            await self._finder.find(query, stream, client_asking(request))
+            await self._finder.find_quotes(
+                query, stream, client_key_for_request(request)
+            )
         except Exception as error:
-            if flow.client_left or not stream.returned:
+            if writer.is_disconnected or not stream.returned:
                 raise
-            reason = self._reason(request, error)
+            reason = self._truncation_reason(request, error)
         finally:
-            flow.close()
-        return _line(_summary(request, stream, query.offset, reason))
+            writer.close()
+        return _encode_line(_summarize(request, stream, query.offset, reason))
 
-    def _reason(self, request: IRequest, error: Exception) -> str:
+    def _truncation_reason(self, request: IRequest, error: Exception) -> str:
         """Why an answer breaks off, in a word."""
         match error:
             case SearchTimedOut():
@@ -200,20 +214,20 @@ class QuotesV2:
                 return "changed"
             case CancelledError():
                 return "shutdown"
-        self._log.failure("Request {id} broke off.", id=IRecord(request).id)
+        self._log.failure("Request {id} broke off.", id=IRequestLogEntry(request).id)
         return "error"
 
 
-def _wanted_kind(request: IRequest) -> str:
+def _negotiate_media_type(request: IRequest) -> str:
     """The media type that the client likes best (RFC 9110, section 12.5.1)."""
-    return preferred(header(request, b"accept"), [JSON, NDJSON])
+    return negotiate_media_type(header(request, b"accept"), [JSON, NDJSON])
 
 
-def _summary(
-    request: IRequest, results: Results, offset: int, reason: str | None
+def _summarize(
+    request: IRequest, results: QuoteResults, offset: int, reason: str | None
 ) -> SummaryBody:
     """What became of a search, noted for the log as well."""
-    note(request, entries=results.returned)
+    annotate(request, entries=results.returned)
     if reason is None and offset + results.returned < results.total:
         reason = "limit"
     return SummaryBody(results.total, results.returned, reason is not None, reason)
@@ -221,15 +235,15 @@ def _summary(
 
 def _send(request: IRequest, value: Struct) -> bytes:
     """Send a value, unless any answer will do that the client has."""
-    return b"" if has_any(request) else send_json(request, value)
+    return b"" if check_if_none_match_any(request) else render_json(request, value)
 
 
 def _send_page(
     request: IRequest, page: Page, offset: int, reason: str | None = None
 ) -> bytes:
-    if reason is None and page.full:
+    if reason is None and page.limit_reached:
         reason = "bytes"
-    summary = _summary(request, page, offset, reason)
+    summary = _summarize(request, page, offset, reason)
     quotes = [quote_body(quote) for quote in page.quotes]
     return _send(
         request,

@@ -12,15 +12,15 @@ from msgspec import Meta
 from twisted.internet.defer import Deferred
 from twisted.web.iweb import IRequest
 
-from twisted_quotes.concurrency.limiter import Places
+from twisted_quotes.concurrency.limiter import ConcurrencyLimiter
 from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.errors import TooBusy, TooManyRequests
 from twisted_quotes.grep.runner import ReactorForProcesses
-from twisted_quotes.processes.process import Command, run
+from twisted_quotes.processes.process import Command, spawn
 from twisted_quotes.query.parsing import parse_parameters
-from twisted_quotes.web.http.clients import client_asking
-from twisted_quotes.web.http.request_log import query_of
-from twisted_quotes.web.http.responses import send_json
+from twisted_quotes.web.http.clients import client_key_for_request
+from twisted_quotes.web.http.request_log import query_string
+from twisted_quotes.web.http.responses import render_json
 
 _MAX_SECONDS = 60
 
@@ -39,72 +39,76 @@ class SleepFailed(Exception):
     """The blocking process ended otherwise than it should."""
 
 
-class Wait(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class WaitParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The parameters of the URL."""
 
     seconds: _Seconds = 10
 
 
-class Waited(msgspec.Struct, frozen=True):
+class WaitBody(msgspec.Struct, frozen=True):
     """The body of the answer: how long it was waited for, in seconds."""
 
     waited: int
 
 
-class Waits:
+class WaitRoute:
     """
     The route that waits.
 
     @param reactor: starts the processes.
     @param executable: the absolute path of C{sleep}.
-    @param places: where they run; not those of the searches.
+    @param limiter: where they run; not those of the searches.
     @param outstanding: is told of each wait and each process.
-    @param share: how many places one client may have while others have some.
+    @param max_waits_per_client: how many places one client may have while others have
+        some.
     """
 
     def __init__(
         self,
         reactor: ReactorForProcesses,
         executable: str,
-        places: Places,
+        limiter: ConcurrencyLimiter,
         outstanding: Outstanding,
-        share: int,
+        max_waits_per_client: int,
     ) -> None:
         self._reactor = reactor
         self._executable = executable
-        self._places = places
+        self._limiter = limiter
         self._outstanding = outstanding
-        self._share = share
-        self._held = Counter[str | None]()
-        self._others_ask_until = 0.0
+        self._max_waits_per_client = max_waits_per_client
+        self._active_waits = Counter[str | None]()
+        self._contended_until = 0.0
 
     async def wait(self, request: IRequest) -> bytes:
         """Answer when the process has ended."""
-        seconds = parse_parameters(query_of(request), Wait).seconds
-        client = client_asking(request)
+        seconds = parse_parameters(query_string(request), WaitParameters).seconds
+        client_key = client_key_for_request(request)
         now = self._reactor.seconds()
-        others_ask = len(self._held) > 1 or now < self._others_ask_until
-        if self._held[client] >= self._share and others_ask:
+        is_contended = len(self._active_waits) > 1 or now < self._contended_until
+        if (
+            self._active_waits[client_key] >= self._max_waits_per_client
+            and is_contended
+        ):
             raise TooManyRequests()
-        self._held[client] += 1
+        self._active_waits[client_key] += 1
         try:
-            waited = Deferred.fromCoroutine(self._sleep(seconds))
-            await self._outstanding.add(waited, waited.cancel)
+            finished = Deferred.fromCoroutine(self._sleep(seconds))
+            await self._outstanding.add(finished, finished.cancel)
         except TooBusy:
-            if len(self._held) > 1:
+            if len(self._active_waits) > 1:
                 # Leave places to others until all that wait now have ended.
-                self._others_ask_until = now + _MAX_SECONDS
+                self._contended_until = now + _MAX_SECONDS
             raise
         finally:
-            self._held[client] -= 1
-            if not self._held[client]:
-                del self._held[client]
-        return send_json(request, Waited(seconds))
+            self._active_waits[client_key] -= 1
+            if not self._active_waits[client_key]:
+                del self._active_waits[client_key]
+        return render_json(request, WaitBody(seconds))
 
     async def _sleep(self, seconds: int) -> None:
-        with await self._places.take() as place:
-            child = run(self._reactor, Command(self._executable, (str(seconds),), {}))
-            place.hold_until(self._outstanding.add(child.ended))
-            outcome = await child.answered
-        if outcome.status != 0:
+        with await self._limiter.acquire() as slot:
+            child = spawn(self._reactor, Command(self._executable, (str(seconds),), {}))
+            slot.hold_until(self._outstanding.add(child.ended))
+            outcome = await child.result
+        if outcome.exit_code != 0:
             raise SleepFailed(f"sleep ended with {outcome}")

@@ -13,18 +13,18 @@ from twisted.cred.portal import Portal
 from twisted.web.iweb import IRequest
 
 from twisted_quotes.errors import NotAuthenticated
-from twisted_quotes.web.http.request_log import note
+from twisted_quotes.web.http.request_log import annotate
 
-from .credentials import Credentials, ICaller
+from .credentials import Credentials, IPrincipal
 
 # RFC 6750, section 2.1.
 _TOKEN = compile(rb"[A-Za-z0-9._~+/-]+=*")
 
 # RFC 5234, appendix B.1.
-_CONTROL = compile(rb"[\x00-\x1f\x7f]")
+_CONTROL_CHARACTER = compile(rb"[\x00-\x1f\x7f]")
 
 
-class Guard:
+class Authenticator:
     """
     Admits those who say who they are, and are believed.
 
@@ -34,7 +34,7 @@ class Guard:
     def __init__(self, portal: Portal) -> None:
         self._portal = portal
 
-    async def admit(self, request: IRequest) -> None:
+    async def authenticate(self, request: IRequest) -> None:
         """
         Admit a request, and note whose it is.
 
@@ -42,20 +42,22 @@ class Guard:
             believed.
         """
         headers = request.requestHeaders.getRawHeaders(b"authorization") or []
-        credentials, by_token = credentials_in(list(headers))
+        credentials, is_bearer = parse_credentials(list(headers))
         try:
-            _, caller, log_out = await self._portal.login(credentials, None, ICaller)
+            _, principal, logout = await self._portal.login(
+                credentials, None, IPrincipal
+            )
         # What a checker says may hold the name, which may be a password that
         # was typed into the wrong field: it goes no further.
         except (Unauthorized, LoginDenied):
             raise NotAuthenticated(
-                "The name or the password is wrong.", by_token
+                "The name or the password is wrong.", is_bearer
             ) from None
-        note(request, user=shown(ICaller(caller).name))
-        log_out()
+        annotate(request, user=escape_username(IPrincipal(principal).name))
+        logout()
 
 
-def credentials_in(headers: Sequence[bytes]) -> tuple[Credentials, bool]:
+def parse_credentials(headers: Sequence[bytes]) -> tuple[Credentials, bool]:
     """
     Read the credentials of a request.
 
@@ -71,20 +73,20 @@ def credentials_in(headers: Sequence[bytes]) -> tuple[Credentials, bool]:
     scheme, _, token = headers[0].partition(b" ")
     match scheme.lower():
         case b"basic":
-            return _basic(token.strip(b" ")), False
+            return _parse_basic(token.strip(b" ")), False
         case b"bearer":
-            return _bearer(token.strip(b" ")), True
+            return _parse_bearer(token.strip(b" ")), True
     raise NotAuthenticated("The Authorization header is neither Basic nor Bearer.")
 
 
-def _basic(token: bytes) -> Credentials:
+def _parse_basic(token: bytes) -> Credentials:
     """Read a name and a password (RFC 7617, section 2)."""
     try:
         pair = b64decode(token, validate=True)
         pair.decode()
     except ValueError:
         raise NotAuthenticated("What follows Basic is not UTF-8 in base64.") from None
-    if _CONTROL.search(pair):
+    if _CONTROL_CHARACTER.search(pair):
         raise NotAuthenticated("There are control characters in what follows Basic.")
     name, _, password = pair.partition(b":")
     if not (name and password):
@@ -92,7 +94,7 @@ def _basic(token: bytes) -> Credentials:
     return Credentials(name, password)
 
 
-def _bearer(token: bytes) -> Credentials:
+def _parse_bearer(token: bytes) -> Credentials:
     """Read a token (RFC 6750, section 2.1), which is a name and a password here."""
     name, _, password = token.partition(b".")
     if not (name and password and _TOKEN.fullmatch(token)):
@@ -100,7 +102,7 @@ def _bearer(token: bytes) -> Credentials:
     return Credentials(name, password)
 
 
-def shown(name: bytes) -> str:
+def escape_username(name: bytes) -> str:
     """
     A caller's name as it stands in a log: visible ASCII without blanks.
 

@@ -18,22 +18,22 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from zope.interface import Attribute, Interface, implementer
 
 
-class ICaller(Interface):
+class IPrincipal(Interface):
     """Someone who may ask."""
 
     name: bytes = Attribute("The caller's name, in UTF-8.")
 
 
-@implementer(ICaller)
+@implementer(IPrincipal)
 @dataclass(frozen=True)
-class Caller:
+class Principal:
     """Someone who may ask, and for anything."""
 
     name: bytes
 
 
 @implementer(IRealm)
-class Callers:
+class PrincipalRealm:
     """All who may ask. They differ in their names alone."""
 
     def requestAvatar(
@@ -44,13 +44,13 @@ class Callers:
 
         @raise LoginDenied: the checker gave no name.
         """
-        if ICaller not in interfaces:
+        if IPrincipal not in interfaces:
             raise NotImplementedError("a caller is all that there is")
         if not avatarId:
             raise LoginDenied()
         # Some checkers give text, though they are given bytes.
         name = avatarId.encode() if isinstance(avatarId, str) else avatarId
-        return ICaller, Caller(name), lambda: None
+        return IPrincipal, Principal(name), lambda: None
 
 
 class Credentials(UsernamePassword):
@@ -97,20 +97,20 @@ class PasswordFile(FilePasswordDB):
         with open(self.filename, "rb") as file:
             content = file.read()
         if content != self._content:
-            self._passwords = _passwords(content)
+            self._passwords = _parse_passwords(content)
             self._content = content
         return username, self._passwords[username]
 
 
-def _passwords(content: bytes) -> dict[bytes, bytes]:
+def _parse_passwords(content: bytes) -> dict[bytes, bytes]:
     """The passwords by name. The first line of a name counts."""
-    found: dict[bytes, bytes] = {}
+    passwords: dict[bytes, bytes] = {}
     for line in content.removeprefix(BOM_UTF8).split(b"\n"):
         if not line.strip() or line.startswith(b"#"):
             continue
         name, _, password = line.removesuffix(b"\r").partition(b":")
-        found.setdefault(name, password)
-    return found
+        passwords.setdefault(name, password)
+    return passwords
 
 
 @implementer(ICredentialsChecker)
@@ -136,9 +136,9 @@ class AnyChecker:
         @return: fires with the name, or fails with
             L{twisted.cred.error.UnauthorizedLogin}.
         """
-        return Deferred.fromCoroutine(self._ask(credentials))
+        return Deferred.fromCoroutine(self._try_checkers(credentials))
 
-    async def _ask(self, credentials: Any) -> Any:
+    async def _try_checkers(self, credentials: Any) -> Any:
         for checker in self._checkers:
             try:
                 return await maybeDeferred(checker.requestAvatarId, credentials)
@@ -147,11 +147,11 @@ class AnyChecker:
         raise UnauthorizedLogin()
 
 
-def portal_for(checkers: Sequence[ICredentialsChecker]) -> Portal:
+def make_portal(checkers: Sequence[ICredentialsChecker]) -> Portal:
     """
     Make the way in for callers.
 
     @param checkers: any of them may let a caller in; they check
         L{IUsernamePassword}.
     """
-    return Portal(Callers(), [AnyChecker(checkers)])
+    return Portal(PrincipalRealm(), [AnyChecker(checkers)])

@@ -9,13 +9,13 @@ from re import DOTALL, compile
 
 # A quoted string, which may lack its end. It never has to be tried again, so a
 # search takes a time that is linear in the length of the header.
-_QUOTED = compile(r'"(?:[^"\\]|\\.?)*+"?', DOTALL)
+_QUOTED_STRING = compile(r'"(?:[^"\\]|\\.?)*+"?', DOTALL)
 
 # Some clients send more digits than the three of section 12.4.2.
 _QUALITY = compile(r"0(?:\.[0-9]*)?|1(?:\.0*)?")
 
 
-def preferred(accept: str, offered: Sequence[str]) -> str:
+def negotiate_media_type(accept: str, offered: Sequence[str]) -> str:
     """
     Choose a media type.
 
@@ -28,13 +28,13 @@ def preferred(accept: str, offered: Sequence[str]) -> str:
         most exactly; of several such, the first. If none is acceptable, the first.
     """
     qualities: dict[str, float] = {}
-    for text in _QUOTED.sub("", accept).split(","):
-        name, quality = _media_range(text)
+    for text in _QUOTED_STRING.sub("", accept).split(","):
+        name, quality = _parse_media_range(text)
         qualities[name] = max(quality, qualities.get(name, -1))
     return max(offered, key=lambda kind: _rank(kind, qualities))
 
 
-def _media_range(text: str) -> tuple[str, float]:
+def _parse_media_range(text: str) -> tuple[str, float]:
     """Parse one media range. The quality is -1 if it is malformed."""
     name, *parameters = (each.strip().lower() for each in text.split(";"))
     for parameter in parameters:
@@ -44,10 +44,14 @@ def _media_range(text: str) -> tuple[str, float]:
     return name, 1
 
 
-def _rank(kind: str, qualities: Mapping[str, float]) -> tuple[float, int]:
+def _rank(media_type: str, qualities: Mapping[str, float]) -> tuple[float, int]:
     """The quality of a media type, and how exactly it is named, from 0 to 2."""
-    for exactness, name in (2, kind), (1, f"{kind.partition('/')[0]}/*"), (0, "*/*"):
+    for specificity, name in (
+        (2, media_type),
+        (1, f"{media_type.partition('/')[0]}/*"),
+        (0, "*/*"),
+    ):
         quality = qualities.get(name, -1)
         if quality >= 0:
-            return quality, exactness if quality else 0
+            return quality, specificity if quality else 0
     return 0, 0

@@ -11,23 +11,25 @@ from twisted.web.http import NOT_MODIFIED
 from twisted.web.iweb import IRequest
 
 from twisted_quotes import __version__
-from twisted_quotes.library.dictionary import State
+from twisted_quotes.library.dictionary import FileState
 
 from .request_log import header
 
 
-def entity_tag(asked: str, states: Mapping[str, State]) -> str:
+def entity_tag(query: str, file_states: Mapping[str, FileState]) -> str:
     """
     Name an answer: the same for the same question to the same dictionaries.
 
-    @param asked: the whole question, in any one way of writing it.
-    @param states: the states of the dictionaries that it asks.
+    @param query: the whole question, in any one way of writing it.
+    @param file_states: the states of the dictionaries that it asks.
     """
-    whole = repr((__version__, asked, sorted(states.items())))
-    return blake2b(whole.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
+    hash_input = repr((__version__, query, sorted(file_states.items())))
+    return blake2b(
+        hash_input.encode("utf-8", "surrogateescape"), digest_size=12
+    ).hexdigest()
 
 
-def is_known(request: IRequest, tag: str) -> bool:
+def check_not_modified(request: IRequest, tag: str) -> bool:
     """
     Whether the client has the answer; then the status is 304.
 
@@ -40,7 +42,7 @@ def is_known(request: IRequest, tag: str) -> bool:
     return True
 
 
-def has_any(request: IRequest) -> bool:
+def check_if_none_match_any(request: IRequest) -> bool:
     """
     Whether the client has any answer, and needs no other; then the status is 304,
     unless the answer becomes an error (RFC 9110, section 13.2.1).
@@ -51,21 +53,21 @@ def has_any(request: IRequest) -> bool:
     return True
 
 
-def may_be_kept(request: IRequest, tag: str) -> None:
+def require_revalidation(request: IRequest, tag: str) -> None:
     """Let an answer be kept, and have it asked for each time whether it is right."""
-    _set(request, tag, "no-cache")
+    _set_cache_headers(request, tag, "no-cache")
 
 
-def must_not_be_kept(request: IRequest, tag: str = "") -> None:
+def forbid_caching(request: IRequest, tag: str = "") -> None:
     """
     Have an answer kept by nobody: the next one may be another.
 
     @param tag: its name, for clients that keep it by means of their own.
     """
-    _set(request, tag, "no-store")
+    _set_cache_headers(request, tag, "no-store")
 
 
-def _set(request: IRequest, tag: str, cache_control: str) -> None:
+def _set_cache_headers(request: IRequest, tag: str, cache_control: str) -> None:
     request.responseHeaders.removeHeader("etag")
     if tag:
         request.setHeader("etag", f'"{tag}"')

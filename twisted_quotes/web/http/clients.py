@@ -12,24 +12,28 @@ from twisted.internet.address import IPv6Address as IPv6Peer
 from twisted.internet.interfaces import IAddress
 from twisted.web.iweb import IRequest
 
-from .request_log import IRecord
+from .request_log import IRequestLogEntry
 
-_IPV6_NETWORK_BITS = 64
+_IPV6_PREFIX_LENGTH = 64
 
-_KNOWN_HOSTS = 4096
+_CLIENT_KEY_CACHE_SIZE = 4096
 
 
-def client_asking(request: IRequest) -> str | None:
+def client_key_for_request(request: IRequest) -> str | None:
     """
     Return the key of the client of a request: its user, or else its address.
 
-    @return: as for L{client_of}.
+    @return: as for L{client_key_for_address}.
     """
-    user = IRecord(request).facts.get("user")
-    return client_of(request.getClientAddress()) if user is None else f"user {user}"
+    user = IRequestLogEntry(request).fields.get("user")
+    return (
+        client_key_for_address(request.getClientAddress())
+        if user is None
+        else f"user {user}"
+    )
 
 
-def client_of(peer: IAddress) -> str | None:
+def client_key_for_address(peer: IAddress) -> str | None:
     """
     Return the key of a client.
 
@@ -42,11 +46,11 @@ def client_of(peer: IAddress) -> str | None:
     """
     if not isinstance(peer, IPv4Peer | IPv6Peer):
         return None
-    return _client_at(peer.host)
+    return _client_key_for_host(peer.host)
 
 
-@lru_cache(_KNOWN_HOSTS)
-def _client_at(host: str) -> str | None:
+@lru_cache(_CLIENT_KEY_CACHE_SIZE)
+def _client_key_for_host(host: str) -> str | None:
     try:
         address = ip_address(host.partition("%")[0])
     except ValueError:
@@ -54,6 +58,6 @@ def _client_at(host: str) -> str | None:
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped is not None:
             return str(address.ipv4_mapped)
-        network = int(address) >> (128 - _IPV6_NETWORK_BITS)
-        return f"{IPv6Address(network << (128 - _IPV6_NETWORK_BITS))}/64"
+        network = int(address) >> (128 - _IPV6_PREFIX_LENGTH)
+        return f"{IPv6Address(network << (128 - _IPV6_PREFIX_LENGTH))}/64"
     return str(address)

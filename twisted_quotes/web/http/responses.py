@@ -17,23 +17,23 @@ from twisted.web.iweb import IRequest
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from twisted_quotes.errors import (
-    BodyEncoded,
     NotAuthenticated,
-    NotReadyNow,
     QuotesError,
+    ServiceNotReady,
     ShuttingDown,
     Unavailable,
+    UnsupportedContentEncoding,
 )
-from twisted_quotes.web.limits.output import SMALL_ANSWER, IOutput
+from twisted_quotes.web.limits.output import SMALL_RESPONSE, IOutputQuota
 
-from .request_log import IRecord, note
+from .request_log import IRequestLogEntry, annotate
 from .urls import instructions_url
 
 _log = Logger()
 
 
 # Nothing comes from elsewhere, nothing runs, and nobody frames it.
-_SECURITY = {
+_SECURITY_HEADERS = {
     b"x-content-type-options": b"nosniff",
     b"content-security-policy": b"default-src 'none'; style-src 'self'; "
     b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -42,11 +42,11 @@ _SECURITY = {
 
 
 # RFC 7617, section 2.1, and RFC 6750, section 3.
-_BASIC = b'Basic realm="twisted_quotes", charset="UTF-8"'
-_BEARER = b'Bearer realm="twisted_quotes"'
+_BASIC_CHALLENGE = b'Basic realm="twisted_quotes", charset="UTF-8"'
+_BEARER_CHALLENGE = b'Bearer realm="twisted_quotes"'
 
 # The machine has no more processes, files or memory for now.
-_EXHAUSTED = {EAGAIN, EMFILE, ENFILE, ENOMEM}
+_RESOURCE_EXHAUSTION_ERRNOS = {EAGAIN, EMFILE, ENFILE, ENOMEM}
 
 
 class ErrorBody(msgspec.Struct, frozen=True):
@@ -56,7 +56,7 @@ class ErrorBody(msgspec.Struct, frozen=True):
     message: str
 
 
-def send_json(request: IRequest, value: Any) -> bytes:
+def render_json(request: IRequest, value: Any) -> bytes:
     """
     Make a value the body of an answer.
 
@@ -64,18 +64,21 @@ def send_json(request: IRequest, value: Any) -> bytes:
     """
     # The line feed keeps a shell's prompt off the end of the answer.
     body = msgspec.json.encode(value) + b"\n"
-    return send(request, b"application/json", body)
+    return render_body(request, b"application/json", body)
 
 
-def send(request: IRequest, content_type: bytes, body: bytes) -> bytes:
+def render_body(request: IRequest, content_type: bytes, body: bytes) -> bytes:
     """
     Make bytes the body of an answer, and return them.
 
-    @raise TooBusy: there is no room for so many, see L{IOutput}.
+    @raise TooBusy: there is no room for so many, see L{IOutputQuota}.
     @raise TooManyRequests: and that is because of this client.
     """
-    if len(body) > SMALL_ANSWER and (output := IOutput(request, None)) is not None:
-        output.check(len(body))
+    if (
+        len(body) > SMALL_RESPONSE
+        and (output_quota := IOutputQuota(request, None)) is not None
+    ):
+        output_quota.check_size(len(body))
     set_content_type(request, content_type)
     request.setHeader(b"content-length", b"%d" % len(body))
     return body
@@ -84,11 +87,11 @@ def send(request: IRequest, content_type: bytes, body: bytes) -> bytes:
 def set_content_type(request: IRequest, content_type: bytes) -> None:
     """Say what the body of an answer is, and have it safe to show."""
     request.setHeader(b"content-type", content_type)
-    for name, value in _SECURITY.items():
+    for name, value in _SECURITY_HEADERS.items():
         request.setHeader(name, value)
 
 
-class Verdict(NamedTuple):
+class ErrorResponse(NamedTuple):
     """
     What a failure comes to.
 
@@ -101,7 +104,7 @@ class Verdict(NamedTuple):
     headers: Mapping[bytes, Sequence[bytes]]
 
 
-def judge(request: IRequest, failure: Failure) -> Verdict:
+def to_error_response(request: IRequest, failure: Failure) -> ErrorResponse:
     """
     Log a failure, and say what it comes to.
 
@@ -118,68 +121,76 @@ def judge(request: IRequest, failure: Failure) -> Verdict:
             # The caller is still there, so it is the service that is ending.
             error = ShuttingDown()
             code, message = error.code, error.message
-        case OSError() if error.errno in _EXHAUSTED:
+        case OSError() if error.errno in _RESOURCE_EXHAUSTION_ERRNOS:
             _log.error(
                 "Request {id} needs what the machine has not: {reason!a}",
-                id=IRecord(request).id,
+                id=IRequestLogEntry(request).id,
                 reason=str(error),
             )
-            error = NotReadyNow("any more processes, files or memory")
+            error = ServiceNotReady("any more processes, files or memory")
             code, message = error.code, error.message
         case MethodNotAllowed():
-            code, message = 405, f"That URL takes the methods {_allowed(error)}."
+            code, message = (
+                405,
+                f"That URL takes the methods {_allowed_methods(error)}.",
+            )
         case HTTPException(code=404):
             code, message = 404, "There is nothing at that URL."
         case _:
-            return _incident(request, failure)
+            return _internal_server_error(request, failure)
     # The one event that the site logs for each request tells it.
-    note(request, error=type(error).__name__, reason=message)
-    return Verdict(code, message, _headers(error))
+    annotate(request, error=type(error).__name__, reason=message)
+    return ErrorResponse(code, message, _error_headers(error))
 
 
-def _headers(error: BaseException) -> Mapping[bytes, Sequence[bytes]]:
+def _error_headers(error: BaseException) -> Mapping[bytes, Sequence[bytes]]:
     """What an error tells in headers."""
     match error:
         case NotAuthenticated():
-            wrong_token = b', error="invalid_token"' * error.by_token
-            return {b"www-authenticate": [_BASIC, _BEARER + wrong_token]}
-        case BodyEncoded():
+            invalid_token = b', error="invalid_token"' * error.is_bearer_token
+            return {
+                b"www-authenticate": [
+                    _BASIC_CHALLENGE,
+                    _BEARER_CHALLENGE + invalid_token,
+                ]
+            }
+        case UnsupportedContentEncoding():
             return {b"accept-encoding": [b"identity"]}
         case MethodNotAllowed():
-            return {b"allow": [_allowed(error).encode()]}
+            return {b"allow": [_allowed_methods(error).encode()]}
         case Unavailable():
             return {b"retry-after": [b"%d" % error.retry_after]}
     return {}
 
 
-def _allowed(error: MethodNotAllowed) -> str:
+def _allowed_methods(error: MethodNotAllowed) -> str:
     return ", ".join(sorted(error.valid_methods or ()))
 
 
-def _incident(request: IRequest, failure: Failure) -> Verdict:
-    identity = IRecord(request).id
-    _log.failure("Request {id} failed.", failure=failure, id=identity)
+def _internal_server_error(request: IRequest, failure: Failure) -> ErrorResponse:
+    request_id = IRequestLogEntry(request).id
+    _log.failure("Request {id} failed.", failure=failure, id=request_id)
     message = (
-        f"Something went wrong in the service. Its log tells more under {identity}."
+        f"Something went wrong in the service. Its log tells more under {request_id}."
     )
-    return Verdict(500, message, {})
+    return ErrorResponse(500, message, {})
 
 
-def send_error(request: IRequest, failure: Failure) -> bytes:
+def render_error(request: IRequest, failure: Failure) -> bytes:
     """Make a failure the answer, which nobody is to keep, and log it."""
-    code, message, headers = judge(request, failure)
+    code, message, headers = to_error_response(request, failure)
     request.setResponseCode(code)
     request.responseHeaders.removeHeader(b"etag")
     request.setHeader(b"cache-control", b"no-store")
     for name, values in headers.items():
         request.responseHeaders.setRawHeaders(name, values)
     body = ErrorBody(code, f"{message} Instructions: {instructions_url(request)}")
-    return send_json(request, body)
+    return render_json(request, body)
 
 
-def answer_errors(app: Klein) -> None:
+def register_error_handler(app: Klein) -> None:
     """Have every error of an app's routes, and of its routing, answered as JSON."""
 
     @app.handle_errors(Exception)
     def _answer(request: IRequest, failure: Failure) -> bytes:
-        return send_error(request, failure)
+        return render_error(request, failure)

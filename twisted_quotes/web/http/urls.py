@@ -22,46 +22,46 @@ _HOST = compile(
 )
 
 
-_MAX_HOST = 261
+_MAX_HOST_LENGTH = 261
 # Most clients use the same few names.
 _cached = lru_cache(maxsize=256)
 
 
-def is_host(value: bytes) -> bool:
+def is_valid_host(value: bytes) -> bool:
     """Whether a Host header names a host (RFC 9110, section 7.2)."""
-    return len(value) <= _MAX_HOST and _is_host(value)
+    return len(value) <= _MAX_HOST_LENGTH and _is_valid_host(value)
 
 
 @_cached
-def _is_host(value: bytes) -> bool:
-    parts = _HOST.fullmatch(value)
-    if parts is None or int(parts["port"] or 0) > 65535:
+def _is_valid_host(value: bytes) -> bool:
+    matched = _HOST.fullmatch(value)
+    if matched is None or int(matched["port"] or 0) > 65535:
         return False
-    return parts["address"] is None or isIPv6Address(parts["address"].decode())
+    return matched["address"] is None or isIPv6Address(matched["address"].decode())
 
 
-def is_local(host: bytes, names: Collection[str]) -> bool:
+def is_allowed_host(host: bytes, allowed_hosts: Collection[str]) -> bool:
     """
     Whether a host is this machine, or has one of the names that it was given.
 
     What is called by any other name may be a web page that has its own name lead
     here, to read what its visitors alone can reach (DNS rebinding).
 
-    @param host: a Host header for which L{is_host} is true.
-    @param names: further names and addresses; C{"*"} for any.
+    @param host: a Host header for which L{is_valid_host} is true.
+    @param allowed_hosts: further names and addresses; C{"*"} for any.
     """
-    if "*" in names or _is_loopback(host):
+    if "*" in allowed_hosts or _is_loopback(host):
         return True
-    return _name(host.decode()) in map(_name, names)
+    return _normalize_hostname(host.decode()) in map(_normalize_hostname, allowed_hosts)
 
 
 @_cached
 def _is_loopback(host: bytes) -> bool:
-    name = _name(host.decode())
+    name = _normalize_hostname(host.decode())
     return name == "localhost" or name.endswith(".localhost") or is_loopback(name)
 
 
-def _name(host: str) -> str:
+def _normalize_hostname(host: str) -> str:
     """The name or the address of a host, without a port, in one way of writing it."""
     if host.startswith("["):
         host = host[1:].partition("]")[0]
@@ -78,7 +78,7 @@ def base_url(request: IRequest) -> str:
     """
     scheme = "https" if request.isSecure() else "http"
     host = request.getHeader(b"host")
-    if host is not None and is_host(host):
+    if host is not None and is_valid_host(host):
         return f"{scheme}://{host.decode()}"
     local = request.getHost()
     if isinstance(local, IPv4Address | IPv6Address):

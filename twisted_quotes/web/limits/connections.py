@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from twisted_quotes.concurrency.capacity import Room
+from twisted_quotes.concurrency.capacity import Capacity
 from twisted_quotes.errors import TooBusy, TooManyRequests
 
 
@@ -18,34 +18,34 @@ class LimitedConnection(Protocol):
     """
     What the limit asks of a connection.
 
-    @ivar client: the key of its client; L{None} where clients cannot be told apart.
+    @ivar client_key: the key of its client; L{None} where clients cannot be told apart.
     """
 
-    client: str | None
+    client_key: str | None
 
-    def expendability(self) -> tuple[int, float] | None:
+    def eviction_priority(self) -> tuple[int, float] | None:
         """How little is lost if it is closed; the more, the higher; L{None}: no."""
 
-    def give_way(self) -> None:
+    def evict(self) -> None:
         """Close."""
 
 
-class ConnectionLimit:
+class ConnectionLimiter:
     """
     Admits connections.
 
-    @param room: bounds their number, of all processes together.
-    @param max_refused: how many connections that were refused may wait for their
+    @param capacity: bounds their number, of all processes together.
+    @param max_lingering: how many connections that were refused may wait for their
         clients to close, 0 or more.
 
-    @ivar admitted: how many are open in this process.
+    @ivar admitted_count: how many are open in this process.
     """
 
-    def __init__(self, room: Room, max_refused: int) -> None:
-        self._room = room
-        self.max_refused = max_refused
-        self.admitted = 0
-        self._clients: dict[str | None, set[LimitedConnection]] = {}
+    def __init__(self, capacity: Capacity, max_lingering: int) -> None:
+        self._capacity = capacity
+        self.max_lingering = max_lingering
+        self.admitted_count = 0
+        self._connections_by_client: dict[str | None, set[LimitedConnection]] = {}
 
     def admit(self, connection: LimitedConnection) -> None:
         """
@@ -54,40 +54,42 @@ class ConnectionLimit:
         @raise TooBusy: there are as many as may be.
         @raise TooManyRequests: and this client has the most of them.
         """
-        if not self._room.enter():
-            self._make_room(connection.client)
-            if not self._room.enter():
+        if not self._capacity.try_acquire():
+            self._evict_connection(connection.client_key)
+            if not self._capacity.try_acquire():
                 raise TooBusy()
-        self.admitted += 1
-        self._clients.setdefault(connection.client, set()).add(connection)
+        self.admitted_count += 1
+        self._connections_by_client.setdefault(connection.client_key, set()).add(
+            connection
+        )
 
     def release(self, connection: LimitedConnection) -> None:
         """Forget a connection that was admitted, if that has not been done."""
-        connections = self._clients.get(connection.client, set())
+        connections = self._connections_by_client.get(connection.client_key, set())
         if connection in connections:
             connections.remove(connection)
-            self.admitted -= 1
-            self._room.leave()
+            self.admitted_count -= 1
+            self._capacity.release()
             if not connections:
-                del self._clients[connection.client]
+                del self._connections_by_client[connection.client_key]
 
-    def _make_room(self, client: str | None) -> None:
+    def _evict_connection(self, client_key: str | None) -> None:
         """Have the client with the most connections close one."""
-        own = len(self._clients.get(client, ()))
+        own_count = len(self._connections_by_client.get(client_key, ()))
         others = {
             key: connections
-            for key, connections in self._clients.items()
-            if key not in (client, None)
+            for key, connections in self._connections_by_client.items()
+            if key not in (client_key, None)
         }
-        if client is None or not others:
+        if client_key is None or not others:
             raise TooBusy()
-        most = max(others.values(), key=len)
-        if len(most) <= own + 1:
-            raise TooManyRequests() if own else TooBusy()
-        ranked = ((each.expendability(), each) for each in most)
+        largest = max(others.values(), key=len)
+        if len(largest) <= own_count + 1:
+            raise TooManyRequests() if own_count else TooBusy()
+        ranked = ((each.eviction_priority(), each) for each in largest)
         candidates = [(rank, each) for rank, each in ranked if rank is not None]
         if not candidates:
             raise TooBusy()
-        _, chosen = max(candidates, key=lambda pair: pair[0])
-        self.release(chosen)
-        chosen.give_way()
+        _, victim = max(candidates, key=lambda pair: pair[0])
+        self.release(victim)
+        victim.evict()

@@ -1,7 +1,7 @@
 """
 Limits on the answers that clients have not read yet, of all connections together.
 
-An answer of up to L{SMALL_ANSWER} bytes is always sent: the number of connections
+An answer of up to L{SMALL_RESPONSE} bytes is always sent: the number of connections
 bounds those. A larger one, and one that is sent while it is found, needs room here.
 A quarter of it is kept from any one client, so that slow readers at one address
 cannot take it all.
@@ -15,13 +15,13 @@ from zope.interface import Interface, implementer
 
 from twisted_quotes.errors import TooBusy, TooManyRequests
 
-SMALL_ANSWER = 64 * 1024
+SMALL_RESPONSE = 64 * 1024
 
 
-class IOutput(Interface):
+class IOutputQuota(Interface):
     """The room for the answer to one request; adapt the request to get it."""
 
-    def check(size: int) -> None:
+    def check_size(size: int) -> None:
         """Raise an error where there is no room for an answer of so many bytes."""
 
     def start_stream() -> None:
@@ -31,35 +31,35 @@ class IOutput(Interface):
         """Count it no longer. It may be called more than once."""
 
 
-class OutputLimits:
+class OutputLimiter:
     """
     The room for unread answers.
 
-    @param max_unsent: how many bytes may be buffered, 1 or more.
+    @param max_unsent_bytes: how many bytes may be buffered, 1 or more.
     @param max_streams: how many answers may be sent while they are found, 1 or more.
 
-    @ivar unsent: how many bytes are buffered for clients that are slow to read.
-    @ivar streams: how many answers are being sent while they are found.
+    @ivar unsent_bytes: how many bytes are buffered for clients that are slow to read.
+    @ivar stream_count: how many answers are being sent while they are found.
     """
 
-    def __init__(self, max_unsent: int, max_streams: int) -> None:
-        self._max_unsent = max_unsent
+    def __init__(self, max_unsent_bytes: int, max_streams: int) -> None:
+        self._max_unsent_bytes = max_unsent_bytes
         self._max_streams = max_streams
-        self._unsent: Counter[str | None] = Counter()
-        self._streams: Counter[str | None] = Counter()
-        self.unsent = self.streams = 0
+        self._unsent_by_client: Counter[str | None] = Counter()
+        self._streams_by_client: Counter[str | None] = Counter()
+        self.unsent_bytes = self.stream_count = 0
 
-    def add_unsent(self, client: str | None, change: int) -> None:
+    def add_unsent(self, client_key: str | None, change: int) -> None:
         """Count bytes that were buffered for a client, or fewer if negative."""
-        self.unsent += change
-        _add(self._unsent, client, change)
+        self.unsent_bytes += change
+        _adjust_count(self._unsent_by_client, client_key, change)
 
-    def add_stream(self, client: str | None, change: int) -> None:
+    def add_stream(self, client_key: str | None, change: int) -> None:
         """Count a stream that has started (1), or ended (-1)."""
-        self.streams += change
-        _add(self._streams, client, change)
+        self.stream_count += change
+        _adjust_count(self._streams_by_client, client_key, change)
 
-    def check(self, client: str | None, size: int) -> None:
+    def check_size(self, client_key: str | None, size: int) -> None:
         """
         Check that an answer may be buffered.
 
@@ -67,62 +67,76 @@ class OutputLimits:
         @raise TooBusy: clients have yet to read too much.
         @raise TooManyRequests: this client has.
         """
-        if size > SMALL_ANSWER:
-            own = self._unsent[client]
-            if not self.unsent:
+        if size > SMALL_RESPONSE:
+            client_unsent = self._unsent_by_client[client_key]
+            if not self.unsent_bytes:
                 # However long it is, it is sent when nothing else is on its way.
                 return
-            _check(client, self.unsent + size, own + size, self._max_unsent)
+            _check_limit(
+                client_key,
+                self.unsent_bytes + size,
+                client_unsent + size,
+                self._max_unsent_bytes,
+            )
 
-    def check_stream(self, client: str | None) -> None:
+    def check_stream(self, client_key: str | None) -> None:
         """
         Check that an answer may be sent while it is found.
 
         @raise TooBusy: too many are, or clients have yet to read too much.
         @raise TooManyRequests: too many of this client are.
         """
-        self.check(client, SMALL_ANSWER + 1)
-        _check(client, self.streams + 1, self._streams[client] + 1, self._max_streams)
+        self.check_size(client_key, SMALL_RESPONSE + 1)
+        _check_limit(
+            client_key,
+            self.stream_count + 1,
+            self._streams_by_client[client_key] + 1,
+            self._max_streams,
+        )
 
 
-def _add(counter: Counter[str | None], client: str | None, change: int) -> None:
-    counter[client] += change
-    if not counter[client]:
-        del counter[client]
+def _adjust_count(
+    counter: Counter[str | None], client_key: str | None, change: int
+) -> None:
+    counter[client_key] += change
+    if not counter[client_key]:
+        del counter[client_key]
 
 
-def _check(client: str | None, total: int, own: int, limit: int) -> None:
-    if client is not None and own > limit - limit // 4:
+def _check_limit(
+    client_key: str | None, total: int, client_total: int, limit: int
+) -> None:
+    if client_key is not None and client_total > limit - limit // 4:
         raise TooManyRequests()
     if total > limit:
         raise TooBusy()
 
 
-@implementer(IOutput)
-class RequestOutput:
+@implementer(IOutputQuota)
+class RequestOutputQuota:
     """
     The room for the answer to one request.
 
-    @param client: the key of the client.
+    @param client_key: the key of the client.
     """
 
-    def __init__(self, limits: OutputLimits, client: str | None) -> None:
-        self._limits = limits
-        self._client = client
-        self._streams = False
+    def __init__(self, limiter: OutputLimiter, client_key: str | None) -> None:
+        self._limiter = limiter
+        self._client_key = client_key
+        self._is_streaming = False
 
-    def check(self, size: int) -> None:
-        """See L{OutputLimits.check}."""
-        self._limits.check(self._client, size)
+    def check_size(self, size: int) -> None:
+        """See L{OutputLimiter.check_size}."""
+        self._limiter.check_size(self._client_key, size)
 
     def start_stream(self) -> None:
-        """See L{OutputLimits.check_stream}."""
-        self._limits.check_stream(self._client)
-        self._limits.add_stream(self._client, 1)
-        self._streams = True
+        """See L{OutputLimiter.check_stream}."""
+        self._limiter.check_stream(self._client_key)
+        self._limiter.add_stream(self._client_key, 1)
+        self._is_streaming = True
 
     def end_stream(self) -> None:
         """Count the stream no longer."""
-        if self._streams:
-            self._streams = False
-            self._limits.add_stream(self._client, -1)
+        if self._is_streaming:
+            self._is_streaming = False
+            self._limiter.add_stream(self._client_key, -1)

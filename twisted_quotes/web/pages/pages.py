@@ -16,20 +16,20 @@ from twisted.web.template import Element, Tag, XMLString, flattenString, rendere
 
 from twisted_quotes.query.queries import ACTIONS
 from twisted_quotes.search.finder import Finder
-from twisted_quotes.text.display import visible
-from twisted_quotes.web.http.responses import send
+from twisted_quotes.text.display import printable
+from twisted_quotes.web.http.responses import render_body
 from twisted_quotes.web.http.urls import base_url
-from twisted_quotes.web.server.connection import BODY_LIMIT
+from twisted_quotes.web.server.connection import MAX_BODY_SIZE
 
 from .reference import ERRORS, EXAMPLES, FIELDS, LINKS, PARAMETERS, URLS, Row
 
-_ROOM = files("twisted_quotes.web.pages")
+_PACKAGE = files("twisted_quotes.web.pages")
 _PLACEHOLDER, _IPV6_PLACEHOLDER = "http://service.invalid", "http://[service.invalid]"
-_STYLE = (_ROOM / "style.css").read_bytes()
+_STYLESHEET = (_PACKAGE / "style.css").read_bytes()
 
 
-def _template(name: str) -> XMLString:
-    return XMLString((_ROOM / "templates" / f"{name}.xml").read_text("utf-8"))
+def _load_template(name: str) -> XMLString:
+    return XMLString((_PACKAGE / "templates" / f"{name}.xml").read_text("utf-8"))
 
 
 MAX_NAMES = 500
@@ -58,7 +58,8 @@ class _Content(Element):
         """A list of the dictionaries' names, the default one marked."""
         names = [
             tags.li(
-                tags.code(visible(name)), " (default)" if name == self._default else ""
+                tags.code(printable(name)),
+                " (default)" if name == self._default else "",
             )
             for name in self._names[:MAX_NAMES]
         ]
@@ -67,17 +68,17 @@ class _Content(Element):
             names.append(tags.li(f"and {more} more"))
         return tags.ul(names)
 
-    def _example(self, question: dict[str, Any]) -> Tag:
+    def _example(self, query: dict[str, Any]) -> Tag:
         """A command that asks the question, as it can be typed into a shell."""
-        body = quote(msgspec.json.encode(question).decode())
+        body = quote(msgspec.json.encode(query).decode())
         return tags.pre(tags.code(f"curl -d {body} {self._base}/api/v1/json"))
 
 
-class _Start(_Content):
+class _StartPage(_Content):
     """What the service is, in one look."""
 
     title = "twisted_quotes"
-    loader = _template("start")
+    loader = _load_template("start")
 
     @renderer
     def example(self, request: IRequest, tag: Tag) -> Tag:
@@ -89,12 +90,12 @@ class _Instructions(_Content):
     """Every action, field, default and error, with examples."""
 
     title = "Instructions - twisted_quotes"
-    loader = _template("instructions")
+    loader = _load_template("instructions")
 
     @renderer
     def body_limit(self, request: IRequest, tag: Tag) -> str:
         """The most bytes a body may have."""
-        return str(BODY_LIMIT)
+        return str(MAX_BODY_SIZE)
 
     @renderer
     def actions(self, request: IRequest, tag: Tag) -> Iterator[Tag]:
@@ -105,18 +106,18 @@ class _Instructions(_Content):
     @renderer
     def fields(self, request: IRequest, tag: Tag) -> Iterator[Tag]:
         """A row for each field."""
-        return _table(FIELDS, tag)
+        return _fill_rows(FIELDS, tag)
 
     @renderer
     def parameters(self, request: IRequest, tag: Tag) -> Iterator[Tag]:
         """A row for each parameter of API v2."""
-        return _table(PARAMETERS, tag)
+        return _fill_rows(PARAMETERS, tag)
 
     @renderer
     def examples(self, request: IRequest, tag: Tag) -> Iterator[Tag]:
         """A command for each example."""
-        for caption, question in EXAMPLES:
-            yield tags.figure(tags.figcaption(caption), self._example(question))
+        for caption, query in EXAMPLES:
+            yield tags.figure(tags.figcaption(caption), self._example(query))
 
     @renderer
     def urls(self, request: IRequest, tag: Tag) -> Iterator[Tag]:
@@ -141,7 +142,7 @@ class _Instructions(_Content):
             yield tag.clone().fillSlots(code=str(code), when=when)
 
 
-def _table(rows: Iterable[Row], tag: Tag) -> Iterator[Tag]:
+def _fill_rows(rows: Iterable[Row], tag: Tag) -> Iterator[Tag]:
     """A row for each field."""
     for row in rows:
         yield tag.clone().fillSlots(**asdict(row))
@@ -154,7 +155,7 @@ class _Page(Element):
     @param content: what stands in it.
     """
 
-    loader = _template("page")
+    loader = _load_template("page")
 
     def __init__(self, content: _Content) -> None:
         super().__init__()
@@ -185,28 +186,32 @@ class Pages:
         self._finder = finder
         self._rendered: dict[tuple[type[_Content], str], tuple[list[str], bytes]] = {}
 
-    async def start(self, request: IRequest) -> bytes:
+    async def start_page(self, request: IRequest) -> bytes:
         """The start page."""
-        return await self._render(request, _Start)
+        return await self._render(request, _StartPage)
 
     async def instructions(self, request: IRequest) -> bytes:
         """How to call the service."""
         return await self._render(request, _Instructions)
 
-    def style(self, request: IRequest) -> bytes:
+    def stylesheet(self, request: IRequest) -> bytes:
         """The pages' style sheet."""
         request.setHeader(b"cache-control", b"max-age=3600")
-        return send(request, b"text/css; charset=utf-8", _STYLE)
+        return render_body(request, b"text/css; charset=utf-8", _STYLESHEET)
 
-    async def _render(self, request: IRequest, content: type[_Content]) -> bytes:
+    async def _render(self, request: IRequest, content_class: type[_Content]) -> bytes:
         base = base_url(request) or "http://localhost"
         # A shell needs quotes around an IPv6 address.
         placeholder = _IPV6_PLACEHOLDER if "[" in base else _PLACEHOLDER
-        names = await self._finder.names()
-        known, html = self._rendered.get((content, placeholder), (None, b""))
-        if known != names:
-            page = _Page(content(placeholder, names, self._finder.library.default))
+        names = await self._finder.list_dictionary_names()
+        rendered_names, html = self._rendered.get(
+            (content_class, placeholder), (None, b"")
+        )
+        if rendered_names != names:
+            page = _Page(
+                content_class(placeholder, names, self._finder.library.default)
+            )
             html = b"<!DOCTYPE html>\n" + await flattenString(request, page)
-            self._rendered[content, placeholder] = names, html
+            self._rendered[content_class, placeholder] = names, html
         html = html.replace(placeholder.encode(), base.encode())
-        return send(request, b"text/html; charset=utf-8", html)
+        return render_body(request, b"text/html; charset=utf-8", html)

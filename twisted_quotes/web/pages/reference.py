@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from twisted_quotes.query.fields import Field, fields_of
-from twisted_quotes.query.queries import ACTIONS, DrawQuotes, FindQuotes
+from twisted_quotes.query.queries import ACTIONS, FindQuotes, SampleQuotes
 
 EXAMPLES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("Every line that holds a word", {"action": "search", "term": "love"}),
@@ -111,23 +111,31 @@ class Row:
     users: str
 
 
-def _rows(questions: dict[str, dict[str, Field]]) -> Iterator[Row]:
+def _merge_rows(operations: dict[str, dict[str, Field]]) -> Iterator[Row]:
     """Bring together what several questions have in common."""
-    names = {name: None for fields in questions.values() for name in fields}
+    names = {name: None for fields in operations.values() for name in fields}
     for name in names:
-        users = {user: f[name] for user, f in questions.items() if name in f}
-        first = next(iter(users.values()))
-        required = [user for user, field in users.items() if field.required]
+        fields_by_operation = {
+            user: f[name] for user, f in operations.items() if name in f
+        }
+        first = next(iter(fields_by_operation.values()))
+        required = [
+            user for user, field in fields_by_operation.items() if field.required
+        ]
         defaults = [first.default or "-"] * (not first.required)
         if required:
             defaults.append(f"required by {', '.join(required)}")
         defaults += [
             f"{field.default} for {user}"
-            for user, field in users.items()
+            for user, field in fields_by_operation.items()
             if not field.required and field.default not in ("", first.default)
         ]
         yield Row(
-            name, first.allowed, "; ".join(defaults), first.meaning, ", ".join(users)
+            name,
+            first.allowed,
+            "; ".join(defaults),
+            first.description,
+            ", ".join(fields_by_operation),
         )
 
 
@@ -139,9 +147,11 @@ FIELDS = (
         "what to do",
         ", ".join(ACTIONS),
     ),
-    *_rows({action: fields_of(kind) for action, kind in ACTIONS.items()}),
+    *_merge_rows({action: fields_of(kind) for action, kind in ACTIONS.items()}),
 )
 
 PARAMETERS = tuple(
-    _rows({"quotes": fields_of(FindQuotes), "quotes/random": fields_of(DrawQuotes)})
+    _merge_rows(
+        {"quotes": fields_of(FindQuotes), "quotes/random": fields_of(SampleQuotes)}
+    )
 )

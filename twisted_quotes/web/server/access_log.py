@@ -55,10 +55,10 @@ class AccessLog:
             self._failed = False
 
     def _append(self, line: str) -> None:
-        self._follow()
+        self._reopen_if_moved()
         os.write(self._descriptor, line.encode())
 
-    def _follow(self) -> None:
+    def _reopen_if_moved(self) -> None:
         """Begin a new file where the old one is no longer at the path."""
         try:
             moved = not os.path.samestat(

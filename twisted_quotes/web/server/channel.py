@@ -13,29 +13,29 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from twisted_quotes.web.http.clients import client_of
+from twisted_quotes.web.http.clients import client_key_for_address
 
 from .interfaces import ISite
-from .request_head import HeadChannel
+from .request_head import StrictHeadChannel
 from .timeouts import (
-    LINGER,
-    Patience,
-    buffered,
-    forget_unsent,
-    limit_unsent,
-    socket_of,
-    unsent,
+    LINGER_TIMEOUT,
+    ConnectionTimer,
+    buffered_bytes,
+    discard_write_buffer,
+    limit_kernel_send_buffer,
+    unacknowledged_bytes,
+    underlying_transport,
 )
 
-MAX_PIPELINED = 16 * 1024
+MAX_PIPELINED_BYTES = 16 * 1024
 """How many bytes of further requests are read while one is answered (roughly)."""
 
-NEXT_REQUEST_TIME = 0.5
+NEXT_REQUEST_TIMEOUT = 0.5
 """How long a client may need to send its next request, in seconds."""
 
 
 @implementer(IHalfCloseableProtocol)
-class PatientChannel(HeadChannel):
+class TimeoutChannel(StrictHeadChannel):
     """
     A channel that waits for its client, but not for ever.
 
@@ -45,76 +45,78 @@ class PatientChannel(HeadChannel):
     thrown away, because closing a socket with unread bytes would take back
     those that the client has not received yet.
 
-    @ivar client: the key of the client; L{None} where it cannot be told apart.
-    @ivar patience: its one timer.
+    @ivar client_key: the key of the client; L{None} where it cannot be told apart.
+    @ivar timer: its one timer.
     @ivar is_slow: whether much that was written has not been taken.
     @ivar is_closing: whether it is being closed.
     """
 
     site: ISite
     transport: ITCPTransport
-    patience: Patience
+    timer: ConnectionTimer
 
     def __init__(self) -> None:
         super().__init__()
         self.is_slow = self.is_closing = False
-        self.client: str | None = None
-        self._unsent = 0
-        self._all_written = False
+        self.client_key: str | None = None
+        self._unsent_bytes = 0
+        self._write_side_closed = False
         self._idle_since = 0.0
 
     def connectionMade(self) -> None:
         """Wait for the first request."""
         super().connectionMade()
-        self.client = client_of(self.transport.getPeer())
-        limit_unsent(self.transport)
+        self.client_key = client_key_for_address(self.transport.getPeer())
+        limit_kernel_send_buffer(self.transport)
         # It must not know this channel, which would then outlive its connection.
-        self.patience = Patience(self.site.reactor, partial(unsent, self.transport))
-        self.wait()
+        self.timer = ConnectionTimer(
+            self.site.reactor, partial(unacknowledged_bytes, self.transport)
+        )
+        self.schedule_timeout()
 
     # Waiting
 
-    def wait(self) -> None:
+    def schedule_timeout(self) -> None:
         """Wait for what the client is to do next."""
         raise NotImplementedError
 
-    def wait_for_client(
-        self, taken: Callable[[], object], step: float = LINGER
+    def wait_until_sent(
+        self, on_sent: Callable[[], object], interval: float = LINGER_TIMEOUT
     ) -> None:
         """
         Wait until the client has taken all, and cut it when it takes nothing.
 
-        @param taken: is called when it has taken all.
-        @param step: how often to look, in seconds.
+        @param on_sent: is called when it has taken all.
+        @param interval: how often to look, in seconds.
         """
-        self.patience.wait_for_sending(
-            self.site.limits.send, taken, self.transport.abortConnection, step
+        self.timer.wait_until_sent(
+            self.site.timeouts.send, on_sent, self.transport.abortConnection, interval
         )
 
     def pauseProducing(self) -> None:
         """The client is slow. It may be, as long as it takes something."""
         super().pauseProducing()
         self.is_slow = True
-        self.regulate_reading()
-        self.wait()
+        self.apply_backpressure()
+        self.schedule_timeout()
 
     def resumeProducing(self) -> None:
         """The client has taken what waited for it."""
         super().resumeProducing()
         self.is_slow = False
-        self._count_unsent()
-        self.regulate_reading()
-        self.wait()
+        self._update_unsent_bytes()
+        self.apply_backpressure()
+        self.schedule_timeout()
 
     def rawDataReceived(self, data: bytes) -> None:
         """Receive a part of a body, or of a request that follows."""
         if self._handlingRequest:
             self._dataBuffer.append(data)
-            self.regulate_reading()
+            self.apply_backpressure()
         else:
             super().rawDataReceived(data)
 
-    def regulate_reading(self) -> None:
+    def apply_backpressure(self) -> None:
         """
         Read only while the client takes its answers, and has not sent too much ahead.
 
@@ -122,7 +124,7 @@ class PatientChannel(HeadChannel):
         """
         if self.is_closing:
             return
-        if self.is_slow or sum(map(len, self._dataBuffer)) > MAX_PIPELINED:
+        if self.is_slow or sum(map(len, self._dataBuffer)) > MAX_PIPELINED_BYTES:
             self._networkProducer.pauseProducing()
         else:
             self._networkProducer.resumeProducing()
@@ -132,21 +134,23 @@ class PatientChannel(HeadChannel):
     def write(self, data: bytes) -> None:
         """Send a piece of an answer."""
         super().write(data)
-        self._count_unsent()
+        self._update_unsent_bytes()
 
     def writeSequence(self, iovec: Iterable[bytes]) -> None:
         """Send several pieces of an answer."""
         super().writeSequence(iovec)
-        self._count_unsent()
+        self._update_unsent_bytes()
 
-    def _count_unsent(self) -> None:
+    def _update_unsent_bytes(self) -> None:
         """Count what a slow client has yet to read among that of all."""
-        if not (self.is_slow or self._unsent):
+        if not (self.is_slow or self._unsent_bytes):
             return
-        unsent = buffered(self.transport) if self.is_slow else 0
-        if unsent != self._unsent:
-            self.site.output.add_unsent(self.client, unsent - self._unsent)
-            self._unsent = unsent
+        unsent_bytes = buffered_bytes(self.transport) if self.is_slow else 0
+        if unsent_bytes != self._unsent_bytes:
+            self.site.output_limiter.add_unsent(
+                self.client_key, unsent_bytes - self._unsent_bytes
+            )
+            self._unsent_bytes = unsent_bytes
 
     # Closing
 
@@ -155,7 +159,7 @@ class PatientChannel(HeadChannel):
         if self.is_closing:
             return
         self.is_closing = True
-        self.wait_for_client(self._close_for_good)
+        self.wait_until_sent(self._close_socket)
         # Wrapped transports, as for TLS, have a closing handshake of their own.
         if isinstance(self.transport, FileDescriptor):
             self.transport.unregisterProducer()
@@ -164,39 +168,39 @@ class PatientChannel(HeadChannel):
         else:
             super().loseConnection()
 
-    def close_unasked(self) -> None:
+    def close_idle(self) -> None:
         """Close where no answer may be on its way to the client."""
         self.is_closing = True
-        self.wait_for_client(self._close_for_good)
+        self.wait_until_sent(self._close_socket)
         super().loseConnection()
 
     def _close_when_idle(self, seconds: float) -> None:
         """Close when the client has taken all, and asked nothing for so long."""
         now = self.site.reactor.seconds()
-        if unsent(self.transport):
+        if unacknowledged_bytes(self.transport):
             self._idle_since = now
             again = partial(self._close_when_idle, seconds)
-            self.wait_for_client(again, NEXT_REQUEST_TIME / 5)
+            self.wait_until_sent(again, NEXT_REQUEST_TIMEOUT / 5)
         elif now - self._idle_since < seconds:
-            self.patience.wait(seconds - (now - self._idle_since), self.close_unasked)
+            self.timer.start(seconds - (now - self._idle_since), self.close_idle)
         else:
-            self.close_unasked()
+            self.close_idle()
 
-    def _close_for_good(self) -> None:
+    def _close_socket(self) -> None:
         """Wait no longer for the client to close, too, or to shake hands."""
-        socket_of(self.transport).loseConnection()
+        underlying_transport(self.transport).loseConnection()
 
     def abort(self) -> None:
         """Close now, and lose what has not been handed over for sending."""
-        if self._all_written:
+        if self._write_side_closed:
             self.transport.loseConnection()
         else:
             self.transport.abortConnection()
 
     def writeConnectionLost(self) -> None:
         """All has been written. Give the client some time to close, too."""
-        self._all_written = True
-        self.patience.wait(LINGER, self._close_for_good)
+        self._write_side_closed = True
+        self.timer.start(LINGER_TIMEOUT, self._close_socket)
 
     def readConnectionLost(self) -> None:
         """The client has closed, or at least will send no more."""
@@ -207,7 +211,7 @@ class PatientChannel(HeadChannel):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
-        self.patience.stop()
-        forget_unsent(self.transport)
-        self._count_unsent()
+        self.timer.stop()
+        discard_write_buffer(self.transport)
+        self._update_unsent_bytes()
         super().connectionLost(reason)

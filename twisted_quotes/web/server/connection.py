@@ -18,33 +18,35 @@ from twisted_quotes.errors import (
     ShuttingDown,
     TooManyRequests,
 )
-from twisted_quotes.web.http.clients import client_of
+from twisted_quotes.web.http.clients import client_key_for_address
 
-from .channel import NEXT_REQUEST_TIME
+from .channel import NEXT_REQUEST_TIMEOUT
 from .refusal import RefusingChannel
-from .timeouts import LINGER, socket_of
+from .timeouts import LINGER_TIMEOUT, underlying_transport
 
-BODY_LIMIT = 64 * 1024
+MAX_BODY_SIZE = 64 * 1024
 """The most bytes the body of a request may have (contract, section 1)."""
 
-_MOST_LATE = 16 * 1024
+_MAX_LATE_BYTES = 16 * 1024
 
 
 class Connection(RefusingChannel):
     """
     One connection of a L{QuotesSite<twisted_quotes.web.server.site.QuotesSite>}.
 
-    @ivar over: fires when the connection is gone.
+    @ivar closed: fires when the connection is gone.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.over: Deferred[None] = Deferred()
-        self._arriving = self._receiving = self._replaying = False
-        self._has_answered = self._last_moment = self._closing_when_read = False
-        self._next_turn: IDelayedCall | None = None
-        self._answered: Request | None = None
-        self._late = b""
+        self.closed: Deferred[None] = Deferred()
+        self._request_timeout_started = self._in_data_received = (
+            self._replaying_buffer
+        ) = False
+        self._has_responded = self._close_scheduled = self._refusing_requests = False
+        self._next_request_call: IDelayedCall | None = None
+        self._finished_request: Request | None = None
+        self._late_data = b""
 
     # Arriving
 
@@ -52,96 +54,98 @@ class Connection(RefusingChannel):
         """Join the site, which may have enough connections."""
         super().connectionMade()
         self._idle_since = self.site.reactor.seconds()
-        self._join()
+        self._register_with_site()
 
-    def _join(self) -> None:
+    def _register_with_site(self) -> None:
         try:
-            self.site.join(self)
+            self.site.add_connection(self)
         except QuotesError as error:
             self.refuse(error)
-            self._linger_if_possible()
+            self._close_unless_can_linger()
 
-    def _linger_if_possible(self) -> None:
+    def _close_unless_can_linger(self) -> None:
         """Close at once where too many that count no more wait for their clients."""
-        if not self.site.may_linger():
-            socket_of(self.transport).loseConnection()
+        if not self.site.can_linger():
+            underlying_transport(self.transport).loseConnection()
 
     def dataReceived(self, data: bytes) -> None:
         """Take what the client sent, as long as it can still be answered."""
         if self.is_closing:
             return
-        if not self._replaying and self.site.closing:
-            if self.answer_due and not self._incomplete:
+        if not self._replaying_buffer and self.site.closing:
+            if self.response_pending and not self._request_incomplete:
                 # What had arrived before the end is buffered, and comes first.
-                self._late = (self._late + data)[:_MOST_LATE]
+                self._late_data = (self._late_data + data)[:_MAX_LATE_BYTES]
                 return
-            self._closing_when_read = True
-        if not (self._has_answered or self.requests):
-            self._look_who_asks()
+            self._refusing_requests = True
+        if not (self._has_responded or self.requests):
+            self._update_client_key()
             if self.is_closing:
                 return
-        before, self._receiving = self._receiving, True
+        was_receiving, self._in_data_received = self._in_data_received, True
         super().dataReceived(data)
-        self._receiving = before
-        if self._answered is None:
-            self.wait()
+        self._in_data_received = was_receiving
+        if self._finished_request is None:
+            self.schedule_timeout()
         else:
-            self._go_on()
+            self._advance_pipeline()
 
-    def _look_who_asks(self) -> None:
+    def _update_client_key(self) -> None:
         """Behind a proxy the client is known only when its PROXY header has come."""
-        client = client_of(self.transport.getPeer())
-        if client != self.client:
-            self.site.leave(self)
-            self.client = client
-            self._join()
+        client_key = client_key_for_address(self.transport.getPeer())
+        if client_key != self.client_key:
+            self.site.remove_connection(self)
+            self.client_key = client_key
+            self._register_with_site()
 
     def allHeadersReceived(self) -> None:
         """From here on an answer is due, and the end waits for it."""
-        self.answer_due = self._incomplete = True
-        self.site.answer_is_due(self)
-        if self._closing_when_read:
+        self.response_pending = self._request_incomplete = True
+        self.site.request_received(self)
+        if self._refusing_requests:
             self.refuse(ShuttingDown())
-        elif self.length is not None and self.length > BODY_LIMIT:
-            self.refuse(BodyTooLarge(BODY_LIMIT))
+        elif self.length is not None and self.length > MAX_BODY_SIZE:
+            self.refuse(BodyTooLarge(MAX_BODY_SIZE))
         else:
             super().allHeadersReceived()
 
     def allContentReceived(self) -> None:
         """Have the request answered, unless it has been."""
-        self._incomplete = self._arriving = False
-        self.patience.pause()
+        self._request_incomplete = self._request_timeout_started = False
+        self.timer.pause()
         if not self.is_closing:
             super().allContentReceived()
 
     # Waiting
 
-    def wait(self) -> None:
+    def schedule_timeout(self) -> None:
         """Wait for what the client is to do next: take, ask, or go on asking."""
-        limits = self.site.limits
-        if self.is_closing or self._last_moment:
+        timeouts = self.site.timeouts
+        if self.is_closing or self._close_scheduled:
             return
         if self.is_slow:
-            self._arriving = False
-            self.wait_for_client(self.wait)
-        elif self.answer_due and not self._incomplete:
+            self._request_timeout_started = False
+            self.wait_until_sent(self.schedule_timeout)
+        elif self.response_pending and not self._request_incomplete:
             return
         elif not (self.requests or self._buffer):
-            self._arriving = False
-            if self.site.retiring:
-                self.retire()
+            self._request_timeout_started = False
+            if self.site.draining:
+                self.close_after_response()
             else:
-                self.wait_for_client(self._idle, min(LINGER, limits.idle))
-        elif not self._arriving:
-            self._arriving = True
-            self.patience.wait(
-                limits.request, lambda: self.refuse(RequestTimedOut(limits.request))
+                self.wait_until_sent(
+                    self._start_idle_timeout, min(LINGER_TIMEOUT, timeouts.idle)
+                )
+        elif not self._request_timeout_started:
+            self._request_timeout_started = True
+            self.timer.start(
+                timeouts.request, lambda: self.refuse(RequestTimedOut(timeouts.request))
             )
 
-    def _idle(self) -> None:
+    def _start_idle_timeout(self) -> None:
         """The client has taken all, and asks nothing."""
         idle = self.site.reactor.seconds() - self._idle_since
-        self.patience.wait(max(0, self.site.limits.idle - idle), self.loseConnection)
+        self.timer.start(max(0, self.site.timeouts.idle - idle), self.loseConnection)
 
     # Answering
 
@@ -149,74 +153,78 @@ class Connection(RefusingChannel):
         self, version: bytes, code: bytes, reason: bytes, headers: Headers
     ) -> None:
         """Start an answer; say so if it is the last one here."""
-        self._decide_to_close()
+        self._disable_keep_alive_if_closing()
         if not self.persistent:
             headers.setRawHeaders(b"connection", [b"close"])
         super().writeHeaders(version, code, reason, headers)
 
     def requestDone(self, request: Request) -> None:
         """An answer is complete."""
-        self._has_answered = True
+        self._has_responded = True
         self._idle_since = self.site.reactor.seconds()
-        self._answered = request
+        self._finished_request = request
         # While data is received, it is not known yet whether more has come.
-        if not (self.persistent and self._receiving):
-            self._go_on()
+        if not (self.persistent and self._in_data_received):
+            self._advance_pipeline()
 
     def resumeProducing(self) -> None:
         """The client has taken its answers, and the next request may begin."""
         super().resumeProducing()
-        self._go_on()
+        self._advance_pipeline()
 
-    def _go_on(self) -> None:
+    def _advance_pipeline(self) -> None:
         """Go on after an answer, unless a request follows that has to wait."""
-        if self._answered is None:
+        if self._finished_request is None:
             return
         if not (self.persistent and any(self._dataBuffer)):
-            self._end_request()
-        elif self._next_turn is None and not self.is_slow:
+            self._finish_request()
+        elif self._next_request_call is None and not self.is_slow:
             # However many were pipelined, others have their turn in between.
-            self._next_turn = self.site.reactor.callLater(0, self._take_turn)
+            self._next_request_call = self.site.reactor.callLater(
+                0, self._process_next_request
+            )
 
-    def _take_turn(self) -> None:
-        self._next_turn = None
+    def _process_next_request(self) -> None:
+        self._next_request_call = None
         if not self.is_slow:
-            self._end_request()
+            self._finish_request()
 
-    def _end_request(self) -> None:
-        request, self._answered = self._answered, None
-        self.answer_due = False
+    def _finish_request(self) -> None:
+        request, self._finished_request = self._finished_request, None
+        self.response_pending = False
         # The base class now has us receive again what it has buffered.
-        before, self._replaying = self._replaying, True
+        was_replaying, self._replaying_buffer = self._replaying_buffer, True
         super().requestDone(request)
-        self._replaying = before
-        if self._late and (self._incomplete or not self.answer_due):
-            late, self._late = self._late, b""
-            self._closing_when_read = True
-            super().dataReceived(late)
+        self._replaying_buffer = was_replaying
+        if self._late_data and (self._request_incomplete or not self.response_pending):
+            late_data, self._late_data = self._late_data, b""
+            self._refusing_requests = True
+            super().dataReceived(late_data)
         if self.is_slow or self._dataBuffer:
-            self.regulate_reading()
-        self.wait()
+            self.apply_backpressure()
+        self.schedule_timeout()
         if self.site.closing:
             self.close()
 
-    def _decide_to_close(self) -> None:
-        ends = self.site.closing or self.site.retiring
+    def _disable_keep_alive_if_closing(self) -> None:
+        is_ending = self.site.closing or self.site.draining
         # While a request is answered at once, what follows it is in _buffer.
-        if ends and not (self._buffer or any(self._dataBuffer) or self._late):
+        if is_ending and not (self._buffer or any(self._dataBuffer) or self._late_data):
             self.persistent = False
 
     # Closing
 
-    def retire(self) -> None:
+    def close_after_response(self) -> None:
         """
         Close after the next answer, or soon if nothing is asked.
 
         Whoever has asked nothing yet has the time of a request to do so.
         """
         if not (self.requests or self._buffer or self.is_closing):
-            first = self.site.limits.request
-            self._close_when_idle(NEXT_REQUEST_TIME if self._has_answered else first)
+            first_request_timeout = self.site.timeouts.request
+            self._close_when_idle(
+                NEXT_REQUEST_TIMEOUT if self._has_responded else first_request_timeout
+            )
 
     def close(self) -> None:
         """
@@ -225,36 +233,36 @@ class Connection(RefusingChannel):
         One that was busy until just now may have its next request on the way,
         and is left open for a moment to be told that it comes too late.
         """
-        if not (self.answer_due or self.is_closing or self._last_moment):
-            self._last_moment = True
-            self._close_when_idle(NEXT_REQUEST_TIME)
+        if not (self.response_pending or self.is_closing or self._close_scheduled):
+            self._close_scheduled = True
+            self._close_when_idle(NEXT_REQUEST_TIMEOUT)
 
-    def expendability(self) -> tuple[int, float] | None:
+    def eviction_priority(self) -> tuple[int, float] | None:
         """How little is lost if it is closed; the more, the higher; L{None}: no."""
-        since = self.site.reactor.seconds() - self._idle_since
+        idle_seconds = self.site.reactor.seconds() - self._idle_since
         if self.is_closing:
-            return 3, since
-        if self.is_slow or self._is_arriving:
-            return int(not self.is_slow), since
-        return None if self.answer_due else (2, since)
+            return 3, idle_seconds
+        if self.is_slow or self._is_receiving_request:
+            return int(not self.is_slow), idle_seconds
+        return None if self.response_pending else (2, idle_seconds)
 
-    def give_way(self) -> None:
+    def evict(self) -> None:
         """Close, for other clients need the connection more."""
         if self.is_slow:
             self.abort()
-        elif self._is_arriving and not self.is_closing:
+        elif self._is_receiving_request and not self.is_closing:
             self.refuse(TooManyRequests())
         elif not self.is_closing:
-            self.close_unasked()
-        self._linger_if_possible()
+            self.close_idle()
+        self._close_unless_can_linger()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone."""
-        self._answered = None
-        if self._next_turn is not None and self._next_turn.active():
-            self._next_turn.cancel()
+        self._finished_request = None
+        if self._next_request_call is not None and self._next_request_call.active():
+            self._next_request_call.cancel()
         try:
             super().connectionLost(reason)
         finally:
-            self.site.leave(self)
-            self.over.callback(None)
+            self.site.remove_connection(self)
+            self.closed.callback(None)

@@ -10,10 +10,10 @@ from typing import Any, Protocol
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from twisted_quotes.web.limits.output import OutputLimits
+from twisted_quotes.web.limits.output import OutputLimiter
 
 from .request_queue import RequestQueue
-from .timeouts import Limits
+from .timeouts import ConnectionTimeouts
 
 
 class IFailableRequest(Protocol):
@@ -32,32 +32,32 @@ class ISite(Protocol):
     A site that knows its connections.
 
     @ivar closing: whether new requests are refused.
-    @ivar retiring: whether each answer is the last one on its connection.
-    @ivar limits: how long clients may take.
-    @ivar output: limits on answers that clients have not read.
+    @ivar draining: whether each answer is the last one on its connection.
+    @ivar timeouts: how long clients may take.
+    @ivar output_limiter: limits on answers that clients have not read.
     @ivar request_queue: has requests begin in turn.
-    @ivar host_names: the names to be called by besides those of loopback, or C{"*"}.
+    @ivar allowed_hosts: the names to be called by besides those of loopback, or C{"*"}.
     """
 
     closing: bool
-    retiring: bool
-    limits: Limits
-    output: OutputLimits
+    draining: bool
+    timeouts: ConnectionTimeouts
+    output_limiter: OutputLimiter
     request_queue: RequestQueue
-    host_names: Collection[str]
+    allowed_hosts: Collection[str]
     reactor: IReactorTime
 
     def requestFactory(self, channel: Any) -> IFailableRequest:
         """Make a request on a connection."""
 
-    def join(self, connection: Any) -> None:
+    def add_connection(self, connection: Any) -> None:
         """Take in a new connection; raise an error if it is to be refused."""
 
-    def may_linger(self) -> bool:
+    def can_linger(self) -> bool:
         """Whether a connection that is refused may wait for its client to close."""
 
-    def leave(self, connection: Any) -> None:
+    def remove_connection(self, connection: Any) -> None:
         """Forget a connection that is gone."""
 
-    def answer_is_due(self, connection: Any) -> None:
+    def request_received(self, connection: Any) -> None:
         """Have the end wait for a connection that asked something."""

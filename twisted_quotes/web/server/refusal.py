@@ -14,26 +14,26 @@ from twisted_quotes.errors import (
     ShuttingDown,
 )
 
-from .channel import PatientChannel
+from .channel import TimeoutChannel
 
 
-class RefusingChannel(PatientChannel):
+class RefusingChannel(TimeoutChannel):
     """
     A channel that answers each bad request with an error, and closes.
 
-    @ivar answer_due: whether the headers of a request have arrived whose
+    @ivar response_pending: whether the headers of a request have arrived whose
         answer is not complete.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.answer_due = self._incomplete = False
+        self.response_pending = self._request_incomplete = False
 
     @property
-    def _is_arriving(self) -> bool:
+    def _is_receiving_request(self) -> bool:
         """Whether a request has begun, and is not complete."""
-        begun = bool(self.requests or self._buffer)
-        return self._incomplete or (begun and not self.answer_due)
+        has_started = bool(self.requests or self._buffer)
+        return self._request_incomplete or (has_started and not self.response_pending)
 
     def refuse(self, error: QuotesError) -> None:
         """Answer what has come of the request with an error, and close."""
@@ -49,13 +49,13 @@ class RefusingChannel(PatientChannel):
 
     def refuse_incomplete(self) -> None:
         """Wait no longer for the rest of a body."""
-        if self._incomplete:
-            self._incomplete = False
+        if self._request_incomplete:
+            self._request_incomplete = False
             self.refuse(ShuttingDown())
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """A line of the head is longer than is read."""
-        if self.requests and not self.answer_due:
+        if self.requests and not self.response_pending:
             self.refuse(HeadersTooLarge("The headers are too many, or too long."))
         else:
             self.refuse(RequestLineTooLong("The request line is too long."))

@@ -19,12 +19,12 @@ from twisted.web.http_headers import Headers
 from twisted.web.server import Request
 
 from twisted_quotes.errors import BadRequest, BodyTooLarge, QuotesError, UnknownMethod
-from twisted_quotes.web.http.request_log import IRecord, Record
-from twisted_quotes.web.http.responses import judge, send_error
-from twisted_quotes.web.http.urls import is_host, is_local
-from twisted_quotes.web.limits.output import IOutput, RequestOutput
+from twisted_quotes.web.http.request_log import IRequestLogEntry, RequestLogEntry
+from twisted_quotes.web.http.responses import render_error, to_error_response
+from twisted_quotes.web.http.urls import is_allowed_host, is_valid_host
+from twisted_quotes.web.limits.output import IOutputQuota, RequestOutputQuota
 
-from .connection import BODY_LIMIT, Connection
+from .connection import MAX_BODY_SIZE, Connection
 
 # RFC 9110, section 9, and RFC 5789.
 _METHODS = {
@@ -41,10 +41,10 @@ _METHODS = {
 
 _NO_HEADERS = Headers()
 
-_ABSOLUTE = compile(rb"(?i:https?)://([^/]+)(/.*)?")
+_ABSOLUTE_URI = compile(rb"(?i:https?)://([^/]+)(/.*)?")
 
 # Twisted lacks some of them, such as that of 431.
-_PHRASES = {each.value: each.phrase.encode() for each in HTTPStatus}
+_REASON_PHRASES = {each.value: each.phrase.encode() for each in HTTPStatus}
 
 MAX_CHUNKS = 256
 """How many chunks a body may have; each costs as much as many bytes in one."""
@@ -55,22 +55,22 @@ _TOO_MANY_CHUNKS = (
 )
 
 # What nginx made customary for a client that left before its answer.
-CLIENT_LEFT = 499
+CLIENT_CLOSED_REQUEST = 499
 
 
-def check(
+def validate_request_head(
     method: bytes,
     path: bytes,
     version: bytes,
     hosts: Sequence[bytes],
-    names: Collection[str] = ("*",),
+    allowed_hosts: Collection[str] = ("*",),
 ) -> None:
     """
     Check what no route does.
 
     @param path: as it came, without the query.
     @param hosts: the values of all Host headers.
-    @param names: the names that a host may have, besides those of loopback.
+    @param allowed_hosts: the names that a host may have, besides those of loopback.
     @raise UnknownMethod: RFC 9110, section 15.6.2.
     @raise BadRequest: RFC 9112, section 3.2, or a path that is not UTF-8.
     """
@@ -78,9 +78,9 @@ def check(
         raise UnknownMethod("The server does not know that HTTP method.")
     if len(hosts) > 1 or (not hosts and version == b"HTTP/1.1"):
         raise BadRequest(f"A request needs one Host header, but {len(hosts)} came.")
-    if hosts and not is_host(hosts[0]):
+    if hosts and not is_valid_host(hosts[0]):
         raise BadRequest("The Host header is not a host name or address.")
-    if hosts and not is_local(hosts[0], names):
+    if hosts and not is_allowed_host(hosts[0], allowed_hosts):
         raise BadRequest(
             "The service listens on loopback alone, and the Host header has another "
             "name. Call it by localhost, or have it started with --host and that name."
@@ -97,7 +97,7 @@ class QuotesRequest(Request):
     """
     One request.
 
-    @ivar began: when its first line had come, in the reactor's seconds.
+    @ivar started_at: when its first line had come, in the reactor's seconds.
     """
 
     channel: Connection
@@ -105,55 +105,61 @@ class QuotesRequest(Request):
 
     def __init__(self, channel: Connection, queued: bool = False) -> None:
         super().__init__(channel, queued)
-        self.began: float = channel.site.reactor.seconds()
+        self.started_at: float = channel.site.reactor.seconds()
         # A request refused before it was complete is logged all the same.
         self.method, self.uri, self.clientproto = b"-", b"-", b"HTTP/1.1"
-        self._cut_code = CLIENT_LEFT
-        self._record: Record | None = None
-        self._pieces = 0
+        self._code_if_aborted = CLIENT_CLOSED_REQUEST
+        self._log_entry: RequestLogEntry | None = None
+        self._chunk_count = 0
 
     def __conform__(self, interface: Any) -> Any:
         """Have what goes with it at hand; adapters take much longer to find."""
-        if interface is IOutput:
-            return RequestOutput(self.channel.site.output, self.channel.client)
-        if interface is not IRecord:
+        if interface is IOutputQuota:
+            return RequestOutputQuota(
+                self.channel.site.output_limiter, self.channel.client_key
+            )
+        if interface is not IRequestLogEntry:
             return super().__conform__(interface)
-        if self._record is None:
-            self._record = Record(self)
-        return self._record
+        if self._log_entry is None:
+            self._log_entry = RequestLogEntry(self)
+        return self._log_entry
 
     def handleContentChunk(self, data: bytes) -> None:
         """Take a piece of the body, up to the limit."""
         if self.finished or self.content is None:
             return
-        self._pieces += 1
-        if self._pieces > MAX_CHUNKS and self.channel.length is None:
+        self._chunk_count += 1
+        if self._chunk_count > MAX_CHUNKS and self.channel.length is None:
             self.channel.refuse(BadRequest(_TOO_MANY_CHUNKS))
             # The decoder would go on with all chunks that have arrived.
             raise _MalformedChunkedDataError("too many chunks")
-        if self.content.tell() + len(data) > BODY_LIMIT:
-            self.channel.refuse(BodyTooLarge(BODY_LIMIT))
+        if self.content.tell() + len(data) > MAX_BODY_SIZE:
+            self.channel.refuse(BodyTooLarge(MAX_BODY_SIZE))
         else:
             super().handleContentChunk(data)
 
     def process(self) -> None:
         """Answer the request, which is complete, when it is its turn."""
         channel = self.channel
-        channel.site.request_queue.begin(channel.client, self._process)
+        channel.site.request_queue.submit(
+            channel.client_key, self._validate_and_process
+        )
 
-    def _process(self) -> None:
+    def _validate_and_process(self) -> None:
         if self.channel is None or self.finished:
             return
         hosts = self.requestHeaders.getRawHeaders(b"host") or []
         try:
             # A host that the target names counts in place of the header, which
             # has to be right all the same (RFC 9112, section 3.2.2).
-            if absolute := _ABSOLUTE.fullmatch(self.path):
-                check(self.method, b"/", self.clientproto, hosts)
+            if absolute := _ABSOLUTE_URI.fullmatch(self.path):
+                validate_request_head(self.method, b"/", self.clientproto, hosts)
                 self.path, hosts = absolute[2] or b"/", [absolute[1]]
                 self.requestHeaders.setRawHeaders(b"host", hosts)
-            names = self.channel.site.host_names
-            check(self.method, self.path, self.clientproto, hosts, names)
+            allowed_hosts = self.channel.site.allowed_hosts
+            validate_request_head(
+                self.method, self.path, self.clientproto, hosts, allowed_hosts
+            )
         except QuotesError:
             self.fail(Failure())
         else:
@@ -166,7 +172,7 @@ class QuotesRequest(Request):
 
     def setResponseCode(self, code: int, message: bytes | None = None) -> None:
         """Set the status, with the phrase that goes with it."""
-        super().setResponseCode(code, message or _PHRASES.get(code))
+        super().setResponseCode(code, message or _REASON_PHRASES.get(code))
 
     def getRequestHostname(self) -> bytes:
         """The host that was called; a UNIX socket has no name of its own."""
@@ -182,7 +188,7 @@ class QuotesRequest(Request):
     def write(self, data: bytes) -> None:
         """Send a piece of the answer, with what goes with every answer before it."""
         if not self.startedWriting:
-            self.setHeader(b"x-request-id", IRecord(self).id.encode())
+            self.setHeader(b"x-request-id", IRequestLogEntry(self).id.encode())
             # What says nothing else of it may depend on anything, as on Host.
             if not self.responseHeaders.hasHeader(b"cache-control"):
                 self.setHeader(b"cache-control", b"no-store")
@@ -198,9 +204,9 @@ class QuotesRequest(Request):
         """
         if self.channel is not None:
             super().finish()
-            self._let_go()
+            self._release_references()
 
-    def _let_go(self) -> None:
+    def _release_references(self) -> None:
         """
         Let go of what was needed until now.
 
@@ -216,16 +222,16 @@ class QuotesRequest(Request):
         if self.content is None:
             self.content = BytesIO()
         self.setHeader(b"date", datetimeToString())
-        self.write(send_error(self, reason))
+        self.write(render_error(self, reason))
         self.finish()
 
-    def break_off(self, reason: Failure) -> None:
+    def abort_response(self, reason: Failure) -> None:
         """
         Cut an answer that has begun.
 
         The log tells what its code would have been, had that been known before.
         """
-        self._cut_code = judge(self, reason).code
+        self._code_if_aborted = to_error_response(self, reason).code
         self.channel.abort()
 
     def connectionLost(self, reason: Failure) -> None:
@@ -234,5 +240,5 @@ class QuotesRequest(Request):
             return
         factory = self.channel.factory
         super().connectionLost(reason)
-        self.setResponseCode(self._cut_code)
+        self.setResponseCode(self._code_if_aborted)
         factory.log(self)

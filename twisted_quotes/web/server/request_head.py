@@ -9,14 +9,14 @@ from twisted.web.server import Request
 
 from twisted_quotes.web.http.request_log import header
 
-MAX_HEADER_NAME = 128
+MAX_HEADER_NAME_LENGTH = 128
 """
 The most bytes the name of a header may have. Twisted keeps 10,000 names for good,
 each of them twice.
 """
 
 
-class HeadChannel(HTTPChannel):
+class StrictHeadChannel(HTTPChannel):
     """A channel that reads heads as RFC 9110 and RFC 9112 say."""
 
     def headerReceived(self, line: bytes) -> bool:
@@ -25,7 +25,7 @@ class HeadChannel(HTTPChannel):
 
         A length of thousands of digits is no length.
         """
-        if line.find(b":") > MAX_HEADER_NAME:
+        if line.find(b":") > MAX_HEADER_NAME_LENGTH:
             self.lineLengthExceeded(line)
             return False
         try:
@@ -36,8 +36,8 @@ class HeadChannel(HTTPChannel):
 
     def checkPersistence(self, request: Request, version: bytes) -> bool:
         """Whether another request may follow (RFC 9112, section 9.3)."""
-        may_follow = bool(super().checkPersistence(request, version))
-        if may_follow and request.requestHeaders.hasHeader(b"connection"):
+        is_persistent = bool(super().checkPersistence(request, version))
+        if is_persistent and request.requestHeaders.hasHeader(b"connection"):
             tokens = header(request, b"connection").lower().split(",")
             return "close" not in map(str.strip, tokens)
-        return may_follow
+        return is_persistent

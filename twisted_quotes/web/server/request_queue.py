@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-TURN_TIME = 0.005
+TIME_SLICE = 0.005
 """How long requests begin in one turn of the reactor, in seconds."""
 
 
@@ -26,40 +26,42 @@ class RequestQueue:
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
-        self._waiting: OrderedDict[str | None, deque[Callable[[], object]]]
-        self._waiting = OrderedDict()
-        self._call: IDelayedCall | None = None
-        self._since = self._spent = 0.0
+        self._pending: OrderedDict[str | None, deque[Callable[[], object]]]
+        self._pending = OrderedDict()
+        self._delayed_call: IDelayedCall | None = None
+        self._slice_start = self._time_spent = 0.0
 
-    def begin(self, client: str | None, start: Callable[[], object]) -> None:
+    def submit(
+        self, client_key: str | None, start_request: Callable[[], object]
+    ) -> None:
         """
         Begin a request, at once if others have not used up the time.
 
-        @param client: the key of its client.
-        @param start: begins it.
+        @param client_key: the key of its client.
+        @param start_request: begins it.
         """
         now = self._clock.seconds()
-        if self._call is None:
-            if now - self._since > 2 * TURN_TIME:
-                self._since, self._spent = now, 0.0
-            if self._spent <= TURN_TIME:
-                start()
-                self._spent += self._clock.seconds() - now
+        if self._delayed_call is None:
+            if now - self._slice_start > 2 * TIME_SLICE:
+                self._slice_start, self._time_spent = now, 0.0
+            if self._time_spent <= TIME_SLICE:
+                start_request()
+                self._time_spent += self._clock.seconds() - now
                 return
-            self._call = self._clock.callLater(0, self._take_turn)
-        self._waiting.setdefault(client, deque()).append(start)
+            self._delayed_call = self._clock.callLater(0, self._start_pending)
+        self._pending.setdefault(client_key, deque()).append(start_request)
 
-    def _take_turn(self) -> None:
-        end = self._clock.seconds() + TURN_TIME
+    def _start_pending(self) -> None:
+        end = self._clock.seconds() + TIME_SLICE
         try:
-            while self._waiting and self._clock.seconds() <= end:
-                client, starts = self._waiting.popitem(last=False)
-                start = starts.popleft()
-                if starts:
-                    self._waiting[client] = starts
-                start()
+            while self._pending and self._clock.seconds() <= end:
+                client_key, client_queue = self._pending.popitem(last=False)
+                start_request = client_queue.popleft()
+                if client_queue:
+                    self._pending[client_key] = client_queue
+                start_request()
         finally:
             # Whatever became of one of them, the others begin.
-            self._call = None
-            if self._waiting:
-                self._call = self._clock.callLater(0, self._take_turn)
+            self._delayed_call = None
+            if self._pending:
+                self._delayed_call = self._clock.callLater(0, self._start_pending)

@@ -20,24 +20,24 @@ from zope.interface import provider
 
 from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.monitoring.metrics import Metrics
-from twisted_quotes.web.http.request_log import IRecord
-from twisted_quotes.web.limits.connections import ConnectionLimit
-from twisted_quotes.web.limits.output import OutputLimits
+from twisted_quotes.web.http.request_log import IRequestLogEntry
+from twisted_quotes.web.limits.connections import ConnectionLimiter
+from twisted_quotes.web.limits.output import OutputLimiter
 
 from .access_log import AccessLog
 from .connection import Connection
 from .request import QuotesRequest
 from .request_queue import RequestQueue
-from .timeouts import Limits
+from .timeouts import ConnectionTimeouts
 
-_ANSWERED = "{id} {method} {uri} {code} {bytes} bytes {seconds:.3f} s"
-_REFUSED = f"{_ANSWERED}: {{reason!a}}"
-_LOOKED_FOR = "looked for {term!r}"
-_FACTS = ("route", "user", "action", "dictionary", "entries", "error", "reason")
+_REQUEST_FORMAT = "{id} {method} {uri} {code} {bytes} bytes {seconds:.3f} s"
+_FAILED_REQUEST_FORMAT = f"{_REQUEST_FORMAT}: {{reason!a}}"
+_TERM_FORMAT = "looked for {term!r}"
+_LOG_FIELDS = ("route", "user", "action", "dictionary", "entries", "error", "reason")
 
 
 @provider(IAccessLogFormatter)
-def combined(timestamp: str, request: Request) -> str:
+def combined_log_formatter(timestamp: str, request: Request) -> str:
     """
     Format a line of the access log as others do.
 
@@ -46,7 +46,7 @@ def combined(timestamp: str, request: Request) -> str:
     """
     line = combinedLogFormatter(timestamp, request)
     address, identity, _, rest = line.split(" ", 3)
-    user = IRecord(request).facts.get("user", "-")
+    user = IRequestLogEntry(request).fields.get("user", "-")
     return f"{address.strip(chr(34))} {identity} {user} {rest}"
 
 
@@ -57,18 +57,18 @@ class QuotesSite(Site):
     @param reactor: times the connections.
     @param resource: answers all requests.
     @param outstanding: is told of each connection the end must wait for.
-    @param connection_limit: admits connections.
-    @param limits: how long clients may take.
-    @param output: limits on answers that clients have not read.
+    @param connection_limiter: admits connections.
+    @param timeouts: how long clients may take.
+    @param output_limiter: limits on answers that clients have not read.
     @param metrics: has requests counted.
     @param access_log: a file for the access log, in combined format, or
         L{None}.
 
-    @ivar host_names: the names to be called by besides those of loopback; C{"*"}
+    @ivar allowed_hosts: the names to be called by besides those of loopback; C{"*"}
         is any.
     @ivar closing: whether new requests are refused.
-    @ivar retiring: whether each answer is the last one on its connection.
-    @ivar logs_debug: whether anybody reads what is logged at debug, such as an event
+    @ivar draining: whether each answer is the last one on its connection.
+    @ivar debug_enabled: whether anybody reads what is logged at debug, such as an event
         for each request that went well.
     """
 
@@ -83,9 +83,9 @@ class QuotesSite(Site):
         reactor: IReactorTime,
         resource: IResource,
         outstanding: Outstanding,
-        connection_limit: ConnectionLimit,
-        limits: Limits,
-        output: OutputLimits,
+        connection_limiter: ConnectionLimiter,
+        timeouts: ConnectionTimeouts,
+        output_limiter: OutputLimiter,
         metrics: Metrics,
         access_log: str | None = None,
     ) -> None:
@@ -94,41 +94,41 @@ class QuotesSite(Site):
             reactor=reactor,
             timeout=None,  # Its connections have limits of their own.
             logPath=access_log,
-            logFormatter=combined,
+            logFormatter=combined_log_formatter,
             parsePOSTFormSubmission=False,
         )
-        self.closing = self.retiring = False
-        self.logs_debug = True
-        self.host_names: Collection[str] = ("*",)
-        self.limits = limits
-        self.output = output
+        self.closing = self.draining = False
+        self.debug_enabled = True
+        self.allowed_hosts: Collection[str] = ("*",)
+        self.timeouts = timeouts
+        self.output_limiter = output_limiter
         self._metrics = metrics
         # To look for them each time takes longer than to count.
         self._counters: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
         self._outstanding = outstanding
-        self._limit = connection_limit
+        self._connection_limiter = connection_limiter
         self.request_queue = RequestQueue(reactor)
         self._connections: set[Connection] = set()
-        self._watch(metrics)
+        self._register_gauges(metrics)
 
-    def _watch(self, metrics: Metrics) -> None:
-        metrics.watch(
+    def _register_gauges(self, metrics: Metrics) -> None:
+        metrics.add_gauge(
             "connections", "Open connections.", lambda: len(self._connections)
         )
-        metrics.watch(
+        metrics.add_gauge(
             "requests_in_flight",
             "Requests whose headers have come, and whose answers are not complete.",
-            lambda: sum(each.answer_due for each in self._connections),
+            lambda: sum(each.response_pending for each in self._connections),
         )
-        metrics.watch(
+        metrics.add_gauge(
             "unsent_bytes",
             "Bytes of answers that slow clients have yet to read.",
-            lambda: self.output.unsent,
+            lambda: self.output_limiter.unsent_bytes,
         )
-        metrics.watch(
+        metrics.add_gauge(
             "streams",
             "Answers that are sent while they are found.",
-            lambda: self.output.streams,
+            lambda: self.output_limiter.stream_count,
         )
 
     def acceptableProtocols(self) -> list[bytes]:
@@ -139,7 +139,7 @@ class QuotesSite(Site):
         """Keep bodies in memory; they are limited."""
         return BytesIO()
 
-    def join(self, connection: Connection) -> None:
+    def add_connection(self, connection: Connection) -> None:
         """
         Take in a new connection.
 
@@ -149,21 +149,24 @@ class QuotesSite(Site):
         @raise TooManyRequests: and this client has the most of them.
         """
         self._connections.add(connection)
-        self._limit.admit(connection)
+        self._connection_limiter.admit(connection)
 
-    def may_linger(self) -> bool:
+    def can_linger(self) -> bool:
         """Whether a connection that is refused may wait for its client to close."""
-        return len(self._connections) - self._limit.admitted <= self._limit.max_refused
+        return (
+            len(self._connections) - self._connection_limiter.admitted_count
+            <= self._connection_limiter.max_lingering
+        )
 
-    def leave(self, connection: Connection) -> None:
+    def remove_connection(self, connection: Connection) -> None:
         """Forget a connection that is gone."""
         self._connections.discard(connection)
-        self._limit.release(connection)
+        self._connection_limiter.release(connection)
 
-    def answer_is_due(self, connection: Connection) -> None:
+    def request_received(self, connection: Connection) -> None:
         """Have the end wait for a connection that asked something."""
         if self.closing:
-            self._outstanding.add(connection.over)
+            self._outstanding.add(connection.closed)
 
     def close(self) -> None:
         """
@@ -176,27 +179,27 @@ class QuotesSite(Site):
             return
         self.closing = True
         for connection in list(self._connections):
-            if connection.answer_due or not connection.requests:
-                self._outstanding.add(connection.over)
+            if connection.response_pending or not connection.requests:
+                self._outstanding.add(connection.closed)
                 connection.close()
 
-    def retire(self) -> None:
+    def drain_connections(self) -> None:
         """
         Answer who is connected, and close each connection when it is answered.
 
         Others serve who connects, so that nobody need be refused here.
         """
-        self.retiring = True
+        self.draining = True
         for connection in list(self._connections):
-            self._outstanding.add(connection.over)
-            connection.retire()
+            self._outstanding.add(connection.closed)
+            connection.close_after_response()
 
     def refuse_incomplete(self) -> None:
         """Give up the requests whose bodies have not come to their end."""
         for connection in list(self._connections):
             connection.refuse_incomplete()
 
-    def abort(self) -> None:
+    def abort_connections(self) -> None:
         """Cut all connections that are left."""
         for connection in list(self._connections):
             connection.abort()
@@ -216,41 +219,44 @@ class QuotesSite(Site):
         assert isinstance(request, QuotesRequest)
         if self.logPath is not None:
             super().log(request)
-        record = IRecord(request)
-        seconds = self.reactor.seconds() - request.began
-        self._count(str(record.facts.get("route", "none")), request, seconds)
-        if request.code < 400 and not self.logs_debug:
+        entry = IRequestLogEntry(request)
+        seconds = self.reactor.seconds() - request.started_at
+        self._count_request(str(entry.fields.get("route", "none")), request, seconds)
+        if request.code < 400 and not self.debug_enabled:
             return
-        facts = dict.fromkeys(_FACTS)
-        facts.update(record.facts)
-        format_ = _REFUSED if facts["reason"] else _ANSWERED
-        log, terms = self._log.info, {}
+        fields = dict.fromkeys(_LOG_FIELDS)
+        fields.update(entry.fields)
+        format_ = _FAILED_REQUEST_FORMAT if fields["reason"] else _REQUEST_FORMAT
+        log, term_field = self._log.info, {}
         if request.code < 400:
             # Those that went well have the access log and the metrics.
             log = self._log.debug
-            if record.term is not None:
-                format_, terms = f"{_ANSWERED}, {_LOOKED_FOR}", {"term": record.term}
-        elif record.term is not None:
-            self._log.debug(f"{{id}} {_LOOKED_FOR}", id=record.id, term=record.term)
+            if entry.term is not None:
+                format_, term_field = (
+                    f"{_REQUEST_FORMAT}, {_TERM_FORMAT}",
+                    {"term": entry.term},
+                )
+        elif entry.term is not None:
+            self._log.debug(f"{{id}} {_TERM_FORMAT}", id=entry.id, term=entry.term)
         log(
             format_,
-            id=record.id,
+            id=entry.id,
             method=ascii(request.method)[2:-1],
             # What is looked for may stand in the query, and is nobody's business.
             uri=ascii(request.uri.partition(b"?")[0])[2:-1],
             code=request.code,
             bytes=request.sentLength,
             seconds=seconds,
-            **terms,
-            **facts,
+            **term_field,
+            **fields,
         )
 
-    def _count(self, route: str, request: Request, seconds: float) -> None:
+    def _count_request(self, route: str, request: Request, seconds: float) -> None:
         counters = self._counters.get((route, request.code))
         if counters is None:
             counters = self._counters[route, request.code] = (
                 self._metrics.requests.labels(route, str(request.code)),
-                self._metrics.seconds.labels(route),
+                self._metrics.request_duration.labels(route),
             )
         requests, duration = counters
         requests.inc()

@@ -16,14 +16,14 @@ from typing import Any
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-_MAX_NOT_SENT = 256 * 1024
+_MAX_NOT_SENT_BYTES = 256 * 1024
 
-LINGER = 2.0
+LINGER_TIMEOUT = 2.0
 """How long a client may take to close its side, in seconds."""
 
 
 @dataclass(frozen=True)
-class Limits:
+class ConnectionTimeouts:
     """
     How long a client may take, in seconds.
 
@@ -38,148 +38,156 @@ class Limits:
     idle: float = 60.0
 
 
-class Patience:
+class ConnectionTimer:
     """
     The one timer of a connection: for what its client is to do next.
 
     @param clock: tells time.
-    @param unsent: tells how many bytes the client has not taken.
+    @param get_unsent_bytes: tells how many bytes the client has not taken.
     """
 
-    def __init__(self, clock: IReactorTime, unsent: Callable[[], int]) -> None:
+    def __init__(
+        self, clock: IReactorTime, get_unsent_bytes: Callable[[], int]
+    ) -> None:
         self._clock = clock
-        self._unsent = unsent
-        self._call: IDelayedCall | None = None
-        self._over: Callable[[], object] | None = None
-        self._turn_left = False
-        self._least = 0
-        self._since = 0.0
+        self._get_unsent_bytes = get_unsent_bytes
+        self._delayed_call: IDelayedCall | None = None
+        self._on_timeout: Callable[[], object] | None = None
+        self._has_grace_iteration = False
+        self._last_unsent_bytes = 0
+        self._last_progress = 0.0
 
-    def wait(self, seconds: float, over: Callable[[], object]) -> None:
+    def start(self, seconds: float, on_timeout: Callable[[], object]) -> None:
         """
         Wait so long, and for nothing else any more.
 
         Should the service itself have stood still, what its client has sent
         meanwhile is read before the time is over.
         """
-        self._over, self._turn_left = over, True
-        if self._call is None:
-            self._call = self._clock.callLater(seconds, self._reached)
+        self._on_timeout, self._has_grace_iteration = on_timeout, True
+        if self._delayed_call is None:
+            self._delayed_call = self._clock.callLater(seconds, self._timer_expired)
         else:
             # To put off a call costs next to nothing, unlike a new one.
-            self._call.reset(seconds)
+            self._delayed_call.reset(seconds)
 
-    def _reached(self) -> None:
-        self._call = None
-        if self._turn_left:
-            self._turn_left = False
-            self._call = self._clock.callLater(0, self._reached)
-        elif self._over is not None:
-            self._over()
+    def _timer_expired(self) -> None:
+        self._delayed_call = None
+        if self._has_grace_iteration:
+            self._has_grace_iteration = False
+            self._delayed_call = self._clock.callLater(0, self._timer_expired)
+        elif self._on_timeout is not None:
+            self._on_timeout()
 
-    def wait_for_sending(
+    def wait_until_sent(
         self,
         seconds: float,
-        sent: Callable[[], object],
-        stalled: Callable[[], object],
-        step: float = LINGER,
+        on_sent: Callable[[], object],
+        on_stalled: Callable[[], object],
+        interval: float = LINGER_TIMEOUT,
     ) -> None:
         """
         Wait until the client has taken all, as long as it takes anything.
 
         @param seconds: how long it may take nothing.
-        @param sent: is called when it has taken all.
-        @param stalled: is called when it has taken nothing for so long.
-        @param step: how often to look, in seconds.
+        @param on_sent: is called when it has taken all.
+        @param on_stalled: is called when it has taken nothing for so long.
+        @param interval: how often to look, in seconds.
         """
-        self._least, self._since = self._unsent(), self._clock.seconds()
-        self.wait(min(step, seconds), partial(self._look, seconds, sent, stalled, step))
+        self._last_unsent_bytes, self._last_progress = (
+            self._get_unsent_bytes(),
+            self._clock.seconds(),
+        )
+        self.start(
+            min(interval, seconds),
+            partial(self._check_progress, seconds, on_sent, on_stalled, interval),
+        )
 
-    def _look(
+    def _check_progress(
         self,
         seconds: float,
-        sent: Callable[[], object],
-        stalled: Callable[[], object],
-        step: float,
+        on_sent: Callable[[], object],
+        on_stalled: Callable[[], object],
+        interval: float,
     ) -> None:
         """Look whether the client has taken anything since."""
-        unsent, now = self._unsent(), self._clock.seconds()
-        if unsent < self._least:
-            self._since = now
-        self._least = unsent
-        if not unsent:
-            sent()
-        elif now - self._since >= seconds:
-            stalled()
+        unsent_bytes, now = self._get_unsent_bytes(), self._clock.seconds()
+        if unsent_bytes < self._last_unsent_bytes:
+            self._last_progress = now
+        self._last_unsent_bytes = unsent_bytes
+        if not unsent_bytes:
+            on_sent()
+        elif now - self._last_progress >= seconds:
+            on_stalled()
         else:
-            self.wait(
-                min(step, seconds),
-                partial(self._look, seconds, sent, stalled, step),
+            self.start(
+                min(interval, seconds),
+                partial(self._check_progress, seconds, on_sent, on_stalled, interval),
             )
 
     def pause(self) -> None:
         """Wait for nothing, until something else is to be waited for."""
-        self._over = None
+        self._on_timeout = None
 
     def stop(self) -> None:
         """Wait for nothing any more."""
         self.pause()
-        if self._call is not None:
-            self._call.cancel()
-            self._call = None
+        if self._delayed_call is not None:
+            self._delayed_call.cancel()
+            self._delayed_call = None
 
 
-def socket_of(transport: Any) -> Any:
+def underlying_transport(transport: Any) -> Any:
     """The transport that has the socket, below all that wraps it, as TLS does."""
     while not isinstance(transport, FileDescriptor) and hasattr(transport, "transport"):
         transport = transport.transport
     return transport
 
 
-def limit_unsent(transport: Any) -> None:
+def limit_kernel_send_buffer(transport: Any) -> None:
     """
     Have the kernel take no more than it can soon send (tcp(7), TCP_NOTSENT_LOWAT).
 
     It takes some megabytes otherwise for a client that reads nothing.
     """
-    handle = getattr(socket_of(transport), "socket", None)
+    handle = getattr(underlying_transport(transport), "socket", None)
     if isinstance(handle, socket) and handle.family in (AF_INET, AF_INET6):
-        handle.setsockopt(IPPROTO_TCP, TCP_NOTSENT_LOWAT, _MAX_NOT_SENT)
+        handle.setsockopt(IPPROTO_TCP, TCP_NOTSENT_LOWAT, _MAX_NOT_SENT_BYTES)
 
 
-def forget_unsent(transport: Any) -> None:
+def discard_write_buffer(transport: Any) -> None:
     """
     Let go of what waits for a client that is gone.
 
     A connection may live on for a while in what knew it, its buffer too.
     """
-    below = socket_of(transport)
-    if isinstance(below, FileDescriptor):
-        below.dataBuffer = b""
-        below._tempDataBuffer.clear()
-        below._tempDataLen = below.offset = 0
+    descriptor = underlying_transport(transport)
+    if isinstance(descriptor, FileDescriptor):
+        descriptor.dataBuffer = b""
+        descriptor._tempDataBuffer.clear()
+        descriptor._tempDataLen = descriptor.offset = 0
 
 
-def buffered(transport: Any) -> int:
+def buffered_bytes(transport: Any) -> int:
     """How many bytes have been written that the kernel has not taken."""
-    below = socket_of(transport)
-    if not isinstance(below, FileDescriptor):
+    descriptor = underlying_transport(transport)
+    if not isinstance(descriptor, FileDescriptor):
         return 0
-    return len(below.dataBuffer) - below.offset + below._tempDataLen
+    return len(descriptor.dataBuffer) - descriptor.offset + descriptor._tempDataLen
 
 
-def unsent(transport: Any) -> int:
+def unacknowledged_bytes(transport: Any) -> int:
     """
     How many bytes have been written that the client's side has not taken.
 
     That is what waits here, and what the kernel has not had acknowledged
     (C{SIOCOUTQ}, tcp(7)).
     """
-    below = socket_of(transport)
-    if not isinstance(below, FileDescriptor):
+    descriptor = underlying_transport(transport)
+    if not isinstance(descriptor, FileDescriptor):
         return 0
-    waiting = buffered(below)
-    if below.fileno() >= 0:
-        [in_kernel] = unpack("i", ioctl(below.fileno(), TIOCOUTQ, bytes(4)))
-        waiting += in_kernel
-    return waiting
+    byte_count = buffered_bytes(descriptor)
+    if descriptor.fileno() >= 0:
+        [in_kernel] = unpack("i", ioctl(descriptor.fileno(), TIOCOUTQ, bytes(4)))
+        byte_count += in_kernel
+    return byte_count

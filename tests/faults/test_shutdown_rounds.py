@@ -12,11 +12,11 @@ from collections import Counter
 from threading import Event, Thread
 
 from ..integration.cases import LibraryTestCase
-from ..integration.conversation import LIMIT
+from ..integration.http_connection import TIMEOUT
 from ..integration.server import Server
-from .cases import FULL
+from .cases import FULL_RUN
 
-ROUNDS = 100 if FULL else 4
+ROUNDS = 100 if FULL_RUN else 4
 CLIENTS = 64
 BODY = json.dumps({"action": "search", "term": "love"}).encode()
 REQUEST = (
@@ -24,39 +24,39 @@ REQUEST = (
 )
 
 
-class Client:
+class RepeatingClient:
     """
     One that asks, and asks again, until nobody is there any more.
 
-    @param kept: whether it asks on one connection, as long as it is kept.
+    @param keep_alive: whether it asks on one connection, as long as it is kept.
     """
 
-    def __init__(self, server: Server, kept: bool, over: Event) -> None:
+    def __init__(self, server: Server, keep_alive: bool, stop_event: Event) -> None:
         self.counts = Counter[str]()
         self._address = server.address
-        header = b"" if kept else b"Connection: close\r\n"
+        header = b"" if keep_alive else b"Connection: close\r\n"
         self._request = REQUEST % (len(BODY), header, BODY)
-        self._over = over
+        self._stop_event = stop_event
         self.thread = Thread(target=self._run)
         self.thread.start()
 
     def _run(self) -> None:
-        while not self._over.is_set():
+        while not self._stop_event.is_set():
             try:
-                connection = socket.create_connection(self._address, LIMIT)
+                connection = socket.create_connection(self._address, TIMEOUT)
             except OSError:
                 self.counts["refused"] += 1
                 return
             with connection:
-                while self._ask(connection):
+                while self._send_request(connection):
                     pass
 
-    def _ask(self, connection: socket.socket) -> bool:
+    def _send_request(self, connection: socket.socket) -> bool:
         """Ask once; say whether the connection is kept."""
         received = b""
         try:
             connection.sendall(self._request)
-            while not self._is_whole(received):
+            while not self._is_complete(received):
                 data = connection.recv(1 << 16)
                 if not data:
                     raise ConnectionError("cut short")
@@ -67,7 +67,7 @@ class Client:
         self.counts[received[9:12].decode()] += 1
         return b"connection: close" not in received.lower()
 
-    def _is_whole(self, received: bytes) -> bool:
+    def _is_complete(self, received: bytes) -> bool:
         head, end, body = received.partition(b"\r\n\r\n")
         if not end:
             return False
@@ -75,7 +75,7 @@ class Client:
         return len(body) == int(length)
 
 
-class RoundTests(LibraryTestCase):
+class ShutdownRoundTests(LibraryTestCase):
     """Tests of the end at any moment."""
 
     def test_no_request_is_lost_whenever_the_end_comes(self) -> None:
@@ -84,17 +84,20 @@ class RoundTests(LibraryTestCase):
         source = random.Random(1)
         counts = Counter[str]()
         for number in range(ROUNDS):
-            over = Event()
+            stop_event = Event()
             with self.subTest(round=number):
                 server = Server(f"--dictionaries={self.library}")
                 self.addCleanup(server.kill)
-                clients = [Client(server, n % 2 == 0, over) for n in range(CLIENTS)]
-                over.wait(source.uniform(0.2, 0.8))
-                server.signal(source.choice((signal.SIGTERM, signal.SIGINT)))
-                status = server.ended()
-                over.set()
+                clients = [
+                    RepeatingClient(server, n % 2 == 0, stop_event)
+                    for n in range(CLIENTS)
+                ]
+                stop_event.wait(source.uniform(0.2, 0.8))
+                server.send_signal(source.choice((signal.SIGTERM, signal.SIGINT)))
+                status = server.wait_for_exit()
+                stop_event.set()
                 for client in clients:
-                    client.thread.join(LIMIT)
+                    client.thread.join(TIMEOUT)
                     counts += client.counts
                 self.assertIn(status, (-signal.SIGTERM, -signal.SIGINT))
                 self.assertFalse([x for x in server.lines if "Ending at once" in x])

@@ -24,7 +24,7 @@ from .server import Server
 HUGE = (2**63 - 1, 2**63, 2**64, 2**70, 10**300)
 
 SYNTAX = r"\d \w \s \b \S \n \. \] \[ \\ [ [^ ^ $ ] ( ) (?: (?i) * + ? {2} {1,} | . -"
-PARTS = st.sampled_from(["a", "b", "1", *SYNTAX.split()])
+PATTERN_TOKENS = st.sampled_from(["a", "b", "1", *SYNTAX.split()])
 LINES = ["a", "b", "1", "ab 1a", "d", "]a", r"\ab", "aa bb", "", "a.b", "[1]", "n"]
 
 
@@ -33,7 +33,7 @@ class DialectTests(SynchronousTestCase):
 
     @settings(max_examples=200)
     @example(r"[\.]")
-    @given(st.lists(PARTS, min_size=1, max_size=5).map("".join))
+    @given(st.lists(PATTERN_TOKENS, min_size=1, max_size=5).map("".join))
     def test_what_is_let_pass_means_the_same_elsewhere(self, term: str) -> None:
         """
         What both take finds the same lines.
@@ -62,7 +62,7 @@ class DialectTests(SynchronousTestCase):
             self.assertEqual(grep.stdout.splitlines(), expected)
 
 
-class QuestionTests(LibraryTestCase):
+class QueryTests(LibraryTestCase):
     """Questions that few clients ask."""
 
     server: Server
@@ -84,15 +84,17 @@ class QuestionTests(LibraryTestCase):
             {"action": "all", "unit": "quote"},
             {"action": "random", "seed": 2**100},
         ]
-        asked = [{**each, "dictionary": name} for each in actions for name in "a*"]
-        asked.append({"action": "list"})
-        for question in asked:
-            every = self.server.results(**{"nresults": 0, **question})
+        queries = [{**each, "dictionary": name} for each in actions for name in "a*"]
+        queries.append({"action": "list"})
+        for question in queries:
+            every = self.server.query_results(**{"nresults": 0, **question})
             for huge in HUGE:
                 question["nresults"] = huge
-                self.assertEqual(self.server.results(**question), every)
-                self.assertEqual(self.server.results(**question, offset=1), every[1:])
-                self.assertEqual(self.server.results(**question, offset=huge), [])
+                self.assertEqual(self.server.query_results(**question), every)
+                self.assertEqual(
+                    self.server.query_results(**question, offset=1), every[1:]
+                )
+                self.assertEqual(self.server.query_results(**question, offset=huge), [])
 
     def test_a_url_takes_numbers_of_any_size(self) -> None:
         """An offset passes over everything, and a seed is a seed."""
@@ -116,8 +118,8 @@ class QuestionTests(LibraryTestCase):
         for term in (r"lo\d", "lov.*?e", "(?i)LOVE", r"[\d]"):
             question = {"action": "search", "term": term, "regex": True}
             for answer in (
-                self.server.ask(question),
-                self.server.ask({**question, "action": "random"}),
+                self.server.post_query(question),
+                self.server.post_query({**question, "action": "random"}),
                 self.server.get(
                     f"/api/v2/quotes?{urlencode({'term': term, 'regex': 'true'})}"
                 ),
@@ -125,15 +127,19 @@ class QuestionTests(LibraryTestCase):
                 self.assertEqual(answer.status, 400)
                 self.assertIn("POSIX", answer.json()["message"])
         self.assertEqual(
-            self.server.results(action="search", term=r"\blo[[:alpha:]]", regex=True),
+            self.server.query_results(
+                action="search", term=r"\blo[[:alpha:]]", regex=True
+            ),
             ["one love", "two loves"],
         )
-        self.assertEqual(self.server.results(action="search", term="(?i)LOVE"), [])
+        self.assertEqual(
+            self.server.query_results(action="search", term="(?i)LOVE"), []
+        )
 
     def test_a_pattern_without_regex_is_told_of_in_the_log(self) -> None:
         """It is a fixed string, which is nowhere."""
-        self.assertEqual(self.server.results(action="search", term="^one"), [])
-        self.server.logged(
+        self.assertEqual(self.server.query_results(action="search", term="^one"), [])
+        self.server.wait_for_log_line(
             r"\[.*#info\] Request \w+ found nothing with a term .* \^ at"
         )
         self.assertFalse([line for line in self.server.lines if "^one" in line])

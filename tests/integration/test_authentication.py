@@ -9,129 +9,133 @@ from pathlib import Path
 from re import findall
 
 from .cases import LibraryTestCase
-from .conversation import Response
-from .server import UNPRIVILEGED, GatedGrep, Server
+from .http_connection import Response
+from .server import UNPRIVILEGED_PREFIX, GatedGrep, Server
 
-QUESTION = {"action": "search", "term": "once"}
+QUERY = {"action": "search", "term": "once"}
 
 
-def basic(name: str, password: str) -> str:
+def basic_header(name: str, password: str) -> str:
     """A header that says who one is."""
     token = b64encode(f"{name}:{password}".encode()).decode()
     return f"Authorization: Basic {token}"
 
 
-def bearer(token: str) -> str:
+def bearer_header(token: str) -> str:
     """A header that says the same in another way."""
     return f"Authorization: Bearer {token}"
 
 
-class GuardTests(LibraryTestCase):
+class AuthenticationTests(LibraryTestCase):
     """A service that asks who its callers are."""
 
     def setUp(self) -> None:
         """Make a library with one story in it, and a file with two users."""
         super().setUp()
         (self.library / "story").write_text("once upon a time\n")
-        self.passwords = self.folder / "passwords"
-        self.passwords.write_text("alice:secret\nzoë:pässwörd\n", "utf-8")
+        self.password_file = self.folder / "passwords"
+        self.password_file.write_text("alice:secret\nzoë:pässwörd\n", "utf-8")
 
-    def serve_guarded(self, *options: str, environment: dict[str, str]) -> Server:
+    def serve_authenticated(self, *options: str, environment: dict[str, str]) -> Server:
         """Serve the library to those who are known, and log all that is logged."""
         return self.serve(
-            f"--auth=file:{self.passwords}",
+            f"--auth=file:{self.password_file}",
             *options,
             environment=environment,
-            prefix=UNPRIVILEGED,
+            prefix=UNPRIVILEGED_PREFIX,
             twist_options=("--log-level=debug",),
         )
 
-    def ask(self, server: Server, *headers: str) -> Response:
+    def post_query(self, server: Server, *headers: str) -> Response:
         """Ask API v1 something, and say who asks."""
         with server.connect() as connection:
-            return connection.ask(QUESTION, *headers).response()
+            return connection.send_query(QUERY, *headers).read_response()
 
-    def check_refused(self, server: Server, response: Response) -> None:
+    def check_unauthorized(self, server: Server, response: Response) -> None:
         """Check that a request was refused, and has started nothing."""
         self.assertEqual(response.status, 401)
         self.assertEqual(response.json()["Code"], 401)
         self.assertIn("www-authenticate", response.headers)
-        self.assertEqual(server.children(), [])
+        self.assertEqual(server.search_pids(), [])
 
     def test_only_who_is_known_starts_a_grep(self) -> None:
         """Whoever else asks is refused before anything is done."""
         gated = GatedGrep(self.folder)
-        server = self.serve_guarded(environment=gated.environment)
+        server = self.serve_authenticated(environment=gated.environment)
         for headers in (
             (),
-            (basic("alice", "wrong"),),
-            (basic("carol", "secret"),),
-            (bearer("alice.wrong"),),
-            (bearer("nonsense"),),
-            (bearer("alice.secret"), bearer("alice.secret")),
+            (basic_header("alice", "wrong"),),
+            (basic_header("carol", "secret"),),
+            (bearer_header("alice.wrong"),),
+            (bearer_header("nonsense"),),
+            (bearer_header("alice.secret"), bearer_header("alice.secret")),
         ):
-            self.check_refused(server, self.ask(server, *headers))
-        known = server.connect().ask(QUESTION, basic("zoë", "pässwörd"))
-        server.wait_for_children(1)
-        gated.open()
-        self.assertEqual(known.response().json()["results"], ["once upon a time"])
-        self.assertEqual(self.ask(server, bearer("alice.secret")).status, 200)
+            self.check_unauthorized(server, self.post_query(server, *headers))
+        known = server.connect().send_query(QUERY, basic_header("zoë", "pässwörd"))
+        server.wait_for_search_pids(1)
+        gated.open_gate()
+        self.assertEqual(known.read_response().json()["results"], ["once upon a time"])
+        self.assertEqual(
+            self.post_query(server, bearer_header("alice.secret")).status, 200
+        )
 
     def test_what_is_open_and_what_is_not(self) -> None:
         """Probes may look; a stranger is not told what else there is."""
-        server = self.serve_guarded(environment={})
+        server = self.serve_authenticated(environment={})
         for path in ("/livez", "/readyz"):
             self.assertEqual(server.get(path).json(), {"status": "ok"})
         for path in ("/", "/nonexistent", "/api/v2/dictionaries", "/wait?seconds=0"):
-            self.check_refused(server, server.get(path))
+            self.check_unauthorized(server, server.get(path))
             head = server.get(path, method="HEAD")
             self.assertEqual((head.status, head.body), (401, b""))
-        known = bearer("alice.secret")
+        known = bearer_header("alice.secret")
         self.assertEqual(server.get("/", known).status, 200)
         self.assertEqual(server.get("/nonexistent", known).status, 404)
 
     def test_the_file_may_be_changed(self) -> None:
         """Each request is checked against the file as it is."""
-        server = self.serve_guarded(environment={})
-        old, new = bearer("alice.secret"), bearer("alice.terces")
+        server = self.serve_authenticated(environment={})
+        old, new = bearer_header("alice.secret"), bearer_header("alice.terces")
         self.assertEqual(server.get("/", old).status, 200)
-        self.passwords.write_text("alice:terces\n")
-        self.check_refused(server, server.get("/", old))
+        self.password_file.write_text("alice:terces\n")
+        self.check_unauthorized(server, server.get("/", old))
         self.assertEqual(server.get("/", new).status, 200)
-        away = self.passwords.rename(self.folder / "away")
-        self.check_broken(server.get("/", new), server, "No such file")
+        away = self.password_file.rename(self.folder / "away")
+        self.check_checker_failed(server.get("/", new), server, "No such file")
         away.chmod(0)
-        away.rename(self.passwords)
-        self.check_broken(server.get("/", new), server, "Permission denied")
-        self.passwords.chmod(0o600)
+        away.rename(self.password_file)
+        self.check_checker_failed(server.get("/", new), server, "Permission denied")
+        self.password_file.chmod(0o600)
         self.assertEqual(server.get("/", new).status, 200)
 
-    def check_broken(self, response: Response, server: Server, why: str) -> None:
+    def check_checker_failed(
+        self, response: Response, server: Server, reason: str
+    ) -> None:
         """Check that nobody is let in, and that the log says why."""
         self.assertEqual(response.status, 500)
-        server.logged(rf"{why}.*{self.passwords}")
+        server.wait_for_log_line(rf"{reason}.*{self.password_file}")
         self.assertNotIn(str(self.folder), response.json()["message"])
 
     def test_the_logs_name_who_was_let_in_and_nothing_else(self) -> None:
         """No password is there, and no name that may be one."""
         log = self.folder / "access.log"
-        server = self.serve_guarded(f"--access-log={log}", environment={})
+        server = self.serve_authenticated(f"--access-log={log}", environment={})
         headers = [
-            basic("alice", "secret"),
-            basic("zoë", "pässwörd"),
-            bearer("alice.secret"),
-            basic("mallory", "guess"),
-            bearer("mallory.guess"),
-            bearer("guess"),
+            basic_header("alice", "secret"),
+            basic_header("zoë", "pässwörd"),
+            bearer_header("alice.secret"),
+            basic_header("mallory", "guess"),
+            bearer_header("mallory.guess"),
+            bearer_header("guess"),
             "Authorization: guess",
         ]
         for path in ("/", "/nonexistent"):
             for header in headers:
                 server.get(path, header)
-        self.passwords.unlink()
+        self.password_file.unlink()
         for header in headers:
             server.get("/", header)
-        lines = self.lines(server, log)
+        lines = self.read_logs(server, log)
         names = ["alice", r"zo\xc3\xab", "alice", "-", "-", "-", "-"]
         users = findall(r"(?m)^127\.0\.0\.1 - (\S+) \[", log.read_text())
         self.assertEqual(users, names * 2 + ["-"] * 7)
@@ -139,8 +143,8 @@ class GuardTests(LibraryTestCase):
         for secret in (*secrets, *(each.split()[-1] for each in headers)):
             self.assertNotIn(secret, lines)
 
-    def lines(self, server: Server, log: Path) -> str:
+    def read_logs(self, server: Server, log: Path) -> str:
         """All that was logged, when all is over."""
-        server.signal()
-        server.ended()
+        server.send_signal()
+        server.wait_for_exit()
         return "\n".join([*server.lines, log.read_text()])

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import sub, truediv
 
-from .big_loads import ALL_LOAD, FIRST_LOAD, GREP, RARE_LOAD
-from .ours import ALONE, OURS, TWO_WORKERS
+from .big_loads import ALL_LOAD, FIRST_LOAD, GREP_NAME, RARE_LOAD
+from .ours import OURS, TWO_WORKERS, UNBATCHED
 from .peers.catalogue import FASTAPI, QUART, WEBHOOK
-from .rounds import Outcome, Outcomes, Spread, paired
-from .small_loads import BESIDE, TWO_GREPS, WITHOUT, idle_name
+from .rounds import Outcome, Outcomes, Spread, compare_paired
+from .small_loads import TWO_GREPS, WITH_BACKGROUND, WITHOUT_BACKGROUND, idle_run_name
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Target:
     difference: bool = False
 
     @property
-    def wanted(self) -> str:
+    def formatted_limit(self) -> str:
         """The limit, in signs."""
         sign = ">=" if self.at_least else "<="
         unit = f"{self.metric} more" if self.difference else "x"
@@ -76,7 +76,7 @@ TARGETS = (
     Target(
         "distinct terms, 16 clients, one process and each search alone, "
         "against webhook",
-        *("distinct-16", ALONE.name, _WEBHOOK, "rate", 0.85),
+        *("distinct-16", UNBATCHED.name, _WEBHOOK, "rate", 0.85),
     ),
     Target(
         "distinct terms, 64 clients, searching together, against webhook",
@@ -116,16 +116,16 @@ TARGETS = (
     ),
     Target(
         "3,000 idle connections, distinct terms, against none",
-        *("idle", idle_name(3000), idle_name(0), "rate", 0.85),
+        *("idle", idle_run_name(3000), idle_run_name(0), "rate", 0.85),
     ),
     Target(
         "rare term in 500 MB, time against grep alone",
-        *(RARE_LOAD, ALONE.name, GREP, "ms", 1.15),
+        *(RARE_LOAD, UNBATCHED.name, GREP_NAME, "ms", 1.15),
         at_least=False,
     ),
     Target(
         'common term in 500 MB, `"nresults": 10`, time against grep -m 10 alone',
-        *(FIRST_LOAD, ALONE.name, GREP, "ms", 5),
+        *(FIRST_LOAD, UNBATCHED.name, GREP_NAME, "ms", 5),
         at_least=False,
         difference=True,
     ),
@@ -140,13 +140,13 @@ TARGETS = (
     ),
     Target(
         "p99 of a popular term while 100 distinct searches a second run, against none",
-        *("beside", BESIDE, WITHOUT, "p99", 3),
+        *("beside", WITH_BACKGROUND, WITHOUT_BACKGROUND, "p99", 3),
         at_least=False,
     ),
 )
 
 
-def judge(
+def judge_target(
     target: Target, results: Mapping[str, Outcomes], absent: Mapping[str, str]
 ) -> Judgement:
     """
@@ -162,7 +162,7 @@ def judge(
     ours, peer = outcomes.get(target.ours), outcomes.get(target.peer)
     if ours is None or peer is None:
         return Judgement(target, None, "not measured in this run")
-    seen = _compared(target, ours, peer)
+    seen = _compare_outcomes(target, ours, peer)
     if seen is None:
         return Judgement(target, None, "failed")
     reached = (
@@ -171,6 +171,8 @@ def judge(
     return Judgement(target, seen, "reached" if reached else "missed")
 
 
-def _compared(target: Target, ours: Outcome, peer: Outcome) -> Spread | None:
+def _compare_outcomes(target: Target, ours: Outcome, peer: Outcome) -> Spread | None:
     compare = sub if target.difference else truediv
-    return paired(ours.values(target.metric), peer.values(target.metric), compare)
+    return compare_paired(
+        ours.values(target.metric), peer.values(target.metric), compare
+    )

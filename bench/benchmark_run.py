@@ -12,20 +12,20 @@ from pathlib import Path
 from . import corpus
 from .big_loads import BIG_LOADS, BIG_SERVERS, BigLoads
 from .errors import BenchmarkError
-from .ours import VARIANTS, Variant, known_options
+from .ours import VARIANTS, Variant, find_known_options
 from .peers.catalogue import PEERS
-from .questions import everything
-from .reach import TARGETS, judge
+from .queries import all_query
 from .report import Report
-from .rounds import Load, Outcomes, measure
+from .rounds import Load, Outcomes, measure_load
 from .scale import Scale
-from .servers import Server, running
-from .small_loads import SmallLoads, small_names
-from .subjects import Subject, program
+from .servers import Server, running_servers
+from .small_loads import SmallLoads, small_load_names
+from .subjects import Subject, find_program
+from .targets import TARGETS, judge_target
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Selection:
     """
     What is to be measured.
 
@@ -46,71 +46,73 @@ class Wanted:
 
 
 def find_subjects(
-    wanted: Wanted, tell: Callable[[str], None]
+    selection: Selection, report_progress: Callable[[str], None]
 ) -> tuple[list[Subject], dict[str, str]]:
     """
     Find out what can be measured here.
 
-    @param tell: is told what could be installed.
+    @param report_progress: is told what could be installed.
     @return: the servers, and why others are absent, by name.
     @raise BenchmarkError: wrk is missing, or no server has such a name.
     """
-    variants = [each for each in VARIANTS if wanted.has_server(each.name)]
-    peers = [each for each in PEERS if wanted.has_server(each.name)]
+    variants = [each for each in VARIANTS if selection.has_server(each.name)]
+    peers = [each for each in PEERS if selection.has_server(each.name)]
     names = {each.name for each in variants} | {each.name for each in peers}
-    if unknown := set(wanted.servers) - names:
+    if unknown := set(selection.servers) - names:
         raise BenchmarkError(f"There is no server {', '.join(sorted(unknown))}.")
-    packages = [] if program("wrk") else ["wrk"]
-    packages += [name for peer in peers for name in peer.packages_missing()]
+    packages = [] if find_program("wrk") else ["wrk"]
+    packages += [name for peer in peers for name in peer.missing_packages()]
     if packages:
-        tell(f"some programs are missing: apt-get install {' '.join(packages)}")
-    if not program("wrk"):
+        report_progress(
+            f"some programs are missing: apt-get install {' '.join(packages)}"
+        )
+    if not find_program("wrk"):
         raise BenchmarkError("Without wrk nothing can be measured.")
-    return _sorted_out(variants, peers)
+    return _split_available(variants, peers)
 
 
-def _sorted_out(
+def _split_available(
     variants: Iterable[Variant], peers: Iterable[Subject]
 ) -> tuple[list[Subject], dict[str, str]]:
-    known = known_options()
+    options = find_known_options()
     subjects: list[Subject] = []
     absent = {}
     for variant in variants:
-        if unknown := variant.unknown(known):
+        if unknown := variant.unknown_options(options):
             absent[variant.name] = f"twist quotes does not know {' '.join(unknown)}"
         else:
-            subjects.append(variant.subject(known))
+            subjects.append(variant.make_subject(options))
     for peer in peers:
-        if why := peer.why_missing():
+        if why := peer.missing_reason():
             absent[peer.name] = f"missing: {why}"
         else:
             subjects.append(peer)
     return subjects, absent
 
 
-class Measuring:
+class BenchmarkRun:
     """
     One run.
 
     @param folder: an empty folder for everything.
     @param subjects: the servers to measure.
-    @param tell: is told how it goes.
+    @param report_progress: is told how it goes.
     """
 
     def __init__(
         self,
         folder: Path,
         scale: Scale,
-        wanted: Wanted,
+        selection: Selection,
         subjects: Sequence[Subject],
-        tell: Callable[[str], None],
+        report_progress: Callable[[str], None],
     ) -> None:
         self._folder = folder
         self._library = folder / "library"
         self._scale = scale
-        self._wanted = wanted
+        self._selection = selection
         self._subjects = subjects
-        self._tell = tell
+        self._report_progress = report_progress
         self._loads: list[Load] = []
         self._results: dict[str, Outcomes] = {}
 
@@ -121,49 +123,51 @@ class Measuring:
         @raise BenchmarkError: servers do not start or do not answer alike, or no
             load has such a name.
         """
-        small = small_names(self._scale)
-        if unknown := set(self._wanted.loads).difference(small, BIG_LOADS):
+        small = small_load_names(self._scale)
+        if unknown := set(self._selection.loads).difference(small, BIG_LOADS):
             raise BenchmarkError(f"There is no load {', '.join(sorted(unknown))}.")
-        texts = corpus.sentences()
-        has_big = any(map(self._wanted.has_load, BIG_LOADS))
+        texts = corpus.make_sentences()
+        has_big = any(map(self._selection.has_load, BIG_LOADS))
         corpus.write_library(self._library, texts, has_big)
-        if any(map(self._wanted.has_load, small)):
+        if any(map(self._selection.has_load, small)):
             self._run_small(texts)
         if has_big:
             self._run_big()
 
     def _run_small(self, texts: Sequence[str]) -> None:
         terms = corpus.distinct_terms(texts)
-        with self._running(self._subjects) as servers:
+        with self._running_servers(self._subjects) as servers:
             small = SmallLoads(servers, terms, self._folder, self._library, self._scale)
-            small.check(corpus.small_lines(texts))
-            self._tell("all give the same answers")
-            small.warm_up(self._tell)
+            small.check_responses(corpus.small_lines(texts))
+            self._report_progress("all give the same answers")
+            small.warm_up(self._report_progress)
             self._measure(small.loads())
 
     def _run_big(self) -> None:
         # Fresh ones: what the small loads left in memory is not to be counted.
         subjects = [each for each in self._subjects if each.name in BIG_SERVERS]
-        with self._running(subjects) as servers:
+        with self._running_servers(subjects) as servers:
             big = BigLoads(servers, self._library)
-            big.check()
-            self._tell("all give the same answers")
+            big.check_responses()
+            self._report_progress("all give the same answers")
             self._measure(big.loads())
 
-    def _running(
+    def _running_servers(
         self, subjects: Sequence[Subject]
     ) -> AbstractContextManager[Mapping[str, Server]]:
-        self._tell(f"starting {'; '.join(each.name for each in subjects)}")
-        return running(subjects, self._folder, self._library, everything(corpus.SMALL))
+        self._report_progress(f"starting {'; '.join(each.name for each in subjects)}")
+        return running_servers(
+            subjects, self._folder, self._library, all_query(corpus.SMALL)
+        )
 
     def _measure(self, loads: Iterable[Load]) -> None:
         for load in loads:
-            if self._wanted.has_load(load.name):
+            if self._selection.has_load(load.name):
                 self._loads.append(load)
-                outcomes = measure(load, self._scale.rounds, self._tell)
+                outcomes = measure_load(load, self._scale.rounds, self._report_progress)
                 self._results[load.name] = outcomes
 
-    def report(
+    def make_report(
         self,
         scale: str,
         absent: Mapping[str, str],
@@ -178,5 +182,5 @@ class Measuring:
             self._loads,
             self._results,
             absent,
-            [judge(target, self._results, absent) for target in TARGETS],
+            [judge_target(target, self._results, absent) for target in TARGETS],
         )

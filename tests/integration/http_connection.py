@@ -9,7 +9,7 @@ import socket
 from dataclasses import dataclass
 from typing import Any
 
-LIMIT = 30.0
+TIMEOUT = 30.0
 """No wait in these tests is longer, in seconds; each is for a condition."""
 
 
@@ -26,28 +26,28 @@ class Response:
         return json.loads(self.body)
 
 
-class Conversation:
+class HTTPConnection:
     """
     One connection to a server.
 
     @param address: the host and port, or the path of a UNIX socket.
     @param receive_buffer: the size of the socket's own buffer, for a slow reader.
-    @param source: the address of the client, one of 127.0.0.0/8.
+    @param source_address: the address of the client, one of 127.0.0.0/8.
     """
 
     def __init__(
         self,
         address: tuple[str, int] | str,
         receive_buffer: int | None = None,
-        source: str | None = None,
+        source_address: str | None = None,
     ) -> None:
         family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
         self.socket = socket.socket(family)
         if receive_buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        if source is not None:
-            self.socket.bind((source, 0))
-        self.socket.settimeout(LIMIT)
+        if source_address is not None:
+            self.socket.bind((source_address, 0))
+        self.socket.settimeout(TIMEOUT)
         self._received = b""
         try:
             self.socket.connect(address)
@@ -55,34 +55,38 @@ class Conversation:
             self.socket.close()
             raise
 
-    def send(self, data: bytes) -> Conversation:
+    def send(self, data: bytes) -> HTTPConnection:
         """Send bytes as they stand."""
         self.socket.sendall(data)
         return self
 
-    def get(self, path: str = "/", *headers: str, method: str = "GET") -> Conversation:
+    def send_get(
+        self, path: str = "/", *headers: str, method: str = "GET"
+    ) -> HTTPConnection:
         """Send a request without a body."""
         lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", *headers, "", ""]
         return self.send("\r\n".join(lines).encode())
 
-    def ask(self, question: dict[str, Any] | bytes, *headers: str) -> Conversation:
+    def send_query(
+        self, query: dict[str, Any] | bytes, *headers: str
+    ) -> HTTPConnection:
         """Send a question to API v1."""
-        if isinstance(question, dict):
-            question = json.dumps(question).encode()
+        if isinstance(query, dict):
+            query = json.dumps(query).encode()
         lines = [
             "POST /api/v1/json HTTP/1.1",
             "Host: 127.0.0.1",
-            f"Content-Length: {len(question)}",
+            f"Content-Length: {len(query)}",
             *headers,
             "",
             "",
         ]
-        return self.send("\r\n".join(lines).encode() + question)
+        return self.send("\r\n".join(lines).encode() + query)
 
-    def response(self, head_only: bool = False) -> Response:
+    def read_response(self, head_only: bool = False) -> Response:
         """Read one whole answer."""
         while b"\r\n\r\n" not in self._received:
-            self._receive()
+            self._fill_buffer()
         head, _, self._received = self._received.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         pairs = (line.split(":", 1) for line in lines)
@@ -90,38 +94,38 @@ class Conversation:
         if head_only:
             body = b""
         elif headers.get("transfer-encoding") == "chunked":
-            body = b"".join(iter(self._chunk, b""))
+            body = b"".join(iter(self._read_chunk, b""))
         else:
-            body = self._take(int(headers["content-length"]))
+            body = self._read_exactly(int(headers["content-length"]))
         return Response(int(first.split()[1]), headers, body)
 
-    def _chunk(self) -> bytes:
+    def _read_chunk(self) -> bytes:
         """Read one chunk (RFC 9112, section 7.1), the last of which is empty."""
         while b"\r\n" not in self._received:
-            self._receive()
+            self._fill_buffer()
         size, _, self._received = self._received.partition(b"\r\n")
-        return self._take(int(size, 16) + 2)[:-2]
+        return self._read_exactly(int(size, 16) + 2)[:-2]
 
-    def _take(self, length: int) -> bytes:
+    def _read_exactly(self, length: int) -> bytes:
         """Read so many bytes."""
         pieces, missing = [self._received], length - len(self._received)
         while missing > 0:
-            pieces.append(self._piece())
+            pieces.append(self._receive_some())
             missing -= len(pieces[-1])
         received = b"".join(pieces)
         self._received = received[length:]
         return received[:length]
 
-    def _receive(self) -> None:
-        self._received += self._piece()
+    def _fill_buffer(self) -> None:
+        self._received += self._receive_some()
 
-    def _piece(self) -> bytes:
+    def _receive_some(self) -> bytes:
         data = self.socket.recv(1 << 16)
         if not data:
             raise ConnectionError(f"closed in the middle of {self._received[:200]!r}")
         return data
 
-    def is_at_end(self) -> bool:
+    def is_closed_by_server(self) -> bool:
         """Wait for the server to close; say whether it sent nothing more."""
         return not self._received and self.socket.recv(1) == b""
 
@@ -129,7 +133,7 @@ class Conversation:
         """Close the connection."""
         self.socket.close()
 
-    def __enter__(self) -> Conversation:
+    def __enter__(self) -> HTTPConnection:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -11,27 +11,27 @@ from random import Random
 
 from .corpus import SMALL
 
-Question = Mapping[str, str | int]
+Query = Mapping[str, str | int]
 
 ZIPF_TERMS = 10_000
 
 
-def search(term: str, dictionary: str = SMALL, **more: int) -> Question:
+def search_query(term: str, dictionary: str = SMALL, **fields: int) -> Query:
     """Ask for the lines that hold a term."""
-    return {"action": "search", "term": term, "dictionary": dictionary, **more}
+    return {"action": "search", "term": term, "dictionary": dictionary, **fields}
 
 
-def everything(dictionary: str) -> Question:
+def all_query(dictionary: str) -> Query:
     """Ask for all lines."""
     return {"action": "all", "dictionary": dictionary}
 
 
-def body(question: Question) -> str:
+def encode_query(query: Query) -> str:
     """A question as the body of a request."""
-    return json.dumps(question)
+    return json.dumps(query)
 
 
-def zipf(terms: Sequence[str], count: int, seed: int) -> Iterator[str]:
+def zipf_terms(terms: Sequence[str], count: int, seed: int) -> Iterator[str]:
     """
     Draw terms by chance, the n-th of them 1/n times as often as the first.
 
@@ -41,7 +41,7 @@ def zipf(terms: Sequence[str], count: int, seed: int) -> Iterator[str]:
     yield from Random(seed).choices(terms, cum_weights=weights, k=count)
 
 
-class FreshTerms:
+class UnusedTerms:
     """
     Terms that a server has not been asked for, so that nothing it keeps can help.
 
@@ -52,11 +52,11 @@ class FreshTerms:
         self._terms = terms
         self._used: dict[str, int] = {}
 
-    def offer(self, server: str, count: int) -> Sequence[str]:
+    def next_terms(self, server: str, count: int) -> Sequence[str]:
         """The next terms for a server, fewer than C{count} where few are left."""
         used = self._used.get(server, 0)
         return self._terms[used : used + count]
 
-    def use(self, server: str, count: int) -> None:
+    def mark_used(self, server: str, count: int) -> None:
         """Never offer a server the next C{count} terms again."""
         self._used[server] = self._used.get(server, 0) + count

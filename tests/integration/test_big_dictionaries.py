@@ -20,8 +20,8 @@ from .server import ROOT, Server
 
 MEGABYTES = int(os.environ.get("BIG_MEGABYTES", "30"))
 NEEDLE = "Zanzibar nights are longer"
-MOST_BUILDER_MEMORY = 300
-MOST_SERVER_MEMORY = 150
+MAX_BUILDER_MEMORY = 300
+MAX_SERVER_MEMORY = 150
 ROUNDS = 7
 
 
@@ -46,15 +46,15 @@ def write_big(path: Path) -> int:
     return count + 1
 
 
-def memory(pid: int, which_: str) -> float:
+def read_memory(pid: int, field: str) -> float:
     """How much memory a process has or had at most, in megabytes."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith(f"{which_}:"):
+        if line.startswith(f"{field}:"):
             return int(line.split()[1]) / 1024
     return 0.0
 
 
-class BigTests(LibraryTestCase):
+class BigDictionaryTests(LibraryTestCase):
     """What is promised of big dictionaries."""
 
     server: Server
@@ -62,18 +62,18 @@ class BigTests(LibraryTestCase):
     def setUp(self) -> None:
         """Write the dictionary, beside a small one."""
         super().setUp()
-        self.count = write_big(self.library / "big")
+        self.quote_count = write_big(self.library / "big")
         (self.library / "small").write_text("love\n")
         self.cache = self.folder / "cache"
         self.server = self.serve(f"--cache-dir={self.cache}", "--timeout=60")
 
-    def tell(self, what: str, seen: str) -> None:
+    def print_figure(self, what: str, seen: str) -> None:
         """Print a figure."""
         print(f"\n{MEGABYTES} MB: {what}: {seen}", end="")
 
     def test_a_big_dictionary(self) -> None:
         """Its index, its stream and its searches keep within their bounds."""
-        idle = memory(self.server.process.pid, "VmRSS")
+        idle = read_memory(self.server.process.pid, "VmRSS")
         self.check_index()
         self.check_stream(idle)
         self.check_search()
@@ -82,26 +82,26 @@ class BigTests(LibraryTestCase):
         """It is made with little memory, and lines are searched meanwhile."""
         began, latencies, builder = monotonic(), [], 0.0
         found: list[str] = []
-        question = {"action": "search", "term": f"{NEEDLE} than the", "unit": "quote"}
-        asking = Thread(target=lambda: found.extend(self.server.results(**question)))
+        query = {"action": "search", "term": f"{NEEDLE} than the", "unit": "quote"}
+        asking = Thread(target=lambda: found.extend(self.server.query_results(**query)))
         asking.start()
         while asking.is_alive():
-            asked = monotonic()
-            self.server.results(action="search", term="love", dictionary="small")
-            latencies.append(monotonic() - asked)
-            for child in self.server.children():
+            started_at = monotonic()
+            self.server.query_results(action="search", term="love", dictionary="small")
+            latencies.append(monotonic() - started_at)
+            for child in self.server.search_pids():
                 try:
-                    builder = max(builder, memory(child, "VmHWM"))
+                    builder = max(builder, read_memory(child, "VmHWM"))
                 except (FileNotFoundError, ProcessLookupError):
                     continue
             asking.join(0.02)
         self.assertEqual(found, [f"{NEEDLE}\nthan  the days."])
-        self.assertLess(builder, MOST_BUILDER_MEMORY)
-        self.tell(
+        self.assertLess(builder, MAX_BUILDER_MEMORY)
+        self.print_figure(
             "the index, and the first answer from it", f"{monotonic() - began:.1f} s"
         )
-        self.tell("memory of the process that made it", f"{builder:.0f} MB")
-        self.tell(
+        self.print_figure("memory of the process that made it", f"{builder:.0f} MB")
+        self.print_figure(
             "lines searched meanwhile, half of them within",
             f"{len(latencies)}, {1000 * median(latencies):.0f} ms",
         )
@@ -110,22 +110,24 @@ class BigTests(LibraryTestCase):
         """Every quote comes, and memory stays flat."""
         began, received = monotonic(), 0
         with self.server.connect() as connection:
-            connection.get("/api/v2/quotes", "Accept: application/x-ndjson")
+            connection.send_get("/api/v2/quotes", "Accept: application/x-ndjson")
             tail = b""
             while not tail.endswith(b"\r\n0\r\n\r\n"):
                 data = connection.socket.recv(1 << 20)
                 self.assertTrue(data)
                 received += len(data)
                 tail = (tail + data)[-200:]
-        self.assertIn(b'"total":%d,"returned":%d,' % (self.count, self.count), tail)
-        peak = memory(self.server.process.pid, "VmHWM") - idle
-        self.assertLess(peak, MOST_SERVER_MEMORY)
-        seconds, megabytes = monotonic() - began, received / 1e6
-        self.tell(
-            "the stream of every quote",
-            f"{self.count} quotes, {megabytes:.0f} MB, {seconds:.1f} s",
+        self.assertIn(
+            b'"total":%d,"returned":%d,' % (self.quote_count, self.quote_count), tail
         )
-        self.tell("memory of the service beyond idle", f"{peak:.1f} MB")
+        peak = read_memory(self.server.process.pid, "VmHWM") - idle
+        self.assertLess(peak, MAX_SERVER_MEMORY)
+        seconds, megabytes = monotonic() - began, received / 1e6
+        self.print_figure(
+            "the stream of every quote",
+            f"{self.quote_count} quotes, {megabytes:.0f} MB, {seconds:.1f} s",
+        )
+        self.print_figure("memory of the service beyond idle", f"{peak:.1f} MB")
 
     def check_search(self) -> None:
         """A rare phrase takes little longer than grep alone on the same file."""
@@ -144,7 +146,7 @@ class BigTests(LibraryTestCase):
             self.assertEqual(page["total"], 1)
             served.append(monotonic() - began)
         ratio = median(served) / median(alone)
-        self.tell(
+        self.print_figure(
             "a rare phrase, against grep -c -F alone",
             f"{1000 * median(served):.0f} ms, {1000 * median(alone):.0f} ms, "
             f"{ratio:.2f} times",
