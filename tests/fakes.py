@@ -24,9 +24,10 @@ from zope.interface import implementer
 
 from twisted_quotes.concurrency.limiter import ConcurrencyLimiter
 from twisted_quotes.concurrency.outstanding import Outstanding
+from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.grep.runner import GrepRunner
 from twisted_quotes.library.index_cache import IndexCache
-from twisted_quotes.library.indexes import DeferToThread, Indexes
+from twisted_quotes.library.indexes import Indexes
 from twisted_quotes.library.library import Library
 from twisted_quotes.monitoring.metrics import Metrics
 from twisted_quotes.processes.reaper import SERVICE_ID_VARIABLE

@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import NamedTuple, TypeAlias
 
-from twisted_quotes.library.indexes import DeferToThread
+from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.query.queries import Pattern
 
 from . import arguments as grep

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, DeferredList, fail, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from twisted_quotes.concurrency.threads import DeferToThread as DeferToThread
+from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.errors import DictionaryChanging, ServiceNotReady, TooBusy
 
 from .dictionary import Dictionary, FileState

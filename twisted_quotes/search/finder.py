@@ -13,11 +13,12 @@ from twisted.internet.defer import Deferred
 
 from twisted_quotes.concurrency.limiter import SlotRequest
 from twisted_quotes.concurrency.outstanding import Outstanding
+from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.grep.batching import SearchBatcher
 from twisted_quotes.grep.prestart import MAX_PRESTARTED, GrepPool
 from twisted_quotes.grep.runner import GrepRunner
 from twisted_quotes.library.dictionary import FileState, PathStats
-from twisted_quotes.library.indexes import DeferToThread, Indexes
+from twisted_quotes.library.indexes import Indexes
 from twisted_quotes.library.library import Library
 from twisted_quotes.query.queries import (
     ALL_DICTIONARIES,

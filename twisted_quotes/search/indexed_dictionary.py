@@ -7,13 +7,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
+from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.errors import DictionaryChanging, EntryTooLong
 from twisted_quotes.grep import arguments as grep
 from twisted_quotes.grep import output as grep_output
 from twisted_quotes.grep.runner import GrepSession
 from twisted_quotes.library.dictionary import Dictionary
 from twisted_quotes.library.index import Index, IndexFiles, consecutive_ranges
-from twisted_quotes.library.indexes import DeferToThread
 from twisted_quotes.query.queries import Selection
 from twisted_quotes.text.quotes import Quote, QuoteSpan, decode_quote
 

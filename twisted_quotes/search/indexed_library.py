@@ -18,6 +18,7 @@ from twisted.logger import Logger
 
 from twisted_quotes.concurrency.limiter import SlotRequest
 from twisted_quotes.concurrency.pauses import CooperativeScheduler
+from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.errors import (
     DictionaryChanging,
     DictionaryForbidden,
@@ -28,7 +29,7 @@ from twisted_quotes.errors import (
 from twisted_quotes.grep.runner import GrepRunner, GrepSession
 from twisted_quotes.library.dictionary import Dictionary, FileState, PathStats
 from twisted_quotes.library.index import IndexDamaged
-from twisted_quotes.library.indexes import DeferToThread, Indexes
+from twisted_quotes.library.indexes import Indexes
 from twisted_quotes.library.library import Library
 from twisted_quotes.library.stability import (
     MAX_ATTEMPTS,

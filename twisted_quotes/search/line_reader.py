@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
+from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.errors import DictionaryChanging, EntryTooLong
 from twisted_quotes.grep import arguments as grep
 from twisted_quotes.grep import output as grep_output
 from twisted_quotes.grep.runner import GrepSession
 from twisted_quotes.library.dictionary import Dictionary
-from twisted_quotes.library.indexes import DeferToThread
 from twisted_quotes.query.queries import All, Pattern, Search
 from twisted_quotes.text.lines import Lines, NormalizedFile, add_context, parse_lines
 

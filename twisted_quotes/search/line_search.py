@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from twisted_quotes.concurrency.limiter import SlotRequest
+from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.errors import (
     DictionaryChanging,
     DictionaryForbidden,
@@ -18,7 +19,6 @@ from twisted_quotes.grep import output as grep_output
 from twisted_quotes.grep.batching import SearchBatcher
 from twisted_quotes.grep.runner import MAX_BUFFERED, GrepRunner, GrepSession
 from twisted_quotes.library.dictionary import Dictionary, FileState
-from twisted_quotes.library.indexes import DeferToThread
 from twisted_quotes.library.library import Library
 from twisted_quotes.library.stability import MAX_ATTEMPTS
 from twisted_quotes.query.queries import ALL_DICTIONARIES, All, Search

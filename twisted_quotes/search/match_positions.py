@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.grep.matches import Matches, find_matches
 from twisted_quotes.grep.runner import GrepSession
-from twisted_quotes.library.indexes import DeferToThread
 from twisted_quotes.query.queries import Pattern
 from twisted_quotes.text.normalization import normalize_for_search, original_spans
 from twisted_quotes.text.quotes import Quote

@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 from twisted_quotes.concurrency.limiter import SlotRequest
+from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.errors import QuoteNotFound, ServiceNotReady
 from twisted_quotes.grep.runner import GrepSession
 from twisted_quotes.library.dictionary import FileState
-from twisted_quotes.library.indexes import DeferToThread
 from twisted_quotes.query.queries import (
     ALL_DICTIONARIES,
     All,

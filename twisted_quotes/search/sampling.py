@@ -12,9 +12,9 @@ from itertools import accumulate, groupby
 from typing import NamedTuple
 
 from twisted_quotes.concurrency.limiter import SlotRequest
+from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.grep.runner import GrepSession
 from twisted_quotes.library.dictionary import FileState
-from twisted_quotes.library.indexes import DeferToThread
 from twisted_quotes.query.queries import Selection
 from twisted_quotes.text.permutation import RandomPermutation
 from twisted_quotes.text.quotes import Quote
