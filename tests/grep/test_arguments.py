@@ -18,7 +18,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted_quotes.errors import BadRequest
 from twisted_quotes.grep.arguments import (
     UNNORMALIZED_LINE_ARGUMENTS,
-    UNNORMALIZED_LINE_ENVIRONMENT,
     GrepFailed,
     check_exit_status,
     count_arguments,
@@ -308,9 +307,7 @@ class NormalTextTests(SynchronousTestCase):
 
     def is_abnormal(self, data: bytes) -> bool:
         """What grep says of a dictionary."""
-        done = run_grep(
-            UNNORMALIZED_LINE_ARGUMENTS, UNNORMALIZED_LINE_ENVIRONMENT, data
-        )
+        done = run_grep(UNNORMALIZED_LINE_ARGUMENTS, BYTE_LOCALE, data)
         return check_exit_status(done.returncode, done.stderr, False)
 
     def test_plain_text_is_normal(self) -> None:
@@ -358,9 +355,7 @@ class NormalTextTests(SynchronousTestCase):
                 if each not in ("-c", "-m1")
             ),
         )
-        done = run_grep(
-            arguments, UNNORMALIZED_LINE_ENVIRONMENT, b"\n".join([*lines, b""])
-        )
+        done = run_grep(arguments, BYTE_LOCALE, b"\n".join([*lines, b""]))
         found = set(parse_line_numbers(done.stdout))
         for number, line in enumerate(lines):
             is_text = "\ufffd" not in line.decode("utf-8", "replace")

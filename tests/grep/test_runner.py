@@ -20,6 +20,7 @@ from twisted_quotes.grep.arguments import GrepFailed
 from twisted_quotes.grep.runner import GrepRunner, GrepSession
 from twisted_quotes.monitoring.metrics import Metrics
 from twisted_quotes.processes.process import Outcome
+from twisted_quotes.query.queries import Pattern
 from twisted_quotes.text.lines import NormalizedFile
 
 from ..fakes import FakeProcess, FakeReactor
@@ -59,7 +60,7 @@ class GrepRunnerTestCase(SynchronousTestCase):
     def run_grep(self, greps: GrepSession, regex: bool = False) -> Deferred[Outcome]:
         """Run a grep."""
         return Deferred.fromCoroutine(
-            greps.run(("-c",), {"A": "b"}, self.file.fileno(), regex, 100)
+            greps.run(("-c",), Pattern("love", regex=regex), self.file.fileno(), 100)
         )
 
 
@@ -72,7 +73,7 @@ class GrepRunnerTests(GrepRunnerTestCase):
         ran = self.run_grep(greps)
         [process] = self.reactor.processes
         self.assertEqual(process.arguments, ("grep", "-c"))
-        self.assertEqual(process.environment, {"A": "b"})
+        self.assertEqual(process.environment, {"LC_ALL": "C"})
         self.assertEqual(process.child_fds[0], self.file.fileno())
         process.print(b"12\n")
         process.end()
@@ -125,7 +126,7 @@ class GrepRunnerTests(GrepRunnerTestCase):
         """It prints more than it can have been asked for."""
         self.patch(runner, "DEFAULT_MAX_OUTPUT", 1000)
         searching = self.successResultOf(self.acquire_slot())
-        ran = Deferred.fromCoroutine(searching.run((), {}, self.file.fileno()))
+        ran = Deferred.fromCoroutine(searching.run((), None, self.file.fileno()))
         [process] = self.reactor.processes
         process.print(b"1:love\n" * 200)
         self.assertEqual(process.signals, ["KILL"])
@@ -268,7 +269,7 @@ class MetricsTests(GrepRunnerTestCase):
         self.assertEqual(self.read_metric("bytes_searched_total"), 20)
         greps = self.successResultOf(self.acquire_new_slot())
         fed = NormalizedFile(self.file)
-        ran = Deferred.fromCoroutine(greps.run((), {}, fed))
+        ran = Deferred.fromCoroutine(greps.run((), None, fed))
         self.reactor.processes[-1].end()
         self.successResultOf(ran)
         self.assertEqual(self.read_metric("bytes_searched_total"), 50)

@@ -176,7 +176,6 @@ UNNORMALIZED_LINE_ARGUMENTS = (
     "-e",
     VALID_UTF8_LINE_PATTERN,
 )
-UNNORMALIZED_LINE_ENVIRONMENT = C_LOCALE
 
 
 def check_exit_status(status: int | None, errors: bytes, regex: bool) -> bool:

@@ -201,11 +201,7 @@ class SearchBatcher:
             arguments = grep.any_term_arguments(terms)
         outcome = await self._wait_and_prestart(
             dictionary_name,
-            grep_session.run(
-                *(arguments, grep.environment(query.selection.pattern)),
-                dictionary.fileno(),
-                max_output=MAX_OUTPUT,
-            ),
+            grep_session.run(arguments, None, dictionary.fileno(), MAX_OUTPUT),
         )
         return _consistent_output(outcome, dictionary)
 

@@ -88,9 +88,8 @@ async def _find_reported_matches(
         with _memory_file(b"".join(remaining_lines)) as descriptor:
             outcome = await grep_session.run(
                 grep.match_position_arguments(pattern),
-                grep.environment(pattern),
+                pattern,
                 descriptor,
-                pattern.regex,
                 max_output,
             )
         found += await in_thread(
@@ -191,9 +190,9 @@ async def _find_word_characters(
     with _memory_file("".join(f"{each}\n" for each in characters).encode()) as file:
         outcome = await grep_session.run(
             grep.line_number_arguments(_WORD_CHARACTER, len(characters)),
-            grep.environment(_WORD_CHARACTER),
+            _WORD_CHARACTER,
             file,
-            max_output=_MAX_OUTPUT * 16,
+            _MAX_OUTPUT * 16,
         )
     return {characters[each] for each in grep_output.parse_line_numbers(outcome.stdout)}
 

@@ -24,6 +24,7 @@ from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.errors import SearchTimedOut
 from twisted_quotes.monitoring.metrics import Metrics
 from twisted_quotes.processes.process import ChildProcess, Command, Outcome, spawn
+from twisted_quotes.query.queries import Pattern
 from twisted_quotes.text.lines import NormalizedFile
 
 from . import arguments as grep
@@ -141,19 +142,19 @@ class GrepSession(Closeable):
     async def run(
         self,
         arguments: tuple[str | bytes, ...],
-        environment: Mapping[str, str],
+        pattern: Pattern | None,
         stdin: int | NormalizedFile,
-        regex: bool = False,
         max_output: int | None = None,
     ) -> Outcome:
         """
         Run grep.
 
-        @param stdin: what it reads: a file descriptor, or a text it is fed.
-        @param regex: whether it looks for a regular expression of the caller's.
-        @param max_output: after how many bytes of output it is killed, and
-            answered with those; L{None} where more than L{MOST_OUTPUT} cannot
-            be.
+        @param pattern: what it searches for, in the syntax of grep; L{None} if
+            it searches for plain bytes.
+        @param stdin: what it reads: a file descriptor, or text to feed to it.
+        @param max_output: the number of bytes of output after which it is killed
+            and the result is those bytes; L{None} if grep cannot print more than
+            L{DEFAULT_MAX_OUTPUT}.
         @raise SearchTimedOut: the greps of this search took too long.
         @raise BadRequest: the regular expression is wrong.
         @raise GrepFailed: grep failed for a reason of its own.
@@ -164,7 +165,7 @@ class GrepSession(Closeable):
             self._slot = await runner.limiter.reacquire(self._claim)
         start_offset = _bytes_read(stdin)
         child = runner.start(
-            *(arguments, environment),
+            *(arguments, grep.environment(pattern)),
             stdin if isinstance(stdin, int) else "w",
             max_output or DEFAULT_MAX_OUTPUT,
             slow=self._claim.slow,
@@ -172,7 +173,9 @@ class GrepSession(Closeable):
         if isinstance(stdin, NormalizedFile):
             child.write_stdin(stdin)
         outcome = await self.wait_for_outcome(
-            child, lambda: _bytes_read(stdin) - start_offset, regex
+            child,
+            lambda: _bytes_read(stdin) - start_offset,
+            pattern is not None and pattern.regex,
         )
         if not (outcome.is_complete or max_output):
             raise GrepFailed("grep printed more than it can have been asked for")

@@ -145,10 +145,8 @@ class MatchCursor(Cursor):
     async def _run_grep(
         self, arguments: tuple[str, ...], max_output: int | None = None
     ) -> Outcome:
-        pattern, file_descriptor = self._pattern, self._file_descriptor
-        environment = grep.environment(pattern)
         return await self._grep_session.run(
-            arguments, environment, file_descriptor, pattern.regex, max_output
+            arguments, self._pattern, self._file_descriptor, max_output
         )
 
 

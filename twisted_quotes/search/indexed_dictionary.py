@@ -71,9 +71,7 @@ class IndexedDictionary:
     async def position_of(self, grep_session: GrepSession, quote_id: str) -> int | None:
         """The number of the first quote with an id, if there is one."""
         outcome = await grep_session.run(
-            grep.whole_line_arguments(quote_id),
-            grep.environment(None),
-            self._index_files.ids,
+            grep.whole_line_arguments(quote_id), None, self._index_files.ids
         )
         return next(iter(grep_output.parse_line_numbers(outcome.stdout)), None)
 

@@ -164,9 +164,8 @@ class MatchReader:
         text = NormalizedFile(self._dictionary.open_reader(start))
         outcome = await grep_session.run(
             grep.line_arguments(self._query, None, numbered=True),
-            grep.environment(self._pattern),
+            self._pattern,
             text if self._normalized else self._dictionary.fileno(),
-            self._pattern.regex,
             max_output,
         )
         if outcome.is_complete:

@@ -180,15 +180,13 @@ class LineSearch:
         pattern = query.selection.pattern
         if pattern is None and limit is None and dictionary.state.size > max_characters:
             return None
-        regex = pattern is not None and pattern.regex
         stdin: int | NormalizedFile = dictionary.fileno()
         if await self._needs_normalization(dictionary, query, grep_session):
             stdin = NormalizedFile(dictionary.open_reader())
         outcome = await grep_session.run(
             grep.line_arguments(query, limit),
-            grep.environment(pattern),
+            pattern,
             stdin,
-            regex,
             max(1, max_characters),
         )
         if not outcome.is_complete:
@@ -202,9 +200,7 @@ class LineSearch:
         if not grep.needs_normalized_text(query.selection.pattern):
             return False
         outcome = await grep_session.run(
-            grep.UNNORMALIZED_LINE_ARGUMENTS,
-            grep.UNNORMALIZED_LINE_ENVIRONMENT,
-            dictionary.fileno(),
+            grep.UNNORMALIZED_LINE_ARGUMENTS, None, dictionary.fileno()
         )
         dictionary.rewind()
         return outcome.exit_code == 0
@@ -250,11 +246,10 @@ class LineSearch:
                 )
                 outcome = await grep_session.run(
                     grep.count_arguments(pattern),
-                    grep.environment(pattern),
+                    pattern,
                     NormalizedFile(dictionary.open_reader())
                     if normalized
                     else dictionary.fileno(),
-                    pattern is not None and pattern.regex,
                 )
                 count = grep_output.parse_count(outcome.stdout)
                 counts.append((name, dictionary.state, count))
