@@ -1,5 +1,5 @@
 """
-Every example of the README, against a live server.
+Run each example of the README and of the documents against a real server.
 """
 
 from __future__ import annotations
@@ -20,8 +20,17 @@ from twisted_quotes.options import QuotesOptions
 from .http_connection import TIMEOUT
 from .server import ROOT, Server, running_server
 
-README = (ROOT / "README.md").read_text("utf-8")
-EXAMPLES = re.findall(r"```console\n\$ (curl .*)\n((?:.*\n)*?)```", README)
+DOCUMENTS = {
+    path.name: path.read_text("utf-8")
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+}
+EXAMPLES = sorted(
+    {
+        example
+        for text in DOCUMENTS.values()
+        for example in re.findall(r"```console\n\$ (curl .*)\n((?:.*\n)*?)```", text)
+    }
+)
 
 
 def run_curl(server: Server, command: str) -> str:
@@ -56,7 +65,7 @@ def run_curl(server: Server, command: str) -> str:
 
 
 class ReadmeTests(SynchronousTestCase):
-    """What the README says is so."""
+    """Tests that the documents are correct."""
 
     def test_every_example_answers_as_it_says(self) -> None:
         """Each curl command prints exactly what stands below it."""
@@ -69,7 +78,7 @@ class ReadmeTests(SynchronousTestCase):
 
     def test_callers_are_let_in_as_it_says(self) -> None:
         """Both ways to say who one is do, where that is asked for."""
-        [line] = re.findall(r"echo '(.*)' > passwords", README)
+        [line] = re.findall(r"echo '(.*)' > passwords", DOCUMENTS["README.md"])
         examples = [each for each in EXAMPLES if "alice" in each[0]]
         self.assertEqual(len(examples), 2)
         folder = tempfile.TemporaryDirectory()
@@ -86,5 +95,5 @@ class ReadmeTests(SynchronousTestCase):
         """The table of options has all of them, and no other."""
         options = QuotesOptions(environment={})
         options.parseOptions([])
-        in_table = re.findall(r"^\| `--([a-z-]+) ", README, re.MULTILINE)
+        in_table = re.findall(r"^\| `--([a-z-]+) ", DOCUMENTS["configuration.md"], re.M)
         self.assertEqual(sorted(in_table), sorted(options))
