@@ -15,14 +15,13 @@ _BLOCK_SIZE = 64 * 1024
 
 class FileState(NamedTuple):
     """
-    What tells one content of a file from another.
+    What distinguishes one content of a file from another.
 
-    The size and the modification time can be put back, and an inode is used
-    again; the time of the last status change (ctime) cannot be set by anybody.
+    The size and the modification time can be restored, and an inode is reused.
+    Nobody can set the time of the last status change (ctime).
 
-    @ivar modified: when it was last written, in nanoseconds since 1970.
-    @ivar changed: when anything about it was last changed, in nanoseconds since
-        1970.
+    @ivar modified: the modification time, in nanoseconds since 1970.
+    @ivar changed: the ctime, in nanoseconds since 1970.
     """
 
     device: int
@@ -33,34 +32,18 @@ class FileState(NamedTuple):
 
     @classmethod
     def from_stat(cls, status: os.stat_result) -> FileState:
-        """Read it off a file's status."""
+        """Return the state in the result of L{os.stat}."""
         return cls(
-            *(status.st_dev, status.st_ino, status.st_size),
-            *(status.st_mtime_ns, status.st_ctime_ns),
+            status.st_dev,
+            status.st_ino,
+            status.st_size,
+            status.st_mtime_ns,
+            status.st_ctime_ns,
         )
 
 
-PathStats = tuple[tuple[int, int, int], ...]
-"""Folders and a file: the device, the inode and the ctime of each, in nanoseconds."""
-
-
-class PathState(NamedTuple):
-    """
-    What tells a dictionary as it is from what it was, with who may read it, and
-    with the folders that lead there.
-
-    @ivar path_stats: the folders and the file, each by its device, its inode, and when
-        anything about it was last changed.
-    @ivar state: what is in the file.
-    """
-
-    path_stats: PathStats
-    state: FileState
-
-    @property
-    def change_times(self) -> list[int]:
-        """When anything about each of them was last changed, as in the steps."""
-        return [changed for _, _, changed in self.path_stats]
+PathState = tuple[FileState, ...]
+"""The states of the folders that lead to a dictionary, then of the dictionary."""
 
 
 class Dictionary(Closeable):

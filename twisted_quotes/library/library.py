@@ -124,37 +124,33 @@ class Library:
 
     def path_state(self, dictionary_name: str) -> PathState | None:
         """
-        Look at a dictionary from outside: that costs next to nothing.
+        Return the states of a dictionary and of the folders that lead to it.
 
-        It says nothing of whether the file may be served, but it is another one
-        as soon as that could have changed.
+        This is much cheaper than to open the dictionary. It does not tell whether
+        the dictionary may be served, but it differs as soon as that could differ.
 
-        @return: L{None} where none is to be seen, it is very deep down, or a link
-            is on the way: where that leads could change and change back unseen.
+        @return: L{None} if there is no such file, if it is very deep in the library,
+            or if its path contains a symbolic link: what that points to could change
+            and change back unnoticed.
         """
         segments = dictionary_name.split("/")
         if is_hidden(segments) or len(segments) > _MAX_PATH_DEPTH:
             return None
-        path, path_stats = self._root, []
+        path, states = self._root, []
         try:
-            # The library itself may be a link.
-            stat_result = os.stat(path)
+            # The library itself may be a symbolic link.
+            status = os.stat(path)
             for segment in segments:
-                if not stat.S_ISDIR(stat_result.st_mode):
+                if not stat.S_ISDIR(status.st_mode):
                     return None
-                path_stats.append(
-                    (stat_result.st_dev, stat_result.st_ino, stat_result.st_ctime_ns)
-                )
+                states.append(FileState.from_stat(status))
                 path = f"{path}/{segment}"
-                stat_result = os.lstat(path)
+                status = os.lstat(path)
         except (OSError, ValueError):
             return None
-        if not stat.S_ISREG(stat_result.st_mode) or self._is_companion(dictionary_name):
+        if not stat.S_ISREG(status.st_mode) or self._is_companion(dictionary_name):
             return None
-        path_stats.append(
-            (stat_result.st_dev, stat_result.st_ino, stat_result.st_ctime_ns)
-        )
-        return PathState(tuple(path_stats), FileState.from_stat(stat_result))
+        return (*states, FileState.from_stat(status))
 
     def is_large(self, dictionary_name: str) -> bool:
         """Whether a dictionary has so much text that a search of it may be slow."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
-from .dictionary import Dictionary
+from .dictionary import Dictionary, FileState
 
 MAX_ATTEMPTS = 5
 """How often an answer is begun anew because the file it is from has changed."""
@@ -19,18 +19,23 @@ _STABLE_TIME_NS = _STABLE_TIME * 1e9
 _MAX_WAITS = 3
 
 
-def is_recently_changed(now: float, *change_times: int) -> bool:
+def is_recently_changed(now: float, *states: FileState) -> bool:
     """
-    Whether a file that was changed could be changed again, and look the same.
+    Return whether any of some files could change again and have the same state.
 
-    The kernel tells the time of a change in steps of some milliseconds.
+    The kernel's clock for file times advances in steps of some milliseconds. A time
+    in the future comes from another clock and is not recent.
 
-    @param now: in seconds since 1970.
-    @param change_times: when it was changed, in nanoseconds since 1970; one that is
-        fresh is enough. A time in the future, by another clock, is not fresh.
+    @param now: the time, in seconds since 1970.
     """
     now_ns = now * 1e9
-    return bool([each for each in change_times if 0 <= now_ns - each < _STABLE_TIME_NS])
+    for _, _, _, modified, changed in states:
+        if (
+            0 <= now_ns - changed < _STABLE_TIME_NS
+            or 0 <= now_ns - modified < _STABLE_TIME_NS
+        ):
+            return True
+    return False
 
 
 async def wait_until_stable(
@@ -46,8 +51,7 @@ async def wait_until_stable(
     @return: the dictionary, with its state as it is then.
     """
     for _ in range(_MAX_WAITS):
-        state = dictionary.state
-        if not is_recently_changed(now(), state.modified, state.changed):
+        if not is_recently_changed(now(), dictionary.state):
             return dictionary
         await deferLater(reactor, _STABLE_TIME)
         dictionary.refresh_state()

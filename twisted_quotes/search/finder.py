@@ -17,7 +17,7 @@ from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.grep.batching import SearchBatcher
 from twisted_quotes.grep.prestart import MAX_PRESTARTED, GrepPool
 from twisted_quotes.grep.runner import GrepRunner
-from twisted_quotes.library.dictionary import FileState, PathStats
+from twisted_quotes.library.dictionary import FileState, PathState
 from twisted_quotes.library.indexes import Indexes
 from twisted_quotes.library.library import Library
 from twisted_quotes.query.queries import (
@@ -182,7 +182,7 @@ class Finder:
         """The names of the dictionaries that may be read, in order."""
         return self._track(self.indexed_library.list_names())
 
-    def versions(self, dictionary_name: str) -> tuple[PathStats, ...] | None:
+    def versions(self, dictionary_name: str) -> tuple[PathState, ...] | None:
         """
         What tells whether anything has changed that an answer depends on.
 
@@ -191,7 +191,7 @@ class Finder:
         """
         return self.indexed_library.versions(dictionary_name)
 
-    def read_all_versions(self) -> Deferred[tuple[PathStats, ...] | None]:
+    def read_all_versions(self) -> Deferred[tuple[PathState, ...] | None]:
         """The same of every dictionary that may be read."""
         return self._track(self.indexed_library.read_all_versions())
 

@@ -27,7 +27,7 @@ from twisted_quotes.errors import (
     Unavailable,
 )
 from twisted_quotes.grep.runner import GrepRunner, GrepSession
-from twisted_quotes.library.dictionary import Dictionary, FileState, PathStats
+from twisted_quotes.library.dictionary import Dictionary, FileState, PathState
 from twisted_quotes.library.index import IndexDamaged
 from twisted_quotes.library.indexes import Indexes
 from twisted_quotes.library.library import Library
@@ -101,7 +101,7 @@ class IndexedLibrary:
                     states[name] = dictionary.state
         return states
 
-    def versions(self, dictionary_name: str) -> tuple[PathStats, ...] | None:
+    def versions(self, dictionary_name: str) -> tuple[PathState, ...] | None:
         """
         What tells whether anything has changed that an answer depends on.
 
@@ -110,11 +110,11 @@ class IndexedLibrary:
             unseen, as it was changed just now.
         """
         version = self._library.path_state(dictionary_name)
-        if version is None or is_recently_changed(self._now(), *version.change_times):
+        if version is None or is_recently_changed(self._now(), *version):
             return None
-        return (version.path_stats,)
+        return (version,)
 
-    async def read_all_versions(self) -> tuple[PathStats, ...] | None:
+    async def read_all_versions(self) -> tuple[PathState, ...] | None:
         """
         The same of every dictionary that may be read.
 
@@ -122,13 +122,13 @@ class IndexedLibrary:
         """
         if 0 < self._library.count <= _MAX_WITHOUT_THREAD:
             return self._read_all_versions()
-        versions: tuple[PathStats, ...] | None = await self._in_thread(
+        versions: tuple[PathState, ...] | None = await self._in_thread(
             self._read_all_versions
         )
         return versions
 
-    def _read_all_versions(self) -> tuple[PathStats, ...] | None:
-        collected: list[PathStats] = []
+    def _read_all_versions(self) -> tuple[PathState, ...] | None:
+        collected: list[PathState] = []
         for name in self._library.names():
             versions = self.versions(name)
             if versions is None:

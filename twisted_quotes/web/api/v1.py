@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 
 from twisted_quotes.errors import UnsupportedContentEncoding
-from twisted_quotes.library.dictionary import PathStats
+from twisted_quotes.library.dictionary import PathState
 from twisted_quotes.query.parsing import parse_query
 from twisted_quotes.query.queries import (
     ALL_DICTIONARIES,
@@ -90,7 +90,7 @@ class QuotesV1:
         request: IRequest,
         query: Query,
         dictionary_name: str,
-        versions: Sequence[PathStats] | None,
+        versions: Sequence[PathState] | None,
     ) -> bytes | Coroutine[Deferred[Any], Any, bytes]:
         """
         Answer a query.
@@ -133,7 +133,7 @@ class QuotesV1:
         self,
         query: Query,
         dictionary_name: str,
-        versions: Sequence[PathStats],
+        versions: Sequence[PathState],
         client_key: str | None,
     ) -> CachedResponse:
         entries = BufferedEntries()
