@@ -178,10 +178,8 @@ class GrepPool:
         ):
             return
         path_state = self._library.path_state(dictionary_name)
-        if (
-            path_state is None
-            or path_state[-1].size >= MAX_BUFFERED
-            or is_recently_changed(self._now(), *path_state)
+        if path_state is None or is_recently_changed(
+            self._now(), *[changed for _, _, changed in path_state]
         ):
             return
         try:
@@ -205,7 +203,7 @@ class GrepPool:
         """
         with ExitStack() as cleanup:
             dictionary = cleanup.enter_context(self._library.open(dictionary_name))
-            if dictionary.state != path_state[-1]:
+            if dictionary.state.size >= MAX_BUFFERED:
                 raise DictionaryChanging()
             read_end, write_end = os.pipe()
             cleanup.callback(os.close, write_end)

@@ -42,8 +42,11 @@ class FileState(NamedTuple):
         )
 
 
-PathState = tuple[FileState, ...]
-"""The states of the folders that lead to a dictionary, then of the dictionary."""
+PathState = tuple[tuple[int, int, int], ...]
+"""
+The folders that lead to a dictionary, then the dictionary: the device, the inode
+and the ctime of each, the ctime in nanoseconds since 1970.
+"""
 
 
 class Dictionary(Closeable):

@@ -18,7 +18,7 @@ from twisted.python.filepath import FilePath
 from twisted_quotes.errors import DictionaryForbidden, DictionaryNotFound, QuotesError
 from twisted_quotes.query.queries import ALL_DICTIONARIES
 
-from .dictionary import Dictionary, FileState, PathState
+from .dictionary import Dictionary, PathState
 from .paths import is_hidden, open_below, resolve
 
 _NOT_FOUND_ERRNOS = {ENOENT, ENOTDIR, ENAMETOOLONG}
@@ -124,7 +124,7 @@ class Library:
 
     def path_state(self, dictionary_name: str) -> PathState | None:
         """
-        Return the states of a dictionary and of the folders that lead to it.
+        Return what identifies a dictionary and the folders that lead to it.
 
         This is much cheaper than to open the dictionary. It does not tell whether
         the dictionary may be served, but it differs as soon as that could differ.
@@ -143,14 +143,14 @@ class Library:
             for segment in segments:
                 if not stat.S_ISDIR(status.st_mode):
                     return None
-                states.append(FileState.from_stat(status))
+                states.append((status.st_dev, status.st_ino, status.st_ctime_ns))
                 path = f"{path}/{segment}"
                 status = os.lstat(path)
         except (OSError, ValueError):
             return None
         if not stat.S_ISREG(status.st_mode) or self._is_companion(dictionary_name):
             return None
-        return (*states, FileState.from_stat(status))
+        return (*states, (status.st_dev, status.st_ino, status.st_ctime_ns))
 
     def is_large(self, dictionary_name: str) -> bool:
         """Whether a dictionary has so much text that a search of it may be slow."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
-from .dictionary import Dictionary, FileState
+from .dictionary import Dictionary
 
 MAX_ATTEMPTS = 5
 """How often an answer is begun anew because the file it is from has changed."""
@@ -19,23 +19,18 @@ _STABLE_TIME_NS = _STABLE_TIME * 1e9
 _MAX_WAITS = 3
 
 
-def is_recently_changed(now: float, *states: FileState) -> bool:
+def is_recently_changed(now: float, *change_times: int) -> bool:
     """
-    Return whether any of some files could change again and have the same state.
+    Return whether a file could change again and have the same state.
 
-    The kernel's clock for file times advances in steps of some milliseconds. A time
-    in the future comes from another clock and is not recent.
+    The kernel's clock for file times advances in steps of some milliseconds.
 
     @param now: the time, in seconds since 1970.
+    @param change_times: when the file, or any of several, changed, in nanoseconds
+        since 1970. A time in the future comes from another clock and is not recent.
     """
     now_ns = now * 1e9
-    for _, _, _, modified, changed in states:
-        if (
-            0 <= now_ns - changed < _STABLE_TIME_NS
-            or 0 <= now_ns - modified < _STABLE_TIME_NS
-        ):
-            return True
-    return False
+    return bool([each for each in change_times if 0 <= now_ns - each < _STABLE_TIME_NS])
 
 
 async def wait_until_stable(
@@ -51,7 +46,8 @@ async def wait_until_stable(
     @return: the dictionary, with its state as it is then.
     """
     for _ in range(_MAX_WAITS):
-        if not is_recently_changed(now(), dictionary.state):
+        state = dictionary.state
+        if not is_recently_changed(now(), state.modified, state.changed):
             return dictionary
         await deferLater(reactor, _STABLE_TIME)
         dictionary.refresh_state()

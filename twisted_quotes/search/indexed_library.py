@@ -109,10 +109,12 @@ class IndexedLibrary:
         @return: its version; L{None} where that is not to be seen, or could change
             unseen, as it was changed just now.
         """
-        version = self._library.path_state(dictionary_name)
-        if version is None or is_recently_changed(self._now(), *version):
+        path_state = self._library.path_state(dictionary_name)
+        if path_state is None or is_recently_changed(
+            self._now(), *[changed for _, _, changed in path_state]
+        ):
             return None
-        return (version,)
+        return (path_state,)
 
     async def read_all_versions(self) -> tuple[PathState, ...] | None:
         """
