@@ -34,7 +34,7 @@ from twisted_quotes.search.finder import Finder
 from twisted_quotes.text.quotes import quote_id
 
 from ..cases import LOVE_TEXT, CollectedQuotes, RealGrepTestCase
-from ..fakes import find_entries
+from ..fakes import CollectedEntries, find_entries
 
 HELENA, LYSANDER, POLONIUS = LOVE_TEXT.removesuffix("\n").split("\n\n")
 
@@ -249,12 +249,14 @@ class OneQuoteTests(RealGrepTestCase):
     async def test_a_quote_is_found_by_its_id(self) -> None:
         """In whichever dictionary it is, whatever is written around it."""
         finder = self.make_finder()
-        self.assertEqual((await finder.find_quote(quote_id(POLONIUS))).text, POLONIUS)
+        self.assertEqual(
+            (await finder.find_quote(quote_id(POLONIUS)))[0].text, POLONIUS
+        )
         self.write("dreams", f"Something new.\n\n{POLONIUS}\n\nAnd more.\n")
-        quote = await finder.find_quote(quote_id(POLONIUS))
+        quote, _ = await finder.find_quote(quote_id(POLONIUS))
         self.assertEqual((quote.text, quote.line), (POLONIUS, 3))
         self.assertEqual(
-            (await finder.find_quote(quote_id("Love\nis blind."))).dictionary_name,
+            (await finder.find_quote(quote_id("Love\nis blind.")))[0].dictionary_name,
             "fortunes",
         )
 
@@ -268,12 +270,13 @@ class OneQuoteTests(RealGrepTestCase):
     async def test_the_first_of_two_dictionaries_has_it(self) -> None:
         """The same text has the same id wherever it stands."""
         self.write("a copy", POLONIUS)
-        quote = await self.make_finder().find_quote(quote_id(POLONIUS))
+        quote, _ = await self.make_finder().find_quote(quote_id(POLONIUS))
         self.assertEqual(quote.dictionary_name, "a copy")
 
     async def test_dictionaries_tell_how_many_quotes_they_have(self) -> None:
         """In the order of their names."""
-        facts = await self.make_finder().list_dictionaries()
+        facts, is_complete = await self.make_finder().list_dictionaries()
+        self.assertTrue(is_complete)
         self.assertEqual(
             [(each.name, each.quote_count, each.state.size) for each in facts],
             [("dreams", 3, len(LOVE_TEXT)), ("empty", 0, 0), ("fortunes", 2, 36)],
@@ -343,10 +346,12 @@ class ChangeTests(RealGrepTestCase):
     async def test_one_whose_index_takes_too_long_holds_up_none_of_them(self) -> None:
         """It alone is not ready, and what may be in it is not said to be nowhere."""
         finder = self.make_finder_without("fortunes", ServiceNotReady("an index"))
-        every = await find_entries(finder, All(unit="quote", dictionary="*"))
-        self.assertEqual(every, [HELENA, LYSANDER, POLONIUS])
-        self.assertEqual(finder.omission_count, 1)
-        self.assertEqual((await finder.find_quote(quote_id(HELENA))).text, HELENA)
+        collected = CollectedEntries()
+        await finder.find_entries(All(unit="quote", dictionary="*"), collected)
+        self.assertEqual(collected.entries, [HELENA, LYSANDER, POLONIUS])
+        self.assertFalse(collected.is_complete)
+        quote, is_complete = await finder.find_quote(quote_id(HELENA))
+        self.assertEqual((quote.text, is_complete), (HELENA, False))
         with self.assertRaises(ServiceNotReady):
             await find_entries(finder, All(unit="quote", dictionary="fortunes"))
         with self.assertRaises(ServiceNotReady):

@@ -157,16 +157,16 @@ class Finder:
 
     def find_quote(
         self, quote_id: str, client_key: str | None = None
-    ) -> Deferred[Quote]:
-        """Find a quote by its id."""
+    ) -> Deferred[tuple[Quote, bool]]:
+        """Find a quote by its id; tell whether all dictionaries could be searched."""
         return self._track(
             self.quote_search.find_quote(quote_id, SlotRequest(client_key))
         )
 
     def list_dictionaries(
         self, client_key: str | None = None
-    ) -> Deferred[list[DictionaryInfo]]:
-        """What is known of every dictionary."""
+    ) -> Deferred[tuple[list[DictionaryInfo], bool]]:
+        """Describe the dictionaries with an index; tell whether these are all."""
         return self._track(self.quote_search.list_dictionaries(SlotRequest(client_key)))
 
     def read_states(self, dictionary_name: str) -> Deferred[dict[str, FileState]]:
@@ -194,15 +194,6 @@ class Finder:
     def read_all_versions(self) -> Deferred[tuple[PathState, ...] | None]:
         """The same of every dictionary that may be read."""
         return self._track(self.indexed_library.read_all_versions())
-
-    @property
-    def omission_count(self) -> int:
-        """
-        How often a dictionary was left out of an answer about every one.
-
-        An answer that was found while this grew is not to be kept.
-        """
-        return self.indexed_library.omission_count
 
     def resolve_dictionary_name(self, dictionary: str | UnsetType) -> str:
         """What a query asks for that names a dictionary, or none."""

@@ -70,7 +70,6 @@ class IndexedLibrary:
         self._indexes = indexes
         self._in_thread = in_thread
         self._now = now
-        self.omission_count = 0
         self._pauses = CooperativeScheduler(runner.reactor)
 
     async def list_names(self) -> list[str]:
@@ -138,14 +137,16 @@ class IndexedLibrary:
             collected += versions
         return tuple(collected)
 
-    async def ensure_indexes(self, dictionary_name: str) -> list[str]:
+    async def ensure_indexes(self, dictionary_name: str) -> tuple[list[str], bool]:
         """
-        Have indexes for what is asked for. No file is open meanwhile.
+        Wait until dictionaries have indexes. No file stays open meanwhile.
 
-        @param dictionary_name: a name, or C{"*"} for every dictionary that may be read.
-        @return: the names.
-        @raise DictionaryChanging: it is being written to; of every one, all are.
-        @raise ServiceNotReady: there is no index; of every one, of none in time.
+        @param dictionary_name: the name of a dictionary, or C{"*"} for all
+            dictionaries that may be read.
+        @return: the names of those with an index, and whether these are all.
+        @raise DictionaryChanging: if the dictionary, or each of them, is being
+            written to.
+        @raise ServiceNotReady: if none has an index.
         """
         ready = []
         last_error: Unavailable | None = None
@@ -161,21 +162,17 @@ class IndexedLibrary:
                 await index
             except (DictionaryChanging, ServiceNotReady) as error:
                 last_error = error
-                # Of every dictionary, a bad one holds up none of the rest.
                 if dictionary_name == ALL_DICTIONARIES:
-                    self._omit(name, last_error)
+                    self._log.warn(
+                        "{name!a} is left out: {reason}",
+                        name=name,
+                        reason=error.message,
+                    )
             else:
                 ready.append(name)
         if last_error is not None and not ready:
             raise last_error
-        return ready
-
-    def _omit(self, name: str, error: Unavailable) -> None:
-        """Note that an answer about every dictionary leaves one out."""
-        self.omission_count += 1
-        self._log.warn(
-            "{name!a} is left out: {reason}", name=name, reason=error.message
-        )
+        return ready, last_error is None
 
     async def _open_stable(self, name: str, requested_name: str) -> Dictionary | None:
         """Open a dictionary. Of every one, those that may not be read are L{None}."""
@@ -224,7 +221,7 @@ class IndexedLibrary:
         self,
         dictionary_name: str,
         slot_request: SlotRequest,
-        operation: Callable[[GrepSession, list[str]], Awaitable[T]],
+        operation: Callable[[GrepSession, list[str], bool], Awaitable[T]],
         can_restart: Callable[[], bool] = lambda: True,
     ) -> T:
         """
@@ -233,15 +230,16 @@ class IndexedLibrary:
 
         @param dictionary_name: the name of a dictionary, or C{"*"} for every one.
         @param slot_request: whose place it takes.
-        @param operation: is given a place for its greps, and the names.
+        @param operation: is called with the session for its greps, the names of the
+            dictionaries with an index, and whether these are all.
         @param can_restart: whether it may be done once more.
         @raise DictionaryChanging: one of them was written to again and again.
         """
         for _ in range(MAX_ATTEMPTS):
             try:
-                names = await self.ensure_indexes(dictionary_name)
+                names, is_complete = await self.ensure_indexes(dictionary_name)
                 with await self._runner.acquire_session(slot_request) as grep_session:
-                    return await operation(grep_session, names)
+                    return await operation(grep_session, names, is_complete)
             except (IndexNotReady, DictionaryChanging):
                 if not can_restart():
                     break

@@ -77,8 +77,9 @@ class QuoteSearch:
         """
 
         async def search_dictionaries(
-            grep_session: GrepSession, names: list[str]
+            grep_session: GrepSession, names: list[str], is_complete: bool
         ) -> None:
+            results.is_complete = is_complete
             is_large = results.is_large
             entries = (
                 None
@@ -193,8 +194,9 @@ class QuoteSearch:
         """
 
         async def search_dictionaries(
-            grep_session: GrepSession, names: list[str]
+            grep_session: GrepSession, names: list[str], is_complete: bool
         ) -> None:
+            results.is_complete = is_complete
             remaining = offset
             async for name in self._indexed_library.iterate_cooperatively(names):
                 with self._indexed_library.open(name) as dictionary:
@@ -242,7 +244,9 @@ class QuoteSearch:
             if at_end:
                 return
 
-    async def find_quote(self, quote_id: str, slot_request: SlotRequest) -> Quote:
+    async def find_quote(
+        self, quote_id: str, slot_request: SlotRequest
+    ) -> tuple[Quote, bool]:
         """
         Find a quote by its id, in the first dictionary that has it.
 
@@ -250,18 +254,17 @@ class QuoteSearch:
         @raise QuoteNotFound: none has.
         @raise ServiceNotReady: none has of those that could be looked through.
         """
-        omissions_before = self._indexed_library.omission_count
 
         async def search_dictionaries(
-            grep_session: GrepSession, names: list[str]
-        ) -> Quote:
+            grep_session: GrepSession, names: list[str], is_complete: bool
+        ) -> tuple[Quote, bool]:
             async for name in self._indexed_library.iterate_cooperatively(names):
                 with self._indexed_library.open(name) as dictionary:
                     position = await dictionary.position_of(grep_session, quote_id)
                     if position is not None:
                         [quote] = await dictionary.read([position])
-                        return quote
-            if self._indexed_library.omission_count != omissions_before:
+                        return quote, is_complete
+            if not is_complete:
                 raise ServiceNotReady("an index of every dictionary")
             raise QuoteNotFound()
 
@@ -271,19 +274,19 @@ class QuoteSearch:
 
     async def list_dictionaries(
         self, slot_request: SlotRequest
-    ) -> list[DictionaryInfo]:
+    ) -> tuple[list[DictionaryInfo], bool]:
         """What is known of every dictionary, in the order of their names."""
 
         async def search_dictionaries(
-            _: GrepSession, names: list[str]
-        ) -> list[DictionaryInfo]:
+            _: GrepSession, names: list[str], is_complete: bool
+        ) -> tuple[list[DictionaryInfo], bool]:
             infos = []
             async for name in self._indexed_library.iterate_cooperatively(names):
                 with self._indexed_library.open(name) as dictionary:
                     infos.append(
                         DictionaryInfo(name, dictionary.state, dictionary.quote_count)
                     )
-            return infos
+            return infos, is_complete
 
         return await self._indexed_library.search(
             ALL_DICTIONARIES, slot_request, search_dictionaries

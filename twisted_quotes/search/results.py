@@ -31,7 +31,10 @@ class QuoteResults(ABC):
     @ivar total: how many match, as far as they have been counted.
     @ivar returned: how many were taken.
     @ivar limit_reached: whether there is no room for more.
+    @ivar is_complete: whether no dictionary is left out for lack of an index.
     """
+
+    is_complete = True
 
     slow: ClassVar[bool] = False
     spans_needed: ClassVar[bool] = True
@@ -66,7 +69,10 @@ class EntryResults(ABC):
     @ivar remaining: how many are still to come.
     @ivar buffered: whether they are of use only if they all come at once.
     @ivar is_large: whether they are known not to come at once.
+    @ivar is_complete: whether no dictionary is left out for lack of an index.
     """
+
+    is_complete = True
 
     remaining = 0
     buffered = False

@@ -70,8 +70,9 @@ class RandomSampler:
         """
 
         async def search_dictionaries(
-            grep_session: GrepSession, names: list[str]
+            grep_session: GrepSession, names: list[str], is_complete: bool
         ) -> None:
+            results.is_complete = is_complete
             sources = await self._find_sources(grep_session, names, selection)
             total = results.total = sum(len(source.positions) for source in sources)
             grep_session.release_slot()

@@ -137,7 +137,6 @@ class QuotesV1:
         client_key: str | None,
     ) -> CachedResponse:
         entries = BufferedEntries()
-        omissions_before = self._finder.omission_count
         try:
             await self._finder.find_entries(query, entries, client_key)
         except TooLargeToBuffer:
@@ -147,9 +146,7 @@ class QuotesV1:
             latest = await self._finder.read_all_versions()
         else:
             latest = self._finder.versions(dictionary_name)
-        cacheable = (
-            self._finder.omission_count == omissions_before and latest == versions
-        )
+        cacheable = entries.is_complete and latest == versions
         return CachedResponse(entries.count, entries.finish_body(), cacheable)
 
     async def _stream(

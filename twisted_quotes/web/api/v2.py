@@ -85,7 +85,6 @@ class QuotesV2:
         require_revalidation(request, tag)
         if check_not_modified(request, tag):
             return b""
-        omissions_before = self._finder.omission_count
         page = Page(query.limit)
         try:
             await self._finder.find_quotes(query, page, client_key_for_request(request))
@@ -94,7 +93,8 @@ class QuotesV2:
                 raise
             forbid_caching(request)
             return _send_page(request, page, query.offset, "timeout")
-        self._forbid_caching_if_incomplete(request, omissions_before)
+        if not page.is_complete:
+            forbid_caching(request)
         return _send_page(request, page, query.offset)
 
     async def random(self, request: IRequest) -> bytes:
@@ -108,9 +108,9 @@ class QuotesV2:
             if check_not_modified(request, tag):
                 return b""
         page = Page(query.limit)
-        omissions_before = self._finder.omission_count
         await self._finder.sample_quotes(query, page, client_key_for_request(request))
-        self._forbid_caching_if_incomplete(request, omissions_before)
+        if not page.is_complete:
+            forbid_caching(request)
         return _send_page(request, page, query.offset)
 
     async def quote(self, request: IRequest, identity: str) -> bytes:
@@ -122,9 +122,11 @@ class QuotesV2:
         require_revalidation(request, tag)
         if check_not_modified(request, tag):
             return b""
-        omissions_before = self._finder.omission_count
-        quote = await self._finder.find_quote(identity, client_key_for_request(request))
-        self._forbid_caching_if_incomplete(request, omissions_before)
+        quote, is_complete = await self._finder.find_quote(
+            identity, client_key_for_request(request)
+        )
+        if not is_complete:
+            forbid_caching(request)
         return _send(request, quote_body(quote))
 
     async def dictionaries(self, request: IRequest) -> bytes:
@@ -137,12 +139,12 @@ class QuotesV2:
         require_revalidation(request, tag)
         if check_not_modified(request, tag):
             return b""
-        omissions_before = self._finder.omission_count
-        dictionaries = await self._finder.list_dictionaries(
+        dictionaries, is_complete = await self._finder.list_dictionaries(
             client_key_for_request(request)
         )
+        if not is_complete:
+            forbid_caching(request)
         bodies = [dictionary_body(each, default) for each in dictionaries]
-        self._forbid_caching_if_incomplete(request, omissions_before)
         return _send(request, DictionariesBody(bodies))
 
     def _annotate(self, request: IRequest, query: QuoteQuery) -> str:
@@ -158,17 +160,6 @@ class QuotesV2:
     ) -> str:
         states = await self._finder.read_states(dictionary_name)
         return entity_tag(f"{representation} {msgspec.json.encode(query)!r}", states)
-
-    def _forbid_caching_if_incomplete(
-        self, request: IRequest, omissions_before: int
-    ) -> None:
-        """
-        Forbid keeping an answer from which dictionaries were left out.
-
-        @param omissions_before: how many had been left out before the search.
-        """
-        if self._finder.omission_count != omissions_before:
-            forbid_caching(request)
 
     async def _stream(self, request: IRequest) -> bytes:
         """Send quotes as they are found, then what became of the search."""
