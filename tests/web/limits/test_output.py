@@ -24,43 +24,43 @@ class OutputLimitsTests(SynchronousTestCase):
     def test_a_small_answer_is_always_sent(self) -> None:
         """The number of connections bounds those."""
         limits = OutputLimiter(PAGE, 4)
-        limits.add_unsent("a", PAGE)
-        limits.check_size("a", SMALL_RESPONSE)
+        limits.unsent_bytes.add("a", PAGE)
+        RequestOutputQuota(limits, "a").check_size(SMALL_RESPONSE)
         with self.assertRaises(TooBusy):
-            limits.check_size("b", SMALL_RESPONSE + 1)
+            RequestOutputQuota(limits, "b").check_size(SMALL_RESPONSE + 1)
 
     def test_a_quarter_is_kept_from_one_client(self) -> None:
         """Another client finds room where one has too much to read."""
         limits = OutputLimiter(4 * PAGE, 4)
-        limits.add_unsent("a", 3 * PAGE)
+        limits.unsent_bytes.add("a", 3 * PAGE)
         with self.assertRaises(TooManyRequests):
-            limits.check_size("a", PAGE)
-        limits.check_size("b", PAGE)
-        limits.add_unsent("b", PAGE)
+            RequestOutputQuota(limits, "a").check_size(PAGE)
+        RequestOutputQuota(limits, "b").check_size(PAGE)
+        limits.unsent_bytes.add("b", PAGE)
         with self.assertRaises(TooBusy):
-            limits.check_size("b", PAGE)
+            RequestOutputQuota(limits, "b").check_size(PAGE)
 
     def test_clients_that_cannot_be_told_apart_may_use_all(self) -> None:
         """Each of them might be another one."""
         limits = OutputLimiter(4 * PAGE, 4)
-        limits.add_unsent(None, 3 * PAGE)
-        limits.check_size(None, PAGE)
+        limits.unsent_bytes.add(None, 3 * PAGE)
+        RequestOutputQuota(limits, None).check_size(PAGE)
 
     def test_what_is_alone_is_sent_however_long_it_is(self) -> None:
         """It would otherwise be refused for ever."""
         limits = OutputLimiter(PAGE, 4)
-        limits.check_size("a", 2 * PAGE)
-        limits.add_unsent("b", 1)
+        RequestOutputQuota(limits, "a").check_size(2 * PAGE)
+        limits.unsent_bytes.add("b", 1)
         with self.assertRaises(TooManyRequests):
-            limits.check_size("a", 2 * PAGE)
+            RequestOutputQuota(limits, "a").check_size(2 * PAGE)
 
     def test_what_was_read_makes_room(self) -> None:
         """Only what is unread counts."""
         limits = OutputLimiter(PAGE, 4)
-        limits.add_unsent(None, PAGE)
-        limits.add_unsent(None, -PAGE)
-        limits.check_size(None, PAGE)
-        self.assertEqual(limits.unsent_bytes, 0)
+        limits.unsent_bytes.add(None, PAGE)
+        limits.unsent_bytes.add(None, -PAGE)
+        RequestOutputQuota(limits, None).check_size(PAGE)
+        self.assertEqual(limits.unsent_bytes.total, 0)
 
     def test_streams_are_counted(self) -> None:
         """Each holds files, however little it has buffered."""
@@ -76,7 +76,7 @@ class OutputLimitsTests(SynchronousTestCase):
             RequestOutputQuota(limits, "b").start_stream()
         for each in [*streams, *streams, other]:
             each.end_stream()
-        self.assertEqual(limits.stream_count, 0)
+        self.assertEqual(limits.streams.total, 0)
 
 
 class SlowClientTests(WebTestCase):
@@ -108,7 +108,7 @@ class SlowClientTests(WebTestCase):
 
     def unsent_bytes(self) -> float:
         """How many bytes are buffered, as the metrics say."""
-        return self.web.site.output_limiter.unsent_bytes
+        return self.web.site.output_limiter.unsent_bytes.total
 
     def test_what_is_buffered_is_bounded(self) -> None:
         """Past the limit a large answer is a 429, or for another client a 503."""
@@ -136,11 +136,11 @@ class SlowClientTests(WebTestCase):
         """Or has left."""
         stream = query_request({"action": "all", "dictionary": "longer"})
         reader, leaver = (self.connect_stalled("192.0.2.1", stream) for _ in range(2))
-        self.assertEqual(self.web.site.output_limiter.stream_count, 2)
+        self.assertEqual(self.web.site.output_limiter.streams.total, 2)
         leaver.disconnect()
-        self.assertEqual(self.web.site.output_limiter.stream_count, 1)
+        self.assertEqual(self.web.site.output_limiter.streams.total, 1)
         self.assertEqual(self.read_status(reader), 200)
-        self.assertEqual(self.web.site.output_limiter.stream_count, 0)
+        self.assertEqual(self.web.site.output_limiter.streams.total, 0)
         self.assertEqual(self.unsent_bytes(), 0)
 
     def test_a_stream_that_finds_no_room_is_refused(self) -> None:

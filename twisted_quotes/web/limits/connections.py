@@ -1,13 +1,14 @@
 """
-The limit of open connections, and each client's share of it.
+The limit on open connections, and each client's share of it.
 
-Where one client asks alone it may have all connections. When all are taken and
-another client connects, the client with the most connections gives way: first
-those that are idle, then incomplete requests, then answers that are not read.
+A single client may use all connections. If all are in use and another client
+connects, the client with the most connections loses one: an idle connection if there
+is one, else one with an incomplete request, else one whose response is not read.
 """
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Protocol
 
 from twisted_quotes.concurrency.capacity import Capacity
@@ -16,80 +17,80 @@ from twisted_quotes.errors import TooBusy, TooManyRequests
 
 class LimitedConnection(Protocol):
     """
-    What the limit asks of a connection.
+    A connection that counts towards the limit.
 
-    @ivar client_key: the key of its client; L{None} where clients cannot be told apart.
+    @ivar client_key: the key of the client; L{None} if clients cannot be told apart.
     """
 
     client_key: str | None
 
     def eviction_priority(self) -> tuple[int, float] | None:
-        """How little is lost if it is closed; the more, the higher; L{None}: no."""
+        """Return the priority for eviction, or L{None} if it must not be evicted."""
 
     def evict(self) -> None:
-        """Close."""
+        """Close the connection."""
 
 
 class ConnectionLimiter:
     """
     Admits connections.
 
-    @param capacity: bounds their number, of all processes together.
-    @param max_lingering: how many connections that were refused may wait for their
-        clients to close, 0 or more.
+    @param capacity: limits the connections of all processes together.
+    @param max_lingering: the maximum number of refused connections that may wait for
+        their clients to close, 0 or more.
 
-    @ivar admitted_count: how many are open in this process.
+    @ivar admitted_count: the number of admitted connections in this process.
     """
 
     def __init__(self, capacity: Capacity, max_lingering: int) -> None:
         self._capacity = capacity
         self.max_lingering = max_lingering
         self.admitted_count = 0
-        self._connections_by_client: dict[str | None, set[LimitedConnection]] = {}
+        self._by_client: dict[str | None, set[LimitedConnection]] = {}
 
     def admit(self, connection: LimitedConnection) -> None:
         """
         Admit a new connection.
 
-        @raise TooBusy: there are as many as may be.
-        @raise TooManyRequests: and this client has the most of them.
+        @raise TooBusy: the limit is reached.
+        @raise TooManyRequests: the limit is reached, and no other client has more
+            connections than this one.
         """
+        client_key = connection.client_key
         if not self._capacity.try_acquire():
-            self._evict_connection(connection.client_key)
+            self._evict_for(client_key)
             if not self._capacity.try_acquire():
                 raise TooBusy()
         self.admitted_count += 1
-        self._connections_by_client.setdefault(connection.client_key, set()).add(
-            connection
-        )
+        self._by_client.setdefault(client_key, set()).add(connection)
 
     def release(self, connection: LimitedConnection) -> None:
-        """Forget a connection that was admitted, if that has not been done."""
-        connections = self._connections_by_client.get(connection.client_key, set())
+        """Stop counting a connection, if it is counted."""
+        connections = self._by_client.get(connection.client_key, set())
         if connection in connections:
             connections.remove(connection)
             self.admitted_count -= 1
             self._capacity.release()
             if not connections:
-                del self._connections_by_client[connection.client_key]
+                del self._by_client[connection.client_key]
 
-    def _evict_connection(self, client_key: str | None) -> None:
-        """Have the client with the most connections close one."""
-        own_count = len(self._connections_by_client.get(client_key, ()))
-        others = {
-            key: connections
-            for key, connections in self._connections_by_client.items()
+    def _evict_for(self, client_key: str | None) -> None:
+        """Evict a connection of the client with the most connections."""
+        others = [
+            connections
+            for key, connections in self._by_client.items()
             if key not in (client_key, None)
-        }
+        ]
         if client_key is None or not others:
             raise TooBusy()
-        largest = max(others.values(), key=len)
+        own_count = len(self._by_client.get(client_key, ()))
+        largest = max(others, key=len)
         if len(largest) <= own_count + 1:
             raise TooManyRequests() if own_count else TooBusy()
-        ranked = ((each.eviction_priority(), each) for each in largest)
+        ranked = [(each.eviction_priority(), each) for each in largest]
         candidates = [(rank, each) for rank, each in ranked if rank is not None]
         if not candidates:
             raise TooBusy()
-        _, victim = max(candidates, key=lambda pair: pair[0])
+        _, victim = max(candidates, key=itemgetter(0))
         self.release(victim)
         victim.evict()

@@ -1,10 +1,10 @@
 """
-Limits on the answers that clients have not read yet, of all connections together.
+Limits on the responses that clients have not read, for all connections together.
 
-An answer of up to L{SMALL_RESPONSE} bytes is always sent: the number of connections
-bounds those. A larger one, and one that is sent while it is found, needs room here.
-A quarter of it is kept from any one client, so that slow readers at one address
-cannot take it all.
+A response of up to L{SMALL_RESPONSE} bytes is always sent: the limit on connections
+bounds these. Larger responses and streamed ones are subject to the limits here. One
+client may use three quarters of each limit, so that slow readers at one address
+cannot use all of it.
 """
 
 from __future__ import annotations
@@ -19,106 +19,76 @@ SMALL_RESPONSE = 64 * 1024
 
 
 class IOutputQuota(Interface):
-    """The room for the answer to one request; adapt the request to get it."""
+    """The output limits for one request; adapt the request to get them."""
 
     def check_size(size: int) -> None:
-        """Raise an error where there is no room for an answer of so many bytes."""
+        """
+        Check that a response of C{size} bytes may be buffered.
+
+        @raise TooBusy: the limit is reached.
+        @raise TooManyRequests: this client has reached its share of the limit.
+        """
 
     def start_stream() -> None:
-        """Count an answer that is sent while it is found; raise if too many are."""
+        """Count a streamed response, or raise the errors of L{check_size}."""
 
     def end_stream() -> None:
-        """Count it no longer. It may be called more than once."""
+        """Stop counting the streamed response. Further calls do nothing."""
+
+
+class SharedLimit:
+    """
+    An amount that clients use, and its maximum.
+
+    @ivar total: the amount that all clients use.
+    """
+
+    def __init__(self, maximum: int) -> None:
+        self._maximum = maximum
+        self._by_client: Counter[str | None] = Counter()
+        self.total = 0
+
+    def add(self, client_key: str | None, change: int) -> None:
+        """Add to the amount that a client uses; C{change} may be negative."""
+        self.total += change
+        self._by_client[client_key] += change
+        if not self._by_client[client_key]:
+            del self._by_client[client_key]
+
+    def check(self, client_key: str | None, amount: int) -> None:
+        """
+        Check that a client may use more.
+
+        @raise TooBusy: the total would exceed the maximum.
+        @raise TooManyRequests: the client would exceed its share.
+        """
+        client_total = self._by_client[client_key] + amount
+        share = self._maximum - self._maximum // 4
+        if client_key is not None and client_total > share:
+            raise TooManyRequests()
+        if self.total + amount > self._maximum:
+            raise TooBusy()
 
 
 class OutputLimiter:
     """
-    The room for unread answers.
+    The limits on unread responses.
 
-    @param max_unsent_bytes: how many bytes may be buffered, 1 or more.
-    @param max_streams: how many answers may be sent while they are found, 1 or more.
+    @param max_unsent_bytes: the maximum number of buffered bytes, 1 or more.
+    @param max_streams: the maximum number of streamed responses, 1 or more.
 
-    @ivar unsent_bytes: how many bytes are buffered for clients that are slow to read.
-    @ivar stream_count: how many answers are being sent while they are found.
+    @ivar unsent_bytes: the bytes buffered for clients that read slowly.
+    @ivar streams: the responses that are being streamed.
     """
 
     def __init__(self, max_unsent_bytes: int, max_streams: int) -> None:
-        self._max_unsent_bytes = max_unsent_bytes
-        self._max_streams = max_streams
-        self._unsent_by_client: Counter[str | None] = Counter()
-        self._streams_by_client: Counter[str | None] = Counter()
-        self.unsent_bytes = self.stream_count = 0
-
-    def add_unsent(self, client_key: str | None, change: int) -> None:
-        """Count bytes that were buffered for a client, or fewer if negative."""
-        self.unsent_bytes += change
-        _adjust_count(self._unsent_by_client, client_key, change)
-
-    def add_stream(self, client_key: str | None, change: int) -> None:
-        """Count a stream that has started (1), or ended (-1)."""
-        self.stream_count += change
-        _adjust_count(self._streams_by_client, client_key, change)
-
-    def check_size(self, client_key: str | None, size: int) -> None:
-        """
-        Check that an answer may be buffered.
-
-        @param size: how many bytes it has.
-        @raise TooBusy: clients have yet to read too much.
-        @raise TooManyRequests: this client has.
-        """
-        if size > SMALL_RESPONSE:
-            client_unsent = self._unsent_by_client[client_key]
-            if not self.unsent_bytes:
-                # However long it is, it is sent when nothing else is on its way.
-                return
-            _check_limit(
-                client_key,
-                self.unsent_bytes + size,
-                client_unsent + size,
-                self._max_unsent_bytes,
-            )
-
-    def check_stream(self, client_key: str | None) -> None:
-        """
-        Check that an answer may be sent while it is found.
-
-        @raise TooBusy: too many are, or clients have yet to read too much.
-        @raise TooManyRequests: too many of this client are.
-        """
-        self.check_size(client_key, SMALL_RESPONSE + 1)
-        _check_limit(
-            client_key,
-            self.stream_count + 1,
-            self._streams_by_client[client_key] + 1,
-            self._max_streams,
-        )
-
-
-def _adjust_count(
-    counter: Counter[str | None], client_key: str | None, change: int
-) -> None:
-    counter[client_key] += change
-    if not counter[client_key]:
-        del counter[client_key]
-
-
-def _check_limit(
-    client_key: str | None, total: int, client_total: int, limit: int
-) -> None:
-    if client_key is not None and client_total > limit - limit // 4:
-        raise TooManyRequests()
-    if total > limit:
-        raise TooBusy()
+        self.unsent_bytes = SharedLimit(max_unsent_bytes)
+        self.streams = SharedLimit(max_streams)
 
 
 @implementer(IOutputQuota)
 class RequestOutputQuota:
-    """
-    The room for the answer to one request.
-
-    @param client_key: the key of the client.
-    """
+    """The output limits for one request of a client."""
 
     def __init__(self, limiter: OutputLimiter, client_key: str | None) -> None:
         self._limiter = limiter
@@ -126,17 +96,21 @@ class RequestOutputQuota:
         self._is_streaming = False
 
     def check_size(self, size: int) -> None:
-        """See L{OutputLimiter.check_size}."""
-        self._limiter.check_size(self._client_key, size)
+        """See L{IOutputQuota.check_size}."""
+        unsent_bytes = self._limiter.unsent_bytes
+        # A response of any size is sent if nothing else is buffered.
+        if size > SMALL_RESPONSE and unsent_bytes.total:
+            unsent_bytes.check(self._client_key, size)
 
     def start_stream(self) -> None:
-        """See L{OutputLimiter.check_stream}."""
-        self._limiter.check_stream(self._client_key)
-        self._limiter.add_stream(self._client_key, 1)
+        """See L{IOutputQuota.start_stream}."""
+        self.check_size(SMALL_RESPONSE + 1)
+        self._limiter.streams.check(self._client_key, 1)
+        self._limiter.streams.add(self._client_key, 1)
         self._is_streaming = True
 
     def end_stream(self) -> None:
-        """Count the stream no longer."""
+        """See L{IOutputQuota.end_stream}."""
         if self._is_streaming:
             self._is_streaming = False
-            self._limiter.add_stream(self._client_key, -1)
+            self._limiter.streams.add(self._client_key, -1)

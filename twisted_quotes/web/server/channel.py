@@ -147,7 +147,7 @@ class TimeoutChannel(StrictHeadChannel):
             return
         unsent_bytes = buffered_bytes(self.transport) if self.is_slow else 0
         if unsent_bytes != self._unsent_bytes:
-            self.site.output_limiter.add_unsent(
+            self.site.output_limiter.unsent_bytes.add(
                 self.client_key, unsent_bytes - self._unsent_bytes
             )
             self._unsent_bytes = unsent_bytes

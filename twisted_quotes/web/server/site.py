@@ -123,12 +123,12 @@ class QuotesSite(Site):
         metrics.add_gauge(
             "unsent_bytes",
             "Bytes of answers that slow clients have yet to read.",
-            lambda: self.output_limiter.unsent_bytes,
+            lambda: self.output_limiter.unsent_bytes.total,
         )
         metrics.add_gauge(
             "streams",
             "Answers that are sent while they are found.",
-            lambda: self.output_limiter.stream_count,
+            lambda: self.output_limiter.streams.total,
         )
 
     def acceptableProtocols(self) -> list[bytes]:
