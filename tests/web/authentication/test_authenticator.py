@@ -107,7 +107,7 @@ class CredentialsFromHeaderTests(SynchronousTestCase):
     def test_no_header(self) -> None:
         """Who says nothing is told that this is not enough."""
         error = self.read_error()
-        self.assertIn("not open to all", error.message)
+        self.assertIn("requires authentication", error.message)
         self.assertFalse(error.is_bearer_token)
 
     def test_two_headers(self) -> None:
@@ -239,7 +239,7 @@ class AuthenticatorTests(AuthenticatorTestCase):
     def test_who_says_nothing_is_refused(self) -> None:
         """Every URL but the open ones asks who it is."""
         for url in PROTECTED_PATHS:
-            self.assert_refused(self.request(url), "not open to all")
+            self.assert_refused(self.request(url), "requires authentication")
         self.assert_refused(self.request("/api/v1/json", method="POST"))
 
     def test_who_is_known_is_answered(self) -> None:

@@ -1,5 +1,5 @@
 """
-Who may ask, where not everyone may.
+Authentication of clients, where it is required.
 
 Read L{authenticator<twisted_quotes.web.authentication.authenticator>} first.
 """

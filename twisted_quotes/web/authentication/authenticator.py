@@ -1,5 +1,5 @@
 """
-The guard: who is admitted to the URLs that are not open to all.
+Authentication of requests with the Authorization header.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _CONTROL_CHARACTER = compile(rb"[\x00-\x1f\x7f]")
 
 class Authenticator:
     """
-    Admits those who say who they are, and are believed.
+    Authenticates requests.
 
-    @param portal: knows who is to be believed.
+    @param portal: checks the credentials.
     """
 
     def __init__(self, portal: Portal) -> None:
@@ -36,10 +36,9 @@ class Authenticator:
 
     async def authenticate(self, request: IRequest) -> None:
         """
-        Admit a request, and note whose it is.
+        Authenticate a request, and add the user to its log entry.
 
-        @raise NotAuthenticated: it does not say, or not well, or it is not
-            believed.
+        @raise NotAuthenticated: the credentials are missing, malformed or wrong.
         """
         headers = request.requestHeaders.getRawHeaders(b"authorization") or []
         credentials, is_bearer = parse_credentials(list(headers))
@@ -47,8 +46,8 @@ class Authenticator:
             _, principal, logout = await self._portal.login(
                 credentials, None, IPrincipal
             )
-        # What a checker says may hold the name, which may be a password that
-        # was typed into the wrong field: it goes no further.
+        # A checker's message may contain the user name, which may be a password typed
+        # into the wrong field. It must not be shown or logged.
         except (Unauthorized, LoginDenied):
             raise NotAuthenticated(
                 "The name or the password is wrong.", is_bearer
@@ -59,15 +58,15 @@ class Authenticator:
 
 def parse_credentials(headers: Sequence[bytes]) -> tuple[Credentials, bool]:
     """
-    Read the credentials of a request.
+    Parse the credentials of a request.
 
     @param headers: the values of all its Authorization headers.
-    @return: the credentials, and whether they came as a bearer token.
-    @raise NotAuthenticated: there are none, or they are not well put. The
-        message has nothing of what came.
+    @return: the credentials, and whether they are a bearer token.
+    @raise NotAuthenticated: they are missing or malformed. The message contains
+        nothing of the headers.
     """
     if not headers:
-        raise NotAuthenticated("This URL is not open to all.")
+        raise NotAuthenticated("This URL requires authentication.")
     if len(headers) > 1:
         raise NotAuthenticated("There is more than one Authorization header.")
     scheme, _, token = headers[0].partition(b" ")
@@ -80,33 +79,35 @@ def parse_credentials(headers: Sequence[bytes]) -> tuple[Credentials, bool]:
 
 
 def _parse_basic(token: bytes) -> Credentials:
-    """Read a name and a password (RFC 7617, section 2)."""
+    """Parse Basic credentials (RFC 7617, section 2)."""
     try:
         pair = b64decode(token, validate=True)
         pair.decode()
     except ValueError:
-        raise NotAuthenticated("What follows Basic is not UTF-8 in base64.") from None
+        raise NotAuthenticated(
+            "The Basic credentials are not UTF-8 in base64."
+        ) from None
     if _CONTROL_CHARACTER.search(pair):
-        raise NotAuthenticated("There are control characters in what follows Basic.")
+        raise NotAuthenticated("The Basic credentials contain control characters.")
     name, _, password = pair.partition(b":")
     if not (name and password):
-        raise NotAuthenticated("What follows Basic is not NAME:PASSWORD in base64.")
+        raise NotAuthenticated("The Basic credentials are not NAME:PASSWORD in base64.")
     return Credentials(name, password)
 
 
 def _parse_bearer(token: bytes) -> Credentials:
-    """Read a token (RFC 6750, section 2.1), which is a name and a password here."""
+    """Parse a bearer token (RFC 6750, section 2.1), here NAME.PASSWORD."""
     name, _, password = token.partition(b".")
     if not (name and password and _TOKEN.fullmatch(token)):
-        raise NotAuthenticated("What follows Bearer is not NAME.PASSWORD.", True)
+        raise NotAuthenticated("The Bearer token is not NAME.PASSWORD.", True)
     return Credentials(name, password)
 
 
 def escape_username(name: bytes) -> str:
     """
-    A caller's name as it stands in a log: visible ASCII without blanks.
+    Escape a user name for a log: the result is visible ASCII without blanks.
 
-    All else is escaped, and so is a name that would be read as none.
+    The name C{-} is escaped, too, because it stands for no user.
     """
     if name == b"-":
         return r"\x2d"

@@ -1,5 +1,5 @@
 """
-Callers: who may ask, where not everyone may.
+Credentials, and the checkers that verify them.
 """
 
 from __future__ import annotations
@@ -19,49 +19,45 @@ from zope.interface import Attribute, Interface, implementer
 
 
 class IPrincipal(Interface):
-    """Someone who may ask."""
+    """An authenticated user."""
 
-    name: bytes = Attribute("The caller's name, in UTF-8.")
+    name: bytes = Attribute("The user name, in UTF-8.")
 
 
 @implementer(IPrincipal)
 @dataclass(frozen=True)
 class Principal:
-    """Someone who may ask, and for anything."""
+    """An authenticated user."""
 
     name: bytes
 
 
 @implementer(IRealm)
 class PrincipalRealm:
-    """All who may ask. They differ in their names alone."""
+    """The realm of all users, who have the same rights."""
 
     def requestAvatar(
         self, avatarId: Any, mind: object, *interfaces: type[Interface]
     ) -> tuple[type[Interface], object, Any]:
         """
-        Make a caller of whom a checker knows.
+        Return the principal for a user name.
 
-        @raise LoginDenied: the checker gave no name.
+        @raise LoginDenied: the checker returned no name.
         """
         if IPrincipal not in interfaces:
-            raise NotImplementedError("a caller is all that there is")
+            raise NotImplementedError("the realm has principals only")
         if not avatarId:
             raise LoginDenied()
-        # Some checkers give text, though they are given bytes.
+        # Some checkers return text, although they are given bytes.
         name = avatarId.encode() if isinstance(avatarId, str) else avatarId
         return IPrincipal, Principal(name), lambda: None
 
 
 class Credentials(UsernamePassword):
-    """
-    A name and a password that a caller sent.
-
-    The base class compares in a time that tells how much of a password is right.
-    """
+    """A name and a password, which is compared in constant time."""
 
     def checkPassword(self, password: bytes) -> bool:
-        """Whether the password is this one."""
+        """Return whether the password is correct."""
         return compare_digest(self.password, password)
 
 
@@ -69,16 +65,14 @@ class PasswordFile(FilePasswordDB):
     """
     A file with a line C{NAME:PASSWORD} for each user, in UTF-8.
 
-    A line that begins with C{#} is a comment, and one of blanks alone is ignored.
-    Blanks at the end of a line are part of the password.
+    Lines that start with C{#} and blank lines are ignored. Blanks at the end of a line
+    are part of the password.
 
-    It is read at each look, so that a change counts at once, and taken apart
-    where it has changed. The base class takes a file that it cannot read for a
-    wrong password, or with its C{cache} goes on with what it read before; it
-    passes over what follows a colon in a password, and a name that it does not
-    know takes it longer than one that it does.
+    The file is read for each check, so that a change takes effect at once. The base
+    class reports a file that it cannot read as a wrong password, drops what follows
+    a colon in a password, and takes longer for a name that it does not know.
 
-    @param path: the file.
+    @param path: the path of the file.
     """
 
     def __init__(self, path: str) -> None:
@@ -88,9 +82,8 @@ class PasswordFile(FilePasswordDB):
 
     def getUser(self, username: bytes) -> tuple[bytes, bytes]:
         """
-        Look up a user.
+        Return the name and the password of a user.
 
-        @return: the name and the password.
         @raise KeyError: there is no such user.
         @raise OSError: the file cannot be read.
         """
@@ -103,25 +96,24 @@ class PasswordFile(FilePasswordDB):
 
 
 def _parse_passwords(content: bytes) -> dict[bytes, bytes]:
-    """The passwords by name. The first line of a name counts."""
+    """Return the passwords by name. The first line for a name counts."""
     passwords: dict[bytes, bytes] = {}
     for line in content.removeprefix(BOM_UTF8).split(b"\n"):
-        if not line.strip() or line.startswith(b"#"):
-            continue
-        name, _, password = line.removesuffix(b"\r").partition(b":")
-        passwords.setdefault(name, password)
+        if line.strip() and not line.startswith(b"#"):
+            name, _, password = line.removesuffix(b"\r").partition(b":")
+            passwords.setdefault(name, password)
     return passwords
 
 
 @implementer(ICredentialsChecker)
 class AnyChecker:
     """
-    Believes whom any of several checkers believes.
+    Accepts credentials that one of several checkers accepts.
 
-    A portal asks no more than one checker of a kind.
+    A portal has only one checker for each kind of credentials.
 
-    @param checkers: are asked in their order. Where one fails, nobody further
-        is asked.
+    @param checkers: the checkers, in order. If one of them fails with another error
+        than L{Unauthorized}, those after it are not used.
     """
 
     credentialInterfaces = (IUsernamePassword,)
@@ -131,10 +123,9 @@ class AnyChecker:
 
     def requestAvatarId(self, credentials: Any) -> Deferred[Any]:
         """
-        Find out whose credentials these are.
+        Check credentials.
 
-        @return: fires with the name, or fails with
-            L{twisted.cred.error.UnauthorizedLogin}.
+        @return: fires with the user name, or fails with L{UnauthorizedLogin}.
         """
         return Deferred.fromCoroutine(self._try_checkers(credentials))
 
@@ -148,10 +139,5 @@ class AnyChecker:
 
 
 def make_portal(checkers: Sequence[ICredentialsChecker]) -> Portal:
-    """
-    Make the way in for callers.
-
-    @param checkers: any of them may let a caller in; they check
-        L{IUsernamePassword}.
-    """
+    """Make a portal that accepts the L{IUsernamePassword} of any of the checkers."""
     return Portal(PrincipalRealm(), [AnyChecker(checkers)])
