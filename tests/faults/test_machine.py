@@ -121,7 +121,7 @@ class DescriptorTests(MachineFault):
                 self.check_error(answer, 503)
                 self.assertIn("retry-after", answer.headers)
         self.server.wait_for_log_line(
-            "needs what the machine has not: .*Too many open files"
+            "failed, out of system resources: .*Too many open files"
         )
         return f"{count_statuses(answers)}, {closed} closed that came too many"
 
@@ -205,7 +205,7 @@ class SpawnTests(MachineFault):
             self.errno_file.unlink()
             self.assertEqual(self.failure_count() - before, 2 * MAX_RUNNING)
             self.server.wait_for_log_line(
-                f"needs what the machine has not: .*{os.strerror(number)}"
+                f"failed, out of system resources: .*{os.strerror(number)}"
             )
         for answer in answers:
             self.check_error(answer, 503)

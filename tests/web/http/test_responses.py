@@ -37,7 +37,6 @@ from twisted_quotes.errors import (
 )
 from twisted_quotes.web.http.request_log import IRequestLogEntry
 from twisted_quotes.web.http.responses import (
-    register_error_handler,
     render_body,
     render_error,
     render_json,
@@ -248,7 +247,7 @@ class AppTests(SynchronousTestCase):
     def test_an_app_answers_its_errors_as_json(self) -> None:
         """Whatever a route raises goes through the table."""
         app = Klein()
-        register_error_handler(app)
+        app.handle_errors(render_error)
 
         @app.route("/")
         def wrong(request: IRequest) -> bytes:

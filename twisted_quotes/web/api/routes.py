@@ -24,7 +24,7 @@ from werkzeug.exceptions import HTTPException
 from twisted_quotes.search.finder import Finder
 from twisted_quotes.web.authentication.authenticator import Authenticator
 from twisted_quotes.web.http.request_log import annotate
-from twisted_quotes.web.http.responses import register_error_handler
+from twisted_quotes.web.http.responses import render_error
 from twisted_quotes.web.pages.pages import Pages
 
 from .health import Probes
@@ -99,7 +99,7 @@ def root_resource(
     if authenticator is not None:
         open_urls = {url.encode() for url, _, _, access in table if access is PUBLIC}
         _authenticate_errors(app, authenticator, open_urls)
-    register_error_handler(app)
+    app.handle_errors(render_error)
     for url, method, route, access in table:
         if authenticator is not None and access is not PUBLIC:
             route = _require_authentication(authenticator, route)

@@ -1,6 +1,6 @@
 """
-What HTTP means: headers, URLs, clients, and responses.
+HTTP semantics: headers, URLs, client keys and responses.
 
-Read L{responses<twisted_quotes.web.http.responses>} first: it makes each error an
-answer.
+Read L{responses<twisted_quotes.web.http.responses>} first: it turns each error into a
+response.
 """

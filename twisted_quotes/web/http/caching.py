@@ -1,5 +1,5 @@
 """
-Caching: what lets a client keep an answer, and ask whether it is still right.
+HTTP caching: entity tags, conditional requests and Cache-Control.
 """
 
 from __future__ import annotations
@@ -18,24 +18,22 @@ from .request_log import header
 
 def entity_tag(query: str, file_states: Mapping[str, FileState]) -> str:
     """
-    Name an answer: the same for the same question to the same dictionaries.
+    Return the entity tag of the response to a query.
 
-    @param query: the whole question, in any one way of writing it.
-    @param file_states: the states of the dictionaries that it asks.
+    @param query: the whole query, in a canonical form.
+    @param file_states: the states of the searched dictionaries, by name.
     """
-    hash_input = repr((__version__, query, sorted(file_states.items())))
-    return blake2b(
-        hash_input.encode("utf-8", "surrogateescape"), digest_size=12
-    ).hexdigest()
+    state = repr((__version__, query, sorted(file_states.items())))
+    return blake2b(state.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
 
 
 def check_not_modified(request: IRequest, tag: str) -> bool:
     """
-    Whether the client has the answer; then the status is 304.
+    Return whether the client has the response, and set the status to 304 if so.
 
     This is the weak comparison of RFC 9110, section 13.1.2.
     """
-    # No entity tag has a quotation mark in it, so there is nothing to parse.
+    # An entity tag contains no quotation mark, so the header need not be parsed.
     if f'"{tag}"' not in header(request, b"if-none-match"):
         return False
     request.setResponseCode(NOT_MODIFIED)
@@ -44,8 +42,9 @@ def check_not_modified(request: IRequest, tag: str) -> bool:
 
 def check_if_none_match_any(request: IRequest) -> bool:
     """
-    Whether the client has any answer, and needs no other; then the status is 304,
-    unless the answer becomes an error (RFC 9110, section 13.2.1).
+    Return whether If-None-Match is C{*}, and set the status to 304 if so.
+
+    Call it only when the response is not an error (RFC 9110, section 13.2.1).
     """
     if header(request, b"if-none-match").strip() != "*":
         return False
@@ -54,15 +53,15 @@ def check_if_none_match_any(request: IRequest) -> bool:
 
 
 def require_revalidation(request: IRequest, tag: str) -> None:
-    """Let an answer be kept, and have it asked for each time whether it is right."""
+    """Let clients store the response, but revalidate it before each use."""
     _set_cache_headers(request, tag, "no-cache")
 
 
 def forbid_caching(request: IRequest, tag: str = "") -> None:
     """
-    Have an answer kept by nobody: the next one may be another.
+    Forbid caches to store the response.
 
-    @param tag: its name, for clients that keep it by means of their own.
+    @param tag: an entity tag, for clients that store the response nevertheless.
     """
     _set_cache_headers(request, tag, "no-store")
 

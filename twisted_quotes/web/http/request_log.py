@@ -1,5 +1,5 @@
 """
-What is known of one request, for its line in the log.
+The log entry of a request.
 """
 
 from __future__ import annotations
@@ -17,22 +17,19 @@ _REQUEST_ID = compile(r"[A-Za-z0-9][A-Za-z0-9._:/+=@-]{0,127}")
 
 
 class IRequestLogEntry(Interface):
-    """What is known of one request; adapt the request to get it."""
+    """The log entry of a request; adapt the request to get it."""
 
-    id: str = Attribute("A token that names the request in messages and logs.")
-    fields: dict[str, Any] = Attribute("What its route noted, by name.")
-    term: str | None = Attribute("What is looked for.")
+    id: str = Attribute("Identifies the request in messages, responses and logs.")
+    fields: dict[str, Any] = Attribute("Fields of the log event, by name.")
+    term: str | None = Attribute("The search term, which is logged only at debug.")
 
 
 @implementer(IRequestLogEntry)
 class RequestLogEntry:
     """
-    The record of one request, kept with it.
+    The log entry of a request, which the request keeps.
 
-    @ivar id: a token that names the request in messages, answers and logs: the
-        caller's own, if it sent a sane one as C{X-Request-ID}.
-    @ivar fields: what its route noted: action, dictionary, entries.
-    @ivar term: what is looked for, if anything is known of that.
+    Its id is the C{X-Request-ID} of the client if that is a valid token.
     """
 
     def __init__(self, request: Request) -> None:
@@ -47,24 +44,24 @@ registerAdapter(RequestLogEntry, Request, IRequestLogEntry)
 
 def header(request: IRequest, name: bytes) -> str:
     """
-    A header as text, whatever its bytes are; empty if it is not there.
+    Return a request header as text, decoded as Latin-1; empty if it is missing.
 
-    Several lines are one list (RFC 9110, section 5.3).
+    Several lines are joined to one list (RFC 9110, section 5.3).
     """
     lines = request.requestHeaders.getRawHeaders(name) or ()
     return b", ".join(lines).decode("latin-1")
 
 
 def query_string(request: IRequest) -> bytes:
-    """The query of a URL. Twisted's own reading of it leaves out what is odd."""
+    """Return the raw query string; C{request.args} omits malformed parameters."""
     return bytes(request.uri.partition(b"?")[2])
 
 
 def annotate(request: IRequest, **fields: Any) -> None:
-    """Note something about a request for its line in the log."""
+    """Add fields to the log event of a request."""
     IRequestLogEntry(request).fields.update(fields)
 
 
 def annotate_term(request: IRequest, term: str) -> None:
-    """Note what is looked for, which is logged at debug and nowhere else."""
+    """Set the search term of a request, which is logged only at debug."""
     IRequestLogEntry(request).term = term

@@ -1,5 +1,5 @@
 """
-Where the service was called: the links that answers give.
+Host names, and the base URL for the links in responses.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from twisted.web.iweb import IRequest
 
 from twisted_quotes.listening.sockets import authority, is_loopback
 
-# A name, an IPv4 address or a bracketed IPv6 one, and a port (RFC 9110, 7.2).
+# A name, an IPv4 address or an IPv6 address in brackets, and a port (RFC 9110, 7.2).
 _LABEL = rb"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST = compile(
     rb"(?:%b(?:\.%b)*\.?|\[(?P<address>[0-9A-Fa-f:.]{2,45})\])(?::(?P<port>[0-9]{0,5}))?"
     % (_LABEL, _LABEL)
 )
 
-
 _MAX_HOST_LENGTH = 261
-# Most clients use the same few names.
+
+# Most requests name one of a few hosts.
 _cached = lru_cache(maxsize=256)
 
 
 def is_valid_host(value: bytes) -> bool:
-    """Whether a Host header names a host (RFC 9110, section 7.2)."""
+    """Return whether the value of a Host header is valid (RFC 9110, section 7.2)."""
     return len(value) <= _MAX_HOST_LENGTH and _is_valid_host(value)
 
 
@@ -42,13 +42,13 @@ def _is_valid_host(value: bytes) -> bool:
 
 def is_allowed_host(host: bytes, allowed_hosts: Collection[str]) -> bool:
     """
-    Whether a host is this machine, or has one of the names that it was given.
+    Return whether a host is loopback or one of the allowed hosts.
 
-    What is called by any other name may be a web page that has its own name lead
-    here, to read what its visitors alone can reach (DNS rebinding).
+    This prevents DNS rebinding: a web page whose name resolves to this machine could
+    otherwise read what only its visitors can reach.
 
     @param host: a Host header for which L{is_valid_host} is true.
-    @param allowed_hosts: further names and addresses; C{"*"} for any.
+    @param allowed_hosts: names and addresses; C{"*"} allows any host.
     """
     if "*" in allowed_hosts or _is_loopback(host):
         return True
@@ -62,7 +62,7 @@ def _is_loopback(host: bytes) -> bool:
 
 
 def _normalize_hostname(host: str) -> str:
-    """The name or the address of a host, without a port, in one way of writing it."""
+    """Return the lower-case name or address, without port, brackets or final dot."""
     if host.startswith("["):
         host = host[1:].partition("]")[0]
     elif host.count(":") == 1:
@@ -72,20 +72,20 @@ def _normalize_hostname(host: str) -> str:
 
 def base_url(request: IRequest) -> str:
     """
-    The URL of the service as its caller sees it, without a final slash.
+    Return the URL of the service as the client sees it, without a trailing slash.
 
-    It is empty where neither the caller nor the socket names a host.
+    It is empty if neither the request nor the socket has a host.
     """
     scheme = "https" if request.isSecure() else "http"
     host = request.getHeader(b"host")
     if host is not None and is_valid_host(host):
         return f"{scheme}://{host.decode()}"
-    local = request.getHost()
-    if isinstance(local, IPv4Address | IPv6Address):
-        return f"{scheme}://{authority(local)}"
+    address = request.getHost()
+    if isinstance(address, IPv4Address | IPv6Address):
+        return f"{scheme}://{authority(address)}"
     return ""
 
 
 def instructions_url(request: IRequest) -> str:
-    """Where the instructions are, on the host that was called."""
+    """Return the URL of the instructions."""
     return f"{base_url(request)}/api/v1/web"
