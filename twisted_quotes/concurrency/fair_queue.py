@@ -1,5 +1,5 @@
 """
-A queue that is fair to the clients whose items wait in it.
+A queue that serves its clients in order of priority, not of arrival.
 """
 
 from __future__ import annotations
@@ -12,109 +12,89 @@ K = TypeVar("K", bound=Hashable)
 T = TypeVar("T", bound=Hashable)
 
 
-class BucketQueue(Generic[K]):
+class FairQueue(Generic[K, T]):
     """
-    Keys, each with a number; keys with equal numbers in order of arrival there.
+    Items of several clients; each client has one priority.
 
-    An operation takes time that grows with the count of different numbers, not with
-    the count of keys.
+    The client with the lowest priority number comes first; among equals, the one that
+    has had this priority for longest. The items of one client stay in order of arrival.
 
-    @param arrivals: numbers the arrivals; shared by ranks that are compared.
+    The cost of an operation grows with the number of different priorities, not with
+    the number of clients or items.
+
+    @param changes: numbers the changes of priorities. Queues whose L{first} clients
+        are compared must share it.
     """
 
-    def __init__(self, arrivals: Iterator[int]) -> None:
-        self._arrivals = arrivals
+    def __init__(self, changes: Iterator[int]) -> None:
+        self._changes = changes
+        self._items: dict[K, OrderedDict[T, None]] = {}
         self._priorities: dict[K, int] = {}
+        # The clients of each priority, with the number of the change.
         self._buckets: dict[int, OrderedDict[K, int]] = {}
 
     def __len__(self) -> int:
-        """Return how many keys there are."""
-        return len(self._priorities)
+        """Return the number of clients."""
+        return len(self._items)
 
-    def __contains__(self, key: K) -> bool:
-        """Return whether a key is there."""
-        return key in self._priorities
+    def count(self, client: K) -> int:
+        """Return the number of items of a client."""
+        return len(self._items.get(client, ()))
 
-    def __getitem__(self, key: K) -> int:
-        """Return the number of a key, 0 for one that is not there."""
-        return self._priorities.get(key, 0)
-
-    def put(self, key: K, priority: int) -> None:
-        """Give a key its number; it comes after all others with that number."""
-        self.remove(key)
-        self._priorities[key] = priority
-        self._buckets.setdefault(priority, OrderedDict())[key] = next(self._arrivals)
-
-    def remove(self, key: K) -> None:
-        """Remove a key, if it is there."""
-        priority = self._priorities.pop(key, None)
-        if priority is not None:
-            bucket = self._buckets[priority]
-            del bucket[key]
-            if not bucket:
-                del self._buckets[priority]
-
-    def lowest(self) -> tuple[int, int, K]:
-        """Return the lowest number, with its first arrival and that one's key."""
-        priority = min(self._buckets)
-        key, arrival = next(iter(self._buckets[priority].items()))
-        return priority, arrival, key
-
-    def highest(self) -> K:
-        """Return the key with the highest number, the first one of several."""
-        return next(iter(self._buckets[max(self._buckets)]))
-
-
-class FairQueue(Generic[K, T]):
-    """
-    Items that wait, each of one client.
-
-    The next item is one of the client that holds least. Of clients that hold as
-    much, the one that has waited longest for its turn is next. The items of one
-    client come out in the order in which they went in.
-
-    @param arrivals: numbers the arrivals; shared by queues whose next items are
-        compared.
-    """
-
-    def __init__(self, arrivals: Iterator[int]) -> None:
-        self._items: dict[K, OrderedDict[T, None]] = {}
-        self._client_priorities: BucketQueue[K] = BucketQueue(arrivals)
-
-    def add(self, client: K, item: T, held_count: int) -> None:
+    def add(self, client: K, item: T, priority: int) -> None:
         """
         Add an item.
 
-        @param held_count: how much its client holds, 0 or more.
+        @param priority: the priority of the client if it has no other item here.
         """
-        self._items.setdefault(client, OrderedDict())[item] = None
-        if client not in self._client_priorities:
-            self._client_priorities.put(client, held_count)
+        if client not in self._items:
+            self._items[client] = OrderedDict()
+            self._enter_bucket(client, priority)
+        self._items[client][item] = None
 
-    def remove(self, client: K, item: T) -> None:
-        """Remove an item that is there."""
-        items = self._items[client]
+    def remove(self, client: K, item: T) -> bool:
+        """Remove an item; return whether it was in the queue."""
+        items = self._items.get(client)
+        if items is None or item not in items:
+            return False
         del items[item]
         if not items:
             del self._items[client]
-            self._client_priorities.remove(client)
+            self._leave_bucket(client)
+        return True
 
-    def update_held(self, client: K, held_count: int) -> None:
-        """Take note of how much a client holds now, whether it waits or not."""
-        if client in self._client_priorities:
-            self._client_priorities.put(client, held_count)
+    def set_priority(self, client: K, priority: int) -> None:
+        """Change the priority of a client. One without items is ignored."""
+        if client in self._items:
+            self._leave_bucket(client)
+            self._enter_bucket(client, priority)
 
-    def next_rank(self) -> tuple[int, int] | None:
+    def first(self) -> tuple[int, int, K]:
         """
-        Return the rank of the next item: the lower one of two queues comes first.
+        Return the first client, preceded by its rank among those of other queues.
 
-        @return: L{None} where nothing waits.
+        @raise ValueError: the queue is empty.
         """
-        return self._client_priorities.lowest()[:2] if self._items else None
+        priority = min(self._buckets)
+        client, change = next(iter(self._buckets[priority].items()))
+        return priority, change, client
 
-    def pop(self) -> T:
-        """Remove and return the next item. Something must wait."""
-        _, _, client = self._client_priorities.lowest()
-        item = next(iter(self._items[client]))
-        self.remove(client, item)
-        return item
+    def oldest(self, client: K) -> T:
+        """Return the oldest item of a client that has some."""
+        return next(iter(self._items[client]))
+
+    def newest(self, client: K) -> T:
+        """Return the newest item of a client that has some."""
+        return next(reversed(self._items[client]))
+
+    def _enter_bucket(self, client: K, priority: int) -> None:
+        self._priorities[client] = priority
+        bucket = self._buckets.setdefault(priority, OrderedDict())
+        bucket[client] = next(self._changes)
+
+    def _leave_bucket(self, client: K) -> None:
+        priority = self._priorities.pop(client)
+        bucket = self._buckets[priority]
+        del bucket[client]
+        if not bucket:
+            del self._buckets[priority]

@@ -1,10 +1,9 @@
 """
-Bounded running and waiting, fair to several clients.
+A limit on what runs at the same time, with a bounded queue that is fair to clients.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from itertools import count
 from typing import NamedTuple
@@ -14,16 +13,16 @@ from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted_quotes.errors import TooBusy, TooManyRequests
 
 from .closing import Closeable
-from .fair_queue import BucketQueue, FairQueue
+from .fair_queue import FairQueue
 
 
 class SlotRequest(NamedTuple):
     """
-    Who wants a place, and for what.
+    Describes who needs a slot, and for what.
 
-    @ivar client_key: tells one client from another; all that have L{None} cannot be
-        told apart, and are treated as one.
-    @ivar slow: whether what is to run may well take as long as it is allowed to.
+    @ivar client_key: identifies the client; L{None} stands for all clients that
+        cannot be told apart, which are treated as one.
+    @ivar slow: whether the work may take up to its time limit.
     """
 
     client_key: str | None = None
@@ -35,9 +34,9 @@ DEFAULT_SLOT_REQUEST = SlotRequest()
 
 class Slot(Closeable):
     """
-    The right to run processes, until it is left and they have all ended.
+    The right to run processes.
 
-    @ivar slot_request: whose place it is.
+    @ivar slot_request: the request that the slot was acquired for.
     """
 
     def __init__(
@@ -48,11 +47,11 @@ class Slot(Closeable):
         self._process_ends: list[Deferred[None]] = []
 
     def hold_until(self, ended: Deferred[None]) -> None:
-        """Keep the place taken at least until this fires."""
+        """Do not release the slot before this fires."""
         self._process_ends.append(ended)
 
     def close(self) -> None:
-        """Leave the place. It is given back when what ran in it is gone."""
+        """Release the slot as soon as all its processes have ended."""
         DeferredList(self._process_ends).addCallback(
             lambda _: self._release(self.slot_request)
         )
@@ -60,82 +59,74 @@ class Slot(Closeable):
 
 class ConcurrencyLimiter:
     """
-    A fixed number of places, and of those who may wait for one.
+    A fixed number of slots, and a bounded queue of requests for one.
 
-    The next free place goes to the client that has fewest; of several, to the one
-    that has waited longest for its turn. So one client has all the places while
-    nobody else asks, and no more than its share while others do.
+    A free slot goes to the client that holds the fewest; among equals, to the one that
+    has waited longest. So a client may have all slots while it is alone, and no more
+    than its share otherwise.
 
-    What is slow may take up to three quarters of the places, so that what is not
-    slow never waits for a slow one to end.
+    Slow requests may hold three quarters of the slots, so that other requests never
+    wait for a slow one to end.
 
-    Where as many wait as may, a client with fewer waiting takes the position of the
-    newest claim of the client with most waiting.
+    When the queue is full, a client with fewer waiting requests replaces the newest
+    request of the client with the most.
 
-    @param max_running: how many places there are, 1 or more.
-    @param max_waiting: how many may wait, 0 or more.
+    @param max_running: the number of slots, 1 or more.
+    @param max_waiting: the maximum number of waiting requests, 0 or more.
+
+    @ivar limit: the number of slots.
+    @ivar available: the number of free slots.
+    @ivar on_acquired: called after each acquisition of a slot.
     """
 
     def __init__(self, max_running: int, max_waiting: int) -> None:
-        self.limit = self._available = max_running
+        self.limit = self.available = max_running
+        self.on_acquired: Callable[[], object] = lambda: None
         self._slow_available = max(1, max_running - max(1, max_running // 4))
         self._max_waiting = max_waiting
         self._held_slots: dict[str | None, int] = {}
-        arrivals = count()
         self._waiting: dict[Deferred[Slot], SlotRequest] = {}
+        changes = count()
+        # One for requests that are not slow, one for those that are; the priority of
+        # a client is the number of slots that it holds.
         self._queues = [
-            FairQueue[str | None, Deferred[Slot]](arrivals) for _ in range(2)
+            FairQueue[str | None, Deferred[Slot]](changes) for _ in range(2)
         ]
-        # Those that have had no place before: a client's newest one is the last.
-        self._new_waiters: dict[str | None, OrderedDict[Deferred[Slot], None]] = {}
-        self._waiter_counts: BucketQueue[str | None] = BucketQueue(arrivals)
+        # Requests that have held no slot before. The first client has the most.
+        self._evictable = FairQueue[str | None, Deferred[Slot]](changes)
         self._is_dispatching = False
-        self._acquired_callback: Callable[[], object] = lambda: None
 
     @property
     def in_use(self) -> int:
-        """How many are taken."""
-        return self.limit - self._available
-
-    @property
-    def available(self) -> int:
-        """How many are not taken."""
-        return self._available
+        """The number of slots in use."""
+        return self.limit - self.available
 
     @property
     def queue_length(self) -> int:
-        """How many wait for one."""
+        """The number of waiting requests."""
         return len(self._waiting)
-
-    def set_acquired_callback(self, callback: Callable[[], object]) -> None:
-        """Have a function called whenever a place is taken."""
-        self._acquired_callback = callback
 
     def acquire(
         self, slot_request: SlotRequest = DEFAULT_SLOT_REQUEST
     ) -> Deferred[Slot]:
         """
-        Take a place, or wait for one.
+        Acquire a slot, or wait for one.
 
-        @return: fires with the place when there is one. Cancelling it gives up
-            the wait. It fails with L{TooManyRequests} where another client takes
-            the position in the queue.
-        @raise TooBusy: as many wait as may.
-        @raise TooManyRequests: as many wait as may, of this client as many as of
-            any other.
+        @return: fires with the slot. Cancelling it ends the wait. It fails with
+            L{TooManyRequests} if another client replaces the request in the queue.
+        @raise TooBusy: the queue is full.
+        @raise TooManyRequests: the queue is full, and no other client has more
+            waiting requests than this one.
         """
         if self._can_acquire(slot_request):
             return succeed(self._make_slot(slot_request))
-        evicted = None
-        if self.queue_length >= self._max_waiting:
-            evicted = self._find_waiter_to_evict(slot_request.client_key)
+        client_key, evicted = slot_request.client_key, None
+        if len(self._waiting) >= self._max_waiting:
+            evicted = self._find_evictable(client_key)
             self._remove_waiter(evicted)
         waiter = self._enqueue(slot_request)
-        new_waiters = self._new_waiters.setdefault(
-            slot_request.client_key, OrderedDict()
-        )
-        new_waiters[waiter] = None
-        self._waiter_counts.put(slot_request.client_key, len(new_waiters))
+        self._evictable.add(client_key, waiter, 0)
+        self._evictable.set_priority(client_key, -self._evictable.count(client_key))
         if evicted is not None:
             evicted.errback(TooManyRequests())
         return waiter
@@ -144,109 +135,95 @@ class ConcurrencyLimiter:
         self, slot_request: SlotRequest = DEFAULT_SLOT_REQUEST
     ) -> Deferred[Slot]:
         """
-        Take a place for something that has had one before.
+        Acquire a slot for work that has held one before: it is never refused.
 
-        It waits for it in the order of its client's claims, however many wait.
+        @return: as for L{acquire}, but it never fails by itself.
         """
         if self._can_acquire(slot_request):
             return succeed(self._make_slot(slot_request))
         return self._enqueue(slot_request)
 
     def _can_acquire(self, slot_request: SlotRequest) -> bool:
-        """Whether there is a place, and nobody who waits is about to get it."""
+        """Return whether a slot is free and not due to a waiting request."""
         is_reserved = self._is_dispatching and self._waiting
-        return not is_reserved and self._has_available_slot(slot_request.slow)
+        return not is_reserved and self._is_slot_available(slot_request.slow)
 
-    def _has_available_slot(self, slow: bool) -> bool:
-        return self._available > 0 and (self._slow_available > 0 or not slow)
+    def _is_slot_available(self, slow: bool) -> bool:
+        return self.available > 0 and (self._slow_available > 0 or not slow)
 
     def _enqueue(self, slot_request: SlotRequest) -> Deferred[Slot]:
+        client_key, slow = slot_request
         waiter: Deferred[Slot] = Deferred(self._remove_waiter)
         self._waiting[waiter] = slot_request
-        held_count = self._held_slots.get(slot_request.client_key, 0)
-        self._queues[slot_request.slow].add(slot_request.client_key, waiter, held_count)
+        self._queues[slow].add(client_key, waiter, self._held_slots.get(client_key, 0))
         return waiter
 
-    def _find_waiter_to_evict(self, client_key: str | None) -> Deferred[Slot]:
+    def _find_evictable(self, client_key: str | None) -> Deferred[Slot]:
         """
-        Find who leaves the full queue for the sake of a client that asks.
+        Return the waiter that a new request of a client replaces.
 
         @raise TooBusy: as for L{acquire}.
         @raise TooManyRequests: as for L{acquire}.
         """
-        if self._waiter_counts:
-            busiest_client = self._waiter_counts.highest()
-            if (
-                self._waiter_counts[busiest_client]
-                > self._waiter_counts[client_key] + 1
-            ):
-                return next(reversed(self._new_waiters[busiest_client]))
-            if client_key in self._waiter_counts and len(self._waiter_counts) > 1:
+        if self._evictable:
+            _, _, busiest = self._evictable.first()
+            own_count = self._evictable.count(client_key)
+            if self._evictable.count(busiest) > own_count + 1:
+                return self._evictable.newest(busiest)
+            if own_count and len(self._evictable) > 1:
                 raise TooManyRequests()
         raise TooBusy()
 
     def _remove_waiter(self, waiter: Deferred[Slot]) -> None:
-        """Take out of the queue what waits no longer."""
         client_key, slow = self._waiting.pop(waiter)
         self._queues[slow].remove(client_key, waiter)
-        self._remove_new_waiter(client_key, waiter)
-
-    def _remove_new_waiter(
-        self, client_key: str | None, waiter: Deferred[Slot]
-    ) -> None:
-        new_waiters = self._new_waiters.get(client_key, OrderedDict())
-        if waiter not in new_waiters:
-            return
-        del new_waiters[waiter]
-        if new_waiters:
-            self._waiter_counts.put(client_key, len(new_waiters))
-        else:
-            del self._new_waiters[client_key]
-            self._waiter_counts.remove(client_key)
+        if self._evictable.remove(client_key, waiter):
+            self._evictable.set_priority(client_key, -self._evictable.count(client_key))
 
     def _make_slot(self, slot_request: SlotRequest) -> Slot:
-        self._update_held(slot_request, 1)
-        self._acquired_callback()
+        self._count_held(slot_request, 1)
+        self.on_acquired()
         return Slot(slot_request, self._release)
 
     def _release(self, slot_request: SlotRequest) -> None:
         """
-        Give back a place.
+        Take a slot back and give it to the next waiter.
 
-        Who gets it may leave it before this returns, and so may the next, a
-        thousand in a row: that they come here again must not nest.
+        The waiter may release it at once, which calls this method again, and so may a
+        thousand more in a row. A loop in the outermost call avoids deep recursion.
         """
-        self._update_held(slot_request, -1)
+        self._count_held(slot_request, -1)
         if self._is_dispatching:
             return
         self._is_dispatching = True
         try:
-            while self._waiting and (waiter := self._pop_next_waiter()) is not None:
-                slot_request = self._waiting.pop(waiter)
-                self._remove_new_waiter(slot_request.client_key, waiter)
+            while (waiter := self._next_waiter()) is not None:
+                slot_request = self._waiting[waiter]
+                self._remove_waiter(waiter)
                 waiter.callback(self._make_slot(slot_request))
         finally:
             self._is_dispatching = False
 
-    def _pop_next_waiter(self) -> Deferred[Slot] | None:
-        """Take who is next to have a place out of its queue, if there is a place."""
-        ranked = [
-            (rank, queue)
+    def _next_waiter(self) -> Deferred[Slot] | None:
+        """Return the waiter that is due a free slot, if there are both."""
+        candidates = [
+            queue
             for slow, queue in enumerate(self._queues)
-            if self._has_available_slot(bool(slow))
-            and (rank := queue.next_rank()) is not None
+            if queue and self._is_slot_available(bool(slow))
         ]
-        return min(ranked, key=lambda each: each[0])[1].pop() if ranked else None
+        if not candidates:
+            return None
+        queue = min(candidates, key=FairQueue.first)
+        return queue.oldest(queue.first()[2])
 
-    def _update_held(self, slot_request: SlotRequest, change: int) -> None:
-        """Take note that a place was taken, or given back."""
-        self._available -= change
-        self._slow_available -= change * slot_request.slow
-        held_count = self._held_slots[slot_request.client_key] = (
-            self._held_slots.get(slot_request.client_key, 0) + change
-        )
-        if not held_count:
-            del self._held_slots[slot_request.client_key]
-        if self._waiting:
-            for queue in self._queues:
-                queue.update_held(slot_request.client_key, held_count)
+    def _count_held(self, slot_request: SlotRequest, change: int) -> None:
+        """Count a slot that was acquired (1) or released (-1)."""
+        client_key, slow = slot_request
+        self.available -= change
+        self._slow_available -= change * slow
+        held = self._held_slots.get(client_key, 0) + change
+        self._held_slots[client_key] = held
+        if not held:
+            del self._held_slots[client_key]
+        for queue in self._queues:
+            queue.set_priority(client_key, held)

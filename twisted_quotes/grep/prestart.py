@@ -148,7 +148,7 @@ class GrepPool:
         self._library = library
         self._idle: dict[str, tuple[PrestartedGrep, IDelayedCall]] = {}
         self._is_enabled = limit > 0
-        runner.limiter.set_acquired_callback(self._evict_excess)
+        runner.limiter.on_acquired = self._evict_excess
 
     def acquire(self, dictionary_name: str, term: str) -> PrestartedGrep | None:
         """
