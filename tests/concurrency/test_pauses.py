@@ -1,5 +1,5 @@
 """
-Tests for L{twisted_quotes.concurrency.pauses}, and of the loops that pause.
+Tests for L{twisted_quotes.concurrency.pauses}, and of the loops that use it.
 """
 
 from __future__ import annotations
@@ -24,44 +24,41 @@ from ..cases import CollectedQuotes
 from ..fakes import FakeReactor, find_entries, make_test_finder
 
 COST = TIME_SLICE / 5
-"""How long each item takes, in seconds."""
+"""The time that each item takes, in seconds."""
 
 
 def run_turn(clock: Clock) -> None:
-    """Do what is due in this turn, and not what comes of it: a clock does all."""
+    """Make the calls that are due now, without those that they schedule."""
     due, clock.calls[:] = clock.calls[:], []
     for call in due:
         call.called = 1
         call.func(*call.args, **call.kw)
 
 
-class PausesTests(SynchronousTestCase):
+class CooperativeSchedulerTests(SynchronousTestCase):
     """Tests of loops and their turns."""
 
     def setUp(self) -> None:
-        """Make a clock that goes on with the work."""
         self.clock = Clock()
-        self.pauses = CooperativeScheduler(self.clock)
+        self.scheduler = CooperativeScheduler(self.clock)
         self.processed: list[object] = []
 
     def start_loop(self, items: Iterable[object]) -> Deferred[None]:
-        """Go through items, each of which takes a while."""
+        """Iterate over items, each of which takes some time."""
 
-        async def go() -> None:
-            async for item in self.pauses.iterate(items):
+        async def process_items() -> None:
+            async for item in self.scheduler.iterate(items):
                 self.processed.append(item)
                 self.clock.rightNow += COST
 
-        return Deferred.fromCoroutine(go())
+        return Deferred.fromCoroutine(process_items())
 
     def test_a_short_loop_does_not_pause(self) -> None:
-        """It is over at once."""
         self.successResultOf(self.start_loop(range(4)))
         self.assertEqual(self.processed, [0, 1, 2, 3])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_a_long_loop_pauses(self) -> None:
-        """It does as much in each turn as its time allows."""
         finished = self.start_loop(range(12))
         for count in (5, 10):
             self.assertEqual(self.processed, list(range(count)))
@@ -71,7 +68,7 @@ class PausesTests(SynchronousTestCase):
         self.assertEqual(self.processed, list(range(12)))
 
     def test_many_loops_share_the_turns(self) -> None:
-        """In each turn one of them goes on, in the order in which they paused."""
+        """One of them resumes in each turn, in the order in which they paused."""
         loops = [self.start_loop([name] * 11) for name in "abc"]
         for name in "abcabc":
             self.processed.clear()
@@ -81,8 +78,7 @@ class PausesTests(SynchronousTestCase):
             self.successResultOf(each)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
-    def test_a_loop_that_is_cancelled_goes_on_no_more(self) -> None:
-        """And holds up none of the others."""
+    def test_a_cancelled_loop_ends_and_delays_no_other(self) -> None:
         first, second = self.start_loop(["a"] * 6), self.start_loop(["b"] * 6)
         first.cancel()
         self.failureResultOf(first, CancelledError)
@@ -92,12 +88,12 @@ class PausesTests(SynchronousTestCase):
 
 
 class LargeLibraryTests(SynchronousTestCase):
-    """Tests of what goes through all dictionaries of a library."""
+    """Tests of operations on all dictionaries of a library."""
 
     count = 60
 
     def setUp(self) -> None:
-        """Make many small dictionaries, of which each takes a while to open."""
+        """Create many small dictionaries, each of which takes some time to open."""
         temporary_directory = TemporaryDirectory()
         self.addCleanup(temporary_directory.cleanup)
         folder = Path(temporary_directory.name, "library")
@@ -119,34 +115,32 @@ class LargeLibraryTests(SynchronousTestCase):
 
         self.patch(self.library, "open", slow_open)
 
-    def check(self, ask: Callable[[], Deferred[Any]]) -> Any:
-        """Ask something, and see that no turn of the reactor takes long."""
-        answer, turns = ask(), 0
-        while not answer.called:
+    def check(self, operation: Callable[[], Deferred[Any]]) -> Any:
+        """Check that an operation takes little time in each reactor turn."""
+        result, turns = operation(), 0
+        while not result.called:
             self.assertLess(self.open_count, 10)
             self.open_count = 0
             turns += 1
             run_turn(self.reactor)
         self.assertGreater(turns, self.count // 10)
-        return self.successResultOf(answer)
+        return self.successResultOf(result)
 
-    def test_nothing_holds_up_the_reactor(self) -> None:
-        """Whatever is asked of every dictionary."""
+    def test_no_operation_blocks_the_reactor(self) -> None:
         states = self.check(lambda: self.finder.read_states("*"))
         self.assertEqual(len(states), self.count)
         infos, is_complete = self.check(self.finder.list_dictionaries)
         self.assertEqual((len(infos), is_complete), (self.count, True))
-        volumes = self.finder.indexed_library
-        prepared, _ = self.check(
-            lambda: Deferred.fromCoroutine(volumes.ensure_indexes("*"))
+        library = self.finder.indexed_library
+        indexes, _ = self.check(
+            lambda: Deferred.fromCoroutine(library.ensure_indexes("*"))
         )
-        self.assertEqual(len(prepared), self.count)
+        self.assertEqual(len(indexes), self.count)
 
-    def test_no_search_holds_up_the_reactor(self) -> None:
-        """Those for which no grep is run, either."""
+    def test_no_search_without_grep_blocks_the_reactor(self) -> None:
         texts = [f"one {number}" for number in range(self.count)]
         selection = Selection()
-        for ask in (
+        for search in (
             lambda found: self.finder.quote_search.find_quotes(
                 "*", selection, 0, found, DEFAULT_SLOT_REQUEST
             ),
@@ -155,7 +149,7 @@ class LargeLibraryTests(SynchronousTestCase):
             ),
         ):
             found = CollectedQuotes(max_quotes=2 * self.count)
-            self.check(lambda: Deferred.fromCoroutine(ask(found)))  # noqa: B023
+            self.check(lambda: Deferred.fromCoroutine(search(found)))  # noqa: B023
             self.assertEqual(sorted(each.text for each in found.quotes), sorted(texts))
         query = All(dictionary="*", unit="quote")
         self.assertEqual(self.check(lambda: find_entries(self.finder, query)), texts)
