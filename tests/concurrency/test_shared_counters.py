@@ -1,5 +1,5 @@
 """
-Tests of what the workers know of each other.
+Tests for L{twisted_quotes.concurrency.shared_counters}.
 """
 
 from __future__ import annotations
@@ -16,16 +16,14 @@ from twisted_quotes.concurrency.shared_counters import (
 
 
 class SharedCountersTests(SynchronousTestCase):
-    """Tests of the scoreboard, and of the room that it tells of."""
+    """Tests of counters that are mapped twice, as by two processes."""
 
     def setUp(self) -> None:
-        """Make one, and look at it as two processes do."""
         self.counters = SharedCounters.create(3)
         self.addCleanup(os.close, self.counters.descriptor)
         self.other_counters = SharedCounters(self.counters.descriptor, 3)
 
-    def test_what_one_writes_the_other_reads(self) -> None:
-        """In a row for each, which begins empty."""
+    def test_what_one_process_writes_the_other_reads(self) -> None:
         self.assertEqual(self.counters.total(Column.CONNECTIONS), 0)
         self.counters.write(0, Column.CONNECTIONS, 5)
         self.other_counters.write(2, Column.CONNECTIONS, 7)
@@ -36,24 +34,20 @@ class SharedCountersTests(SynchronousTestCase):
         self.assertEqual(self.other_counters.total(Column.CONNECTIONS), 5)
         self.assertEqual(self.other_counters.total(Column.WAITS), 0)
 
-    def test_who_has_fewest_connections_is_known(self) -> None:
-        """Of those that serve, and without the one who asks."""
+    def test_the_fewest_connections_of_the_serving_workers_are_known(self) -> None:
+        """The worker itself does not count."""
         self.assertIsNone(self.counters.minimum_connections_elsewhere(0))
         for row, connections in enumerate((1, 4, 2)):
             self.counters.write(row, Column.CONNECTIONS, connections)
-        self.counters.write(0, Column.SERVING, 1)
-        self.assertIsNone(self.counters.minimum_connections_elsewhere(0))
-        self.counters.write(1, Column.SERVING, 1)
-        self.assertEqual(self.counters.minimum_connections_elsewhere(0), 4)
-        self.counters.write(2, Column.SERVING, 1)
-        self.assertEqual(self.counters.minimum_connections_elsewhere(0), 2)
-        self.assertEqual(self.counters.minimum_connections_elsewhere(1), 1)
+        for serving, row, minimum in ((0, 0, None), (1, 0, 4), (2, 0, 2), (2, 1, 1)):
+            self.counters.write(serving, Column.SERVING, 1)
+            self.assertEqual(self.counters.minimum_connections_elsewhere(row), minimum)
 
-    def test_room_is_shared(self) -> None:
-        """One may have all of it, and what a worker had that is gone is free."""
+    def test_a_capacity_is_shared(self) -> None:
+        """One process may use all of it; what an ended process used is free."""
         one, other = (
-            SharedCapacity(2, board, row, Column.CONNECTIONS)
-            for row, board in enumerate((self.counters, self.other_counters))
+            SharedCapacity(2, counters, row, Column.CONNECTIONS)
+            for row, counters in enumerate((self.counters, self.other_counters))
         )
         self.assertTrue(one.try_acquire() and one.try_acquire())
         self.assertFalse(other.try_acquire())

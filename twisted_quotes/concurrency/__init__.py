@@ -1,6 +1,6 @@
 """
-Limits, queues and waiting, for whatever runs under a reactor.
+Limits, queues and waiting for code that runs under a reactor.
 
-It imports only the errors. Read L{limiter<twisted_quotes.concurrency.limiter>} first:
-it decides which search runs next, and refuses those that are too many.
+Start with L{limiter<twisted_quotes.concurrency.limiter>}, which decides which search
+runs next. Of the rest of the package, only the errors are imported.
 """

@@ -1,29 +1,31 @@
 """
-Room for so many, and not one more.
+A limit on how many of something may exist at the same time.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 
+
+@dataclass
 class Capacity:
     """
-    Room for so many.
+    A counter with a limit.
 
-    @param limit: how many, 1 or more.
-    @ivar in_use: how many are in it.
+    @ivar limit: the maximum, 1 or more.
+    @ivar in_use: the current count.
     """
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.in_use = 0
+    limit: int
+    in_use: int = 0
 
     def try_acquire(self) -> bool:
-        """Take room for one more; say whether there was any."""
+        """Count one more, unless the limit is reached; return whether it was."""
         if self.in_use >= self.limit:
             return False
         self.in_use += 1
         return True
 
     def release(self) -> None:
-        """Give back the room of one."""
+        """Count one less."""
         self.in_use -= 1

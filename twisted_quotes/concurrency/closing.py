@@ -1,28 +1,22 @@
 """
-What is closed at the end of a C{with} statement.
+Objects that a C{with} statement closes.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from types import TracebackType
 from typing import Self
 
 
 class Closeable(ABC):
-    """Something that is closed, whatever comes between."""
+    """A context manager that calls L{close} at the end of the C{with} block."""
 
     @abstractmethod
     def close(self) -> None:
-        """Give up what is held."""
+        """Release what this object holds."""
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()

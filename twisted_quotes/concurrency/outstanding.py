@@ -1,12 +1,11 @@
 """
-What is under way, so that the end can wait for it.
+Work in progress, which a shutdown waits for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredList
 
@@ -15,10 +14,10 @@ T = TypeVar("T")
 
 class Outstanding:
     """
-    All that must be over before the service may end: searches, the processes
-    they started, connections on which an answer is due.
+    Everything that must end before the service may end: searches, the processes
+    that they started, connections with a response to send.
 
-    @ivar is_cancelled: whether all that can be ended early has been.
+    @ivar is_cancelled: whether L{cancel} has been called.
     """
 
     is_cancelled = False
@@ -33,24 +32,23 @@ class Outstanding:
         self, done: Deferred[T], cancel: Callable[[], object] | None = None
     ) -> Deferred[T]:
         """
-        Count something as under way until it is over, well or badly.
+        Track something until it succeeds or fails.
 
-        Where all has been ended early, this is, too.
-
-        @param done: fires when it is over.
-        @param cancel: ends it early, if it can be.
-        @return: C{over} itself.
+        @param done: fires at its end.
+        @param cancel: ends it early, if possible. It is called at once if L{cancel}
+            has been called before.
+        @return: C{done} itself.
         """
         if done not in self._pending:
-            self._pending[done] = _Item(cancel)
-            done.addBoth(self._completed, done)
+            self._pending[done] = _Item(cancel, [])
+            done.addBoth(self._mark_done, done)
             if self.is_cancelled and cancel is not None:
                 cancel()
         return done
 
     def when_done(self, *additional: Deferred[Any]) -> Deferred[list[tuple[bool, Any]]]:
         """
-        Wait for all that is under way at this moment.
+        Wait for everything that is in progress now.
 
         @param additional: more to wait for.
         @return: a L{DeferredList} that never fails.
@@ -69,23 +67,19 @@ class Outstanding:
                 item.cancel()
 
     def discard(self) -> None:
-        """Wait no longer for anything."""
+        """Stop tracking everything: nothing waits for it any longer."""
         for done in list(self._pending):
-            self._mark_done(done)
+            self._mark_done(None, done)
 
-    def _completed(self, result: T, done: Deferred[T]) -> T:
-        self._mark_done(done)
-        return result
-
-    def _mark_done(self, done: Deferred[Any]) -> None:
+    def _mark_done(self, result: T, done: Deferred[Any]) -> T:
         item = self._pending.pop(done, None)
         for observer in item.observers if item else ():
             observer.callback(None)
+        return result
 
 
-@dataclass(frozen=True)
-class _Item:
-    """One thing under way: how to end it early, and who waits for it."""
+class _Item(NamedTuple):
+    """How to end one tracked thing early, and what waits for its end."""
 
     cancel: Callable[[], object] | None
-    observers: list[Deferred[None]] = field(default_factory=list)
+    observers: list[Deferred[None]]

@@ -1,5 +1,5 @@
 """
-Results that are used for a while.
+The result of an asynchronous function, cached for a limited time.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ T = TypeVar("T")
 
 class CachedResult(Generic[T]):
     """
-    The result of an asynchronous function, which is called once in a while at most.
+    Calls a function again only when its last result has expired.
 
-    @param clock: tells time.
-    @param lifetime: for how long a result is used, in seconds.
-    @param compute: makes the result.
+    @param clock: measures time.
+    @param lifetime: how long a result is used, in seconds, from the start of the call.
+    @param compute: the function.
     """
 
     def __init__(
@@ -35,28 +35,24 @@ class CachedResult(Generic[T]):
 
     def get(self) -> Deferred[T]:
         """
-        Get the result, made anew where it is too old.
+        Get the cached result, or wait for a new one.
 
-        @return: fires with the result, or fails with what the function raises. All
-            who ask while it is made wait for the same. Cancelling it gives up the
-            wait.
+        @return: fires with the result, or fails with what the function raises.
+            Concurrent calls share one result. Cancelling it ends the wait only.
         """
-        if self._result is not None:
-            computed_at, result = self._result
-            if self._clock.seconds() - computed_at < self._lifetime:
-                return succeed(result)
-        waiting: Deferred[T] = Deferred(self._waiting.remove)
-        self._waiting.append(waiting)
+        if self._result is not None and self._clock.seconds() < self._result[0]:
+            return succeed(self._result[1])
+        waiter: Deferred[T] = Deferred(self._waiting.remove)
+        self._waiting.append(waiter)
         if not self._is_computing:
             self._is_computing = True
-            computed = ensureDeferred(self._compute_and_store())
-            computed.addBoth(self._fire_waiting)
-        return waiting
+            ensureDeferred(self._refresh()).addBoth(self._fire_waiting)
+        return waiter
 
-    async def _compute_and_store(self) -> T:
-        now = self._clock.seconds()
+    async def _refresh(self) -> T:
+        expires_at = self._clock.seconds() + self._lifetime
         result = await self._compute()
-        self._result = now, result
+        self._result = expires_at, result
         return result
 
     def _fire_waiting(self, result: T | Failure) -> None:

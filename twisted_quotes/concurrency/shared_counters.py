@@ -1,10 +1,10 @@
 """
-What the workers know of each other: a scoreboard, in memory that they share.
+Counters that all worker processes share, in memory.
 
-Each worker writes a row of its own, and reads those of all. There is no lock,
-for one that is stopped while it holds it would stop all. So two workers that
-take the last room in the same microsecond may both have it: of what is limited
-for all of them together, there may be one more for each further worker.
+Each worker writes a row of its own and reads the rows of all. There is no lock, because
+a worker that is stopped while it holds one would stop all. So two workers may acquire
+the last unit of a shared capacity in the same microsecond: the limit may be exceeded by
+one for each further worker.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .capacity import Capacity
 
 
 class Column(IntEnum):
-    """What a worker tells of itself."""
+    """What a worker counts."""
 
     SERVING = 0
     CONNECTIONS = 1
@@ -25,50 +25,48 @@ class Column(IntEnum):
 
 
 ROWS_PER_WORKER = 4
-"""How many rows there are for each worker: those that are ending need one, too."""
-
-_CELL_SIZE = 8
+"""The number of rows for each worker: workers that are shutting down need one, too."""
 
 
 class SharedCounters:
     """
-    The rows of all workers.
+    The counters of all workers.
 
-    @param descriptor: an open file, as L{create} makes one, which is mapped.
-    @param rows: how many rows it has, 1 or more.
+    @param descriptor: an open file, made by L{create}, which is mapped into memory.
+    @param rows: the number of rows in it, 1 or more.
     """
 
     def __init__(self, descriptor: int, rows: int) -> None:
         self.descriptor = descriptor
         self.rows = rows
-        # Eight bytes that lie together are written, and read, at once.
-        self._cells = memoryview(mmap.mmap(descriptor, _size_in_bytes(rows))).cast("q")
+        # Aligned groups of eight bytes are read and written atomically.
+        self._cells = memoryview(mmap.mmap(descriptor, 0)).cast("q")
 
     @classmethod
     def create(cls, rows: int) -> SharedCounters:
-        """Make one of which nothing is left when all who know it are gone."""
+        """Create counters in an anonymous file, which inheriting processes share."""
         descriptor = os.memfd_create("scoreboard")
-        os.truncate(descriptor, _size_in_bytes(rows))
+        os.truncate(descriptor, rows * len(Column) * 8)
         return cls(descriptor, rows)
 
     def read(self, row: int, column: Column) -> int:
-        """Read what a worker tells."""
+        """Return one counter."""
         return self._cells[row * len(Column) + column]
 
     def write(self, row: int, column: Column, value: int) -> None:
-        """Tell something, in a row of one's own."""
+        """Set one counter."""
         self._cells[row * len(Column) + column] = value
 
     def total(self, column: Column) -> int:
-        """The sum of what all workers tell."""
+        """Return the sum of a counter over all workers."""
         return sum(self.read(row, column) for row in range(self.rows))
 
     def minimum_connections_elsewhere(self, row: int) -> int | None:
         """
-        How many connections the worker has that has fewest.
+        Return the lowest number of connections of the other workers.
 
-        @param row: the row of the one who asks, which does not count.
-        @return: L{None} where no other one serves.
+        @param row: the row of the worker to leave out.
+        @return: L{None} if no other worker is serving.
         """
         return min(
             (
@@ -80,17 +78,18 @@ class SharedCounters:
         )
 
     def clear(self, row: int) -> None:
-        """Forget a worker that is gone."""
+        """Reset the row of a worker that has ended."""
         for column in Column:
             self.write(row, column, 0)
 
 
 class SharedCapacity(Capacity):
     """
-    Room for so many in all workers together.
+    A capacity that all workers share.
 
-    @param shared_counters: has how many are in it.
-    @param row: the row of the worker that this is part of.
+    @param limit: the maximum of all workers together.
+    @param shared_counters: the counters of all workers.
+    @param row: the row of this worker.
     @param column: what is counted.
     """
 
@@ -103,21 +102,16 @@ class SharedCapacity(Capacity):
         self._column = column
 
     def try_acquire(self) -> bool:
-        """Take room for one more; say whether there was any."""
+        """Count one more, unless the limit is reached; return whether it was."""
         if self._shared_counters.total(self._column) >= self.limit:
             return False
-        self.in_use += 1
-        self._publish()
+        self._set_in_use(self.in_use + 1)
         return True
 
     def release(self) -> None:
-        """Give back the room of one."""
-        super().release()
-        self._publish()
+        """Count one less."""
+        self._set_in_use(self.in_use - 1)
 
-    def _publish(self) -> None:
-        self._shared_counters.write(self._row, self._column, self.in_use)
-
-
-def _size_in_bytes(rows: int) -> int:
-    return rows * len(Column) * _CELL_SIZE
+    def _set_in_use(self, value: int) -> None:
+        self.in_use = value
+        self._shared_counters.write(self._row, self._column, value)

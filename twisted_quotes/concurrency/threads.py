@@ -1,37 +1,34 @@
 """
-Threads: a few of them, for what may block.
+Threads for blocking functions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
-
-class DeferToThread(Protocol):
-    """What runs a function in a thread."""
-
-    def __call__(
-        self, function: Callable[..., Any], /, *arguments: Any
-    ) -> Deferred[Any]:
-        """Fire with what the function returns, or fail with what it raises."""
+DeferToThread = Callable[..., Deferred[Any]]
+"""
+Runs a function with arguments in a thread; fires with what it returns, or fails with
+what it raises.
+"""
 
 
 class ThreadRunner:
     """
-    Has functions run by threads, so many at a time.
+    A L{DeferToThread} that limits how many functions run at the same time.
 
-    More would be in each other's way, and together have the reactor do more for
-    them in one turn than others may wait for.
+    More threads would compete with each other, and their results would occupy the
+    reactor for too long in one turn.
 
-    @param reactor: where the results are wanted.
-    @param pool: has the threads.
-    @param max_threads: how many may run at one time, 1 or more.
+    @param reactor: receives the results.
+    @param pool: provides the threads.
+    @param max_threads: the limit, 1 or more.
     """
 
     def __init__(
@@ -45,11 +42,11 @@ class ThreadRunner:
         self, function: Callable[..., Any], /, *arguments: Any
     ) -> Deferred[Any]:
         """
-        Have a function called by a thread.
+        Call a function in a thread.
 
-        @return: fires with what it returns, or fails with what it raises.
-            Cancelling it gives up the wait for a thread; a function that is
-            running runs on, and counts until it has ended.
+        @return: fires with what the function returns, or fails with what it raises.
+            Cancelling it ends the wait. A function that runs already cannot be
+            stopped, and counts towards the limit until it ends.
         """
         acquired = self._semaphore.acquire()
         result: Deferred[Any] = Deferred(lambda _: acquired.cancel())
@@ -63,6 +60,6 @@ class ThreadRunner:
             if not result.called:
                 result.callback(value)
 
-        # Who waits no longer has been told so by the cancelling itself.
+        # Cancelling fails the result by itself.
         acquired.addCallbacks(start, lambda _: None)
         return result
