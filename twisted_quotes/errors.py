@@ -1,33 +1,32 @@
 """
-What can go wrong, in the words of the one who asked.
+Errors that the service reports to the client with their own message.
 
 ::
 
-    QuotesError                     code
-    ├── BadRequest                  400   the question is not well put
-    ├── EntryTooLong                400   an entry of its answer would be too long
-    ├── NotAuthenticated            401   who asks is not known
-    ├── DictionaryForbidden         403   the dictionary may not be read
-    ├── DictionaryNotFound          404   there is no such dictionary
-    ├── QuoteNotFound               404   no quote has that id
-    ├── RequestTimedOut             408   the question did not come to its end
-    ├── BodyTooLarge                413   the question is too long
-    ├── RequestLineTooLong          414   its URL is too long
-    ├── UnsupportedContentEncoding                 415   the question is compressed
-    ├── HeadersTooLarge             431   its headers are too long
-    ├── UnknownAction               501   the service does not do that
-    ├── UnknownMethod               501   the server does not know that HTTP method
-    ├── Unavailable                 503   not now; try again later
-    │   ├── TooBusy
-    │   ├── DictionaryChanging
-    │   ├── ServiceNotReady
-    │   ├── TooManyRequests         429   this client asks too much at one time
-    │   └── ShuttingDown
-    └── SearchTimedOut              504   the search took too long
+    QuotesError
+    ├── BadRequest                  400
+    ├── EntryTooLong                400
+    ├── NotAuthenticated            401
+    ├── DictionaryForbidden         403
+    ├── DictionaryNotFound          404
+    ├── QuoteNotFound               404
+    ├── RequestTimedOut             408
+    ├── BodyTooLarge                413
+    ├── RequestLineTooLong          414
+    ├── UnsupportedContentEncoding  415
+    ├── HeadersTooLarge             431
+    ├── UnknownAction               501
+    ├── UnknownMethod               501
+    ├── Unavailable                 503
+    │   ├── TooBusy                 503
+    │   ├── TooManyRequests         429
+    │   ├── DictionaryChanging      503
+    │   ├── ServiceNotReady         503
+    │   └── ShuttingDown            503
+    └── SearchTimedOut              504
 
-Each carries the ``code`` of the contract's error table and a message of whole
-sentences that says what was wrong and what would be right. Anything that is
-not a L{QuotesError} is unforeseen, and is answered as a 500.
+Each C{code} is the HTTP status in the contract's section 1. Any other exception is
+reported as a 500 without its message.
 """
 
 from __future__ import annotations
@@ -37,20 +36,24 @@ from typing import ClassVar
 
 from twisted_quotes.text.display import printable
 
+_MAX_LISTED_NAMES = 8
+
 
 class QuotesError(Exception):
     """
-    Base of the errors that are answered with their own message.
+    Base class of the errors that are reported with their own message.
 
-    @param message: whole sentences for the caller: what was wrong, and what
-        would be right. It must name no path, no command and no traceback.
+    @cvar code: the HTTP status of the response.
+    @ivar message: sentences for the client that say what is wrong and what would be
+        right, without a path, a command line or a traceback.
     """
 
     code: ClassVar[int]
+    message: str = ""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(self, message: str = "") -> None:
+        self.message = message or self.message
+        super().__init__(self.message)
 
 
 class BadRequest(QuotesError):
@@ -60,28 +63,23 @@ class BadRequest(QuotesError):
 
 
 class EntryTooLong(QuotesError):
-    """
-    An entry is longer than the service sends.
-
-    @param limit: the most bytes that an entry may have.
-    """
+    """An entry has more than C{limit} bytes."""
 
     code = 400
 
     def __init__(self, limit: int) -> None:
         super().__init__(
-            f"An entry of the answer has more than {limit} bytes. Ask for fewer "
-            "lines around each match, or for another dictionary."
+            f"An entry of the response has more than {limit} bytes. Request fewer "
+            "lines of context, or another dictionary."
         )
 
 
 class NotAuthenticated(QuotesError):
     """
-    The caller has not said who it is, or not so that it is believed.
+    The credentials are missing or wrong.
 
-    @param reason: a whole sentence that says what was wrong, and nothing of
-        what came.
-    @ivar is_bearer_token: whether what came was meant as a bearer token.
+    @param reason: a sentence that says what is wrong and repeats no credentials.
+    @ivar is_bearer_token: whether the request has a bearer token.
     """
 
     code = 401
@@ -95,33 +93,34 @@ class NotAuthenticated(QuotesError):
 
 
 class DictionaryForbidden(QuotesError):
-    """The name points outside the library, or at what may not be read."""
+    """The name points outside the library, or to a file that is not readable."""
 
     code = 403
-
-    def __init__(self) -> None:
-        super().__init__(
-            "That dictionary may not be read. Name a readable, regular file inside "
-            "the library: no hidden name, no absolute path, no '..'."
-        )
+    message = (
+        "That dictionary may not be read. Name a readable, regular file inside "
+        "the library: no hidden name, no absolute path, no '..'."
+    )
 
 
 class DictionaryNotFound(QuotesError):
     """
-    No file of that name is in the library.
+    No file in the library has that name.
 
-    @param known_names: names that there are, in order.
+    @param known_names: the names of the dictionaries, in order.
     """
 
     code = 404
 
     def __init__(self, name: str, known_names: Sequence[str]) -> None:
-        listed_names = ", ".join(f'"{printable(each)}"' for each in known_names[:8])
+        listed_names = [
+            f'"{printable(known_name)}"'
+            for known_name in known_names[:_MAX_LISTED_NAMES]
+        ] or ["none"]
+        if len(known_names) > _MAX_LISTED_NAMES:
+            listed_names.append("...")
         super().__init__(
             f'There is no dictionary "{printable(name)}". There are: '
-            f"{listed_names or 'none'}"
-            f"{', ...' if len(known_names) > 8 else ''}. "
-            'Ask {"action": "list"} for all of them.'
+            f'{", ".join(listed_names)}. Send {{"action": "list"}} to list all of them.'
         )
 
 
@@ -129,32 +128,26 @@ class QuoteNotFound(QuotesError):
     """No quote in the library has that id."""
 
     code = 404
-
-    def __init__(self) -> None:
-        super().__init__(
-            "No quote has that id. It may have been changed or removed: "
-            "look for its words with /api/v2/quotes?term=WORDS."
-        )
+    message = (
+        "No quote has that id. It may have been changed or removed: "
+        "search for its words with /api/v2/quotes?term=WORDS."
+    )
 
 
 class RequestTimedOut(QuotesError):
-    """
-    The request was not complete within its time.
-
-    @param limit: the time that a request may take to arrive, in seconds.
-    """
+    """The request was not complete within C{limit} seconds."""
 
     code = 408
 
     def __init__(self, limit: float) -> None:
         super().__init__(
             f"The request was not complete within {limit:g} seconds. "
-            "Send it at once, and all of it."
+            "Send all of it without a pause."
         )
 
 
 class BodyTooLarge(QuotesError):
-    """The body of the request has more bytes than C{limit}."""
+    """The body of the request has more than C{limit} bytes."""
 
     code = 413
 
@@ -163,7 +156,7 @@ class BodyTooLarge(QuotesError):
 
 
 class RequestLineTooLong(QuotesError):
-    """The request line is longer than the service reads."""
+    """The request line is longer than the limit."""
 
     code = 414
 
@@ -175,85 +168,78 @@ class UnsupportedContentEncoding(QuotesError):
 
 
 class HeadersTooLarge(QuotesError):
-    """The headers are more than the service reads."""
+    """The headers are larger than the limit."""
 
     code = 431
 
 
 class UnknownAction(QuotesError):
-    """The C{action} is a string, but not one that the service knows."""
+    """The C{action} is a string, but not a known one."""
 
     code = 501
 
 
 class UnknownMethod(QuotesError):
-    """The HTTP method is not one that the server knows."""
+    """The HTTP method is not known."""
 
     code = 501
 
 
 class Unavailable(QuotesError):
     """
-    The service could answer that, but not now.
+    The service cannot process the request now. The client may try again.
 
-    @param reason: a whole sentence that says why not.
-    @cvar retry_after: when to try again, in seconds from now.
+    @cvar retry_after: the number of seconds to wait before the next try.
     """
 
     code = 503
     retry_after: ClassVar[int] = 1
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, message: str = "") -> None:
         seconds = f"{self.retry_after} second{'s' * (self.retry_after > 1)}"
-        super().__init__(f"{reason} Try again in {seconds} or more.")
+        super().__init__(f"{message or self.message} Try again in {seconds} or more.")
 
 
 class TooBusy(Unavailable):
-    """All places are taken, and as many wait as may."""
+    """All slots are in use, and the queue for them is full."""
 
-    def __init__(self) -> None:
-        super().__init__("Too many requests are under way.")
+    message = "Too many requests are in progress."
 
 
 class TooManyRequests(Unavailable):
-    """The client has more than its share under way, while others ask as well."""
+    """The client uses more than its share while other clients send requests."""
 
     code = 429
-
-    def __init__(self) -> None:
-        super().__init__("Too many requests of this client are under way.")
+    message = "Too many requests of this client are in progress."
 
 
 class DictionaryChanging(Unavailable):
-    """The dictionary is being written to, again and again."""
+    """The dictionary changed during every attempt to read it."""
 
-    def __init__(self) -> None:
-        super().__init__("The dictionary is being written to.")
+    message = "The dictionary is being written to."
 
 
 class ServiceNotReady(Unavailable):
-    """The service lacks what it needs: C{what}."""
+    """The service cannot use a C{resource} that it needs."""
 
     def __init__(self, resource: str) -> None:
         super().__init__(f"The service is not ready: it cannot use {resource}.")
 
 
 class ShuttingDown(Unavailable):
-    """The service is ending."""
+    """The service is shutting down."""
 
     retry_after = 5
-
-    def __init__(self) -> None:
-        super().__init__("The service is shutting down.")
+    message = "The service is shutting down."
 
 
 class SearchTimedOut(QuotesError):
-    """The search took longer than C{limit} seconds, and was ended."""
+    """The search took longer than C{limit} seconds, and its grep was killed."""
 
     code = 504
 
     def __init__(self, limit: float) -> None:
         super().__init__(
-            f"The search took more than {limit:g} seconds and was ended. "
-            "Look for a simpler term, or in a smaller dictionary."
+            f"The search took more than {limit:g} seconds and was stopped. "
+            "Search for a simpler term, or in a smaller dictionary."
         )
