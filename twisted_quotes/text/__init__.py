@@ -1,5 +1,5 @@
 """
-Pure text, with no input or output: lines, quotes, and text as it is searched.
+Functions on text without I/O: lines, quotes, normalization for search.
 
-Everything may import it. Read L{quotes<twisted_quotes.text.quotes>} first.
+Every package may import it. Read L{quotes<twisted_quotes.text.quotes>} first.
 """

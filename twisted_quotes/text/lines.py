@@ -1,9 +1,8 @@
 """
-Text as readers see it: lines without their ends, and entries with context.
+Lines and entries as text.
 
-The rules are those of the contract's section 1: bytes that are not UTF-8 read
-as U+FFFD; CRLF line ends and a byte order mark are not part of the text. Only
-a line feed ends a line, as for grep.
+Bytes that are not UTF-8 become U+FFFD. CRLF line ends and a byte order mark are
+not part of the text (contract, section 1). Only a line feed ends a line, as in grep.
 """
 
 from __future__ import annotations
@@ -21,28 +20,25 @@ VALID_UTF8_LINE_PATTERN = (
     b"|\xf4[\x80-\x8f][\x80-\xbf]{2})*"
 )
 """
-An expression over bytes for lines that are UTF-8 (Unicode Standard, table 3-7) with
-no carriage return. What grep itself takes for a character depends on the C library.
+A POSIX extended regular expression over bytes for lines of valid UTF-8 (Unicode
+Standard, table 3-7) without a carriage return.
 """
 
 
 class Readable(Protocol):
-    """Anything that bytes can be read from."""
+    """An object with a C{read} method that returns bytes."""
 
     def read(self, size: int, /) -> bytes:
-        """Read up to C{size} bytes; nothing at the end."""
+        """Read up to C{size} bytes; none at the end."""
 
 
 class Lines(Sequence[str]):
     """
-    Lines of text that are kept together as bytes.
+    Lines of text that are stored as bytes and decoded during iteration.
 
-    Thousands of them are counted, cut and encoded as one. They become strings
-    only where they are asked for one by one, all of them each time.
+    Thousands of lines can be counted, sliced and encoded in one operation each.
 
-    @param data: the lines, each ended by a line feed that is no part of it.
-
-    @ivar data: the same.
+    @ivar data: the lines, each of them followed by a line feed.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -56,9 +52,7 @@ class Lines(Sequence[str]):
         return self.data.count(b"\n")
 
     def __iter__(self) -> Iterator[str]:
-        lines = self.data.decode("utf-8", "replace").split("\n")
-        del lines[-1]
-        return iter(lines)
+        return iter(self.data.decode("utf-8", "replace").split("\n")[:-1])
 
     @overload
     def __getitem__(self, index: int) -> str: ...
@@ -71,59 +65,53 @@ class Lines(Sequence[str]):
             return list(self)[index]
         start, stop, step = index.indices(len(self))
         if step != 1:
-            raise ValueError("only lines that follow each other are kept together")
+            raise ValueError("the step of a slice must be 1")
         if (start, stop) == (0, len(self)):
             return self
-        end = offset_after_lines(self.data, max(start, stop))
-        return Lines(self.data[offset_after_lines(self.data, start) : end])
+        start_offset = self._offset_after(start)
+        return Lines(self.data[start_offset : self._offset_after(max(start, stop))])
+
+    def _offset_after(self, count: int) -> int:
+        """Return the offset after the first C{count} lines."""
+        offset = 0
+        for _ in range(count):
+            offset = self.data.index(b"\n", offset) + 1
+        return offset
 
     def clear(self) -> None:
-        """Forget them, for who has taken what he needs while others know them."""
+        """Remove all lines, to free memory while other references exist."""
         self.data = b""
         self._count = 0
 
 
-def offset_after_lines(data: bytes, count: int) -> int:
-    """
-    Where so many lines end.
-
-    @param data: lines, as many at least, each ended by a line feed.
-    """
-    end = 0
-    for _ in range(count):
-        end = data.index(b"\n", end) + 1
-    return end
-
-
 def parse_lines(data: bytes, normalized: bool = False) -> Lines:
     """
-    Read bytes as lines of text.
+    Parse bytes into lines of text.
 
-    @param data: whole lines, each ended by a line feed; the last one's may be
-        missing.
-    @param normalized: whether it comes from a L{NormalizedFile}, where every
-        carriage return that is left is part of the text.
+    @param data: complete lines. The line feed of the last one is optional.
+    @param normalized: whether the data is from a L{NormalizedFile}, in which all
+        remaining carriage returns are part of the text.
     """
     if data and not data.endswith(b"\n"):
         data += b"\n"
-    # One byte is looked for much more quickly than two.
+    # A search for one byte is much faster than a search for two.
     if not normalized and b"\r" in data:
         data = data.replace(b"\r\n", b"\n")
     return Lines(data)
 
 
 def concatenate_entries(entry_groups: Sequence[Sequence[str]]) -> Sequence[str]:
-    """Entries from several places, one after another."""
+    """Concatenate the entries of several dictionaries."""
     if len(entry_groups) == 1:
         return entry_groups[0]
-    lines = [part.data for part in entry_groups if isinstance(part, Lines)]
-    if len(lines) == len(entry_groups):
-        return Lines(b"".join(lines))
+    data = [entries.data for entries in entry_groups if isinstance(entries, Lines)]
+    if len(data) == len(entry_groups):
+        return Lines(b"".join(data))
     return list(chain.from_iterable(entry_groups))
 
 
 def approximate_size(entries: Sequence[str]) -> int:
-    """About how many characters entries have, with their ends."""
+    """Return the size of entries and their line ends, in characters or bytes."""
     if isinstance(entries, Lines):
         return len(entries.data)
     return sum(map(len, entries)) + len(entries)
@@ -131,10 +119,10 @@ def approximate_size(entries: Sequence[str]) -> int:
 
 def lines_containing(term: str, text: bytes) -> bytes:
     """
-    The lines that hold a term, as bytes.
+    Return the lines that contain a term.
 
-    @param term: a term, in which no line ends.
-    @param text: lines, of which the last one may be left open.
+    @param term: a fixed string without a line feed.
+    @param text: lines. The line feed of the last one is optional.
     """
     encoded_term = term.encode()
     lines = []
@@ -153,16 +141,15 @@ def add_context(
     lines_after: int,
 ) -> Iterator[str]:
     r"""
-    Give each match the lines around it, one match after another.
+    Yield an entry for each match: its line and the context lines, joined by C{"\n"}.
 
-    @param lines: matches and context in the dictionary's order: all that is
-        wanted here, as far as the dictionary has it.
-    @param matches: where in C{lines} each match stands, counted from 0, and
-        its line number in the dictionary, counted from 1.
-    @param lines_before: lines of context wanted before each match, 0 or more.
-    @param lines_after: the same after each match.
-    @return: an entry for each match: its own lines, joined by C{"\n"}. Together
-        they may be much longer than the lines.
+    Together the entries may be much longer than the lines.
+
+    @param lines: the matches and their context, in the order of the dictionary.
+    @param matches: for each match its index in C{lines}, counted from 0, and its
+        line number in the dictionary, counted from 1.
+    @param lines_before: the number of context lines before each match.
+    @param lines_after: the number of context lines after each match.
     """
     for index, number in matches:
         yield "\n".join(
@@ -172,37 +159,35 @@ def add_context(
 
 class NormalizedFile:
     r"""
-    A dictionary read as the UTF-8 of its text.
+    Reads a dictionary as valid UTF-8 with line feeds as the only line ends.
 
-    grep matches bytes. Where a pattern could tell a carriage return or a bad
-    byte from the text that readers see, it is given this.
+    grep matches bytes. It reads this instead of the dictionary if a pattern could
+    match a carriage return or a byte that the client does not see.
 
     @param file: the dictionary, open for reading at the start of its text.
-
-    @ivar bytes_read: how many of its bytes have been read.
+    @ivar bytes_read: the number of bytes read from C{file}.
     """
 
-    bytes_read = 0
-
     def __init__(self, file: Readable) -> None:
+        self.bytes_read = 0
         self._file = file
         self._decoder = getincrementaldecoder("utf-8")("replace")
-        self._pending_text = ""
+        self._pending = ""
 
     def read(self, size: int) -> bytes:
         """
-        Read on.
+        Read the next part of the text; no bytes at the end, and only there.
 
-        @param size: about how many bytes to read, 1 or more.
-        @return: more text; nothing at the end, and only there.
+        @param size: the number of bytes to read from the file at a time, 1 or more.
         """
-        while data := self._file.read(size):
+        at_end = False
+        normalized = b""
+        while not normalized and not at_end:
+            data = self._file.read(size)
             self.bytes_read += len(data)
-            if text := self._decode(data):
-                return text
-        return self._decode(b"", final=True)
-
-    def _decode(self, data: bytes, final: bool = False) -> bytes:
-        text = self._pending_text + self._decoder.decode(data, final)
-        self._pending_text = "\r" if text.endswith("\r") and not final else ""
-        return text.removesuffix("\r").replace("\r\n", "\n").encode()
+            at_end = not data
+            text = self._pending + self._decoder.decode(data, at_end)
+            # The next byte decides whether the last carriage return ends a line.
+            self._pending = "\r" if text.endswith("\r") and not at_end else ""
+            normalized = text.removesuffix("\r").replace("\r\n", "\n").encode()
+        return normalized

@@ -1,10 +1,9 @@
 """
-All of a range in an order that chance has chosen, without a list of it.
+Random permutations of long ranges, without a list of their numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from hashlib import blake2b
 from math import isqrt
 from random import Random
@@ -16,26 +15,24 @@ _ROUNDS = 8
 
 class RandomPermutation:
     """
-    The numbers of a range, each once, in an order drawn by chance.
+    A random permutation of C{range(count)}.
 
-    Few are shuffled, so that each order is as likely as any other. Of many each
-    is found where it is asked for, by a network of Feistel's over two numbers
-    that make up one, and gone on with while the result is outside the range
-    (Black and Rogaway, "Ciphers with Arbitrary Finite Domains"). So to draw one
-    of millions takes no time and no memory, wherever it stands in that order.
+    Short ranges are shuffled, with the same probability for each order. In longer
+    ones each number is computed on request, in constant time and memory, by a Feistel
+    network with cycle walking (Black and Rogaway, "Ciphers with Arbitrary Finite
+    Domains").
 
-    @param count: how many there are, 0 or more.
-    @param seed: the same seed gives the same order; L{None} for chance.
+    @param count: the length of the range, 0 or more.
+    @param seed: determines the order; L{None} for a random seed.
     """
 
     def __init__(self, count: int, seed: int | None) -> None:
         seed = randbits(64) if seed is None else seed
         self._count = count
-        self._shuffled: Sequence[int] | None = None
+        self._shuffled: list[int] | None = None
         if count <= _MAX_SHUFFLED:
-            shuffled = list(range(count))
-            Random(str(seed)).shuffle(shuffled)
-            self._shuffled = shuffled
+            self._shuffled = list(range(count))
+            Random(str(seed)).shuffle(self._shuffled)
         self._rows = isqrt(max(0, count - 1)) + 1
         self._columns = -(-count // self._rows)
         self._key = blake2b(b"%d" % seed).digest()
@@ -45,21 +42,21 @@ class RandomPermutation:
 
     def __getitem__(self, index: int) -> int:
         """
-        The number at a place in the order.
+        Return the number at an index.
 
-        @raise IndexError: there is no such place.
+        @raise IndexError: the index is negative, or too large.
         """
         if not 0 <= index < self._count:
             raise IndexError(index)
         if self._shuffled is not None:
             return self._shuffled[index]
-        index = self._permute(index)
-        while index >= self._count:
-            index = self._permute(index)
-        return index
+        number = self._permute(index)
+        while number >= self._count:
+            number = self._permute(number)
+        return number
 
     def _permute(self, number: int) -> int:
-        """Put a number of the whole rectangle in another place of it."""
+        """Permute the numbers below C{rows * columns}."""
         row, column = divmod(number, self._columns)
         for round_number in range(0, _ROUNDS, 2):
             row = (row + self._hash(round_number, column)) % self._rows
