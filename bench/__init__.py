@@ -1,3 +1,3 @@
 """
-The benchmark: twisted_quotes beside its peers, on one machine, in ratios.
+A benchmark that compares twisted_quotes with other servers on one machine.
 """

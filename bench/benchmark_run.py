@@ -1,186 +1,135 @@
 """
-A whole run: the servers that can be had, the loads in turn, and what came of it.
+A run of the benchmark: find the servers, start them, measure each load.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import corpus
 from .big_loads import BIG_LOADS, BIG_SERVERS, BigLoads
 from .errors import BenchmarkError
-from .ours import VARIANTS, Variant, find_known_options
+from .ours import VARIANTS
 from .peers.catalogue import PEERS
 from .queries import all_query
-from .report import Report
 from .rounds import Load, Outcomes, measure_load
 from .scale import Scale
-from .servers import Server, running_servers
+from .servers import running_servers
 from .small_loads import SmallLoads, small_load_names
 from .subjects import Subject, find_program
-from .targets import TARGETS, judge_target
-
-
-@dataclass(frozen=True)
-class Selection:
-    """
-    What is to be measured.
-
-    @ivar loads: the names of the loads; none for all.
-    @ivar servers: the names of the servers; none for all.
-    """
-
-    loads: Sequence[str] = ()
-    servers: Sequence[str] = ()
-
-    def has_load(self, name: str) -> bool:
-        """Whether a load is wanted."""
-        return not self.loads or name in self.loads
-
-    def has_server(self, name: str) -> bool:
-        """Whether a server is wanted."""
-        return not self.servers or name in self.servers
 
 
 def find_subjects(
-    selection: Selection, report_progress: Callable[[str], None]
+    wanted: Sequence[str], report_progress: Callable[[str], None]
 ) -> tuple[list[Subject], dict[str, str]]:
     """
-    Find out what can be measured here.
+    Find the servers that can be measured on this machine.
 
-    @param report_progress: is told what could be installed.
-    @return: the servers, and why others are absent, by name.
-    @raise BenchmarkError: wrk is missing, or no server has such a name.
+    @param wanted: the names of the servers to measure; empty for all.
+    @param report_progress: is called with the name of each missing server.
+    @return: the servers, and the reasons why others are absent, by name.
+    @raise BenchmarkError: wrk is missing, or a name is unknown.
     """
-    variants = [each for each in VARIANTS if selection.has_server(each.name)]
-    peers = [each for each in PEERS if selection.has_server(each.name)]
-    names = {each.name for each in variants} | {each.name for each in peers}
-    if unknown := set(selection.servers) - names:
+    known = {each.name: each for each in (*VARIANTS, *PEERS)}
+    if unknown := set(wanted) - known.keys():
         raise BenchmarkError(f"There is no server {', '.join(sorted(unknown))}.")
-    packages = [] if find_program("wrk") else ["wrk"]
-    packages += [name for peer in peers for name in peer.missing_packages()]
-    if packages:
-        report_progress(
-            f"some programs are missing: apt-get install {' '.join(packages)}"
-        )
     if not find_program("wrk"):
-        raise BenchmarkError("Without wrk nothing can be measured.")
-    return _split_available(variants, peers)
+        raise BenchmarkError("wrk is not installed: apt-get install wrk")
+    absent = {
+        name: f"missing: {reason}"
+        for name, subject in known.items()
+        if (not wanted or name in wanted) and (reason := subject.missing_reason())
+    }
+    for name, reason in absent.items():
+        report_progress(f"{name}: {reason}")
+    names = [name for name in known if not wanted or name in wanted]
+    return [known[name] for name in names if name not in absent], absent
 
 
-def _split_available(
-    variants: Iterable[Variant], peers: Iterable[Subject]
-) -> tuple[list[Subject], dict[str, str]]:
-    options = find_known_options()
-    subjects: list[Subject] = []
-    absent = {}
-    for variant in variants:
-        if unknown := variant.unknown_options(options):
-            absent[variant.name] = f"twist quotes does not know {' '.join(unknown)}"
-        else:
-            subjects.append(variant.make_subject(options))
-    for peer in peers:
-        if why := peer.missing_reason():
-            absent[peer.name] = f"missing: {why}"
-        else:
-            subjects.append(peer)
-    return subjects, absent
-
-
+@dataclass
 class BenchmarkRun:
     """
-    One run.
+    A run of the benchmark.
 
-    @param folder: an empty folder for everything.
-    @param subjects: the servers to measure.
-    @param report_progress: is told how it goes.
+    @ivar folder: an empty folder for all files.
+    @ivar wanted_loads: the names of the loads to measure; empty for all.
+    @ivar subjects: the servers to measure.
+    @ivar report_progress: is called with a line of text after each step.
+    @ivar loads: the loads that were measured.
+    @ivar results: their results, by the name of the load.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        scale: Scale,
-        selection: Selection,
-        subjects: Sequence[Subject],
-        report_progress: Callable[[str], None],
-    ) -> None:
-        self._folder = folder
-        self._library = folder / "library"
-        self._scale = scale
-        self._selection = selection
-        self._subjects = subjects
-        self._report_progress = report_progress
-        self._loads: list[Load] = []
-        self._results: dict[str, Outcomes] = {}
+    folder: Path
+    scale: Scale
+    wanted_loads: Sequence[str]
+    subjects: Sequence[Subject]
+    report_progress: Callable[[str], None]
+    loads: list[Load] = field(default_factory=list)
+    results: dict[str, Outcomes] = field(default_factory=dict)
 
     def run(self) -> None:
         """
-        Measure all that is wanted.
+        Measure all loads that are wanted.
 
-        @raise BenchmarkError: servers do not start or do not answer alike, or no
-            load has such a name.
+        @raise BenchmarkError: a server does not start, servers give different
+            results, or the name of a load is unknown.
         """
-        small = small_load_names(self._scale)
-        if unknown := set(self._selection.loads).difference(small, BIG_LOADS):
+        small = small_load_names(self.scale)
+        if unknown := set(self.wanted_loads).difference(small, BIG_LOADS):
             raise BenchmarkError(f"There is no load {', '.join(sorted(unknown))}.")
-        texts = corpus.make_sentences()
-        has_big = any(map(self._selection.has_load, BIG_LOADS))
-        corpus.write_library(self._library, texts, has_big)
-        if any(map(self._selection.has_load, small)):
-            self._run_small(texts)
-        if has_big:
+        needs_big = any(map(self._is_wanted, BIG_LOADS))
+        sentences = corpus.make_sentences()
+        corpus.write_library(self._library, sentences, needs_big)
+        if any(map(self._is_wanted, small)):
+            self._run_small(sentences)
+        if needs_big:
             self._run_big()
 
-    def _run_small(self, texts: Sequence[str]) -> None:
-        terms = corpus.distinct_terms(texts)
-        with self._running_servers(self._subjects) as servers:
-            small = SmallLoads(servers, terms, self._folder, self._library, self._scale)
-            small.check_responses(corpus.small_lines(texts))
-            self._report_progress("all give the same answers")
-            small.warm_up(self._report_progress)
+    @property
+    def _library(self) -> Path:
+        return self.folder / "library"
+
+    def _is_wanted(self, load_name: str) -> bool:
+        return not self.wanted_loads or load_name in self.wanted_loads
+
+    def _run_small(self, sentences: Sequence[str]) -> None:
+        query = all_query(corpus.SMALL)
+        self._report_start(self.subjects)
+        with running_servers(
+            self.subjects, self.folder, self._library, query
+        ) as servers:
+            small = SmallLoads(
+                servers,
+                corpus.distinct_terms(sentences),
+                self.folder,
+                self._library,
+                self.scale,
+            )
+            small.check_responses(corpus.small_lines(sentences))
+            self.report_progress("all servers give the same results")
+            small.warm_up(self.report_progress)
             self._measure(small.loads())
 
     def _run_big(self) -> None:
-        # Fresh ones: what the small loads left in memory is not to be counted.
-        subjects = [each for each in self._subjects if each.name in BIG_SERVERS]
-        with self._running_servers(subjects) as servers:
+        # New servers, so that memory used by the small loads does not count.
+        subjects = [each for each in self.subjects if each.name in BIG_SERVERS]
+        query = all_query(corpus.SMALL)
+        self._report_start(subjects)
+        with running_servers(subjects, self.folder, self._library, query) as servers:
             big = BigLoads(servers, self._library)
             big.check_responses()
-            self._report_progress("all give the same answers")
+            self.report_progress("all servers give the same results")
             self._measure(big.loads())
 
-    def _running_servers(
-        self, subjects: Sequence[Subject]
-    ) -> AbstractContextManager[Mapping[str, Server]]:
-        self._report_progress(f"starting {'; '.join(each.name for each in subjects)}")
-        return running_servers(
-            subjects, self._folder, self._library, all_query(corpus.SMALL)
-        )
+    def _report_start(self, subjects: Sequence[Subject]) -> None:
+        self.report_progress(f"starting {'; '.join(each.name for each in subjects)}")
 
     def _measure(self, loads: Iterable[Load]) -> None:
         for load in loads:
-            if self._selection.has_load(load.name):
-                self._loads.append(load)
-                outcomes = measure_load(load, self._scale.rounds, self._report_progress)
-                self._results[load.name] = outcomes
-
-    def make_report(
-        self,
-        scale: str,
-        absent: Mapping[str, str],
-        machine: Mapping[str, str],
-        versions: Mapping[str, str],
-    ) -> Report:
-        """All that came of it; the parameters are those of L{Report}."""
-        return Report(
-            scale,
-            machine,
-            versions,
-            self._loads,
-            self._results,
-            absent,
-            [judge_target(target, self._results, absent) for target in TARGETS],
-        )
+            if self._is_wanted(load.name):
+                self.loads.append(load)
+                self.results[load.name] = measure_load(
+                    load, self.scale.rounds, self.report_progress
+                )

@@ -1,5 +1,5 @@
 """
-The dictionaries that are searched, made anew in each run and always the same.
+The dictionaries that are searched; every run writes the same ones.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _FREE_MEGABYTES = 500
 
 SENTENCE_COUNT = 250
 COPIES_PER_SENTENCE = 2
-"""In so many lines each term is found; the lines never stand side by side."""
+"""The number of lines in which each term is found; they are never adjacent."""
 MIN_TERM_LENGTH = 8
 LINE_LENGTH = 119
-"""Each line has so many letters, without its line feed: a number and a sentence."""
+"""The length of a line without its line feed: a number and a sentence."""
 _SENTENCE_LENGTH = LINE_LENGTH - len("0000 ")
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 
@@ -35,31 +35,31 @@ _NUMBER_PLACEHOLDER = b"@@@@@@"
 
 
 def make_sentences() -> list[str]:
-    """Sentences of words of random letters, all of the same length."""
+    """Return sentences of random words, all of the same length."""
     source = Random(1)
-    found = []
+    sentences = []
     for _ in range(SENTENCE_COUNT):
         sentence = ""
         while len(sentence) < _SENTENCE_LENGTH:
             word = "".join(source.choices(_ALPHABET, k=source.randint(3, 9)))
             sentence += f"{word} "
-        # None may end in a blank: a grep's output is compared as it is.
-        found.append(sentence[: _SENTENCE_LENGTH - 1] + source.choice(_ALPHABET))
-    return found
+        # The last character is not a space.
+        sentences.append(sentence[: _SENTENCE_LENGTH - 1] + source.choice(_ALPHABET))
+    return sentences
 
 
 def small_lines(texts: Sequence[str]) -> list[str]:
-    """The lines of the small dictionary, 60 KB: each sentence as often as C{COPIES}."""
+    """Return the lines of the small dictionary, 60 KB in total."""
     lines = list(texts) * COPIES_PER_SENTENCE
     return [f"{number:04d} {text}" for number, text in enumerate(lines)]
 
 
 def distinct_terms(texts: Sequence[str]) -> list[str]:
     """
-    About a million terms, no two alike, each found in as many lines as any other.
+    Return about a million distinct terms with the same number of matches each.
 
-    They are pieces of the sentences, short ones first. A piece begins where its
-    first letters stand nowhere else, so that it is in one sentence only.
+    They are parts of the sentences, the shortest first. The first letters of a term
+    occur only once in all sentences, so that the term is in one sentence only.
     """
     starts = [
         (text, start)
@@ -87,9 +87,9 @@ def distinct_terms(texts: Sequence[str]) -> list[str]:
 
 def make_big_block(texts: Sequence[str]) -> bytes:
     """
-    A block of lines, about a megabyte, with room for its number in each line.
+    Return a block of lines, about a megabyte, with a placeholder for its number.
 
-    Every twentieth line holds C{COMMON}.
+    Every twentieth line contains L{COMMON_TERM}.
     """
     lines = []
     for number in range(_BLOCK_LINES):
@@ -101,7 +101,7 @@ def make_big_block(texts: Sequence[str]) -> bytes:
 
 
 def write_big(path: Path, block: bytes, megabytes: int) -> None:
-    """Write a big dictionary: blocks, and a last line that holds C{RARE}."""
+    """Write a large dictionary: blocks, then a line that contains L{RARE_TERM}."""
     with path.open("wb") as file:
         for number in range(megabytes * 1_000_000 // len(block)):
             file.write(block.replace(_NUMBER_PLACEHOLDER, b"%06d" % number))
@@ -112,8 +112,8 @@ def write_library(folder: Path, texts: Sequence[str], big: bool) -> None:
     """
     Write the dictionaries.
 
-    @param big: whether the big ones are needed.
-    @raise BenchmarkError: there is no room for them on the disk.
+    @param big: whether the large ones are needed.
+    @raise BenchmarkError: there is not enough disk space for them.
     """
     folder.mkdir()
     small = "".join(f"{line}\n" for line in small_lines(texts))
@@ -124,7 +124,7 @@ def write_library(folder: Path, texts: Sequence[str], big: bool) -> None:
     if shutil.disk_usage(folder).free < needed * 1_000_000:
         raise BenchmarkError(
             f"The folder for temporary files needs {needed} MB of free space; "
-            "TMPDIR names another."
+            "set TMPDIR to use another one."
         )
     block = make_big_block(texts)
     write_big(folder / MEDIUM, block, MEDIUM_MEGABYTES)

@@ -1,43 +1,38 @@
 """
-grep alone, one after another: what no server that runs it can beat.
-
-C{python -m bench.floor TERMS DICTIONARY CORES START SECONDS} looks for each term of
-a file in turn, on the given cores, from a moment of C{CLOCK_MONOTONIC} on, and
-prints how long each grep took, in seconds.
+The rate of grep alone, which is the upper limit for a server that runs one grep
+for each request.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
-from itertools import cycle
+from concurrent.futures import ProcessPoolExecutor
+from itertools import chain, cycle, repeat
+from multiprocessing import get_context
 from pathlib import Path
 from shutil import which
 from statistics import fmean, quantiles
 
-from .children import last_line, module_command, read_output, running_child
 from .errors import RunFailed
 from .rounds import Numbers
 
 _ENVIRONMENT = {"LC_ALL": "C"}
 _START_DELAY = 0.5
-"""So many seconds after they are started all loops begin."""
+"""The delay, in seconds, after which all loops start at the same time."""
 
 
 def run_grep(grep: str, arguments: Sequence[str], dictionary: str) -> bytes:
     """
-    Run grep on a file, in the quickest way that Python has.
+    Run grep on a file with C{posix_spawn}, the fastest way in Python.
 
-    @param grep: its path.
+    @param grep: the path of grep.
     @return: its output.
     """
     read, write = os.pipe()
     dictionary_fd = os.open(dictionary, os.O_RDONLY)
-    process = os.posix_spawn(
+    pid = os.posix_spawn(
         grep,
         ["grep", "-a", "-F", *arguments],
         _ENVIRONMENT,
@@ -48,91 +43,88 @@ def run_grep(grep: str, arguments: Sequence[str], dictionary: str) -> bytes:
     )
     os.close(write)
     os.close(dictionary_fd)
-    output = []
-    while piece := os.read(read, 1 << 16):
-        output.append(piece)
-    os.close(read)
-    os.waitpid(process, 0)
-    return b"".join(output)
+    with open(read, "rb", buffering=0) as output:
+        printed = output.readall()
+    os.waitpid(pid, 0)
+    return printed
 
 
 def find_grep() -> str:
-    """The path of grep."""
+    """Return the path of grep; raise L{RunFailed} if it is not installed."""
     grep = which("grep")
     if grep is None:
-        raise RunFailed("there is no grep")
+        raise RunFailed("grep is not installed")
     return grep
 
 
 def run_loop(
     terms: Sequence[str], dictionary: str, start: float, end: float
 ) -> list[float]:
-    """Run one grep after another, and say how long each took."""
+    """
+    Run one grep after another, each with the next term.
+
+    @param start: when to start, in seconds of the monotonic clock.
+    @param end: when to stop.
+    @return: the duration of each grep in seconds.
+    """
     grep = find_grep()
     durations = []
     time.sleep(max(0.0, start - time.monotonic()))
-    began = time.monotonic()
+    started = time.monotonic()
     for term in cycle(terms):
-        if began >= end:
+        if started >= end:
             break
         run_grep(grep, ["-e", term], dictionary)
         ended = time.monotonic()
-        durations.append(ended - began)
-        began = ended
+        durations.append(ended - started)
+        started = ended
     return durations
 
 
 def summarize_durations(durations: Sequence[float], seconds: float) -> Numbers:
     """
-    The numbers of a run, as a server's are given.
+    Return the numbers of a run, the same as for a server.
 
-    @raise RunFailed: there is nothing to sum up.
+    @raise RunFailed: there are fewer than two durations.
     """
     if len(durations) < 2:
-        raise RunFailed("hardly a grep ended")
-    hundredths = quantiles(durations, n=100)
+        raise RunFailed("fewer than two greps ended")
+    percentiles = quantiles(durations, n=100)
     return {
         "rate": len(durations) / seconds,
-        "p50": 1000 * hundredths[49],
-        "p99": 1000 * hundredths[98],
+        "p50": 1000 * percentiles[49],
+        "p99": 1000 * percentiles[98],
         "mean": 1000 * fmean(durations),
     }
 
 
 def measure_floor(
-    terms: Path, dictionary: Path, loops: int, cores: int, seconds: int
+    terms: Sequence[str], dictionary: Path, loops: int, cores: int, seconds: int
 ) -> Numbers:
     """
-    Run so many loops at one time on so many cores.
+    Run loops of greps in parallel processes on a number of cores.
 
-    @raise RunFailed: there are not so many cores, or a loop failed.
+    @raise RunFailed: there are fewer cores, or a loop failed.
     """
     available = sorted(os.sched_getaffinity(0))
     if len(available) < cores:
-        raise RunFailed(f"there is only {len(available)} core")
-    used = ",".join(map(str, available[:cores]))
-    start = time.monotonic() + _START_DELAY
-    command = module_command("floor", terms, dictionary, used, start, seconds)
-    durations: list[float] = []
-    with ExitStack() as stack:
-        processes = [stack.enter_context(running_child(command)) for _ in range(loops)]
-        for process in processes:
-            printed = read_output(process, seconds)
-            if process.returncode:
-                raise RunFailed(last_line(printed))
-            durations += json.loads(printed)
-    return summarize_durations(durations, seconds)
-
-
-def main(terms: str, dictionary: str, cores: str, start: str, seconds: str) -> None:
-    """Run one loop."""
-    os.sched_setaffinity(0, map(int, cores.split(",")))
-    start_time = float(start)
-    lines = Path(terms).read_text("utf-8").splitlines()
-    print(
-        json.dumps(run_loop(lines, dictionary, start_time, start_time + float(seconds)))
-    )
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+        raise RunFailed(f"only {len(available)} cores are available")
+    with ProcessPoolExecutor(
+        loops,
+        # A forked copy of this large process would be slower.
+        get_context("spawn"),
+        os.sched_setaffinity,
+        (0, available[:cores]),
+    ) as pool:
+        start = time.monotonic() + _START_DELAY
+        try:
+            durations = pool.map(
+                run_loop,
+                repeat(terms, loops),
+                repeat(str(dictionary)),
+                repeat(start),
+                repeat(start + seconds),
+            )
+            return summarize_durations(list(chain(*durations)), seconds)
+        except OSError as error:
+            raise RunFailed(str(error)) from error

@@ -1,5 +1,5 @@
--- Sends each line of a file as the body of a request, in turn, and reports in JSON.
--- Arguments: the file; how many requests a second to send, 0 for as many as go.
+-- Sends each line of a file in turn as the body of a request; prints a report in JSON.
+-- Arguments: the file; the number of requests per second, 0 for no limit.
 
 local ffi = require("ffi")
 ffi.cdef("struct moment { long s; long us; }; int gettimeofday(struct moment *, void *);")
@@ -25,7 +25,7 @@ function init(args)
     end
     local rate = tonumber(args[2])
     if rate > 0 then
-        -- All connections share one timetable: a slow answer delays no other request.
+        -- All connections share one schedule: a slow response delays no other request.
         local due = now()
         function delay()
             due = due + 1000000 / rate

@@ -1,5 +1,5 @@
 """
-On what it was measured: the machine, and the versions of everything.
+The machine and the versions of the software on it.
 """
 
 from __future__ import annotations
@@ -8,10 +8,9 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from shutil import which
 
 _MODULES = (
@@ -22,80 +21,75 @@ _PACKAGES = ("grep", "wrk", "webhook", "nginx-light", "fcgiwrap")
 
 
 def describe_machine() -> Mapping[str, str]:
-    """The machine, without its name."""
+    """Describe the machine without its host name."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    kernel = re.match(r"\d+\.\d+", platform.release())
+    cpu_info = Path("/proc/cpuinfo").read_text("utf-8")
+    processor = re.search(r"model name\s*: (.*)", cpu_info)
     return {
-        "processor": _search_file(Path("/proc/cpuinfo"), r"model name\s*: (.*)"),
+        "processor": processor[1].strip() if processor else "unknown",
         "cores": str(len(os.sched_getaffinity(0))),
         "memory": f"{memory / 2**30:.0f} GiB",
-        "system": _search_file(Path("/etc/os-release"), r'PRETTY_NAME="?([^"\n]*)'),
-        "Linux": kernel[0] if kernel else "unknown",
+        "system": platform.freedesktop_os_release()["PRETTY_NAME"],
+        "Linux": ".".join(platform.release().split(".")[:2]),
         "Python": platform.python_version(),
     }
 
 
 class OtherWork:
     """
-    Watches, from when it is made, how busy the machine is with other things.
+    Measures how much processor time other processes use from now on.
 
-    What this process and its children use does not count, once they have ended.
+    The time of this process and of its children that have ended is subtracted.
     """
 
     def __init__(self) -> None:
-        self._times_before = _times()
+        self._times_before = _processor_times()
 
     def share(self) -> float:
-        """How much of all cores' time other things took so far, 0 to 1."""
-        now = _times()
+        """Return the share of the time of all cores, from 0 to 1."""
         own, busy, total = (
             after - before
-            for before, after in zip(self._times_before, now, strict=True)
+            for before, after in zip(
+                self._times_before, _processor_times(), strict=True
+            )
         )
         return max(0.0, busy - own) / total if total else 0.0
 
 
-def _times() -> tuple[float, float, float]:
-    """The processor time that we used, that all used, and that there was, in s."""
-    first = Path("/proc/stat").read_text("utf-8").splitlines()[0]
-    ticks = [int(each) for each in first.split()[1:9]]
-    # The fourth and the fifth are idle, and idle until a disk answers.
-    busy, total = sum(ticks) - ticks[3] - ticks[4], sum(ticks)
-    used = [getrusage(who) for who in (RUSAGE_SELF, RUSAGE_CHILDREN)]
-    own = sum(each.ru_utime + each.ru_stime for each in used)
-    ticks_per_second = os.sysconf("SC_CLK_TCK")
-    return own, busy / ticks_per_second, total / ticks_per_second
-
-
-def _search_file(path: Path, pattern: str) -> str:
-    found = re.search(pattern, path.read_text("utf-8")) if path.exists() else None
-    return found[1].strip() if found else "unknown"
+def _processor_times() -> tuple[float, float, float]:
+    """Return the time used by this process, by all, and in total, in seconds."""
+    line = Path("/proc/stat").read_text("utf-8").splitlines()[0]
+    ticks = [int(each) for each in line.split()[1:9]]
+    total = sum(ticks) / os.sysconf("SC_CLK_TCK")
+    # The fourth and fifth are idle, and idle while a disk is busy; see proc(5).
+    idle = (ticks[3] + ticks[4]) / os.sysconf("SC_CLK_TCK")
+    return sum(os.times()[:4]), total - idle, total
 
 
 def find_versions() -> Mapping[str, str]:
-    """The versions of what is measured and of what measures."""
-    return {**_module_versions(_MODULES), **_package_versions(_PACKAGES)}
+    """Return the versions of the servers and the tools."""
+    return {
+        **{name: _module_version(name) for name in _MODULES},
+        **_package_versions(),
+    }
 
 
-def _module_versions(names: Sequence[str]) -> dict[str, str]:
-    found = {}
-    for name in names:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "missing"
-    return found
+def _module_version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "missing"
 
 
-def _package_versions(names: Sequence[str]) -> dict[str, str]:
+def _package_versions() -> dict[str, str]:
     if which("dpkg-query") is None:
-        return dict.fromkeys(names, "unknown")
+        return dict.fromkeys(_PACKAGES, "unknown")
     printed = subprocess.run(
-        ["dpkg-query", "--show", "--showformat=${Package} ${Version}\n", *names],
+        ["dpkg-query", "--show", "--showformat=${Package} ${Version}\n", *_PACKAGES],
         stdout=subprocess.PIPE,
-        # It says there which of them are missing; so do we.
+        # Only messages about missing packages.
         stderr=subprocess.DEVNULL,
         text=True,
     ).stdout
-    found = dict(line.split(" ", 1) for line in printed.splitlines())
-    return {name: found.get(name) or "missing" for name in names}
+    versions = dict(line.split(" ", 1) for line in printed.splitlines())
+    return {name: versions.get(name) or "missing" for name in _PACKAGES}

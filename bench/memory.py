@@ -1,5 +1,5 @@
 """
-How much memory a server takes, with all that it started.
+The memory of servers and of all their child processes.
 """
 
 from __future__ import annotations
@@ -9,25 +9,24 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
-from types import TracebackType
 
 _PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
 _INTERVAL = 0.01
 
 
 def descendants(pid: int) -> list[int]:
-    """A process and all that it started, as far as they live."""
-    found = [pid]
+    """Return the ids of a process and of all its descendants."""
+    pids = [pid]
     with suppress(FileNotFoundError, ProcessLookupError):
-        # A child belongs to the thread that started it.
+        # A child is listed under the thread that started it.
         for task in Path(f"/proc/{pid}/task").iterdir():
-            for each in (task / "children").read_text().split():
-                found += descendants(int(each))
-    return found
+            for child in (task / "children").read_text().split():
+                pids += descendants(int(child))
+    return pids
 
 
 def resident_megabytes(pids: Iterable[int]) -> float:
-    """The resident memory of processes and of all that they started."""
+    """Return the resident memory of processes and of all their descendants."""
     pages = 0
     for pid in pids:
         for each in descendants(pid):
@@ -38,9 +37,9 @@ def resident_megabytes(pids: Iterable[int]) -> float:
 
 class PeakMemory:
     """
-    Watches the resident memory of processes while a C{with} statement runs.
+    Measures the resident memory of processes while a C{with} statement runs.
 
-    @ivar peak: the most that was seen, in megabytes.
+    @ivar peak: the maximum so far, in megabytes.
     """
 
     def __init__(self, pids: Iterable[int]) -> None:
@@ -57,11 +56,6 @@ class PeakMemory:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stop_event.set()
         self._thread.join()

@@ -1,11 +1,11 @@
 """
-What the servers are asked: questions of API v1, one after another.
+Queries of API v1.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from random import Random
 
@@ -17,35 +17,31 @@ ZIPF_TERMS = 10_000
 
 
 def search_query(term: str, dictionary: str = SMALL, **fields: int) -> Query:
-    """Ask for the lines that hold a term."""
+    """Return a query for the lines that contain a term."""
     return {"action": "search", "term": term, "dictionary": dictionary, **fields}
 
 
 def all_query(dictionary: str) -> Query:
-    """Ask for all lines."""
+    """Return a query for all lines."""
     return {"action": "all", "dictionary": dictionary}
 
 
 def encode_query(query: Query) -> str:
-    """A question as the body of a request."""
+    """Return a query as the body of a request."""
     return json.dumps(query)
 
 
-def zipf_terms(terms: Sequence[str], count: int, seed: int) -> Iterator[str]:
-    """
-    Draw terms by chance, the n-th of them 1/n times as often as the first.
-
-    @param count: how many to draw.
-    """
+def zipf_terms(terms: Sequence[str], count: int, seed: int) -> list[str]:
+    """Choose C{count} random terms; the n-th is 1/n times as frequent as the first."""
     weights = list(accumulate(1 / rank for rank in range(1, len(terms) + 1)))
-    yield from Random(seed).choices(terms, cum_weights=weights, k=count)
+    return Random(seed).choices(terms, cum_weights=weights, k=count)
 
 
 class UnusedTerms:
     """
-    Terms that a server has not been asked for, so that nothing it keeps can help.
+    Terms that have not been sent to a server, so that its caches cannot help.
 
-    @param terms: all that there are.
+    @param terms: all terms.
     """
 
     def __init__(self, terms: Sequence[str]) -> None:
@@ -53,10 +49,10 @@ class UnusedTerms:
         self._used: dict[str, int] = {}
 
     def next_terms(self, server: str, count: int) -> Sequence[str]:
-        """The next terms for a server, fewer than C{count} where few are left."""
+        """Return the next terms for a server, fewer if there are not enough."""
         used = self._used.get(server, 0)
         return self._terms[used : used + count]
 
     def mark_used(self, server: str, count: int) -> None:
-        """Never offer a server the next C{count} terms again."""
+        """Do not return the next C{count} terms for a server again."""
         self._used[server] = self._used.get(server, 0) + count

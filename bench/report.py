@@ -1,5 +1,5 @@
 """
-Tables of what was measured, in Markdown that can be read as it is.
+The report: tables in Markdown that are also readable as plain text, and JSON.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from typing import Any
 
 from .ours import OURS
 from .rounds import Load, Outcomes, Spread, compare_paired, summarize
+from .small_loads import WITH_BACKGROUND, WITHOUT_BACKGROUND
 from .targets import Judgement
 
 BEGIN_MARKER, END_MARKER = "<!-- table -->", "<!-- end of the table -->"
-_TEXT_COLUMNS = ("load", "verdict")
-"""The titles of columns that are not numbers; one of names has none."""
+_TEXT_COLUMNS = ("", "load", "verdict")
 _UNITS = {
     "rate": "requests/s",
     "p50": "p50 ms",
@@ -25,20 +25,24 @@ _UNITS = {
     "peak MB": "peak MB",
     "more MB": "beyond idle MB",
 }
+_ROW_TITLES = {
+    WITHOUT_BACKGROUND: "no background load",
+    WITH_BACKGROUND: "100 distinct searches/s in the background",
+}
 
 
 @dataclass(frozen=True)
 class Report:
     """
-    All that is reported.
+    The results of a run.
 
-    @ivar scale: how much was measured, in words.
-    @ivar machine: on what, by what.
-    @ivar versions: with which versions, by name.
-    @ivar loads: the loads.
-    @ivar results: what became of them, by name.
+    @ivar scale: a description of the run.
+    @ivar machine: the properties of the machine by name.
+    @ivar versions: the versions of the software by name.
+    @ivar loads: the loads that were measured.
+    @ivar results: their results by name.
     @ivar absent: why contestants are absent, by name.
-    @ivar judgements: what was reached.
+    @ivar judgements: the results for the targets.
     """
 
     scale: str
@@ -51,73 +55,76 @@ class Report:
 
 
 def format_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table; all columns but the first and the verdicts are aligned to the right."""
+    """Format a table; columns of numbers are aligned to the right."""
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-
-    def line(cells: Sequence[str]) -> str:
-        padded = (
-            f"{cell:{side}{width}}"
-            for cell, side, width in zip(cells, sides, widths, strict=True)
-        )
-        return f"| {' | '.join(padded)} |"
-
-    sides = ["<" if title in ("", *_TEXT_COLUMNS) else ">" for title in head]
+    sides = ["<" if title in _TEXT_COLUMNS else ">" for title in head]
     rules = [
         f"{'-' * (width + 1)}{':' if side == '>' else '-'}"
         for side, width in zip(sides, widths, strict=True)
     ]
-    return "\n".join([line(head), f"|{'|'.join(rules)}|", *map(line, rows)])
+    lines = [
+        " | ".join(
+            f"{cell:{side}{width}}"
+            for cell, side, width in zip(cells, sides, widths, strict=True)
+        )
+        for cells in (head, *rows)
+    ]
+    first, *others = (f"| {line} |" for line in lines)
+    return "\n".join([first, f"|{'|'.join(rules)}|", *others])
 
 
 def format_number(value: float) -> str:
-    """A number with as many digits as say something."""
+    """Format a number with three significant digits, or as a whole number."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def format_ratio(summary: Spread) -> str:
-    """A ratio, with the least and the most that was seen."""
-    return f"{summary.median:.2f} ({summary.least:.2f}..{summary.most:.2f})"
+def format_ratio(spread: Spread) -> str:
+    """Format a ratio with its minimum and maximum."""
+    return f"{spread.median:.2f} ({spread.least:.2f}..{spread.most:.2f})"
 
 
 def format_load_table(outcomes: Outcomes, absent: Sequence[str] = ()) -> str:
     """
-    The table of one load: medians over the rounds, and how ours compares.
+    Format the medians of one load, the comparison with our server, and failures.
 
-    @param absent: who would be in it, and is not.
+    @param absent: the names of absent contestants.
     """
     metrics = [
         metric
         for metric in _UNITS
         if any(metric in (each or {}) for o in outcomes.values() for each in o.numbers)
     ]
+    failures = "".join(
+        f"\nFailed: {name}: {failure}."
+        for name, outcome in outcomes.items()
+        for failure in dict.fromkeys(outcome.failures)
+    )
     if not metrics:
-        return _format_failures(outcomes)
-    main = metrics[0]
+        return failures
     head = ["", *(_UNITS[metric] for metric in metrics), "ours / this", "failed runs"]
     rows = []
     for name, outcome in outcomes.items():
         medians = [summarize(outcome.values(metric)) for metric in metrics]
-        cells = [
-            "-" if each is None else format_number(each.median) for each in medians
-        ]
         failed = f"{len(outcome.failures)} of {len(outcome.numbers)}"
         rows.append(
             [
-                name,
-                *cells,
-                _format_comparison(name, outcomes, main),
-                failed * bool(outcome.failures),
+                _ROW_TITLES.get(name, name),
+                *(
+                    "-" if each is None else format_number(each.median)
+                    for each in medians
+                ),
+                _format_comparison(name, outcomes, metrics[0]),
+                failed if outcome.failures else "",
             ]
         )
     rows += [[name, "absent", *[""] * (len(head) - 2)] for name in absent]
-    # What says nothing here is left out.
+    # Leave out columns that are empty.
     used = [0, *(n for n in range(1, len(head)) if any(row[n] for row in rows))]
     head, *rows = ([row[n] for n in used] for row in (head, *rows))
-    return f"{format_table(head, rows)}\n{_format_failures(outcomes)}".rstrip()
+    return f"{format_table(head, rows)}\n{failures}".rstrip()
 
 
 def _format_comparison(name: str, outcomes: Outcomes, metric: str) -> str:
-    """How ours compares with another; nothing where it is not there."""
     ours = outcomes.get(OURS.name)
     if ours is None or name == OURS.name:
         return ""
@@ -125,58 +132,48 @@ def _format_comparison(name: str, outcomes: Outcomes, metric: str) -> str:
     return "-" if seen is None else format_ratio(seen)
 
 
-def _format_failures(outcomes: Outcomes) -> str:
-    messages = [
-        f"Failed: {name}: {failure}."
-        for name, outcome in outcomes.items()
-        for failure in dict.fromkeys(outcome.failures)
-    ]
-    return "".join(f"\n{line}" for line in messages)
-
-
 def format_target_table(judgements: Sequence[Judgement]) -> str:
-    """The table of what is to be reached."""
-    rows = []
-    for each in judgements:
-        seen = "-"
-        if each.seen is not None:
-            seen = format_ratio(each.seen)
-        rows.append([each.target.what, each.target.formatted_limit, seen, each.verdict])
-    return format_table(["load", "reach", "seen", "verdict"], rows)
+    """Format the table of the targets."""
+    rows = [
+        [
+            each.target.what,
+            each.target.formatted_limit,
+            "-" if each.seen is None else format_ratio(each.seen),
+            each.verdict,
+        ]
+        for each in judgements
+    ]
+    return format_table(["load", "target", "measured", "verdict"], rows)
 
 
 def format_report(report: Report) -> str:
-    """All of it."""
+    """Format the whole report."""
     return "\n\n".join(_report_sections(report)) + "\n"
 
 
 def _report_sections(report: Report) -> Iterator[str]:
     yield report.scale
-    yield "Machine: " + _format_values(report.machine)
-    yield "Versions: " + _format_values(report.versions)
+    for title, values in (("Machine", report.machine), ("Versions", report.versions)):
+        yield f"{title}: {', '.join(map(' '.join, values.items()))}."
     if report.absent:
         yield "Absent:"
         yield "\n".join(f"- {name}: {why}" for name, why in report.absent.items())
-    yield "### What is to be reached"
+    yield "### Targets"
     yield format_target_table(report.judgements)
     for load in report.loads:
         yield f"### {load.title}"
-        # Who was not wanted is not called absent.
+        # A contestant that was not selected is not absent.
         absent = [name for name in load.absent if name in report.absent]
         yield format_load_table(report.results[load.name], absent)
 
 
-def _format_values(values: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in values.items()) + "."
-
-
 def report_data(report: Report) -> dict[str, Any]:
-    """All of it, for JSON."""
+    """Return the report as values for JSON, with the numbers of each round."""
     return {
         "scale": report.scale,
-        "machine": dict(report.machine),
-        "versions": dict(report.versions),
-        "absent": dict(report.absent),
+        "machine": report.machine,
+        "versions": report.versions,
+        "absent": report.absent,
         "targets": [asdict(judgement) for judgement in report.judgements],
         "loads": {
             load.name: {
@@ -193,12 +190,12 @@ def report_data(report: Report) -> dict[str, Any]:
 
 def put_between_markers(page: str, content: str) -> str:
     """
-    Put something into a page, in place of what stands between its two markers.
+    Replace what is between the two markers of a page.
 
-    @raise ValueError: the page does not have both, once each.
+    @raise ValueError: the page does not have each marker exactly once.
     """
     if page.count(BEGIN_MARKER) != 1 or page.count(END_MARKER) != 1:
-        raise ValueError(f"the page has not one {BEGIN_MARKER} and one {END_MARKER}")
+        raise ValueError(f"the page must have {BEGIN_MARKER} and {END_MARKER} once")
     before, rest = page.split(BEGIN_MARKER)
     _, after = rest.split(END_MARKER)
     return f"{before}{BEGIN_MARKER}\n\n{content}\n{END_MARKER}{after}"

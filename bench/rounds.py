@@ -1,5 +1,5 @@
 """
-Rounds that take turns, and what is made of their numbers.
+Measure in rounds, and summarize their numbers.
 """
 
 from __future__ import annotations
@@ -11,18 +11,22 @@ from statistics import median
 from .errors import RunFailed
 
 Numbers = Mapping[str, float]
-"""What one run measured, by metric."""
+"""The numbers of one run, by metric."""
+
+Values = Sequence[float | None]
+"""The values of one metric by round; L{None} where the run failed."""
 
 
 @dataclass(frozen=True)
 class Load:
     """
-    One load, and who is put under it.
+    A load and the contestants that are measured under it.
 
     @ivar name: a short name.
-    @ivar title: what it is, in words.
-    @ivar entries: measures each contestant once; given the number of the round.
-    @ivar absent: the contestants that are not measured in this run.
+    @ivar title: a title for the report.
+    @ivar entries: the functions that measure a contestant once, by its name; they
+        take the number of the round.
+    @ivar absent: the contestants that do not run.
     """
 
     name: str
@@ -34,27 +38,27 @@ class Load:
 @dataclass
 class Outcome:
     """
-    What became of one contestant under one load.
+    The results of one contestant under one load.
 
-    @ivar numbers: what each round measured; L{None} where its run failed.
+    @ivar numbers: the numbers of each round; L{None} where the run failed.
     @ivar failures: why runs failed.
     """
 
     numbers: list[Numbers | None] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
-    def values(self, metric: str) -> list[float | None]:
-        """One number of each round."""
+    def values(self, metric: str) -> Values:
+        """Return the values of one metric."""
         return [None if each is None else each.get(metric) for each in self.numbers]
 
 
 Outcomes = Mapping[str, Outcome]
-"""By contestant."""
+"""Results by contestant."""
 
 
 @dataclass(frozen=True)
 class Spread:
-    """The median of some rounds, the least and the most."""
+    """The median, the minimum and the maximum of the rounds."""
 
     median: float
     least: float
@@ -62,13 +66,13 @@ class Spread:
 
 
 def rotate_names(names: Sequence[str], number: int) -> list[str]:
-    """The order in a round: in each, another goes first."""
+    """Return the order of a round: each round starts with another name."""
     first = number % len(names)
     return [*names[first:], *names[:first]]
 
 
-def summarize(values: Sequence[float | None]) -> Spread | None:
-    """Sum up the rounds that did not fail; L{None} if all did."""
+def summarize(values: Values) -> Spread | None:
+    """Summarize the rounds that did not fail; return L{None} if all failed."""
     present = [value for value in values if value is not None]
     if not present:
         return None
@@ -76,16 +80,14 @@ def summarize(values: Sequence[float | None]) -> Spread | None:
 
 
 def compare_paired(
-    ours: Sequence[float | None],
-    theirs: Sequence[float | None],
-    compare: Callable[[float, float], float],
+    ours: Values, theirs: Values, compare: Callable[[float, float], float]
 ) -> Spread | None:
-    """Compare round by round, where neither failed, and sum that up."""
+    """Compare the rounds in which neither failed, and summarize the results."""
     return summarize(
         [
-            compare(one, other)
-            for one, other in zip(ours, theirs, strict=True)
-            if one is not None and other is not None
+            compare(our, their)
+            for our, their in zip(ours, theirs, strict=True)
+            if our is not None and their is not None
         ]
     )
 
@@ -94,27 +96,21 @@ def measure_load(
     load: Load, rounds: int, report_progress: Callable[[str], None]
 ) -> Outcomes:
     """
-    Put all contestants under a load, in turns.
+    Measure all contestants in each round.
 
-    @param report_progress: is told of each run.
+    @param report_progress: is called with a line of text after each run.
     """
     outcomes = {name: Outcome() for name in load.entries}
     for number in range(rounds):
         for name in rotate_names(list(load.entries), number):
+            numbers = None
             try:
                 numbers = load.entries[name](number)
             except RunFailed as failure:
-                outcomes[name].numbers.append(None)
                 outcomes[name].failures.append(str(failure))
-                report_progress(
-                    f"{load.name} {number + 1}/{rounds} {name}: failed: {failure}"
-                )
+                result = f"failed: {failure}"
             else:
-                outcomes[name].numbers.append(numbers)
-                formatted = ", ".join(
-                    f"{key} {value:.5g}" for key, value in numbers.items()
-                )
-                report_progress(
-                    f"{load.name} {number + 1}/{rounds} {name}: {formatted}"
-                )
+                result = ", ".join(f"{key} {x:.5g}" for key, x in numbers.items())
+            outcomes[name].numbers.append(numbers)
+            report_progress(f"{load.name} {number + 1}/{rounds} {name}: {result}")
     return outcomes

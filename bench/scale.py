@@ -14,10 +14,10 @@ class Scale:
     How much is measured.
 
     @ivar rounds: how often each run is repeated.
-    @ivar seconds: how long a run takes.
-    @ivar paced_seconds: how long a paced run takes; its p99 needs more of them.
-    @ivar clients: how many clients ask for distinct terms.
-    @ivar idle: how many idle connections there are.
+    @ivar seconds: the duration of a run.
+    @ivar paced_seconds: the duration of a paced run, whose p99 needs more time.
+    @ivar clients: the numbers of clients that search for distinct terms.
+    @ivar idle: the numbers of idle connections.
     """
 
     rounds: int

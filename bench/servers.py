@@ -1,5 +1,5 @@
 """
-Servers as child processes: started, asked, watched, and ended.
+Servers as child processes.
 """
 
 from __future__ import annotations
@@ -10,49 +10,33 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
 
-from .children import ROOT, last_line
-from .errors import BenchmarkError, RunFailed
+from .errors import BenchmarkError, RunFailed, last_line
 from .queries import Query, encode_query
 from .rounds import Numbers
 from .subjects import API, Command, ServerConfiguration, Subject
 
-_TIMEOUT = 30.0
-"""No wait is longer, in seconds, but for an answer."""
+ROOT = Path(__file__).parents[1]
+_START_TIMEOUT = 30.0
 _RESPONSE_TIMEOUT = 120.0
 
 
 def free_port() -> int:
-    """A port on 127.0.0.1 that is free."""
+    """Return a free port on 127.0.0.1."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
         return port
 
 
-def wait_until(condition: Callable[[], Any], description: str) -> None:
-    """
-    Wait for a condition.
-
-    @raise BenchmarkError: it takes too long.
-    """
-    deadline = time.monotonic() + _TIMEOUT
-    while not condition():
-        if time.monotonic() > deadline:
-            raise BenchmarkError(f"{description} took more than {_TIMEOUT:g} s.")
-        time.sleep(0.01)
-
-
 class Server:
     """
-    A server that runs.
+    A running server.
 
-    @param subject: what it is.
     @param folder: the folder for its files.
     @param library: the folder of the dictionaries.
     """
@@ -65,15 +49,22 @@ class Server:
 
     def start(self, query: Query) -> None:
         """
-        Start it, and wait until it answers.
+        Start the server, and wait until it responds to a query.
 
-        @raise BenchmarkError: it does not.
+        @raise BenchmarkError: it exits, or does not respond in time.
         """
         for command in self.subject.commands(self.configuration):
             self.run_command(command)
-        wait_until(lambda: self._is_ready(query), f"The start of {self.subject.name}")
+        deadline = time.monotonic() + _START_TIMEOUT
+        while not self._is_ready(query):
+            if time.monotonic() > deadline:
+                raise BenchmarkError(
+                    f"{self.subject.name} did not start within {_START_TIMEOUT:g} s."
+                )
+            time.sleep(0.01)
 
     def run_command(self, command: Command) -> None:
+        """Start one of its processes."""
         with self._log.open("ab") as log:
             process = subprocess.Popen(
                 command,
@@ -86,7 +77,7 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                # Its process group is its own, to be ended as a whole.
+                # A process group of its own, so that stop() ends its children too.
                 start_new_session=True,
             )
         self._processes.append(process)
@@ -94,7 +85,7 @@ class Server:
     def _is_ready(self, query: Query) -> bool:
         if any(process.poll() is not None for process in self._processes):
             message = last_line(self._log.read_text("utf-8", "replace"))
-            raise BenchmarkError(f"{self.subject.name} ended, saying {message}")
+            raise BenchmarkError(f"{self.subject.name} exited: {message}")
         try:
             self.post_query(query)
         except (OSError, HTTPException, RunFailed):
@@ -102,59 +93,55 @@ class Server:
         return True
 
     def pids(self) -> list[int]:
-        """The ids of its processes, without those that they started."""
+        """Return the ids of its processes, without their children."""
         return [process.pid for process in self._processes]
 
     def url(self, action: str = "search") -> str:
-        """The URL that is asked to do something."""
-        return f"http://127.0.0.1:{self.configuration.port}{self._path(action)}"
-
-    def _path(self, action: str) -> str:
-        return self.subject.paths.get(action, API)
+        """Return the URL for an action."""
+        path = self.subject.paths.get(action, API)
+        return f"http://127.0.0.1:{self.configuration.port}{path}"
 
     def post_query(self, query: Query) -> bytes:
         """
-        Ask on a connection of its own.
+        Send a query on a new connection.
 
-        @return: the body of the answer.
-        @raise RunFailed: it is not a good one.
+        @return: the body of the response.
+        @raise RunFailed: the status is not 200.
         """
         connection = HTTPConnection(
             "127.0.0.1", self.configuration.port, timeout=_RESPONSE_TIMEOUT
         )
-        try:
+        with closing(connection):
             connection.request(
                 "POST",
-                self._path(str(query["action"])),
+                self.subject.paths.get(str(query["action"]), API),
                 encode_query(query),
                 {"Content-Type": "application/json"},
             )
             response = connection.getresponse()
-            answer = response.read()
-        finally:
-            connection.close()
+            body = response.read()
         if response.status != 200:
             raise RunFailed(f"status {response.status}")
-        return answer
+        return body
 
     def query_lines(self, query: Query) -> list[str]:
         """
-        Ask, and read the answer.
+        Send a query, and parse the response.
 
-        @raise BenchmarkError: it is not a good one.
+        @raise BenchmarkError: there is no valid response.
         """
         try:
             return self.subject.parse_lines(self.post_query(query))
         except (OSError, HTTPException, RunFailed, ValueError) as error:
             raise BenchmarkError(
-                f"{self.subject.name} cannot answer {encode_query(query)}: {error}"
+                f"{self.subject.name} failed on {encode_query(query)}: {error}"
             ) from error
 
     def stop(self) -> None:
-        """End it, with all that it started."""
+        """End its processes and all their children."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             for process in self._processes:
-                # One that has been waited for may have left others behind.
+                # Also if it has exited: its children may not have.
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, number)
             for process in self._processes:
@@ -167,26 +154,24 @@ def running_servers(
     subjects: Sequence[Subject], folder: Path, library: Path, query: Query
 ) -> Iterator[dict[str, Server]]:
     """
-    Run servers, and end them whatever happens.
+    Run servers during a C{with} statement.
 
-    @param folder: where each has a folder.
-    @param query: what all of them can answer.
+    @param folder: the parent of the folders of the servers.
+    @param query: a query that all of them support.
     @return: the servers by name.
     """
     servers: dict[str, Server] = {}
-    try:
+    with ExitStack() as stack:
         for subject in subjects:
             server = Server(subject, Path(mkdtemp(dir=folder)), library)
-            servers[subject.name] = server
+            stack.callback(server.stop)
             server.start(query)
+            servers[subject.name] = server
         yield servers
-    finally:
-        for server in servers.values():
-            server.stop()
 
 
 Contestants = tuple[dict[str, Callable[[int], Numbers]], list[str]]
-"""What measures each, and who cannot be measured."""
+"""The functions that measure the contestants by name, and the absent contestants."""
 
 
 def select_contestants(
@@ -195,31 +180,29 @@ def select_contestants(
     measure: Callable[[Server, int], Numbers],
 ) -> Contestants:
     """
-    Have some servers measured, as far as they run.
+    Select the servers that are to be measured under a load.
 
-    @param names: whom to measure.
+    @param names: the names of the servers.
     @param servers: those that run.
-    @param measure: measures one, in a round.
+    @param measure: measures a server once; takes the number of the round.
     """
-    entries = {
-        name: partial(measure, servers[name]) for name in names if name in servers
-    }
-    return dict(entries), [name for name in names if name not in servers]
+    present = [name for name in names if name in servers]
+    absent = [name for name in names if name not in servers]
+    return {name: partial(measure, servers[name]) for name in present}, absent
 
 
 def check_same_results(
     servers: Sequence[Server], query: Query, expected: Sequence[str]
 ) -> None:
     """
-    Make sure that all give the right answer before anything is measured.
+    Check that servers give the expected results.
 
-    @raise BenchmarkError: one does not.
+    @raise BenchmarkError: one gives different results.
     """
     for server in servers:
-        found = server.query_lines(query)
-        if found != expected:
+        lines = server.query_lines(query)
+        if lines != expected:
             raise BenchmarkError(
-                f"{server.subject.name} answers {encode_query(query)} with "
-                f"{len(found)} "
-                f"lines that are not the {len(expected)} right ones."
+                f"{server.subject.name} gives {len(lines)} lines for "
+                f"{encode_query(query)}, not the {len(expected)} that are expected."
             )

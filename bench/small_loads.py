@@ -1,14 +1,14 @@
 """
-The loads on the small dictionary, where starting a grep takes longer than its search.
+The loads on the small dictionary, where starting grep takes longer than its search.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from .children import read_output, running_child
 from .corpus import COPIES_PER_SENTENCE, LINE_LENGTH, SMALL
 from .errors import RunFailed
 from .floor import measure_floor
@@ -29,14 +29,13 @@ from .servers import Server, check_same_results, select_contestants
 from .wrk import WrkRun, write_bodies
 
 _MAX_RATE = 15_000
-"""No server is expected to be asked more distinct terms a second."""
+"""The maximum rate of distinct terms, in requests per second, of any server."""
 _MIN_RESPONSE_SIZE = COPIES_PER_SENTENCE * LINE_LENGTH
 _CHECKED_TERMS = 5
 _PACED_RATE, _BACKGROUND_RATE, _PACED_CLIENTS = 200, 100, 8
-WITHOUT_BACKGROUND, WITH_BACKGROUND = (
-    "nothing beside",
-    f"{_BACKGROUND_RATE} distinct searches a second beside",
-)
+# Keys of the results in performance.json, as are the names of the loads.
+WITHOUT_BACKGROUND = "nothing beside"
+WITH_BACKGROUND = f"{_BACKGROUND_RATE} distinct searches a second beside"
 FLOORS = {
     f"grep alone, {loops} at a time, {cores} core{'s'[: cores - 1]}": (loops, cores)
     for cores in (1, 2)
@@ -44,25 +43,25 @@ FLOORS = {
 }
 ONE_GREP, _, _, TWO_GREPS = FLOORS
 
-MAIN_SERVERS = [each.name for each in (OURS, TWO_WORKERS, WEBHOOK, FASTAPI)]
-ALL_SERVERS = [*MAIN_SERVERS, QUART.name, CGI.name]
-# Who is asked distinct terms, by the number of clients, if not all.
+_MAIN_SERVERS = [each.name for each in (OURS, TWO_WORKERS, WEBHOOK, FASTAPI)]
+_ALL_SERVERS = [*_MAIN_SERVERS, QUART.name, CGI.name]
+# The servers that search for distinct terms, by the number of clients, if not all.
 _SERVERS_BY_CLIENTS = {
-    1: [*ALL_SERVERS, KLEIN.name],
-    16: [*ALL_SERVERS, UNBATCHED.name, FASTAPI_UVLOOP.name, KLEIN.name],
-    256: MAIN_SERVERS,
+    1: [*_ALL_SERVERS, KLEIN.name],
+    16: [*_ALL_SERVERS, UNBATCHED.name, FASTAPI_UVLOOP.name, KLEIN.name],
+    256: _MAIN_SERVERS,
 }
 _FLOORS_BY_CLIENTS = {1: ONE_GREP, 64: TWO_GREPS}
 
 
 def small_load_names(scale: Scale) -> list[str]:
-    """The names of all loads here."""
+    """Return the names of all loads on the small dictionary."""
     distinct = [f"distinct-{clients}" for clients in scale.clients]
     return [*distinct, "popular-64", "zipf-64", "all-60KB", "idle", "beside", "floor"]
 
 
 def idle_run_name(connections: int) -> str:
-    """What the run with so many idle connections is called."""
+    """Return the name of the run with a number of idle connections."""
     return f"{connections:,} idle connections"
 
 
@@ -70,9 +69,9 @@ class SmallLoads:
     """
     The loads.
 
-    @param servers: the servers that run, by name.
-    @param terms: terms that are found in equally many lines.
-    @param folder: for the files of the runs.
+    @param servers: the running servers by name.
+    @param terms: terms that all have the same number of matches.
+    @param folder: the folder for the files of the runs.
     @param library: the folder of the dictionaries.
     """
 
@@ -85,76 +84,59 @@ class SmallLoads:
         scale: Scale,
     ) -> None:
         self._servers = servers
-        self._popular_terms, self._unused_terms = (
-            terms[:ZIPF_TERMS],
-            UnusedTerms(terms[ZIPF_TERMS:]),
-        )
-        self._bodies, self._background_bodies = (
-            folder / "bodies",
-            folder / "bodies-beside",
-        )
+        self._popular_terms = terms[:ZIPF_TERMS]
+        self._unused_terms = UnusedTerms(terms[ZIPF_TERMS:])
+        self._bodies = folder / "bodies"
+        self._background_bodies = folder / "background-bodies"
         self._dictionary = library / SMALL
         self._scale = scale
 
     def loads(self) -> Iterator[Load]:
-        """All of them, in the order in which they are measured."""
+        """Return all loads, in the order in which they are measured."""
         for clients in self._scale.clients:
             yield self._make_distinct_load(clients)
-        yield self._make_load(
-            "popular-64",
-            "One popular term, 64 clients",
-            ALL_SERVERS,
-            self._measure_popular,
-        )
-        title = f"A Zipf mix of {ZIPF_TERMS:,} terms, 64 clients"
-        yield self._make_load("zipf-64", title, ALL_SERVERS, self._measure_zipf)
-        yield self._make_load(
-            "all-60KB", "All of 60 KB, 16 clients", ALL_SERVERS, self._measure_all
-        )
+        zipf_title = f"A Zipf mix of {ZIPF_TERMS:,} terms, 64 clients"
+        measures: list[tuple[str, str, Callable[[Server, int], Numbers]]] = [
+            ("popular-64", "One popular term, 64 clients", self._measure_popular),
+            ("zipf-64", zipf_title, self._measure_zipf),
+            ("all-60KB", "All of 60 KB, 16 clients", self._measure_all),
+        ]
+        for name, title, measure in measures:
+            entries, absent = select_contestants(_ALL_SERVERS, self._servers, measure)
+            yield Load(name, title, entries, absent)
         if OURS.name in self._servers:
-            yield from self._own_loads(self._servers[OURS.name])
+            yield from self._make_own_loads(self._servers[OURS.name])
         floors = {name: partial(self._measure_floor, name) for name in FLOORS}
         yield Load("floor", "Distinct terms, grep alone", floors)
 
-    def check_responses(self, texts: Sequence[str]) -> None:
+    def check_responses(self, lines: Sequence[str]) -> None:
         """
-        Make sure that all give the same answers.
+        Check that all servers give the same results.
 
-        @param texts: the lines of the dictionary.
+        @param lines: the lines of the dictionary.
         @raise BenchmarkError: one does not.
         """
         servers = list(self._servers.values())
         for term in self._popular_terms[:_CHECKED_TERMS]:
-            found = [text for text in texts if term in text]
-            check_same_results(servers, search_query(term), found)
-        check_same_results(servers, all_query(SMALL), texts)
+            matches = [line for line in lines if term in line]
+            check_same_results(servers, search_query(term), matches)
+        check_same_results(servers, all_query(SMALL), lines)
 
     def warm_up(self, report_progress: Callable[[str], None]) -> None:
         """
-        Have each server do something that is not counted.
+        Send requests to each server that are not counted.
 
-        @param report_progress: is told of a server that fails even there.
+        @param report_progress: is called with a line of text if that fails.
         """
         for name, server in self._servers.items():
             try:
-                self._measure_distinct(server, 16, 1)
+                self._measure_distinct(16, 1, server)
             except RunFailed as failure:
                 report_progress(f"warming up {name}: failed: {failure}")
 
-    def _make_load(
-        self,
-        name: str,
-        title: str,
-        servers: Sequence[str],
-        measure: Callable[[Server, int], Numbers],
-    ) -> Load:
-        return Load(name, title, *select_contestants(servers, self._servers, measure))
-
     def _make_distinct_load(self, clients: int) -> Load:
-        def measure(server: Server, number: int) -> Numbers:
-            return self._measure_distinct(server, clients, self._scale.seconds)
-
-        names = _SERVERS_BY_CLIENTS.get(clients, ALL_SERVERS)
+        names = _SERVERS_BY_CLIENTS.get(clients, _ALL_SERVERS)
+        measure = partial(self._measure_distinct, clients, self._scale.seconds)
         entries, absent = select_contestants(names, self._servers, measure)
         if clients in _FLOORS_BY_CLIENTS:
             name = _FLOORS_BY_CLIENTS[clients]
@@ -162,45 +144,47 @@ class SmallLoads:
         title = f"Distinct terms, {clients} client{'s' * (clients > 1)}"
         return Load(f"distinct-{clients}", title, entries, absent)
 
-    def _own_loads(self, server: Server) -> Iterator[Load]:
+    def _make_own_loads(self, server: Server) -> Iterator[Load]:
         yield Load(
             "idle",
             "Distinct terms, 16 clients, with idle connections",
             {
-                idle_run_name(connections): partial(
-                    self._measure_idle, server, connections
-                )
-                for connections in self._scale.idle
+                idle_run_name(count): partial(self._measure_idle, server, count)
+                for count in self._scale.idle
             },
         )
         yield Load(
             "beside",
-            f"One popular term, {_PACED_RATE} times a second",
+            f"One popular term, {_PACED_RATE} requests/s",
             {
                 WITHOUT_BACKGROUND: partial(self._measure_paced, server),
                 WITH_BACKGROUND: partial(self._measure_paced_with_background, server),
             },
         )
 
-    def _measure_distinct(self, server: Server, clients: int, seconds: int) -> Numbers:
+    def _write_searches(self, path: Path, terms: Sequence[str]) -> None:
+        write_bodies(path, (encode_query(search_query(term)) for term in terms))
+
+    def _measure_distinct(
+        self, clients: int, seconds: int, server: Server, number: int = 0
+    ) -> Numbers:
         name = server.subject.name
         terms = self._unused_terms.next_terms(name, _MAX_RATE * seconds)
-        write_bodies(self._bodies, (encode_query(search_query(term)) for term in terms))
+        self._write_searches(self._bodies, terms)
         report = WrkRun(server.url(), self._bodies, clients, seconds).run()
         self._unused_terms.mark_used(name, report.bodies_used)
         return report.checked_numbers(_MIN_RESPONSE_SIZE, len(terms))
 
     def _measure_popular(self, server: Server, number: int) -> Numbers:
-        return self._measure_64_clients(server, [self._popular_terms[0]])
+        return self._measure_64_clients(server, self._popular_terms[:1])
 
     def _measure_zipf(self, server: Server, number: int) -> Numbers:
-        terms = zipf_terms(
-            self._popular_terms, _MAX_RATE * self._scale.seconds, seed=number
-        )
+        count = _MAX_RATE * self._scale.seconds
+        terms = zipf_terms(self._popular_terms, count, seed=number)
         return self._measure_64_clients(server, terms)
 
-    def _measure_64_clients(self, server: Server, terms: Iterable[str]) -> Numbers:
-        write_bodies(self._bodies, (encode_query(search_query(term)) for term in terms))
+    def _measure_64_clients(self, server: Server, terms: Sequence[str]) -> Numbers:
+        self._write_searches(self._bodies, terms)
         wrk = WrkRun(server.url(), self._bodies, 64, self._scale.seconds)
         return wrk.run().checked_numbers(_MIN_RESPONSE_SIZE)
 
@@ -211,38 +195,34 @@ class SmallLoads:
 
     def _measure_idle(self, server: Server, connections: int, number: int) -> Numbers:
         with idle_connections(server.configuration.port, connections):
-            return self._measure_distinct(server, 16, self._scale.seconds)
+            return self._measure_distinct(16, self._scale.seconds, server)
 
     def _measure_paced(self, server: Server, number: int) -> Numbers:
-        write_bodies(self._bodies, [encode_query(search_query(self._popular_terms[0]))])
+        self._write_searches(self._bodies, self._popular_terms[:1])
         seconds = self._scale.paced_seconds
         wrk = WrkRun(server.url(), self._bodies, _PACED_CLIENTS, seconds, _PACED_RATE)
         return wrk.run().checked_numbers(_MIN_RESPONSE_SIZE)
 
     def _measure_paced_with_background(self, server: Server, number: int) -> Numbers:
-        # It begins a little earlier and ends a little later.
+        # The background load starts first and ends last.
         seconds = self._scale.paced_seconds + 1
         name = server.subject.name
         terms = self._unused_terms.next_terms(name, 2 * _BACKGROUND_RATE * seconds)
-        write_bodies(
-            self._background_bodies,
-            (encode_query(search_query(term)) for term in terms),
-        )
+        self._write_searches(self._background_bodies, terms)
         background = WrkRun(
             *(server.url(), self._background_bodies),
             *(_PACED_CLIENTS, seconds, _BACKGROUND_RATE),
         )
-        with running_child(background.command()) as process:
+        with ThreadPoolExecutor() as pool:
+            background_report = pool.submit(background.run)
             numbers = self._measure_paced(server, number)
-            report = background.parse_output(read_output(process, seconds))
+            report = background_report.result()
         self._unused_terms.mark_used(name, report.bodies_used)
         report.checked_numbers(_MIN_RESPONSE_SIZE, len(terms))
         return numbers
 
     def _measure_floor(self, name: str, number: int) -> Numbers:
         loops, cores = FLOORS[name]
-        terms = self._unused_terms.next_terms(name, _MAX_RATE * self._scale.seconds)
-        self._bodies.write_text("".join(f"{term}\n" for term in terms))
-        return measure_floor(
-            self._bodies, self._dictionary, loops, cores, self._scale.seconds
-        )
+        seconds = self._scale.seconds
+        terms = self._unused_terms.next_terms(name, _MAX_RATE * seconds)
+        return measure_floor(terms, self._dictionary, loops, cores, seconds)

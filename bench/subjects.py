@@ -1,5 +1,5 @@
 """
-What a server to be measured is, and how its answers are read.
+Descriptions of the servers to be measured, and parsers for their response bodies.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from pathlib import Path
 from shutil import which
 
 API = "/api/v1/json"
+
+Command = Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -30,21 +32,18 @@ class ServerConfiguration:
     port: int
 
 
-Command = Sequence[str]
-
-
 @dataclass(frozen=True)
 class Subject:
     """
     A server that can be measured.
 
-    @ivar name: what it is called in the tables.
-    @ivar commands: writes what it needs at a site; returns the command lines of
+    @ivar name: its name in the tables.
+    @ivar commands: writes its configuration files and returns the command lines of
         its processes.
-    @ivar parse_lines: reads the body of an answer.
-    @ivar programs: the programs that it needs, with Debian's packages of them.
-    @ivar modules: the modules that it needs, from PyPI.
-    @ivar paths: the paths of its URLs by action, where they are not the API's.
+    @ivar parse_lines: parses the body of a response.
+    @ivar programs: the required programs, with the Debian packages that have them.
+    @ivar modules: the required modules from PyPI.
+    @ivar paths: the URL path of each action that does not use the path of the API.
     """
 
     name: str
@@ -54,16 +53,12 @@ class Subject:
     modules: Sequence[str] = ()
     paths: Mapping[str, str] = field(default_factory=dict)
 
-    def missing_packages(self) -> list[str]:
-        """Debian's packages that it needs and that are not installed."""
-        return [
+    def missing_reason(self) -> str | None:
+        """Return how to install what is missing; L{None} if nothing is."""
+        packages = [
             package for name, package in self.programs.items() if not find_program(name)
         ]
-
-    def missing_reason(self) -> str | None:
-        """Why it cannot be measured here; L{None} if it can."""
-        packages = self.missing_packages()
-        modules = [each for each in self.modules if find_spec(each) is None]
+        modules = [name for name in self.modules if find_spec(name) is None]
         if packages:
             return f"apt-get install {' '.join(packages)}"
         if modules:
@@ -72,25 +67,25 @@ class Subject:
 
 
 def find_program(name: str) -> str | None:
-    """Where a program is; servers are not on everyone's path."""
+    """Return the path of a program; the folders of system servers are included."""
     return which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 
 
 def parse_json_lines(body: bytes) -> list[str]:
     """
-    Read an answer of API v1.
+    Parse a response of API v1.
 
-    @raise ValueError: it is none.
+    @raise ValueError: the body is not such a response.
     """
-    answer = json.loads(body)
-    if not isinstance(answer, dict) or list(answer) != ["nr of entries", "results"]:
-        raise ValueError("the answer does not have the keys that it should have")
-    results: list[str] = answer["results"]
-    if answer["nr of entries"] != len(results):
-        raise ValueError("the answer does not have as many entries as it says")
+    response = json.loads(body)
+    if not isinstance(response, dict) or list(response) != ["nr of entries", "results"]:
+        raise ValueError("the response has the wrong keys")
+    results: list[str] = response["results"]
+    if response["nr of entries"] != len(results):
+        raise ValueError("the response has a wrong number of entries")
     return results
 
 
 def parse_text_lines(body: bytes) -> list[str]:
-    """Read the output of grep as it stands."""
+    """Split the output of grep into lines."""
     return body.decode().removesuffix("\n").split("\n")

@@ -1,5 +1,5 @@
 """
-What is to be reached, and whether it was.
+The performance targets, and whether they were reached.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ from operator import sub, truediv
 from .big_loads import ALL_LOAD, FIRST_LOAD, GREP_NAME, RARE_LOAD
 from .ours import OURS, TWO_WORKERS, UNBATCHED
 from .peers.catalogue import FASTAPI, QUART, WEBHOOK
-from .rounds import Outcome, Outcomes, Spread, compare_paired
+from .rounds import Outcomes, Spread, compare_paired
 from .small_loads import TWO_GREPS, WITH_BACKGROUND, WITHOUT_BACKGROUND, idle_run_name
 
 
 @dataclass(frozen=True)
 class Target:
     """
-    Something to be reached.
+    A performance target.
 
-    @ivar what: in words.
+    @ivar what: its description.
     @ivar load: the name of the load.
-    @ivar ours: which of its contestants is to reach something.
-    @ivar peer: against which other.
-    @ivar metric: what is compared.
-    @ivar limit: what is to be reached.
-    @ivar at_least: whether the limit is the least, else it is the most.
-    @ivar difference: whether to compare by the difference, else it is by the ratio.
+    @ivar ours: the contestant that should reach the target.
+    @ivar peer: the contestant that it is compared with.
+    @ivar metric: the metric that is compared.
+    @ivar limit: the limit for the comparison.
+    @ivar at_least: whether the limit is a minimum; else it is a maximum.
+    @ivar difference: whether the difference is compared; else the ratio is.
     """
 
     what: str
@@ -41,7 +41,7 @@ class Target:
 
     @property
     def formatted_limit(self) -> str:
-        """The limit, in signs."""
+        """The limit with its sign and unit."""
         sign = ">=" if self.at_least else "<="
         unit = f"{self.metric} more" if self.difference else "x"
         return f"{sign} {self.limit:g} {unit}"
@@ -50,10 +50,10 @@ class Target:
 @dataclass(frozen=True)
 class Judgement:
     """
-    Whether a target was reached.
+    The result for a target.
 
-    @ivar seen: what was seen over the rounds; L{None} if nothing was.
-    @ivar verdict: C{reached}, C{missed}, or why it cannot be said.
+    @ivar seen: the measured ratio or difference over the rounds, if any.
+    @ivar verdict: C{reached}, C{missed}, or why there is no result.
     """
 
     target: Target
@@ -61,87 +61,83 @@ class Judgement:
     verdict: str
 
 
-_OURS, _WEBHOOK, _FASTAPI = OURS.name, WEBHOOK.name, FASTAPI.name
+_OURS, _ALONE, _TWO = OURS.name, UNBATCHED.name, TWO_WORKERS.name
+_WEBHOOK, _FASTAPI = WEBHOOK.name, FASTAPI.name
 
 TARGETS = (
     Target(
-        "distinct terms, 1 client, latency against webhook",
-        *("distinct-1", _OURS, _WEBHOOK, "p50", 1.1),
-        at_least=False,
+        "distinct terms, 1 client: latency compared with webhook",
+        *("distinct-1", _OURS, _WEBHOOK, "p50", 1.1, False),
     ),
     Target(
-        "distinct terms, 16 clients, `--workers 2`, against webhook",
-        *("distinct-16", TWO_WORKERS.name, _WEBHOOK, "rate", 1.1),
+        "distinct terms, 16 clients: `--workers 2` compared with webhook",
+        *("distinct-16", _TWO, _WEBHOOK, "rate", 1.1),
     ),
     Target(
-        "distinct terms, 16 clients, one process and each search alone, "
-        "against webhook",
-        *("distinct-16", UNBATCHED.name, _WEBHOOK, "rate", 0.85),
+        "distinct terms, 16 clients: one process without batching compared with "
+        "webhook",
+        *("distinct-16", _ALONE, _WEBHOOK, "rate", 0.85),
     ),
     Target(
-        "distinct terms, 64 clients, searching together, against webhook",
+        "distinct terms, 64 clients: with batching compared with webhook",
         *("distinct-64", _OURS, _WEBHOOK, "rate", 2),
     ),
     Target(
-        "distinct terms, 64 clients, searching together, against grep alone",
+        "distinct terms, 64 clients: with batching compared with grep alone",
         *("distinct-64", _OURS, TWO_GREPS, "rate", 1),
     ),
     Target(
-        "distinct terms, 64 clients, `--workers 2`, against webhook",
-        *("distinct-64", TWO_WORKERS.name, _WEBHOOK, "rate", 2),
+        "distinct terms, 64 clients: `--workers 2` compared with webhook",
+        *("distinct-64", _TWO, _WEBHOOK, "rate", 2),
     ),
     Target(
-        "distinct terms, 16 clients, against FastAPI",
+        "distinct terms, 16 clients: compared with FastAPI",
         *("distinct-16", _OURS, _FASTAPI, "rate", 1.3),
     ),
     Target(
-        "distinct terms, 16 clients, against Quart",
+        "distinct terms, 16 clients: compared with Quart",
         *("distinct-16", _OURS, QUART.name, "rate", 2),
     ),
     Target(
-        "one popular term, 64 clients, against webhook",
+        "one popular term, 64 clients: compared with webhook",
         *("popular-64", _OURS, _WEBHOOK, "rate", 5),
     ),
     Target(
-        "one popular term, 64 clients, `--workers 2`, against webhook",
-        *("popular-64", TWO_WORKERS.name, _WEBHOOK, "rate", 5),
+        "one popular term, 64 clients: `--workers 2` compared with webhook",
+        *("popular-64", _TWO, _WEBHOOK, "rate", 5),
     ),
     Target(
-        "Zipf mix, 64 clients, against webhook",
+        "Zipf mix, 64 clients: compared with webhook",
         *("zipf-64", _OURS, _WEBHOOK, "rate", 3),
     ),
     Target(
-        "Zipf mix, 64 clients, `--workers 2`, against webhook",
-        *("zipf-64", TWO_WORKERS.name, _WEBHOOK, "rate", 3),
+        "Zipf mix, 64 clients: `--workers 2` compared with webhook",
+        *("zipf-64", _TWO, _WEBHOOK, "rate", 3),
     ),
     Target(
-        "3,000 idle connections, distinct terms, against none",
+        "distinct terms: 3,000 idle connections compared with none",
         *("idle", idle_run_name(3000), idle_run_name(0), "rate", 0.85),
     ),
     Target(
-        "rare term in 500 MB, time against grep alone",
-        *(RARE_LOAD, UNBATCHED.name, GREP_NAME, "ms", 1.15),
-        at_least=False,
+        "rare term in 500 MB: duration compared with grep alone",
+        *(RARE_LOAD, _ALONE, GREP_NAME, "ms", 1.15, False),
     ),
     Target(
-        'common term in 500 MB, `"nresults": 10`, time against grep -m 10 alone',
-        *(FIRST_LOAD, UNBATCHED.name, GREP_NAME, "ms", 5),
-        at_least=False,
-        difference=True,
+        'common term in 500 MB, `"nresults": 10`: duration compared with grep -m 10',
+        *(FIRST_LOAD, _ALONE, GREP_NAME, "ms", 5, False, True),
     ),
     Target(
-        "all of 50 MB, megabytes a second against FastAPI",
+        "all of 50 MB: megabytes per second compared with FastAPI",
         *(ALL_LOAD, _OURS, _FASTAPI, "MB/s", 1.5),
     ),
     Target(
-        "all of 50 MB, memory beyond idle against FastAPI",
-        *(ALL_LOAD, _OURS, _FASTAPI, "more MB", 0.1),
-        at_least=False,
+        "all of 50 MB: memory beyond idle compared with FastAPI",
+        *(ALL_LOAD, _OURS, _FASTAPI, "more MB", 0.1, False),
     ),
     Target(
-        "p99 of a popular term while 100 distinct searches a second run, against none",
-        *("beside", WITH_BACKGROUND, WITHOUT_BACKGROUND, "p99", 3),
-        at_least=False,
+        "popular term: p99 with 100 distinct searches/s in the background compared "
+        "with none",
+        *("beside", WITH_BACKGROUND, WITHOUT_BACKGROUND, "p99", 3, False),
     ),
 )
 
@@ -150,9 +146,9 @@ def judge_target(
     target: Target, results: Mapping[str, Outcomes], absent: Mapping[str, str]
 ) -> Judgement:
     """
-    Say whether a target was reached: by the median over the rounds.
+    Compare the median of the rounds with the limit of a target.
 
-    @param results: what was measured, by load.
+    @param results: the results by load.
     @param absent: why contestants are absent, by name.
     """
     for name in (target.ours, target.peer):
@@ -162,17 +158,14 @@ def judge_target(
     ours, peer = outcomes.get(target.ours), outcomes.get(target.peer)
     if ours is None or peer is None:
         return Judgement(target, None, "not measured in this run")
-    seen = _compare_outcomes(target, ours, peer)
+    seen = compare_paired(
+        ours.values(target.metric),
+        peer.values(target.metric),
+        sub if target.difference else truediv,
+    )
     if seen is None:
         return Judgement(target, None, "failed")
     reached = (
         seen.median >= target.limit if target.at_least else seen.median <= target.limit
     )
     return Judgement(target, seen, "reached" if reached else "missed")
-
-
-def _compare_outcomes(target: Target, ours: Outcome, peer: Outcome) -> Spread | None:
-    compare = sub if target.difference else truediv
-    return compare_paired(
-        ours.values(target.metric), peer.values(target.metric), compare
-    )

@@ -1,37 +1,38 @@
 """
-Putting a server under load with wrk, and what wrk reports.
+Run wrk and parse its report.
 """
 
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .children import last_line, read_output, running_child
-from .errors import RunFailed
+from .errors import RunFailed, last_line
 from .rounds import Numbers
 
 _SCRIPT = Path(__file__).with_name("load.lua")
 _REPORT = "report: "
 _ERRORS = ("connect", "read", "write", "status", "timeout")
-_TIMEOUT = 20
-MIN_PACE_RATIO = 0.9
-"""A paced load that sent less of what it should have is no measurement."""
+_RESPONSE_TIMEOUT = 20
+_EXIT_TIMEOUT = 60
+_MIN_PACE_RATIO = 0.9
+"""The part of the requests that a paced run must get responses to."""
 
 
 @dataclass(frozen=True)
 class WrkReport:
     """
-    What wrk saw in one run.
+    The report of one run.
 
-    @ivar bodies_used: how many requests it took from its file.
-    @ivar requests: how many were answered.
-    @ivar seconds: how long it ran.
-    @ivar size: of all that it received, in bytes.
-    @ivar errors: how many of each kind there were, those that occurred.
-    @ivar latencies: the mean, the median (C{p50}) and the 99th percentile
+    @ivar bodies_used: the number of bodies taken from the file.
+    @ivar requests: the number of responses.
+    @ivar seconds: the duration.
+    @ivar size: the number of bytes received.
+    @ivar errors: the number of errors by kind; kinds without errors are left out.
+    @ivar latencies: the C{mean}, the median (C{p50}) and the 99th percentile
         (C{p99}), in milliseconds.
     """
 
@@ -46,34 +47,32 @@ class WrkReport:
         self, min_response_size: int, distinct_bodies: int | None = None
     ) -> Numbers:
         """
-        The rate, in requests a second, and the latencies.
+        Return the rate, in requests per second, and the latencies.
 
-        @param min_response_size: how many bytes a good answer has, at the least.
-        @param distinct_bodies: how many there were, where none may be sent twice.
-        @raise RunFailed: there were errors, no answers, answers too short, or too
-            few bodies.
+        @param min_response_size: the minimum average size of a response in bytes.
+        @param distinct_bodies: the number of bodies, if none may be sent twice.
+        @raise RunFailed: there were errors, no responses or short responses, or a
+            body was sent twice.
         """
         if self.errors:
-            messages = ", ".join(
-                f"{count} {kind}" for kind, count in self.errors.items()
-            )
-            raise RunFailed(f"errors: {messages}")
+            messages = (f"{count} {kind}" for kind, count in self.errors.items())
+            raise RunFailed(f"errors: {', '.join(messages)}")
         if distinct_bodies is not None and self.bodies_used > distinct_bodies:
             raise RunFailed(
-                f"{self.bodies_used} requests, but only {distinct_bodies} that differ"
+                f"{self.bodies_used} requests with {distinct_bodies} distinct bodies"
             )
         if not self.requests:
-            raise RunFailed("no answers")
+            raise RunFailed("no responses")
         if self.size < min_response_size * self.requests:
-            raise RunFailed(f"answers of only {self.size // self.requests} bytes")
+            raise RunFailed(f"responses of only {self.size // self.requests} bytes")
         return {"rate": self.requests / self.seconds, **self.latencies}
 
 
 def parse_report(output: str) -> WrkReport:
     """
-    Find the report in what wrk printed.
+    Parse the report in the output of wrk.
 
-    @raise RunFailed: there is none.
+    @raise RunFailed: there is no report.
     """
     for line in output.splitlines():
         if line.startswith(_REPORT):
@@ -86,19 +85,19 @@ def parse_report(output: str) -> WrkReport:
                 {kind: values[kind] for kind in _ERRORS if values[kind]},
                 {key: values[key] / 1000 for key in ("p50", "p99", "mean")},
             )
-    raise RunFailed(f"wrk said {last_line(output)}")
+    raise RunFailed(f"wrk: {last_line(output)}")
 
 
 @dataclass(frozen=True)
 class WrkRun:
     """
-    The requests of one run.
+    The parameters of one run.
 
-    @ivar url: where they go.
-    @ivar bodies: the file of their bodies, one a line; from its end it begins anew.
-    @ivar clients: how many connections there are.
-    @ivar seconds: how long it runs.
-    @ivar rate: how many are sent a second; 0 for as many as are answered.
+    @ivar url: the URL of all requests.
+    @ivar bodies: the file of the bodies, one per line; after the last comes the first.
+    @ivar clients: the number of connections.
+    @ivar seconds: the duration.
+    @ivar rate: the number of requests per second; 0 for no limit.
     """
 
     url: str
@@ -108,29 +107,38 @@ class WrkRun:
     rate: int = 0
 
     def command(self) -> Sequence[str]:
-        """Its command line."""
+        """Return the command line."""
         return [
             *("wrk", "--threads=1", f"--connections={self.clients}"),
-            *(f"--duration={self.seconds}s", f"--timeout={_TIMEOUT}s"),
+            *(f"--duration={self.seconds}s", f"--timeout={_RESPONSE_TIMEOUT}s"),
             *(f"--script={_SCRIPT}", self.url, "--"),
             *(str(self.bodies), str(self.rate)),
         ]
 
     def parse_output(self, output: str) -> WrkReport:
         """
-        Read what it printed.
+        Parse the report of this run.
 
-        @raise RunFailed: there is no report, or it did not keep to its pace.
+        @raise RunFailed: there is no report, or the rate was too low.
         """
         report = parse_report(output)
-        if report.requests < MIN_PACE_RATIO * self.rate * self.seconds:
-            raise RunFailed(f"only {report.requests} paced requests were answered")
+        if report.requests < _MIN_PACE_RATIO * self.rate * self.seconds:
+            raise RunFailed(f"only {report.requests} responses to paced requests")
         return report
 
     def run(self) -> WrkReport:
-        """Run it to its end."""
-        with running_child(self.command()) as process:
-            return self.parse_output(read_output(process, self.seconds))
+        """Run wrk; raise L{RunFailed} if it fails."""
+        try:
+            completed = subprocess.run(
+                self.command(),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=self.seconds + _EXIT_TIMEOUT,
+            )
+        except subprocess.TimeoutExpired:
+            raise RunFailed("wrk did not exit") from None
+        return self.parse_output(completed.stdout)
 
 
 def write_bodies(path: Path, bodies: Iterable[str]) -> None:

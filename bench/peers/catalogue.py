@@ -1,6 +1,6 @@
 """
-How each peer is run. Where there is a choice, it is the one that helps the peer:
-no access log, the quicker event loop, the plain output of grep where it has no JSON.
+How each peer is run. Options are chosen to make the peer fast: no access log, the
+faster event loop, the plain output of grep instead of JSON.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import pwd
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from string import Template
 
@@ -27,7 +28,7 @@ _FOLDER = Path(__file__).parent
 
 def _program_path(name: str) -> str:
     path = find_program(name)
-    assert path is not None, f"{name} was there before"
+    assert path is not None, name
     return path
 
 
@@ -66,7 +67,7 @@ def _webhook(configuration: ServerConfiguration) -> Sequence[Command]:
 
 
 def _nginx(configuration: ServerConfiguration) -> Sequence[Command]:
-    # Without root's rights nginx is whom it was started as, and may not say so.
+    # nginx warns about a user directive if it is not started as root.
     user = f"user {pwd.getpwuid(0).pw_name};" if os.geteuid() == 0 else ""
     text = Template((_FOLDER / "nginx.conf").read_text("utf-8")).substitute(
         folder=configuration.folder,
@@ -77,7 +78,7 @@ def _nginx(configuration: ServerConfiguration) -> Sequence[Command]:
     )
     path = configuration.folder / "nginx.conf"
     path.write_text(text)
-    # As many at one time as twisted_quotes runs.
+    # The same limit as in twisted_quotes.
     max_running = max(8, 4 * (os.cpu_count() or 1))
     return [
         [
@@ -91,7 +92,7 @@ def _nginx(configuration: ServerConfiguration) -> Sequence[Command]:
     ]
 
 
-def _uvicorn(configuration: ServerConfiguration, loop: str) -> Sequence[Command]:
+def _uvicorn(loop: str, configuration: ServerConfiguration) -> Sequence[Command]:
     return [
         [
             *(sys.executable, "-m", "uvicorn", "bench.peers.fastapi_app:app"),
@@ -101,16 +102,8 @@ def _uvicorn(configuration: ServerConfiguration, loop: str) -> Sequence[Command]
     ]
 
 
-def _asyncio(configuration: ServerConfiguration) -> Sequence[Command]:
-    return _uvicorn(configuration, "asyncio")
-
-
-def _uvloop(configuration: ServerConfiguration) -> Sequence[Command]:
-    return _uvicorn(configuration, "uvloop")
-
-
 def _hypercorn(configuration: ServerConfiguration) -> Sequence[Command]:
-    # No connection is closed under way: that looks like an error to wrk.
+    # wrk counts a connection that is closed by the server as an error.
     config = configuration.folder / "hypercorn.toml"
     config.write_text("keep_alive_max_requests = 1000000\n")
     return [
@@ -133,11 +126,17 @@ WEBHOOK = Subject(
     paths={"all": "/api/v1/all"},
 )
 FASTAPI = Subject(
-    "FastAPI", _asyncio, parse_json_lines, modules=("fastapi", "uvicorn", "httptools")
+    "FastAPI",
+    partial(_uvicorn, "asyncio"),
+    parse_json_lines,
+    modules=("fastapi", "uvicorn", "httptools"),
 )
-# uvicorn's own choice where it is installed; it is slower at starting processes.
+# The default of uvicorn if uvloop is installed; it starts processes more slowly.
 FASTAPI_UVLOOP = Subject(
-    "FastAPI on uvloop", _uvloop, parse_json_lines, modules=(*FASTAPI.modules, "uvloop")
+    "FastAPI on uvloop",
+    partial(_uvicorn, "uvloop"),
+    parse_json_lines,
+    modules=(*FASTAPI.modules, "uvloop"),
 )
 QUART = Subject("Quart", _hypercorn, parse_json_lines, modules=("quart", "hypercorn"))
 CGI = Subject(
@@ -146,6 +145,6 @@ CGI = Subject(
     parse_text_lines,
     programs={"nginx": "nginx-light", "fcgiwrap": "fcgiwrap"},
 )
-# No peer, but what a grep for each question costs at least on Twisted and Klein.
+# Not a peer, but the minimum cost of one grep per request with Twisted and Klein.
 KLEIN = Subject("Klein alone", _klein, parse_json_lines)
 PEERS = (WEBHOOK, FASTAPI, FASTAPI_UVLOOP, QUART, CGI, KLEIN)

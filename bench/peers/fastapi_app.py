@@ -1,5 +1,5 @@
 """
-The service as most would write it today: FastAPI and asyncio's subprocesses.
+The service with FastAPI and the subprocesses of asyncio.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ app = FastAPI()
 
 
 class Query(BaseModel):
-    """A question, as far as it is asked here."""
+    """The fields of a query that the benchmark uses."""
 
     action: Literal["search", "all"]
     dictionary: str
@@ -28,7 +28,7 @@ class Query(BaseModel):
 
 @app.post("/api/v1/json")
 async def run_query(query: Query) -> JSONResponse:
-    """Run grep, and answer with its lines; an empty term is in all of them."""
+    """Run grep and return its lines; an empty term matches all lines."""
     process = await asyncio.create_subprocess_exec(
         *("grep", "-a", "-F", "-e", query.term),
         *("--", f"{LIBRARY}/{query.dictionary}"),
@@ -36,5 +36,5 @@ async def run_query(query: Query) -> JSONResponse:
     )
     output, _ = await process.communicate()
     results = output.decode().removesuffix("\n").split("\n")
-    # A response that is made here is quicker than a dictionary for FastAPI to check.
+    # Faster than a dictionary, which FastAPI would validate.
     return JSONResponse({"nr of entries": len(results), "results": results})

@@ -1,6 +1,6 @@
 """
-What Twisted and Klein cost by themselves: a route that starts grep, waits for it,
-and answers. Nothing is checked, limited, counted or logged.
+The minimum cost of Twisted and Klein: a route that runs grep and returns its lines,
+without checks, limits, metrics and logs.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ app = Klein()
 
 class GrepProtocol(ProcessProtocol):
     """
-    Collects what a grep prints.
+    Collects the output of grep.
 
-    @ivar ended: fires with it.
+    @ivar ended: fires with the output.
     """
 
     def __init__(self) -> None:
@@ -38,17 +38,17 @@ class GrepProtocol(ProcessProtocol):
         self._output: list[bytes] = []
 
     def outReceived(self, data: bytes) -> None:
-        """Keep a piece of it."""
+        """Collect a part of the output."""
         self._output.append(data)
 
     def processEnded(self, reason: Failure) -> None:
-        """Hand it over."""
+        """Fire C{ended}."""
         self.ended.callback(b"".join(self._output))
 
 
 @app.route("/api/v1/json", methods=["POST"])
 async def run_query(request: IRequest) -> bytes:
-    """Run grep, and answer with its lines; an empty term is in all of them."""
+    """Run grep and return its lines; an empty term matches all lines."""
     query = json.loads(request.content.read())
     grep = GrepProtocol()
     path = f"{LIBRARY}/{query['dictionary']}"
@@ -62,15 +62,15 @@ async def run_query(request: IRequest) -> bytes:
 
 
 class QuietSite(Site):
-    """A site without a log."""
+    """A site without an access log."""
 
     def log(self, request: object) -> None:
         """Log nothing."""
 
 
 def main(port: str) -> None:
-    """Serve on a port of this machine."""
-    # As in twisted_quotes, a spawn looks at no connection.
+    """Serve on a port of 127.0.0.1."""
+    # As in twisted_quotes, starting a process does not list all descriptors.
     detector: Any = process.detector
     detector._listOpenFDs = lambda: [0, 1, 2]
     site: Any = QuietSite(app.resource())

@@ -1,5 +1,5 @@
 """
-The service as it was first thought of: Quart, and grep by way of a shell.
+The service with Quart, and grep started by a shell.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ app = Quart(__name__)
 
 @app.post("/api/v1/json")
 async def run_query() -> dict[str, Any]:
-    """Run grep, and answer with the groups of lines that it prints."""
+    """Run grep and return the groups of lines in its output."""
     query = await request.get_json()
     path = quote(f"{LIBRARY}/{query['dictionary']}")
     if query["action"] == "all":

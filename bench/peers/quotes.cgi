@@ -1,5 +1,5 @@
 #!/bin/sh
-# Reads the JSON with what the shell itself can do: jq takes longer than grep.
+# Parse the JSON in the shell: starting jq takes longer than grep.
 IFS= read -r body
 term=${body#*'"term": "'}
 term=${term%%'"'*}

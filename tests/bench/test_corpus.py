@@ -27,20 +27,20 @@ from bench.errors import BenchmarkError
 
 
 class SmallTests(SynchronousTestCase):
-    """Tests of the small dictionary, and of the terms that are in it."""
+    """Tests of the small dictionary and its terms."""
 
-    def test_it_has_60_kilobytes(self) -> None:
-        """With their line feeds the lines have the size that the tables tell."""
+    def test_the_size_is_60_kilobytes(self) -> None:
+        """The size in the tables, with line feeds."""
         size = sum(len(line) + 1 for line in small_lines(make_sentences()))
         self.assertEqual(size, 60_000)
 
-    def test_it_is_always_the_same(self) -> None:
-        """Another run measures the same."""
+    def test_every_run_uses_the_same_sentences(self) -> None:
+        """There are no duplicates."""
         self.assertEqual(make_sentences(), make_sentences())
         self.assertEqual(len(set(make_sentences())), SENTENCE_COUNT)
 
-    def test_each_term_is_found_in_as_many_lines_as_any_other(self) -> None:
-        """No answer is longer than another, and no matches stand side by side."""
+    def test_each_term_has_the_same_number_of_matches(self) -> None:
+        """All responses have the same size, and no matches are adjacent."""
         texts = make_sentences()[:5]
         lines = small_lines(texts)
         terms = distinct_terms(texts)
@@ -50,34 +50,34 @@ class SmallTests(SynchronousTestCase):
             self.assertEqual(len(found), COPIES_PER_SENTENCE, term)
             self.assertGreater(found[1] - found[0], 1)
 
-    def test_no_two_terms_are_alike(self) -> None:
-        """What a server keeps of one answer is of no use for another."""
+    def test_terms_are_distinct(self) -> None:
+        """A cache cannot help a server."""
         terms = distinct_terms(make_sentences()[:20])
         self.assertEqual(len(set(terms)), len(terms))
 
-    def test_what_stands_in_two_sentences_is_no_term(self) -> None:
-        """It would be found in more lines than others."""
-        [text] = make_sentences()[:1]
+    def test_a_part_of_two_sentences_is_not_a_term(self) -> None:
+        """It would have more matches than others."""
+        text = make_sentences()[0]
         self.assertEqual(distinct_terms([text, text]), [])
         self.assertNotEqual(distinct_terms([text]), [])
 
-    def test_terms_need_no_care(self) -> None:
-        """The peers read them with simple means: only letters and blanks inside."""
+    def test_terms_need_no_escaping(self) -> None:
+        """They consist of letters, with spaces inside."""
         for term in distinct_terms(make_sentences()[:2]):
             self.assertRegex(term, "^[a-z][a-z ]+[a-z]$")
 
 
 class BigTests(SynchronousTestCase):
-    """Tests of the big dictionaries."""
+    """Tests of the large dictionaries."""
 
     def setUp(self) -> None:
-        """Have a folder."""
+        """Make a folder."""
         folder = TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
 
     def test_a_rare_term_is_in_the_last_line_only(self) -> None:
-        """To find it, all must be read; every line before has its own number."""
+        """A search must read the whole file; each line has its own number."""
         block = make_big_block(make_sentences())
         write_big(self.folder / "big", block, 2)
         text = (self.folder / "big").read_text("utf-8")
@@ -89,13 +89,13 @@ class BigTests(SynchronousTestCase):
         self.assertEqual(len(text), 2 * len(block) + len(lines[-1]) + 1)
 
     def test_a_common_term_is_in_every_twentieth_line(self) -> None:
-        """A few of them are found at once."""
+        """A search for the first ten ends early."""
         lines = make_big_block(make_sentences()).decode().splitlines()
         found = [number for number, line in enumerate(lines) if COMMON_TERM in line]
         self.assertEqual(found, list(range(0, len(lines), 20)))
 
-    def test_a_full_disk_is_told_before_it_is_full(self) -> None:
-        """Without room for the big ones nothing is begun."""
+    def test_missing_disk_space_is_an_error(self) -> None:
+        """No large dictionary is written."""
         self.patch(shutil, "disk_usage", lambda _: SimpleNamespace(free=10**9))
         library = self.folder / "library"
         error = self.assertRaises(
@@ -104,8 +104,8 @@ class BigTests(SynchronousTestCase):
         self.assertIn("1050 MB of free space", str(error))
         self.assertEqual([each.name for each in library.iterdir()], ["small"])
 
-    def test_the_big_ones_are_left_out_where_nobody_needs_them(self) -> None:
-        """A run of the small loads writes only the small one."""
+    def test_the_large_ones_are_optional(self) -> None:
+        """The loads on the small dictionary do not need them."""
         library = self.folder / "library"
         write_library(library, make_sentences(), big=False)
         [small] = library.iterdir()

@@ -21,11 +21,6 @@ from bench.subjects import Subject, parse_text_lines
 from ..integration.server import has_exited, wait_until
 
 
-def make_subject(*commands: Sequence[str]) -> Subject:
-    """A server that is some commands."""
-    return Subject("peer", lambda site: commands, parse_text_lines)
-
-
 class ServerTests(SynchronousTestCase):
     """Tests of servers as child processes."""
 
@@ -35,46 +30,49 @@ class ServerTests(SynchronousTestCase):
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
         self.library = self.folder / "library"
-        self.texts = make_sentences()
-        write_library(self.library, self.texts, big=False)
-        self.query = search_query(self.texts[0])
+        self.sentences = make_sentences()
+        write_library(self.library, self.sentences, big=False)
+        self.query = search_query(self.sentences[0])
 
-    def test_what_is_expected_is_checked(self) -> None:
-        """The right lines pass; anything else stops the benchmark before it begins."""
-        right = [each for each in small_lines(self.texts) if self.texts[0] in each]
-        ours = OURS.make_subject(set())
-        with running_servers([ours], self.folder, self.library, self.query) as servers:
-            server = servers[ours.name]
+    def make_server(self, *commands: Sequence[str]) -> Server:
+        """Make a server that consists of some commands."""
+        subject = Subject("peer", lambda _: commands, parse_text_lines)
+        server = Server(subject, self.folder, self.library)
+        self.addCleanup(server.stop)
+        return server
+
+    def test_wrong_results_stop_the_benchmark(self) -> None:
+        """All lines are compared, in order."""
+        right = [x for x in small_lines(self.sentences) if self.sentences[0] in x]
+        with running_servers([OURS], self.folder, self.library, self.query) as servers:
+            server = servers[OURS.name]
             check_same_results([server], self.query, right)
             for wrong in (right[:1], [*right, ""], list(reversed(right))):
                 error = self.assertRaises(
                     BenchmarkError, check_same_results, [server], self.query, wrong
                 )
-                self.assertIn("ours answers", str(error))
+                self.assertIn("ours gives", str(error))
             self.assertRaises(BenchmarkError, server.query_lines, search_query(""))
             [pid] = server.pids()
         self.assertTrue(has_exited(pid))
 
-    def test_one_that_ends_at_once_says_why(self) -> None:
-        """Its last words are the reason, and the others are ended too."""
-        broken = make_subject(
+    def test_a_server_that_exits_is_reported(self) -> None:
+        """The message is its last line of output; its other processes are ended."""
+        server = self.make_server(
             ["sleep", "60"], ["sh", "-c", "echo a; echo no port; exit 3"]
         )
-        server = Server(broken, self.folder, self.library)
-        self.addCleanup(server.stop)
         error = self.assertRaises(BenchmarkError, server.start, self.query)
-        self.assertEqual(str(error), "peer ended, saying no port")
+        self.assertEqual(str(error), "peer exited: no port")
         server.stop()
         self.assertTrue(all(map(has_exited, server.pids())))
 
-    def test_what_it_started_ends_with_it(self) -> None:
-        """Also where that does not heed SIGTERM, and outlives its parent."""
+    def test_child_processes_are_ended_too(self) -> None:
+        """Also those that ignore SIGTERM, after their parent has ended."""
+        server = self.make_server()
         script = "trap '' TERM; sleep 60 & sleep 60 & trap - TERM; wait"
-        server = Server(make_subject(["sh", "-c", script]), self.folder, self.library)
-        self.addCleanup(server.stop)
         server.run_command(["sh", "-c", script])
         [pid] = server.pids()
-        wait_until(lambda: len(descendants(pid)) == 3, "two sleeping")
+        wait_until(lambda: len(descendants(pid)) == 3, "two children")
         family = descendants(pid)
         server.stop()
-        wait_until(lambda: all(map(has_exited, family)), "none left")
+        wait_until(lambda: all(map(has_exited, family)), "the end of all processes")

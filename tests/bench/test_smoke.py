@@ -1,5 +1,5 @@
 """
-The whole benchmark, as small as it can be: ours and one peer under one load.
+The whole benchmark as a process, with two servers and one load.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from tempfile import TemporaryDirectory
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from bench.children import ROOT
 from bench.memory import descendants
+from bench.servers import ROOT
 
 from ..integration.http_connection import TIMEOUT
 from ..integration.server import has_exited, wait_until
@@ -31,7 +31,7 @@ class SmokeTests(SynchronousTestCase):
     """The benchmark as a process."""
 
     def setUp(self) -> None:
-        """Have a folder for everything, where wrk and webhook are installed."""
+        """Make a folder; skip the test if wrk or webhook is missing."""
         missing = [name for name in ("wrk", "webhook") if which(name) is None]
         if missing:
             reason = f"not installed: {' '.join(missing)}"
@@ -45,7 +45,7 @@ class SmokeTests(SynchronousTestCase):
         self.temporary.mkdir()
 
     def start(self, *options: str) -> subprocess.Popen[str]:
-        """Start it."""
+        """Start the benchmark."""
         process = subprocess.Popen(
             [*COMMAND, f"--output={self.folder}", *options],
             cwd=ROOT,
@@ -58,41 +58,41 @@ class SmokeTests(SynchronousTestCase):
         self.addCleanup(process.kill)
         return process
 
-    def test_a_run_compares_ours_with_a_peer(self) -> None:
-        """Both answer alike and without errors, and the ratio is told and kept."""
+    def test_a_run_compares_two_servers(self) -> None:
+        """The ratio is printed and written to a file."""
         process = self.start("--load=distinct-1")
         printed, _ = process.communicate(timeout=2 * TIMEOUT)
         self.assertEqual(process.returncode, 0, printed)
-        self.assertIn("all give the same answers", printed)
+        self.assertIn("all servers give the same results", printed)
         self.assertRegex(printed, r"\| webhook +\| .* \d+\.\d\d \(")
         data = json.loads((self.folder / "performance.json").read_text("utf-8"))
         for name, outcome in data["loads"]["distinct-1"]["contestants"].items():
             self.assertEqual(outcome["failures"], [], name)
             [numbers] = outcome["numbers"]
             self.assertGreater(numbers["rate"], 0, name)
-        [judged] = [each for each in data["targets"] if each["seen"]]
-        self.assertIn(judged["verdict"], ("reached", "missed"))
+        [target] = [each for each in data["targets"] if each["seen"]]
+        self.assertIn(target["verdict"], ("reached", "missed"))
         self.assertEqual(list(self.temporary.iterdir()), [])
 
     def test_an_interrupted_run_leaves_nothing_behind(self) -> None:
-        """No server goes on, and no file stays."""
+        """All servers are stopped, and all files are removed."""
         process = self.start("--load=popular-64", "--seconds=60")
         assert process.stdout is not None
         for line in process.stdout:
-            if "all give the same answers" in line:
+            if "all servers give the same results" in line:
                 break
         family = descendants(process.pid)[1:]
-        # Two servers, at the least.
+        # At least the two servers.
         self.assertGreaterEqual(len(family), 2)
         process.send_signal(signal.SIGTERM)
         printed, _ = process.communicate(timeout=TIMEOUT)
         self.assertEqual(process.returncode, 130, printed)
         self.assertIn("interrupted", printed)
-        wait_until(lambda: all(map(has_exited, family)), "none left")
+        wait_until(lambda: all(map(has_exited, family)), "the end of all processes")
         self.assertEqual(list(self.temporary.iterdir()), [])
 
-    def test_an_unknown_name_is_told(self) -> None:
-        """A misspelt load or server is no empty table."""
+    def test_an_unknown_name_is_an_error(self) -> None:
+        """The message has the name of the load or server."""
         for option, message in (
             ("--load=no-such", "There is no load no-such."),
             ("--server=no-such", "There is no server no-such."),

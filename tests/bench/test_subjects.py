@@ -10,20 +10,16 @@ from bench.subjects import Subject, parse_json_lines, parse_text_lines
 
 
 class ResponseTests(SynchronousTestCase):
-    """Tests of how answers are read."""
+    """Tests of the parsers."""
 
-    def test_json_and_text_say_the_same(self) -> None:
-        """A peer that answers with grep's output is compared with one in JSON."""
-        body = b'{"nr of entries": 2, "results": ["a", "b"]}'
-        self.assertEqual(parse_json_lines(body), ["a", "b"])
-        self.assertEqual(parse_text_lines(b"a\nb\n"), ["a", "b"])
+    def test_json_and_text_give_the_same_lines(self) -> None:
+        """Empty lines are lines too."""
+        body = b'{"nr of entries": 3, "results": ["a", "", "b"]}'
+        self.assertEqual(parse_json_lines(body), ["a", "", "b"])
+        self.assertEqual(parse_text_lines(b"a\n\nb\n"), ["a", "", "b"])
 
-    def test_blank_lines_are_lines(self) -> None:
-        """Only the last line feed ends nothing."""
-        self.assertEqual(parse_text_lines(b"a\n\n\n"), ["a", "", ""])
-
-    def test_another_shape_is_refused(self) -> None:
-        """The same body is asked of all: these keys, and a true count."""
+    def test_other_json_is_rejected(self) -> None:
+        """All servers must send the same keys and the right number of entries."""
         for body in (
             b'{"results": ["a"], "nr of entries": 1}',
             b'{"nr of entries": 2, "results": ["a"]}',
@@ -35,33 +31,15 @@ class ResponseTests(SynchronousTestCase):
 
 
 class MissingDependencyTests(SynchronousTestCase):
-    """Tests of what is not installed."""
+    """Tests of L{Subject.missing_reason}."""
 
-    def test_what_to_install_is_said(self) -> None:
-        """Debian's packages first: what they lack no other package mends."""
-        peer = Subject(
-            "peer",
-            lambda site: [],
-            parse_text_lines,
-            programs={"sh": "dash", "no-such-program": "some-package"},
-            modules=["json", "no_such_module"],
-        )
-        self.assertEqual(peer.missing_packages(), ["some-package"])
-        self.assertEqual(peer.missing_reason(), "apt-get install some-package")
-
-    def test_modules_can_be_missing(self) -> None:
-        """They are named, not the ones that are there."""
-        peer = Subject(
-            "peer",
-            lambda site: [],
-            parse_text_lines,
-            modules=["json", "no_such_module"],
-        )
-        self.assertEqual(peer.missing_reason(), "pip install no_such_module")
-
-    def test_nothing_is_missing_where_all_is_there(self) -> None:
-        """Then it can be measured."""
-        peer = Subject(
-            "peer", lambda site: [], parse_text_lines, programs={"sh": "dash"}
-        )
-        self.assertIsNone(peer.missing_reason())
+    def test_the_reason_says_what_to_install(self) -> None:
+        """Only what is missing, and Debian packages first."""
+        modules = ("json", "no_such_module")
+        for programs, needed, reason in (
+            ({"sh": "dash", "no-such": "package"}, modules, "apt-get install package"),
+            ({"sh": "dash"}, modules, "pip install no_such_module"),
+            ({"sh": "dash"}, modules[:1], None),
+        ):
+            peer = Subject("peer", lambda _: [], parse_text_lines, programs, needed)
+            self.assertEqual(peer.missing_reason(), reason)

@@ -1,5 +1,5 @@
 """
-Tests for L{bench.reach}.
+Tests for L{bench.targets}.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ EXAMPLE_TARGET = Target("a load", "load", "ours", "peer", "rate", 2.0)
 
 
 def make_outcome(*values: float | None) -> Outcome:
-    """What became of a contestant."""
+    """Make the results of a contestant."""
     return Outcome([None if value is None else {"rate": value} for value in values])
 
 
 def verdict_of(target: Target, ours: Outcome, peer: Outcome) -> str:
-    """What is said of two contestants."""
+    """Return the verdict for two contestants."""
     return judge_target(target, {"load": {"ours": ours, "peer": peer}}, {}).verdict
 
 
 class JudgeTests(SynchronousTestCase):
-    """Tests of L{judge}."""
+    """Tests of L{judge_target}."""
 
     def test_the_median_decides(self) -> None:
-        """One bad round does not miss a target, and one good does not reach it."""
+        """One round does not decide."""
         peer = make_outcome(10.0, 10.0, 10.0)
         self.assertEqual(
             verdict_of(EXAMPLE_TARGET, make_outcome(20.0, 5.0, 30.0), peer), "reached"
@@ -44,36 +44,36 @@ class JudgeTests(SynchronousTestCase):
             verdict_of(EXAMPLE_TARGET, make_outcome(19.0, 90.0, 3.0), peer), "missed"
         )
 
-    def test_some_targets_are_not_to_be_passed(self) -> None:
-        """Of a latency, less is better."""
-        most = Target("", "load", "ours", "peer", "rate", 1.1, at_least=False)
+    def test_a_limit_can_be_a_maximum(self) -> None:
+        """A lower latency is better."""
+        target = Target("", "load", "ours", "peer", "rate", 1.1, at_least=False)
         self.assertEqual(
-            verdict_of(most, make_outcome(11.0), make_outcome(10.0)), "reached"
+            verdict_of(target, make_outcome(11.0), make_outcome(10.0)), "reached"
         )
         self.assertEqual(
-            verdict_of(most, make_outcome(12.0), make_outcome(10.0)), "missed"
+            verdict_of(target, make_outcome(12.0), make_outcome(10.0)), "missed"
         )
 
-    def test_some_targets_are_differences(self) -> None:
-        """A few milliseconds more, whatever the whole."""
-        more = Target("", "load", "ours", "peer", "rate", 5, False, difference=True)
+    def test_a_target_can_be_a_difference(self) -> None:
+        """For example a number of milliseconds."""
+        target = Target("", "load", "ours", "peer", "rate", 5, False, difference=True)
         judged = judge_target(
-            more,
+            target,
             {"load": {"ours": make_outcome(104.0), "peer": make_outcome(100.0)}},
             {},
         )
         self.assertEqual(judged.seen, Spread(4.0, 4.0, 4.0))
         self.assertEqual(judged.verdict, "reached")
 
-    def test_whoever_is_compared_on_big_files_is_started_for_that(self) -> None:
-        """Or its row would be empty in every run."""
+    def test_all_contestants_on_large_dictionaries_are_started(self) -> None:
+        """Otherwise there would be no result in any run."""
         servers = {WEBHOOK.name, FASTAPI.name, *(each.name for each in VARIANTS)}
         for target in TARGETS:
             if target.load in BIG_LOADS:
                 self.assertLessEqual({target.ours, target.peer} & servers, BIG_SERVERS)
 
-    def test_who_is_absent_is_said(self) -> None:
-        """A row is left out with the reason, not silently."""
+    def test_the_verdict_names_an_absent_contestant(self) -> None:
+        """With the reason."""
         judged = judge_target(
             EXAMPLE_TARGET, {}, {"peer": "missing: apt-get install peer"}
         )
@@ -81,8 +81,8 @@ class JudgeTests(SynchronousTestCase):
             judged.verdict, "left out: peer: missing: apt-get install peer"
         )
 
-    def test_failed_runs_reach_nothing(self) -> None:
-        """Without a round in which both ran there is no ratio."""
+    def test_a_ratio_needs_a_round_without_failures(self) -> None:
+        """Both contestants must have run in it."""
         self.assertEqual(
             verdict_of(
                 EXAMPLE_TARGET, make_outcome(20.0, None), make_outcome(None, 10.0)
@@ -90,24 +90,23 @@ class JudgeTests(SynchronousTestCase):
             "failed",
         )
 
-    def test_a_load_that_was_not_wanted_is_not_judged(self) -> None:
-        """A run can be of some loads only."""
+    def test_a_load_that_was_not_measured_has_no_verdict(self) -> None:
+        """A run can be limited to some loads."""
         self.assertEqual(
             judge_target(EXAMPLE_TARGET, {}, {}).verdict, "not measured in this run"
         )
 
 
 class TargetsTests(SynchronousTestCase):
-    """Tests of the targets that there are."""
+    """Tests of L{TARGETS}."""
 
-    def test_each_is_of_contestants_that_are_measured(self) -> None:
-        """With every variant and every peer there, no row would stay empty."""
+    def test_the_contestants_of_all_targets_are_measured(self) -> None:
+        """If all servers are installed, there is a result for each target."""
         with TemporaryDirectory() as folder:
             library = Path(folder)
-            subjects = [variant.make_subject(set()) for variant in VARIANTS]
             servers = {
                 each.name: Server(each, library, library)
-                for each in (*subjects, *PEERS)
+                for each in (*VARIANTS, *PEERS)
             }
             for scale in (FULL, QUICK):
                 small = SmallLoads(servers, ["term"], library, library, scale)
