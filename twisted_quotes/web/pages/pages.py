@@ -1,13 +1,14 @@
 """
-The pages for people: a start page and the instructions.
+The start page, the instructions and their style sheet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from importlib.resources import files
-from shlex import quote
+from shlex import join, quote
 from typing import Any
 
 import msgspec
@@ -21,155 +22,123 @@ from twisted_quotes.web.http.responses import render_body
 from twisted_quotes.web.http.urls import base_url
 from twisted_quotes.web.server.connection import MAX_BODY_SIZE
 
-from .reference import ERRORS, EXAMPLES, FIELDS, LINKS, PARAMETERS, URLS, Row
-
-_PACKAGE = files("twisted_quotes.web.pages")
-_PLACEHOLDER, _IPV6_PLACEHOLDER = "http://service.invalid", "http://[service.invalid]"
-_STYLESHEET = (_PACKAGE / "style.css").read_bytes()
-
-
-def _load_template(name: str) -> XMLString:
-    return XMLString((_PACKAGE / "templates" / f"{name}.xml").read_text("utf-8"))
-
+from .reference import ERRORS, EXAMPLES, FIELDS, LINKS, PARAMETERS, URLS
 
 MAX_NAMES = 500
-"""How many dictionaries a page names."""
+"""The maximum number of dictionary names on a page."""
 
+_PACKAGE = files(__package__)
+_STYLESHEET = (_PACKAGE / "style.css").read_bytes()
+_TEMPLATES = {
+    name: XMLString((_PACKAGE / "templates" / f"{name}.xml").read_text("utf-8"))
+    for name in ("page", "start", "instructions")
+}
+_TITLES = {"start": "twisted_quotes", "instructions": "Instructions - twisted_quotes"}
 
-class _Content(Element):
-    """
-    What the pages have in common.
+_PLACEHOLDER, _IPV6_PLACEHOLDER = "http://service.invalid", "http://[service.invalid]"
 
-    @param base: the service's URL as the caller sees it.
-    @param names: the names of the dictionaries.
-    @param default: the default one.
-    """
-
-    title: str
-
-    def __init__(self, base: str, names: Sequence[str], default: str) -> None:
-        super().__init__()
-        self._base = base
-        self._names = names
-        self._default = default
-
-    @renderer
-    def dictionaries(self, request: IRequest, tag: Tag) -> Tag:
-        """A list of the dictionaries' names, the default one marked."""
-        names = [
-            tags.li(
-                tags.code(printable(name)),
-                " (default)" if name == self._default else "",
-            )
-            for name in self._names[:MAX_NAMES]
-        ]
-        more = len(self._names) - len(names)
-        if more:
-            names.append(tags.li(f"and {more} more"))
-        return tags.ul(names)
-
-    def _example(self, query: dict[str, Any]) -> Tag:
-        """A command that asks the question, as it can be typed into a shell."""
-        body = quote(msgspec.json.encode(query).decode())
-        return tags.pre(tags.code(f"curl -d {body} {self._base}/api/v1/json"))
-
-
-class _StartPage(_Content):
-    """What the service is, in one look."""
-
-    title = "twisted_quotes"
-    loader = _load_template("start")
-
-    @renderer
-    def example(self, request: IRequest, tag: Tag) -> Tag:
-        """One question to begin with."""
-        return self._example(EXAMPLES[0][1])
-
-
-class _Instructions(_Content):
-    """Every action, field, default and error, with examples."""
-
-    title = "Instructions - twisted_quotes"
-    loader = _load_template("instructions")
-
-    @renderer
-    def body_limit(self, request: IRequest, tag: Tag) -> str:
-        """The most bytes a body may have."""
-        return str(MAX_BODY_SIZE)
-
-    @renderer
-    def actions(self, request: IRequest, tag: Tag) -> Iterator[Tag]:
-        """A line for each action."""
-        for name, kind in ACTIONS.items():
-            yield tag.clone().fillSlots(name=name, meaning=kind.__doc__ or "")
-
-    @renderer
-    def fields(self, request: IRequest, tag: Tag) -> Iterator[Tag]:
-        """A row for each field."""
-        return _fill_rows(FIELDS, tag)
-
-    @renderer
-    def parameters(self, request: IRequest, tag: Tag) -> Iterator[Tag]:
-        """A row for each parameter of API v2."""
-        return _fill_rows(PARAMETERS, tag)
-
-    @renderer
-    def examples(self, request: IRequest, tag: Tag) -> Iterator[Tag]:
-        """A command for each example."""
-        for caption, query in EXAMPLES:
-            yield tags.figure(tags.figcaption(caption), self._example(query))
-
-    @renderer
-    def urls(self, request: IRequest, tag: Tag) -> Iterator[Tag]:
-        """A line for each URL of API v2."""
-        for url, meaning in URLS:
-            yield tag.clone().fillSlots(url=url, meaning=meaning)
-
-    @renderer
-    def links(self, request: IRequest, tag: Tag) -> Iterator[Tag]:
-        """A command for each example of API v2."""
-        for caption, path, header in LINKS:
-            command = ["curl", *(["-H", quote(header)] if header else [])]
-            command.append(quote(f"{self._base}/api/v2/{path}"))
-            yield tags.figure(
-                tags.figcaption(caption), tags.pre(tags.code(" ".join(command)))
-            )
-
-    @renderer
-    def errors(self, request: IRequest, tag: Tag) -> Iterator[Tag]:
-        """A row for each error."""
-        for code, when in ERRORS:
-            yield tag.clone().fillSlots(code=str(code), when=when)
-
-
-def _fill_rows(rows: Iterable[Row], tag: Tag) -> Iterator[Tag]:
-    """A row for each field."""
-    for row in rows:
-        yield tag.clone().fillSlots(**asdict(row))
+# The tables of the instructions: the values of the slots, row by row.
+_TABLES: dict[str, list[dict[str, str]]] = {
+    "actions": [
+        {"name": name, "meaning": kind.__doc__ or ""} for name, kind in ACTIONS.items()
+    ],
+    "fields": [asdict(row) for row in FIELDS],
+    "parameters": [asdict(row) for row in PARAMETERS],
+    "urls": [{"url": url, "meaning": meaning} for url, meaning in URLS],
+    "errors": [{"code": str(code), "when": when} for code, when in ERRORS],
+}
 
 
 class _Page(Element):
     """
-    The frame around every page.
+    A page: C{page.xml} around the template with the content.
 
-    @param content: what stands in it.
+    @param name: the name of that template.
+    @param base: the URL of the service as the client sees it.
+    @param dictionary_names: the names of all dictionaries.
     """
 
-    loader = _load_template("page")
+    loader = _TEMPLATES["page"]
 
-    def __init__(self, content: _Content) -> None:
+    def __init__(
+        self,
+        name: str,
+        base: str,
+        dictionary_names: Sequence[str],
+        default_dictionary: str,
+    ) -> None:
         super().__init__()
-        self._content = content
+        self._name = name
+        self._base = base
+        self._dictionary_names = dictionary_names
+        self._default_dictionary = default_dictionary
+
+    def lookupRenderMethod(self, name: str) -> Any:
+        """Return the renderer of a table, or of anything else."""
+        if name in _TABLES:
+            return partial(_fill_rows, _TABLES[name])
+        return super().lookupRenderMethod(name)
 
     @renderer
     def title(self, request: IRequest, tag: Tag) -> Tag:
-        """The page's title."""
-        return tag(self._content.title)
+        """Render the title of the page."""
+        return tag(_TITLES[self._name])
 
     @renderer
     def content(self, request: IRequest, tag: Tag) -> Tag:
-        """The page's own content."""
-        return tag(self._content)
+        """Render the template with the content."""
+        return tag(_TEMPLATES[self._name].load())
+
+    @renderer
+    def dictionaries(self, request: IRequest, tag: Tag) -> Tag:
+        """Render the names of the dictionaries, with the default one marked."""
+        items = [
+            tags.li(
+                tags.code(printable(name)),
+                " (default)" if name == self._default_dictionary else "",
+            )
+            for name in self._dictionary_names[:MAX_NAMES]
+        ]
+        more = len(self._dictionary_names) - len(items)
+        if more:
+            items.append(tags.li(f"and {more} more"))
+        return tags.ul(items)
+
+    @renderer
+    def body_limit(self, request: IRequest, tag: Tag) -> str:
+        """Render the maximum size of a request body, in bytes."""
+        return str(MAX_BODY_SIZE)
+
+    @renderer
+    def first_example(self, request: IRequest, tag: Tag) -> Tag:
+        """Render the first example of API v1, without a caption."""
+        return self._render_query(EXAMPLES[0][1])
+
+    @renderer
+    def examples(self, request: IRequest, tag: Tag) -> Iterator[Tag]:
+        """Render the examples of API v1."""
+        for caption, query in EXAMPLES:
+            yield tags.figure(tags.figcaption(caption), self._render_query(query))
+
+    @renderer
+    def links(self, request: IRequest, tag: Tag) -> Iterator[Tag]:
+        """Render the examples of API v2."""
+        for caption, path, header in LINKS:
+            options = ["-H", header] if header else []
+            command = join(["curl", *options, f"{self._base}/api/v2/{path}"])
+            yield tags.figure(tags.figcaption(caption), tags.pre(tags.code(command)))
+
+    def _render_query(self, query: dict[str, Any]) -> Tag:
+        """Render a shell command that sends a query to API v1."""
+        body = quote(msgspec.json.encode(query).decode())
+        return tags.pre(tags.code(f"curl -d {body} {self._base}/api/v1/json"))
+
+
+def _fill_rows(
+    rows: Sequence[dict[str, str]], request: IRequest, tag: Tag
+) -> Iterator[Tag]:
+    for row in rows:
+        yield tag.clone().fillSlots(**row)
 
 
 class Pages:
@@ -177,41 +146,35 @@ class Pages:
     The routes of the pages.
 
     A page is rendered once for each state of the library, with a placeholder for the
-    URL of the service, which differs from request to request.
-
-    @param finder: tells the names of the dictionaries.
+    URL of the service, which depends on the request.
     """
 
     def __init__(self, finder: Finder) -> None:
         self._finder = finder
-        self._rendered: dict[tuple[type[_Content], str], tuple[list[str], bytes]] = {}
+        self._rendered: dict[tuple[str, str], tuple[list[str], bytes]] = {}
 
     async def start_page(self, request: IRequest) -> bytes:
-        """The start page."""
-        return await self._render(request, _StartPage)
+        """Respond with the start page."""
+        return await self._render(request, "start")
 
     async def instructions(self, request: IRequest) -> bytes:
-        """How to call the service."""
-        return await self._render(request, _Instructions)
+        """Respond with the instructions."""
+        return await self._render(request, "instructions")
 
     def stylesheet(self, request: IRequest) -> bytes:
-        """The pages' style sheet."""
+        """Respond with the style sheet."""
         request.setHeader(b"cache-control", b"max-age=3600")
         return render_body(request, b"text/css; charset=utf-8", _STYLESHEET)
 
-    async def _render(self, request: IRequest, content_class: type[_Content]) -> bytes:
+    async def _render(self, request: IRequest, name: str) -> bytes:
         base = base_url(request) or "http://localhost"
-        # A shell needs quotes around an IPv6 address.
+        # A shell needs quotes around an IPv6 address, so it has its own placeholder.
         placeholder = _IPV6_PLACEHOLDER if "[" in base else _PLACEHOLDER
         names = await self._finder.list_dictionary_names()
-        rendered_names, html = self._rendered.get(
-            (content_class, placeholder), (None, b"")
-        )
+        rendered_names, html = self._rendered.get((name, placeholder), (None, b""))
         if rendered_names != names:
-            page = _Page(
-                content_class(placeholder, names, self._finder.library.default)
-            )
+            page = _Page(name, placeholder, names, self._finder.library.default)
             html = b"<!DOCTYPE html>\n" + await flattenString(request, page)
-            self._rendered[content_class, placeholder] = names, html
+            self._rendered[name, placeholder] = names, html
         html = html.replace(placeholder.encode(), base.encode())
         return render_body(request, b"text/html; charset=utf-8", html)
