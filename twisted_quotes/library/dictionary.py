@@ -6,9 +6,12 @@ from __future__ import annotations
 
 import os
 from codecs import BOM_UTF8
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from twisted_quotes.concurrency.closing import Closeable
+from twisted_quotes.errors import DictionaryChanging
+from twisted_quotes.text.lines import offset_after_lines
 
 _BLOCK_SIZE = 64 * 1024
 
@@ -53,10 +56,12 @@ class Dictionary(Closeable):
     """
     A dictionary, open for reading.
 
-    @param descriptor: its file descriptor, owned from here on.
-    @ivar path: the path of the file, for this program's own use. Whatever name
-        leads there, it is the same, but where the library itself is a link.
-    @ivar state: what the file's state was when it was opened, or looked at again.
+    Its file offset is shared with the child processes that read it.
+
+    @param descriptor: its file descriptor, which it closes.
+    @ivar path: the path of the file, for internal use only. It contains no symbolic
+        links, except for the path of the library.
+    @ivar state: the state of the file when it was opened or last refreshed.
     """
 
     def __init__(self, descriptor: int, path: str = "") -> None:
@@ -66,123 +71,114 @@ class Dictionary(Closeable):
         self.rewind()
 
     def fileno(self) -> int:
-        """The file descriptor, valid until the dictionary is closed."""
+        """Return the file descriptor, which is valid until L{close}."""
         return self._descriptor
 
     def read(self, size: int) -> bytes:
-        """Read on from where it was last read, here or by a child."""
+        """Read from the current file offset."""
         return os.read(self._descriptor, size)
 
     def read_at(self, start: int, end: int) -> bytes:
-        """Read a piece, wherever it was last read."""
+        """Read from one offset to another; keep the file offset."""
         return os.pread(self._descriptor, end - start, start)
 
     def read_nowait(self, start: int, end: int) -> bytes | None:
         """
-        Read a piece, if nobody has to wait for it.
+        Read from one offset to another, only if that does not block.
 
-        @return: L{None} where it is not in memory, or the file system cannot
-            tell (preadv2(2), C{RWF_NOWAIT}).
+        @return: L{None} if the data is not in memory, or if the file system does not
+            support the check (C{RWF_NOWAIT} in preadv2(2)).
         """
         buffer = bytearray(min(end, self.state.size) - start)
         try:
             size = os.preadv(self._descriptor, [buffer], start, os.RWF_NOWAIT)
         except OSError:
-            # Who reads it by waiting for it is told what is wrong, if it still is.
+            # A blocking read raises the same error if it persists.
             return None
         return bytes(buffer) if size == len(buffer) else None
 
     def rewind(self) -> int:
         """
-        Have it read from the start of its text, here and by children.
+        Set the file offset to the start of the text, after any byte order mark.
 
-        A byte order mark is not part of the text, so grep never sees it.
-
-        @return: the offset of that start.
+        @return: that offset.
         """
         has_byte_order_mark = os.pread(self._descriptor, len(BOM_UTF8), 0) == BOM_UTF8
-        return os.lseek(
-            self._descriptor, len(BOM_UTF8) * has_byte_order_mark, os.SEEK_SET
-        )
+        start = len(BOM_UTF8) if has_byte_order_mark else 0
+        return os.lseek(self._descriptor, start, os.SEEK_SET)
 
     def open_reader(self, start: int | None = None) -> DictionaryReader:
         """
-        Read with a position of its own, wherever children read.
+        Return a reader with an offset of its own.
 
-        @param start: the offset to begin at; L{None} for the start of the text.
+        @param start: its first offset; L{None} for the start of the text.
         """
         return DictionaryReader(self, self.rewind() if start is None else start)
 
     def seek(self, offset: int) -> None:
-        """Have it read from an offset, here and by children."""
+        """Set the file offset."""
         os.lseek(self._descriptor, offset, os.SEEK_SET)
 
     def offset_after_lines(self, start: int, line_count: int) -> int:
         """
-        Where so many lines end.
+        Return the offset at which a number of lines ends.
 
-        @param start: the offset of the first of them.
-        @param line_count: how many, 0 or more. The last one of all ends with the file.
-        @raise EOFError: there are fewer.
+        @param start: the offset of the first line.
+        @param line_count: the number of lines, 0 or more. The last line of the file
+            needs no line feed.
+        @raise DictionaryChanging: there are fewer lines.
         """
         first_offset = start
         while line_count:
             block = self.read_at(start, start + _BLOCK_SIZE)
             ends = block.count(b"\n")
             if ends >= line_count:
-                position = -1
-                for _ in range(line_count):
-                    position = block.index(b"\n", position + 1)
-                return start + position + 1
+                return start + offset_after_lines(block, line_count)
             if not block:
                 is_unterminated = (
                     start > first_offset and self.read_at(start - 1, start) != b"\n"
                 )
                 if is_unterminated and line_count == 1:
                     return start
-                raise EOFError("the dictionary has become shorter")
+                raise DictionaryChanging()
             line_count -= ends
             start += len(block)
         return start
 
     def is_unchanged(self) -> bool:
-        """Whether the file is still in that state; it may have been removed."""
+        """Return whether the file still has that state; it may have been removed."""
         status = os.fstat(self._descriptor)
         state = FileState.from_stat(status)
         if status.st_nlink < self._link_count:
-            # Its removal changed the ctime, and nothing in the file.
+            # To remove a file changes its ctime, but not its content.
             state = state._replace(changed=self.state.changed)
         return state == self.state
 
     def refresh_state(self) -> None:
-        """Take the file's state as it is now."""
+        """Set C{state} to the current state of the file."""
         status = os.fstat(self._descriptor)
         self.state, self._link_count = FileState.from_stat(status), status.st_nlink
 
     def duplicate(self) -> Dictionary:
-        """Open the same file once more, with a position of its own."""
+        """Open the same file again, with a file offset of its own."""
         descriptor = os.open(f"/proc/self/fd/{self._descriptor}", os.O_RDONLY)
         return Dictionary(descriptor, self.path)
 
     def close(self) -> None:
-        """Give up the file descriptor; what is read afterwards fails."""
+        """Close the file descriptor. Later calls raise L{OSError}."""
         descriptor, self._descriptor = self._descriptor, -1
         os.close(descriptor)
 
 
+@dataclass
 class DictionaryReader:
-    """
-    Reads a dictionary with a position of its own.
+    """Reads a dictionary from an offset of its own."""
 
-    @param start: the offset to begin at.
-    """
-
-    def __init__(self, dictionary: Dictionary, start: int) -> None:
-        self._dictionary = dictionary
-        self._offset = start
+    dictionary: Dictionary
+    offset: int
 
     def read(self, size: int) -> bytes:
-        """Read on."""
-        data = self._dictionary.read_at(self._offset, self._offset + size)
-        self._offset += len(data)
+        """Read up to C{size} bytes; none at the end."""
+        data = self.dictionary.read_at(self.offset, self.offset + size)
+        self.offset += len(data)
         return data

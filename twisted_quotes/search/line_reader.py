@@ -73,7 +73,7 @@ class AllLinesReader:
         dictionary, size = self._dictionary, READ_SIZE
         if self._skip:
             self._start = await self._in_thread(
-                _offset_after, dictionary, self._start, self._skip
+                dictionary.offset_after_lines, self._start, self._skip
             )
             self._skip = 0
         while True:
@@ -215,7 +215,7 @@ class MatchReader:
         """
         skipped_lines = max(0, last_line - self._query.n_before)
         self._start = await self._in_thread(
-            _offset_after, self._dictionary, self._start, skipped_lines
+            self._dictionary.offset_after_lines, self._start, skipped_lines
         )
         self._already_read = last_line - skipped_lines
 
@@ -237,15 +237,3 @@ def make_reader(
     if pattern is None or isinstance(query, All):
         return AllLinesReader(dictionary, skip, in_thread)
     return MatchReader(dictionary, query, pattern, normalized, skip, in_thread)
-
-
-def _offset_after(dictionary: Dictionary, start: int, line_count: int) -> int:
-    """
-    Where so many lines end.
-
-    @raise DictionaryChanging: the dictionary has no such lines any longer.
-    """
-    try:
-        return dictionary.offset_after_lines(start, line_count)
-    except EOFError:
-        raise DictionaryChanging() from None
