@@ -65,17 +65,17 @@ class IndexTestCase(SynchronousTestCase):
 class WriteTests(IndexTestCase):
     """Tests of what an index holds."""
 
-    def test_writing_can_be_ended_at_any_quote(self) -> None:
-        """By whatever the check raises that is called for each."""
+    def test_writing_can_stop_before_any_quote(self) -> None:
+        """Then the index is not complete."""
         path, folder = self.temporary_folder / "file", self.temporary_folder / "index"
         path.write_bytes(b"one\n\ntwo\n\nthree\n")
         folder.mkdir()
-        checks = iter([None, None])
-        with (
-            Dictionary(os.open(path, os.O_RDONLY)) as dictionary,
-            self.assertRaises(StopIteration),
-        ):
-            write_index(dictionary, str(folder), lambda: next(checks))
+        answers = iter([False, True])
+        with Dictionary(os.open(path, os.O_RDONLY)) as dictionary:
+            self.assertFalse(
+                write_index(dictionary, str(folder), lambda: next(answers))
+            )
+        self.assertRaises(FileNotFoundError, load_index, str(folder))
 
     def test_each_quote_is_a_line_of_every_column(self) -> None:
         """Its text in folded form, its author in folded form, and its id."""

@@ -1,8 +1,8 @@
 """
 A process that writes one index: C{python -m twisted_quotes.library.build_index FOLDER}.
 
-It reads the dictionary on its standard input. The index of a large dictionary
-takes a while to write, and here it takes no time from those who are answered.
+It reads the dictionary from its standard input. It does not import Twisted, so that
+it starts quickly and stays small.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from .dictionary import Dictionary
 from .index import write_index
 
-# How far it gives way to the service and its greps (nice(2)).
+# The increment of nice(2), so that the service and its greps run first.
 _NICE = 10
 
 

@@ -1,9 +1,9 @@
 """
-The index of a dictionary: where its quotes stand, and what grep finds them by.
+The index of a dictionary: the spans of its quotes, and the text that grep searches.
 
-An index is a folder of columns. C{texts}, C{authors} and C{ids} have a line for
-each quote, so that the number of a line that grep finds is the number of a
-quote; C{spans} has a record for each. Texts and authors are folded.
+An index is a folder of columns. C{texts}, C{authors} and C{ids} have one line for
+each quote, so that the line number that grep prints is the number of a quote.
+C{spans} has one record for each quote. Texts and authors are normalized.
 """
 
 from __future__ import annotations
@@ -28,26 +28,28 @@ from twisted_quotes.text.quotes import (
 from .dictionary import Dictionary
 
 FORMAT_VERSION = 1
-"""Changes with every change of what an index holds."""
+"""Increase this whenever the content of an index changes."""
 
 _SPAN_STRUCT = Struct("<QQQ")
-_FILE_NAMES = ("texts", "authors", "ids", "spans")
-_SUMMARY_FILE_NAME = "summary.json"
+_COLUMN_NAMES = ("texts", "authors", "ids", "spans")
+_SUMMARY_NAME = "summary.json"
 _BUFFER_SIZE = 1024 * 1024
 
 
 class IndexDamaged(Exception):
-    """The folder does not hold a whole index."""
+    """The folder does not contain a complete index."""
 
 
 def write_index(
-    dictionary: Dictionary, folder: str, check: Callable[[], object] = lambda: None
-) -> None:
+    dictionary: Dictionary, folder: str, should_stop: Callable[[], bool] = lambda: False
+) -> bool:
     """
     Write the index of a dictionary, in one pass and with little memory.
 
-    @param folder: a folder that is empty, or has what is left of an attempt.
-    @param check: is called before each quote; what it raises ends the writing.
+    @param folder: a folder that is empty, or contains an incomplete index.
+    @param should_stop: called before each quote; writing stops when it returns
+        L{True}.
+    @return: whether the index is complete.
     @raise OSError: the dictionary cannot be read, or the folder written.
     """
     dictionary.rewind()
@@ -57,24 +59,25 @@ def write_index(
     with ExitStack() as stack:
         texts, authors, ids, spans = (
             stack.enter_context(open(os.path.join(folder, name), "wb", _BUFFER_SIZE))
-            for name in _FILE_NAMES
+            for name in _COLUMN_NAMES
         )
         for span, data in split_quotes(dictionary, start, percent_separated):
-            check()
+            if should_stop():
+                return False
             text = decode_quote(data)
             texts.write(normalize_for_search(text).encode() + b"\n")
-            authors.write(
-                normalize_for_search(parse_author(text) or "").encode() + b"\n"
-            )
+            author = normalize_for_search(parse_author(text) or "")
+            authors.write(author.encode() + b"\n")
             ids.write(quote_id(text).encode() + b"\n")
             spans.write(_SPAN_STRUCT.pack(*span))
             count += 1
-    with open(os.path.join(folder, _SUMMARY_FILE_NAME), "x", encoding="utf-8") as file:
-        json.dump({"count": count, "sizes": _file_sizes(folder)}, file)
+    with open(os.path.join(folder, _SUMMARY_NAME), "x", encoding="utf-8") as file:
+        json.dump({"count": count, "sizes": _column_sizes(folder)}, file)
+    return True
 
 
-def _file_sizes(folder: str) -> list[int]:
-    return [os.path.getsize(os.path.join(folder, name)) for name in _FILE_NAMES]
+def _column_sizes(folder: str) -> list[int]:
+    return [os.path.getsize(os.path.join(folder, name)) for name in _COLUMN_NAMES]
 
 
 @dataclass(frozen=True)
@@ -82,8 +85,8 @@ class Index:
     """
     The index of a dictionary in one state.
 
-    @ivar count: how many quotes there are.
-    @ivar sizes: how many bytes each column has.
+    @ivar count: the number of quotes.
+    @ivar sizes: the size of each column in bytes.
     """
 
     folder: str
@@ -92,20 +95,20 @@ class Index:
 
     @property
     def mean_size(self) -> int:
-        """How many bytes the folded text of a quote has, on average; 1 at least."""
+        """The mean size of a normalized text in bytes, 1 or more."""
         return self.sizes[0] // max(self.count, 1) + 1
 
     @contextmanager
     def open(self) -> Iterator[IndexFiles]:
         """
-        Open all columns. Opened, they can be read even if the index is removed.
+        Open all columns. They stay readable if the index is removed meanwhile.
 
-        @raise FileNotFoundError: it was removed.
-        @raise IndexDamaged: it is no longer whole.
+        @raise FileNotFoundError: the index was removed.
+        @raise IndexDamaged: a column has the wrong size.
         """
         with ExitStack() as stack:
             descriptors = []
-            for name, size in zip(_FILE_NAMES, self.sizes, strict=True):
+            for name, size in zip(_COLUMN_NAMES, self.sizes, strict=True):
                 path = os.path.join(self.folder, name)
                 descriptors.append(os.open(path, os.O_RDONLY))
                 stack.callback(os.close, descriptors[-1])
@@ -117,9 +120,9 @@ class Index:
 @dataclass(frozen=True)
 class IndexFiles:
     """
-    The columns of an index, as file descriptors.
+    The file descriptors of the columns of an index.
 
-    Each has a position, which grep shares and leaves after what it found last.
+    grep shares their file offsets and leaves them after the last match.
     """
 
     texts: int
@@ -129,28 +132,28 @@ class IndexFiles:
 
     def read_spans(self, start: int, stop: int) -> list[QuoteSpan]:
         """
-        Where quotes stand.
+        Return the spans of consecutive quotes.
 
-        @param start: the number of the first one, counted from 0.
-        @param stop: the number after the last one.
+        @param start: the number of the first quote, counted from 0.
+        @param stop: the number after the last quote.
         """
         size = _SPAN_STRUCT.size
         records = os.pread(self.spans, (stop - start) * size, start * size)
-        return [QuoteSpan(*each) for each in _SPAN_STRUCT.iter_unpack(records)]
+        return [QuoteSpan(*record) for record in _SPAN_STRUCT.iter_unpack(records)]
 
 
 def load_index(folder: str) -> Index:
     """
-    Look at an index that was written.
+    Return the index in a folder.
 
-    @raise FileNotFoundError: there is none.
-    @raise IndexDamaged: it is not whole.
+    @raise FileNotFoundError: the folder does not exist, or its index is unfinished.
+    @raise IndexDamaged: the index is not complete.
     """
     try:
-        with open(os.path.join(folder, _SUMMARY_FILE_NAME), encoding="utf-8") as file:
+        with open(os.path.join(folder, _SUMMARY_NAME), encoding="utf-8") as file:
             summary = json.load(file)
         count, sizes = summary["count"], summary["sizes"]
-        if sizes != _file_sizes(folder) or sizes[-1] != count * _SPAN_STRUCT.size:
+        if sizes != _column_sizes(folder) or sizes[-1] != count * _SPAN_STRUCT.size:
             raise IndexDamaged(f"the sizes in {folder} are wrong")
     except (FileNotFoundError, NotADirectoryError):
         raise
@@ -160,13 +163,13 @@ def load_index(folder: str) -> Index:
 
 
 def consecutive_ranges(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """Neighbouring numbers together: the first of each run, and after its last."""
-    first = last = -1
+    """Yield the start and the stop of each run of consecutive numbers."""
+    start = stop = -1
     for number in numbers:
-        if number != last:
-            if first >= 0:
-                yield first, last
-            first = number
-        last = number + 1
-    if first >= 0:
-        yield first, last
+        if number != stop:
+            if start >= 0:
+                yield start, stop
+            start = number
+        stop = number + 1
+    if start >= 0:
+        yield start, stop

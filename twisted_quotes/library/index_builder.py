@@ -1,5 +1,5 @@
 """
-Writing indexes: by a thread or a process, each within a time limit.
+Writing indexes: in a thread or in a process, each within a time limit.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from pathlib import Path
 
 from twisted.internet.defer import (
     CancelledError,
-    Deferred,
     DeferredLock,
     DeferredSemaphore,
     TimeoutError,
@@ -17,32 +16,32 @@ from twisted.internet.defer import (
 from twisted.internet.interfaces import IReactorProcess, IReactorTime
 
 from twisted_quotes.concurrency.threads import DeferToThread
-from twisted_quotes.processes.process import ChildProcess, Command, Outcome, spawn
+from twisted_quotes.processes.process import ChildProcess, Command, spawn
 
 from .dictionary import Dictionary
 from .index import write_index
 
 MAX_SIZE_FOR_THREAD = 4 * 1024 * 1024
-"""Up to how many bytes the index of a dictionary is written by a thread."""
+"""The size in bytes up to which a thread writes the index of a dictionary."""
 
 THREAD_TIME_LIMIT = 1.0
-"""How long a thread may take for an index before a process does it, in seconds."""
+"""The time in seconds after which a process replaces the thread."""
 
 BASE_TIME_LIMIT, BYTES_PER_SECOND = 10.0, 1024 * 1024
 """
-How long a process may take for an index: some seconds, and more for each byte. That
-is about twenty times as long as it takes on an ordinary machine.
+The time limit of a process: a number of seconds, and more in proportion to the size
+of the dictionary. It is about twenty times what an ordinary machine needs.
 """
 
 MAX_PROCESSES = 2
-"""How many processes write indexes at one time: a slow one holds up no other."""
+"""The maximum number of processes: a slow one does not delay other dictionaries."""
 
 
 class BuildFailed(Exception):
     """
-    The process that writes an index failed. The message is for the log alone.
+    The process that writes an index failed. The message is for the log only.
 
-    @ivar seconds: how long it took.
+    @ivar seconds: the duration of the process.
     """
 
     def __init__(self, reason: str, seconds: float) -> None:
@@ -51,23 +50,16 @@ class BuildFailed(Exception):
 
 
 class ReactorForBuilder(IReactorProcess, IReactorTime):
-    """What is needed of the reactor: to start processes and to tell time."""
-
-
-class _ThreadTimedOut(Exception):
-    """A thread has had its time."""
+    """The abilities of the reactor that L{IndexBuilder} uses."""
 
 
 class IndexBuilder:
     """
     Writes indexes.
 
-    The index of a small dictionary is written by a thread, one at a time. What
-    takes that too long, and the index of a large one, is written by a process,
-    which can be killed, so that searches go on as before.
-
-    @param reactor: starts the processes, and tells time.
-    @param in_thread: runs what may block.
+    A thread writes the index of a small dictionary, one at a time. A process writes
+    the index of a large dictionary, or one that takes the thread too long: unlike a
+    thread it can be killed, and it does not compete for the interpreter lock.
     """
 
     def __init__(self, reactor: ReactorForBuilder, in_thread: DeferToThread) -> None:
@@ -83,69 +75,55 @@ class IndexBuilder:
         Write the index of a dictionary.
 
         @param folder: an empty folder.
-        @raise BuildFailed: it could not be written in time, or the process failed.
+        @raise BuildFailed: the process failed, or exceeded its time limit.
         @raise OSError: the dictionary cannot be read, or the folder written.
-        @raise CancelledError: the service is stopping.
+        @raise CancelledError: the service is shutting down.
         """
-        if dictionary.state.size <= MAX_SIZE_FOR_THREAD and await self._thread_lock.run(
-            self._in_thread, self._write_in_thread, dictionary, folder
-        ):
-            return
-        await self._process_semaphore.run(
-            lambda: Deferred.fromCoroutine(self._write_in_process(dictionary, folder))
-        )
+        if dictionary.state.size <= MAX_SIZE_FOR_THREAD:
+            async with self._thread_lock:
+                if await self._in_thread(self._write_in_thread, dictionary, folder):
+                    return
+        async with self._process_semaphore:
+            await self._write_in_process(dictionary, folder)
 
     def stop(self) -> None:
-        """Write no more: kill the processes, and have the thread give up soon."""
+        """Kill the processes, and stop the thread at its next quote."""
         self._stopping = True
         for child in list(self._children):
             child.result.cancel()
 
     def _write_in_thread(self, dictionary: Dictionary, folder: str) -> bool:
-        """Write an index in this thread; return whether there was time for it."""
+        """Write an index in this thread; return whether there was enough time."""
         deadline = self._reactor.seconds() + THREAD_TIME_LIMIT
-
-        def check() -> None:
-            if self._stopping:
-                raise CancelledError()
-            if self._reactor.seconds() >= deadline:
-                raise _ThreadTimedOut()
-
-        try:
-            check()
-            write_index(dictionary, folder, check)
-        except _ThreadTimedOut:
-            return False
-        return True
+        return write_index(
+            dictionary,
+            folder,
+            lambda: self._stopping or self._reactor.seconds() >= deadline,
+        )
 
     async def _write_in_process(self, dictionary: Dictionary, folder: str) -> None:
-        """Have a process write an index."""
         if self._stopping:
             raise CancelledError()
-        # Python would leave half of a .pyc file where the disk is full (-B).
+        # -B: on a full disk, Python would leave a truncated .pyc file.
         command = Command(
             sys.executable,
             ("-B", "-P", "-m", "twisted_quotes.library.build_index", folder),
             {"PYTHONPATH": str(Path(__file__).parents[2])},
         )
         started_at = self._reactor.seconds()
-        child = spawn(self._reactor, command, dictionary.fileno())
         time_limit = BASE_TIME_LIMIT + dictionary.state.size / BYTES_PER_SECOND
-        failure_reason = await self._wait_for_process(child, time_limit)
-        if failure_reason:
-            raise BuildFailed(failure_reason, self._reactor.seconds() - started_at)
-
-    async def _wait_for_process(self, child: ChildProcess, time_limit: float) -> str:
-        """Wait for a process, and tell what went wrong; nothing if all is well."""
+        child = spawn(self._reactor, command, dictionary.fileno())
         self._children.add(child)
         try:
-            outcome: Outcome = await child.result.addTimeout(time_limit, self._reactor)
+            outcome = await child.result.addTimeout(time_limit, self._reactor)
         except TimeoutError:
-            return f"it took more than {time_limit:.0f} seconds, and was killed"
+            reason = f"it took more than {time_limit:.0f} seconds, and was killed"
+        else:
+            if outcome.exit_code == 0:
+                return
+            stderr = outcome.stderr.decode("utf-8", "replace")
+            reason = f"status {outcome.exit_code}, stderr {stderr!r}"
         finally:
             self._children.discard(child)
             await child.ended
-        if outcome.exit_code == 0:
-            return ""
-        reason = outcome.stderr.decode("utf-8", "replace")
-        return f"status {outcome.exit_code}, saying {reason!r}"
+        raise BuildFailed(reason, self._reactor.seconds() - started_at)

@@ -1,15 +1,14 @@
 """
-Indexes: found where they are, made where they are not, once for all who ask.
+Indexes: found in the cache, or built once for all requests that need them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-from twisted.internet.defer import Deferred, DeferredList, fail, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.errors import DictionaryChanging, ServiceNotReady, TooBusy
 
@@ -18,46 +17,20 @@ from .index import Index
 from .index_builder import BuildFailed, IndexBuilder, ReactorForBuilder
 from .index_cache import IndexCache
 
+_SLOW_FAILURE = 5.0
+"""A build that fails sooner, in seconds, is repeated for the next request."""
+
 _RETRY_FACTOR = 10
-"""After how many times as long as it took a slow failure is tried again."""
-
-_SLOW_FAILURE_SECONDS = 5.0
-"""What fails sooner, in seconds, is tried again as soon as somebody asks."""
-
-
-@dataclass
-class _Build:
-    """
-    One index being made.
-
-    @ivar done: fires with L{None} when that is over, well or badly.
-    @ivar waiters: who waits for the index.
-    """
-
-    done: Deferred[None] = field(default_factory=Deferred)
-    waiters: list[Deferred[Index]] = field(default_factory=list)
-
-    def wait(self) -> Deferred[Index]:
-        """Wait for the index, or until the wait is cancelled."""
-        waiter: Deferred[Index] = Deferred(self.waiters.remove)
-        self.waiters.append(waiter)
-        return waiter
-
-    def resolve(self, result: Index | Failure) -> None:
-        """Tell all who wait."""
-        waiters, self.waiters = self.waiters, []
-        for each in waiters:
-            each.callback(result)
+"""After a slow failure, how many times its duration to wait before a retry."""
 
 
 class Indexes:
     """
     The indexes of all dictionaries.
 
-    @param reactor: starts the processes that write them, and tells time.
-    @param in_thread: runs what may block.
-    @param cache: where indexes are kept.
-    @param max_waiting: how many may wait for indexes to be made, 0 or more.
+    @param cache: where indexes are stored.
+    @param max_waiting: the maximum number of requests that wait for builds, 0 or
+        more, not counting the one request that started each build.
     """
 
     _log = Logger()
@@ -73,15 +46,17 @@ class Indexes:
         self._in_thread = in_thread
         self._cache = cache
         self._max_waiting = max_waiting
-        self._loaded: dict[str, tuple[FileState, Index]] = {}
-        self._builds: dict[tuple[str, FileState], _Build] = {}
         self._builder = IndexBuilder(reactor, in_thread)
-        # The states whose indexes failed slowly, and when they are tried again.
+        self._outstanding = Outstanding()
+        self._loaded: dict[str, tuple[FileState, Index]] = {}
+        # The builds in progress, each with the Deferreds that wait for its index.
+        self._builds: dict[tuple[str, FileState], list[Deferred[Index]]] = {}
+        # The states for which a build failed slowly, and the times of the retries.
         self._failed: dict[str, tuple[FileState, float]] = {}
 
     @property
     def building(self) -> int:
-        """How many indexes are being made."""
+        """The number of builds in progress."""
         return len(self._builds)
 
     def get(
@@ -90,97 +65,82 @@ class Indexes:
         """
         Get the index of a dictionary in the state in which it was opened.
 
-        @param wait_for_retry: whether to wait for one that is made once more, as it
-            took
-            too long the last time.
-        @return: fires with the index when there is one. Cancelling it gives up
-            the wait; the index is made all the same, for who asks next. It
-            fails with L{DictionaryChanging} where the file was written to
-            meanwhile, with L{ServiceNotReady} where no index could be made; the log
-            tells why.
-        @raise TooBusy: as many wait as may.
+        @param wait_for_retry: whether to wait for a build that is repeated because it
+            took too long before.
+        @return: fires with the index. Cancelling it stops the wait but not the build.
+            It fails with L{DictionaryChanging} if the file is written to meanwhile,
+            with L{ServiceNotReady} if the build fails; the log has the reason.
+        @raise TooBusy: too many requests wait.
         """
         index = self.find(dictionary)
         if index is not None:
             return succeed(index)
         key = path, state = dictionary.path, dictionary.state
         failed_state, retry_at = self._failed.get(path, (None, 0.0))
-        if failed_state == state:
-            can_retry = self._reactor.seconds() >= retry_at
-            if can_retry and not wait_for_retry and key not in self._builds:
-                self._start_build(dictionary, key).addErrback(lambda _: None)
-            if not (can_retry and wait_for_retry):
-                return fail(_index_not_ready())
-        if key not in self._builds:
-            return self._start_build(dictionary, key)
-        waiting_count = sum(len(each.waiters) for each in self._builds.values())
-        # Each index has one to wait for it that made it be made.
-        if waiting_count - len(self._builds) >= self._max_waiting:
+        has_failed = failed_state == state
+        if has_failed and self._reactor.seconds() < retry_at:
+            return fail(_index_not_ready())
+        may_wait = wait_for_retry or not has_failed
+        waiters = self._builds.get(key)
+        if waiters is None:
+            duplicate = dictionary.duplicate()
+            waiters = self._builds[key] = []
+            # The build may finish at once, so its first waiter has to exist before.
+            index_ready = _wait(waiters) if may_wait else fail(_index_not_ready())
+            self._outstanding.add(Deferred.fromCoroutine(self._build(duplicate)))
+            return index_ready
+        if not may_wait:
+            return fail(_index_not_ready())
+        if sum(map(len, self._builds.values())) - self.building >= self._max_waiting:
             raise TooBusy()
-        return self._builds[key].wait()
-
-    def _start_build(
-        self, dictionary: Dictionary, key: tuple[str, FileState]
-    ) -> Deferred[Index]:
-        """Begin to make an index, for one who waits for it."""
-        duplicate = dictionary.duplicate()
-        build = self._builds[key] = _Build()
-        waiter = build.wait()
-        built = Deferred.fromCoroutine(self._build_index(duplicate))
-        built.addBoth(self._build_finished, key).chainDeferred(build.done)
-        return waiter
+        return _wait(waiters)
 
     def find(self, dictionary: Dictionary) -> Index | None:
-        """The index of a dictionary in its state, if it has been made."""
+        """Return the index of a dictionary in its state, if it has been built."""
         path, state = dictionary.path, dictionary.state
-        known_state, index = self._loaded.get(path, (None, None))
-        if index is None or known_state != state:
+        loaded_state, index = self._loaded.get(path, (None, None))
+        if index is None or loaded_state != state:
             index = self._cache.find(path, state)
             if index is not None:
                 self._loaded[path] = (state, index)
         return index
 
     def invalidate(self, dictionary: Dictionary) -> None:
-        """Look at the cache again, and make the index anew if it is not there."""
+        """Load the index from the cache again, or build it if it is missing there."""
         self._loaded.pop(dictionary.path, None)
 
     def stop(self) -> Deferred[None]:
         """
-        Make no more indexes: the processes are killed, and the thread gives up
-        after the quote that it is at.
+        Stop all builds: kill the processes, and stop the thread at its next quote.
 
-        @return: fires when nothing of this is left.
+        @return: fires when the builds have ended and the cache is closed.
         """
         self._builder.stop()
-        done = DeferredList([build.done for build in self._builds.values()])
-        return done.addCallback(lambda _: self._cache.close())
+        return self._outstanding.when_done().addCallback(lambda _: self._cache.close())
 
-    def _build_finished(
-        self, result: Index | Failure, key: tuple[str, FileState]
-    ) -> None:
-        build = self._builds.pop(key)
-        if isinstance(result, Failure):
-            if result.check(OSError, BuildFailed):
-                # Whatever it is, a full disk most likely: it may be mended.
-                self._log.failure("No index was made.", failure=result)
-                result = Failure(self._record_failure(key, result.value))
-            elif not build.waiters:
-                reason = str(result.value)
-                self._log.warn("No index was made: {reason!a}", reason=reason)
-        else:
-            self._failed.pop(key[0], None)
-        build.resolve(result)
+    async def _build(self, dictionary: Dictionary) -> None:
+        """Build the index of a dictionary, close it, and fire what waits for it."""
+        key = path, state = dictionary.path, dictionary.state
+        result: Index | Failure
+        try:
+            result = await self._write_and_store(dictionary)
+            self._failed.pop(path, None)
+        except (OSError, BuildFailed) as error:
+            # Most likely a full disk, which may be cleared.
+            self._log.failure("No index was made.")
+            if isinstance(error, BuildFailed) and error.seconds >= _SLOW_FAILURE:
+                retry_at = self._reactor.seconds() + _RETRY_FACTOR * error.seconds
+                self._failed[path] = state, retry_at
+            result = Failure(_index_not_ready())
+        except Exception as error:
+            result = Failure()
+            if not self._builds[key]:
+                self._log.warn("No index was made: {reason!a}", reason=str(error))
+        waiters = self._builds.pop(key)
+        while waiters:
+            waiters.pop(0).callback(result)
 
-    def _record_failure(self, key: tuple[str, FileState], error: object) -> Exception:
-        """What to tell those who wait; a slow failure is not repeated too soon."""
-        if isinstance(error, BuildFailed) and error.seconds >= _SLOW_FAILURE_SECONDS:
-            path, state = key
-            retry_at = self._reactor.seconds() + _RETRY_FACTOR * error.seconds
-            self._failed[path] = state, retry_at
-        return _index_not_ready()
-
-    async def _build_index(self, dictionary: Dictionary) -> Index:
-        """Make the index of a dictionary, which is closed at the end."""
+    async def _write_and_store(self, dictionary: Dictionary) -> Index:
         with dictionary:
             folder = await self._in_thread(self._cache.create_build_folder)
             try:
@@ -193,6 +153,13 @@ class Indexes:
             finally:
                 await self._in_thread(self._cache.drop, folder)
         return index
+
+
+def _wait(waiters: list[Deferred[Index]]) -> Deferred[Index]:
+    """Return a Deferred in a list, which it leaves when it is cancelled."""
+    waiter: Deferred[Index] = Deferred(waiters.remove)
+    waiters.append(waiter)
+    return waiter
 
 
 def _index_not_ready() -> ServiceNotReady:
