@@ -1,15 +1,15 @@
 """
-The library: names to open files, and nothing outside it.
+The library: from the names of dictionaries to open files inside one folder.
 
-A dictionary is opened once, and what was opened is what is checked and what
-grep reads: nothing can be put in its place in between.
+A dictionary is opened once. The checks and grep use that file descriptor, so the
+file cannot be replaced in between.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from errno import EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, ENXIO, EPERM
 from itertools import islice
 
@@ -22,28 +22,27 @@ from .dictionary import Dictionary, PathState
 from .paths import is_hidden, open_below, resolve
 
 _NOT_FOUND_ERRNOS = {ENOENT, ENOTDIR, ENAMETOOLONG}
-# What is said where a link is met that is not to be followed (openat(2)).
+# The errors for a symbolic link that is not followed (openat(2)).
 _SYMLINK_ERRNOS = {ELOOP, ENOTDIR}
 _FORBIDDEN_ERRNOS = {EACCES, EPERM, ELOOP, ENXIO}
 
 _PATH_MAX = 4096
-"""The bytes of a path with which it is too long for the kernel (limits.h)."""
+"""The size in bytes from which on the kernel rejects a path (limits.h)."""
 
 _MAX_SCANNED_ENTRIES = 300
-"""How many files and folders are looked at to name some dictionaries."""
+"""The maximum number of files and folders to read for the names in an error."""
 
 _MAX_PATH_DEPTH = 32
-"""How deep down a dictionary is looked at from outside, which has a cost a folder."""
+"""The maximum depth for L{Library.path_state}, which looks at each folder."""
 
-# What strfile(1) and Debian put beside a fortune file.
+# Files that strfile(1) and Debian store beside a fortune file.
 _COMPANION_SUFFIXES = (".dat", ".u8")
-
 
 _LARGE_SIZE = 1024 * 1024
 
 
 class LibraryUnusable(Exception):
-    """The library cannot be served. The message says why, in one line."""
+    """The library cannot be served. The message is the reason, in one line."""
 
 
 class Library:
@@ -51,11 +50,11 @@ class Library:
     A folder of dictionaries.
 
     @param root: the folder.
-    @param default: the name used when a call names none; L{None} for the first
-        by name.
-    @ivar count: how many dictionaries there were when they were last listed.
-    @raise LibraryUnusable: the folder cannot be listed, or holds no readable
-        default dictionary.
+    @param default: the dictionary for API v1 requests that name none; L{None} for
+        the first by name.
+    @ivar count: the number of dictionaries when they were last listed.
+    @raise LibraryUnusable: the folder cannot be listed, or the default dictionary
+        cannot be read.
     """
 
     def __init__(self, root: FilePath[str], default: str | None = None) -> None:
@@ -78,49 +77,48 @@ class Library:
         """
         Open a dictionary.
 
-        @param dictionary_name: a file name in the library, C{/} for sub-folders.
-        @raise DictionaryForbidden: the name points outside the library or at
+        @param dictionary_name: its path in the library.
+        @raise DictionaryForbidden: the name leads outside the library or to
             something hidden, or the file is not regular or not readable.
-        @raise DictionaryNotFound: there is no such file.
+        @raise DictionaryNotFound: there is no such dictionary.
         """
-        if is_hidden(dictionary_name.split("/")):
+        segments = dictionary_name.split("/")
+        if is_hidden(segments):
             raise DictionaryForbidden()
         try:
-            descriptor, path = self._open(dictionary_name)
+            descriptor, path = self._open(dictionary_name, segments)
         except OSError as error:
             if error.errno in _NOT_FOUND_ERRNOS:
-                raise DictionaryNotFound(
-                    dictionary_name, self._sample_names()
-                ) from None
+                raise self._not_found(dictionary_name) from None
             if error.errno in _FORBIDDEN_ERRNOS:
                 raise DictionaryForbidden() from None
             raise
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise DictionaryForbidden()
-        # Only now is it known that the name does not lead outside.
+        # These checks may look at the path only now: it does not lead outside.
         if self._is_companion(dictionary_name) or len(os.fsencode(path)) >= _PATH_MAX:
             os.close(descriptor)
-            raise DictionaryNotFound(dictionary_name, self._sample_names())
+            raise self._not_found(dictionary_name)
         return Dictionary(descriptor, path)
 
-    def _open(self, dictionary_name: str) -> tuple[int, str]:
-        """
-        Open a file, wherever the links inside the library lead.
-
-        @return: its file descriptor and its path.
-        """
+    def _open(self, dictionary_name: str, segments: list[str]) -> tuple[int, str]:
+        """Open a file; return its file descriptor and its path."""
+        root = self._root
         try:
-            descriptor = open_below(self._root, dictionary_name.split("/"))
+            descriptor = open_below(root, segments)
         except OSError as error:
             if error.errno not in _SYMLINK_ERRNOS:
                 raise
-        else:
-            return descriptor, os.path.join(self._root, dictionary_name)
-        root, relative_segments = resolve(self._root, dictionary_name)
-        return open_below(root, relative_segments), os.path.join(
-            root, *relative_segments
-        )
+            root, segments = resolve(root, dictionary_name)
+            descriptor = open_below(root, segments)
+        return descriptor, os.path.join(root, *segments)
+
+    def _not_found(self, dictionary_name: str) -> DictionaryNotFound:
+        """Return an error that names some dictionaries, in a small library all."""
+        entries = islice(self._scan(), _MAX_SCANNED_ENTRIES)
+        names = sorted(name for name, entry in entries if self._may_read(name, entry))
+        return DictionaryNotFound(dictionary_name, names)
 
     def path_state(self, dictionary_name: str) -> PathState | None:
         """
@@ -153,7 +151,7 @@ class Library:
         return (*states, (status.st_dev, status.st_ino, status.st_ctime_ns))
 
     def is_large(self, dictionary_name: str) -> bool:
-        """Whether a dictionary has so much text that a search of it may be slow."""
+        """Return whether a search of a dictionary may be slow because of its size."""
         try:
             return os.lstat(f"{self._root}/{dictionary_name}").st_size >= _LARGE_SIZE
         except (OSError, ValueError):
@@ -161,14 +159,16 @@ class Library:
 
     def names(self) -> list[str]:
         """
-        The names of the dictionaries that may be read, in order.
+        Return the names of all dictionaries that may be read, in order.
 
-        That takes a while where there are thousands: it is for a thread.
+        Call this in a thread: it blocks for a while if there are thousands.
 
-        @raise OSError: a folder cannot be listed, and neither is it gone nor may
-            it not be read.
+        @raise OSError: a folder cannot be listed, for another reason than that it is
+            missing or not readable.
         """
-        names = sorted(self._servable_names(self._scan_entries()))
+        names = sorted(
+            name for name, entry in self._scan() if self._may_read(name, entry)
+        )
         self.count = len(names)
         return names
 
@@ -178,23 +178,16 @@ class Library:
         in_thread: Callable[[Callable[[], list[str]]], Awaitable[list[str]]],
     ) -> list[str]:
         """
-        The dictionaries that are asked for.
+        Return the names of the dictionaries of a query.
 
-        @param dictionary_name: a name, or C{"*"} for every dictionary.
-        @param in_thread: runs what may block.
+        @param dictionary_name: a name, or C{"*"} for all dictionaries.
         """
         if dictionary_name != ALL_DICTIONARIES:
             return [dictionary_name]
         return await in_thread(self.names)
 
-    def _sample_names(self) -> list[str]:
-        """Some names, in order: all of them where the library is small."""
-        return sorted(
-            self._servable_names(islice(self._scan_entries(), _MAX_SCANNED_ENTRIES))
-        )
-
-    def _scan_entries(self) -> Iterator[tuple[str, os.DirEntry[str]]]:
-        """All files and folders with their names, one folder after another."""
+    def _scan(self) -> Iterator[tuple[str, os.DirEntry[str]]]:
+        """Yield all visible files and folders, one folder after another."""
         folders = [""]
         while folders:
             prefix = folders.pop()
@@ -202,28 +195,18 @@ class Library:
                 with os.scandir(os.path.join(self._root, prefix)) as entries:
                     for entry in entries:
                         name = prefix + entry.name
-                        if self._is_visible_folder(name, entry):
+                        if entry.is_dir(follow_symlinks=False) and not (
+                            entry.name.startswith(".") or self._is_companion(name)
+                        ):
                             folders.append(f"{name}/")
                         yield name, entry
             except OSError as error:
-                # What is too deep down for a path cannot be opened, either.
+                # A folder whose path is too long cannot be opened, either.
                 if error.errno not in _NOT_FOUND_ERRNOS | _FORBIDDEN_ERRNOS:
                     raise
 
-    def _is_visible_folder(self, name: str, entry: os.DirEntry[str]) -> bool:
-        """Whether there may be dictionaries in it."""
-        return entry.is_dir(follow_symlinks=False) and not (
-            entry.name.startswith(".") or self._is_companion(name)
-        )
-
-    def _servable_names(
-        self, entries: Iterable[tuple[str, os.DirEntry[str]]]
-    ) -> Iterator[str]:
-        """The names of those that are dictionaries."""
-        return (name for name, entry in entries if self._is_servable(name, entry))
-
-    def _is_servable(self, name: str, entry: os.DirEntry[str]) -> bool:
-        """Whether a file, or what a link leads to, may be read."""
+    def _may_read(self, name: str, entry: os.DirEntry[str]) -> bool:
+        """Return whether a file, or the target of a link, is a readable dictionary."""
         try:
             if entry.name.startswith(".") or self._is_companion(name):
                 return False
@@ -237,7 +220,7 @@ class Library:
             return False
 
     def _is_companion(self, name: str) -> bool:
-        """Whether it goes with a fortune file, and is none of its own."""
+        """Return whether a file belongs to a fortune file."""
         if not name.endswith(_COMPANION_SUFFIXES):
             return False
         stem, _ = os.path.splitext(name)

@@ -1,5 +1,5 @@
 """
-Paths inside a folder: where they lead, without a look at anything outside it.
+Resolving paths inside a folder, without looking at anything outside it.
 """
 
 from __future__ import annotations
@@ -9,22 +9,22 @@ from errno import EINVAL
 
 from twisted_quotes.errors import DictionaryForbidden
 
-# As many as the kernel follows (path_resolution(7)).
+# The limit of the kernel (path_resolution(7)).
 _MAX_LINKS = 40
 
 
 def is_hidden(segments: list[str]) -> bool:
-    """Whether there is anything on the way that nobody may see, or that is no name."""
+    """Return whether any segment is empty or starts with a dot."""
     path = f"/{'/'.join(segments)}/"
     return "//" in path or "/." in path
 
 
 def open_below(root: str, segments: list[str]) -> int:
     """
-    Open a file below a folder, following no link on the way.
+    Open a file below a folder, without following symbolic links.
 
     @return: its file descriptor.
-    @raise OSError: there is none, a link is on the way, or it may not be read.
+    @raise OSError: it does not exist, may not be read, or its path contains a link.
     """
     folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -33,7 +33,7 @@ def open_below(root: str, segments: list[str]) -> int:
             below = os.open(segment, flags, dir_fd=folder)
             os.close(folder)
             folder = below
-        # Without O_NONBLOCK a FIFO that nobody writes to would block here.
+        # Without O_NONBLOCK this would block on a FIFO that has no writer.
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
         return os.open(segments[-1], flags, dir_fd=folder)
     finally:
@@ -42,35 +42,30 @@ def open_below(root: str, segments: list[str]) -> int:
 
 def resolve(folder: str, name: str) -> tuple[str, list[str]]:
     """
-    Follow the links on the way to a file, as long as they stay in a folder.
+    Follow the symbolic links in a path, as long as they stay inside a folder.
 
-    @param folder: its absolute path.
-    @param name: the path from there.
-    @return: the real path of the folder, and the real way down from it.
-    @raise DictionaryForbidden: it leads outside, even if it would come back, or
-        to something hidden.
-    @raise OSError: it leads to nothing, or may not be followed.
+    @param folder: the absolute path of the folder.
+    @param name: the path relative to it.
+    @return: the real path of the folder, and the segments of the real path below it.
+    @raise DictionaryForbidden: the path leaves the folder, even if it would come
+        back, or leads to something hidden.
+    @raise OSError: the path leads to nothing, or may not be followed.
     """
     root = os.path.realpath(folder)
-    root_segments = _segments(root)
-    current_segments, remaining_segments = list(root_segments), _segments(name)[::-1]
+    root_segments = _split(root)
+    current, remaining = list(root_segments), _split(name)[::-1]
     link_count = 0
-    while remaining_segments:
-        segment = remaining_segments.pop()
+    while remaining:
+        segment = remaining.pop()
         if segment == "..":
-            del current_segments[-1:]
+            del current[-1:]
             continue
-        current_segments.append(segment)
-        if (
-            current_segments[: len(root_segments)]
-            != root_segments[: len(current_segments)]
-        ):
+        current.append(segment)
+        if current[: len(root_segments)] != root_segments[: len(current)]:
             raise DictionaryForbidden()
-        target = (
-            _read_link("/" + "/".join(current_segments))
-            if len(current_segments) > len(root_segments)
-            else None
-        )
+        if len(current) <= len(root_segments):
+            continue
+        target = _read_link("/" + "/".join(current))
         if target is None:
             continue
         link_count += 1
@@ -78,25 +73,23 @@ def resolve(folder: str, name: str) -> tuple[str, list[str]]:
             raise DictionaryForbidden()
         if f"{target}/".startswith(f"{folder}/"):
             target = root + target.removeprefix(folder)
-        current_segments = [] if os.path.isabs(target) else current_segments[:-1]
-        remaining_segments += _segments(target)[::-1]
-    relative_segments = current_segments[len(root_segments) :]
+        current = [] if os.path.isabs(target) else current[:-1]
+        remaining += _split(target)[::-1]
+    relative_segments = current[len(root_segments) :]
     if not relative_segments or is_hidden(relative_segments):
         raise DictionaryForbidden()
     return root, relative_segments
 
 
-def _segments(path: str) -> list[str]:
-    """The names on the way, without those that lead nowhere else."""
-    return [each for each in path.split("/") if each not in ("", ".")]
+def _split(path: str) -> list[str]:
+    return [segment for segment in path.split("/") if segment not in ("", ".")]
 
 
 def _read_link(path: str) -> str | None:
     """
-    Where a link leads.
+    Return the target of a symbolic link, or L{None} if the path is no link.
 
-    @return: L{None} if it is no link.
-    @raise OSError: there is nothing, or it may not be seen.
+    @raise OSError: the path does not exist, or may not be looked up.
     """
     try:
         return os.readlink(path)

@@ -19,7 +19,7 @@ class Readiness:
 
     @ivar library: the dictionaries, of which the default one must be readable.
     @ivar executable: the absolute path of grep.
-    @ivar draining: whether the end has begun.
+    @ivar draining: whether the shutdown has begun.
     """
 
     library: Library
@@ -28,10 +28,10 @@ class Readiness:
 
     def check(self) -> None:
         """
-        Look whether requests can be answered.
+        Check that the service can respond to requests.
 
-        @raise ShuttingDown: the end has begun.
-        @raise ServiceNotReady: the library or grep is gone.
+        @raise ShuttingDown: the shutdown has begun.
+        @raise ServiceNotReady: grep or the default dictionary is missing.
         """
         if self.draining:
             raise ShuttingDown()

@@ -1,5 +1,5 @@
 """
-Dictionaries that are being written to, and waiting until they are not.
+Detecting dictionaries that are being written to, and waiting until they are not.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from twisted.internet.task import deferLater
 from .dictionary import Dictionary
 
 MAX_ATTEMPTS = 5
-"""How often an answer is begun anew because the file it is from has changed."""
+"""How many times a search starts because the file that it reads has changed."""
 
 _STABLE_TIME = 0.02
 _STABLE_TIME_NS = _STABLE_TIME * 1e9
@@ -37,13 +37,13 @@ async def wait_until_stable(
     reactor: IReactorTime, now: Callable[[], float], dictionary: Dictionary
 ) -> Dictionary:
     """
-    Wait until nobody has written to a dictionary for a moment.
+    Wait until a dictionary has not been written to for a moment.
 
-    One that is written to all the time is not waited for any longer: what is
-    wrong about it is so for a moment only.
+    The wait is bounded. A file that is written to all the time is used as it is;
+    errors that this causes last only for a moment.
 
-    @param now: tells the time, in seconds since 1970.
-    @return: the dictionary, with its state as it is then.
+    @param now: returns the time, in seconds since 1970.
+    @return: the dictionary, with its state refreshed.
     """
     for _ in range(_MAX_WAITS):
         state = dictionary.state
