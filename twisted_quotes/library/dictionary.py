@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from twisted_quotes.concurrency.closing import Closeable
 from twisted_quotes.errors import DictionaryChanging
-from twisted_quotes.text.lines import offset_after_lines
 
 _BLOCK_SIZE = 64 * 1024
 
@@ -131,9 +130,11 @@ class Dictionary(Closeable):
         first_offset = start
         while line_count:
             block = self.read_at(start, start + _BLOCK_SIZE)
-            ends = block.count(b"\n")
+            end, ends = 0, block.count(b"\n")
             if ends >= line_count:
-                return start + offset_after_lines(block, line_count)
+                for _ in range(line_count):
+                    end = block.index(b"\n", end) + 1
+                return start + end
             if not block:
                 is_unterminated = (
                     start > first_offset and self.read_at(start - 1, start) != b"\n"
