@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.internet.testing import StringTransport, StringTransportWithDisconnection
 from twisted.web.http_headers import _nameEncoder
 
-from twisted_quotes.web.server.request_head import MAX_HEADER_NAME_LENGTH
+from twisted_quotes.web.server.refusal import MAX_HEADER_NAME_LENGTH
 
 from ..clients import (
     HOST,
@@ -62,7 +62,7 @@ class RefusalTests(WebTestCase):
             HEAD + b"name: \0\r\n\r\n",
             b"GET / HTTP/1.1\r\nno colon\r\nHost: a\r\n\r\n",
         ):
-            self.assert_refused(sent, 400, "not HTTP")
+            self.assert_refused(sent, 400, "not valid HTTP")
 
     def test_a_header_with_a_long_name_is_a_431(self) -> None:
         """Be it the last one or not. Twisted keeps names for good."""
@@ -101,7 +101,7 @@ class RefusalTests(WebTestCase):
             b"Transfer-Encoding: gzip\r\n",
             b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
         ):
-            self.assert_refused(POST + headers + b"\r\n", 400, "not HTTP")
+            self.assert_refused(POST + headers + b"\r\n", 400, "not valid HTTP")
 
     def test_a_length_of_thousands_of_digits_is_a_400(self) -> None:
         """A number that is too long to be read is answered like any bad length."""
@@ -123,7 +123,7 @@ class RefusalTests(WebTestCase):
         """A chunk that does not say how long it is ends the request."""
         chunked = POST + b"Transfer-Encoding: chunked\r\n\r\n"
         for body in (b"zz\r\n", b"1\r\nxx\r\n", b"f" * 5000 + b"\r\n"):
-            self.assert_refused(chunked + body, 400, "not HTTP")
+            self.assert_refused(chunked + body, 400, "not valid HTTP")
 
     def test_a_long_request_line_is_a_414(self) -> None:
         """A line that does not end is refused when it is too long."""

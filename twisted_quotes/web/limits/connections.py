@@ -9,7 +9,7 @@ is one, else one with an incomplete request, else one whose response is not read
 from __future__ import annotations
 
 from operator import itemgetter
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from twisted_quotes.concurrency.capacity import Capacity
 from twisted_quotes.errors import TooBusy, TooManyRequests
@@ -31,45 +31,59 @@ class LimitedConnection(Protocol):
         """Close the connection."""
 
 
-class ConnectionLimiter:
+C = TypeVar("C", bound=LimitedConnection)
+
+
+class ConnectionLimiter(Generic[C]):
     """
-    Admits connections.
+    Keeps the open connections, and admits new ones.
 
     @param capacity: limits the connections of all processes together.
     @param max_lingering: the maximum number of refused connections that may wait for
         their clients to close, 0 or more.
 
-    @ivar admitted_count: the number of admitted connections in this process.
+    @ivar connections: the open connections of this process, also refused ones.
     """
 
     def __init__(self, capacity: Capacity, max_lingering: int) -> None:
         self._capacity = capacity
-        self.max_lingering = max_lingering
-        self.admitted_count = 0
-        self._by_client: dict[str | None, set[LimitedConnection]] = {}
+        self._max_lingering = max_lingering
+        self.connections: set[C] = set()
+        self._admitted_count = 0
+        self._by_client: dict[str | None, set[C]] = {}
 
-    def admit(self, connection: LimitedConnection) -> None:
+    def add(self, connection: C) -> None:
         """
-        Admit a new connection.
+        Add a new connection, and admit it. If it is refused, it does not count.
 
         @raise TooBusy: the limit is reached.
         @raise TooManyRequests: the limit is reached, and no other client has more
             connections than this one.
         """
+        self.connections.add(connection)
         client_key = connection.client_key
         if not self._capacity.try_acquire():
             self._evict_for(client_key)
             if not self._capacity.try_acquire():
                 raise TooBusy()
-        self.admitted_count += 1
+        self._admitted_count += 1
         self._by_client.setdefault(client_key, set()).add(connection)
 
-    def release(self, connection: LimitedConnection) -> None:
-        """Stop counting a connection, if it is counted."""
+    def can_linger(self) -> bool:
+        """Return whether a refused connection may wait for its client to close."""
+        return len(self.connections) - self._admitted_count <= self._max_lingering
+
+    def remove(self, connection: C) -> None:
+        """Remove a connection that is lost."""
+        self.connections.discard(connection)
+        self._release(connection)
+
+    def _release(self, connection: C) -> None:
+        """Stop counting a connection, if it is admitted."""
         connections = self._by_client.get(connection.client_key, set())
         if connection in connections:
             connections.remove(connection)
-            self.admitted_count -= 1
+            self._admitted_count -= 1
             self._capacity.release()
             if not connections:
                 del self._by_client[connection.client_key]
@@ -92,5 +106,5 @@ class ConnectionLimiter:
         if not candidates:
             raise TooBusy()
         _, victim = max(candidates, key=itemgetter(0))
-        self.release(victim)
+        self._release(victim)
         victim.evict()

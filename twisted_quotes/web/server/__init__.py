@@ -1,5 +1,6 @@
 """
-Connections: timeouts, bad requests, back-pressure, and the access log.
+Connections: timeouts, malformed requests, back-pressure and the access log.
 
-It knows nothing of quotes. Read L{site<twisted_quotes.web.server.site>} first.
+The package knows nothing about quotes. Read L{site<twisted_quotes.web.server.site>}
+first.
 """

@@ -1,5 +1,5 @@
 """
-The access log: a file that may be moved away, or be on a full disk.
+The access log file, which may be moved away by logrotate or be on a full disk.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from twisted.logger import Logger
 
 class AccessLog:
     """
-    A log file that is appended to, a whole line at a time.
+    A log file to which whole lines are appended.
 
-    Where the file has been moved away, as by logrotate, a new one is begun.
-    Where it cannot be written, that is logged once, and answers go on.
+    If the file has been moved away, a new one is made. If it cannot be written, this is
+    logged once, and the service continues.
 
-    @param path: the file; it is made if it is not there.
-    @raise OSError: it cannot be opened.
+    @param path: the path of the file, which is made if it does not exist.
+    @raise OSError: the file cannot be opened.
     """
 
     _log = Logger()
@@ -32,15 +32,19 @@ class AccessLog:
         return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
 
     def write(self, line: str) -> None:
-        """Append a line, if that is possible."""
+        """Append a line."""
         self._attempt(lambda: self._append(line))
 
     def reopen(self) -> None:
-        """Open the file at the path anew; it is made if it is not there."""
+        """Open the file at the path, which is made if it does not exist."""
         self._attempt(self._reopen)
 
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
     def _attempt(self, action: Callable[[], None]) -> None:
-        """Do something with the file. If it fails, log the first failure in a row."""
+        """Call a function, and log the first of several consecutive failures."""
         try:
             action()
         except OSError as error:
@@ -55,24 +59,15 @@ class AccessLog:
             self._failed = False
 
     def _append(self, line: str) -> None:
-        self._reopen_if_moved()
-        os.write(self._descriptor, line.encode())
-
-    def _reopen_if_moved(self) -> None:
-        """Begin a new file where the old one is no longer at the path."""
+        opened = os.fstat(self._descriptor)
         try:
-            moved = not os.path.samestat(
-                os.stat(self._path), os.fstat(self._descriptor)
-            )
+            was_moved = not os.path.samestat(os.stat(self._path), opened)
         except FileNotFoundError:
-            moved = True
-        if moved:
+            was_moved = True
+        if was_moved:
             self._reopen()
+        os.write(self._descriptor, line.encode())
 
     def _reopen(self) -> None:
         old, self._descriptor = self._descriptor, self._open()
         os.close(old)
-
-    def close(self) -> None:
-        """Close the file."""
-        os.close(self._descriptor)

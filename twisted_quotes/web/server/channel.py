@@ -1,25 +1,32 @@
 """
-HTTP on a connection whose client may be slow, and that is closed without loss.
+An HTTP channel with timeouts and back-pressure, which closes without losing data.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Collection, Iterable
 from functools import partial
+from typing import Any, Protocol
 
 from twisted.internet.abstract import FileDescriptor
-from twisted.internet.interfaces import IHalfCloseableProtocol, ITCPTransport
+from twisted.internet.interfaces import (
+    IHalfCloseableProtocol,
+    IReactorTime,
+    ITCPTransport,
+)
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
 from zope.interface import implementer
 
+from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.web.http.clients import client_key_for_address
+from twisted_quotes.web.limits.connections import ConnectionLimiter
+from twisted_quotes.web.limits.output import OutputLimiter
 
-from .interfaces import ISite
-from .request_head import StrictHeadChannel
-from .timeouts import (
-    LINGER_TIMEOUT,
-    ConnectionTimer,
+from .request_queue import RequestQueue
+from .timeouts import LINGER_TIMEOUT, ConnectionTimeouts, ConnectionTimer
+from .transports import (
     buffered_bytes,
     discard_write_buffer,
     limit_kernel_send_buffer,
@@ -28,27 +35,42 @@ from .timeouts import (
 )
 
 MAX_PIPELINED_BYTES = 16 * 1024
-"""How many bytes of further requests are read while one is answered (roughly)."""
+"""How many bytes of further requests are read during a response, roughly."""
 
 NEXT_REQUEST_TIMEOUT = 0.5
-"""How long a client may need to send its next request, in seconds."""
+"""How long a connection stays open for one more request at shutdown, in seconds."""
+
+
+class ISite(Protocol):
+    """The attributes of a L{QuotesSite} that its connections use."""
+
+    reactor: IReactorTime
+    closing: bool
+    draining: bool
+    timeouts: ConnectionTimeouts
+    connection_limiter: ConnectionLimiter[Any]
+    output_limiter: OutputLimiter
+    outstanding: Outstanding
+    request_queue: RequestQueue
+    allowed_hosts: Collection[str]
+    requestFactory: Any
 
 
 @implementer(IHalfCloseableProtocol)
-class TimeoutChannel(StrictHeadChannel):
+class TimeoutChannel(HTTPChannel):
     """
-    A channel that waits for its client, but not for ever.
+    An HTTP channel whose client has limited time.
 
-    It is closed in two steps (RFC 9112, section 9.6): first for writing, when
-    the last byte has been handed over; then, when the client has closed too or
-    some time has passed, for good. Until then what still comes is read and
-    thrown away, because closing a socket with unread bytes would take back
-    those that the client has not received yet.
+    It closes in two steps (RFC 9112, section 9.6): first for writing, when the last
+    byte is sent; then completely, when the client has closed its side or
+    L{LINGER_TIMEOUT} has passed. Until then input is read and discarded, because
+    closing a socket with unread input would lose data that the client has not
+    received yet.
 
-    @ivar client_key: the key of the client; L{None} where it cannot be told apart.
-    @ivar timer: its one timer.
-    @ivar is_slow: whether much that was written has not been taken.
-    @ivar is_closing: whether it is being closed.
+    @ivar client_key: the key of the client; L{None} if clients cannot be told apart.
+    @ivar timer: the only timer of the connection.
+    @ivar is_slow: whether the client has much unread data.
+    @ivar is_closing: whether the connection is being closed.
     """
 
     site: ISite
@@ -68,48 +90,34 @@ class TimeoutChannel(StrictHeadChannel):
         super().connectionMade()
         self.client_key = client_key_for_address(self.transport.getPeer())
         limit_kernel_send_buffer(self.transport)
-        # It must not know this channel, which would then outlive its connection.
         self.timer = ConnectionTimer(
-            self.site.reactor, partial(unacknowledged_bytes, self.transport)
+            self.site.reactor, self.transport, self.site.timeouts.send
         )
         self.schedule_timeout()
 
-    # Waiting
-
     def schedule_timeout(self) -> None:
-        """Wait for what the client is to do next."""
+        """Start the timer for what the client has to do next."""
         raise NotImplementedError
 
-    def wait_until_sent(
-        self, on_sent: Callable[[], object], interval: float = LINGER_TIMEOUT
-    ) -> None:
-        """
-        Wait until the client has taken all, and cut it when it takes nothing.
-
-        @param on_sent: is called when it has taken all.
-        @param interval: how often to look, in seconds.
-        """
-        self.timer.wait_until_sent(
-            self.site.timeouts.send, on_sent, self.transport.abortConnection, interval
-        )
+    # Back-pressure
 
     def pauseProducing(self) -> None:
-        """The client is slow. It may be, as long as it takes something."""
-        super().pauseProducing()
+        """Read no further requests while the client does not read responses."""
         self.is_slow = True
+        super().pauseProducing()
         self.apply_backpressure()
         self.schedule_timeout()
 
     def resumeProducing(self) -> None:
-        """The client has taken what waited for it."""
-        super().resumeProducing()
+        """Continue when the client has read its responses."""
         self.is_slow = False
+        super().resumeProducing()
         self._update_unsent_bytes()
         self.apply_backpressure()
         self.schedule_timeout()
 
     def rawDataReceived(self, data: bytes) -> None:
-        """Receive a part of a body, or of a request that follows."""
+        """Receive a part of a body, or buffer the requests that follow."""
         if self._handlingRequest:
             self._dataBuffer.append(data)
             self.apply_backpressure()
@@ -118,9 +126,9 @@ class TimeoutChannel(StrictHeadChannel):
 
     def apply_backpressure(self) -> None:
         """
-        Read only while the client takes its answers, and has not sent too much ahead.
+        Read only if the client reads its responses, and has not sent too much ahead.
 
-        The base class reads on while it handles a request of a slow client.
+        The base class continues to read while it handles a request of a slow client.
         """
         if self.is_closing:
             return
@@ -129,20 +137,18 @@ class TimeoutChannel(StrictHeadChannel):
         else:
             self._networkProducer.resumeProducing()
 
-    # Sending
-
     def write(self, data: bytes) -> None:
-        """Send a piece of an answer."""
+        """Send a part of a response."""
         super().write(data)
         self._update_unsent_bytes()
 
     def writeSequence(self, iovec: Iterable[bytes]) -> None:
-        """Send several pieces of an answer."""
+        """Send several parts of a response."""
         super().writeSequence(iovec)
         self._update_unsent_bytes()
 
     def _update_unsent_bytes(self) -> None:
-        """Count what a slow client has yet to read among that of all."""
+        """Count what a slow client has not read towards the limit."""
         if not (self.is_slow or self._unsent_bytes):
             return
         unsent_bytes = buffered_bytes(self.transport) if self.is_slow else 0
@@ -155,12 +161,12 @@ class TimeoutChannel(StrictHeadChannel):
     # Closing
 
     def loseConnection(self) -> None:
-        """Close when all has been written, and read, as far as that can be told."""
+        """Close when everything has been sent and, as far as known, read."""
         if self.is_closing:
             return
         self.is_closing = True
-        self.wait_until_sent(self._close_socket)
-        # Wrapped transports, as for TLS, have a closing handshake of their own.
+        self.timer.wait_until_sent(self._close_socket)
+        # A wrapped transport, such as TLS, has a closing handshake of its own.
         if isinstance(self.transport, FileDescriptor):
             self.transport.unregisterProducer()
             self.transport.resumeProducing()
@@ -169,48 +175,49 @@ class TimeoutChannel(StrictHeadChannel):
             super().loseConnection()
 
     def close_idle(self) -> None:
-        """Close where no answer may be on its way to the client."""
+        """Close a connection whose client has read all responses."""
         self.is_closing = True
-        self.wait_until_sent(self._close_socket)
+        self.timer.wait_until_sent(self._close_socket)
         super().loseConnection()
 
     def _close_when_idle(self, seconds: float) -> None:
-        """Close when the client has taken all, and asked nothing for so long."""
+        """Close when the client has read everything and been idle for some time."""
         now = self.site.reactor.seconds()
         if unacknowledged_bytes(self.transport):
             self._idle_since = now
-            again = partial(self._close_when_idle, seconds)
-            self.wait_until_sent(again, NEXT_REQUEST_TIMEOUT / 5)
+            self.timer.wait_until_sent(
+                partial(self._close_when_idle, seconds), NEXT_REQUEST_TIMEOUT / 5
+            )
         elif now - self._idle_since < seconds:
             self.timer.start(seconds - (now - self._idle_since), self.close_idle)
         else:
             self.close_idle()
 
     def _close_socket(self) -> None:
-        """Wait no longer for the client to close, too, or to shake hands."""
+        """Close without waiting for the client to close or for a TLS handshake."""
         underlying_transport(self.transport).loseConnection()
 
     def abort(self) -> None:
-        """Close now, and lose what has not been handed over for sending."""
+        """Close immediately, and discard what has not been sent."""
         if self._write_side_closed:
             self.transport.loseConnection()
         else:
             self.transport.abortConnection()
 
     def writeConnectionLost(self) -> None:
-        """All has been written. Give the client some time to close, too."""
+        """Give the client time to close its side: everything has been sent."""
         self._write_side_closed = True
         self.timer.start(LINGER_TIMEOUT, self._close_socket)
 
     def readConnectionLost(self) -> None:
-        """The client has closed, or at least will send no more."""
+        """Close: the client has closed its side."""
         if self.is_closing:
             self.transport.loseConnection()
         else:
             self.transport.abortConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The connection is gone."""
+        """Release what the connection used."""
         self.timer.stop()
         discard_write_buffer(self.transport)
         self._update_unsent_bytes()

@@ -1,5 +1,5 @@
 """
-One connection: what is waited for, answered and refused on it.
+A connection: the order of its requests and responses, and its end.
 """
 
 from __future__ import annotations
@@ -21,87 +21,84 @@ from twisted_quotes.errors import (
 from twisted_quotes.web.http.clients import client_key_for_address
 
 from .channel import NEXT_REQUEST_TIMEOUT
-from .refusal import RefusingChannel
-from .timeouts import LINGER_TIMEOUT, underlying_transport
+from .refusal import RefusingChannel, RequestState
+from .timeouts import LINGER_TIMEOUT
 
 MAX_BODY_SIZE = 64 * 1024
-"""The most bytes the body of a request may have (contract, section 1)."""
+"""The maximum size of a request body, in bytes (contract, section 1)."""
 
 _MAX_LATE_BYTES = 16 * 1024
 
 
 class Connection(RefusingChannel):
     """
-    One connection of a L{QuotesSite<twisted_quotes.web.server.site.QuotesSite>}.
+    A connection of a L{QuotesSite<twisted_quotes.web.server.site.QuotesSite>}.
 
-    @ivar closed: fires when the connection is gone.
+    @ivar closed: fires when the connection is lost.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.closed: Deferred[None] = Deferred()
-        self._request_timeout_started = self._in_data_received = (
-            self._replaying_buffer
-        ) = False
         self._has_responded = self._close_scheduled = self._refusing_requests = False
         self._next_request_call: IDelayedCall | None = None
         self._finished_request: Request | None = None
         self._late_data = b""
 
-    # Arriving
+    # Receiving
 
     def connectionMade(self) -> None:
-        """Join the site, which may have enough connections."""
+        """Register the connection, unless there are too many."""
         super().connectionMade()
         self._idle_since = self.site.reactor.seconds()
-        self._register_with_site()
+        self._register()
 
-    def _register_with_site(self) -> None:
+    def _register(self) -> None:
         try:
-            self.site.add_connection(self)
+            self.site.connection_limiter.add(self)
         except QuotesError as error:
             self.refuse(error)
             self._close_unless_can_linger()
 
     def _close_unless_can_linger(self) -> None:
-        """Close at once where too many that count no more wait for their clients."""
-        if not self.site.can_linger():
-            underlying_transport(self.transport).loseConnection()
+        """Close at once if too many refused connections wait for their clients."""
+        if not self.site.connection_limiter.can_linger():
+            self._close_socket()
 
     def dataReceived(self, data: bytes) -> None:
-        """Take what the client sent, as long as it can still be answered."""
-        if self.is_closing:
-            return
-        if not self._replaying_buffer and self.site.closing:
-            if self.response_pending and not self._request_incomplete:
-                # What had arrived before the end is buffered, and comes first.
+        """Parse requests, unless the site is closing."""
+        if self.site.closing:
+            if self.state is RequestState.RESPONSE:
+                # Requests that arrived before the shutdown are handled first.
                 self._late_data = (self._late_data + data)[:_MAX_LATE_BYTES]
                 return
             self._refusing_requests = True
-        if not (self._has_responded or self.requests):
+        self._parse(data)
+
+    def _parse(self, data: bytes) -> None:
+        if not (self.is_closing or self._has_responded or self.requests):
             self._update_client_key()
-            if self.is_closing:
-                return
-        was_receiving, self._in_data_received = self._in_data_received, True
+        if self.is_closing:
+            return
         super().dataReceived(data)
-        self._in_data_received = was_receiving
         if self._finished_request is None:
             self.schedule_timeout()
         else:
             self._advance_pipeline()
 
     def _update_client_key(self) -> None:
-        """Behind a proxy the client is known only when its PROXY header has come."""
+        """Behind a proxy, the client is unknown until its PROXY header arrives."""
         client_key = client_key_for_address(self.transport.getPeer())
         if client_key != self.client_key:
-            self.site.remove_connection(self)
+            self.site.connection_limiter.remove(self)
             self.client_key = client_key
-            self._register_with_site()
+            self._register()
 
     def allHeadersReceived(self) -> None:
-        """From here on an answer is due, and the end waits for it."""
-        self.response_pending = self._request_incomplete = True
-        self.site.request_received(self)
+        """Check the size of the body; from here on, shutdown waits for the response."""
+        self.state = RequestState.BODY
+        if self.site.closing:
+            self.site.outstanding.add(self.closed)
         if self._refusing_requests:
             self.refuse(ShuttingDown())
         elif self.length is not None and self.length > MAX_BODY_SIZE:
@@ -110,76 +107,77 @@ class Connection(RefusingChannel):
             super().allHeadersReceived()
 
     def allContentReceived(self) -> None:
-        """Have the request answered, unless it has been."""
-        self._request_incomplete = self._request_timeout_started = False
-        self.timer.pause()
+        """Process the request, unless it has been refused."""
         if not self.is_closing:
+            self.timer.pause()
+            self.state = RequestState.RESPONSE
             super().allContentReceived()
 
-    # Waiting
+    # Timeouts
 
     def schedule_timeout(self) -> None:
-        """Wait for what the client is to do next: take, ask, or go on asking."""
-        timeouts = self.site.timeouts
+        """Start the timer for what the client has to do next."""
         if self.is_closing or self._close_scheduled:
             return
+        timeouts = self.site.timeouts
         if self.is_slow:
-            self._request_timeout_started = False
-            self.wait_until_sent(self.schedule_timeout)
-        elif self.response_pending and not self._request_incomplete:
+            self.timer.wait_until_sent(self.schedule_timeout)
+        elif self._is_receiving_request:
+            if self.timer.on_timeout != self._refuse_late_request:
+                self.timer.start(timeouts.request, self._refuse_late_request)
+        elif self.response_pending:
             return
-        elif not (self.requests or self._buffer):
-            self._request_timeout_started = False
-            if self.site.draining:
-                self.close_after_response()
-            else:
-                self.wait_until_sent(
-                    self._start_idle_timeout, min(LINGER_TIMEOUT, timeouts.idle)
-                )
-        elif not self._request_timeout_started:
-            self._request_timeout_started = True
-            self.timer.start(
-                timeouts.request, lambda: self.refuse(RequestTimedOut(timeouts.request))
+        elif self.site.draining:
+            self.close_after_response()
+        else:
+            self.timer.wait_until_sent(
+                self._start_idle_timeout, min(LINGER_TIMEOUT, timeouts.idle)
             )
 
-    def _start_idle_timeout(self) -> None:
-        """The client has taken all, and asks nothing."""
-        idle = self.site.reactor.seconds() - self._idle_since
-        self.timer.start(max(0, self.site.timeouts.idle - idle), self.loseConnection)
+    def _refuse_late_request(self) -> None:
+        self.refuse(RequestTimedOut(self.site.timeouts.request))
 
-    # Answering
+    def _start_idle_timeout(self) -> None:
+        idle_seconds = self.site.reactor.seconds() - self._idle_since
+        remaining = max(0, self.site.timeouts.idle - idle_seconds)
+        self.timer.start(remaining, self.loseConnection)
+
+    # Responding
 
     def writeHeaders(
         self, version: bytes, code: bytes, reason: bytes, headers: Headers
     ) -> None:
-        """Start an answer; say so if it is the last one here."""
-        self._disable_keep_alive_if_closing()
+        """Start a response; announce if it is the last one on the connection."""
+        is_ending = self.site.closing or self.site.draining
+        # While a request is handled synchronously, the data after it is in _buffer.
+        if is_ending and not (self._buffer or any(self._dataBuffer) or self._late_data):
+            self.persistent = False
         if not self.persistent:
             headers.setRawHeaders(b"connection", [b"close"])
         super().writeHeaders(version, code, reason, headers)
 
     def requestDone(self, request: Request) -> None:
-        """An answer is complete."""
+        """Finish a response, and go on with the next request."""
         self._has_responded = True
         self._idle_since = self.site.reactor.seconds()
         self._finished_request = request
-        # While data is received, it is not known yet whether more has come.
-        if not (self.persistent and self._in_data_received):
+        # While data is parsed, it is unknown whether another request follows.
+        if not (self.persistent and self._busyReceiving):
             self._advance_pipeline()
 
     def resumeProducing(self) -> None:
-        """The client has taken its answers, and the next request may begin."""
+        """Continue with the next request when the client has read its responses."""
         super().resumeProducing()
         self._advance_pipeline()
 
     def _advance_pipeline(self) -> None:
-        """Go on after an answer, unless a request follows that has to wait."""
+        """Finish the current request, and start the next one in a later iteration."""
         if self._finished_request is None:
             return
         if not (self.persistent and any(self._dataBuffer)):
             self._finish_request()
         elif self._next_request_call is None and not self.is_slow:
-            # However many were pipelined, others have their turn in between.
+            # Other connections have their turn between pipelined requests.
             self._next_request_call = self.site.reactor.callLater(
                 0, self._process_next_request
             )
@@ -191,54 +189,50 @@ class Connection(RefusingChannel):
 
     def _finish_request(self) -> None:
         request, self._finished_request = self._finished_request, None
-        self.response_pending = False
-        # The base class now has us receive again what it has buffered.
-        was_replaying, self._replaying_buffer = self._replaying_buffer, True
+        self.state = RequestState.HEAD
+        # Parsed here, as the base class would parse it as if it had just arrived.
+        data, self._dataBuffer = b"".join(self._dataBuffer), []
         super().requestDone(request)
-        self._replaying_buffer = was_replaying
-        if self._late_data and (self._request_incomplete or not self.response_pending):
+        if data:
+            self._parse(data)
+        if self._late_data and self.state is not RequestState.RESPONSE:
             late_data, self._late_data = self._late_data, b""
             self._refusing_requests = True
-            super().dataReceived(late_data)
+            self._parse(late_data)
         if self.is_slow or self._dataBuffer:
             self.apply_backpressure()
         self.schedule_timeout()
         if self.site.closing:
             self.close()
 
-    def _disable_keep_alive_if_closing(self) -> None:
-        is_ending = self.site.closing or self.site.draining
-        # While a request is answered at once, what follows it is in _buffer.
-        if is_ending and not (self._buffer or any(self._dataBuffer) or self._late_data):
-            self.persistent = False
-
     # Closing
 
     def close_after_response(self) -> None:
         """
-        Close after the next answer, or soon if nothing is asked.
+        Close after the next response, or soon if there is no request.
 
-        Whoever has asked nothing yet has the time of a request to do so.
+        A client that has sent no request yet has the time of a request to send one.
         """
         if not (self.requests or self._buffer or self.is_closing):
-            first_request_timeout = self.site.timeouts.request
             self._close_when_idle(
-                NEXT_REQUEST_TIMEOUT if self._has_responded else first_request_timeout
+                NEXT_REQUEST_TIMEOUT
+                if self._has_responded
+                else self.site.timeouts.request
             )
 
     def close(self) -> None:
         """
-        Close as soon as no answer is due.
+        Close as soon as no response is pending.
 
-        One that was busy until just now may have its next request on the way,
-        and is left open for a moment to be told that it comes too late.
+        If there was a response just now, the next request may be under way. The
+        connection stays open for a moment to refuse it.
         """
         if not (self.response_pending or self.is_closing or self._close_scheduled):
             self._close_scheduled = True
             self._close_when_idle(NEXT_REQUEST_TIMEOUT)
 
     def eviction_priority(self) -> tuple[int, float] | None:
-        """How little is lost if it is closed; the more, the higher; L{None}: no."""
+        """Return the priority for eviction, or L{None} if it must not be evicted."""
         idle_seconds = self.site.reactor.seconds() - self._idle_since
         if self.is_closing:
             return 3, idle_seconds
@@ -247,7 +241,7 @@ class Connection(RefusingChannel):
         return None if self.response_pending else (2, idle_seconds)
 
     def evict(self) -> None:
-        """Close, for other clients need the connection more."""
+        """Close the connection in favour of another client."""
         if self.is_slow:
             self.abort()
         elif self._is_receiving_request and not self.is_closing:
@@ -257,12 +251,13 @@ class Connection(RefusingChannel):
         self._close_unless_can_linger()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The connection is gone."""
+        """Unregister the connection."""
         self._finished_request = None
-        if self._next_request_call is not None and self._next_request_call.active():
+        if self._next_request_call is not None:
             self._next_request_call.cancel()
+            self._next_request_call = None
         try:
             super().connectionLost(reason)
         finally:
-            self.site.remove_connection(self)
+            self.site.connection_limiter.remove(self)
             self.closed.callback(None)

@@ -1,10 +1,13 @@
 """
-Requests that are refused before they are complete, or that are not HTTP at all.
+Requests that are refused while they arrive, such as malformed ones.
 """
 
 from __future__ import annotations
 
+from enum import Enum, auto
+
 from twisted.python.failure import Failure
+from twisted.web.server import Request
 
 from twisted_quotes.errors import (
     BadRequest,
@@ -13,30 +16,50 @@ from twisted_quotes.errors import (
     RequestLineTooLong,
     ShuttingDown,
 )
+from twisted_quotes.web.http.request_log import header
 
 from .channel import TimeoutChannel
+
+MAX_HEADER_NAME_LENGTH = 128
+"""The maximum length of a header name. Twisted caches 10,000 names for good."""
+
+
+class RequestState(Enum):
+    """The progress of the current request of a connection."""
+
+    HEAD = auto()
+    """The head has not arrived, or only a part of it."""
+    BODY = auto()
+    """The head has arrived, but not the whole body."""
+    RESPONSE = auto()
+    """The request has arrived, and its response is not complete."""
 
 
 class RefusingChannel(TimeoutChannel):
     """
-    A channel that answers each bad request with an error, and closes.
+    A channel that answers a bad request with an error, and closes.
 
-    @ivar response_pending: whether the headers of a request have arrived whose
-        answer is not complete.
+    It parses heads more strictly than Twisted (RFC 9110 and RFC 9112).
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.response_pending = self._request_incomplete = False
+        self.state = RequestState.HEAD
+
+    @property
+    def response_pending(self) -> bool:
+        """Whether a head has arrived whose response is not complete."""
+        return self.state is not RequestState.HEAD
 
     @property
     def _is_receiving_request(self) -> bool:
-        """Whether a request has begun, and is not complete."""
-        has_started = bool(self.requests or self._buffer)
-        return self._request_incomplete or (has_started and not self.response_pending)
+        """Whether a part of a request has arrived."""
+        if self.state is RequestState.HEAD:
+            return bool(self.requests or self._buffer)
+        return self.state is RequestState.BODY
 
     def refuse(self, error: QuotesError) -> None:
-        """Answer what has come of the request with an error, and close."""
+        """Respond to the current request with an error, and close."""
         if not self.requests:
             self.requests.append(self.site.requestFactory(self))
         request = self.requests[-1]
@@ -48,26 +71,48 @@ class RefusingChannel(TimeoutChannel):
         request.fail(Failure(error))
 
     def refuse_incomplete(self) -> None:
-        """Wait no longer for the rest of a body."""
-        if self._request_incomplete:
-            self._request_incomplete = False
+        """Refuse the current request if its body has not arrived completely."""
+        if self.state is RequestState.BODY:
             self.refuse(ShuttingDown())
 
+    def headerReceived(self, line: bytes) -> bool:
+        """Parse a header, and refuse the request if it is malformed."""
+        if line.find(b":") > MAX_HEADER_NAME_LENGTH:
+            self.lineLengthExceeded(line)
+            return False
+        try:
+            return bool(super().headerReceived(line))
+        except ValueError:
+            # A Content-Length of thousands of digits.
+            self._respondToBadRequestAndDisconnect()
+            return False
+
+    def checkPersistence(self, request: Request, version: bytes) -> bool:
+        """Return whether another request may follow (RFC 9112, section 9.3)."""
+        is_persistent = bool(super().checkPersistence(request, version))
+        if is_persistent and request.requestHeaders.hasHeader(b"connection"):
+            tokens = header(request, b"connection").lower().split(",")
+            return "close" not in map(str.strip, tokens)
+        return is_persistent
+
     def lineLengthExceeded(self, line: bytes) -> None:
-        """A line of the head is longer than is read."""
-        if self.requests and not self.response_pending:
-            self.refuse(HeadersTooLarge("The headers are too many, or too long."))
+        """Refuse a request with a line that is too long."""
+        if self.requests:
+            self._refuse_large_headers()
         else:
             self.refuse(RequestLineTooLong("The request line is too long."))
 
     def _respondToBadRequestAndDisconnect(self) -> None:
-        """The base class calls this for all it cannot read."""
+        """Refuse a request that the base class cannot parse."""
         if self.is_closing:
             return
         if (
             self._receivedHeaderSize > self.totalHeadersSize
             or self._receivedHeaderCount > self.maxHeaders
         ):
-            self.refuse(HeadersTooLarge("The headers are too many, or too long."))
+            self._refuse_large_headers()
         else:
-            self.refuse(BadRequest("That is not HTTP as it should be."))
+            self.refuse(BadRequest("The request is not valid HTTP."))
+
+    def _refuse_large_headers(self) -> None:
+        self.refuse(HeadersTooLarge("The headers are too many, or too long."))

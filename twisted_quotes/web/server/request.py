@@ -1,12 +1,11 @@
 """
-A request as the service sees it: checked before any route, answered in JSON
-whatever goes wrong.
+A request as the service handles it: checked before routing, with errors in JSON.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from http import HTTPStatus
+from http import HTTPMethod, HTTPStatus
 from io import BytesIO
 from re import compile
 from typing import Any
@@ -27,35 +26,20 @@ from twisted_quotes.web.limits.output import IOutputQuota, RequestOutputQuota
 from .connection import MAX_BODY_SIZE, Connection
 
 # RFC 9110, section 9, and RFC 5789.
-_METHODS = {
-    b"GET",
-    b"HEAD",
-    b"POST",
-    b"PUT",
-    b"DELETE",
-    b"CONNECT",
-    b"OPTIONS",
-    b"TRACE",
-    b"PATCH",
-}
+_METHODS = {method.encode() for method in HTTPMethod}
+
+# Twisted lacks some of them, such as that of 431.
+_REASON_PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
 
 _NO_HEADERS = Headers()
 
 _ABSOLUTE_URI = compile(rb"(?i:https?)://([^/]+)(/.*)?")
 
-# Twisted lacks some of them, such as that of 431.
-_REASON_PHRASES = {each.value: each.phrase.encode() for each in HTTPStatus}
-
 MAX_CHUNKS = 256
-"""How many chunks a body may have; each costs as much as many bytes in one."""
+"""The maximum number of chunks of a body. Each chunk takes a while to parse."""
 
-_TOO_MANY_CHUNKS = (
-    f"The body has more than {MAX_CHUNKS} chunks. Send it with a Content-Length, or "
-    "in longer ones."
-)
-
-# What nginx made customary for a client that left before its answer.
 CLIENT_CLOSED_REQUEST = 499
+"""The status in the logs if the client disconnects before the response, as in nginx."""
 
 
 def validate_request_head(
@@ -66,11 +50,11 @@ def validate_request_head(
     allowed_hosts: Collection[str] = ("*",),
 ) -> None:
     """
-    Check what no route does.
+    Check what applies to the requests of all routes.
 
-    @param path: as it came, without the query.
+    @param path: the raw path, without the query string.
     @param hosts: the values of all Host headers.
-    @param allowed_hosts: the names that a host may have, besides those of loopback.
+    @param allowed_hosts: see L{is_allowed_host}.
     @raise UnknownMethod: RFC 9110, section 15.6.2.
     @raise BadRequest: RFC 9112, section 3.2, or a path that is not UTF-8.
     """
@@ -82,11 +66,11 @@ def validate_request_head(
         raise BadRequest("The Host header is not a host name or address.")
     if hosts and not is_allowed_host(hosts[0], allowed_hosts):
         raise BadRequest(
-            "The service listens on loopback alone, and the Host header has another "
-            "name. Call it by localhost, or have it started with --host and that name."
+            "The service listens on loopback only, and the Host header has another "
+            "name. Use localhost, or start the service with --host and that name."
         )
     if not path.startswith(b"/") and (method, path) != (b"OPTIONS", b"*"):
-        raise BadRequest("The request line has no path; * goes with OPTIONS only.")
+        raise BadRequest("The request line has no path; * is for OPTIONS only.")
     try:
         unquote_to_bytes(path).decode()
     except UnicodeDecodeError:
@@ -95,9 +79,9 @@ def validate_request_head(
 
 class QuotesRequest(Request):
     """
-    One request.
+    A request.
 
-    @ivar started_at: when its first line had come, in the reactor's seconds.
+    @ivar started_at: when its first line arrived, in seconds of the reactor.
     """
 
     channel: Connection
@@ -106,14 +90,14 @@ class QuotesRequest(Request):
     def __init__(self, channel: Connection, queued: bool = False) -> None:
         super().__init__(channel, queued)
         self.started_at: float = channel.site.reactor.seconds()
-        # A request refused before it was complete is logged all the same.
+        # For the log, if the request is refused before it is complete.
         self.method, self.uri, self.clientproto = b"-", b"-", b"HTTP/1.1"
         self._code_if_aborted = CLIENT_CLOSED_REQUEST
         self._log_entry: RequestLogEntry | None = None
         self._chunk_count = 0
 
     def __conform__(self, interface: Any) -> Any:
-        """Have what goes with it at hand; adapters take much longer to find."""
+        """Adapt the request faster than the adapter registry does."""
         if interface is IOutputQuota:
             return RequestOutputQuota(
                 self.channel.site.output_limiter, self.channel.client_key
@@ -125,13 +109,18 @@ class QuotesRequest(Request):
         return self._log_entry
 
     def handleContentChunk(self, data: bytes) -> None:
-        """Take a piece of the body, up to the limit."""
+        """Receive a part of the body, or refuse a body that is too large."""
         if self.finished or self.content is None:
             return
         self._chunk_count += 1
         if self._chunk_count > MAX_CHUNKS and self.channel.length is None:
-            self.channel.refuse(BadRequest(_TOO_MANY_CHUNKS))
-            # The decoder would go on with all chunks that have arrived.
+            self.channel.refuse(
+                BadRequest(
+                    f"The body has more than {MAX_CHUNKS} chunks. Send it with a "
+                    "Content-Length, or in longer chunks."
+                )
+            )
+            # Otherwise the decoder would parse all chunks that have arrived.
             raise _MalformedChunkedDataError("too many chunks")
         if self.content.tell() + len(data) > MAX_BODY_SIZE:
             self.channel.refuse(BodyTooLarge(MAX_BODY_SIZE))
@@ -139,10 +128,9 @@ class QuotesRequest(Request):
             super().handleContentChunk(data)
 
     def process(self) -> None:
-        """Answer the request, which is complete, when it is its turn."""
-        channel = self.channel
-        channel.site.request_queue.submit(
-            channel.client_key, self._validate_and_process
+        """Process the complete request, when it is its client's turn."""
+        self.channel.site.request_queue.submit(
+            self.channel.client_key, self._validate_and_process
         )
 
     def _validate_and_process(self) -> None:
@@ -150,8 +138,8 @@ class QuotesRequest(Request):
             return
         hosts = self.requestHeaders.getRawHeaders(b"host") or []
         try:
-            # A host that the target names counts in place of the header, which
-            # has to be right all the same (RFC 9112, section 3.2.2).
+            # The host of the target replaces the Host header, which must be valid
+            # nevertheless (RFC 9112, section 3.2.2).
             if absolute := _ABSOLUTE_URI.fullmatch(self.path):
                 validate_request_head(self.method, b"/", self.clientproto, hosts)
                 self.path, hosts = absolute[2] or b"/", [absolute[1]]
@@ -166,59 +154,53 @@ class QuotesRequest(Request):
             Request.process(self)
 
     def _handleStar(self) -> None:
-        """Have a route answer OPTIONS *, so that it is for those who may ask."""
+        """Route C{OPTIONS *}, so that it requires authentication like other URLs."""
         assert self.site is not None
         self.render(self.site.getResourceFor(self))
 
     def setResponseCode(self, code: int, message: bytes | None = None) -> None:
-        """Set the status, with the phrase that goes with it."""
+        """Set the status code and its reason phrase."""
         super().setResponseCode(code, message or _REASON_PHRASES.get(code))
 
     def getRequestHostname(self) -> bytes:
-        """The host that was called; a UNIX socket has no name of its own."""
+        """Return the requested host; a UNIX socket has no name of its own."""
         if isinstance(self.getHost(), UNIXAddress) and not self.getHeader(b"host"):
             return b"localhost"
         return bytes(super().getRequestHostname())
 
     def processingFailed(self, reason: Failure) -> Failure:
-        """Answer with what went wrong outside the routes."""
+        """Respond to an error outside of the routes."""
         self.fail(reason)
         return reason
 
     def write(self, data: bytes) -> None:
-        """Send a piece of the answer, with what goes with every answer before it."""
+        """Send a part of the response, after the headers that all responses have."""
         if not self.startedWriting:
             self.setHeader(b"x-request-id", IRequestLogEntry(self).id.encode())
-            # What says nothing else of it may depend on anything, as on Host.
+            # A response may depend on any header, such as Host.
             if not self.responseHeaders.hasHeader(b"cache-control"):
                 self.setHeader(b"cache-control", b"no-store")
-            # Which version answers is nobody's business.
+            # Do not disclose the version of the server.
             self.responseHeaders.removeHeader(b"server")
         super().write(data)
 
     def finish(self) -> None:
         """
-        End the answer, if there is still someone to take it.
+        Finish the response, unless the client has disconnected.
 
-        Klein sees a client leave only where it has found a route.
+        Klein notices a disconnect only after it has found a route.
         """
-        if self.channel is not None:
-            super().finish()
-            self._release_references()
-
-    def _release_references(self) -> None:
-        """
-        Let go of what was needed until now.
-
-        Klein has the request in a reference cycle, where only the garbage collector
-        finds it: the less there is, the less often that has to run.
-        """
+        if self.channel is None:
+            return
+        super().finish()
+        # Klein keeps the request in a reference cycle. The less it refers to, the less
+        # often the garbage collector has to run.
         self.requestHeaders = self.responseHeaders = _NO_HEADERS
         self.prepath, self.postpath, self.args = [], [], {}
         self._adapterCache.clear()
 
     def fail(self, reason: Failure) -> None:
-        """Answer with an error, whatever has come of the request."""
+        """Respond with an error, even if the request is incomplete."""
         if self.content is None:
             self.content = BytesIO()
         self.setHeader(b"date", datetimeToString())
@@ -227,15 +209,15 @@ class QuotesRequest(Request):
 
     def abort_response(self, reason: Failure) -> None:
         """
-        Cut an answer that has begun.
+        Cut a response that has started.
 
-        The log tells what its code would have been, had that been known before.
+        The log has the status code that C{reason} would have had before the start.
         """
         self._code_if_aborted = to_error_response(self, reason).code
         self.channel.abort()
 
     def connectionLost(self, reason: Failure) -> None:
-        """The client left, or was cut. That, too, stands in the access log."""
+        """Log a request whose response is not complete."""
         if self.finished:
             return
         factory = self.channel.factory

@@ -1,5 +1,5 @@
 """
-The order in which requests begin, when many arrive at the same time.
+The order in which requests start when many arrive at the same time.
 """
 
 from __future__ import annotations
@@ -10,18 +10,16 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 TIME_SLICE = 0.005
-"""How long requests begin in one turn of the reactor, in seconds."""
+"""The time for starting requests in one reactor iteration, in seconds."""
 
 
 class RequestQueue:
     """
-    Begins requests in turn by client, a few milliseconds of them at a time.
+    Starts requests, in turn by client, for a few milliseconds per reactor iteration.
 
-    What a request does at once, such as parsing its query, takes that time from all
-    others. Where a client opens more connections than can be served, its requests
-    wait here, and those of clients that left meanwhile cost nothing.
-
-    @param clock: tells time.
+    Starting a request, which includes parsing its query, blocks all others. If clients
+    send more requests than can be started, the requests wait here. Those of clients
+    that disconnect meanwhile cost nothing.
     """
 
     def __init__(self, clock: IReactorTime) -> None:
@@ -35,10 +33,9 @@ class RequestQueue:
         self, client_key: str | None, start_request: Callable[[], object]
     ) -> None:
         """
-        Begin a request, at once if others have not used up the time.
+        Start a request of a client, at once if the time slice is not used up.
 
-        @param client_key: the key of its client.
-        @param start_request: begins it.
+        @param start_request: starts the request.
         """
         now = self._clock.seconds()
         if self._delayed_call is None:
@@ -61,7 +58,7 @@ class RequestQueue:
                     self._pending[client_key] = client_queue
                 start_request()
         finally:
-            # Whatever became of one of them, the others begin.
+            # If one request fails, the others start nevertheless.
             self._delayed_call = None
             if self._pending:
                 self._delayed_call = self._clock.callLater(0, self._start_pending)

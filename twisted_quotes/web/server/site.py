@@ -1,5 +1,5 @@
 """
-The site: its connections, its limits, its logs, its end.
+The site: its connections, limits, logs and shutdown.
 """
 
 from __future__ import annotations
@@ -39,10 +39,9 @@ _LOG_FIELDS = ("route", "user", "action", "dictionary", "entries", "error", "rea
 @provider(IAccessLogFormatter)
 def combined_log_formatter(timestamp: str, request: Request) -> str:
     """
-    Format a line of the access log as others do.
+    Format a line of the access log in the combined log format.
 
-    Twisted's own formatter puts the address in quotes, which no reader of
-    combined logs expects, and names no user.
+    Twisted's formatter puts the address in quotation marks and omits the user.
     """
     line = combinedLogFormatter(timestamp, request)
     address, identity, _, rest = line.split(" ", 3)
@@ -52,27 +51,21 @@ def combined_log_formatter(timestamp: str, request: Request) -> str:
 
 class QuotesSite(Site):
     """
-    A site that can close without losing an answer.
+    A site that can shut down without losing a response.
 
-    @param reactor: times the connections.
-    @param resource: answers all requests.
-    @param outstanding: is told of each connection the end must wait for.
-    @param connection_limiter: admits connections.
-    @param timeouts: how long clients may take.
-    @param output_limiter: limits on answers that clients have not read.
-    @param metrics: has requests counted.
-    @param access_log: a file for the access log, in combined format, or
-        L{None}.
+    @param outstanding: receives the connections that shutdown must wait for.
+    @param metrics: counts the requests.
+    @param access_log: the path of the access log, in combined log format, or L{None}.
 
-    @ivar allowed_hosts: the names to be called by besides those of loopback; C{"*"}
-        is any.
+    @ivar allowed_hosts: the host names to accept besides those of loopback; C{"*"}
+        accepts any.
     @ivar closing: whether new requests are refused.
-    @ivar draining: whether each answer is the last one on its connection.
-    @ivar debug_enabled: whether anybody reads what is logged at debug, such as an event
-        for each request that went well.
+    @ivar draining: whether each response is the last one on its connection.
+    @ivar debug_enabled: whether debug events are logged, such as one for each
+        successful request.
     """
 
-    # The base class says more narrowly than it means what these may be.
+    # The base class declares these more narrowly than it uses them.
     protocol = Connection  # type: ignore[assignment]
     requestFactory = QuotesRequest  # type: ignore[assignment]
     noisy = False
@@ -83,7 +76,7 @@ class QuotesSite(Site):
         reactor: IReactorTime,
         resource: IResource,
         outstanding: Outstanding,
-        connection_limiter: ConnectionLimiter,
+        connection_limiter: ConnectionLimiter[Connection],
         timeouts: ConnectionTimeouts,
         output_limiter: OutputLimiter,
         metrics: Metrics,
@@ -92,7 +85,7 @@ class QuotesSite(Site):
         super().__init__(
             resource,
             reactor=reactor,
-            timeout=None,  # Its connections have limits of their own.
+            timeout=None,  # The connections have timeouts of their own.
             logPath=access_log,
             logFormatter=combined_log_formatter,
             parsePOSTFormSubmission=False,
@@ -101,153 +94,117 @@ class QuotesSite(Site):
         self.debug_enabled = True
         self.allowed_hosts: Collection[str] = ("*",)
         self.timeouts = timeouts
+        self.connection_limiter = connection_limiter
         self.output_limiter = output_limiter
-        self._metrics = metrics
-        # To look for them each time takes longer than to count.
-        self._counters: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
-        self._outstanding = outstanding
-        self._connection_limiter = connection_limiter
+        self.outstanding = outstanding
         self.request_queue = RequestQueue(reactor)
-        self._connections: set[Connection] = set()
-        self._register_gauges(metrics)
+        self._metrics = metrics
+        # Looking up labels takes longer than counting.
+        self._counters: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
+        self._connections = connection_limiter.connections
+        self._register_gauges()
 
-    def _register_gauges(self, metrics: Metrics) -> None:
-        metrics.add_gauge(
-            "connections", "Open connections.", lambda: len(self._connections)
-        )
-        metrics.add_gauge(
+    def _register_gauges(self) -> None:
+        add_gauge, output = self._metrics.add_gauge, self.output_limiter
+        add_gauge("connections", "Open connections.", lambda: len(self._connections))
+        add_gauge(
             "requests_in_flight",
-            "Requests whose headers have come, and whose answers are not complete.",
+            "Requests whose headers have arrived, without a complete response.",
             lambda: sum(each.response_pending for each in self._connections),
         )
-        metrics.add_gauge(
+        add_gauge(
             "unsent_bytes",
-            "Bytes of answers that slow clients have yet to read.",
-            lambda: self.output_limiter.unsent_bytes.total,
+            "Bytes of responses that slow clients have not read yet.",
+            lambda: output.unsent_bytes.total,
         )
-        metrics.add_gauge(
-            "streams",
-            "Answers that are sent while they are found.",
-            lambda: self.output_limiter.streams.total,
-        )
+        add_gauge("streams", "Streamed responses.", lambda: output.streams.total)
 
     def acceptableProtocols(self) -> list[bytes]:
-        """HTTP/1.1 alone: HTTP/2 has no orderly end here."""
+        """Return HTTP/1.1 only: Twisted cannot shut down HTTP/2 gracefully."""
         return [b"http/1.1"]
 
     def getContentFile(self, length: int | None) -> IO[bytes]:
-        """Keep bodies in memory; they are limited."""
+        """Keep bodies in memory, since their size is limited."""
         return BytesIO()
 
-    def add_connection(self, connection: Connection) -> None:
-        """
-        Take in a new connection.
-
-        One that is refused takes nobody's room while it closes.
-
-        @raise TooBusy: there are as many as may be.
-        @raise TooManyRequests: and this client has the most of them.
-        """
-        self._connections.add(connection)
-        self._connection_limiter.admit(connection)
-
-    def can_linger(self) -> bool:
-        """Whether a connection that is refused may wait for its client to close."""
-        return (
-            len(self._connections) - self._connection_limiter.admitted_count
-            <= self._connection_limiter.max_lingering
-        )
-
-    def remove_connection(self, connection: Connection) -> None:
-        """Forget a connection that is gone."""
-        self._connections.discard(connection)
-        self._connection_limiter.release(connection)
-
-    def request_received(self, connection: Connection) -> None:
-        """Have the end wait for a connection that asked something."""
-        if self.closing:
-            self._outstanding.add(connection.closed)
+    # Shutdown
 
     def close(self) -> None:
         """
-        Take no more requests, and close each connection when it is answered.
+        Refuse new requests, and close each connection after its response.
 
-        Connections on which half a head has come are left to send the rest,
-        and get a 503, but nothing waits for them.
+        A connection with half a head stays open: its request is refused when the head
+        is complete, but nothing waits for that.
         """
         if self.closing:
             return
         self.closing = True
         for connection in list(self._connections):
             if connection.response_pending or not connection.requests:
-                self._outstanding.add(connection.closed)
+                self.outstanding.add(connection.closed)
                 connection.close()
 
     def drain_connections(self) -> None:
         """
-        Answer who is connected, and close each connection when it is answered.
+        Respond to connected clients, and close each connection after its response.
 
-        Others serve who connects, so that nobody need be refused here.
+        No request is refused, since other processes serve new connections.
         """
         self.draining = True
         for connection in list(self._connections):
-            self._outstanding.add(connection.closed)
+            self.outstanding.add(connection.closed)
             connection.close_after_response()
 
     def refuse_incomplete(self) -> None:
-        """Give up the requests whose bodies have not come to their end."""
+        """Refuse the requests whose bodies have not arrived completely."""
         for connection in list(self._connections):
             connection.refuse_incomplete()
 
     def abort_connections(self) -> None:
-        """Cut all connections that are left."""
+        """Abort all remaining connections."""
         for connection in list(self._connections):
             connection.abort()
 
+    # Logs
+
     def _openLogFile(self, path: str | bytes) -> AccessLog:
-        """Open the access log."""
         return AccessLog(os.fsdecode(path))
 
     def reopen_log(self) -> None:
-        """Open the access log anew, if there is one."""
+        """Reopen the access log, if there is one."""
         log = getattr(self, "logFile", None)
         if isinstance(log, AccessLog):
             log.reopen()
 
     def log(self, request: Request) -> None:
-        """Log one request, answered or left by its client, and count it."""
+        """Log and count a request, completed or abandoned by its client."""
         assert isinstance(request, QuotesRequest)
         if self.logPath is not None:
             super().log(request)
         entry = IRequestLogEntry(request)
         seconds = self.reactor.seconds() - request.started_at
         self._count_request(str(entry.fields.get("route", "none")), request, seconds)
-        if request.code < 400 and not self.debug_enabled:
+        succeeded = request.code < 400
+        if succeeded and not self.debug_enabled:
             return
-        fields = dict.fromkeys(_LOG_FIELDS)
-        fields.update(entry.fields)
+        fields = dict.fromkeys(_LOG_FIELDS) | entry.fields
         format_ = _FAILED_REQUEST_FORMAT if fields["reason"] else _REQUEST_FORMAT
-        log, term_field = self._log.info, {}
-        if request.code < 400:
-            # Those that went well have the access log and the metrics.
-            log = self._log.debug
-            if entry.term is not None:
-                format_, term_field = (
-                    f"{_REQUEST_FORMAT}, {_TERM_FORMAT}",
-                    {"term": entry.term},
-                )
-        elif entry.term is not None:
-            self._log.debug(f"{{id}} {_TERM_FORMAT}", id=entry.id, term=entry.term)
-        log(
+        if entry.term is not None:
+            if succeeded:
+                format_ = f"{_REQUEST_FORMAT}, {_TERM_FORMAT}"
+                fields["term"] = entry.term
+            else:
+                self._log.debug(f"{{id}} {_TERM_FORMAT}", id=entry.id, term=entry.term)
+        # Successful requests are in the access log and the metrics.
+        (self._log.debug if succeeded else self._log.info)(
             format_,
             id=entry.id,
             method=ascii(request.method)[2:-1],
-            # What is looked for may stand in the query, and is nobody's business.
+            # The query string may contain the term, which is private.
             uri=ascii(request.uri.partition(b"?")[0])[2:-1],
             code=request.code,
             bytes=request.sentLength,
             seconds=seconds,
-            **term_field,
             **fields,
         )
 
