@@ -33,7 +33,7 @@ from twisted_quotes.monitoring.metrics import Metrics
 from twisted_quotes.processes.reaper import SERVICE_ID_VARIABLE
 from twisted_quotes.query.queries import Query
 from twisted_quotes.search.finder import Finder, make_finder
-from twisted_quotes.search.results import EntryResults
+from twisted_quotes.search.results import Entries, EntryResults
 
 
 @implementer(IProcessTransport)
@@ -252,27 +252,20 @@ class FakeReactor(MemoryReactorClock):
 
 
 class CollectedEntries(EntryResults):
-    """Entries that are gathered, and can be forgotten at any time."""
+    """Entries that are collected, and can be discarded at any time."""
 
     def __init__(self) -> None:
         self.entries: list[str] = []
 
     def start(self, count: int) -> None:
-        """Begin anew."""
+        """Discard all entries."""
         super().start(count)
         self.entries = []
 
-    def write(self, entries: Sequence[str]) -> None:
-        """Gather entries."""
-        super().write(entries)
+    async def write(self, entries: Entries) -> None:
+        """Collect entries."""
+        self.remaining -= len(entries)
         self.entries += entries
-
-    async def wait_until_ready(self) -> None:
-        """More may come at once."""
-
-    def restart(self) -> bool:
-        """Nothing has been sent."""
-        return True
 
 
 def find_entries(finder: Finder, query: Query) -> Deferred[list[str]]:

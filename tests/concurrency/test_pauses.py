@@ -14,11 +14,10 @@ from twisted.internet.task import Clock
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.concurrency.limiter import DEFAULT_SLOT_REQUEST
 from twisted_quotes.concurrency.pauses import TIME_SLICE, CooperativeScheduler
 from twisted_quotes.library.dictionary import Dictionary
 from twisted_quotes.library.library import Library
-from twisted_quotes.query.queries import All, Selection
+from twisted_quotes.query.queries import All, SampleQuotes, StreamQuotes
 
 from ..cases import CollectedQuotes
 from ..fakes import FakeReactor, find_entries, make_test_finder
@@ -139,17 +138,11 @@ class LargeLibraryTests(SynchronousTestCase):
 
     def test_no_search_without_grep_blocks_the_reactor(self) -> None:
         texts = [f"one {number}" for number in range(self.count)]
-        selection = Selection()
-        for search in (
-            lambda found: self.finder.quote_search.find_quotes(
-                "*", selection, 0, found, DEFAULT_SLOT_REQUEST
-            ),
-            lambda found: self.finder.sampler.sample(
-                "*", selection, 1, 0, found, DEFAULT_SLOT_REQUEST
-            ),
-        ):
+        stream = StreamQuotes(dictionary="*")
+        sample = SampleQuotes(dictionary="*", limit=100, seed=1)
+        for quote_query in (stream, sample):
             found = CollectedQuotes(max_quotes=2 * self.count)
-            self.check(lambda: Deferred.fromCoroutine(search(found)))  # noqa: B023
+            self.check(lambda: self.finder.find_quotes(quote_query, found))  # noqa: B023
             self.assertEqual(sorted(each.text for each in found.quotes), sorted(texts))
         query = All(dictionary="*", unit="quote")
         self.assertEqual(self.check(lambda: find_entries(self.finder, query)), texts)

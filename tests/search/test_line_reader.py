@@ -5,12 +5,14 @@ Tests of reading lines a piece at a time, with the real grep.
 from __future__ import annotations
 
 import random
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from twisted_quotes.errors import DictionaryChanging, EntryTooLong
 from twisted_quotes.library.dictionary import Dictionary
 from twisted_quotes.query.queries import All, Search
 from twisted_quotes.search import line_reader, line_search
+from twisted_quotes.search.results import Entries
 
 from ..cases import RealGrepTestCase
 from ..fakes import CollectedEntries, find_entries
@@ -26,6 +28,16 @@ class LineReaderTestCase(RealGrepTestCase):
         self.patch(line_search, "MAX_BUFFERED", max_buffered)
         for name in ("READ_SIZE", "CHUNK_SIZE"):
             self.patch(line_reader, name, chunk_size)
+
+    def call_after_writes(self, callback: Callable[[Entries], Awaitable[None]]) -> None:
+        """Call a function with the entries after each write to the results."""
+        write = CollectedEntries.write
+
+        async def write_and_call(collected: CollectedEntries, entries: Entries) -> None:
+            await write(collected, entries)
+            await callback(entries)
+
+        self.patch(CollectedEntries, "write", write_and_call)
 
 
 class ChunkTests(LineReaderTestCase):
@@ -87,23 +99,17 @@ class ChunkTests(LineReaderTestCase):
         self.write("many", "\n".join(numbers))
         self.limit_buffers(1000, 100_000)
         finder = self.make_finder()
+        sizes: list[int] = []
+
+        async def record_size(entries: Entries) -> None:
+            sizes.append(sum(map(len, entries)))
+
+        self.call_after_writes(record_size)
         for query in (All(dictionary="many"), Search(term="love", dictionary="many")):
-            sizes: list[int] = []
-            self.patch(CollectedEntries, "write", self.recording_add(sizes))
+            sizes.clear()
             self.assertEqual(await find_entries(finder, query), numbers)
             self.assertGreater(len(sizes), 3)
             self.assertLess(max(sizes), 300_000)
-
-    def recording_add(
-        self, sizes: list[int], original: Any = CollectedEntries.write
-    ) -> Any:
-        """A way to add entries that notes how many characters they have."""
-
-        def noted(gathered: CollectedEntries, entries: list[str]) -> None:
-            sizes.append(sum(map(len, entries)))
-            original(gathered, entries)
-
-        return noted
 
     async def test_between_two_pieces_no_place_is_held(self) -> None:
         """Who takes an answer slowly keeps nobody else from one."""
@@ -112,10 +118,12 @@ class ChunkTests(LineReaderTestCase):
         finder = self.make_finder()
         others: list[list[str]] = []
 
-        async def ask_another(_: CollectedEntries) -> None:
-            others.append(await find_entries(finder, Search(term="ove", nresults=1)))
+        async def search_meanwhile(entries: Entries) -> None:
+            if entries[0] == "love":
+                search = Search(term="ove", nresults=1)
+                others.append(await find_entries(finder, search))
 
-        self.patch(CollectedEntries, "wait_until_ready", ask_another)
+        self.call_after_writes(search_meanwhile)
         slow = [find_entries(finder, All(dictionary="many")) for _ in range(2)]
         for each in slow:
             self.assertEqual(len(await each), 50_000)
@@ -150,10 +158,10 @@ class LimitTests(LineReaderTestCase):
         self.limit_buffers(1000, 20_000)
         gathered = CollectedEntries()
 
-        async def write(_: CollectedEntries) -> None:
+        async def change_dictionary(_: Entries) -> None:
             self.write("many", "hate\n" * 50_000)
 
-        self.patch(CollectedEntries, "wait_until_ready", write)
+        self.call_after_writes(change_dictionary)
         self.patch(CollectedEntries, "restart", lambda _: False)
         with self.assertRaises(DictionaryChanging):
             await self.make_finder().find_entries(All(dictionary="many"), gathered)

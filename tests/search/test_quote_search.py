@@ -208,7 +208,7 @@ class FindTests(RealGrepTestCase):
             patch.object(cursor, "_MAX_OUTPUT", 60),
             patch.object(cursor, "MAX_POSITIONS", 7),
             patch.object(quote_search, "_BATCH_SIZE", 3),
-            patch.object(indexed_dictionary, "READ_SIZE", 20),
+            patch.object(CollectedQuotes, "batch_bytes", 20),
         ):
             steps = await self.find(None, dictionary="many", term="o", author="a1")
             page = await self.find(4, dictionary="many", term="o", offset=3)

@@ -63,7 +63,7 @@ class RandomSamplerTests(RealGrepTestCase):
         )
         query = SampleQuotes(dictionary="*", term="Love", author="h", limit=9, seed=1)
         drawn_ones = CollectedQuotes(query.limit)
-        await self.make_finder().sample_quotes(query, drawn_ones)
+        await self.make_finder().find_quotes(query, drawn_ones)
         [quote] = drawn_ones.quotes
         self.assertEqual((drawn_ones.total, quote.author), (1, "Helena"))
         self.assertEqual(quote.match_spans, [(0, 4)])
@@ -91,11 +91,11 @@ class RandomSamplerTests(RealGrepTestCase):
         finder = self.make_finder()
         query = SampleQuotes(dictionary="*", limit=5, seed=3)
         all_quotes = CollectedQuotes(query.limit)
-        await finder.sample_quotes(query, all_quotes)
+        await finder.find_quotes(query, all_quotes)
         self.assertEqual((len(all_quotes.quotes), all_quotes.total), (5, 5))
         for max_quotes in range(1, 7):
             some = CollectedQuotes(query.limit, max_quotes)
-            await finder.sample_quotes(query, some)
+            await finder.find_quotes(query, some)
             self.assertEqual(
                 (some.texts, some.total), (all_quotes.texts[:max_quotes], 5)
             )

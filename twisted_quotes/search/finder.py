@@ -1,5 +1,5 @@
 """
-The use cases: what is done to answer a query.
+The use cases: each finds the results of one kind of query.
 """
 
 from __future__ import annotations
@@ -22,13 +22,12 @@ from twisted_quotes.library.indexes import Indexes
 from twisted_quotes.library.library import Library
 from twisted_quotes.query.queries import (
     ALL_DICTIONARIES,
-    FindQuotes,
     List,
     Query,
+    QuoteQuery,
     Random,
     SampleQuotes,
     Selection,
-    StreamQuotes,
 )
 from twisted_quotes.text.quotes import Quote
 
@@ -44,24 +43,17 @@ T = TypeVar("T")
 @dataclass(frozen=True)
 class Finder:
     """
-    Answers queries.
+    Finds the results of queries.
 
-    Each answer is a L{Deferred}. It fails with a L{QuotesError
-    <twisted_quotes.errors.QuotesError>} that says why there is none, or with
-    what is wrong here: L{GrepFailed<twisted_quotes.grep.arguments.GrepFailed>} or
-    L{OSError}. Cancelling it gives up the wait, or kills the grep.
+    The L{Deferred}s fail with a L{QuotesError<twisted_quotes.errors.QuotesError>}
+    that the client is told, or with L{GrepFailed
+    <twisted_quotes.grep.arguments.GrepFailed>} or L{OSError}. Cancelling one ends
+    the wait for a slot, or kills the grep.
 
-    Each takes a C{client}, which tells one client from another; L{None} where they
-    cannot be told apart. Clients have their answers in turn.
+    A C{client_key} identifies the client, for fair queueing; L{None} if clients
+    cannot be told apart.
 
-    @ivar library: the dictionaries.
-    @ivar indexes: their indexes.
-    @ivar indexed_library: both together.
-    @ivar line_search: finds lines.
-    @ivar quote_search: finds whole quotes.
-    @ivar sampler: draws them.
-    @ivar grep_pool: greps that were started ahead.
-    @ivar outstanding: is told of each query.
+    @ivar outstanding: keeps track of all searches, for the shutdown.
     """
 
     library: Library
@@ -77,9 +69,9 @@ class Finder:
         self, query: Query, results: EntryResults, client_key: str | None = None
     ) -> Deferred[None]:
         """
-        Find the entries that API v1 is asked for.
+        Find the entries that a query of API v1 selects.
 
-        @param results: where they go. If this fails, nothing of it is valid.
+        @param results: what receives them. It is of no use if this fails.
         """
         return self._track(self._find_entries(query, results, client_key))
 
@@ -88,77 +80,41 @@ class Finder:
     ) -> None:
         if isinstance(query, List):
             names = (await self.indexed_library.list_names())[query.offset :]
-            names = names[: query.nresults] if query.nresults > 0 else names
-            results.start(len(names))
-            results.write(names)
+            limit = query.nresults if query.nresults > 0 else None
+            await results.write_all(names[:limit])
             return
         dictionary_name = self.resolve_dictionary_name(query.dictionary)
-        slot_request = self._make_slot_request(
-            client_key, dictionary_name, query.selection
-        )
+        slot_request = self._slot_request(dictionary_name, query.selection, client_key)
         if isinstance(query, Random):
             adapter = QuoteEntriesAdapter(query.limit, query.offset, results)
-            sample_arguments = query.selection, _seed(query.seed), query.offset
-            await self.sampler.sample(
-                dictionary_name, *sample_arguments, adapter, slot_request
-            )
-        elif query.unit == "quote":
-            await self.quote_search.find_entries(
-                dictionary_name, query, results, slot_request
-            )
-        else:
-            await self.line_search.find_entries(
-                dictionary_name, query, results, slot_request
-            )
+            await self.sampler.sample(dictionary_name, query, adapter, slot_request)
+            return
+        search = self.quote_search if query.unit == "quote" else self.line_search
+        await search.find_entries(dictionary_name, query, results, slot_request)
 
     def find_quotes(
-        self,
-        query: FindQuotes | StreamQuotes,
-        results: QuoteResults,
-        client_key: str | None = None,
+        self, query: QuoteQuery, results: QuoteResults, client_key: str | None = None
     ) -> Deferred[None]:
         """
-        Find quotes in order.
+        Find the quotes that a query of API v2 selects.
 
-        @param results: where they go. What it has taken stays valid if this
+        @param results: what receives them. What it has accepted stays valid if this
             fails.
         """
         dictionary_name = self.resolve_dictionary_name(query.dictionary)
-        slot_request = self._make_slot_request(
-            client_key, dictionary_name, query.selection
-        )
-        return self._track(
-            self.quote_search.find_quotes(
-                dictionary_name, query.selection, query.offset, results, slot_request
+        slot_request = self._slot_request(dictionary_name, query.selection, client_key)
+        if isinstance(query, SampleQuotes):
+            return self._track(
+                self.sampler.sample(dictionary_name, query, results, slot_request)
             )
-        )
-
-    def sample_quotes(
-        self, query: SampleQuotes, results: QuoteResults, client_key: str | None = None
-    ) -> Deferred[None]:
-        """
-        Draw quotes by chance.
-
-        @param results: where they go, as for L{find_quotes}.
-        """
-        dictionary_name, seed = (
-            self.resolve_dictionary_name(query.dictionary),
-            _seed(query.seed),
-        )
-        sample_arguments = query.selection, seed, query.offset
-        slot_request = self._make_slot_request(
-            client_key, dictionary_name, query.selection
-        )
         return self._track(
-            self.sampler.sample(
-                dictionary_name, *sample_arguments, results, slot_request
-            )
+            self.quote_search.find_quotes(dictionary_name, query, results, slot_request)
         )
 
     def find_quote(
         self, quote_id: str, client_key: str | None = None
     ) -> Deferred[tuple[Quote, bool]]:
-        """Find a quote by its id; tell whether all dictionaries could be searched."""
+        """Find a quote, and tell whether all dictionaries have an index."""
         return self._track(
             self.quote_search.find_quote(quote_id, SlotRequest(client_key))
         )
@@ -166,52 +122,36 @@ class Finder:
     def list_dictionaries(
         self, client_key: str | None = None
     ) -> Deferred[tuple[list[DictionaryInfo], bool]]:
-        """Describe the dictionaries with an index; tell whether these are all."""
+        """Describe the dictionaries with an index, and tell whether these are all."""
         return self._track(self.quote_search.list_dictionaries(SlotRequest(client_key)))
 
     def read_states(self, dictionary_name: str) -> Deferred[dict[str, FileState]]:
-        """
-        The states of dictionaries, by name.
-
-        @param dictionary_name: the name of one, or C{"*"} for every one that may be
-            read.
-        """
+        """Return the states of one or all dictionaries, by name, in order."""
         return self._track(self.indexed_library.read_states(dictionary_name))
 
     def list_dictionary_names(self) -> Deferred[list[str]]:
-        """The names of the dictionaries that may be read, in order."""
+        """List the names of the dictionaries that may be read, in order."""
         return self._track(self.indexed_library.list_names())
 
     def versions(self, dictionary_name: str) -> tuple[PathState, ...] | None:
-        """
-        What tells whether anything has changed that an answer depends on.
-
-        @param dictionary_name: the name of one dictionary.
-        @return: as for L{IndexedLibrary.versions}.
-        """
+        """Return what L{IndexedLibrary.versions} returns for one dictionary."""
         return self.indexed_library.versions(dictionary_name)
 
     def read_all_versions(self) -> Deferred[tuple[PathState, ...] | None]:
-        """The same of every dictionary that may be read."""
+        """Return the same for all dictionaries, without blocking."""
         return self._track(self.indexed_library.read_all_versions())
 
     def resolve_dictionary_name(self, dictionary: str | UnsetType) -> str:
-        """What a query asks for that names a dictionary, or none."""
+        """Return the name in a query, or the default for a query without one."""
         return self.library.default if dictionary is UNSET else str(dictionary)
 
-    def _make_slot_request(
-        self, client_key: str | None, dictionary_name: str, selection: Selection
+    def _slot_request(
+        self, dictionary_name: str, selection: Selection, client_key: str | None
     ) -> SlotRequest:
-        """
-        The place that a client needs for a search.
-
-        A regular expression may take as long as it is allowed to, whatever it is
-        looked for in, and so may a search of much text.
-        """
+        """Request a slot; the search is slow if it is a regex or in much text."""
         pattern = selection.pattern
-        slow = pattern is not None and pattern.regex
         slow = (
-            slow
+            (pattern is not None and pattern.regex)
             or dictionary_name == ALL_DICTIONARIES
             or self.library.is_large(dictionary_name)
         )
@@ -232,35 +172,26 @@ def make_finder(
     max_prestarted: int = MAX_PRESTARTED,
 ) -> Finder:
     """
-    Put a finder together.
+    Return a finder with all its parts.
 
-    @param runner: runs grep.
-    @param library: the dictionaries.
-    @param indexes: their indexes.
     @param in_thread: runs what may block.
-    @param now: tells the time, in seconds since 1970.
-    @param batch_threshold: how many greps may look through a dictionary before further
-        searches wait to be answered by one; 0 to search for each alone.
-    @param max_prestarted: how many greps may have been started ahead.
+    @param now: returns the time, in seconds since 1970.
+    @param batch_threshold: the number of greps on a dictionary from which on searches
+        are batched; 0 for no batching.
+    @param max_prestarted: the maximum number of prestarted greps.
     """
     grep_pool = GrepPool(runner, library, max_prestarted, now)
+    batcher = None
+    if batch_threshold:
+        batcher = SearchBatcher(runner, library, batch_threshold, grep_pool)
     indexed_library = IndexedLibrary(runner, library, indexes, in_thread, now)
     return Finder(
         library,
         indexes,
         indexed_library,
-        LineSearch(
-            *(runner, library, in_thread),
-            SearchBatcher(runner, library, batch_threshold, grep_pool)
-            if batch_threshold
-            else None,
-        ),
+        LineSearch(runner, library, in_thread, batcher),
         QuoteSearch(indexed_library, in_thread),
         RandomSampler(indexed_library, in_thread),
         grep_pool,
         runner.outstanding,
     )
-
-
-def _seed(seed: int | UnsetType) -> int | None:
-    return None if isinstance(seed, UnsetType) else seed

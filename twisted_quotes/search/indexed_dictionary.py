@@ -1,11 +1,11 @@
 """
-Volumes: dictionaries open together with their indexes, to find whole quotes in.
+Dictionaries that are open together with their indexes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from dataclasses import dataclass
 
 from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.errors import DictionaryChanging, EntryTooLong
@@ -14,110 +14,101 @@ from twisted_quotes.grep import output as grep_output
 from twisted_quotes.grep.runner import GrepSession
 from twisted_quotes.library.dictionary import Dictionary
 from twisted_quotes.library.index import Index, IndexFiles, consecutive_ranges
-from twisted_quotes.query.queries import Selection
+from twisted_quotes.query.queries import Pattern, Selection
+from twisted_quotes.text.normalization import normalize_for_search
 from twisted_quotes.text.quotes import Quote, QuoteSpan, decode_quote
 
-from .cursor import Cursor, open_cursor
+from .cursor import (
+    MAX_POSITIONS,
+    AllQuotesCursor,
+    Cursor,
+    IntersectionCursor,
+    MatchCursor,
+    normalize_pattern,
+)
 from .results import MAX_ENTRY_BYTES
 
-T = TypeVar("T")
-
-READ_SIZE = 128 * 1024
-"""About how many bytes of quotes are read, and dealt with, at one time."""
-
 _MAX_GAP = 1024
-"""How many bytes between two quotes are read for nothing, at the most."""
-
-_MAX_QUOTES_PER_READ = 1000
-"""How many quotes are, at the most."""
+"""The maximum number of bytes between two quotes that are read together."""
 
 
 class IndexNotReady(Exception):
-    """A dictionary has no index as it is now, or is no longer there."""
+    """A dictionary has no index for its state, or no longer exists."""
 
 
+@dataclass
 class IndexedDictionary:
     """
-    A dictionary, open together with its index.
+    A dictionary that is open together with its index.
 
-    @param name: the dictionary's name.
-    @param in_thread: runs what may block.
+    @ivar in_thread: runs what may block.
     """
 
-    def __init__(
-        self,
-        name: str,
-        dictionary: Dictionary,
-        index: Index,
-        index_files: IndexFiles,
-        in_thread: DeferToThread,
-    ) -> None:
-        self.name = name
-        self.state = dictionary.state
-        self.quote_count = index.count
-        self._dictionary = dictionary
-        self._index = index
-        self._index_files = index_files
-        self._in_thread = in_thread
+    name: str
+    dictionary: Dictionary
+    index: Index
+    index_files: IndexFiles
+    in_thread: DeferToThread
 
     async def open_cursor(
         self, grep_session: GrepSession, selection: Selection
     ) -> Cursor:
-        """Look for the quotes that are selected; once for each volume."""
-        return await open_cursor(
-            grep_session, self._index, self._index_files, selection
-        )
+        """Find the selected quotes. This works once: it moves the file offsets."""
+
+        def match(file_descriptor: int, pattern: Pattern) -> Cursor:
+            mean_size = self.index.mean_size
+            return MatchCursor(grep_session, file_descriptor, mean_size, pattern)
+
+        cursor: Cursor = AllQuotesCursor(self.index.count)
+        if selection.author is not None:
+            author = normalize_for_search(selection.author)
+            cursor = match(self.index_files.authors, Pattern(author, ignore_case=True))
+        if selection.pattern is None:
+            return cursor
+        texts = match(self.index_files.texts, normalize_pattern(selection.pattern))
+        if selection.author is None:
+            return texts
+        flags = bytearray(self.index.count)
+        while positions := await cursor.fetch(MAX_POSITIONS):
+            for position in positions:
+                flags[position] = 1
+        return IntersectionCursor(texts, flags)
 
     async def position_of(self, grep_session: GrepSession, quote_id: str) -> int | None:
-        """The number of the first quote with an id, if there is one."""
+        """Return the position of the first quote with an id, or L{None}."""
         outcome = await grep_session.run(
-            grep.whole_line_arguments(quote_id), None, self._index_files.ids
+            grep.whole_line_arguments(quote_id), None, self.index_files.ids
         )
         return next(iter(grep_output.parse_line_numbers(outcome.stdout)), None)
 
     async def read(
-        self,
-        positions: Sequence[int],
-        before: int = 0,
-        after: int = 0,
-        size: int = READ_SIZE,
+        self, positions: Sequence[int], size: int, before: int = 0, after: int = 0
     ) -> list[Quote]:
         """
         Read quotes.
 
-        @param positions: their numbers, in ascending order, one at least.
-        @param before: how many quotes before each to read with it, as they
-            stand in the file.
-        @param after: how many after each.
-        @param size: about how many bytes to read, 1 or more.
-        @return: the first ones of them, one at least, as many as are read at
-            one time.
-        @raise DictionaryChanging: the file has been written to.
-        @raise EntryTooLong: a quote with those around it is longer than may be.
-        @raise IndexNotReady: the index does not know them all.
+        @param positions: their positions, in ascending order, at least one.
+        @param size: the approximate number of bytes to read.
+        @param before: the number of quotes of context before each.
+        @param after: the number of quotes of context after each.
+        @return: the first of the quotes, at least one.
+        @raise DictionaryChanging: if the file was written to.
+        @raise EntryTooLong: if a quote with its context is longer than
+            L{MAX_ENTRY_BYTES}.
+        @raise IndexNotReady: if the index does not have a position.
         """
-        records: list[tuple[QuoteSpan, bytes]] = await self._in_thread(
-            self._read, positions, before, after, size
+        records: list[tuple[QuoteSpan, bytes]] = await self.in_thread(
+            self._read, positions, size, before, after
         )
-        if not self._dictionary.is_unchanged():
+        if not self.dictionary.is_unchanged():
             raise DictionaryChanging()
         return [
             Quote(self.name, span.line, decode_quote(data)) for span, data in records
         ]
 
-    async def read_all(
-        self, positions: Sequence[int], before: int = 0, after: int = 0
-    ) -> list[Quote]:
-        """Read quotes, all of them, a piece at a time."""
-        quotes: list[Quote] = []
-        while len(quotes) < len(positions):
-            batch = positions[len(quotes) : len(quotes) + _MAX_QUOTES_PER_READ]
-            quotes += await self.read(batch, before, after)
-        return quotes
-
     async def read_sizes(self, positions: Sequence[int]) -> list[int]:
-        """How many bytes quotes have; their numbers are in ascending order."""
-        spans: list[QuoteSpan] = await self._in_thread(
+        """Return the sizes of quotes in bytes; the positions are in ascending order."""
+        spans: list[QuoteSpan] = await self.in_thread(
             lambda: list(self._spans(positions, 0, 0))
         )
         if len(spans) < len(positions):
@@ -125,52 +116,45 @@ class IndexedDictionary:
         return [span.end - span.start for span in spans]
 
     def _read(
-        self, positions: Sequence[int], before: int, after: int, remaining_bytes: int
+        self, positions: Sequence[int], size: int, before: int, after: int
     ) -> list[tuple[QuoteSpan, bytes]]:
         spans: list[QuoteSpan] = []
         for span in self._spans(positions, before, after):
-            remaining_bytes -= span.end - span.start
+            size -= span.end - span.start
             if span.end - span.start > MAX_ENTRY_BYTES:
                 raise EntryTooLong(MAX_ENTRY_BYTES)
-            if spans and remaining_bytes < 0:
+            if spans and size < 0:
                 break
             spans.append(span)
         if not spans:
             raise IndexNotReady()
-        return [
-            each for group in _group_adjacent(spans) for each in self._read_group(group)
-        ]
-
-    def _read_group(
-        self, spans: Sequence[QuoteSpan]
-    ) -> Iterator[tuple[QuoteSpan, bytes]]:
-        """Read quotes that stand near each other, at one go."""
-        first = spans[0].start
-        data = self._dictionary.read_at(first, spans[-1].end)
-        for span in spans:
-            yield span, data[span.start - first : span.end - first]
+        records = []
+        for group in _group_adjacent(spans):
+            start = group[0].start
+            data = self.dictionary.read_at(start, group[-1].end)
+            records += [
+                (span, data[span.start - start : span.end - start]) for span in group
+            ]
+        return records
 
     def _spans(
         self, positions: Sequence[int], before: int, after: int
     ) -> Iterator[QuoteSpan]:
+        """Return where quotes are, each with its context."""
         if not (before or after):
             for first, last in consecutive_ranges(positions):
-                yield from self._index_files.read_spans(first, last)
+                yield from self.index_files.read_spans(first, last)
             return
         for position in positions:
             first = max(0, position - before)
-            last = min(self.quote_count, position + after + 1)
-            [start] = self._index_files.read_spans(first, first + 1)
-            [end] = self._index_files.read_spans(last - 1, last)
+            last = min(self.index.count, position + after + 1)
+            [start] = self.index_files.read_spans(first, first + 1)
+            [end] = self.index_files.read_spans(last - 1, last)
             yield QuoteSpan(start.start, end.end, start.line)
 
 
 def _group_adjacent(spans: Sequence[QuoteSpan]) -> Iterator[list[QuoteSpan]]:
-    """
-    Divide quotes into those that are best read together.
-
-    Each read lets another thread go on, which then takes its time.
-    """
+    """Group quotes to read together: each read is a chance for a thread switch."""
     group = [spans[0]]
     for span in spans[1:]:
         if span.start - group[-1].end > _MAX_GAP:

@@ -1,16 +1,10 @@
 """
-All dictionaries of a library together with their indexes.
+The dictionaries of a library together with their indexes.
 """
 
 from __future__ import annotations
 
-from collections.abc import (
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Iterable,
-    Iterator,
-)
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
@@ -43,16 +37,34 @@ from .indexed_dictionary import IndexedDictionary, IndexNotReady
 T = TypeVar("T")
 
 _MAX_WITHOUT_THREAD = 50
-"""How many dictionaries take less time to look at than a thread to start."""
+"""The number of dictionaries up to which a thread costs more than it saves."""
+
+
+def open_requested(
+    library: Library, name: str, dictionary_name: str
+) -> Dictionary | None:
+    """
+    Open one of the dictionaries that a query names.
+
+    @param dictionary_name: the name in the query, which may be C{"*"}.
+    @return: L{None} if the query names all dictionaries and this one is gone.
+    @raise DictionaryForbidden: as for L{Library.open}.
+    @raise DictionaryNotFound: as for L{Library.open}.
+    """
+    try:
+        return library.open(name)
+    except (DictionaryForbidden, DictionaryNotFound):
+        if dictionary_name == ALL_DICTIONARIES:
+            return None
+        raise
 
 
 class IndexedLibrary:
     """
-    The dictionaries of a library, with their indexes.
+    The dictionaries of a library together with their indexes.
 
-    @param runner: runs grep.
-    @param now: tells the time, in seconds since 1970.
     @param in_thread: runs what may block.
+    @param now: returns the time, in seconds since 1970.
     """
 
     _log = Logger()
@@ -70,79 +82,81 @@ class IndexedLibrary:
         self._indexes = indexes
         self._in_thread = in_thread
         self._now = now
-        self._pauses = CooperativeScheduler(runner.reactor)
-
-    async def list_names(self) -> list[str]:
-        """The names of the dictionaries that may be read, in order."""
-        return await self._library.resolve_names(ALL_DICTIONARIES, self._in_thread)
+        self._scheduler = CooperativeScheduler(runner.reactor)
 
     def iterate_cooperatively(self, items: Iterable[T]) -> AsyncIterator[T]:
-        """Go through dictionaries, and let others have their turns in between."""
-        return self._pauses.iterate(items)
+        """Iterate over dictionaries; let the reactor run from time to time."""
+        return self._scheduler.iterate(items)
 
-    async def _iterate_names(self, dictionary_name: str) -> AsyncIterator[str]:
-        """Go through the names of the dictionaries that are asked for."""
+    async def list_names(self) -> list[str]:
+        """List the names of the dictionaries that may be read, in order."""
+        return await self._library.resolve_names(ALL_DICTIONARIES, self._in_thread)
+
+    async def _open_each(
+        self, dictionary_name: str
+    ) -> AsyncIterator[tuple[str, Dictionary]]:
+        """Open the dictionaries that a query names, when nobody writes to them."""
         async for name in self.iterate_cooperatively(
             await self._library.resolve_names(dictionary_name, self._in_thread)
         ):
-            yield name
+            dictionary = open_requested(self._library, name, dictionary_name)
+            if dictionary is None:
+                continue
+            try:
+                await wait_until_stable(self._runner.reactor, self._now, dictionary)
+            except BaseException:
+                dictionary.close()
+                raise
+            yield name, dictionary
 
     async def read_states(self, dictionary_name: str) -> dict[str, FileState]:
         """
-        The states of the dictionaries that are asked for, by name, in order.
+        Return the states of dictionaries, by name, in order.
 
-        @param dictionary_name: a name, or C{"*"} for every dictionary that may be read.
+        @param dictionary_name: the name of a dictionary, or C{"*"} for all.
         """
         states = {}
-        async for name in self._iterate_names(dictionary_name):
-            if dictionary := await self._open_stable(name, dictionary_name):
-                with dictionary:
-                    states[name] = dictionary.state
+        async for name, dictionary in self._open_each(dictionary_name):
+            with dictionary:
+                states[name] = dictionary.state
         return states
 
     def versions(self, dictionary_name: str) -> tuple[PathState, ...] | None:
         """
-        What tells whether anything has changed that an answer depends on.
+        Return what changes whenever the response to a query could change.
 
-        @param dictionary_name: the name of one dictionary.
-        @return: its version; L{None} where that is not to be seen, or could change
-            unseen, as it was changed just now.
+        With C{"*"} this may block: L{read_all_versions} does not.
+
+        @param dictionary_name: the name of a dictionary, or C{"*"} for all.
+        @return: L{None} if a dictionary could change without a change of this.
         """
-        path_state = self._library.path_state(dictionary_name)
-        if path_state is None or is_recently_changed(
-            self._now(), *[changed for _, _, changed in path_state]
-        ):
-            return None
-        return (path_state,)
+        names = [dictionary_name]
+        if dictionary_name == ALL_DICTIONARIES:
+            names = self._library.names()
+        versions = []
+        for name in names:
+            version = self._library.path_state(name)
+            if version is None or is_recently_changed(
+                self._now(), *[ctime for _, _, ctime in version]
+            ):
+                return None
+            versions.append(version)
+        return tuple(versions)
 
     async def read_all_versions(self) -> tuple[PathState, ...] | None:
-        """
-        The same of every dictionary that may be read.
-
-        @return: the versions, in the order of the names.
-        """
+        """Return the L{versions} of all dictionaries; use a thread if they are many."""
         if 0 < self._library.count <= _MAX_WITHOUT_THREAD:
-            return self._read_all_versions()
+            return self.versions(ALL_DICTIONARIES)
         versions: tuple[PathState, ...] | None = await self._in_thread(
-            self._read_all_versions
+            self.versions, ALL_DICTIONARIES
         )
         return versions
-
-    def _read_all_versions(self) -> tuple[PathState, ...] | None:
-        collected: list[PathState] = []
-        for name in self._library.names():
-            versions = self.versions(name)
-            if versions is None:
-                return None
-            collected += versions
-        return tuple(collected)
 
     async def ensure_indexes(self, dictionary_name: str) -> tuple[list[str], bool]:
         """
         Wait until dictionaries have indexes. No file stays open meanwhile.
 
-        @param dictionary_name: the name of a dictionary, or C{"*"} for all
-            dictionaries that may be read.
+        @param dictionary_name: the name of a dictionary, or C{"*"} for all.
         @return: the names of those with an index, and whether these are all.
         @raise DictionaryChanging: if the dictionary, or each of them, is being
             written to.
@@ -150,16 +164,13 @@ class IndexedLibrary:
         """
         ready = []
         last_error: Unavailable | None = None
-        async for name in self._iterate_names(dictionary_name):
-            dictionary = await self._open_stable(name, dictionary_name)
-            if dictionary is None:
-                continue
+        wait_for_retry = dictionary_name != ALL_DICTIONARIES
+        async for name, dictionary in self._open_each(dictionary_name):
             with dictionary:
-                index = self._indexes.get(
-                    dictionary, dictionary_name != ALL_DICTIONARIES
-                )
+                index = self._indexes.get(dictionary, wait_for_retry)
             try:
                 await index
+                ready.append(name)
             except (DictionaryChanging, ServiceNotReady) as error:
                 last_error = error
                 if dictionary_name == ALL_DICTIONARIES:
@@ -168,25 +179,9 @@ class IndexedLibrary:
                         name=name,
                         reason=error.message,
                     )
-            else:
-                ready.append(name)
         if last_error is not None and not ready:
             raise last_error
         return ready, last_error is None
-
-    async def _open_stable(self, name: str, requested_name: str) -> Dictionary | None:
-        """Open a dictionary. Of every one, those that may not be read are L{None}."""
-        try:
-            dictionary = self._library.open(name)
-        except (DictionaryForbidden, DictionaryNotFound):
-            if requested_name == ALL_DICTIONARIES:
-                return None
-            raise
-        try:
-            return await wait_until_stable(self._runner.reactor, self._now, dictionary)
-        except BaseException:
-            dictionary.close()
-            raise
 
     @contextmanager
     def open(
@@ -195,9 +190,9 @@ class IndexedLibrary:
         """
         Open a dictionary with its index.
 
-        @param state: the state that it must be in; L{None} for any.
-        @raise IndexNotReady: it has no index as it is now, is no longer there, or is
-            in another state.
+        @param state: the state that it must have; L{None} for any.
+        @raise IndexNotReady: if it has another state, no index for its state, or no
+            longer exists.
         """
         with ExitStack() as stack:
             try:
@@ -210,7 +205,7 @@ class IndexedLibrary:
             try:
                 index_files = stack.enter_context(index.open())
             except (FileNotFoundError, IndexDamaged):
-                # It will be made anew, by whoever asks next.
+                # The next search builds it again.
                 self._indexes.invalidate(dictionary)
                 raise IndexNotReady() from None
             yield IndexedDictionary(
@@ -225,15 +220,13 @@ class IndexedLibrary:
         can_restart: Callable[[], bool] = lambda: True,
     ) -> T:
         """
-        Do something with the dictionaries that are asked for, anew where one of
-        them is replaced or written to meanwhile.
+        Search dictionaries; start again when one of them changes meanwhile.
 
-        @param dictionary_name: the name of a dictionary, or C{"*"} for every one.
-        @param slot_request: whose place it takes.
+        @param dictionary_name: the name of a dictionary, or C{"*"} for all.
         @param operation: is called with the session for its greps, the names of the
             dictionaries with an index, and whether these are all.
-        @param can_restart: whether it may be done once more.
-        @raise DictionaryChanging: one of them was written to again and again.
+        @param can_restart: returns whether the operation may be called again.
+        @raise DictionaryChanging: if a dictionary changes in each attempt.
         """
         for _ in range(MAX_ATTEMPTS):
             try:

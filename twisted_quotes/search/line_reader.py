@@ -1,11 +1,11 @@
 """
-Reading lines off a dictionary, a piece at a time: all of them, or those that match.
+Searching one open dictionary for lines: all at once, or chunk after chunk.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from dataclasses import dataclass
 
 from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.errors import DictionaryChanging, EntryTooLong
@@ -13,227 +13,250 @@ from twisted_quotes.grep import arguments as grep
 from twisted_quotes.grep import output as grep_output
 from twisted_quotes.grep.runner import GrepSession
 from twisted_quotes.library.dictionary import Dictionary
-from twisted_quotes.query.queries import All, Pattern, Search
-from twisted_quotes.text.lines import Lines, NormalizedFile, add_context, parse_lines
+from twisted_quotes.processes.process import Outcome
+from twisted_quotes.query.queries import All, Search
+from twisted_quotes.text.lines import (
+    Lines,
+    NormalizedFile,
+    add_context,
+    approximate_size,
+    parse_lines,
+)
 
-from .results import CHUNK_SIZE, MAX_ENTRY_BYTES
+from .results import CHUNK_SIZE, MAX_ENTRY_BYTES, Entries, split_into_chunks
 
 READ_SIZE = 60 * 1024
 """
-How many bytes of a text are read at one time.
+The number of bytes to read at a time.
 
-Decoded, most texts take up to two bytes for each of them, and then still less
-than 128 KiB: for more than that malloc asks the kernel each time, which takes
-longer than all that is done with them (mallopt(3), M_MMAP_THRESHOLD).
+Decoded, most texts take up to two bytes for each, which is less than 128 KiB. For
+more, malloc calls the kernel each time, which takes longer than all the work on
+the text (mallopt(3), M_MMAP_THRESHOLD).
 """
 
 
-class LineReader(Protocol):
+@dataclass
+class DictionarySearch:
     """
-    Reads entries, a piece at a time.
+    The search of one open dictionary.
 
-    Between two pieces nothing runs, and nothing is kept, however slowly the
-    entries are taken.
-
-    @ivar at_end: whether there are no more.
+    @ivar in_thread: runs what may block.
+    @ivar normalized: whether grep reads the normalized text instead of the file.
     """
 
-    at_end: bool
+    dictionary: Dictionary
+    query: Search | All
+    grep_session: GrepSession
+    in_thread: DeferToThread
+    normalized: bool
 
-    async def read(self, grep_session: GrepSession) -> Iterable[str]:
-        """
-        Read the next entries; there are some until the end, but for those that
-        are passed over.
+    @property
+    def has_context(self) -> bool:
+        """Whether entries are matches with the lines around them."""
+        return bool(self.query.n_before or self.query.n_after)
 
-        @raise EntryTooLong: an entry is longer than may be.
-        @raise DictionaryChanging: the dictionary has become shorter.
+    async def run_grep(
+        self,
+        arguments: tuple[str, ...],
+        max_output: int | None = None,
+        start: int | None = None,
+    ) -> Outcome:
         """
+        Run grep on the dictionary.
+
+        @param start: the offset to start at; L{None} for the start of the text.
+        """
+        start = self.dictionary.rewind() if start is None else start
+        self.dictionary.seek(start)
+        stdin: int | NormalizedFile = self.dictionary.fileno()
+        if self.normalized:
+            stdin = NormalizedFile(self.dictionary.open_reader(start))
+        return await self.grep_session.run(
+            arguments, self.query.selection.pattern, stdin, max_output
+        )
+
+    async def count(self) -> int:
+        """Count the entries."""
+        arguments = grep.count_arguments(self.query.selection.pattern)
+        return grep_output.parse_count((await self.run_grep(arguments)).stdout)
+
+    async def find(self, limit: int | None, max_characters: int) -> Entries | None:
+        """
+        Find all entries at once.
+
+        @param limit: the maximum number of entries; L{None} for all.
+        @return: L{None} if they have more than C{max_characters}.
+        """
+        if (
+            self.query.selection.pattern is None
+            and limit is None
+            and self.dictionary.state.size > max_characters
+        ):
+            return None
+        outcome = await self.run_grep(
+            grep.line_arguments(self.query, limit), max(1, max_characters)
+        )
+        if not outcome.is_complete:
+            return None
+        lines = parse_lines(outcome.stdout, self.normalized)
+        if not self.has_context:
+            return lines[:limit]
+        entries = add_context(
+            *grep_output.parse_numbered_lines(lines),
+            self.query.n_before,
+            self.query.n_after,
+        )
+        found = next(split_into_chunks(entries, limit, max_characters + 1), [])
+        return found if approximate_size(found) <= max_characters else None
+
+
+async def start_search(
+    dictionary: Dictionary,
+    query: Search | All,
+    grep_session: GrepSession,
+    in_thread: DeferToThread,
+) -> DictionarySearch:
+    """Start the search of an open dictionary, and find out what grep must read."""
+    normalized = False
+    if grep.needs_normalized_text(query.selection.pattern):
+        outcome = await grep_session.run(
+            grep.UNNORMALIZED_LINE_ARGUMENTS, None, dictionary.fileno()
+        )
+        normalized = outcome.exit_code == 0
+    return DictionarySearch(dictionary, query, grep_session, in_thread, normalized)
 
 
 class AllLinesReader:
     """
-    Reads all lines as they stand. Nothing is looked for, so no grep is run.
+    Reads all lines, a chunk at a time, without grep.
 
-    @param dictionary: the dictionary, which must stay open.
-    @param skip: how many lines to pass over first, 0 or more, fewer than it has.
-    @param in_thread: runs what may take a while.
+    @param skip: the number of lines to skip, fewer than the dictionary has.
+
+    @ivar at_end: whether there are no more lines.
     """
 
-    def __init__(
-        self, dictionary: Dictionary, skip: int, in_thread: DeferToThread
-    ) -> None:
+    def __init__(self, search: DictionarySearch, skip: int) -> None:
         self.at_end = False
-        self._dictionary = dictionary
+        self._search = search
         self._skip = skip
-        self._in_thread = in_thread
-        self._start = dictionary.rewind()
+        self._start = search.dictionary.rewind()
 
-    async def read(self, grep_session: GrepSession) -> Lines:
-        """Read the next lines."""
-        dictionary, size = self._dictionary, READ_SIZE
+    async def read(self) -> Lines:
+        """
+        Read the next lines.
+
+        @raise EntryTooLong: if a line is longer than L{MAX_ENTRY_BYTES}.
+        @raise DictionaryChanging: if the dictionary has become shorter.
+        """
+        dictionary, in_thread = self._search.dictionary, self._search.in_thread
         if self._skip:
-            self._start = await self._in_thread(
-                dictionary.offset_after_lines, self._start, self._skip
+            self._start = await in_thread(
+                self._search.dictionary.offset_after_lines, self._start, self._skip
             )
             self._skip = 0
+        size = READ_SIZE
         while True:
             byte_range = self._start, self._start + size
             data = dictionary.read_nowait(*byte_range)
             if data is None:
-                data = await self._in_thread(dictionary.read_at, *byte_range)
-            lines = self._consume_lines(data)
-            if lines or self.at_end:
-                return lines
+                data = await in_thread(dictionary.read_at, *byte_range)
+            self.at_end = self._start + len(data) >= dictionary.state.size
+            end = len(data) if self.at_end else data.rfind(b"\n") + 1
+            if end or self.at_end:
+                self._start += end
+                return parse_lines(data[:end])
             if len(data) < size:
                 raise DictionaryChanging()
-            # It had no room for one line.
             if size >= MAX_ENTRY_BYTES:
                 raise EntryTooLong(MAX_ENTRY_BYTES)
             size = min(size * 4, MAX_ENTRY_BYTES)
 
-    def _consume_lines(self, data: bytes) -> Lines:
-        """Take the lines that are complete, and go on behind them."""
-        self.at_end = self._start + len(data) >= self._dictionary.state.size
-        end = len(data) if self.at_end else data.rfind(b"\n") + 1
-        self._start += end
-        return parse_lines(data[:end])
-
 
 class MatchReader:
     """
-    Reads lines that match, with the lines around them.
+    Reads matching lines with their context, a chunk at a time.
 
-    Each grep is ended when it has printed a piece. The next one begins where
-    the entries of that piece end.
+    Each chunk is the output of a grep that is killed after it. The next grep starts
+    where the entries of that chunk end. Between two chunks no process runs.
 
-    @param dictionary: the dictionary, which must stay open.
-    @param query: what is looked for.
-    @param pattern: the same, as grep is to look for it.
-    @param normalized: whether grep is to be fed the text instead of the bytes.
-    @param skip: how many entries to pass over first, 0 or more.
-    @param in_thread: runs what may take a while.
+    @param skip: the number of entries to skip.
+
+    @ivar at_end: whether there are no more entries.
     """
 
-    def __init__(
-        self,
-        dictionary: Dictionary,
-        query: Search,
-        pattern: Pattern,
-        normalized: bool,
-        skip: int,
-        in_thread: DeferToThread,
-    ) -> None:
+    def __init__(self, search: DictionarySearch, skip: int) -> None:
         self.at_end = False
-        self._dictionary = dictionary
-        self._query = query
-        self._pattern = pattern
-        self._normalized = normalized
+        self._search = search
         self._skip = skip
-        self._in_thread = in_thread
-        self._start = dictionary.rewind()
-        # How many lines from that start on hold matches that were read before.
-        self._already_read = 0
+        self._start = search.dictionary.rewind()
+        # The number of lines from that start whose matches were read before.
+        self._lines_read = 0
 
-    async def read(self, grep_session: GrepSession) -> Iterable[str]:
-        """Read the next entries."""
-        has_context = self._query.n_before or self._query.n_after
-        # What stands around an entry may make it much longer than what is read.
-        max_output = CHUNK_SIZE // 4 if has_context else CHUNK_SIZE
+    async def read(self) -> Iterable[str]:
+        """
+        Read the next entries. There are none if all of them are skipped.
+
+        @raise EntryTooLong: if an entry is longer than L{MAX_ENTRY_BYTES}.
+        @raise DictionaryChanging: if the dictionary has become shorter.
+        """
+        search = self._search
+        arguments = grep.line_arguments(search.query, None, numbered=True)
+        # With their context, entries may be much longer than the output.
+        max_output = CHUNK_SIZE // 4 if search.has_context else CHUNK_SIZE
         while True:
-            output, is_whole = await self._run_grep(grep_session, max_output)
-            if not output:
-                entries: Iterable[str] | None = () if is_whole else None
-            elif has_context:
-                entries = await self._read_with_context(output, is_whole)
-            else:
-                entries = await self._read_without_context(output, is_whole)
+            outcome = await search.run_grep(arguments, max_output, self._start)
+            output, self.at_end = outcome.stdout, outcome.is_complete
+            if not self.at_end:
+                output = output[: output.rfind(b"\n") + 1]
+            entries: Iterable[str] | None = () if self.at_end else None
+            if output and search.has_context:
+                entries = await self._parse_with_context(output)
+            elif output:
+                entries = await self._parse_without_context(output)
             if entries is not None:
-                self.at_end = is_whole
                 return entries
-            # It had no room for one entry.
             if max_output >= MAX_ENTRY_BYTES:
                 raise EntryTooLong(MAX_ENTRY_BYTES)
             max_output = min(max_output * 4, MAX_ENTRY_BYTES)
 
-    async def _run_grep(
-        self, grep_session: GrepSession, max_output: int
-    ) -> tuple[bytes, bool]:
-        """Have grep print lines; say whether these are all, and whole in any case."""
-        start = self._start
-        self._dictionary.seek(start)
-        text = NormalizedFile(self._dictionary.open_reader(start))
-        outcome = await grep_session.run(
-            grep.line_arguments(self._query, None, numbered=True),
-            self._pattern,
-            text if self._normalized else self._dictionary.fileno(),
-            max_output,
-        )
-        if outcome.is_complete:
-            return outcome.stdout, True
-        return outcome.stdout[: outcome.stdout.rfind(b"\n") + 1], False
-
-    async def _read_without_context(self, output: bytes, is_whole: bool) -> Lines:
-        """Take entries that have no lines around them, and go on behind them."""
+    async def _parse_without_context(self, output: bytes) -> Lines:
+        """Return the matching lines, and advance past them."""
         printed, last_line = grep_output.strip_line_numbers(output)
-        if not is_whole:
-            await self._advance_past(last_line)
-        lines = parse_lines(printed, self._normalized)
+        await self._advance_past(last_line)
+        lines = parse_lines(printed, self._search.normalized)
         skipped = min(self._skip, len(lines))
         self._skip -= skipped
         return lines[skipped:]
 
-    async def _read_with_context(
-        self, output: bytes, is_whole: bool
-    ) -> Iterable[str] | None:
-        """
-        Take the entries that are complete, and go on behind them.
-
-        @return: L{None} where none is.
-        """
-        before, after = self._query.n_before, self._query.n_after
-        printed = parse_lines(output, self._normalized)
-        lines, found = grep_output.parse_numbered_lines(printed)
+    async def _parse_with_context(self, output: bytes) -> Iterable[str] | None:
+        """Return the complete entries, and advance past them; L{None} for none."""
+        before, after = self._search.query.n_before, self._search.query.n_after
+        lines, matches = grep_output.parse_numbered_lines(
+            parse_lines(output, self._search.normalized)
+        )
         matches = [
-            (index, number)
-            for index, number in found
-            if number > self._already_read and (is_whole or index + after < len(lines))
+            (index, line)
+            for index, line in matches
+            if line > self._lines_read and (self.at_end or index + after < len(lines))
         ]
-        if not is_whole:
-            if not matches:
-                return None
+        if matches:
             await self._advance_past(matches[-1][1])
-        skipped = matches[: self._skip]
-        del matches[: self._skip]
-        self._skip -= len(skipped)
-        return add_context(lines, matches, before, after)
+        elif not self.at_end:
+            return None
+        skipped = min(self._skip, len(matches))
+        self._skip -= skipped
+        return add_context(lines, matches[skipped:], before, after)
 
     async def _advance_past(self, last_line: int) -> None:
         """
-        Begin the next time with the context of what may follow a match.
+        Start the next grep at the first line of context of a later match.
 
-        @param last_line: the number of its line, counted from 1 at the last start.
+        @param last_line: the last match, counted from 1 at the last start.
         """
-        skipped_lines = max(0, last_line - self._query.n_before)
-        self._start = await self._in_thread(
-            self._dictionary.offset_after_lines, self._start, skipped_lines
+        if self.at_end:
+            return
+        skipped_lines = max(0, last_line - self._search.query.n_before)
+        self._start = await self._search.in_thread(
+            self._search.dictionary.offset_after_lines, self._start, skipped_lines
         )
-        self._already_read = last_line - skipped_lines
-
-
-def make_reader(
-    dictionary: Dictionary,
-    query: Search | All,
-    normalized: bool,
-    skip: int,
-    in_thread: DeferToThread,
-) -> LineReader:
-    """
-    What reads the entries that a query asks for.
-
-    @param normalized: whether grep is to read the dictionary as normalized text.
-    @param skip: how many entries to pass over first, 0 or more.
-    """
-    pattern = query.selection.pattern
-    if pattern is None or isinstance(query, All):
-        return AllLinesReader(dictionary, skip, in_thread)
-    return MatchReader(dictionary, query, pattern, normalized, skip, in_thread)
+        self._lines_read = last_line - skipped_lines

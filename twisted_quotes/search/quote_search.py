@@ -1,11 +1,9 @@
 """
-Finding whole quotes in the order in which they stand.
+Finding whole quotes, in order.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 from twisted_quotes.concurrency.limiter import SlotRequest
@@ -16,51 +14,47 @@ from twisted_quotes.library.dictionary import FileState
 from twisted_quotes.query.queries import (
     ALL_DICTIONARIES,
     All,
-    Pattern,
+    FindQuotes,
     Search,
-    Selection,
+    StreamQuotes,
 )
 from twisted_quotes.text.quotes import Quote
 
 from .cursor import Cursor
-from .indexed_dictionary import READ_SIZE, IndexedDictionary
+from .indexed_dictionary import IndexedDictionary
 from .indexed_library import IndexedLibrary
 from .match_positions import locate_matches
-from .results import CHUNK_SIZE, EntryResults, QuoteResults, TooLargeToBuffer
-
-SLOW_READ_SIZE = 64 * 1024
-"""About how many bytes of quotes are read for a client that may be slow."""
+from .results import (
+    BufferedQuotes,
+    EntryResults,
+    QuoteEntriesAdapter,
+    QuoteResults,
+    TooLargeToBuffer,
+)
 
 _BATCH_SIZE = 1000
-"""How many matches are looked for before the first of them is handed over."""
+"""The maximum number of matches to find before the first of them is written."""
 
 
 @dataclass(frozen=True)
 class DictionaryInfo:
-    """
-    What is known of a dictionary.
-
-    @ivar quote_count: how many quotes it has.
-    """
+    """A dictionary, its state and the number of its quotes."""
 
     name: str
     state: FileState
     quote_count: int
 
 
+@dataclass(frozen=True)
 class QuoteSearch:
     """
-    Finds whole quotes, in the order in which they stand.
+    Finds whole quotes, in order.
 
-    @param indexed_library: the dictionaries with their indexes.
-    @param in_thread: runs what may take a while.
+    @ivar in_thread: runs what may block.
     """
 
-    def __init__(
-        self, indexed_library: IndexedLibrary, in_thread: DeferToThread
-    ) -> None:
-        self._indexed_library = indexed_library
-        self._in_thread = in_thread
+    indexed_library: IndexedLibrary
+    in_thread: DeferToThread
 
     async def find_entries(
         self,
@@ -70,179 +64,120 @@ class QuoteSearch:
         slot_request: SlotRequest,
     ) -> None:
         """
-        Find entries that are whole quotes, with other quotes around them.
+        Find entries: at once where they are few, else counted first and streamed.
 
-        @param dictionary_name: the name of a dictionary, or C{"*"} for every one.
-        @param slot_request: whose place it takes.
+        @param dictionary_name: the name of a dictionary, or C{"*"} for all.
+        @raise TooLargeToBuffer: if the results must be buffered and are too many.
         """
 
         async def search_dictionaries(
             grep_session: GrepSession, names: list[str], is_complete: bool
         ) -> None:
             results.is_complete = is_complete
-            is_large = results.is_large
-            entries = (
-                None
-                if is_large
-                else await self._find_buffered(grep_session, names, query)
-            )
-            if entries is not None:
-                results.start(len(entries))
-                results.write(entries)
-            elif results.buffered:
+            states: dict[str, FileState | None] = dict.fromkeys(names)
+            if not results.is_large:
+                buffered = BufferedQuotes(query.limit)
+                await self._write_quotes(grep_session, states, query, buffered)
+                if not buffered.limit_reached:
+                    await results.write_all(buffered.texts)
+                    return
+            if results.buffered:
                 raise TooLargeToBuffer()
-            else:
-                await self._find_streamed(grep_session, names, query, results)
+            total = 0
+            async for name in self.indexed_library.iterate_cooperatively(names):
+                with self.indexed_library.open(name) as dictionary:
+                    cursor = await dictionary.open_cursor(grep_session, query.selection)
+                    total += await cursor.count_remaining()
+                    states[name] = dictionary.dictionary.state
+            streamed = QuoteEntriesAdapter(query.limit, query.offset, results)
+            streamed.start(total)
+            await self._write_quotes(grep_session, states, query, streamed)
 
-        await self._indexed_library.search(
+        await self.indexed_library.search(
             dictionary_name, slot_request, search_dictionaries, results.restart
         )
-
-    async def _find_buffered(
-        self, grep_session: GrepSession, names: list[str], query: Search | All
-    ) -> list[str] | None:
-        """Find all entries, unless they are many: then there are L{None}."""
-        entries: list[str] = []
-        remaining_characters = CHUNK_SIZE
-
-        async def buffer_entries(texts: list[str]) -> bool:
-            nonlocal remaining_characters
-            remaining_characters -= sum(map(len, texts)) + len(texts)
-            entries.extend(texts)
-            return remaining_characters >= 0 and len(entries) != query.limit
-
-        await self._find_batches(
-            grep_session, [(name, None) for name in names], query, buffer_entries
-        )
-        return None if remaining_characters < 0 else entries
-
-    async def _find_streamed(
-        self,
-        grep_session: GrepSession,
-        names: list[str],
-        query: Search | All,
-        results: EntryResults,
-    ) -> None:
-        """Count the entries, then find them as fast as they are taken."""
-        dictionary_states: list[tuple[str, FileState]] = []
-        entry_count = -query.offset
-        async for name in self._indexed_library.iterate_cooperatively(names):
-            with self._indexed_library.open(name) as dictionary:
-                cursor = await dictionary.open_cursor(grep_session, query.selection)
-                entry_count += await cursor.count_remaining()
-                dictionary_states.append((name, dictionary.state))
-        entry_count = max(0, entry_count)
-        results.start(
-            entry_count if query.limit is None else min(entry_count, query.limit)
-        )
-
-        async def write_entries(texts: list[str]) -> bool:
-            results.write(texts)
-            texts.clear()
-            await results.wait_until_ready()
-            return results.remaining > 0
-
-        await self._find_batches(grep_session, dictionary_states, query, write_entries)
-
-    async def _find_batches(
-        self,
-        grep_session: GrepSession,
-        dictionaries: Iterable[tuple[str, FileState | None]],
-        query: Search | All,
-        write_batch: Callable[[list[str]], Awaitable[bool]],
-    ) -> None:
-        """
-        Find entries, one dictionary after another.
-
-        @param dictionaries: their names, each with the state it must be in.
-        @param write_batch: is given the next ones, and says whether to go on.
-        """
-        offset = query.offset
-        remaining = sys.maxsize if query.limit is None else query.limit
-        context = query.n_before, query.n_after
-        async for name, state in self._indexed_library.iterate_cooperatively(
-            dictionaries
-        ):
-            with self._indexed_library.open(name, state) as dictionary:
-                cursor = await dictionary.open_cursor(grep_session, query.selection)
-                offset -= await cursor.skip(offset)
-                while positions := await cursor.fetch(min(remaining, _BATCH_SIZE)):
-                    remaining -= len(positions)
-                    grep_session.release_slot()
-                    while positions:
-                        quotes = await dictionary.read(positions, *context)
-                        positions = positions[len(quotes) :]
-                        if not await write_batch([quote.text for quote in quotes]):
-                            return
 
     async def find_quotes(
         self,
         dictionary_name: str,
-        selection: Selection,
-        offset: int,
+        query: FindQuotes | StreamQuotes,
         results: QuoteResults,
         slot_request: SlotRequest,
     ) -> None:
         """
-        Find quotes in order, and count all that match.
+        Find quotes, and count all that match.
 
-        @param dictionary_name: the name of a dictionary, or C{"*"} for every one.
-        @param offset: how many to pass over first, 0 or more.
-        @param results: where they go. What it has taken stays valid when this
-            fails.
-        @param slot_request: whose place it takes.
+        @param dictionary_name: the name of a dictionary, or C{"*"} for all.
+        @param results: what receives them. What it has accepted stays valid if the
+            search fails.
         """
 
         async def search_dictionaries(
             grep_session: GrepSession, names: list[str], is_complete: bool
         ) -> None:
             results.is_complete = is_complete
-            remaining = offset
-            async for name in self._indexed_library.iterate_cooperatively(names):
-                with self._indexed_library.open(name) as dictionary:
-                    cursor = await dictionary.open_cursor(grep_session, selection)
-                    skipped = await cursor.skip(remaining)
-                    results.total += skipped
-                    remaining -= skipped
-                    await self._write_quotes(
-                        dictionary, cursor, grep_session, selection.pattern, results
-                    )
-                    results.total += await cursor.count_remaining()
+            await self._write_quotes(grep_session, dict.fromkeys(names), query, results)
 
-        await self._indexed_library.search(
+        await self.indexed_library.search(
             dictionary_name, slot_request, search_dictionaries, results.restart
         )
 
     async def _write_quotes(
         self,
-        dictionary: IndexedDictionary,
-        cursor: Cursor,
         grep_session: GrepSession,
-        pattern: Pattern | None,
+        states: dict[str, FileState | None],
+        query: Search | All | FindQuotes | StreamQuotes,
         results: QuoteResults,
     ) -> None:
-        """Hand over what a cursor finds, until no more is wanted."""
-        while batch_size := min(results.remaining, _BATCH_SIZE):
-            positions = await cursor.fetch(batch_size)
-            results.total += len(positions)
-            at_end = len(positions) < batch_size
-            while positions:
-                if results.slow:
-                    grep_session.release_slot()
-                size = SLOW_READ_SIZE if results.slow else READ_SIZE
-                quotes = await dictionary.read(positions, size=size)
-                if pattern is not None and results.spans_needed:
-                    quotes = await locate_matches(
-                        grep_session, pattern, quotes, self._in_thread
-                    )
-                positions = positions[len(quotes) :]
-                if results.slow:
-                    grep_session.release_slot()
-                await results.write(quotes)
-                if results.limit_reached:
+        """
+        Find quotes in one dictionary after another.
+
+        @param states: the state that each must have; L{None} for any.
+        """
+        offset = query.offset
+        async for name, state in self.indexed_library.iterate_cooperatively(
+            states.items()
+        ):
+            with self.indexed_library.open(name, state) as dictionary:
+                cursor = await dictionary.open_cursor(grep_session, query.selection)
+                skipped = await cursor.skip(offset)
+                offset -= skipped
+                results.total += skipped
+                await self._write_matches(
+                    grep_session, dictionary, cursor, query, results
+                )
+                if not results.texts_only:
+                    results.total += await cursor.count_remaining()
+                elif not results.remaining:
                     return
-            if at_end:
-                return
+
+    async def _write_matches(
+        self,
+        grep_session: GrepSession,
+        dictionary: IndexedDictionary,
+        cursor: Cursor,
+        query: Search | All | FindQuotes | StreamQuotes,
+        results: QuoteResults,
+    ) -> None:
+        """Read the quotes that a cursor finds until the results accept no more."""
+        pattern = None if results.texts_only else query.selection.pattern
+        context = (0, 0)
+        if isinstance(query, Search):
+            context = query.n_before, query.n_after
+        while positions := await cursor.fetch(min(results.remaining, _BATCH_SIZE)):
+            results.total += len(positions)
+            while positions and results.remaining:
+                if results.slow:
+                    grep_session.release_slot()
+                quotes = await dictionary.read(positions, results.batch_bytes, *context)
+                positions = positions[len(quotes) :]
+                if pattern is not None:
+                    quotes = await locate_matches(
+                        grep_session, pattern, quotes, self.in_thread
+                    )
+                    if results.slow:
+                        grep_session.release_slot()
+                await results.write(quotes)
 
     async def find_quote(
         self, quote_id: str, slot_request: SlotRequest
@@ -250,44 +185,48 @@ class QuoteSearch:
         """
         Find a quote by its id, in the first dictionary that has it.
 
-        @param slot_request: whose place it takes.
-        @raise QuoteNotFound: none has.
-        @raise ServiceNotReady: none has of those that could be looked through.
+        @return: the quote, and whether all dictionaries have an index.
+        @raise QuoteNotFound: if no dictionary has it.
+        @raise ServiceNotReady: if no dictionary with an index has it, and some have
+            no index.
         """
 
         async def search_dictionaries(
             grep_session: GrepSession, names: list[str], is_complete: bool
         ) -> tuple[Quote, bool]:
-            async for name in self._indexed_library.iterate_cooperatively(names):
-                with self._indexed_library.open(name) as dictionary:
+            async for name in self.indexed_library.iterate_cooperatively(names):
+                with self.indexed_library.open(name) as dictionary:
                     position = await dictionary.position_of(grep_session, quote_id)
                     if position is not None:
-                        [quote] = await dictionary.read([position])
+                        [quote] = await dictionary.read([position], 1)
                         return quote, is_complete
             if not is_complete:
                 raise ServiceNotReady("an index of every dictionary")
             raise QuoteNotFound()
 
-        return await self._indexed_library.search(
+        return await self.indexed_library.search(
             ALL_DICTIONARIES, slot_request, search_dictionaries
         )
 
     async def list_dictionaries(
         self, slot_request: SlotRequest
     ) -> tuple[list[DictionaryInfo], bool]:
-        """What is known of every dictionary, in the order of their names."""
+        """
+        Describe all dictionaries with an index, in the order of their names.
+
+        @return: these, and whether all dictionaries have an index.
+        """
 
         async def search_dictionaries(
             _: GrepSession, names: list[str], is_complete: bool
         ) -> tuple[list[DictionaryInfo], bool]:
             infos = []
-            async for name in self._indexed_library.iterate_cooperatively(names):
-                with self._indexed_library.open(name) as dictionary:
-                    infos.append(
-                        DictionaryInfo(name, dictionary.state, dictionary.quote_count)
-                    )
+            async for name in self.indexed_library.iterate_cooperatively(names):
+                with self.indexed_library.open(name) as opened:
+                    state, quote_count = opened.dictionary.state, opened.index.count
+                    infos.append(DictionaryInfo(name, state, quote_count))
             return infos, is_complete
 
-        return await self._indexed_library.search(
+        return await self.indexed_library.search(
             ALL_DICTIONARIES, slot_request, search_dictionaries
         )

@@ -1,43 +1,66 @@
 """
-Where answers go, piece after piece, as they are found.
+Results: what receives the entries or the quotes of a search, batch after batch.
 """
 
 from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 from twisted_quotes.text.lines import Lines
 from twisted_quotes.text.quotes import Quote
 
 MAX_ENTRY_BYTES = 16 * 1024 * 1024
-"""The most bytes that one entry may have."""
+"""The maximum size of an entry, in bytes."""
 
 CHUNK_SIZE = 256 * 1024
-"""About how many characters the pieces of a longer one have."""
+"""The approximate size of a chunk of entries, in characters."""
+
+Entries: TypeAlias = Lines | list[str]
 
 
-class QuoteResults(ABC):
+class TooLargeToBuffer(Exception):
+    """There are too many entries for results that must be buffered."""
+
+
+class QuoteFound(Exception):
+    """A quote was found, and the search need not go on."""
+
+
+class Results:
     """
-    Where quotes go as they are found.
+    What receives the results of a search.
 
-    @param limit: how many are wanted; L{None} for all.
-
-    @cvar slow: whether taking quotes may take a while.
-    @cvar spans_needed: whether it matters where in a quote the term stands.
-    @ivar total: how many match, as far as they have been counted.
-    @ivar returned: how many were taken.
-    @ivar limit_reached: whether there is no room for more.
     @ivar is_complete: whether no dictionary is left out for lack of an index.
     """
 
     is_complete = True
 
+    def restart(self) -> bool:
+        """Discard what was written; return whether this is still possible."""
+        return True
+
+
+class QuoteResults(Results, ABC):
+    """
+    What receives quotes.
+
+    @param limit: the maximum number of quotes; L{None} for all.
+
+    @cvar slow: whether L{write} may wait for a client.
+    @cvar batch_bytes: the approximate size of the quotes to write at a time.
+    @cvar texts_only: whether neither match spans nor the total are needed.
+    @ivar total: the number of matches, as far as they are counted.
+    @ivar returned: the number of quotes that were accepted.
+    @ivar limit_reached: whether no more quotes are accepted, whatever the limit.
+    """
+
     slow: ClassVar[bool] = False
-    spans_needed: ClassVar[bool] = True
+    batch_bytes: ClassVar[int] = 128 * 1024
+    texts_only: ClassVar[bool] = False
 
     def __init__(self, limit: int | None) -> None:
         self._limit = sys.maxsize if limit is None else limit
@@ -46,134 +69,142 @@ class QuoteResults(ABC):
 
     @property
     def remaining(self) -> int:
-        """How many more may come."""
+        """The number of quotes that are still accepted."""
         return 0 if self.limit_reached else self._limit - self.returned
+
+    def start(self, total: int) -> None:
+        """Set the total, where it is known before the first quote."""
+        self.total = total
 
     @abstractmethod
     async def write(self, quotes: list[Quote]) -> None:
         """
-        Take the next quotes, as far as there is room, and count them.
+        Accept the next quotes, as many as fit, and wait until there may be more.
 
-        The list may be cleared.
+        @param quotes: the quotes. The list may be cleared.
         """
 
-    @abstractmethod
-    def restart(self) -> bool:
-        """Forget what was taken, if that is still possible; say whether it is."""
 
-
-class EntryResults(ABC):
+class EntryResults(Results, ABC):
     """
-    Where the entries of API v1 go, when it is known how many there will be.
+    What receives the entries of API v1, after their number.
 
-    @ivar remaining: how many are still to come.
-    @ivar buffered: whether they are of use only if they all come at once.
-    @ivar is_large: whether they are known not to come at once.
-    @ivar is_complete: whether no dictionary is left out for lack of an index.
+    @ivar remaining: the number of entries that are still to be written.
+    @ivar buffered: whether all entries must be written at once.
+    @ivar is_large: whether the entries are known to be too many for that.
     """
-
-    is_complete = True
 
     remaining = 0
     buffered = False
     is_large = False
 
     def start(self, count: int) -> None:
-        """Say how many entries will come. Before any was added, it may be said anew."""
+        """Set the number of entries. This may be repeated until the first L{write}."""
         self.remaining = count
 
-    def write(self, entries: Sequence[str]) -> None:
-        """Take the next entries, and keep none of them."""
-        self.remaining -= len(entries)
+    def start_page(self, total: int, offset: int, limit: int | None) -> None:
+        """Set the number of entries to that of a page of all matches."""
+        count = max(0, total - offset)
+        self.start(count if limit is None else min(count, limit))
 
     @abstractmethod
-    async def wait_until_ready(self) -> None:
-        """Wait until more may be added."""
+    async def write(self, entries: Entries) -> None:
+        """
+        Accept the next entries, and wait until there may be more.
 
-    @abstractmethod
-    def restart(self) -> bool:
-        """Forget what was added, if that is still possible; say whether it is."""
+        @param entries: the entries. They may be cleared.
+        @raise TooLargeToBuffer: if they must be all entries, and are not.
+        """
+
+    async def write_all(self, entries: Entries) -> None:
+        """Accept all entries at once."""
+        self.start(len(entries))
+        await self.write(entries)
 
 
 class QuoteEntriesAdapter(QuoteResults):
     """
-    Takes the texts of quotes as entries.
+    Writes the texts of quotes as entries. The total must be known at the start.
 
-    The total must be known before the first quote comes.
-
-    @param limit: how many are wanted; L{None} for all.
-    @param offset: how many of the total were passed over.
+    @param limit: the maximum number of quotes; L{None} for all.
+    @param offset: the number of matches that are skipped.
     """
 
     slow = True
-    spans_needed = False
+    texts_only = True
 
-    def __init__(
-        self, limit: int | None, offset: int, entry_results: EntryResults
-    ) -> None:
+    def __init__(self, limit: int | None, offset: int, entries: EntryResults) -> None:
         super().__init__(limit)
         self._offset = offset
-        self._entry_results = entry_results
+        self._entries = entries
+
+    def start(self, total: int) -> None:
+        """Set the number of entries."""
+        self._entries.start_page(total, self._offset, self._limit)
 
     async def write(self, quotes: list[Quote]) -> None:
-        """Hand the texts on."""
-        if not self.returned:
-            self._entry_results.start(
-                min(self._limit, max(0, self.total - self._offset))
-            )
+        """Write the texts."""
         self.returned += len(quotes)
-        self._entry_results.write([quote.text for quote in quotes])
-        await self._entry_results.wait_until_ready()
+        texts = [quote.text for quote in quotes]
+        quotes.clear()
+        await self._entries.write(texts)
 
     def restart(self) -> bool:
-        """Forget what was taken, where the entries can be forgotten."""
-        self.total = self.returned = 0
-        return self._entry_results.restart()
+        """Discard the entries."""
+        self.returned = 0
+        return self._entries.restart()
 
 
-class QuoteFound(Exception):
-    """A quote was found, and no more is to be known."""
+class BufferedQuotes(QuoteResults):
+    """
+    Collects the texts of quotes, unless they are larger than a chunk.
+
+    @ivar texts: the texts.
+    """
+
+    slow = True
+    texts_only = True
+
+    def __init__(self, limit: int | None) -> None:
+        super().__init__(limit)
+        self.texts: list[str] = []
+        self._remaining_characters = CHUNK_SIZE
+
+    async def write(self, quotes: list[Quote]) -> None:
+        """Collect the texts."""
+        for quote in quotes:
+            self.texts.append(quote.text)
+            self._remaining_characters -= len(quote.text) + 1
+        self.returned = len(self.texts)
+        self.limit_reached = self._remaining_characters < 0
 
 
 class StopAtFirstQuote(QuoteResults):
-    """Ends a search with L{QuoteFound} when there is a quote."""
+    """Ends a search with L{QuoteFound} at the first quote."""
 
-    spans_needed = False
+    texts_only = True
 
     def __init__(self) -> None:
         super().__init__(1)
 
     async def write(self, quotes: list[Quote]) -> None:
-        """
-        End the search.
-
-        @raise Found: always.
-        """
+        """Raise L{QuoteFound}."""
         raise QuoteFound()
-
-    def restart(self) -> bool:
-        """Nothing was taken."""
-        return True
-
-
-class TooLargeToBuffer(Exception):
-    """The entries are too many to come at once, where that alone is of use."""
 
 
 def split_into_chunks(
-    entries: Iterable[str], limit: int, size: int = CHUNK_SIZE
-) -> Iterator[Lines | list[str]]:
+    entries: Iterable[str], limit: int | None, size: int = CHUNK_SIZE
+) -> Iterator[Entries]:
     """
-    Divide entries into pieces, which may be cleared before the next is made.
+    Split entries into chunks.
 
-    @param limit: how many entries are wanted.
-    @param size: how many characters each piece may have, before its last entry.
-        L{Lines} are a piece as they come.
+    @param limit: the maximum number of entries; L{None} for all.
+    @param size: the number of characters after which a chunk ends. L{Lines} are
+        one chunk, whatever their size.
     """
     if isinstance(entries, Lines):
-        entries = entries[:limit]
-        if entries:
-            yield entries
+        if lines := entries[:limit]:
+            yield lines
         return
     chunk: list[str] = []
     remaining = size
@@ -185,19 +216,3 @@ def split_into_chunks(
             chunk, remaining = [], size
     if chunk:
         yield chunk
-
-
-def collect_if_small(entries: Iterable[str], remaining: int) -> list[str] | None:
-    """
-    All entries, if they are few.
-
-    @param remaining: how many characters they may have together.
-    @return: L{None} if they have more.
-    """
-    collected: list[str] = []
-    for entry in entries:
-        remaining -= len(entry) + 1
-        if remaining < 0:
-            return None
-        collected.append(entry)
-    return collected

@@ -100,14 +100,14 @@ def parse_lines(data: bytes, normalized: bool = False) -> Lines:
     return Lines(data)
 
 
-def concatenate_entries(entry_groups: Sequence[Sequence[str]]) -> Sequence[str]:
+def concatenate_entries(groups: Sequence[Lines | list[str]]) -> Lines | list[str]:
     """Concatenate the entries of several dictionaries."""
-    if len(entry_groups) == 1:
-        return entry_groups[0]
-    data = [entries.data for entries in entry_groups if isinstance(entries, Lines)]
-    if len(data) == len(entry_groups):
+    if len(groups) == 1:
+        return groups[0]
+    data = [entries.data for entries in groups if isinstance(entries, Lines)]
+    if len(data) == len(groups):
         return Lines(b"".join(data))
-    return list(chain.from_iterable(entry_groups))
+    return list(chain.from_iterable(groups))
 
 
 def approximate_size(entries: Sequence[str]) -> int:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 from twisted.internet.defer import Deferred, fail
@@ -18,7 +17,7 @@ from twisted_quotes.grep.arguments import GrepFailed
 from twisted_quotes.library.dictionary import Dictionary
 from twisted_quotes.library.index import Index
 from twisted_quotes.library.indexes import Indexes
-from twisted_quotes.search import line_search, quote_search
+from twisted_quotes.search import line_search, quote_search, results
 
 from ..clients import ClientResponse, WebTestCase, captured_events, query_request
 
@@ -559,19 +558,18 @@ class RequestCoalescingTests(WebTestCase):
 
     def test_a_known_long_answer_of_quotes_is_counted_first(self) -> None:
         """Nothing of it is gathered once more, to be thrown away."""
-        self.patch(quote_search, "CHUNK_SIZE", 20)
+        self.patch(results, "CHUNK_SIZE", 20)
         text = "\n\n".join(f"love {n}" for n in range(9))
         (self.folder / "alpha").write_text(text)
-        gathered = []
-        is_buffered = quote_search.QuoteSearch._find_buffered
+        buffers = []
 
-        def watched(*arguments: Any) -> Any:
-            gathered.append(arguments)
-            return is_buffered(*arguments)
+        def make_buffer(limit: int | None) -> results.BufferedQuotes:
+            buffers.append(results.BufferedQuotes(limit))
+            return buffers[-1]
 
-        self.patch(quote_search.QuoteSearch, "_find_buffered", watched)
+        self.patch(quote_search, "BufferedQuotes", make_buffer)
         for _ in range(2):
             pending = self.web.post_query(action="all", unit="quote")
             self.web.flush_responses()
             self.assertEqual(self.successResultOf(pending).json["nr of entries"], 9)
-        self.assertEqual(len(gathered), 1)
+        self.assertEqual(len(buffers), 1)

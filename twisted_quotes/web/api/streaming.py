@@ -4,7 +4,7 @@ Answers that are sent while they are found, as fast as the client takes them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -13,7 +13,12 @@ from twisted.internet.interfaces import IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from twisted_quotes.search.results import EntryResults, QuoteResults, TooLargeToBuffer
+from twisted_quotes.search.results import (
+    Entries,
+    EntryResults,
+    QuoteResults,
+    TooLargeToBuffer,
+)
 from twisted_quotes.text.lines import Lines
 from twisted_quotes.text.quotes import Quote
 from twisted_quotes.web.http.responses import render_body, set_content_type
@@ -95,6 +100,7 @@ class QuoteStream(QuoteResults):
     """
 
     slow = True
+    batch_bytes = 64 * 1024
 
     def restart(self) -> bool:
         """What has been sent cannot be taken back."""
@@ -122,7 +128,7 @@ class QuoteStream(QuoteResults):
         await self._writer.wait_until_writable()
 
 
-def encode_entries(entries: Sequence[str]) -> bytes:
+def encode_entries(entries: Entries) -> bytes:
     """Write entries as they stand between the brackets of a JSON array."""
     if isinstance(entries, Lines) and entries and _SEPARATOR not in entries.data:
         # All of them are one string, in which the mark tells where each ends.
@@ -151,24 +157,17 @@ class BufferedEntries(EntryResults):
         self.count = count
         self._unsent = b'{"nr of entries":%d,"results":[' % count
 
-    def write(self, entries: Sequence[str]) -> None:
-        """Write entries, of which no more may follow."""
+    async def write(self, entries: Entries) -> None:
+        """Write all entries."""
         self._append(entries)
-        if self.remaining and self.buffered:
+        if self.remaining:
             raise TooLargeToBuffer()
 
-    def _append(self, entries: Sequence[str]) -> None:
-        """Write entries."""
+    def _append(self, entries: Entries) -> None:
+        """Write entries to the buffer."""
         comma = b"," if self.remaining < self.count and entries else b""
-        super().write(entries)
+        self.remaining -= len(entries)
         self._unsent += comma + encode_entries(entries)
-
-    async def wait_until_ready(self) -> None:
-        """More may be added at once."""
-
-    def restart(self) -> bool:
-        """Nothing has been sent."""
-        return True
 
     def finish_body(self) -> bytes:
         """
@@ -198,8 +197,8 @@ class StreamedEntries(BufferedEntries):
         self._request = request
         self._writer: ResponseWriter | None = None
 
-    def write(self, entries: Sequence[str]) -> None:
-        """Write entries; send what has been written if more is to come."""
+    async def write(self, entries: Entries) -> None:
+        """Write entries. Send them if more are to come, as fast as the client reads."""
         self._append(entries)
         if self._writer is None and self.remaining:
             set_content_type(self._request, b"application/json")
@@ -207,10 +206,8 @@ class StreamedEntries(BufferedEntries):
         if self._writer is not None:
             self._writer.write(self._unsent)
             self._unsent = b""
-
-    async def wait_until_ready(self) -> None:
-        """Wait until the client takes more."""
-        if self._writer is not None:
+            # Keep no entries while a slow client reads.
+            entries.clear()
             await self._writer.wait_until_writable()
 
     def restart(self) -> bool:

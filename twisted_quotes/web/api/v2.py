@@ -108,7 +108,7 @@ class QuotesV2:
             if check_not_modified(request, tag):
                 return b""
         page = Page(query.limit)
-        await self._finder.sample_quotes(query, page, client_key_for_request(request))
+        await self._finder.find_quotes(query, page, client_key_for_request(request))
         if not page.is_complete:
             forbid_caching(request)
         return _send_page(request, page, query.offset)
