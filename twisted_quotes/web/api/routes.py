@@ -22,7 +22,7 @@ from twisted.web.resource import IResource
 from werkzeug.exceptions import HTTPException
 
 from twisted_quotes.search.finder import Finder
-from twisted_quotes.web.authentication.authenticator import Authenticator
+from twisted_quotes.web.authentication.authenticator import authenticate
 from twisted_quotes.web.http.request_log import annotate
 from twisted_quotes.web.http.responses import render_error
 from twisted_quotes.web.pages.pages import Pages
@@ -95,14 +95,13 @@ def root_resource(
     app = Klein()
     # A redirect is no answer to a POST.
     app.url_map.merge_slashes = False
-    authenticator = None if portal is None else Authenticator(portal)
-    if authenticator is not None:
+    if portal is not None:
         open_urls = {url.encode() for url, _, _, access in table if access is PUBLIC}
-        _authenticate_errors(app, authenticator, open_urls)
+        _authenticate_errors(app, portal, open_urls)
     app.handle_errors(render_error)
     for url, method, route, access in table:
-        if authenticator is not None and access is not PUBLIC:
-            route = _require_authentication(authenticator, route)
+        if portal is not None and access is not PUBLIC:
+            route = _require_authentication(portal, route)
         app.route(url, methods=[method], endpoint=url)(_log_route(url, route))
     return _RootResource(app)
 
@@ -140,25 +139,23 @@ def _log_route(url: str, route: _Route) -> KleinRouteHandler:
     return answer
 
 
-def _require_authentication(authenticator: Authenticator, route: _Route) -> _Route:
+def _require_authentication(portal: Portal, route: _Route) -> _Route:
     """Do what the route does, for those who are admitted."""
 
     async def answer(request: IRequest, **path_parameters: str) -> Any:
-        await authenticator.authenticate(request)
+        await authenticate(portal, request)
         answer = route(request, **path_parameters)
         return await answer if isawaitable(answer) else answer
 
     return answer
 
 
-def _authenticate_errors(
-    app: Klein, authenticator: Authenticator, open_urls: Set[bytes]
-) -> None:
+def _authenticate_errors(app: Klein, portal: Portal, open_urls: Set[bytes]) -> None:
     """Tell those who are not admitted nothing of which URLs there are."""
 
     @app.handle_errors(HTTPException)
     async def _authenticate(request: IRequest, failure: Failure) -> None:
         if request.path not in open_urls:
-            await authenticator.authenticate(request)
+            await authenticate(portal, request)
         # On to what answers all errors.
         failure.raiseException()

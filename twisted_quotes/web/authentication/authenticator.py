@@ -24,36 +24,24 @@ _TOKEN = compile(rb"[A-Za-z0-9._~+/-]+=*")
 _CONTROL_CHARACTER = compile(rb"[\x00-\x1f\x7f]")
 
 
-class Authenticator:
+async def authenticate(portal: Portal, request: IRequest) -> None:
     """
-    Authenticates requests.
+    Authenticate a request, and add the user to its log entry.
 
-    @param portal: checks the credentials.
+    @raise NotAuthenticated: the credentials are missing, malformed or wrong.
     """
-
-    def __init__(self, portal: Portal) -> None:
-        self._portal = portal
-
-    async def authenticate(self, request: IRequest) -> None:
-        """
-        Authenticate a request, and add the user to its log entry.
-
-        @raise NotAuthenticated: the credentials are missing, malformed or wrong.
-        """
-        headers = request.requestHeaders.getRawHeaders(b"authorization") or []
-        credentials, is_bearer = parse_credentials(list(headers))
-        try:
-            _, principal, logout = await self._portal.login(
-                credentials, None, IPrincipal
-            )
-        # A checker's message may contain the user name, which may be a password typed
-        # into the wrong field. It must not be shown or logged.
-        except (Unauthorized, LoginDenied):
-            raise NotAuthenticated(
-                "The name or the password is wrong.", is_bearer
-            ) from None
-        annotate(request, user=escape_username(IPrincipal(principal).name))
-        logout()
+    headers = request.requestHeaders.getRawHeaders(b"authorization") or []
+    credentials, is_bearer = parse_credentials(list(headers))
+    try:
+        _, principal, logout = await portal.login(credentials, None, IPrincipal)
+    # A checker's message may contain the user name, which may be a password typed
+    # into the wrong field. It must not be shown or logged.
+    except (Unauthorized, LoginDenied):
+        raise NotAuthenticated(
+            "The name or the password is wrong.", is_bearer
+        ) from None
+    annotate(request, user=escape_username(IPrincipal(principal).name))
+    logout()
 
 
 def parse_credentials(headers: Sequence[bytes]) -> tuple[Credentials, bool]:

@@ -57,7 +57,6 @@ class Credentials(UsernamePassword):
     """A name and a password, which is compared in constant time."""
 
     def checkPassword(self, password: bytes) -> bool:
-        """Return whether the password is correct."""
         return compare_digest(self.password, password)
 
 

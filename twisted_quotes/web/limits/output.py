@@ -96,21 +96,18 @@ class RequestOutputQuota:
         self._is_streaming = False
 
     def check_size(self, size: int) -> None:
-        """See L{IOutputQuota.check_size}."""
         unsent_bytes = self._limiter.unsent_bytes
         # A response of any size is sent if nothing else is buffered.
         if size > SMALL_RESPONSE and unsent_bytes.total:
             unsent_bytes.check(self._client_key, size)
 
     def start_stream(self) -> None:
-        """See L{IOutputQuota.start_stream}."""
         self.check_size(SMALL_RESPONSE + 1)
         self._limiter.streams.check(self._client_key, 1)
         self._limiter.streams.add(self._client_key, 1)
         self._is_streaming = True
 
     def end_stream(self) -> None:
-        """See L{IOutputQuota.end_stream}."""
         if self._is_streaming:
             self._is_streaming = False
             self._limiter.streams.add(self._client_key, -1)

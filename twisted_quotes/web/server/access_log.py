@@ -32,7 +32,6 @@ class AccessLog:
         return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
 
     def write(self, line: str) -> None:
-        """Append a line."""
         self._attempt(lambda: self._append(line))
 
     def reopen(self) -> None:
@@ -40,7 +39,6 @@ class AccessLog:
         self._attempt(self._reopen)
 
     def close(self) -> None:
-        """Close the file."""
         os.close(self._descriptor)
 
     def _attempt(self, action: Callable[[], None]) -> None:

@@ -86,7 +86,6 @@ class TimeoutChannel(HTTPChannel):
         self._idle_since = 0.0
 
     def connectionMade(self) -> None:
-        """Wait for the first request."""
         super().connectionMade()
         self.client_key = client_key_for_address(self.transport.getPeer())
         limit_kernel_send_buffer(self.transport)
@@ -138,12 +137,10 @@ class TimeoutChannel(HTTPChannel):
             self._networkProducer.resumeProducing()
 
     def write(self, data: bytes) -> None:
-        """Send a part of a response."""
         super().write(data)
         self._update_unsent_bytes()
 
     def writeSequence(self, iovec: Iterable[bytes]) -> None:
-        """Send several parts of a response."""
         super().writeSequence(iovec)
         self._update_unsent_bytes()
 
@@ -217,7 +214,6 @@ class TimeoutChannel(HTTPChannel):
             self.transport.abortConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Release what the connection used."""
         self.timer.stop()
         discard_write_buffer(self.transport)
         self._update_unsent_bytes()

@@ -48,7 +48,6 @@ class Connection(RefusingChannel):
     # Receiving
 
     def connectionMade(self) -> None:
-        """Register the connection, unless there are too many."""
         super().connectionMade()
         self._idle_since = self.site.reactor.seconds()
         self._register()
@@ -251,7 +250,6 @@ class Connection(RefusingChannel):
         self._close_unless_can_linger()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Unregister the connection."""
         self._finished_request = None
         if self._next_request_call is not None:
             self._next_request_call.cancel()

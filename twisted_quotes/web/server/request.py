@@ -159,7 +159,6 @@ class QuotesRequest(Request):
         self.render(self.site.getResourceFor(self))
 
     def setResponseCode(self, code: int, message: bytes | None = None) -> None:
-        """Set the status code and its reason phrase."""
         super().setResponseCode(code, message or _REASON_PHRASES.get(code))
 
     def getRequestHostname(self) -> bytes:
@@ -169,7 +168,6 @@ class QuotesRequest(Request):
         return bytes(super().getRequestHostname())
 
     def processingFailed(self, reason: Failure) -> Failure:
-        """Respond to an error outside of the routes."""
         self.fail(reason)
         return reason
 
