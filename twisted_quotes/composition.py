@@ -8,6 +8,7 @@ service is made: by then one is chosen.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from time import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,8 +30,7 @@ from twisted_quotes.processes.resource_limits import apply_limits
 from twisted_quotes.processes.signals import (
     SignalSubscriber,
     has_controlling_terminal,
-    make_signal_subscriber,
-    make_sigterm_subscriber,
+    subscribe_to_signals,
 )
 from twisted_quotes.search.finder import Finder, make_finder
 from twisted_quotes.workers.inherited_fds import (
@@ -74,7 +74,7 @@ def quotes_service(reactor: Any, options: Mapping[str, Any]) -> IService:
         options,
         resource_share,
         Metrics(),
-        make_signal_subscriber(reactor),
+        partial(subscribe_to_signals, reactor),
     )
 
 
@@ -110,7 +110,7 @@ def worker_service(
         options,
         resource_share,
         metrics,
-        make_sigterm_subscriber(reactor),
+        partial(subscribe_to_signals, reactor, in_worker=True),
     )
     service.attach_to_supervisor(
         supervisor_connection, shared_counters, worker_configuration.row

@@ -15,10 +15,7 @@ from twisted.logger import LogLevel, jsonFileLogObserver
 from twisted.python.usage import UsageError
 
 from twisted_quotes.monitoring.json_log import json_observer
-from twisted_quotes.processes.descriptors import (
-    list_inheritable_descriptors,
-    restrict_descriptor_scan,
-)
+from twisted_quotes.processes.descriptors import restrict_descriptor_scan
 from twisted_quotes.workers.inherited_fds import (
     FIRST_LISTENER_FD,
     take_worker_configuration,
@@ -69,7 +66,6 @@ def makeService(options: Mapping[str, Any]) -> IService:
     worker_configuration = take_worker_configuration(os.environ)
     options = resolve_systemd_sockets(options, worker_configuration)
     restrict_descriptor_scan(
-        list_inheritable_descriptors(),
         child_descriptor_limit=FIRST_LISTENER_FD + len(options["listen"]),
     )
     # What is there by then stays, and need not be looked at again and again.

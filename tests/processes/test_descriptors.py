@@ -1,5 +1,6 @@
 """
-Tests of open files. How many there may be is tested with the real process.
+Tests for L{twisted_quotes.processes.descriptors}. The limit of open files is tested
+with the real service.
 """
 
 from __future__ import annotations
@@ -14,31 +15,29 @@ from twisted.trial.unittest import TestCase
 
 from twisted_quotes.processes.descriptors import (
     compute_descriptor_budget,
-    list_inheritable_descriptors,
     restrict_descriptor_scan,
 )
 from twisted_quotes.processes.process import Command, spawn
 
 
-class SpawnTests(TestCase):
-    """Tests of what processes inherit, with real ones."""
+class DescriptorScanTests(TestCase):
+    """Tests of what real child processes inherit."""
 
     def setUp(self) -> None:
-        """Have what is changed changed back."""
         detector: Any = process.detector
         self.patch(detector, "_listOpenFDs", detector._listOpenFDs)
 
-    def open(self, inherited: bool) -> int:
-        """Open a file."""
+    def open(self, inheritable: bool) -> int:
+        """Open a file until the end of the test."""
         descriptor = os.open(os.devnull, os.O_RDONLY)
         self.addCleanup(os.close, descriptor)
-        os.set_inheritable(descriptor, inherited)
+        os.set_inheritable(descriptor, inheritable)
         return descriptor
 
     async def descriptors_in_child(
         self, child_fds: Mapping[int, int] | None = None
     ) -> set[int]:
-        """What is open in a child, less what it opens to find that out."""
+        """Return the open descriptors of a child, except the one that lists them."""
         from twisted.internet import reactor
 
         command = Command("/bin/ls", ("/proc/self/fd",), {})
@@ -46,69 +45,61 @@ class SpawnTests(TestCase):
         outcome = await child.result
         return {int(each) for each in outcome.stdout.split()} - {3}
 
-    def test_what_children_would_inherit_is_found(self) -> None:
-        """The standard files in any case, and what was opened to be inherited."""
-        ours, theirs = self.open(inherited=False), self.open(inherited=True)
-        found = list_inheritable_descriptors()
-        self.assertLessEqual({0, 1, 2, theirs}, set(found))
-        self.assertNotIn(ours, found)
-
-    async def test_children_have_their_own_three_files(self) -> None:
-        """Neither what was there at the start, nor what was opened since."""
+    async def test_children_inherit_only_the_standard_files(self) -> None:
+        """Neither inheritable files opened before, nor others opened since."""
         for _ in range(3):
-            self.open(inherited=True)
-        restrict_descriptor_scan(
-            list_inheritable_descriptors(), child_descriptor_limit=3
-        )
+            self.open(inheritable=True)
+        restrict_descriptor_scan(child_descriptor_limit=3)
         for _ in range(20):
-            self.open(inherited=False)
+            self.open(inheritable=False)
         self.assertEqual(await self.descriptors_in_child(), {0, 1, 2})
 
-    async def test_a_file_may_be_given_under_the_number_that_it_has_here(self) -> None:
-        """One that children would not inherit, too."""
-        for inherited in (False, True):
-            ours = self.open(inherited)
-            restrict_descriptor_scan(
-                list_inheritable_descriptors(), child_descriptor_limit=ours + 1
-            )
+    async def test_a_descriptor_may_be_passed_on_under_its_own_number(self) -> None:
+        for inheritable in (False, True):
+            passed_on = self.open(inheritable)
+            restrict_descriptor_scan(child_descriptor_limit=passed_on + 1)
             self.assertEqual(
-                await self.descriptors_in_child({ours: ours}), {0, 1, 2, ours}
+                await self.descriptors_in_child({passed_on: passed_on}),
+                {0, 1, 2, passed_on},
             )
 
-    async def test_no_other_file_is_looked_at(self) -> None:
-        """So that it does not matter how many there are."""
-        restrict_descriptor_scan([0, 1, 2], child_descriptor_limit=3)
+    async def test_no_other_descriptor_is_examined(self) -> None:
+        """The time to start a process does not grow with the open files."""
+        closed, kept = (self.open(inheritable) for inheritable in (False, True))
+        restrict_descriptor_scan(child_descriptor_limit=3)
+        detector: Any = process.detector
+        scanned = detector._listOpenFDs()
+        self.assertLessEqual({0, 1, 2, kept}, {*scanned})
+        self.assertNotIn(closed, scanned)
         listed: list[str] = []
         self.patch(os, "listdir", listed.append)
         await self.descriptors_in_child()
         self.assertEqual(listed, [])
 
-    def test_where_that_cannot_be_said_it_is_logged(self) -> None:
-        """All works, but more slowly."""
+    def test_an_unknown_detector_is_logged(self) -> None:
+        """Then processes start as Twisted starts them."""
         self.patch(process, "detector", object())
         with capturedLogs() as events:
-            restrict_descriptor_scan([0], child_descriptor_limit=3)
+            restrict_descriptor_scan(child_descriptor_limit=3)
         self.assertEqual(len(events), 1)
 
 
-class AllotmentTests(TestCase):
-    """Tests of what a number of open files is enough for."""
+class DescriptorBudgetTests(TestCase):
+    """Tests of what a number of descriptors is enough for."""
 
-    def test_with_enough_files_all_is_as_asked_for(self) -> None:
-        """Each connection may receive an answer that holds files."""
+    def test_enough_descriptors_allow_what_is_desired(self) -> None:
+        """Each connection may receive a response that is streamed."""
         for files in (None, 40_000):
             self.assertEqual(
                 compute_descriptor_budget(4000, files), (4000, 1000, 4000, 1024)
             )
 
-    def test_with_too_few_files_nothing_is_promised_that_cannot_be(self) -> None:
-        """All that may be open at the same time fits, and there is some of each."""
+    def test_a_budget_fits_into_few_descriptors(self) -> None:
         for files in (40, 100, 864, 3936, 19_840, 31_000):
-            allowance = compute_descriptor_budget(4000, files)
-            self.assertLessEqual(allowance.required_files, files)
-            self.assertGreater(min(allowance), 0)
+            budget = compute_descriptor_budget(4000, files)
+            self.assertLessEqual(budget.required_files, files)
+            self.assertGreater(min(budget), 0)
 
-    def test_half_of_few_files_is_for_connections(self) -> None:
-        """The other half is for what they ask for."""
+    def test_half_of_few_descriptors_are_for_connections(self) -> None:
         self.assertEqual(compute_descriptor_budget(4000, 1000).max_connections, 500)
         self.assertEqual(compute_descriptor_budget(100, 1000).max_connections, 100)

@@ -5,6 +5,7 @@ Tests for L{twisted_quotes.processes.signals}.
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from threading import Thread
 from typing import Any
 
@@ -12,8 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.processes.signals import (
     block_terminal_signals,
-    make_signal_subscriber,
-    make_sigterm_subscriber,
+    subscribe_to_signals,
 )
 
 TERMINAL_SIGNALS = {
@@ -27,59 +27,45 @@ HANDLED_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 
 def blocked_signals() -> set[int]:
-    """The signals that are blocked now."""
+    """Return the signals that are blocked now."""
     return set(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
 
 
 class BlockedSignalsTests(SynchronousTestCase):
-    """Signals while a child is being started."""
+    """Tests of signals while a child process is started."""
 
     def setUp(self) -> None:
-        """Put the mask back in the end, whatever a test does to it."""
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-        self.addCleanup(signal.pthread_sigmask, signal.SIG_SETMASK, before)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, TERMINAL_SIGNALS)
+        mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, TERMINAL_SIGNALS)
+        self.addCleanup(signal.pthread_sigmask, signal.SIG_SETMASK, mask)
 
-    def test_what_a_terminal_sends_is_blocked(self) -> None:
-        """Within, all that a terminal can send waits."""
+    def test_signals_are_blocked_for_as_long_as_the_block_runs(self) -> None:
+        """The mask is restored after an error, too."""
         before = blocked_signals()
         with block_terminal_signals():
             self.assertEqual(blocked_signals() - before, TERMINAL_SIGNALS)
-
-    def test_the_mask_is_put_back(self) -> None:
-        """Afterwards all is as it was."""
-        before = blocked_signals()
-        with block_terminal_signals():
-            pass
         self.assertEqual(blocked_signals(), before)
-
-    def test_the_mask_is_put_back_after_an_error(self) -> None:
-        """A child that cannot be started leaves nothing blocked."""
-        before = blocked_signals()
         with self.assertRaises(OSError), block_terminal_signals():
             raise OSError("no such program")
         self.assertEqual(blocked_signals(), before)
 
-    def test_what_was_blocked_stays_blocked(self) -> None:
-        """A mask of the caller's own is not undone."""
+    def test_a_signal_that_was_blocked_before_stays_blocked(self) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
         with block_terminal_signals():
             pass
         self.assertIn(signal.SIGHUP, blocked_signals())
 
-    def test_a_signal_meanwhile_is_not_lost(self) -> None:
-        """One that comes meanwhile is delivered afterwards."""
-        came: list[int] = []
-        before = signal.signal(signal.SIGTERM, lambda number, _: came.append(number))
+    def test_a_signal_that_arrives_meanwhile_is_delivered_afterwards(self) -> None:
+        received: list[int] = []
+        before = signal.signal(signal.SIGTERM, lambda n, _: received.append(n))
         self.addCleanup(signal.signal, signal.SIGTERM, before)
         with block_terminal_signals():
             signal.raise_signal(signal.SIGTERM)
-            self.assertEqual(came, [])
-        self.assertEqual(came, [signal.SIGTERM])
+            self.assertEqual(received, [])
+        self.assertEqual(received, [signal.SIGTERM])
 
 
 class FakeReactor:
-    """A reactor whose turn comes when a test has it come."""
+    """A reactor whose turns a test runs."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
@@ -89,27 +75,31 @@ class FakeReactor:
         self.calls.append(call)
 
     def turn(self) -> None:
-        """Call all that is due."""
+        """Make all calls that are due."""
         calls, self.calls = self.calls, []
         for function, *arguments in calls:
             function(*arguments)
 
 
-class OnSignalsTests(SynchronousTestCase):
-    """Signals that are handled in turns of the reactor."""
+class SubscribeToSignalsTests(SynchronousTestCase):
+    """Tests of signals that are handled in turns of the reactor."""
 
     def setUp(self) -> None:
-        """Have handlers that nobody means to lose."""
         self.received: list[object] = []
         for number in HANDLED_SIGNALS:
             handler = signal.signal(number, lambda *_: self.received.append("old"))
             self.addCleanup(signal.signal, number, handler)
         self.reactor = FakeReactor()
-        self.install = make_signal_subscriber(self.reactor)  # type: ignore[arg-type]
 
-    def test_each_is_handled_each_time(self) -> None:
-        """In the next turn of the reactor, in the order in which they came."""
-        self.addCleanup(self.install(self.received.append))
+    def subscribe(self, in_worker: bool = False) -> Callable[[], None]:
+        """Record signals, until what is returned is called."""
+        reactor: Any = self.reactor
+        restore = subscribe_to_signals(reactor, self.received.append, in_worker)
+        self.addCleanup(restore)
+        return restore
+
+    def test_each_signal_is_handled_in_the_next_turn(self) -> None:
+        self.subscribe()
         sent = [*HANDLED_SIGNALS, signal.SIGINT]
         for number in sent:
             signal.raise_signal(number)
@@ -117,65 +107,45 @@ class OnSignalsTests(SynchronousTestCase):
         self.reactor.turn()
         self.assertEqual(self.received, sent)
 
-    def test_one_that_is_ignored_stays_ignored(self) -> None:
+    def test_an_ignored_signal_stays_ignored(self) -> None:
         """nohup ignores SIGHUP, and a script SIGINT in what it starts with &."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        self.addCleanup(self.install(self.received.append))
+        self.subscribe()
         signal.raise_signal(signal.SIGINT)
         self.reactor.turn()
         self.assertEqual(self.received, [])
 
-    def test_others_are_left(self) -> None:
-        """No other signal changes its meaning."""
+    def test_other_signals_are_not_changed(self) -> None:
         before = signal.getsignal(signal.SIGUSR1)
-        self.addCleanup(self.install(self.received.append))
+        self.subscribe()
         self.assertEqual(signal.getsignal(signal.SIGUSR1), before)
 
-    def test_what_was_there_is_put_back(self) -> None:
-        """After that the former handlers are called again."""
-        self.install(self.received.append)()
+    def test_the_previous_handlers_are_restored(self) -> None:
+        self.subscribe()()
         for number in HANDLED_SIGNALS:
             signal.raise_signal(number)
         self.assertEqual(self.received, ["old"] * 3)
 
-    def test_elsewhere_than_in_the_main_thread_nothing_is_done(self) -> None:
-        """Where Python allows no handlers, there is no error and no change."""
-
-        def set_and_restore() -> None:
-            self.install(self.received.append)()
+    def test_nothing_is_changed_outside_the_main_thread(self) -> None:
+        def subscribe_and_restore() -> None:
+            self.subscribe()()
             self.received.append("returned")
 
-        thread = Thread(target=set_and_restore)
+        thread = Thread(target=subscribe_and_restore)
         thread.start()
         thread.join()
         signal.raise_signal(signal.SIGTERM)
         self.assertEqual(self.received, ["returned", "old"])
 
-
-class OnSigtermTests(SynchronousTestCase):
-    """SIGTERM in a process that was started with signals blocked."""
-
-    def setUp(self) -> None:
-        """Block what a terminal sends, as in a child."""
-        before = signal.getsignal(signal.SIGTERM)
-        self.addCleanup(signal.signal, signal.SIGTERM, before)
+    def test_a_worker_handles_sigterm_and_keeps_the_rest_blocked(self) -> None:
+        """A SIGTERM that arrived before is not lost. Ctrl-Z stops the process."""
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, TERMINAL_SIGNALS)
         self.addCleanup(signal.pthread_sigmask, signal.SIG_SETMASK, mask)
-        self.reactor = FakeReactor()
-        self.install = make_sigterm_subscriber(self.reactor)  # type: ignore[arg-type]
-
-    def test_it_is_handled(self) -> None:
-        """Each time, and one too that came while it was blocked."""
-        came: list[int] = []
         signal.raise_signal(signal.SIGTERM)
-        self.install(came.append)
+        self.subscribe(in_worker=True)
         signal.raise_signal(signal.SIGTERM)
-        self.assertEqual(came, [])
+        self.assertEqual(self.received, [])
         self.reactor.turn()
-        self.assertEqual(came, [signal.SIGTERM] * 2)
-
-    def test_the_rest_is_left_to_others(self) -> None:
-        """But Ctrl-Z, which stops whoever shares the terminal."""
-        self.install(lambda number: None)
-        left = TERMINAL_SIGNALS - {signal.SIGTERM, signal.SIGTSTP}
-        self.assertEqual(blocked_signals() & TERMINAL_SIGNALS, left)
+        self.assertEqual(self.received, [signal.SIGTERM] * 2)
+        still_blocked = TERMINAL_SIGNALS - {signal.SIGTERM, signal.SIGTSTP}
+        self.assertEqual(blocked_signals() & TERMINAL_SIGNALS, still_blocked)

@@ -1,5 +1,5 @@
 """
-Signals: kept from the children, and handled in turns of the reactor.
+Signals: blocked in child processes, and handled in turns of the reactor.
 """
 
 from __future__ import annotations
@@ -21,21 +21,20 @@ _TERMINAL_SIGNALS = {
     signal.SIGQUIT,
     signal.SIGTSTP,
 }
-_HANDLED_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
-
-_WORKER_SIGNALS = {signal.SIGTERM, signal.SIGTSTP}
+_SERVICE_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+_WORKER_SIGNALS = (signal.SIGTERM,)
 
 SignalSubscriber = Callable[[Callable[[int], object]], Callable[[], None]]
-"""Has signals call a function with their number; returns what undoes that."""
+"""Makes signals call a function with their number; returns what undoes that."""
 
 
 @contextmanager
 def block_terminal_signals() -> Iterator[None]:
     """
-    Block what a terminal sends, for as long as a child is being started.
+    Block the signals that a terminal sends while a child process is started.
 
-    A child inherits the mask, so Ctrl-C, which signals the whole process
-    group, leaves it alone; only SIGKILL ends it.
+    The child inherits the mask. So Ctrl-C, which signals the whole process group,
+    does not end it, and only SIGKILL does.
     """
     previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, _TERMINAL_SIGNALS)
     try:
@@ -44,68 +43,51 @@ def block_terminal_signals() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
 
 
-def make_signal_subscriber(reactor: IReactorFromThreads) -> SignalSubscriber:
+def subscribe_to_signals(
+    reactor: IReactorFromThreads,
+    callback: Callable[[int], object],
+    in_worker: bool = False,
+) -> Callable[[], None]:
     """
-    Handle SIGHUP, SIGINT and SIGTERM in turns of the reactor, once it runs.
+    Handle SIGHUP, SIGINT and SIGTERM in turns of a running reactor.
 
     A signal that is ignored stays ignored: C{nohup} ignores SIGHUP, and C{&} in a
-    script SIGINT.
+    script SIGINT. Outside the main thread, where Python allows no handlers, nothing
+    is done.
 
-    @return: takes the function to call with the number of each signal.
+    @param callback: called with the number of each signal.
+    @param in_worker: whether this process was started by the supervisor, within
+        L{block_terminal_signals}. Then only SIGTERM is handled, and Ctrl-Z stops the
+        process. The rest stays blocked: the supervisor decides when a worker ends.
+    @return: restores the previous handlers.
     """
-
-    def install(call: Callable[[int], object]) -> Callable[[], None]:
-        if current_thread() is not main_thread():
-            return lambda: None
-
-        def handle(number: int, frame: object) -> None:
-            reactor.callFromThread(call, number)
-
-        before = {
-            number: signal.signal(number, handle)
-            for number in _HANDLED_SIGNALS
-            if signal.getsignal(number) is not signal.SIG_IGN
-        }
-
-        def restore() -> None:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-        return restore
-
-    return install
-
-
-def make_sigterm_subscriber(reactor: IReactorFromThreads) -> SignalSubscriber:
-    """
-    Handle SIGTERM in turns of the reactor, in a process that was started with the
-    signals of a terminal blocked.
-
-    It stops with the others at Ctrl-Z from now on. The rest stays blocked: it is
-    for those who started the process to say when it is to end.
-
-    @return: takes the function to call with the number of the signal.
-    """
-
-    def install(call: Callable[[int], object]) -> Callable[[], None]:
-        if current_thread() is main_thread():
-
-            def handle(number: int, frame: object) -> None:
-                reactor.callFromThread(call, number)
-
-            signal.signal(signal.SIGTERM, handle)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _WORKER_SIGNALS)
+    if current_thread() is not main_thread():
         return lambda: None
 
-    return install
+    def handle(number: int, frame: object) -> None:
+        reactor.callFromThread(callback, number)
+
+    signals = _WORKER_SIGNALS if in_worker else _SERVICE_SIGNALS
+    previous = {
+        number: signal.signal(number, handle)
+        for number in signals
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
+    if in_worker:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {*signals, signal.SIGTSTP})
+
+    def restore() -> None:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+    return restore
 
 
 def has_controlling_terminal() -> bool:
     """
-    Whether this process has a controlling terminal (tty(4)).
+    Return whether this process has a controlling terminal (tty(4)).
 
-    It is to be asked at the start: a terminal that closes is gone when its SIGHUP
-    comes.
+    Call this at the start: a terminal that closes is gone when SIGHUP arrives.
     """
     try:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
@@ -116,12 +98,10 @@ def has_controlling_terminal() -> bool:
 
 def stop_by_signal(reactor: Any, signal_number: int) -> None:
     """
-    Stop the reactor as Twisted's own handlers do: C{twist} then ends the process by
-    the same signal.
-
-    @param signal_number: the signal.
+    Stop the reactor as Twisted's own signal handlers do: C{twist} then ends the process
+    by the same signal.
     """
     reactor._exitSignal = signal_number
-    # Something else may have stopped it in the same turn.
+    # The reactor may have been stopped in the same turn.
     with suppress(ReactorNotRunning):
         reactor.stop()

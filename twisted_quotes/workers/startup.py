@@ -18,7 +18,7 @@ from twisted_quotes.monitoring.metrics import Metrics
 from twisted_quotes.processes.orphans import Reaper
 from twisted_quotes.processes.signals import (
     has_controlling_terminal,
-    make_signal_subscriber,
+    subscribe_to_signals,
 )
 from twisted_quotes.startup import CannotStart
 
@@ -63,7 +63,7 @@ def supervised_service(
         shared_counters=shared_counters,
         drain_delay=options["drain-delay"],
         drain_timeout=options["drain-timeout"],
-        on_signal=make_signal_subscriber(reactor),
+        on_signal=partial(subscribe_to_signals, reactor),
         reaper=Reaper(reactor),
         systemd_notifier=startup.systemd_notifier(reactor),
         metrics=Metrics(),
