@@ -421,6 +421,8 @@ class ReaperTests(MachineFault):
         """Look for the error."""
         answers = read_responses(self.inject_with_requests())
         self.assertEqual({each.status for each in answers}, {200})
-        error = r"error\] If the service is killed, what it runs may go on: .*signal=9"
+        error = (
+            r"error\] Child processes may go on if the service is killed: .*signal=9"
+        )
         self.server.wait_for_log_line(error)
         return f"{count_statuses(answers)}, logged"

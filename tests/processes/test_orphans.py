@@ -1,5 +1,5 @@
 """
-Tests of what is to become of running processes when the service is killed.
+Tests for L{twisted_quotes.processes.orphans}.
 """
 
 from __future__ import annotations
@@ -14,24 +14,22 @@ from ..fakes import FakeReactor
 
 
 class ReaperTests(SynchronousTestCase):
-    """Tests with a process that a test ends."""
+    """Tests with a fake process."""
 
     def setUp(self) -> None:
-        """Start the other process."""
         self.reactor = FakeReactor()
         reactor: IReactorProcess = self.reactor
         self.reaper = Reaper(reactor)
 
-    def test_it_waits_for_the_end_of_the_service(self) -> None:
-        """Its standard input is open as long as the service lives."""
+    def test_its_input_stays_open_while_the_service_lives(self) -> None:
         self.reaper.start()
         [process] = self.reactor.processes
         self.assertIn("twisted_quotes.processes.reaper", process.arguments)
         self.assertEqual(process.child_fds[0], "w")
         self.assertEqual((process.written, process.closed), (b"", []))
 
-    def test_at_a_good_end_it_is_killed(self) -> None:
-        """However it is, nothing is left for it to do; and its end is waited for."""
+    def test_stop_kills_the_process_and_waits_for_its_end(self) -> None:
+        self.successResultOf(self.reaper.stop())
         self.reaper.start()
         [process] = self.reactor.processes
         stopped = self.reaper.stop()
@@ -41,8 +39,8 @@ class ReaperTests(SynchronousTestCase):
         self.successResultOf(stopped)
         self.successResultOf(self.reaper.stop())
 
-    def test_the_service_goes_on_without_it(self) -> None:
-        """But says so, whether it cannot be started or ends too early."""
+    def test_the_service_goes_on_without_the_process(self) -> None:
+        """A failed start and an early end are logged."""
         with capturedLogs() as captured:
             self.reactor.spawn_error = OSError(11, "no more processes")
             self.reaper.start()
@@ -52,8 +50,4 @@ class ReaperTests(SynchronousTestCase):
         errors = [e["reason"] for e in captured if e["log_level"] == LogLevel.error]
         self.assertEqual(len(errors), 2)
         self.assertIn("no more processes", errors[0])
-        self.successResultOf(self.reaper.stop())
-
-    def test_one_that_was_never_started_is_stopped_at_once(self) -> None:
-        """There is nothing to wait for."""
         self.successResultOf(self.reaper.stop())

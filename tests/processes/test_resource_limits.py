@@ -20,48 +20,38 @@ from twisted_quotes.processes.resource_limits import (
 class ApplyLimitsTests(SynchronousTestCase):
     """Tests of what a process may use."""
 
-    def test_a_process_has_limits(self) -> None:
-        """In memory, and in processor time a little beyond its own limit."""
+    def start(self) -> int:
+        """Start a process, and kill it after the test; return its id."""
         process = subprocess.Popen(["sleep", "60"])
-        try:
-            apply_limits(process.pid, 2.5)
-            self.assertEqual(prlimit(process.pid, RLIMIT_AS), (MAX_MEMORY,) * 2)
-            self.assertEqual(prlimit(process.pid, RLIMIT_CPU), (4, 4))
-        finally:
-            process.kill()
-            process.wait()
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process.pid
 
-    def test_one_that_has_less_is_given_no_more(self) -> None:
-        """Who started the service may have limited it further."""
-        process = subprocess.Popen(["sleep", "60"])
-        try:
-            prlimit(process.pid, RLIMIT_CPU, (2, 2))
-            apply_limits(process.pid, 30)
-            self.assertEqual(prlimit(process.pid, RLIMIT_CPU), (2, 2))
-        finally:
-            process.kill()
-            process.wait()
+    def test_memory_and_processor_time_are_limited(self) -> None:
+        pid = self.start()
+        apply_limits(pid, 2.5)
+        self.assertEqual(prlimit(pid, RLIMIT_AS), (MAX_MEMORY,) * 2)
+        self.assertEqual(prlimit(pid, RLIMIT_CPU), (4, 4))
 
-    def test_one_that_may_run_for_long_leaves_the_processors_to_others(self) -> None:
-        """It is nicer than it would be, as far as that goes."""
+    def test_a_lower_limit_is_not_raised(self) -> None:
+        """The service itself may be limited."""
+        pid = self.start()
+        prlimit(pid, RLIMIT_CPU, (2, 2))
+        apply_limits(pid, 30)
+        self.assertEqual(prlimit(pid, RLIMIT_CPU), (2, 2))
+
+    def test_a_slow_process_has_a_lower_priority(self) -> None:
         own = os.getpriority(os.PRIO_PROCESS, 0)
         for niceness in (own, 19):
-            process = subprocess.Popen(["sleep", "60"])
-            try:
-                os.setpriority(os.PRIO_PROCESS, process.pid, niceness)
-                apply_limits(process.pid, 30)
-                found = [os.getpriority(os.PRIO_PROCESS, process.pid)]
-                apply_limits(process.pid, 30, slow=True)
-                found.append(os.getpriority(os.PRIO_PROCESS, process.pid))
-                self.assertEqual(
-                    found, [niceness, min(niceness + NICENESS_INCREMENT, 19)]
-                )
-            finally:
-                process.kill()
-                process.wait()
+            pid = self.start()
+            os.setpriority(os.PRIO_PROCESS, pid, niceness)
+            apply_limits(pid, 30)
+            self.assertEqual(os.getpriority(os.PRIO_PROCESS, pid), niceness)
+            apply_limits(pid, 30, slow=True)
+            expected = min(niceness + NICENESS_INCREMENT, 19)
+            self.assertEqual(os.getpriority(os.PRIO_PROCESS, pid), expected)
 
-    def test_a_process_that_has_ended_is_left_alone(self) -> None:
-        """It needs no limits any more."""
+    def test_a_process_that_has_ended_is_ignored(self) -> None:
         process = subprocess.Popen(["true"])
         process.wait()
         apply_limits(process.pid, 1, slow=True)

@@ -1,5 +1,5 @@
 """
-Child processes under a reactor: start, collect, cancel, limit, end.
+Child processes under a reactor: start, collect output, cancel, limit, end.
 
-It knows nothing of grep. Read L{process<twisted_quotes.processes.process>} first.
+Start with L{process<twisted_quotes.processes.process>}. Nothing here is about grep.
 """

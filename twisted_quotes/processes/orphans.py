@@ -1,5 +1,5 @@
 """
-What is to become of running processes when the service is killed.
+Ends the child processes of a service that is killed.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from .process import ChildProcess, Command, Outcome, spawn
 
 class Reaper:
     """
-    Has another process kill what the service has started, should the service
-    itself be killed.
+    Runs L{twisted_quotes.processes.reaper}, which kills the other child processes if
+    the service itself is killed.
 
-    @param reactor: starts that process.
+    @param reactor: starts the process.
     """
 
     _log = Logger()
@@ -29,7 +29,7 @@ class Reaper:
         self._reaper: ChildProcess | None = None
 
     def start(self) -> None:
-        """Start the other process. Where that is impossible, it is logged."""
+        """Start the process. A failure is logged."""
         command = Command(
             sys.executable,
             ("-P", "-S", "-m", "twisted_quotes.processes.reaper"),
@@ -44,24 +44,22 @@ class Reaper:
 
     def stop(self) -> Deferred[None]:
         """
-        End the other process: nothing is left to be killed.
+        Kill the process.
 
         @return: fires when it has ended.
         """
         reaper, self._reaper = self._reaper, None
         if reaper is None:
             return succeed(None)
-        # It may be slow, or stand still; and nothing is left for it to do.
         reaper.result.cancel()
         return reaper.ended
 
     def _ended(self, outcome: Outcome) -> None:
-        if self._reaper is not None:
-            self._reaper = None
-            self._log_failure(str(outcome))
+        self._reaper = None
+        self._log_failure(str(outcome))
 
     def _log_failure(self, reason: str | None) -> None:
         self._log.error(
-            "If the service is killed, what it runs may go on: {reason!a}",
+            "Child processes may go on if the service is killed: {reason!a}",
             reason=reason,
         )

@@ -1,5 +1,5 @@
 """
-Running any executable: spawn it, collect what it says, kill it when nobody waits.
+Child processes: spawn any executable, collect its output, kill it on cancellation.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from .reaper import SERVICE_ID_VARIABLE
 from .signals import block_terminal_signals
 
 MAX_STDERR_BYTES = 64 * 1024
-"""How many bytes of a command's standard error are kept."""
+"""How much of the standard error of a command is kept, in bytes."""
 
 SERVICE_ID = token_hex(16)
-"""Marks what this process starts, and nothing else."""
+"""Marks the child processes of this service (L{twisted_quotes.processes.reaper})."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Command:
     """
     What to run.
 
-    @ivar executable: its absolute path.
-    @ivar arguments: the arguments after its name.
-    @ivar environment: all of its environment.
+    @ivar executable: an absolute path.
+    @ivar arguments: the arguments, without the name of the executable.
+    @ivar environment: the complete environment.
     """
 
     executable: str
@@ -51,11 +51,11 @@ class Outcome:
     """
     How a command ended.
 
-    @ivar exit_code: its exit code, or L{None} when a signal ended it.
+    @ivar exit_code: the exit code, or L{None} if a signal ended the command.
     @ivar signal: that signal, or L{None}.
-    @ivar stdout: all of its standard output.
-    @ivar stderr: the beginning of its standard error.
-    @ivar is_complete: whether the output is all that there was, or would have been.
+    @ivar stdout: the standard output.
+    @ivar stderr: the first L{MAX_STDERR_BYTES} of the standard error.
+    @ivar is_complete: whether the command was not killed for too much output.
     """
 
     exit_code: int | None
@@ -69,14 +69,13 @@ class ChildProcess(ProcessProtocol):
     """
     One running command.
 
-    @param max_output: after how many bytes of output it is killed, and
-        answered with those; L{None} for never.
+    @param max_output: kill the command after this many bytes of output; L{None} for
+        no limit.
 
-    @ivar result: fires with the L{Outcome}. Cancelling it kills the command
-        and fails it at once with L{CancelledError
-        <twisted.internet.defer.CancelledError>}, while the command may still
-        be dying.
-    @ivar ended: fires with L{None} when the command is gone for good.
+    @ivar result: fires with the L{Outcome}. Cancelling it kills the command and fails
+        it at once with L{CancelledError<twisted.internet.defer.CancelledError>},
+        before the command has ended.
+    @ivar ended: fires with L{None} when the command has ended.
     """
 
     transport: IProcessTransport
@@ -90,7 +89,7 @@ class ChildProcess(ProcessProtocol):
         self._stderr: list[bytes] = []
 
     def outReceived(self, data: bytes) -> None:
-        """Keep a piece of the standard output, while somebody waits for it."""
+        """Collect standard output until there is a result."""
         if self.result.called:
             return
         self._stdout.append(data)
@@ -98,53 +97,55 @@ class ChildProcess(ProcessProtocol):
             self._stdout_remaining -= len(data)
             if self._stdout_remaining <= 0:
                 self._kill()
-                output, errors = b"".join(self._stdout), b"".join(self._stderr)
-                self.result.callback(Outcome(0, None, output, errors, False))
+                self._fire_result(0, None, is_complete=False)
 
     def errReceived(self, data: bytes) -> None:
-        """Keep the beginning of the standard error, while somebody waits for it."""
+        """Collect the beginning of the standard error until there is a result."""
         if not self.result.called and self._stderr_remaining > 0:
             self._stderr.append(data[: self._stderr_remaining])
             self._stderr_remaining -= len(data)
 
     def processEnded(self, reason: Failure) -> None:
-        """The command has exited, and its pipes are at their end."""
-        # Who is answered may ask again at once, and finds the place free.
+        """Fire the Deferreds: the command has exited, and its pipes are closed."""
+        # First, so that what waits for the result finds the slot released.
         self.ended.callback(None)
         if not self.result.called:
-            ended = reason.value
-            assert isinstance(ended, ProcessDone | ProcessTerminated)
-            output, errors = b"".join(self._stdout), b"".join(self._stderr)
-            outcome = Outcome(ended.exitCode, ended.signal, output, errors)
-            self.result.callback(outcome)
+            status = reason.value
+            assert isinstance(status, ProcessDone | ProcessTerminated)
+            self._fire_result(status.exitCode, status.signal)
         self._stdout.clear()
         self._stderr.clear()
 
+    def _fire_result(
+        self, exit_code: int | None, signal: int | None, is_complete: bool = True
+    ) -> None:
+        output, errors = b"".join(self._stdout), b"".join(self._stderr)
+        self.result.callback(Outcome(exit_code, signal, output, errors, is_complete))
+
     def cancel(self) -> None:
-        """Kill the command if it has not answered: nobody waits for it."""
+        """Kill the command and ignore its result, unless there is one already."""
         if not self.result.called:
             self.result.addErrback(lambda _: None)
             self.result.cancel()
 
     def _kill(self) -> None:
-        # One that ended by itself has its processEnded on its way.
+        # A command that has exited is about to call processEnded.
         with suppress(ProcessExitedAlready):
             self.transport.signalProcess("KILL")
 
     def write_stdin(self, file: Readable) -> None:
         """
-        Write a file to the command's standard input, then close that.
+        Write a file to the standard input of the command, then close the input.
 
-        The command must have been spawned with C{stdin="w"}. One that has seen
-        enough may end before all is written; a file that cannot be read to its
-        end fails L{result}.
+        The command must have been spawned with C{stdin="w"}. It may end before
+        everything is written. If the file cannot be read, L{result} fails.
         """
         sent = FileSender().beginFileTransfer(
             _MonitoredFile(file, self._read_failed), self.transport
         )
         sent.addCallbacks(
             lambda _: self.transport.closeStdin(),
-            lambda _: None,  # It has closed its input: processEnded tells the rest.
+            lambda _: None,  # The command has closed its input, or has ended.
         )
 
     def _read_failed(self) -> None:
@@ -155,7 +156,7 @@ class ChildProcess(ProcessProtocol):
 
 @dataclass(frozen=True)
 class _MonitoredFile:
-    """A file that tells when it cannot be read, as L{FileSender} does not."""
+    """A file that reports read errors, which L{FileSender} does not handle."""
 
     file: Readable
     read_failed: Callable[[], None]
@@ -176,18 +177,17 @@ def spawn(
     extra_descriptors: Mapping[int, int] = MappingProxyType({}),
 ) -> ChildProcess:
     """
-    Start a command that keeps no terminal signal and no open file of ours.
+    Start a command, without the open files of this process, and with the signals of
+    a terminal blocked.
 
-    Its environment says whose it is, should it be orphaned.
+    Its environment has the mark that L{twisted_quotes.processes.reaper} looks for.
 
-    @param stdin: an open file for its standard input, C{"w"} for a pipe that
-        is written to here, or L{None} for nothing to read.
-    @param max_output: after how many bytes of output it is killed, and answered
-        with those; L{None} for never.
-    @param extra_descriptors: more open files for it, each by the number that it has
-        there.
-    @raise OSError: it could not be started: missing, too many processes or
-        files, arguments too long.
+    @param stdin: a descriptor for its standard input, C{"w"} for a pipe, or L{None}
+        for an empty file.
+    @param max_output: as for L{ChildProcess}.
+    @param extra_descriptors: further descriptors for it, by their number in the child.
+    @raise OSError: it could not be started: missing, too many processes or files,
+        arguments too long.
     """
     if stdin is None:
         with open(os.devnull, "rb") as devnull:

@@ -1,5 +1,5 @@
 """
-How soon the place of a worker that has died is filled.
+The delay before a worker that has ended is replaced.
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MIN_UPTIME = 10.0
-"""A worker that dies within this time after it began to serve died soon, in seconds."""
+"""A worker that serves for less than this time counts as failed, in seconds."""
 
 _IMMEDIATE_RESTARTS = 2
 _INITIAL_DELAY, _MAX_DELAY = 0.25, 30.0
@@ -16,20 +16,19 @@ _INITIAL_DELAY, _MAX_DELAY = 0.25, 30.0
 @dataclass
 class RestartBackoff:
     """
-    Tells how long to wait before a worker is started in the place of another.
+    Computes exponentially growing delays.
 
-    One that had served for a while is followed at once, and so are the first two
-    that die soon after they began to serve, or before. Where one after another
-    does, it is waited for twice as long each time.
+    The first two consecutive failures cause no delay, nor does a worker that served
+    long enough.
     """
 
     _consecutive_failures: int = 0
 
     def next_delay(self, uptime: float) -> float:
         """
-        How long to wait, in seconds.
+        Return the delay, in seconds.
 
-        @param uptime: for how long the worker had served that has died.
+        @param uptime: for how long the worker that ended had served.
         """
         if uptime >= MIN_UPTIME:
             self._consecutive_failures = 0
