@@ -205,7 +205,7 @@ class NotifyTests(LibraryTestCase):
         """That is logged, and requests are answered."""
         server = self.serve(environment={"NOTIFY_SOCKET": str(self.folder / "gone")})
         server.wait_for_log_line(
-            "Cannot tell systemd at '.*/gone': 'No such file or directory'"
+            "Cannot notify systemd at '.*/gone': 'No such file or directory'"
         )
         self.assertEqual(server.query_results(**LOVE_QUERY), ["love"])
         server.send_signal()

@@ -1,5 +1,5 @@
 """
-Tests of metrics that are added up.
+Tests for L{twisted_quotes.monitoring.aggregation}.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from twisted_quotes.monitoring.metrics import MetricFamily, Metrics, render_fami
 
 
 def metric_values(families: list[MetricFamily]) -> dict[str, float]:
-    """All values, by name and labels, as they are shown."""
+    """Return all values, by name and labels as they are rendered."""
     _, text = render_families(families, "")
     lines = (each for each in text.decode().splitlines() if each and each[0] != "#")
     return {
@@ -20,61 +20,56 @@ def metric_values(families: list[MetricFamily]) -> dict[str, float]:
 
 
 class AggregationTests(SynchronousTestCase):
-    """Tests of sums."""
+    """Tests of the metrics of two processes."""
 
     def setUp(self) -> None:
-        """Have two processes count."""
-        self.one, self.other = Metrics(), Metrics()
-        self.one.requests.labels("/", "200").inc(2)
-        self.other.requests.labels("/", "200").inc(3)
-        self.other.requests.labels("/", "404").inc()
-        self.one.request_duration.labels("/").observe(0.2)
-        self.other.request_duration.labels("/").observe(2)
-        self.one.add_gauge("things", "Things.", lambda: 1)
-        self.other.add_gauge("things", "Things.", lambda: 4)
-        for metrics in (self.one, self.other):
+        one, other = Metrics(), Metrics()
+        one.requests.labels("/", "200").inc(2)
+        other.requests.labels("/", "200").inc(3)
+        other.requests.labels("/", "404").inc()
+        one.request_duration.labels("/").observe(0.2)
+        other.request_duration.labels("/").observe(2)
+        one.add_gauge("things", "Things.", lambda: 1)
+        other.add_gauge("things", "Things.", lambda: 4)
+        for metrics in (one, other):
             metrics.add_gauge("dictionaries", "Dictionaries.", lambda: 3)
-        self.reports = [self.one.families(), self.other.families()]
+        self.reports = [one.families(), other.families()]
 
-    def test_what_is_counted_and_held_is_added_up(self) -> None:
-        """By its labels, and in its buckets."""
-        found = metric_values(aggregate(self.reports))
-        self.assertEqual(found['quotes_requests_total{code="200",route="/"}'], 5)
-        self.assertEqual(found['quotes_requests_total{code="404",route="/"}'], 1)
+    def test_counters_histograms_and_gauges_are_added_up(self) -> None:
+        values = metric_values(aggregate(self.reports))
+        self.assertEqual(values['quotes_requests_total{code="200",route="/"}'], 5)
+        self.assertEqual(values['quotes_requests_total{code="404",route="/"}'], 1)
         name = "quotes_request_duration_seconds"
-        self.assertEqual(found[f'{name}_bucket{{le="0.25",route="/"}}'], 1)
-        self.assertEqual(found[f'{name}_bucket{{le="+Inf",route="/"}}'], 2)
-        self.assertEqual(found[f'{name}_sum{{route="/"}}'], 2.2)
-        self.assertEqual(found["quotes_things"], 5)
+        self.assertEqual(values[f'{name}_bucket{{le="0.25",route="/"}}'], 1)
+        self.assertEqual(values[f'{name}_bucket{{le="+Inf",route="/"}}'], 2)
+        self.assertEqual(values[f'{name}_sum{{route="/"}}'], 2.2)
+        self.assertEqual(values["quotes_things"], 5)
 
-    def test_what_is_the_same_for_all_is_not_added_up(self) -> None:
-        """All serve the same dictionaries, and the first start is the start."""
-        self.assertEqual(
-            metric_values(aggregate(self.reports))["quotes_dictionaries"], 3
-        )
-        starts = [
-            metric_values(each)["process_start_time_seconds"] for each in self.reports
-        ]
-        found = metric_values(aggregate(self.reports))["process_start_time_seconds"]
-        self.assertEqual(found, min(starts))
+    def test_what_all_processes_share_is_not_added_up(self) -> None:
+        values = metric_values(aggregate(self.reports))
+        self.assertEqual(values["quotes_dictionaries"], 3)
+        start = "process_start_time_seconds"
+        starts = [metric_values(each)[start] for each in self.reports]
+        self.assertEqual(values[start], min(starts))
 
-    def test_of_what_is_gone_the_counts_remain(self) -> None:
-        """And what it held is gone with it."""
-        found = metric_values(
+    def test_only_counts_of_an_ended_process_remain(self) -> None:
+        values = metric_values(
             aggregate([self.reports[0], cumulative_only(self.reports[1])])
         )
-        self.assertEqual(found['quotes_requests_total{code="200",route="/"}'], 5)
-        self.assertEqual(found["quotes_things"], 1)
+        self.assertEqual(values['quotes_requests_total{code="200",route="/"}'], 5)
+        self.assertEqual(values["quotes_things"], 1)
 
-    def test_a_sum_of_one_is_shown_as_it_would_show_itself(self) -> None:
-        """In each format."""
-        quiet = Metrics()
+    def test_one_process_is_rendered_as_by_itself(self) -> None:
+        metrics = Metrics()
         for accept in ("", "application/openmetrics-text; version=1.0.0"):
-            mine, theirs = (
-                quiet.render(accept),
-                render_families(aggregate([quiet.families()]), accept),
+            own_type, own = metrics.render(accept)
+            content_type, body = render_families(
+                aggregate([metrics.families()]), accept
             )
-            self.assertEqual(mine[0], theirs[0])
-            wanted = [x for x in mine[1].splitlines() if not x.startswith(b"process_")]
-            found = [x for x in theirs[1].splitlines() if not x.startswith(b"process_")]
-            self.assertEqual(found, wanted)
+            self.assertEqual(content_type, own_type)
+            self.assertEqual(
+                *(
+                    [x for x in text.splitlines() if not x.startswith(b"process_")]
+                    for text in (body, own)
+                )
+            )

@@ -1,5 +1,5 @@
 """
-Tests of what is counted and measured.
+Tests for L{twisted_quotes.monitoring.metrics}.
 """
 
 from __future__ import annotations
@@ -15,62 +15,58 @@ OPEN_METRICS = "application/openmetrics-text"
 
 
 class MetricsTests(SynchronousTestCase):
-    """Tests of the metrics by themselves."""
+    """Tests of the metrics of one process."""
 
-    def test_what_is_counted_is_shown(self) -> None:
-        """Under the service's own prefix, with its labels."""
-        metrics = Metrics()
-        metrics.requests.labels("/", "200").inc()
-        metrics.greps.inc(3)
-        _, text = metrics.render("")
-        self.assertIn(b'quotes_requests_total{code="200",route="/"} 1.0\n', text)
-        self.assertIn(b"quotes_greps_total 3.0\n", text)
+    def setUp(self) -> None:
+        self.metrics = Metrics()
 
-    def test_every_reason_is_there_from_the_start(self) -> None:
-        """Who watches for one need not wait for it to happen."""
-        _, text = Metrics().render("")
+    def assert_rendered(self, *lines: str) -> None:
+        """Check that there are lines that begin so."""
+        _, text = self.metrics.render("")
+        for line in lines:
+            self.assertIn(f"\n{line}", text.decode())
+
+    def test_counters_are_rendered_with_prefix_and_labels(self) -> None:
+        self.metrics.requests.labels("/", "200").inc()
+        self.metrics.greps.inc(3)
+        self.assert_rendered(
+            'quotes_requests_total{code="200",route="/"} 1.0\n',
+            "quotes_greps_total 3.0\n",
+        )
+
+    def test_every_reason_is_rendered_from_the_start(self) -> None:
+        """Alerts need a value before the first event."""
         for reason in ("timeout", "left", "output", "shutdown", "outside"):
-            line = f'quotes_greps_killed_total{{reason="{reason}"}} 0.0\n'
-            self.assertIn(line.encode(), text)
+            self.assert_rendered(f'quotes_greps_killed_total{{reason="{reason}"}} 0.0')
 
-    def test_a_value_is_asked_for_when_it_is_shown(self) -> None:
-        """It is the value of that moment."""
-        metrics, values = Metrics(), [1]
-        metrics.add_gauge("things", "Things.", lambda: values[0])
+    def test_a_gauge_is_read_when_it_is_rendered(self) -> None:
+        values = [1]
+        self.metrics.add_gauge("things", "Things.", lambda: values[0])
         for value in (1, 5):
             values[0] = value
-            self.assertIn(b"quotes_things %d.0\n" % value, metrics.render("")[1])
+            self.assert_rendered(f"quotes_things {value}.0\n")
 
-    def test_what_is_not_known_hides_nothing_else(self) -> None:
-        """It is no number, and the log says why."""
-        metrics = Metrics()
+    def test_a_gauge_that_cannot_be_read_is_logged(self) -> None:
+        """The other metrics are rendered."""
 
-        def unknown() -> float:
+        def fail() -> float:
             raise OSError(EMFILE, "too many open files")
 
-        metrics.add_gauge("things", "Things.", unknown)
+        self.metrics.add_gauge("things", "Things.", fail)
         with capturedLogs() as events:
-            _, text = metrics.render("")
-        self.assertIn(b"quotes_things NaN\n", text)
-        self.assertIn(b"quotes_greps_total 0.0\n", text)
+            self.assert_rendered("quotes_things NaN\n", "quotes_greps_total 0.0\n")
         self.assertIn("too many open files", [each["reason"] for each in events])
 
-    def test_the_reader_chooses_the_format(self) -> None:
-        """Prometheus asks for the newer one."""
-        content_type, text = Metrics().render(f"{OPEN_METRICS}; version=1.0.0")
+    def test_the_client_chooses_the_format(self) -> None:
+        content_type, text = self.metrics.render(f"{OPEN_METRICS}; version=1.0.0")
         self.assertTrue(content_type.startswith(OPEN_METRICS))
         self.assertTrue(text.endswith(b"# EOF\n"))
-        content_type, text = Metrics().render("*/*")
+        content_type, text = self.metrics.render("*/*")
         self.assertTrue(content_type.startswith("text/plain"))
 
-    def test_two_services_count_for_themselves(self) -> None:
-        """Nothing is shared by way of the module."""
-        one, other = Metrics(), Metrics()
-        one.greps.inc()
-        self.assertIn(b"quotes_greps_total 0.0\n", other.render("")[1])
+    def test_two_services_share_no_metrics(self) -> None:
+        Metrics().greps.inc()
+        self.assert_rendered("quotes_greps_total 0.0\n")
 
-    def test_the_process_is_measured(self) -> None:
-        """Its memory and its open files, to see that nothing leaks."""
-        _, text = Metrics().render("")
-        self.assertIn(b"process_resident_memory_bytes ", text)
-        self.assertIn(b"process_open_fds ", text)
+    def test_memory_and_open_files_are_measured(self) -> None:
+        self.assert_rendered("process_resident_memory_bytes ", "process_open_fds ")

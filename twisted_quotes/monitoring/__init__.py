@@ -1,5 +1,5 @@
 """
-What operators see: metrics, logs for programs, and notices to systemd.
+For operators: metrics, logs in JSON, and notifications to systemd.
 
-Read L{metrics<twisted_quotes.monitoring.metrics>} first.
+Start with L{metrics<twisted_quotes.monitoring.metrics>}.
 """

@@ -1,14 +1,18 @@
 """
-Metrics of several processes, added up.
+The sum of the metrics of several processes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
+from operator import add
+
+from msgspec.structs import replace
 
 from .metrics import MetricFamily, Sample
 
-# What is the same for all, and what is that of the one that started first.
+# All processes have the same dictionaries, and the service is as old as the oldest.
 _COMBINERS = {"quotes_dictionaries": max, "process_start_time_seconds": min}
 _CUMULATIVE_KINDS = {"counter", "histogram"}
 
@@ -17,36 +21,24 @@ def aggregate(reports: Iterable[Sequence[MetricFamily]]) -> list[MetricFamily]:
     """
     Add up the metrics of several processes.
 
-    @param reports: those of each.
-    @return: each metric once, in the order in which they came first.
+    @param reports: the metrics of each process.
+    @return: each metric once, in the order of its first occurrence.
     """
     families: dict[str, MetricFamily] = {}
-    values: dict[str, dict[tuple[str, tuple[tuple[str, str], ...]], float]] = {}
-    for report in reports:
-        for family in report:
-            families.setdefault(family.name, family)
-            samples = values.setdefault(family.name, {})
-            combine = _COMBINERS.get(family.name)
-            for sample in family.samples:
-                key = sample.name, sample.labels
-                before = samples.get(key)
-                if before is None:
-                    samples[key] = sample.value
-                elif combine is not None:
-                    samples[key] = combine(before, sample.value)
-                else:
-                    samples[key] = before + sample.value
+    totals: dict[str, dict[tuple[str, tuple[tuple[str, str], ...]], float]] = {}
+    for family in chain.from_iterable(reports):
+        families.setdefault(family.name, family)
+        values = totals.setdefault(family.name, {})
+        combine = _COMBINERS.get(family.name, add)
+        for sample in family.samples:
+            key, value = (sample.name, sample.labels), sample.value
+            values[key] = combine(values[key], value) if key in values else value
     return [
-        MetricFamily(
-            each.name,
-            each.documentation,
-            each.kind,
-            [Sample(*key, value) for key, value in values[each.name].items()],
-        )
-        for each in families.values()
+        replace(family, samples=[Sample(*key, x) for key, x in totals[name].items()])
+        for name, family in families.items()
     ]
 
 
 def cumulative_only(report: Iterable[MetricFamily]) -> list[MetricFamily]:
-    """What remains of a process that is gone: what it counted, and not its state."""
+    """Return what still counts when a process has ended: no gauges."""
     return [each for each in report if each.kind in _CUMULATIVE_KINDS]

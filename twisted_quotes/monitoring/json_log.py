@@ -1,8 +1,8 @@
 """
-The log for programs: a flat JSON object a line.
+The JSON log: a flat object in each line.
 
-C{twist} writes the events as Twisted stores them: each after a byte 0x1e (RFC
-7464), with every field twice and no formatted message. Log shippers read neither.
+It replaces Twisted's own, where each event follows a byte 0x1e (RFC 7464) and has no
+formatted message. Log shippers do not read that.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ _RESERVED_FIELDS = ("time", "level", "logger", "message", "traceback")
 
 def format_json_line(event: LogEvent) -> str:
     """
-    Format an event as a flat JSON object, and a line feed.
+    Format an event as a flat JSON object in ASCII, and a line feed.
 
-    It has C{time} (RFC 3339, in UTC), C{level}, C{logger}, C{message}, C{traceback}
-    if there is one, and the fields of the event that are text, numbers or truth
-    values. It is ASCII, and valid JSON whatever the fields hold.
+    Its fields are C{time} (RFC 3339, in UTC), C{level}, C{logger}, C{message},
+    C{traceback} if there is one, and the fields of the event that are text, bytes,
+    numbers or booleans.
     """
+    time = datetime.fromtimestamp(event["log_time"], UTC).isoformat("T", "milliseconds")
     line: dict[str, Any] = {
-        "time": _format_rfc3339(event["log_time"]),
+        "time": time.replace("+00:00", "Z"),
         "level": getattr(event.get("log_level"), "name", None),
         "logger": event.get("log_namespace"),
         "message": _escape_surrogates(formatEvent(event)),
@@ -34,7 +35,7 @@ def format_json_line(event: LogEvent) -> str:
     failure = event.get("log_failure")
     if isinstance(failure, Failure):
         line["traceback"] = _escape_surrogates(failure.getTraceback())
-    # Events of the old twisted.python.log have fields of its own in them.
+    # Events of the legacy twisted.python.log have internal fields.
     if "log_text" not in event:
         for name, value in event.items():
             if not name.startswith("log_") and name not in _RESERVED_FIELDS:
@@ -43,29 +44,23 @@ def format_json_line(event: LogEvent) -> str:
 
 
 def json_observer(file: IO[str]) -> FileLogObserver:
-    """Write events to a file, each as L{format_json_line} formats it."""
+    """Write events to a file, as L{format_json_line} formats them."""
     return FileLogObserver(file, format_json_line)
 
 
-def _format_rfc3339(timestamp: float) -> str:
-    moment = datetime.fromtimestamp(timestamp, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def _flat_field(name: str, value: object) -> dict[str, Any]:
-    """A field, if its value is one that a flat object can have."""
+    """Return a field, or nothing if it is not a JSON string, number or boolean."""
     match value:
-        case bool() | int():
-            return {name: value}
-        case float() if value - value == 0:
-            return {name: value}
-        case str():
-            return {name: _escape_surrogates(value)}
         case bytes():
             return {name: value.decode("ascii", "backslashreplace")}
+        case str():
+            return {name: _escape_surrogates(value)}
+        # Not for infinity and NaN.
+        case int() | float() if value - value == 0:
+            return {name: value}
     return {}
 
 
 def _escape_surrogates(text: str) -> str:
-    """Text without lone surrogates, which stand for bytes in names of files."""
+    """Escape lone surrogates, which stand for bytes in file names."""
     return text.encode("utf-8", "backslashreplace").decode()

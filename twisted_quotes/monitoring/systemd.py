@@ -1,8 +1,5 @@
 """
-Telling systemd how the service is: sd_notify(3), sd_watchdog_enabled(3).
-
-systemd names a UNIX socket in the environment, and takes a datagram with each
-piece of news. Where something else starts the service, nobody is told.
+Notifications to systemd: sd_notify(3), sd_watchdog_enabled(3).
 """
 
 from __future__ import annotations
@@ -18,15 +15,15 @@ from twisted.logger import Logger
 
 class SystemdNotifier:
     """
-    What started the service, and wants to know how it is.
+    Sends the state of the service to systemd, as datagrams to a UNIX socket.
 
-    Where it cannot be told, that is logged once, and the service goes on.
+    The first of several failures in a row is logged.
 
-    @param clock: times the signs of life.
-    @param notify_socket: the socket, as C{NOTIFY_SOCKET} names it: a path, or an
-        abstract name after an C{@}; L{None} where nobody wants to know.
-    @param watchdog_timeout: after how long without a sign of life the service counts
-        as hung, in seconds; L{None} for never.
+    @param clock: schedules the watchdog notifications.
+    @param notify_socket: the value of C{NOTIFY_SOCKET}: a path, or an abstract name
+        after C{@}; L{None} if the service was not started by systemd.
+    @param watchdog_timeout: the time without a notification after which systemd
+        regards the service as hung, in seconds; L{None} for no watchdog.
 
     @ivar watchdog_timeout: the same.
     """
@@ -47,29 +44,24 @@ class SystemdNotifier:
 
     def notify_ready(self, status: str) -> None:
         """
-        The service answers from now on, and gives signs of life if they are wanted.
+        Report that the service is ready, and start the watchdog notifications.
 
-        @param status: what C{systemctl status} shows, one line.
+        @param status: a line that C{systemctl status} shows.
         """
         self._notify("READY=1", f"STATUS={status}")
         if self.watchdog_timeout is not None:
             self._watchdog_loop.start(self.watchdog_timeout / 2)
 
     def notify_stopping(self, status: str) -> None:
-        """
-        The end has begun. It may take a while, so signs of life go on.
-
-        @param status: what C{systemctl status} shows, one line.
-        """
+        """Report that the service shuts down. Watchdog notifications go on."""
         self._notify("STOPPING=1", f"STATUS={status}")
 
     def stop_watchdog(self) -> None:
-        """All is over, and no further sign of life is given."""
+        """Stop the watchdog notifications."""
         if self._watchdog_loop.running:
             self._watchdog_loop.stop()
 
     def _notify(self, *variables: str) -> None:
-        """Send a datagram, and wait for nobody."""
         if self._notify_socket is None:
             return
         abstract = self._notify_socket.startswith("@")
@@ -81,7 +73,7 @@ class SystemdNotifier:
         except OSError as error:
             if not self._failed:
                 self._log.error(
-                    "Cannot tell systemd at {address!a}: {reason!a}",
+                    "Cannot notify systemd at {address!a}: {reason!a}",
                     address=self._notify_socket,
                     reason=error.strerror or str(error),
                 )
@@ -92,10 +84,10 @@ class SystemdNotifier:
 
 def read_watchdog_timeout(environment: Mapping[str, str], pid: int) -> float | None:
     """
-    Find out after how long without a sign of life systemd takes action.
+    Read the watchdog timeout of a process.
 
-    @param pid: the id of this process: another one may be meant.
-    @return: in seconds; L{None} where no signs of life are wanted.
+    @param pid: the id of this process: the variables may be for another one.
+    @return: in seconds; L{None} if systemd expects no notifications.
     """
     if environment.get("WATCHDOG_PID", str(pid)) != str(pid):
         return None
