@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted_quotes.errors import BadRequest
 from twisted_quotes.query.regex_dialect import check_dialect, find_regex_syntax
 
-LEGAL = r"""
+POSIX = r"""
 love  ^-- .*$  a|b  (a|b)+  a{2}  a{2,}  a{,3}  a{1,3}b?  a?b+c*  (a+)?  (a*)+
 \w+  \W  \s*  \S+  \bx\b  \B  \<x\>  (a)\1  \.  \\  \\d  \\\\w  \(\?  \?\?  \+\+  \*\?
 \[  \]  \{1\}?  \^\$  \-  \/  \"  \,  \_
@@ -23,7 +23,7 @@ love  ^-- .*$  a|b  (a|b)+  a{2}  a{2,}  a{,3}  a{1,3}b?  a?b+c*  (a+)?  (a*)+
 a**  a*{2}  (|a)  a||b  *a  a{x}?  a{  (  [  [a  [[:d  \  a)
 """
 
-FOREIGN = r"""
+OTHER_DIALECTS = r"""
 \d+  a\d  \D  \\\d  (\d)  \t  \n  \r  \f  \v  \e  \a  \x41  \u00e9  \p{L}  \P{L}
 \h  \H  \A  \Z  \z  \K  \Q.\E  \G  \R  \N  \X  \C  \0  \k<a>  \g1  don\'t  \`x
 (?i)a  (?:a)  (?=a)  (?!a)  (?<=a)  (?<!a)  (?<n>a)  (?P<n>a)  a(?#x)  (?>a)
@@ -33,54 +33,59 @@ a++  a*+  a?+  a{2}+
 [\]a]  [^\]]  [a\]]+x  [\\\]]
 """
 
+FIXED_STRINGS = ("love", "a^b", "$5", "*", "a. *", "[", "[]", "a|b", "-- Alan", "?")
+
 
 class DialectTests(SynchronousTestCase):
-    """What is let pass, and what is refused."""
+    """Tests of L{check_dialect}."""
 
-    def refusal_message(self, term: str) -> str:
-        """What is said of a term of another dialect."""
+    def error_message(self, term: str) -> str:
+        """Return the error for a term of another dialect."""
         return str(self.assertRaises(BadRequest, check_dialect, term).message)
 
-    def test_what_posix_has_is_let_pass(self) -> None:
-        """So is what GNU grep adds in the way of others, and what is plainly wrong."""
-        for term in (*LEGAL.split(), " ", "", "a b", "\N{GRINNING FACE}+", "\\\u00e9"):
+    def test_posix_syntax_is_accepted(self) -> None:
+        """So are GNU extensions with the usual meaning, and errors left to grep."""
+        for term in (*POSIX.split(), " ", "", "a b", "\N{GRINNING FACE}+", "\\\u00e9"):
             check_dialect(term)
 
-    def test_what_other_dialects_have_is_refused(self) -> None:
-        """GNU grep would take each for something else, without an error."""
-        for term in FOREIGN.split():
-            message = self.refusal_message(term)
+    def test_syntax_of_other_dialects_is_refused(self) -> None:
+        """GNU grep would accept it without an error."""
+        for term in OTHER_DIALECTS.split():
+            message = self.error_message(term)
             self.assertIn('The field "term" has ', message)
             self.assertIn("which POSIX extended regular expressions", message)
 
-    def test_the_place_is_told_and_what_posix_has_instead(self) -> None:
-        """Nothing else of the term is shown."""
-        for term, has, advice in (
+    def test_the_error_has_the_position_and_the_posix_form(self) -> None:
+        """It shows nothing else of the term."""
+        for term, construct, advice in (
             (r"secret \d", r"\d at character 8", "Write [0-9]."),
+            (r"\H", r"\H at character 1", "Write [^[:blank:]]."),
+            (r"\t", r"\t at character 1", "Write the character itself, or a class"),
             (r"(?i)a", "(? at character 1", '"ignore_case" is a field.'),
             (r".*?a", "? after * at character 3", "leave out the ?."),
             (r"a{2}+", "+ after {2} at character 5", "leave out the +."),
             (r"[a\d]", r"\d in brackets at character 3", r"Write 0-9 there, or \\ for"),
+            (r"[\t]", r"\t in brackets at character 2", "the character itself there"),
             (r"[^\]]", r"\] in brackets at character 3", "Write ] first there"),
-            (r"\K", r"\K at character 1", "Write K if that character is meant."),
         ):
-            message = self.refusal_message(term)
-            self.assertIn(f'The field "term" has {has}, which POSIX', message)
+            message = self.error_message(term)
+            self.assertIn(f'The field "term" has {construct}, which POSIX', message)
             self.assertIn(advice, message)
             self.assertNotIn("secret", message)
 
     @settings(max_examples=200)
     @given(st.text(st.sampled_from(r"ad\[](){}?*+|^$:.,2"), max_size=12))
-    def test_a_pattern_is_let_pass_or_refused(self, term: str) -> None:
-        """Nothing else goes wrong, and a literal is let pass when it is escaped."""
+    def test_a_term_is_accepted_or_refused_and_accepted_if_escaped(
+        self, term: str
+    ) -> None:
         try:
             check_dialect(term)
         except BadRequest as error:
             self.assertTrue(error.message.endswith("."))
         check_dialect("".join(c if c.isalnum() else f"\\{c}" for c in term))
 
-    def test_the_longest_pattern_takes_no_time(self) -> None:
-        """Brackets without an end, and classes without one, are read once."""
+    def test_a_long_term_is_checked_in_linear_time(self) -> None:
+        """Brackets and classes without an end do not cause backtracking."""
         for part in (
             "[",
             "[[:",
@@ -93,18 +98,17 @@ class DialectTests(SynchronousTestCase):
             "[[.",
             "{1,",
         ):
-            began = time.process_time()
+            start = time.process_time()
             with contextlib.suppress(BadRequest):
                 check_dialect((part * 1024)[:1024])
-            self.assertLess(time.process_time() - began, 0.5, part)
+            self.assertLess(time.process_time() - start, 0.5, part)
 
 
-class SignTests(SynchronousTestCase):
-    """What tells that a fixed string was meant as a regular expression."""
+class RegexSyntaxTests(SynchronousTestCase):
+    """Tests of L{find_regex_syntax}."""
 
-    def test_signs_are_named(self) -> None:
-        """What stands for itself in few texts."""
-        for term, sign in (
+    def test_syntax_that_is_rare_in_text_is_named(self) -> None:
+        for term, syntax in (
             ("^-- Alan", "^ at its start"),
             ("$", "$ at its end"),
             ("love.$", "$ at its end"),
@@ -112,28 +116,12 @@ class SignTests(SynchronousTestCase):
             ("a.*b", ".*"),
             ("wom[ae]n", "[...]"),
             (r"a\|b", r"\|"),
+            *((term, "") for term in FIXED_STRINGS),
         ):
-            self.assertEqual(find_regex_syntax(term), sign)
+            self.assertEqual(find_regex_syntax(term), syntax, term)
 
-    def test_text_has_none(self) -> None:
-        """Nor have the same characters elsewhere."""
-        for term in (
-            "love",
-            "a^b",
-            "$5",
-            "*",
-            "a. *",
-            "[",
-            "[]",
-            "a|b",
-            "-- Alan",
-            "?",
-        ):
-            self.assertEqual(find_regex_syntax(term), "")
-
-    def test_the_longest_term_takes_no_time(self) -> None:
-        """However many beginnings of signs there are."""
+    def test_a_long_term_is_checked_in_linear_time(self) -> None:
         for part in ("[", "[a", ".", "\\", "$", "[]"):
-            began = time.process_time()
+            start = time.process_time()
             find_regex_syntax((part * 1024)[:1023] + "x")
-            self.assertLess(time.process_time() - began, 0.5, part)
+            self.assertLess(time.process_time() - start, 0.5, part)
