@@ -14,11 +14,11 @@ V1, V2 = ["action", *fields_of(Search)], list(fields_of(FindQuotes))
 
 
 class SuggestionTests(SynchronousTestCase):
-    """Which known name a name that is not known is taken for."""
+    """Tests of L{suggest_name}."""
 
-    def test_other_words_for_a_field(self) -> None:
-        """Those of other programs mean the field that has their meaning here."""
-        for words, v1, v2 in (
+    def test_a_synonym_suggests_the_fields_with_its_meaning(self) -> None:
+        """The APIs have different names for the number of results."""
+        for synonyms, v1, v2 in (
             ("q query text search keyword pattern", ["term"], ["term"]),
             ("page skip from start", ["offset"], ["offset"]),
             ("count size per_page perPage n max results", ["nresults"], ["limit"]),
@@ -31,49 +31,41 @@ class SuggestionTests(SynchronousTestCase):
             ("after", ["n_after"], []),
             ("by", [], ["author"]),
         ):
-            for word in words.split():
-                for known, meant in ((V1, v1), (V2, v2)):
-                    names = " and ".join(f'"{name}"' for name in meant)
-                    expected = f" Try {names}." if meant else ""
-                    self.assertEqual(suggest_name(word, known), expected, word)
-
-    def test_each_api_has_its_own_word(self) -> None:
-        """What one calls by another name than the other is known in both."""
+            for synonym in synonyms.split():
+                for known_names, suggested in ((V1, v1), (V2, v2)):
+                    names = " and ".join(f'"{name}"' for name in suggested)
+                    expected = f" Try {names}." if suggested else ""
+                    self.assertEqual(suggest_name(synonym, known_names), expected)
         self.assertEqual(suggest_name("limit", V1), ' Try "nresults".')
         self.assertEqual(suggest_name("nresults", V2), ' Try "limit".')
 
-    def test_other_words_for_an_action(self) -> None:
-        """They are not taken for fields, nor the other way round."""
-        for word, action in (
+    def test_a_synonym_suggests_an_action_where_an_action_is_expected(self) -> None:
+        for synonym, action in (
             ("find", "search"),
             ("query", "search"),
             ("shuffle", "random"),
             ("dictionaries", "list"),
         ):
-            self.assertEqual(suggest_name(word, ACTIONS), f' Try "{action}".')
+            self.assertEqual(suggest_name(synonym, ACTIONS), f' Try "{action}".')
 
-    def test_a_name_that_is_near(self) -> None:
-        """Slips are known for what they are, in any case."""
-        for name, near in (
-            ("nresult", "nresults"),
-            ("IgnoreCase", "ignore_case"),
-            ("n_bfore", "n_before"),
-            ("TERM", "term"),
-            ("terms", "term"),
+    def test_a_similar_name_is_suggested_in_any_case(self) -> None:
+        for name, known_names, suggested in (
+            ("nresult", V1, "nresults"),
+            ("IgnoreCase", V1, "ignore_case"),
+            ("n_bfore", V1, "n_before"),
+            ("TERM", V1, "term"),
+            ("terms", V1, "term"),
+            ("sed", fields_of(SampleQuotes), "seed"),
+            ("serch", ACTIONS, "search"),
         ):
-            self.assertEqual(suggest_name(name, V1), f' The nearest is "{near}".')
-        self.assertEqual(
-            suggest_name("sed", fields_of(SampleQuotes)), ' The nearest is "seed".'
-        )
-        self.assertEqual(suggest_name("serch", ACTIONS), ' The nearest is "search".')
+            self.assertEqual(
+                suggest_name(name, known_names), f' The nearest is "{suggested}".'
+            )
 
-    def test_a_name_that_is_only_alike_is_not_near(self) -> None:
-        """A few letters in common are no hint."""
+    def test_other_names_suggest_nothing(self) -> None:
+        """A few letters in common are not similar enough."""
         for name in ("letter", "writer", "filter", "after", "title"):
             self.assertEqual(suggest_name(name, ["term", "limit", "offset"]), "", name)
-
-    def test_nothing_is_guessed(self) -> None:
-        """What is not near, nor another word, gets no hint."""
         for name in ("", "zzz", "sort", "order", "format", "id", "api_key", "x" * 9999):
-            for known in (V1, V2, ACTIONS, []):
-                self.assertEqual(suggest_name(name, known), "", name)
+            for known_names in (V1, V2, ACTIONS, []):
+                self.assertEqual(suggest_name(name, known_names), "", name)

@@ -1,5 +1,5 @@
 """
-Which known name is meant by one that is not known.
+Suggestions of a known name for an unknown one.
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from difflib import get_close_matches
 
-# The words that other programs have for a field or an action.
+# The names that other programs have for a field or an action.
 _SYNONYMS = {
     "term": "q query text search searchterm keyword keywords pattern phrase string "
     "what",
@@ -33,23 +33,18 @@ _SYNONYMS = {
 
 def suggest_name(name: str, known_names: Collection[str]) -> str:
     """
-    Say which known name is meant.
+    Suggest a known name for an unknown one.
 
-    @param name: one that is not known.
-    @param known_names: those that are.
-    @return: a sentence after a blank, or nothing where no name is another word
-        for it, nor near.
+    @return: a sentence after a space; empty if no known name is a synonym or similar.
     """
     name = name[:100].lower()
-    normalized_name = name.replace("_", "").replace("-", "")
-    synonym_matches = [
-        f'"{each}"' for each in known_names if normalized_name in _synonyms_of(each)
+    plain_name = name.replace("_", "").replace("-", "")
+    synonyms = [
+        f'"{known_name}"'
+        for known_name in known_names
+        if plain_name in _SYNONYMS.get(known_name, "").split()
     ]
-    if synonym_matches:
-        return f" Try {' and '.join(synonym_matches)}."
+    if synonyms:
+        return f" Try {' and '.join(synonyms)}."
     close_matches = get_close_matches(name, known_names, n=1, cutoff=0.7)
     return f' The nearest is "{close_matches[0]}".' if close_matches else ""
-
-
-def _synonyms_of(name: str) -> list[str]:
-    return _SYNONYMS.get(name, "").split()
