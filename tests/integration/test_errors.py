@@ -40,7 +40,7 @@ class ErrorTests(LibraryTestCase):
         server = self.serve()
         for question, words in (
             (b"", ["JSON"]),
-            (b"{", ["JSON", "line 1, column 2"]),
+            (b"{", ["JSON", "line 1 column 2"]),
             (b'{"action":"search","term":"x","term":"y"}', ['"term"', "once"]),
             (b"[]", ["array", "object"]),
             (b'{"action":"search","term":"\xff"}', ["UTF-8"]),

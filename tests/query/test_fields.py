@@ -6,71 +6,64 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.query.fields import fields_of
+from twisted_quotes.query.fields import alternatives, fields_of
 from twisted_quotes.query.queries import ACTIONS, All, FindQuotes, SampleQuotes, Search
 
 TEXT = "a string of 1 to 1024 characters, without NUL or line breaks, not only blanks"
 
 
-class FieldsTests(SynchronousTestCase):
-    """What the instructions and the errors read off the queries."""
+COUNT = "a whole number from 0 to 1000"
+DICTIONARY = (
+    "a file name in the library, with / for sub-folders, "
+    'of 1 to 4096 characters, without NUL, or "*" for every dictionary'
+)
 
-    def test_every_field_has_its_default(self) -> None:
-        """The fields are those of API v1, the required ones first."""
+
+class FieldsTests(SynchronousTestCase):
+    """Tests of L{fields_of}."""
+
+    def test_a_search_has_all_fields_of_the_contract(self) -> None:
+        """The required ones are first."""
         self.assertEqual(
-            [(f.name, f.default, f.required) for f in fields_of(Search).values()],
             [
-                ("term", "", True),
-                ("dictionary", "", False),
-                ("ignore_case", "false", False),
-                ("whole_word", "false", False),
-                ("regex", "false", False),
-                ("nresults", "0", False),
-                ("offset", "0", False),
-                ("n_before", "0", False),
-                ("n_after", "0", False),
-                ("unit", '"line"', False),
+                (f.name, f.default, f.required, f.is_text, f.allowed)
+                for f in fields_of(Search).values()
+            ],
+            [
+                ("term", "", True, True, TEXT),
+                ("dictionary", "", False, True, DICTIONARY),
+                ("ignore_case", "false", False, False, "true or false"),
+                ("whole_word", "false", False, False, "true or false"),
+                ("regex", "false", False, False, "true or false"),
+                ("nresults", "0", False, False, "a whole number"),
+                ("offset", "0", False, False, "a whole number, 0 or more"),
+                ("n_before", "0", False, False, COUNT),
+                ("n_after", "0", False, False, COUNT),
+                ("unit", '"line"', False, True, '"line" or "quote"'),
             ],
         )
 
-    def test_every_action_has_its_own_fields(self) -> None:
-        """What goes with a search does not go with everything."""
+    def test_each_query_has_its_own_fields(self) -> None:
+        """The others are those of a search."""
         only_search = fields_of(Search).keys() - fields_of(All).keys()
         self.assertEqual(only_search, {"term", "n_before", "n_after"})
         self.assertEqual(set(fields_of(ACTIONS["list"])), {"nresults", "offset"})
-        self.assertFalse(fields_of(ACTIONS["random"])["term"].required)
-        self.assertEqual(
-            fields_of(SampleQuotes).keys() - fields_of(FindQuotes).keys(), {"seed"}
-        )
+        random, quotes = fields_of(ACTIONS["random"]), fields_of(FindQuotes)
+        self.assertEqual(fields_of(SampleQuotes).keys() - quotes.keys(), {"seed"})
+        self.assertFalse(random["term"].required)
+        for field, allowed in (
+            (random["unit"], '"quote"'),
+            (random["seed"], "a whole number"),
+            (quotes["author"], TEXT),
+            (quotes["limit"], "a whole number from 1 to 1000"),
+        ):
+            self.assertEqual(field.allowed, allowed)
 
-    def test_every_field_says_what_is_allowed(self) -> None:
-        """Each field has the words that an error closes with."""
-        allowed = {f.name: f.allowed for f in fields_of(Search).values()}
-        self.assertEqual(
-            allowed,
-            {
-                "term": TEXT,
-                "dictionary": "a file name in the library, with / for sub-folders, "
-                'of 1 to 4096 characters, without NUL, or "*" for every dictionary',
-                "nresults": "a whole number",
-                "offset": "a whole number, 0 or more",
-                "ignore_case": "true or false",
-                "whole_word": "true or false",
-                "regex": "true or false",
-                "n_before": "a whole number from 0 to 1000",
-                "n_after": "a whole number from 0 to 1000",
-                "unit": '"line" or "quote"',
-            },
-        )
-        random = fields_of(ACTIONS["random"])
-        self.assertEqual(random["unit"].allowed, '"quote"')
-        self.assertEqual(random["seed"].allowed, "a whole number")
-        quotes = fields_of(FindQuotes)
-        self.assertEqual(quotes["author"].allowed, TEXT)
-        self.assertEqual(quotes["limit"].allowed, "a whole number from 1 to 1000")
-
-    def test_every_field_says_what_it_means(self) -> None:
-        """No field stands in the instructions without an explanation."""
-        for kind in (*ACTIONS.values(), FindQuotes, SampleQuotes):
-            for field in fields_of(kind).values():
+    def test_every_field_has_a_description(self) -> None:
+        for query_type in (*ACTIONS.values(), FindQuotes, SampleQuotes):
+            for field in fields_of(query_type).values():
                 self.assertTrue(field.description.strip(), field.name)
+
+    def test_alternatives_are_joined_like_words(self) -> None:
+        for values, joined in (("a", '"a"'), ("abc", '"a", "b" or "c"')):
+            self.assertEqual(alternatives(values), joined)

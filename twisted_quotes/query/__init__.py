@@ -1,5 +1,6 @@
 """
-What clients can ask for: queries, and how they are read, checked and refused.
+Queries: their fields, how they are parsed, and what they are refused for.
 
-It imports only the errors. Read L{queries<twisted_quotes.query.queries>} first.
+It imports L{twisted_quotes.errors} and L{twisted_quotes.text}. Read
+L{queries<twisted_quotes.query.queries>} first.
 """

@@ -1,44 +1,79 @@
 """
-What can be asked: frozen queries, by the fields that they are made of.
+Queries as frozen values, one class for each action.
 
-The fields, their ranges and defaults are those of the contract: section 1 for
-what API v1 is asked, section 4 for API v2.
+The fields, with their ranges and defaults, are those of the contract: section 1 for
+API v1, section 4 for API v2.
 """
 
 from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import force_setattr
 
-from .fields import (
-    ContextCount,
-    DictionaryName,
-    Flag,
-    Offset,
-    PageSize,
-    QuoteUnit,
-    Text,
-    Unit,
-    WholeNumber,
-)
-
 ALL_DICTIONARIES = "*"
 
-# A prime (Mersenne's ninth), so that large seeds that differ seldom become the same.
+# A prime (Mersenne's ninth), so that different large seeds rarely become equal.
 _SEED_MODULUS = 2**61 - 1
 
-_Term = Meta(description="what to look for, as it stands unless regex is true")
-_UNIT_DESCRIPTION = "what an entry is: a line, or the whole quote"
+_Text = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=1024,
+        pattern=r"^(?=.*\S)[^\0\r\n]*\Z",
+        extra_json_schema={
+            "x-allowed": "a string of 1 to 1024 characters, without NUL or line "
+            "breaks, not only blanks"
+        },
+    ),
+]
+_DictionaryName = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=4096,
+        pattern=r"^[^\0]*\Z",
+        description="where to search; without it, the default dictionary; "
+        '"*" is every dictionary, in the order of their names',
+        extra_json_schema={
+            "x-allowed": "a file name in the library, with / for sub-folders, "
+            'of 1 to 4096 characters, without NUL, or "*" for every dictionary'
+        },
+    ),
+]
+_Term = Annotated[
+    _Text,
+    Meta(description="the text to search for, or a pattern if regex is true"),
+]
+_Unit = Annotated[
+    Literal["line", "quote"],
+    Meta(description="what an entry is: a line, or the whole quote"),
+]
+_ResultLimit = Annotated[
+    int,
+    Meta(description="the maximum number of entries; 0 or less returns all"),
+]
+_Offset = Annotated[int, Meta(ge=0, description="the number of entries to skip")]
+_PageSize = Annotated[
+    int, Meta(ge=1, le=1000, description="the maximum number of quotes")
+]
+_Seed = Annotated[
+    int,
+    Meta(
+        description="the same seed, with the same dictionary and term, "
+        "gives the same quotes"
+    ),
+]
 
 
 @dataclass(frozen=True)
 class Pattern:
     """
-    What grep is to look for.
+    A pattern for grep.
 
     @ivar term: a fixed string, or a POSIX extended regular expression.
     """
@@ -52,40 +87,23 @@ class Pattern:
 @dataclass(frozen=True)
 class Selection:
     """
-    Which quotes are meant.
+    The conditions for a quote or a line.
 
-    @ivar pattern: what is to be found in their texts; L{None} for anything.
-    @ivar author: what is to be found in their authors' names, whatever its
-        case; L{None} for anything.
+    @ivar pattern: matches the text; L{None} for any text.
+    @ivar author: is part of the author's name, in either case; L{None} for any.
     """
 
     pattern: Pattern | None = None
     author: str | None = None
 
 
-_ResultLimit = Annotated[
-    WholeNumber, Meta(description="how many entries to return; 0 or less returns all")
-]
-_ResultOffset = Annotated[
-    Offset, Meta(description="how many entries to pass over first")
-]
-_Seed = Annotated[
-    WholeNumber | UnsetType,
-    Meta(
-        description="the same seed, with the same dictionary and term, "
-        "gives the same quotes"
-    ),
-]
-
-
 class _BoundedNumbers(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Keeps every number within 64 bits, though JSON has no largest number."""
+    """Base of all queries. Their numbers fit into 64 bits; those of JSON may not."""
 
     def __post_init__(self) -> None:
-        """Reduce what is larger to a number that means the same."""
         for name in ("nresults", "offset", "seed"):
             value = getattr(self, name, 0)
-            if value is UNSET or -sys.maxsize <= value <= sys.maxsize:
+            if value is UNSET or abs(value) <= sys.maxsize:
                 continue
             if name == "seed":
                 value %= _SEED_MODULUS
@@ -93,151 +111,140 @@ class _BoundedNumbers(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class _SearchFields(_BoundedNumbers, frozen=True, kw_only=True):
-    """The fields that say where to look, and how."""
+    """The fields of every query that reads dictionaries."""
 
-    dictionary: Annotated[
-        DictionaryName | UnsetType,
-        Meta(
-            description="where to look; left out, the default dictionary; "
-            '"*" is every dictionary, in the order of their names'
-        ),
-    ] = UNSET
+    dictionary: _DictionaryName | UnsetType = UNSET
     ignore_case: Annotated[
-        Flag, Meta(description="letters match in either case, in Unicode")
+        bool, Meta(description="letters match in either case, in Unicode")
     ] = False
     whole_word: Annotated[
-        Flag, Meta(description="the match is bounded by non-word characters")
+        bool, Meta(description="the match is bounded by non-word characters")
     ] = False
     regex: Annotated[
-        Flag, Meta(description="the term is a POSIX extended regular expression")
+        bool, Meta(description="the term is a POSIX extended regular expression")
     ] = False
 
-    def _make_selection(
-        self, term: str | UnsetType, author: str | UnsetType = UNSET
-    ) -> Selection:
-        """Put together what grep is to look for."""
+    @property
+    def selection(self) -> Selection:
+        """The conditions for a result."""
+        term, author = getattr(self, "term", UNSET), getattr(self, "author", UNSET)
         pattern = None
-        if not isinstance(term, UnsetType):
+        if term is not UNSET:
             pattern = Pattern(term, self.ignore_case, self.whole_word, self.regex)
-        return Selection(pattern, None if isinstance(author, UnsetType) else author)
+        return Selection(pattern, None if author is UNSET else author)
 
 
-class _ActionFields(_SearchFields, frozen=True, kw_only=True, tag_field="action"):
-    """The fields that go with every action that looks into dictionaries."""
+class _ActionFields(
+    _SearchFields, frozen=True, kw_only=True, tag_field="action", tag=str.lower
+):
+    """The fields of every action that reads dictionaries."""
 
     nresults: _ResultLimit = 0
-    offset: _ResultOffset = 0
+    offset: _Offset = 0
 
     @property
     def limit(self) -> int | None:
-        """How many entries are wanted at the most; L{None} for all."""
+        """The maximum number of entries; L{None} for all."""
         return self.nresults if self.nresults > 0 else None
 
     @property
     def end(self) -> int | None:
-        """How many entries to find, with those passed over; L{None} for all."""
+        """The index after the last entry to return; L{None} for all."""
         if self.limit is None:
             return None
         return min(self.offset + self.limit, sys.maxsize)
 
 
-class Search(_ActionFields, frozen=True, kw_only=True, tag="search"):
-    """Find what matches a term: lines, or whole quotes."""
+class Search(_ActionFields, frozen=True, kw_only=True):
+    """Find the lines, or whole quotes, that match a term."""
 
-    term: Annotated[Text, _Term]
+    term: _Term
     n_before: Annotated[
-        ContextCount,
-        Meta(description="how many lines, or quotes, of context before each match"),
+        int,
+        Meta(
+            ge=0,
+            le=1000,
+            description="the number of context lines, or quotes, before each match",
+        ),
     ] = 0
-    n_after: Annotated[ContextCount, Meta(description="as many after each match")] = 0
-    unit: Annotated[Unit, Meta(description=_UNIT_DESCRIPTION)] = "line"
-
-    @property
-    def selection(self) -> Selection:
-        """What is to match."""
-        return self._make_selection(self.term)
+    n_after: Annotated[
+        int, Meta(ge=0, le=1000, description="the number of those after each match")
+    ] = 0
+    unit: _Unit = "line"
 
 
-class All(_ActionFields, frozen=True, kw_only=True, tag="all"):
+class All(_ActionFields, frozen=True, kw_only=True):
     """Return every line of a dictionary, or every quote, in order."""
 
-    unit: Annotated[Unit, Meta(description=_UNIT_DESCRIPTION)] = "line"
-
-    selection = Selection()
+    unit: _Unit = "line"
     n_before = n_after = 0
 
 
-class Random(_ActionFields, frozen=True, kw_only=True, tag="random"):
-    """Return whole quotes drawn by chance, each with the same chance, none twice."""
+class Random(_ActionFields, frozen=True, kw_only=True):
+    """Return random quotes, each with the same probability, none twice."""
 
     nresults: Annotated[
-        WholeNumber,
-        Meta(description="how many quotes to draw; 0 or less draws all"),
+        int, Meta(description="the maximum number of quotes; 0 or less returns all")
     ] = 1
-    term: Annotated[Text | UnsetType, _Term] = UNSET
-    seed: _Seed = UNSET
-    unit: Annotated[QuoteUnit, Meta(description=_UNIT_DESCRIPTION)] = "quote"
-
-    @property
-    def selection(self) -> Selection:
-        """What is to match."""
-        return self._make_selection(self.term)
+    term: _Term | UnsetType = UNSET
+    seed: _Seed | UnsetType = UNSET
+    unit: Annotated[
+        Literal["quote"], Meta(description="an entry is always a whole quote")
+    ] = "quote"
 
 
-class List(_BoundedNumbers, frozen=True, kw_only=True, tag_field="action", tag="list"):
+class List(
+    _BoundedNumbers, frozen=True, kw_only=True, tag_field="action", tag=str.lower
+):
     """Return the names of the dictionaries."""
 
     nresults: _ResultLimit = 0
-    offset: _ResultOffset = 0
+    offset: _Offset = 0
 
 
 Query: TypeAlias = Search | All | Random | List
 
 ACTIONS: dict[str, type[Query]] = {
-    str(each.__struct_config__.tag): each for each in (Search, All, Random, List)
+    "search": Search,
+    "all": All,
+    "random": Random,
+    "list": List,
 }
 
 
 def action_name(query: Query) -> str:
-    """The C{action} that a query asks for."""
+    """Return the C{action} of a query."""
     return str(query.__struct_config__.tag)
 
 
 class _QuoteFields(_SearchFields, frozen=True, kw_only=True):
-    """What goes with every question for quotes as data."""
+    """The fields of every query for quotes."""
 
-    term: Annotated[Text | UnsetType, _Term] = UNSET
+    term: _Term | UnsetType = UNSET
     author: Annotated[
-        Text | UnsetType,
-        Meta(description="what the author's name holds, whatever its case"),
+        _Text | UnsetType,
+        Meta(description="a part of the author's name, in either case"),
     ] = UNSET
-    offset: _ResultOffset = 0
-
-    @property
-    def selection(self) -> Selection:
-        """What is to match."""
-        return self._make_selection(self.term, self.author)
+    offset: _Offset = 0
 
 
 class FindQuotes(_QuoteFields, frozen=True, kw_only=True):
-    """A page of quotes, in the order of their dictionaries."""
+    """Return a page of quotes, in the order of their dictionaries."""
 
-    limit: Annotated[PageSize, Meta(description="how many quotes to return")] = 20
+    limit: _PageSize = 20
 
 
 class StreamQuotes(_QuoteFields, frozen=True, kw_only=True):
-    """Quotes in the order of their dictionaries, all of them or the first ones."""
+    """Return quotes in the order of their dictionaries, all by default."""
 
-    limit: Annotated[
-        PageSize | UnsetType, Meta(description="how many quotes to return")
-    ] = UNSET
+    limit: _PageSize | UnsetType = UNSET
 
 
 class SampleQuotes(_QuoteFields, frozen=True, kw_only=True):
-    """Quotes drawn by chance, each with the same chance, none twice."""
+    """Return random quotes, each with the same probability, none twice."""
 
-    limit: Annotated[PageSize, Meta(description="how many quotes to return")] = 1
-    seed: _Seed = UNSET
+    limit: _PageSize = 1
+    seed: _Seed | UnsetType = UNSET
 
 
 QuoteQuery: TypeAlias = FindQuotes | StreamQuotes | SampleQuotes

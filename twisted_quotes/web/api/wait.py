@@ -30,7 +30,6 @@ _Seconds = Annotated[
         ge=0,
         le=_MAX_SECONDS,
         description="how long the process blocks",
-        extra={"allowed": "a whole number from 0 to 60"},
     ),
 ]
 
