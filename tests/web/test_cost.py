@@ -94,17 +94,15 @@ TARGETS = (
 
 
 def header_values(size: int) -> Iterator[bytes]:
-    """Values of about a size, each made of one piece in one frame."""
+    """Yield values of about a size, each a repeated piece in a template."""
     for frame in HEADER_TEMPLATES:
         for piece in PIECES:
             yield frame % (piece * (size // len(piece)))
 
 
 class CostTests(WebTestCase):
-    """Tests of the time that one request takes."""
-
     def measure_cost(self, request: bytes) -> float:
-        """The CPU time that a request takes, in seconds."""
+        """Return the CPU time of a request, in seconds."""
         client = self.web.connect()
         began = process_time()
         client.send(request)
@@ -123,7 +121,7 @@ class CostTests(WebTestCase):
         """
         for short, long in zip(header_values(SHORT), header_values(LONG), strict=True):
             few, many = (
-                before + (_escape(each) if escape else each) + after
+                before + (_escape_target(each) if escape else each) + after
                 for each in (short, long)
             )
             if self.measure_cost(many) < NEGLIGIBLE:
@@ -133,7 +131,7 @@ class CostTests(WebTestCase):
             self.assertLess(took, max(limit, NEGLIGIBLE), few[:100])
 
     def test_headers(self) -> None:
-        """Each header that something parses; /metrics has a parser of its own."""
+        """Each header that is parsed; /metrics has a parser of its own."""
         pairs = [(b"/api/v2/quotes", name) for name in HEADERS]
         for path, name in (*pairs, (b"/metrics", b"Accept")):
             host = b"Host: a\r\n" * (name != b"Host")
@@ -141,7 +139,6 @@ class CostTests(WebTestCase):
             self.assert_linear(head, b"\r\n\r\n")
 
     def test_credentials(self) -> None:
-        """What says who the client is, where somebody asks for that."""
         passwords = self.temporary_folder / "passwords"
         passwords.write_text("alice:secret\n")
         self.web = self.make_web(portal=make_portal([PasswordFile(str(passwords))]))
@@ -150,7 +147,6 @@ class CostTests(WebTestCase):
             self.assert_linear(head, b"\r\n\r\n")
 
     def test_targets(self) -> None:
-        """Each part of the request line."""
         for target in TARGETS:
             self.assert_linear(
                 b"GET " + target, b" HTTP/1.1\r\nHost: a\r\n\r\n", escape=True
@@ -159,6 +155,5 @@ class CostTests(WebTestCase):
         self.flushLoggedErrors()
 
 
-def _escape(value: bytes) -> bytes:
-    """A value without what ends a part of the request line."""
+def _escape_target(value: bytes) -> bytes:
     return value.replace(b" ", b"+").replace(b"\t", b"%09")

@@ -1,5 +1,5 @@
 """
-Tests of who is admitted.
+Tests for L{twisted_quotes.web.authentication.authenticator}.
 """
 
 from __future__ import annotations
@@ -55,28 +55,25 @@ INVALID_TOKEN_CHALLENGE = f'{BEARER_CHALLENGE}, error="invalid_token"'
 
 
 def basic_credentials(name: str, password: str) -> str:
-    """A name and a password as Basic takes them."""
+    """Return the Authorization header for Basic credentials."""
     return f"Basic {b64encode(f'{name}:{password}'.encode()).decode()}"
 
 
-class CredentialsFromHeaderTests(SynchronousTestCase):
-    """Tests of what is read in a header."""
-
+class ParseCredentialsTests(SynchronousTestCase):
     def read_credentials(self, *headers: str) -> tuple[str, str, bool]:
-        """The name, the password, and whether they were a token."""
+        """Return the name, the password, and whether they are a bearer token."""
         values = [each.encode() for each in headers]
         credentials, by_token = parse_credentials(values)
         return credentials.username.decode(), credentials.password.decode(), by_token
 
     def read_error(self, *headers: str | bytes) -> NotAuthenticated:
-        """What is said of headers that are not well put."""
         values = [h.encode() if isinstance(h, str) else h for h in headers]
         error = self.assertRaises(NotAuthenticated, parse_credentials, values)
         assert isinstance(error, NotAuthenticated)
         return error
 
     def test_basic(self) -> None:
-        """The example of RFC 7617, section 2, and the one of its section 2.1."""
+        """The examples of RFC 7617, sections 2 and 2.1."""
         aladdin = "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
         self.assertEqual(
             self.read_credentials(aladdin), ("Aladdin", "open sesame", False)
@@ -86,37 +83,33 @@ class CredentialsFromHeaderTests(SynchronousTestCase):
         )
 
     def test_a_password_may_have_colons(self) -> None:
-        """The first one ends the name."""
         self.assertEqual(
             self.read_credentials(basic_credentials("a", "b:c:")), ("a", "b:c:", False)
         )
 
     def test_bearer(self) -> None:
-        """A token is the name and the password; its first dot ends the name."""
+        """A token is the name and the password, separated by its first dot."""
         self.assertEqual(
             self.read_credentials("Bearer alice.s3cr-t"), ("alice", "s3cr-t", True)
         )
         self.assertEqual(self.read_credentials("Bearer a.b.c=="), ("a", "b.c==", True))
 
-    def test_a_scheme_has_no_case(self) -> None:
-        """And any number of blanks behind it (RFC 9110, section 11.4)."""
+    def test_schemes_are_case_insensitive(self) -> None:
+        """Any number of blanks may follow (RFC 9110, section 11.4)."""
         for header in ("bearer a.b", "BEARER a.b", "BeArEr   a.b"):
             self.assertEqual(self.read_credentials(header), ("a", "b", True))
         self.assertEqual(self.read_credentials("bASIC  YTpi"), ("a", "b", False))
 
-    def test_no_header(self) -> None:
-        """Who says nothing is told that this is not enough."""
+    def test_no_header_is_an_error(self) -> None:
         error = self.read_error()
         self.assertIn("requires authentication", error.message)
         self.assertFalse(error.is_bearer_token)
 
-    def test_two_headers(self) -> None:
-        """Nobody can tell which one counts, so none does."""
+    def test_two_headers_are_an_error(self) -> None:
         error = self.read_error("Bearer a.b", "Bearer a.b")
         self.assertIn("more than one", error.message)
 
-    def test_other_schemes(self) -> None:
-        """What is neither of the two is told which two there are."""
+    def test_other_schemes_are_an_error(self) -> None:
         for header in (
             "",
             "Digest x",
@@ -129,8 +122,7 @@ class CredentialsFromHeaderTests(SynchronousTestCase):
             self.assertIn("neither Basic nor Bearer", error.message, header)
             self.assertFalse(error.is_bearer_token)
 
-    def test_basic_that_is_not_well_put(self) -> None:
-        """It is said what is wrong with it."""
+    def test_malformed_basic_credentials_are_an_error(self) -> None:
         for token, words in (
             ("", "NAME:PASSWORD"),
             ("YTpi!", "base64"),
@@ -151,8 +143,7 @@ class CredentialsFromHeaderTests(SynchronousTestCase):
             self.assertFalse(error.is_bearer_token)
         self.assertIn("base64", self.read_error(b"Basic \xff\xff").message)
 
-    def test_a_token_that_is_not_well_put(self) -> None:
-        """It is a wrong token, whatever is wrong with it."""
+    def test_a_malformed_token_is_a_wrong_token(self) -> None:
         for token in (b"", b".", b"alice", b"a.", b".b", b"a.b c", b"a.b=c", b"a.\xff"):
             error = self.read_error(b"Bearer " + token)
             self.assertIn("NAME.PASSWORD", error.message, token)
@@ -160,8 +151,7 @@ class CredentialsFromHeaderTests(SynchronousTestCase):
 
     @settings(max_examples=200)
     @given(st.sampled_from([b"", b"Basic ", b"Bearer "]), st.binary())
-    def test_any_header(self, scheme: bytes, rest: bytes) -> None:
-        """Bytes of any kind do no harm."""
+    def test_any_bytes_are_parsed_or_an_error(self, scheme: bytes, rest: bytes) -> None:
         try:
             credentials, _ = parse_credentials([scheme + rest])
         except NotAuthenticated as error:
@@ -170,15 +160,12 @@ class CredentialsFromHeaderTests(SynchronousTestCase):
             self.assertTrue(credentials.username and credentials.password)
 
 
-class LoggedNameTests(SynchronousTestCase):
-    """Tests of names in logs."""
-
-    def test_a_plain_name_is_shown_as_it_is(self) -> None:
-        """What people have for names in computers."""
+class EscapeUsernameTests(SynchronousTestCase):
+    def test_a_plain_name_is_unchanged(self) -> None:
         self.assertEqual(escape_username(b"alice.b-C_1@example"), "alice.b-C_1@example")
 
     def test_what_could_break_a_line_is_escaped(self) -> None:
-        """A name is one visible word, and never the sign for none."""
+        """The result is one visible word, and never the sign for no user."""
         for name, escaped in (
             (b"a b", r"a\x20b"),
             (b'"', r"\x22"),
@@ -193,7 +180,7 @@ class LoggedNameTests(SynchronousTestCase):
 
 @implementer(ICredentialsChecker)
 class SlowChecker:
-    """A checker that waits for a test to say what comes of it."""
+    """A checker whose result the test sets."""
 
     credentialInterfaces = (IUsernamePassword,)
 
@@ -201,15 +188,13 @@ class SlowChecker:
         self.result: Deferred[Any] = Deferred()
 
     def requestAvatarId(self, credentials: Any) -> Deferred[Any]:
-        """Wait."""
         return self.result
 
 
 class AuthenticatorTestCase(WebTestCase):
-    """Has a service that lets in C{alice} and C{zoë}."""
+    """Provides a service with the users C{alice} and C{zoë}."""
 
     def setUp(self) -> None:
-        """Write the passwords."""
         super().setUp()
         self.passwords = self.temporary_folder / "passwords"
         self.passwords.write_text("alice:secret\nzoë:pass wörd\n", "utf-8")
@@ -219,31 +204,25 @@ class AuthenticatorTestCase(WebTestCase):
     def request(
         self, path: str, authorization: str | None = None, method: str = "GET"
     ) -> ClientResponse:
-        """Ask for a URL."""
         headers = {"Authorization": authorization} if authorization else {}
         return self.successResultOf(self.web.request(method, path, headers=headers))
 
     def assert_refused(
         self, answer: ClientResponse, *words: str, bearer: str = BEARER_CHALLENGE
     ) -> None:
-        """A caller is told that it is not admitted, and how to be."""
         self.assert_error(answer, 401, *words)
         challenges = answer.headers.getRawHeaders("www-authenticate")
         self.assertEqual(challenges, [BASIC_CHALLENGE, bearer])
         self.assertEqual(self.web.reactor.processes, [])
 
 
-class AuthenticatorTests(AuthenticatorTestCase):
-    """Tests of whose requests are answered."""
-
-    def test_who_says_nothing_is_refused(self) -> None:
-        """Every URL but the open ones asks who it is."""
+class AuthenticationTests(AuthenticatorTestCase):
+    def test_without_credentials_only_public_urls_respond(self) -> None:
         for url in PROTECTED_PATHS:
             self.assert_refused(self.request(url), "requires authentication")
         self.assert_refused(self.request("/api/v1/json", method="POST"))
 
-    def test_who_is_known_is_answered(self) -> None:
-        """By either scheme, as if all were open."""
+    def test_users_are_authenticated_by_either_scheme(self) -> None:
         for authorization in (
             basic_credentials("alice", "secret"),
             basic_credentials("zoë", "pass wörd"),
@@ -255,8 +234,7 @@ class AuthenticatorTests(AuthenticatorTestCase):
                 self.web.request("GET", url, headers={"Authorization": authorization})
         self.assertNotEqual(self.web.reactor.processes, [])
 
-    def test_a_question_of_a_known_caller_is_answered(self) -> None:
-        """The guard has not touched its body."""
+    def test_an_authenticated_search_is_answered(self) -> None:
         client = self.web.connect()
         header = f"Authorization: {basic_credentials('alice', 'secret')}\r\n"
         client.send(query_request(LOVE_QUERY, headers=header))
@@ -267,8 +245,8 @@ class AuthenticatorTests(AuthenticatorTestCase):
         [answer] = client.responses()
         self.assertEqual(answer.json["results"], ["All is love."])
 
-    def test_who_is_wrong_is_refused(self) -> None:
-        """It is not told whether it is the name or the password that is wrong."""
+    def test_a_wrong_name_or_password_is_a_401(self) -> None:
+        """The message does not tell which of the two is wrong."""
         words = "The name or the password is wrong."
         for name, password in (
             ("alice", "Secret"),
@@ -284,21 +262,19 @@ class AuthenticatorTests(AuthenticatorTestCase):
             answer = self.request("/api/v2/quotes", f"Bearer {token}")
             self.assert_refused(answer, words, bearer=INVALID_TOKEN_CHALLENGE)
 
-    def test_what_is_not_well_put_is_refused(self) -> None:
-        """It is said in a line what is wrong with it."""
+    def test_malformed_credentials_are_a_401(self) -> None:
         self.assert_refused(self.request("/", "Basic %"), "base64")
         self.assert_refused(self.request("/", "Digest x"), "neither")
         answer = self.request("/", "Bearer secret")
         self.assert_refused(answer, "NAME.PASSWORD", bearer=INVALID_TOKEN_CHALLENGE)
 
     def test_two_headers_are_refused(self) -> None:
-        """Though each of them would do."""
+        """Even if both are valid."""
         client = self.web.connect()
         client.send(get_request("/", headers=TOKEN_HEADER * 2))
         self.assert_refused(client.responses()[0], "more than one")
 
     def test_head_is_refused_without_a_body(self) -> None:
-        """Its head is that of GET."""
         client = self.web.connect()
         client.send(get_request("/", "HEAD") + get_request("/"))
         head, got = client.responses("HEAD", "GET")
@@ -311,8 +287,7 @@ class AuthenticatorTests(AuthenticatorTestCase):
             [BASIC_CHALLENGE, BEARER_CHALLENGE],
         )
 
-    def test_the_probes_are_open(self) -> None:
-        """Whatever one says of oneself."""
+    def test_public_urls_ignore_credentials(self) -> None:
         for url in OPEN_PATHS:
             for authorization in (
                 None,
@@ -321,8 +296,7 @@ class AuthenticatorTests(AuthenticatorTestCase):
             ):
                 self.assertEqual(self.request(url, authorization).code, 200)
 
-    def test_the_server_as_a_whole_is_guarded(self) -> None:
-        """C{OPTIONS *} tells nothing either, and is answered who may ask."""
+    def test_options_for_the_server_requires_authentication(self) -> None:
         client = self.web.connect()
         client.send(
             get_request("*", "OPTIONS") + get_request("*", "OPTIONS", TOKEN_HEADER)
@@ -331,28 +305,25 @@ class AuthenticatorTests(AuthenticatorTestCase):
         self.assert_error(refused, 401)
         self.assertEqual((answered.code, answered.body), (200, b""))
 
-    def test_odd_paths_to_open_urls_are_guarded(self) -> None:
-        """What is not quite the URL of a probe is no URL that is open."""
+    def test_similar_paths_to_public_urls_require_authentication(self) -> None:
         for path in ("//metrics", "/%2Fmetrics", "/metrics/", "//", "/*"):
             for method in ("GET", "POST"):
                 client = self.web.connect()
                 client.send(get_request(path, method))
                 self.assert_error(client.responses()[0], 401)
 
-    def test_a_service_without_a_portal_is_open(self) -> None:
-        """There, what one says of oneself is not even read."""
+    def test_a_service_without_a_portal_is_public(self) -> None:
+        """Credentials are not even read."""
         self.web = self.make_web()
         for authorization in (None, "Bearer x", basic_credentials("alice", "wrong")):
             self.assertEqual(self.request("/", authorization).code, 200)
             self.assert_error(self.request("/x", authorization), 404)
 
-    def test_a_service_that_knows_nobody_admits_nobody(self) -> None:
-        """To know nobody is not to let everyone in."""
+    def test_a_portal_without_checkers_admits_nobody(self) -> None:
         self.web = self.make_web(portal=make_portal([]))
         self.assert_refused(self.request("/", basic_credentials("alice", "secret")))
 
-    def test_a_new_password_counts_at_once(self) -> None:
-        """The old one no longer does."""
+    def test_a_new_password_replaces_the_old_one_at_once(self) -> None:
         self.passwords.write_text("alice:other\n")
         self.assert_refused(self.request("/", basic_credentials("alice", "secret")))
         self.assertEqual(
@@ -360,11 +331,8 @@ class AuthenticatorTests(AuthenticatorTestCase):
         )
 
 
-class ErrorTests(AuthenticatorTestCase):
-    """Tests of URLs that are none, and of what goes wrong."""
-
-    def test_a_stranger_learns_of_no_url(self) -> None:
-        """A URL that is none, and a wrong method, are refused like all others."""
+class AuthenticationErrorTests(AuthenticatorTestCase):
+    def test_an_unauthenticated_client_cannot_probe_for_urls(self) -> None:
         for method, url in (
             ("GET", "/x"),
             ("GET", "/livez/"),
@@ -376,21 +344,18 @@ class ErrorTests(AuthenticatorTestCase):
                 self.request(url, basic_credentials("alice", "wrong"), method)
             )
 
-    def test_a_known_caller_is_told_what_is_wrong(self) -> None:
-        """It gets the same errors as if all were open."""
+    def test_an_authenticated_client_gets_the_usual_errors(self) -> None:
         known = "Bearer alice.secret"
         self.assert_error(self.request("/x", known), 404, "nothing at that URL")
         answer = self.request("/api/v1/web", known, "POST")
         self.assert_error(answer, 405, "GET, HEAD")
         self.assertEqual(answer.header("allow"), "GET, HEAD")
 
-    def test_a_wrong_method_of_an_open_url_is_told(self) -> None:
-        """Nobody needs to be known to be told of what all may use."""
+    def test_a_wrong_method_for_a_public_url_is_a_405(self) -> None:
         for url in OPEN_PATHS:
             self.assert_error(self.request(url, method="POST"), 405, "GET, HEAD")
 
-    def test_bad_http_is_still_bad_http(self) -> None:
-        """What is no request, or too long a one, gets to no guard."""
+    def test_invalid_requests_are_refused_without_authentication(self) -> None:
         for sent, code in (
             (b"nonsense\r\n", 400),
             (get_request("/%ff"), 400),
@@ -400,8 +365,7 @@ class ErrorTests(AuthenticatorTestCase):
             client.send(sent)
             self.assertEqual([each.code for each in client.responses()], [code])
 
-    def test_a_password_file_that_is_gone_is_a_500(self) -> None:
-        """It is the service's own fault, its log tells of it, and nobody gets in."""
+    def test_a_missing_password_file_is_a_500(self) -> None:
         self.assertEqual(
             self.request("/", basic_credentials("alice", "secret")).code, 200
         )
@@ -423,10 +387,7 @@ class ErrorTests(AuthenticatorTestCase):
 
 
 class SlowCheckerTests(AuthenticatorTestCase):
-    """Tests of checkers that take their time."""
-
     def setUp(self) -> None:
-        """Ask something of a slow checker."""
         super().setUp()
         self.checker = SlowChecker()
         self.web = self.make_web(portal=make_portal([self.checker]))
@@ -434,47 +395,41 @@ class SlowCheckerTests(AuthenticatorTestCase):
         self.client.send(query_request(LOVE_QUERY, headers=TOKEN_HEADER))
 
     def assert_checker_error(self, error: Exception, code: int) -> None:
-        """The checker fails with an error, and that is answered with a code."""
+        """Let the checker fail, and assert the status of the response."""
         self.checker.result.errback(error)
         self.client.deliver()
         self.assert_error(self.client.responses()[0], code)
         self.assertEqual(self.web.reactor.processes, [])
 
-    def test_nothing_happens_before_admission(self) -> None:
-        """The search begins when the caller is known."""
+    def test_the_search_starts_after_authentication(self) -> None:
         self.assertEqual(self.client.responses(), [])
         self.assertEqual(self.web.reactor.processes, [])
         self.checker.result.callback(b"alice")
         self.assertEqual(len(self.web.running_processes()), 1)
 
-    def test_who_is_not_believed_is_refused(self) -> None:
-        """The search never begins, and what the checker said is kept to itself."""
+    def test_the_message_of_the_checker_is_not_logged(self) -> None:
         with capturedLogs() as events:
             self.assert_checker_error(
                 UnauthorizedLogin("alice has another password"), 401
             )
         self.assertNotIn("alice", "".join(map(format_everything, events)))
 
-    def test_who_is_not_named_is_refused(self) -> None:
-        """A checker that gives no name lets nobody in."""
+    def test_a_checker_without_a_name_is_a_401(self) -> None:
         self.checker.result.callback(())
         self.client.deliver()
         self.assert_error(self.client.responses()[0], 401)
         self.assertEqual(self.web.reactor.processes, [])
 
-    def test_what_nobody_foresaw_is_a_500(self) -> None:
-        """A checker that cannot check is no reason to say that one is wrong."""
+    def test_a_checker_that_cannot_check_is_a_500(self) -> None:
         self.assert_checker_error(UnhandledCredentials(), 500)
         self.assertEqual(len(self.flushLoggedErrors(LoginFailed)), 1)
 
-    def test_who_leaves_meanwhile_is_forgotten(self) -> None:
-        """Nobody goes on checking."""
+    def test_a_disconnect_cancels_the_check(self) -> None:
         self.client.disconnect()
         self.assertTrue(self.checker.result.called)
         self.assertEqual(self.web.reactor.processes, [])
 
-    def test_who_leaves_a_url_that_is_none_is_forgotten(self) -> None:
-        """Nobody is answered when the checker has found out who it was."""
+    def test_a_disconnect_during_the_check_for_an_unknown_url_is_no_error(self) -> None:
         for outcome in (b"alice", Failure(UnauthorizedLogin())):
             checker = SlowChecker()
             client = self.make_web(portal=make_portal([checker])).connect()
@@ -485,15 +440,13 @@ class SlowCheckerTests(AuthenticatorTestCase):
 
 
 def format_everything(event: LogEvent) -> str:
-    """All that can be made of an event: text, traceback, JSON."""
+    """Format an event as text, with its traceback, and as JSON."""
     written = StringIO()
     jsonFileLogObserver(written)(event)
     return f"{eventAsText(event)} {written.getvalue()} {event}"
 
 
-class LogTests(AuthenticatorTestCase):
-    """Tests of what is logged, and what is not."""
-
+class AuthenticationLogTests(AuthenticatorTestCase):
     def start_service(self) -> None:
         """Start a service with an access log."""
         self.log = self.temporary_folder / "access.log"
@@ -504,27 +457,26 @@ class LogTests(AuthenticatorTestCase):
     def logged_events(
         self, authorization: str | None, url: str = "/"
     ) -> list[LogEvent]:
-        """Ask for a URL, and return all that is logged meanwhile."""
+        """Get a URL, and return all events."""
         header = f"Authorization: {authorization}\r\n" if authorization else ""
         with capturedLogs() as events:
             self.web.connect().send(get_request(url, headers=header))
         return list(events)
 
     def logged_user(self, authorization: str | None, url: str = "/") -> object:
-        """Whose request it was, as the event of the request tells it."""
+        """Return the user in the event of the request."""
         [event] = request_events(self.logged_events(authorization, url))
         return event["user"]
 
-    def test_a_known_caller_is_named(self) -> None:
-        """In the event of its request, escaped, whatever it asked."""
+    def test_the_event_names_the_user(self) -> None:
         self.assertEqual(self.logged_user("Bearer alice.secret"), "alice")
         self.assertEqual(self.logged_user("Bearer alice.secret", "/x"), "alice")
         self.assertEqual(
             self.logged_user(basic_credentials("zoë", "pass wörd")), r"zo\xc3\xab"
         )
 
-    def test_who_is_not_known_is_not_named(self) -> None:
-        """A name may be a password in the wrong field."""
+    def test_a_name_that_is_not_authenticated_is_not_logged(self) -> None:
+        """It may be a password in the wrong field."""
         for authorization in (
             None,
             "Bearer alice.wrong",
@@ -533,8 +485,7 @@ class LogTests(AuthenticatorTestCase):
             self.assertIsNone(self.logged_user(authorization))
         self.assertIsNone(self.logged_user("Bearer alice.secret", "/livez"))
 
-    def test_the_access_log_names_a_known_caller(self) -> None:
-        """Its third field is the user's, and a dash where there is none."""
+    def test_the_access_log_names_the_user(self) -> None:
         self.passwords.write_text('alice:secret\na" \\b:secret\n-:secret\n')
         self.start_service()
         self.logged_events("Bearer alice.secret")
@@ -546,8 +497,7 @@ class LogTests(AuthenticatorTestCase):
         users = findall(r"(?m)^192\.0\.2\.1 - (\S+) \[", lines)
         self.assertEqual(users, ["alice", r"a\x22\x20\x5cb", r"\x2d", "-", "-"])
 
-    def test_nothing_secret_is_logged(self) -> None:
-        """Neither a password nor what came as one, whatever becomes of it."""
+    def test_no_credentials_are_logged(self) -> None:
         self.start_service()
         secret, unknown = (
             basic_credentials("alice", "secret"),

@@ -1,5 +1,5 @@
 """
-Tests of how a media type is chosen.
+Tests for L{twisted_quotes.web.http.accept}.
 """
 
 from __future__ import annotations
@@ -14,13 +14,10 @@ JSON, NDJSON = "application/json", "application/x-ndjson"
 
 
 def choose(accept: str) -> str:
-    """Choose one of two types."""
     return negotiate_media_type(accept, [JSON, NDJSON])
 
 
-class PreferredTests(SynchronousTestCase):
-    """Tests of L{negotiate_media_type}."""
-
+class NegotiationTests(SynchronousTestCase):
     def test_the_highest_quality_wins(self) -> None:
         """A type without a quality has the highest one."""
         for accept in (
@@ -40,15 +37,15 @@ class PreferredTests(SynchronousTestCase):
         ):
             self.assertEqual(choose(accept), JSON, accept)
 
-    def test_of_equal_qualities_the_more_exact_name_wins(self) -> None:
-        """If both are named as exactly, the first one offered does."""
+    def test_the_most_specific_of_equal_qualities_wins(self) -> None:
+        """If both are equally specific, the first offered type wins."""
         self.assertEqual(choose(f"{NDJSON}, */*"), NDJSON)
         self.assertEqual(choose(f"*/*, {NDJSON}, application/*"), NDJSON)
         self.assertEqual(choose(f"{NDJSON}, {JSON}"), JSON)
         self.assertEqual(choose("application/*"), JSON)
 
     def test_parameters_and_case_make_no_difference(self) -> None:
-        """Blanks do not either, and quotation marks may hold anything."""
+        """Blanks make no difference either, and quoted strings may contain anything."""
         for accept in (
             f"{NDJSON};charset=utf-8",
             f"{NDJSON} ; charset=utf-8 ; Q=1",
@@ -58,8 +55,8 @@ class PreferredTests(SynchronousTestCase):
         ):
             self.assertEqual(choose(accept), NDJSON, accept)
 
-    def test_what_is_malformed_is_ignored(self) -> None:
-        """If nothing is left, the first one offered is chosen."""
+    def test_malformed_media_ranges_are_ignored(self) -> None:
+        """If none is left, the first offered type is chosen."""
         for accept in (
             "",
             ";;;,",
@@ -77,5 +74,4 @@ class PreferredTests(SynchronousTestCase):
 
     @given(st.text('a/*;,q=01."\\ \t'))
     def test_any_header_is_parsed(self, accept: str) -> None:
-        """One of the types comes of it."""
         self.assertIn(choose(accept), (JSON, NDJSON))

@@ -1,5 +1,5 @@
 """
-Tests of what tells clients from one another.
+Tests for L{twisted_quotes.web.http.clients}.
 """
 
 from __future__ import annotations
@@ -16,63 +16,53 @@ from twisted_quotes.web.http.clients import client_key_for_address
 from ..clients import FakeSocket, WebTestCase, query_request
 
 
-class ClientTests(SynchronousTestCase):
-    """Tests of L{client_key_for_address}."""
-
+class ClientKeyTests(SynchronousTestCase):
     def assert_key(self, host: str, key: str) -> None:
-        """A host has a key, whatever its port."""
+        """Assert that the host has the key, whatever its port."""
         kind = IPv6Address if ":" in host else IPv4Address
         for port in (1, 2):
             self.assertEqual(client_key_for_address(kind("TCP", host, port)), key)
 
     def test_an_ipv4_address_is_a_client(self) -> None:
-        """Two addresses are two clients."""
         self.assert_key("192.0.2.1", "192.0.2.1")
         self.assert_key("192.0.2.2", "192.0.2.2")
 
     def test_an_ipv6_network_of_64_bits_is_a_client(self) -> None:
-        """Who has one address in it has them all."""
         self.assert_key("2001:db8::1", "2001:db8::/64")
         self.assert_key("2001:db8::ffff:1", "2001:db8::/64")
         self.assert_key("2001:db8:0:1::1", "2001:db8:0:1::/64")
         self.assert_key("fe80::1%lo", "fe80::/64")
 
-    def test_an_ipv4_address_in_ipv6_form_is_the_same_client(self) -> None:
-        """A socket that listens for both shows it so."""
+    def test_an_ipv4_mapped_address_is_the_same_client(self) -> None:
         self.assert_key("::ffff:192.0.2.1", "192.0.2.1")
 
-    def test_who_has_no_address_cannot_be_told_apart(self) -> None:
-        """Neither can who has one that is not an address of the internet."""
+    def test_clients_without_an_ip_address_cannot_be_told_apart(self) -> None:
         self.assertIsNone(client_key_for_address(UNIXAddress(b"/run/quotes")))
         self.assertIsNone(client_key_for_address(IPv4Address("TCP", "a.b", 1)))
 
 
 class FairnessTests(WebTestCase):
-    """Tests of several clients that ask at the same time."""
+    """Tests of several clients that search at the same time."""
 
     def setUp(self) -> None:
-        """Have one place, and two that may wait."""
         super().setUp()
         self.web = self.make_web(running=1, waiting=2)
 
     def send_search(self, client: str, term: str, headers: str = "") -> FakeSocket:
-        """Search from an address."""
         socket = self.web.connect(client)
         body = {"action": "search", "term": term}
         socket.send(query_request(body, headers=headers))
         return socket
 
     def running_terms(self) -> list[str]:
-        """What the running greps look for."""
+        """Return the terms of the running greps."""
         return [each.arguments[-1] for each in self.web.running_processes()]
 
     def end_grep(self) -> None:
-        """Have the running grep end."""
         [grep] = self.web.running_processes()
         grep.end(1)
 
-    def test_clients_have_their_searches_in_turn(self) -> None:
-        """However many searches of another one came before."""
+    def test_searches_run_in_turn_by_client(self) -> None:
         for client, term in (
             ("192.0.2.1", "a"),
             ("192.0.2.1", "b"),
@@ -85,8 +75,8 @@ class FairnessTests(WebTestCase):
             self.end_grep()
         self.assertEqual(order, ["a", "c", "b"])
 
-    def test_who_has_more_waiting_than_its_share_is_told_so(self) -> None:
-        """With a 429, and when to try again; the other one waits in its position."""
+    def test_more_waiting_searches_than_the_share_are_a_429(self) -> None:
+        """The other client's search keeps its position in the queue."""
         sockets = [self.send_search("192.0.2.1", term) for term in "abc"]
         self.send_search("192.0.2.2", "d")
         sockets[2].deliver()
@@ -100,7 +90,6 @@ class FairnessTests(WebTestCase):
         self.assertEqual(self.running_terms(), ["d"])
 
     def test_users_are_told_apart_whatever_their_addresses(self) -> None:
-        """One who has several of them is one client, and two at one address are two."""
         passwords = self.temporary_folder / "passwords"
         passwords.write_text("alice:x\nbob:x\n")
         portal = make_portal([PasswordFile(str(passwords))])
@@ -117,8 +106,7 @@ class FairnessTests(WebTestCase):
         self.end_grep()
         self.assertEqual(self.running_terms(), ["c"])
 
-    def test_searches_of_much_text_leave_a_place_to_others(self) -> None:
-        """Whether it is one large dictionary or every one."""
+    def test_searches_of_much_text_leave_a_slot_to_others(self) -> None:
         self.patch(library, "_LARGE_SIZE", 100)
         (self.folder / "large").write_text("love\n" * 20)
         for dictionary in ("large", "*"):
@@ -131,8 +119,7 @@ class FairnessTests(WebTestCase):
             self.send_search("192.0.2.2", "d")
             self.assertEqual(self.running_terms()[1:], ["d"])
 
-    def test_regular_expressions_leave_a_place_to_others(self) -> None:
-        """In every kind of question that takes one."""
+    def test_regular_expressions_leave_a_slot_to_others(self) -> None:
         for kind in (
             {"action": "search"},
             {"action": "search", "unit": "quote"},

@@ -1,5 +1,5 @@
 """
-Tests of what is known of a request.
+Tests for L{twisted_quotes.web.http.request_log}.
 """
 
 from __future__ import annotations
@@ -14,30 +14,23 @@ from twisted_quotes.web.http.request_log import IRequestLogEntry, annotate, head
 
 
 def make_request() -> Request:
-    """A request."""
     channel: Any = DummyChannel()
     return Request(channel)
 
 
 class RequestLogTests(SynchronousTestCase):
-    """Tests of the record that is kept with a request."""
-
-    def test_a_request_keeps_its_record(self) -> None:
-        """Each look at a request finds the same record."""
+    def test_a_request_has_one_log_entry(self) -> None:
         one = make_request()
         self.assertIs(IRequestLogEntry(one), IRequestLogEntry(one))
 
     def test_each_request_has_an_id_of_its_own(self) -> None:
-        """An id names one request."""
         ids = {IRequestLogEntry(make_request()).id for _ in range(100)}
         self.assertEqual(len(ids), 100)
 
     def test_an_id_is_a_plain_token(self) -> None:
-        """An id stands in a message, a log line and a shell as it is."""
         self.assertRegex(IRequestLogEntry(make_request()).id, r"\A[0-9a-f]{16}\Z")
 
-    def test_two_ids_are_none(self) -> None:
-        """Of several that a client sends, none is taken."""
+    def test_of_several_supplied_ids_none_is_used(self) -> None:
         one = make_request()
         one.requestHeaders.setRawHeaders("x-request-id", ["a", "b"])
         self.assertRegex(IRequestLogEntry(one).id, r"\A[0-9a-f]{16}\Z")
@@ -46,14 +39,13 @@ class RequestLogTests(SynchronousTestCase):
         self.assertEqual(IRequestLogEntry(one).id, "a")
 
     def test_the_lines_of_a_header_are_one_list(self) -> None:
-        """In the order in which they came (RFC 9110, section 5.3)."""
+        """RFC 9110, section 5.3."""
         one = make_request()
         self.assertEqual(header(one, b"accept"), "")
         one.requestHeaders.setRawHeaders(b"accept", [b"a/b", b"c/d;q=0.1, e/\xff"])
         self.assertEqual(header(one, b"accept"), "a/b, c/d;q=0.1, e/\xff")
 
-    def test_what_is_noted_is_kept(self) -> None:
-        """Facts are added up, and the last word counts."""
+    def test_later_annotations_replace_earlier_ones(self) -> None:
         one = make_request()
         annotate(one, action="search", entries=1)
         annotate(one, entries=2)
@@ -61,7 +53,6 @@ class RequestLogTests(SynchronousTestCase):
             IRequestLogEntry(one).fields, {"action": "search", "entries": 2}
         )
 
-    def test_what_is_noted_of_one_is_not_known_of_another(self) -> None:
-        """Facts are those of one request."""
+    def test_requests_share_no_annotations(self) -> None:
         annotate(make_request(), action="search")
         self.assertEqual(IRequestLogEntry(make_request()).fields, {})

@@ -1,5 +1,5 @@
 """
-Tests of how answers, and errors above all, become JSON.
+Tests for L{twisted_quotes.web.http.responses}.
 """
 
 from __future__ import annotations
@@ -48,7 +48,6 @@ SECRET = "/srv/secret/library"
 
 
 def make_request() -> Request:
-    """A request to the service."""
     channel: Any = DummyChannel()
     made = Request(channel)
     made.requestHeaders.setRawHeaders(b"host", [HOST.encode()])
@@ -56,18 +55,15 @@ def make_request() -> Request:
 
 
 def response_headers(http_request: Request) -> Mapping[bytes, list[bytes]]:
-    """What the answer's headers will be."""
+    """Return the headers of the response, by lower-case name."""
     return {
         name.lower(): list(values)
         for name, values in http_request.responseHeaders.getAllRawHeaders()
     }
 
 
-class SendTests(SynchronousTestCase):
-    """Tests of answers that are no errors."""
-
+class BodyTests(SynchronousTestCase):
     def test_the_length_is_counted_in_bytes(self) -> None:
-        """Text that is longer in bytes than in characters is not cut."""
         http_request = make_request()
         body = render_json(http_request, {"text": "École"})
         self.assertEqual(
@@ -75,8 +71,7 @@ class SendTests(SynchronousTestCase):
         )
         self.assertEqual(json.loads(body), {"text": "École"})
 
-    def test_json_is_called_json(self) -> None:
-        """The type of an answer in JSON is application/json, and is no guess."""
+    def test_json_has_its_content_type(self) -> None:
         http_request = make_request()
         render_json(http_request, [])
         self.assertEqual(
@@ -87,11 +82,9 @@ class SendTests(SynchronousTestCase):
         )
 
     def test_json_ends_with_a_line_feed(self) -> None:
-        """A shell's prompt stands on a line of its own after an answer."""
         self.assertEqual(render_json(make_request(), [])[-1:], b"\n")
 
     def test_bytes_are_sent_as_they_are(self) -> None:
-        """Any type of content can be sent."""
         http_request = make_request()
         self.assertEqual(render_body(http_request, b"text/css", b"a{}"), b"a{}")
         self.assertEqual(response_headers(http_request)[b"content-type"], [b"text/css"])
@@ -99,12 +92,12 @@ class SendTests(SynchronousTestCase):
 
 
 class ErrorTests(SynchronousTestCase):
-    """Tests of the one table from errors to answers."""
+    """Tests of the mapping of errors to responses."""
 
-    def assert_answered(
+    def assert_error_response(
         self, error: Exception, code: int, words: str
     ) -> Mapping[bytes, list[bytes]]:
-        """An error is answered with its code and words; its headers are returned."""
+        """Assert the response to an error, and return its headers."""
         http_request = make_request()
         body = json.loads(render_error(http_request, Failure(error)))
         self.assertEqual(http_request.code, code)
@@ -117,8 +110,7 @@ class ErrorTests(SynchronousTestCase):
         )
         return response_headers(http_request)
 
-    def test_each_error_of_our_own_has_its_code_and_message(self) -> None:
-        """What can be foreseen is answered in its own words."""
+    def test_each_quotes_error_has_its_code_and_message(self) -> None:
         errors: list[tuple[QuotesError, int, str]] = [
             (BadRequest("Not so."), 400, "Not so."),
             (DictionaryForbidden(), 403, "may not be read"),
@@ -131,71 +123,70 @@ class ErrorTests(SynchronousTestCase):
             (SearchTimedOut(3), 504, "3 seconds"),
         ]
         for error, code, words in errors:
-            sent_headers = self.assert_answered(error, code, words)
+            sent_headers = self.assert_error_response(error, code, words)
             self.assertFalse(
                 {b"retry-after", b"www-authenticate", b"allow"} & set(sent_headers)
             )
 
-    def test_who_cannot_be_served_now_is_told_when_to_try_again(self) -> None:
-        """A 503 has a Retry-After that its message agrees with."""
+    def test_a_503_has_retry_after(self) -> None:
+        """The message has the same time."""
         for error in (TooBusy(), ShuttingDown()):
             words = f"Try again in {error.retry_after} second"
-            sent_headers = self.assert_answered(error, 503, words)
+            sent_headers = self.assert_error_response(error, 503, words)
             self.assertEqual(sent_headers[b"retry-after"], [b"%d" % error.retry_after])
 
-    def test_where_the_machine_is_full_one_may_try_again(self) -> None:
-        """The log has what was missing, and the caller is told nothing of that."""
+    def test_resource_exhaustion_is_a_503(self) -> None:
+        """The log has the reason, which the client is not told."""
         for number in (EAGAIN, EMFILE, ENFILE, ENOMEM):
             with captured_events() as events:
-                sent_headers = self.assert_answered(
+                sent_headers = self.assert_error_response(
                     OSError(number, SECRET), 503, "not ready"
                 )
             self.assertEqual(sent_headers[b"retry-after"], [b"1"])
             [error] = [each for each in events if each["log_level"] == LogLevel.error]
             self.assertIn(f"[Errno {number}] {SECRET}", formatEvent(error))
 
-    def test_who_is_not_known_is_told_how_to_be(self) -> None:
-        """A 401 has a challenge for each scheme (RFC 9110, section 15.5.2)."""
+    def test_a_401_has_a_challenge_for_each_scheme(self) -> None:
+        """RFC 9110, section 15.5.2."""
         basic = b'Basic realm="twisted_quotes", charset="UTF-8"'
         bearer = b'Bearer realm="twisted_quotes"'
-        sent_headers = self.assert_answered(
+        sent_headers = self.assert_error_response(
             NotAuthenticated("Who are you?"), 401, "Who are"
         )
         self.assertEqual(sent_headers[b"www-authenticate"], [basic, bearer])
 
-    def test_a_wrong_token_is_told_as_such(self) -> None:
-        """Who sent none gets no error code for it (RFC 6750, section 3.1)."""
-        sent_headers = self.assert_answered(
+    def test_only_a_wrong_token_has_an_error_code(self) -> None:
+        """RFC 6750, section 3.1."""
+        sent_headers = self.assert_error_response(
             NotAuthenticated("No.", is_bearer_token=True), 401, "No."
         )
         _, bearer = sent_headers[b"www-authenticate"]
-        wrong = b'Bearer realm="twisted_quotes", error="invalid_token"'
-        self.assertEqual(bearer, wrong)
+        fail = b'Bearer realm="twisted_quotes", error="invalid_token"'
+        self.assertEqual(bearer, fail)
 
-    def test_what_was_cancelled_is_answered_as_shutting_down(self) -> None:
-        """Who still waits when all work is cancelled is told to try again."""
-        sent_headers = self.assert_answered(CancelledError(), 503, "shutting down")
+    def test_a_cancelled_request_is_answered_as_shutting_down(self) -> None:
+        sent_headers = self.assert_error_response(
+            CancelledError(), 503, "shutting down"
+        )
         self.assertEqual(
             sent_headers[b"retry-after"], [b"%d" % ShuttingDown.retry_after]
         )
 
-    def test_a_wrong_method_is_told_the_right_ones(self) -> None:
-        """A 405 names the methods, in its message and in Allow."""
+    def test_a_405_names_the_allowed_methods(self) -> None:
         error = MethodNotAllowed(valid_methods=["HEAD", "GET"])
-        sent_headers = self.assert_answered(error, 405, "GET, HEAD")
+        sent_headers = self.assert_error_response(error, 405, "GET, HEAD")
         self.assertEqual(sent_headers[b"allow"], [b"GET, HEAD"])
 
-    def test_a_wrong_method_where_none_is_right_has_an_empty_allow(self) -> None:
-        """A 405 always has Allow (RFC 9110, section 15.5.6)."""
-        sent_headers = self.assert_answered(MethodNotAllowed(), 405, "methods")
+    def test_a_405_has_allow_even_if_no_method_is_allowed(self) -> None:
+        """RFC 9110, section 15.5.6."""
+        sent_headers = self.assert_error_response(MethodNotAllowed(), 405, "methods")
         self.assertEqual(sent_headers[b"allow"], [b""])
 
     def test_no_such_url_is_a_404(self) -> None:
-        """What no route takes is not found."""
-        self.assert_answered(NotFound(), 404, "nothing at that URL")
+        self.assert_error_response(NotFound(), 404, "nothing at that URL")
 
-    def test_what_the_caller_got_wrong_is_noted_for_the_log(self) -> None:
-        """The site has one event for each request, and tells it there."""
+    def test_an_error_of_the_client_annotates_the_log_entry(self) -> None:
+        """It is not logged as an event of its own."""
         http_request = make_request()
         with captured_events() as events:
             render_error(http_request, Failure(DictionaryNotFound("a", [])))
@@ -205,11 +196,8 @@ class ErrorTests(SynchronousTestCase):
         self.assertIn("There is no dictionary", log_fields["reason"])
 
 
-class IncidentTests(SynchronousTestCase):
-    """Tests of what nobody foresaw."""
-
-    def test_an_incident_is_answered_with_its_id_alone(self) -> None:
-        """The caller learns nothing of the inside but where the log tells it."""
+class UnexpectedErrorTests(SynchronousTestCase):
+    def test_the_response_has_the_request_id_and_no_details(self) -> None:
         http_request = make_request()
         body = json.loads(
             render_error(http_request, Failure(OSError(2, "gone", SECRET)))
@@ -222,8 +210,7 @@ class IncidentTests(SynchronousTestCase):
         for inside in (SECRET, "OSError", "gone", "Traceback", ".py"):
             self.assertNotIn(inside, body["message"])
 
-    def test_the_log_has_the_incident_under_the_same_id(self) -> None:
-        """The log has the traceback, and the id that the caller was told."""
+    def test_the_log_has_the_traceback_and_the_same_id(self) -> None:
         http_request = make_request()
         failure = Failure(ZeroDivisionError("no way"))
         with captured_events() as events:
@@ -233,8 +220,7 @@ class IncidentTests(SynchronousTestCase):
         self.assertIs(event["log_failure"], failure)
         self.assertEqual(event["id"], IRequestLogEntry(http_request).id)
 
-    def test_an_http_error_nobody_raises_is_an_incident(self) -> None:
-        """Only a wrong URL and a wrong method are the caller's fault."""
+    def test_other_http_errors_are_unexpected(self) -> None:
         http_request = make_request()
         render_error(http_request, Failure(Gone()))
         self.assertEqual(http_request.code, 500)
@@ -242,15 +228,12 @@ class IncidentTests(SynchronousTestCase):
 
 
 class AppTests(SynchronousTestCase):
-    """Tests of an app whose errors are answered."""
-
-    def test_an_app_answers_its_errors_as_json(self) -> None:
-        """Whatever a route raises goes through the table."""
+    def test_an_app_renders_errors_as_json(self) -> None:
         app = Klein()
         app.handle_errors(render_error)
 
         @app.route("/")
-        def wrong(request: IRequest) -> bytes:
+        def fail(request: IRequest) -> bytes:
             raise BadRequest("Not so.")
 
         client: Any = StubTreq(app.resource())

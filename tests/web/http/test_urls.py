@@ -1,5 +1,5 @@
 """
-Tests of the links that answers give.
+Tests for L{twisted_quotes.web.http.urls}.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from twisted_quotes.web.http.urls import (
 def make_request(
     host: bytes | None = None, address: IAddress | None = None, secure: bool = False
 ) -> Request:
-    """A request that came to an address, and names a host."""
+    """Make a request that came to an address and names a host."""
     channel: Any = DummyChannel()
     if secure:
         channel.transport = channel.SSL()
@@ -37,11 +37,8 @@ def make_request(
     return made
 
 
-class HostTests(SynchronousTestCase):
-    """Tests of what names a host."""
-
-    def test_names_and_addresses_are_hosts(self) -> None:
-        """A name, an IPv4 address or a bracketed IPv6 one is a host."""
+class ValidHostTests(SynchronousTestCase):
+    def test_names_and_addresses_are_valid(self) -> None:
         for value in (
             b"localhost",
             b"LOCALHOST:8000",
@@ -56,8 +53,7 @@ class HostTests(SynchronousTestCase):
         ):
             self.assertTrue(is_valid_host(value), value)
 
-    def test_anything_else_is_no_host(self) -> None:
-        """What could break a link, a page or a log line is no host."""
+    def test_anything_else_is_invalid(self) -> None:
         for value in (
             b"",
             b":80",
@@ -88,18 +84,15 @@ class HostTests(SynchronousTestCase):
             self.assertFalse(is_valid_host(value), value)
 
     @given(binary())
-    def test_a_host_never_needs_escaping(self, value: bytes) -> None:
-        """Whatever passes for a host stands in HTML and in a shell as it is."""
+    def test_a_valid_host_needs_no_escaping(self, value: bytes) -> None:
+        """It is used in HTML and in shell commands."""
         self.assertFalse(
             is_valid_host(value) and set(value) & set(b" <>&\"'`$;|\\\r\n\0")
         )
 
 
-class LocalTests(SynchronousTestCase):
-    """Tests of names of this machine."""
-
+class AllowedHostTests(SynchronousTestCase):
     def test_loopback_has_many_names(self) -> None:
-        """Names below localhost, and addresses of both versions."""
         for host in (
             b"localhost",
             b"LOCALHOST.:8000",
@@ -112,8 +105,8 @@ class LocalTests(SynchronousTestCase):
         ):
             self.assertTrue(is_allowed_host(host, []), host)
 
-    def test_others_have_to_be_named(self) -> None:
-        """In any case, and with any port."""
+    def test_other_hosts_must_be_allowed(self) -> None:
+        """Case, port and a final dot make no difference."""
         for host in (
             b"quotes.test",
             b"QUOTES.test.:81",
@@ -126,49 +119,39 @@ class LocalTests(SynchronousTestCase):
             self.assertTrue(is_allowed_host(host, names), host)
             self.assertTrue(is_allowed_host(host, ["*"]), host)
 
-    def test_what_looks_like_it_is_not(self) -> None:
-        """A name may begin or end with anything."""
+    def test_similar_names_are_not_loopback(self) -> None:
         for host in (b"notlocalhost", b"localhost.test", b"127.0.0.1.test", b"0.0.0.0"):
             self.assertFalse(is_allowed_host(host, []), host)
 
 
-class UrlTests(SynchronousTestCase):
-    """Tests of the URLs that are made of a request."""
-
-    def test_the_host_that_was_called_is_in_the_url(self) -> None:
-        """A link leads to where the caller called."""
+class BaseUrlTests(SynchronousTestCase):
+    def test_the_url_has_the_requested_host(self) -> None:
         self.assertEqual(
             base_url(make_request(b"quotes.test:81")), "http://quotes.test:81"
         )
 
     def test_a_secure_request_gets_a_secure_url(self) -> None:
-        """Who called by TLS is sent back by TLS."""
         self.assertEqual(
             base_url(make_request(b"a.test", secure=True)), "https://a.test"
         )
 
-    def test_without_a_host_the_address_of_the_socket_is_in_the_url(self) -> None:
-        """A caller that names no host is sent to the address it reached."""
+    def test_without_a_host_the_url_has_the_address_of_the_socket(self) -> None:
         self.assertEqual(base_url(make_request()), "http://127.0.0.1:8000")
 
-    def test_a_hostile_host_is_not_in_the_url(self) -> None:
-        """What is no host is not handed back."""
+    def test_an_invalid_host_is_not_in_the_url(self) -> None:
         self.assertEqual(base_url(make_request(b'"><script>')), "http://127.0.0.1:8000")
 
-    def test_an_ipv6_address_stands_in_brackets(self) -> None:
-        """An IPv6 address in a URL can be told from its port."""
+    def test_an_ipv6_address_is_in_brackets(self) -> None:
         address = IPv6Address("TCP", "::1", 8000)
         self.assertEqual(base_url(make_request(address=address)), "http://[::1]:8000")
         self.assertEqual(authority(address), "[::1]:8000")
 
-    def test_a_unix_socket_has_no_url_of_its_own(self) -> None:
-        """Where nobody names a host, links are relative to it."""
+    def test_a_unix_socket_has_no_base_url(self) -> None:
         nameless = make_request(address=UNIXAddress("/run/quotes"))
         self.assertEqual(base_url(nameless), "")
         self.assertEqual(instructions_url(nameless), "/api/v1/web")
 
-    def test_the_instructions_are_on_the_host_that_was_called(self) -> None:
-        """The link to the instructions leads to where the caller called."""
+    def test_the_instructions_are_on_the_requested_host(self) -> None:
         self.assertEqual(
             instructions_url(make_request(b"quotes.test")),
             "http://quotes.test/api/v1/web",

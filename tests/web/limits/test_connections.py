@@ -1,5 +1,5 @@
 """
-Tests of the limit of open connections, and of each client's share.
+Tests for L{twisted_quotes.web.limits.connections}.
 """
 
 from __future__ import annotations
@@ -11,16 +11,13 @@ from ..clients import CLIENT, FakeSocket, WebTestCase, get_request, query_reques
 OTHER_CLIENT = "192.0.2.2"
 
 
-class ConnectionShareTests(WebTestCase):
-    """Tests of one client that has all connections, and another one."""
-
+class ConnectionLimiterTests(WebTestCase):
     def setUp(self) -> None:
-        """Have few connections."""
         super().setUp()
         self.web = self.make_web(max_connections=4, running=10)
 
     def connect_refused(self, host: str = CLIENT) -> int | None:
-        """Connect once more; the status of the answer if it is refused."""
+        """Connect, and return the status of the refusal; L{None} if there is none."""
         client = self.web.connect(host)
         client.deliver()
         if not client.received:
@@ -31,18 +28,16 @@ class ConnectionShareTests(WebTestCase):
         return answer.code
 
     def assert_accepted(self, host: str = OTHER_CLIENT) -> FakeSocket:
-        """Another client is answered."""
         client = self.web.connect(host)
         client.send(get_request())
         self.assertEqual([each.code for each in client.responses()], [200])
         return client
 
-    def test_one_client_alone_may_have_all(self) -> None:
-        """And is told to try again with one too many."""
+    def test_a_single_client_may_use_all_connections(self) -> None:
         self.assertEqual([self.connect_refused() for _ in range(5)], [None] * 4 + [503])
 
-    def test_the_longest_idle_connection_gives_way(self) -> None:
-        """It is closed without an answer, since it asked nothing."""
+    def test_the_longest_idle_connection_is_evicted(self) -> None:
+        """It is closed without a response."""
         clients = [self.web.connect() for _ in range(4)]
         self.web.reactor.advance(1)
         clients[0].send(get_request())
@@ -53,8 +48,7 @@ class ConnectionShareTests(WebTestCase):
         self.assertEqual(sum(map(bool, closed)), 1)
         self.assertFalse(closed[0])
 
-    def test_an_incomplete_request_gives_way_with_a_429(self) -> None:
-        """Where no connection is idle."""
+    def test_without_an_idle_connection_an_incomplete_request_is_evicted(self) -> None:
         clients = [self.web.connect() for _ in range(4)]
         for client in clients[:3]:
             client.send(query_request())
@@ -63,8 +57,7 @@ class ConnectionShareTests(WebTestCase):
         clients[3].deliver()
         self.assertEqual([each.code for each in clients[3].responses()], [429])
 
-    def test_an_answer_that_is_not_read_gives_way(self) -> None:
-        """Where no connection is idle, and no request incomplete."""
+    def test_without_these_an_unread_response_is_evicted(self) -> None:
         (self.folder / "long").write_text("love\n" * 40_000)
         clients = [self.web.connect() for _ in range(4)]
         for client in clients[:3]:
@@ -76,14 +69,12 @@ class ConnectionShareTests(WebTestCase):
         self.assertTrue(clients[3].disconnected)
         self.assertTrue(clients[3].aborted)
 
-    def test_a_request_that_is_being_answered_does_not_give_way(self) -> None:
-        """The other client is told to try again."""
+    def test_a_pending_response_is_not_evicted(self) -> None:
         for _ in range(4):
             self.web.connect().send(query_request())
         self.assertEqual(self.connect_refused(OTHER_CLIENT), 503)
 
-    def test_who_has_most_is_told_that_others_ask(self) -> None:
-        """It has its share, and nobody gives way to it."""
+    def test_a_client_with_its_share_gets_a_429(self) -> None:
         for host in (CLIENT, CLIENT, OTHER_CLIENT, OTHER_CLIENT):
             self.web.connect(host)
         self.assertEqual(self.connect_refused(), 429)
@@ -91,23 +82,21 @@ class ConnectionShareTests(WebTestCase):
         self.assertIsNone(self.connect_refused("192.0.2.3"))
 
     def test_connections_are_shared_evenly(self) -> None:
-        """One by one, until neither has more than the other."""
         for _ in range(4):
             self.web.connect()
         self.assertEqual(
             [self.connect_refused(OTHER_CLIENT) for _ in range(3)], [None, None, 429]
         )
 
-    def test_a_connection_that_gave_way_is_counted_once(self) -> None:
-        """When it is gone, there is no more room than before."""
+    def test_an_evicted_connection_is_released_once(self) -> None:
         clients = [self.web.connect() for _ in range(4)]
         others = [self.assert_accepted() for _ in range(2)]
         for client in [*clients, *others]:
             client.disconnect()
         self.assertEqual([self.connect_refused() for _ in range(5)], [None] * 4 + [503])
 
-    def test_of_many_that_are_refused_some_are_closed_at_once(self) -> None:
-        """Each that waits for its client to close costs an open file."""
+    def test_too_many_refused_connections_are_closed_at_once(self) -> None:
+        """Each of them uses a file descriptor."""
         self.web = self.make_web(max_connections=1, max_refused=2)
         self.web.connect()
         refused = [self.web.connect() for _ in range(4)]
@@ -117,8 +106,8 @@ class ConnectionShareTests(WebTestCase):
         closed = [bool(each.disconnected) for each in refused]
         self.assertEqual(closed, [False, False, True, True])
 
-    def test_those_that_gave_way_do_not_add_up(self) -> None:
-        """Each costs an open file until it is gone, whatever it has been told."""
+    def test_evicted_connections_count_as_lingering(self) -> None:
+        """Each of them uses a file descriptor until it is closed."""
         for sent in (get_request()[:9], b"BAD\r\n\r\n"):
             self.web = self.make_web(max_connections=10, max_refused=2)
             clients = []
@@ -132,8 +121,7 @@ class ConnectionShareTests(WebTestCase):
                 client.deliver()
             self.assertLessEqual(sum(not each.disconnected for each in clients), 13)
 
-    def test_a_client_behind_a_proxy_is_known_when_the_proxy_has_said_so(self) -> None:
-        """Its connection then counts as its own, not as the proxy's."""
+    def test_a_client_behind_a_proxy_is_known_after_the_proxy_header(self) -> None:
         client, *_ = [self.web.connect() for _ in range(4)]
         client.host = OTHER_CLIENT
         client.send(get_request())

@@ -1,5 +1,5 @@
 """
-Tests of the limits on answers that clients have not read.
+Tests for L{twisted_quotes.web.limits.output}.
 """
 
 from __future__ import annotations
@@ -18,19 +18,15 @@ from ..clients import FakeSocket, WebTestCase, get_request, query_request
 PAGE = 8 * SMALL_RESPONSE
 
 
-class OutputLimitsTests(SynchronousTestCase):
-    """Tests of L{OutputLimiter}."""
-
-    def test_a_small_answer_is_always_sent(self) -> None:
-        """The number of connections bounds those."""
+class OutputLimiterTests(SynchronousTestCase):
+    def test_a_small_response_is_always_sent(self) -> None:
         limits = OutputLimiter(PAGE, 4)
         limits.unsent_bytes.add("a", PAGE)
         RequestOutputQuota(limits, "a").check_size(SMALL_RESPONSE)
         with self.assertRaises(TooBusy):
             RequestOutputQuota(limits, "b").check_size(SMALL_RESPONSE + 1)
 
-    def test_a_quarter_is_kept_from_one_client(self) -> None:
-        """Another client finds room where one has too much to read."""
+    def test_a_client_may_use_three_quarters(self) -> None:
         limits = OutputLimiter(4 * PAGE, 4)
         limits.unsent_bytes.add("a", 3 * PAGE)
         with self.assertRaises(TooManyRequests):
@@ -41,21 +37,19 @@ class OutputLimitsTests(SynchronousTestCase):
             RequestOutputQuota(limits, "b").check_size(PAGE)
 
     def test_clients_that_cannot_be_told_apart_may_use_all(self) -> None:
-        """Each of them might be another one."""
         limits = OutputLimiter(4 * PAGE, 4)
         limits.unsent_bytes.add(None, 3 * PAGE)
         RequestOutputQuota(limits, None).check_size(PAGE)
 
-    def test_what_is_alone_is_sent_however_long_it_is(self) -> None:
-        """It would otherwise be refused for ever."""
+    def test_a_single_response_may_exceed_the_limit(self) -> None:
+        """It could never be sent otherwise."""
         limits = OutputLimiter(PAGE, 4)
         RequestOutputQuota(limits, "a").check_size(2 * PAGE)
         limits.unsent_bytes.add("b", 1)
         with self.assertRaises(TooManyRequests):
             RequestOutputQuota(limits, "a").check_size(2 * PAGE)
 
-    def test_what_was_read_makes_room(self) -> None:
-        """Only what is unread counts."""
+    def test_bytes_that_were_read_do_not_count(self) -> None:
         limits = OutputLimiter(PAGE, 4)
         limits.unsent_bytes.add(None, PAGE)
         limits.unsent_bytes.add(None, -PAGE)
@@ -63,7 +57,6 @@ class OutputLimitsTests(SynchronousTestCase):
         self.assertEqual(limits.unsent_bytes.total, 0)
 
     def test_streams_are_counted(self) -> None:
-        """Each holds files, however little it has buffered."""
         limits = OutputLimiter(PAGE, 4)
         streams = [RequestOutputQuota(limits, "a") for _ in range(4)]
         for each in streams[:3]:
@@ -80,17 +73,16 @@ class OutputLimitsTests(SynchronousTestCase):
 
 
 class SlowClientTests(WebTestCase):
-    """Tests of clients that do not read, against the whole service."""
+    """Tests of clients that do not read, with the whole service."""
 
     def setUp(self) -> None:
-        """Have long answers, and not much room for them."""
         super().setUp()
         (self.folder / "long").write_text("love\n" * 40_000)
         (self.folder / "longer").write_text("love\n" * 1_000_000)
         self.web = self.make_web(max_unsent=1_000_000)
 
     def connect_stalled(self, host: str, request: bytes) -> FakeSocket:
-        """A client that does not read."""
+        """Connect a client that sends a request and does not read."""
         client = self.web.connect(host)
         client.stalled = True
         client.send(request)
@@ -101,17 +93,16 @@ class SlowClientTests(WebTestCase):
         return client
 
     def read_status(self, client: FakeSocket) -> int:
-        """The status that a client is answered with when it reads."""
+        """Read the response, and return its status."""
         client.stalled = False
         client.deliver()
         return client.responses()[0].code
 
     def unsent_bytes(self) -> float:
-        """How many bytes are buffered, as the metrics say."""
         return self.web.site.output_limiter.unsent_bytes.total
 
-    def test_what_is_buffered_is_bounded(self) -> None:
-        """Past the limit a large answer is a 429, or for another client a 503."""
+    def test_buffered_bytes_are_limited(self) -> None:
+        """Above the limit, a large response is a 429, or for another client a 503."""
         page = get_request("/api/v2/quotes?dictionary=long")
         clients = [self.connect_stalled("192.0.2.1", page) for _ in range(6)]
         self.assertLessEqual(self.unsent_bytes(), 1_000_000)
@@ -123,8 +114,7 @@ class SlowClientTests(WebTestCase):
         self.assertEqual([self.read_status(each) for each in others], [200, 503, 503])
         self.assertEqual(self.unsent_bytes(), 0)
 
-    def test_a_small_answer_is_sent_all_the_same(self) -> None:
-        """Probes, errors and short answers do not wait for slow clients."""
+    def test_a_small_response_does_not_wait_for_slow_clients(self) -> None:
         page = get_request("/api/v2/quotes?dictionary=long")
         for host in range(9):
             self.connect_stalled(f"192.0.2.{host}", page)
@@ -132,8 +122,7 @@ class SlowClientTests(WebTestCase):
         client.send(get_request("/livez"))
         self.assertEqual(client.responses()[0].code, 200)
 
-    def test_a_stream_counts_until_its_client_has_read_it(self) -> None:
-        """Or has left."""
+    def test_a_stream_counts_until_it_is_read_or_its_client_disconnects(self) -> None:
         stream = query_request({"action": "all", "dictionary": "longer"})
         reader, leaver = (self.connect_stalled("192.0.2.1", stream) for _ in range(2))
         self.assertEqual(self.web.site.output_limiter.streams.total, 2)
@@ -143,8 +132,7 @@ class SlowClientTests(WebTestCase):
         self.assertEqual(self.web.site.output_limiter.streams.total, 0)
         self.assertEqual(self.unsent_bytes(), 0)
 
-    def test_a_stream_that_finds_no_room_is_refused(self) -> None:
-        """Before anything of it has been sent."""
+    def test_a_stream_above_the_limit_is_refused(self) -> None:
         page = get_request("/api/v2/quotes?dictionary=long")
         for host in range(9):
             self.connect_stalled(f"192.0.2.{host}", page)

@@ -17,26 +17,22 @@ from ..clients import WebTestCase, get_request
 
 
 class AccessLogTests(SynchronousTestCase):
-    """Tests of a file that is appended to."""
-
     def setUp(self) -> None:
-        """Open one."""
         temporary_directory = TemporaryDirectory()
         self.addCleanup(temporary_directory.cleanup)
         self.path = Path(temporary_directory.name) / "access.log"
         self.log = AccessLog(str(self.path))
         self.addCleanup(self.log.close)
 
-    def test_a_line_is_there_when_it_is_written(self) -> None:
-        """Nothing is held back, and what was there before stays."""
+    def test_lines_are_appended_at_once(self) -> None:
         self.log.write("one\n")
         again = AccessLog(str(self.path))
         self.addCleanup(again.close)
         again.write("two\n")
         self.assertEqual(self.path.read_text(), "one\ntwo\n")
 
-    def test_it_can_be_opened_anew(self) -> None:
-        """The file is there at once; where that fails, the old one is kept."""
+    def test_it_can_be_reopened(self) -> None:
+        """If that fails, the old file stays open."""
         self.log.write("one\n")
         self.path.rename(self.path.with_name("old.log"))
         self.log.reopen()
@@ -51,8 +47,7 @@ class AccessLogTests(SynchronousTestCase):
         self.log.write("two\n")
         self.assertEqual(self.path.read_text(), "two\n")
 
-    def test_a_file_that_was_moved_away_is_not_written_to(self) -> None:
-        """logrotate moves it, and a new one is begun."""
+    def test_a_moved_file_is_replaced(self) -> None:
         self.log.write("one\n")
         old = self.path.rename(self.path.with_name("access.log.1"))
         self.log.write("two\n")
@@ -62,8 +57,7 @@ class AccessLogTests(SynchronousTestCase):
         self.assertEqual(old.read_text(), "one\n")
         self.assertEqual(self.path.read_text(), "three\n")
 
-    def test_a_full_disk_is_said_once(self) -> None:
-        """And once more when it happens again."""
+    def test_consecutive_failures_are_logged_once(self) -> None:
         self.path.unlink()
         self.path.symlink_to("/dev/full")
         with capturedLogs() as events:
@@ -74,8 +68,7 @@ class AccessLogTests(SynchronousTestCase):
         self.log.write("kept\n")
         self.assertEqual(self.path.read_text(), "kept\n")
 
-    def test_no_file_stays_open(self) -> None:
-        """The old one is closed when a new one is begun."""
+    def test_a_replaced_file_is_closed(self) -> None:
         before = len(os.listdir("/proc/self/fd"))
         for _ in range(3):
             self.path.unlink()
@@ -84,10 +77,7 @@ class AccessLogTests(SynchronousTestCase):
 
 
 class FullDiskTests(WebTestCase):
-    """Tests of a service whose access log cannot be written."""
-
-    def test_answers_go_on(self) -> None:
-        """No request hangs, no connection is kept, and the end is orderly."""
+    def test_the_service_continues_on_a_full_disk(self) -> None:
         self.web = self.make_web(access_log=Path("/dev/full"))
         self.web.site.doStart()
         with capturedLogs() as events:

@@ -1,5 +1,5 @@
 """
-Tests of one connection: what is refused on it, and how it is closed.
+Tests for L{twisted_quotes.web.server.connection} and the channels below it.
 """
 
 from __future__ import annotations
@@ -25,10 +25,8 @@ POST = f"POST /api/v1/json HTTP/1.1\r\nHost: {HOST}\r\n".encode()
 
 
 class RefusalTests(WebTestCase):
-    """Tests of what is not even a request."""
-
     def assert_refused(self, sent: bytes, code: int, *words: str) -> None:
-        """It is answered once, as an error, and the connection is closed."""
+        """Assert that the input gets one error response, and the connection closes."""
         client = self.web.connect()
         client.send(sent)
         [answer] = client.responses()
@@ -47,8 +45,7 @@ class RefusalTests(WebTestCase):
         self.assertEqual(len(client.responses()), 1)
         self.assertEqual(self.web.reactor.processes, [])
 
-    def test_what_is_not_http_is_a_400(self) -> None:
-        """A line that is none of HTTP is answered, not dropped in silence."""
+    def test_malformed_http_is_a_400(self) -> None:
         for sent in (
             b"hello\r\n",
             b"\r\n\r\n",
@@ -65,7 +62,7 @@ class RefusalTests(WebTestCase):
             self.assert_refused(sent, 400, "not valid HTTP")
 
     def test_a_header_with_a_long_name_is_a_431(self) -> None:
-        """Be it the last one or not. Twisted keeps names for good."""
+        """Twisted caches header names for good."""
         known = _nameEncoder._canonicalHeaderCache
         for rest in (b": y\r\n\r\n", b": y\r\nX: y\r\n\r\n", b":\r\n y\r\n\r\n"):
             name = b"X" * (MAX_HEADER_NAME_LENGTH + 1)
@@ -75,8 +72,7 @@ class RefusalTests(WebTestCase):
         client.send(HEAD + b"X" * MAX_HEADER_NAME_LENGTH + b": y\r\n\r\n")
         self.assertEqual([each.code for each in client.responses()], [200])
 
-    def test_every_status_has_its_phrase(self) -> None:
-        """Those too that Twisted has none for."""
+    def test_every_status_has_its_reason_phrase(self) -> None:
         for sent, line in (
             (HEAD + b"X" * 200 + b":\r\n\r\n", b"431 Request Header Fields Too Large"),
             (
@@ -89,8 +85,7 @@ class RefusalTests(WebTestCase):
             client.send(sent)
             self.assertEqual(client.received.split(b"\r\n")[0], b"HTTP/1.1 " + line)
 
-    def test_a_body_of_no_clear_length_is_a_400(self) -> None:
-        """Where a body ends must not depend on who reads it."""
+    def test_an_ambiguous_body_length_is_a_400(self) -> None:
         for headers in (
             b"Content-Length: x\r\n",
             b"Content-Length: -1\r\n",
@@ -104,13 +99,11 @@ class RefusalTests(WebTestCase):
             self.assert_refused(POST + headers + b"\r\n", 400, "not valid HTTP")
 
     def test_a_length_of_thousands_of_digits_is_a_400(self) -> None:
-        """A number that is too long to be read is answered like any bad length."""
         for digit in (b"9", b"0"):
             length = b"Content-Length: " + digit * 5000 + b"\r\n\r\n"
             self.assert_refused(POST + length, 400)
 
-    def test_a_body_of_very_many_chunks_is_a_400(self) -> None:
-        """Each takes as long to read as many bytes in one; no more are read."""
+    def test_too_many_chunks_are_a_400(self) -> None:
         head = POST + b"Transfer-Encoding: chunked\r\n\r\n"
         self.assert_refused(head + b"1\r\n \r\n" * 10_000, 400, "chunks")
         client = self.web.connect()
@@ -119,38 +112,31 @@ class RefusalTests(WebTestCase):
         client.send(head + chunks + b"0\r\n\r\n")
         self.assertEqual(len(self.web.running_processes()), 1)
 
-    def test_bad_chunks_are_a_400(self) -> None:
-        """A chunk that does not say how long it is ends the request."""
+    def test_malformed_chunks_are_a_400(self) -> None:
         chunked = POST + b"Transfer-Encoding: chunked\r\n\r\n"
         for body in (b"zz\r\n", b"1\r\nxx\r\n", b"f" * 5000 + b"\r\n"):
             self.assert_refused(chunked + body, 400, "not valid HTTP")
 
     def test_a_long_request_line_is_a_414(self) -> None:
-        """A line that does not end is refused when it is too long."""
         self.assert_refused(b"GET /" + b"x" * 20000, 414, "request line")
         self.assert_refused(b"GET /" + b"x" * 20000 + b" HTTP/1.1\r\n", 414)
 
     def test_a_long_request_line_after_a_request_is_a_414(self) -> None:
-        """What came before on the connection makes no difference."""
         client = self.web.connect()
         client.send(get_request() + b"GET /" + b"x" * 20000)
         self.assertEqual([each.code for each in client.responses()], [200, 414])
 
     def test_a_long_header_is_a_431(self) -> None:
-        """A header that does not end is refused when it is too long."""
         self.assert_refused(HEAD + b"x: " + b"x" * 20000, 431, "too long")
 
     def test_headers_that_are_long_together_are_a_431(self) -> None:
-        """Headers count together, with the request line."""
         line = b"x: " + b"x" * 1000 + b"\r\n"
         self.assert_refused(HEAD + line * 20, 431, "too long")
 
     def test_too_many_headers_are_a_431(self) -> None:
-        """Headers are counted, however short they are."""
         self.assert_refused(HEAD + b"x: y\r\n" * 600, 431, "too many")
 
-    def test_a_connection_too_many_is_a_503(self) -> None:
-        """It is told to try again, and closed; the others go on."""
+    def test_too_many_connections_are_a_503(self) -> None:
         self.web = self.make_web(max_connections=1)
         first, second = self.web.connect(), self.web.connect()
         second.deliver()
@@ -162,8 +148,7 @@ class RefusalTests(WebTestCase):
         first.send(get_request())
         self.assertEqual([each.code for each in first.responses()], [200])
 
-    def test_one_that_was_refused_takes_no_room(self) -> None:
-        """While those who were turned away linger, others are let in."""
+    def test_refused_connections_do_not_count(self) -> None:
         self.web = self.make_web(max_connections=1)
         first = self.web.connect()
         refused = [self.web.connect() for _ in range(3)]
@@ -173,16 +158,14 @@ class RefusalTests(WebTestCase):
         self.assertEqual([each.code for each in client.responses()], [200])
         self.assertEqual([each.disconnected for each in refused], [False] * 3)
 
-    def test_a_connection_that_is_gone_makes_room(self) -> None:
-        """Only open connections count."""
+    def test_a_lost_connection_does_not_count(self) -> None:
         self.web = self.make_web(max_connections=1)
         self.web.connect().disconnect()
         client = self.web.connect()
         client.send(get_request())
         self.assertEqual([each.code for each in client.responses()], [200])
 
-    def test_what_is_refused_is_logged_as_it_came(self) -> None:
-        """The method and the URL are logged as far as they were read."""
+    def test_the_log_has_the_parsed_part_of_a_refused_request(self) -> None:
         for sent, method, uri in (
             (HEAD + b"no colon\r\n\r\n", "GET", "/"),
             (b"hello\r\n", "-", "-"),
@@ -193,8 +176,7 @@ class RefusalTests(WebTestCase):
             [event] = request_events(events)
             self.assertEqual((event["method"], event["uri"]), (method, uri))
 
-    def test_what_is_refused_is_refused_for_its_own_method(self) -> None:
-        """HEAD gets no body even where the request was cut short."""
+    def test_a_refused_head_request_gets_no_body(self) -> None:
         client = self.web.connect()
         client.send(HEAD.replace(b"GET", b"HEAD") + b"no colon\r\n\r\n")
         [answer] = client.responses("HEAD")
@@ -202,10 +184,7 @@ class RefusalTests(WebTestCase):
 
 
 class KeepAliveTests(WebTestCase):
-    """Tests of connections that are used more than once."""
-
-    def test_a_connection_is_kept(self) -> None:
-        """One request after another is answered on the same connection."""
+    def test_a_connection_is_kept_open(self) -> None:
         client = self.web.connect()
         for count in (1, 2, 3):
             client.send(get_request())
@@ -213,7 +192,6 @@ class KeepAliveTests(WebTestCase):
         self.assertFalse(client.half_closed)
 
     def test_pipelined_requests_are_answered_in_order(self) -> None:
-        """Requests that came together are answered one after the other."""
         client = self.web.connect()
         client.send(query_request() + get_request("/x") + get_request())
         self.assertEqual(client.responses(), [])
@@ -221,16 +199,14 @@ class KeepAliveTests(WebTestCase):
         client.deliver()
         self.assertEqual([each.code for each in client.responses()], [200, 404, 200])
 
-    def test_a_client_can_ask_for_the_end(self) -> None:
-        """C{Connection: close} is honoured, and answered with the same."""
+    def test_a_client_can_request_to_close(self) -> None:
         client = self.web.connect()
         client.send(get_request(headers="Connection: close\r\n"))
         [answer] = client.responses()
         self.assertTrue(answer.closes_connection)
         self.assertTrue(client.half_closed)
 
-    def test_close_may_stand_anywhere_in_the_list(self) -> None:
-        """Connection is a list of tokens, in any case and over several lines."""
+    def test_close_may_be_anywhere_in_the_connection_header(self) -> None:
         for headers in (
             "Connection: close, TE\r\n",
             "Connection: TE,close\r\n",
@@ -243,17 +219,15 @@ class KeepAliveTests(WebTestCase):
             self.assertTrue(client.half_closed, headers)
 
     def test_other_tokens_do_not_close(self) -> None:
-        """What only looks like the token is another one."""
         for headers in ("Connection: keep-alive, TE\r\n", "Connection: closed\r\n"):
             client = self.web.connect()
             client.send(get_request(headers=headers))
             self.assertFalse(client.responses()[0].closes_connection, headers)
             self.assertFalse(client.half_closed, headers)
 
-    def test_http_1_0_is_answered_and_closed_whether_it_asks_to_keep_alive(
+    def test_http_1_0_is_never_kept_open(
         self,
     ) -> None:
-        """Such a client reads the answer to its end, and connects again."""
         for headers in (b"", b"Connection: keep-alive\r\n"):
             client = self.web.connect()
             client.send(b"GET /style.css HTTP/1.0\r\nHost: a\r\n%b\r\n" % headers)
@@ -262,8 +236,7 @@ class KeepAliveTests(WebTestCase):
             self.assertTrue(answer.closes_connection)
             self.assertTrue(client.half_closed)
 
-    def test_an_idle_connection_is_closed_after_a_while(self) -> None:
-        """A client that asks nothing for a minute is let go."""
+    def test_an_idle_connection_is_closed_after_the_idle_timeout(self) -> None:
         client = self.web.connect()
         client.send(get_request())
         self.web.reactor.advance(59)
@@ -275,8 +248,7 @@ class KeepAliveTests(WebTestCase):
         self.web.reactor.advance(2)
         self.assertTrue(client.disconnected)
 
-    def test_a_client_that_waits_for_its_answer_is_not_idle(self) -> None:
-        """A slow search may take longer than an idle connection may."""
+    def test_a_client_that_waits_for_its_response_is_not_idle(self) -> None:
         self.web = self.make_web(time_limit=1000)
         client = self.web.connect()
         client.send(query_request())
@@ -288,14 +260,10 @@ class KeepAliveTests(WebTestCase):
 
 
 class ClosingTests(WebTestCase):
-    """Tests of how a connection is closed without loss."""
-
     def closing_request(self) -> bytes:
-        """What asks for a last answer."""
         return get_request(headers="Connection: close\r\n")
 
-    def test_a_connection_is_first_closed_for_writing(self) -> None:
-        """The client sees the end of what it gets, and is still read."""
+    def test_a_connection_is_closed_for_writing_first(self) -> None:
         client = self.web.connect()
         client.send(self.closing_request())
         self.assertTrue(client.half_closed)
@@ -304,15 +272,13 @@ class ClosingTests(WebTestCase):
         self.assertEqual(len(client.responses()), 1)
 
     def test_it_is_closed_when_the_client_closes(self) -> None:
-        """A client that closes its side ends the connection."""
         client = self.web.connect()
         client.send(self.closing_request())
         client.half_close()
         self.assertTrue(client.disconnected)
         self.assertFalse(client.aborted)
 
-    def test_it_is_closed_after_two_seconds_at_the_latest(self) -> None:
-        """A client that never closes is not waited for any longer."""
+    def test_it_is_closed_after_the_linger_timeout(self) -> None:
         client = self.web.connect()
         client.send(self.closing_request())
         self.web.reactor.advance(1.9)
@@ -322,8 +288,7 @@ class ClosingTests(WebTestCase):
         self.assertTrue(client.disconnected)
         self.assertFalse(client.aborted)
 
-    def test_nothing_is_closed_before_all_is_written(self) -> None:
-        """A client that reads slowly gets everything."""
+    def test_it_is_not_closed_before_everything_is_sent(self) -> None:
         client = self.web.connect()
         client.stalled = True
         client.send(self.closing_request())
@@ -335,8 +300,7 @@ class ClosingTests(WebTestCase):
         self.assertTrue(client.half_closed)
         self.assertEqual([each.code for each in client.responses()], [200])
 
-    def test_a_client_that_never_reads_is_cut(self) -> None:
-        """Whether it is to be closed or could go on asking."""
+    def test_a_client_that_does_not_read_is_aborted(self) -> None:
         for request in (get_request(), self.closing_request()):
             client = self.web.connect()
             client.stalled = True
@@ -347,7 +311,6 @@ class ClosingTests(WebTestCase):
             self.assertTrue(client.aborted)
 
     def test_a_client_that_reads_slowly_gets_everything(self) -> None:
-        """However long that takes, as long as it takes something."""
         (self.folder / "long").write_text("love\n" * 40_000)
         for headers in ("", "Connection: close\r\n"):
             client = self.web.connect()
@@ -366,8 +329,7 @@ class ClosingTests(WebTestCase):
             self.web.reactor.pump([1] * 3)
             self.assertTrue(client.disconnected)
 
-    def test_aborting_cuts_what_is_not_written(self) -> None:
-        """The end does not wait for a client that does not read."""
+    def test_aborting_discards_unsent_data(self) -> None:
         client = self.web.connect()
         client.stalled = True
         client.send(get_request())
@@ -376,8 +338,7 @@ class ClosingTests(WebTestCase):
         self.assertTrue(client.aborted)
         self.assertTrue(client.disconnected)
 
-    def test_aborting_takes_nothing_back(self) -> None:
-        """Where all was written, the connection is closed and not reset."""
+    def test_aborting_after_everything_is_sent_does_not_reset(self) -> None:
         client = self.web.connect()
         client.send(self.closing_request())
         self.web.site.abort_connections()
@@ -385,16 +346,14 @@ class ClosingTests(WebTestCase):
         self.assertTrue(client.disconnected)
         self.assertFalse(client.aborted)
 
-    def test_a_client_that_closes_half_a_request_is_cut(self) -> None:
-        """Who has not asked and will not ask is let go at once."""
+    def test_a_client_that_closes_during_a_request_is_disconnected(self) -> None:
         client = self.web.connect()
         client.send(HEAD)
         client.half_close()
         self.web.reactor.advance(0)
         self.assertTrue(client.disconnected)
 
-    def test_a_connection_is_over_when_it_is_gone(self) -> None:
-        """Who waits for a connection is told, once, when it is gone."""
+    def test_closed_fires_when_the_connection_is_lost(self) -> None:
         protocol = self.web.build_protocol()
         transport = StringTransportWithDisconnection()
         transport.protocol = protocol
@@ -403,8 +362,8 @@ class ClosingTests(WebTestCase):
         protocol.dataReceived(self.closing_request())
         self.assertIsNone(self.successResultOf(protocol.closed))
 
-    def test_a_wrapped_connection_is_closed_as_it_likes(self) -> None:
-        """TLS has a closing handshake of its own."""
+    def test_a_wrapped_connection_does_its_own_closing(self) -> None:
+        """TLS has a closing handshake."""
         protocol = self.web.build_protocol()
         transport = StringTransport()
         protocol.makeConnection(transport)
@@ -414,8 +373,7 @@ class ClosingTests(WebTestCase):
         [answer] = read_responses(transport.value())
         self.assertTrue(answer.closes_connection)
 
-    def test_a_wrapped_connection_reads_nothing_after_its_end(self) -> None:
-        """What a client sends behind its last request is thrown away."""
+    def test_a_wrapped_connection_ignores_data_after_its_last_request(self) -> None:
         protocol = self.web.build_protocol()
         transport = StringTransport()
         protocol.makeConnection(transport)
@@ -423,8 +381,8 @@ class ClosingTests(WebTestCase):
         protocol.dataReceived(get_request())
         self.assertEqual(len(read_responses(transport.value())), 1)
 
-    def test_a_wrapped_connection_is_not_waited_for_without_end(self) -> None:
-        """Who never shakes hands at the end is closed without it."""
+    def test_a_wrapped_connection_is_closed_after_the_linger_timeout(self) -> None:
+        """Without a closing handshake."""
         for sent in (self.closing_request(), b""):
             protocol = self.web.build_protocol()
             below = FakeSocket(self.web.reactor, protocol)
@@ -442,11 +400,9 @@ class ClosingTests(WebTestCase):
             self.assertTrue(below.disconnecting)
 
 
-class DeadlineTests(WebTestCase):
-    """Tests of requests that do not come to their end."""
-
+class RequestTimeoutTests(WebTestCase):
     def send_slowly(self, client: FakeSocket, data: bytes) -> None:
-        """Have a client send a byte each half a second, as long as it may."""
+        """Send a byte every half a second until the connection closes."""
         for byte in data:
             if client.half_closed:
                 break
@@ -454,8 +410,7 @@ class DeadlineTests(WebTestCase):
             self.web.reactor.advance(0.5)
         client.deliver()
 
-    def test_a_request_that_drips_is_a_408(self) -> None:
-        """In its line, its headers or its body, however steadily it comes."""
+    def test_a_request_that_arrives_too_slowly_is_a_408(self) -> None:
         for begun in (b"", HEAD, POST + b"Content-Length: 999\r\n\r\n"):
             client = self.web.connect()
             if begun:
@@ -467,8 +422,7 @@ class DeadlineTests(WebTestCase):
             self.web.reactor.advance(2)
             self.assertTrue(client.disconnected)
 
-    def test_a_request_that_comes_in_time_is_answered(self) -> None:
-        """The time counts from its first byte, not from the connection's."""
+    def test_the_timeout_counts_from_the_first_byte_of_a_request(self) -> None:
         client = self.web.connect()
         for _ in range(3):
             self.web.reactor.advance(9)
@@ -478,8 +432,7 @@ class DeadlineTests(WebTestCase):
             client.send(sent[20:])
         self.assertEqual([each.code for each in client.responses()], [200, 200, 200])
 
-    def test_what_came_while_the_service_stood_still_is_in_time(self) -> None:
-        """It is read before the time is found to be over: a request, or its rest."""
+    def test_data_that_arrived_while_the_service_was_blocked_is_in_time(self) -> None:
         for seconds, partial_request in ((10, get_request()[:20]), (60, b"")):
             client = self.web.connect()
             if partial_request:
@@ -490,8 +443,7 @@ class DeadlineTests(WebTestCase):
             client.deliver()
             self.assertEqual([each.code for each in client.responses()], [200])
 
-    def test_the_next_request_has_its_own_time(self) -> None:
-        """Half of one may come while the one before it is still answered."""
+    def test_the_timeout_of_the_next_request_starts_after_the_response(self) -> None:
         client = self.web.connect()
         client.send(query_request() + HEAD)
         self.web.reactor.advance(9)
@@ -505,7 +457,6 @@ class DeadlineTests(WebTestCase):
         self.assertEqual([each.code for each in client.responses()], [200, 408])
 
     def test_a_late_request_is_logged(self) -> None:
-        """As far as it came."""
         client = self.web.connect()
         with captured_events() as events:
             client.send(HEAD)
@@ -513,8 +464,7 @@ class DeadlineTests(WebTestCase):
         [event] = request_events(events)
         self.assertEqual((event["code"], event["uri"]), (408, "/"))
 
-    def test_no_timer_is_left(self) -> None:
-        """What is gone is waited for by nobody."""
+    def test_a_lost_connection_leaves_no_delayed_calls(self) -> None:
         for sent in (
             b"",
             b"x",
@@ -532,10 +482,7 @@ class DeadlineTests(WebTestCase):
 
 
 class PipeliningTests(WebTestCase):
-    """Tests of clients that ask much at once."""
-
     def test_others_have_their_turn_between_pipelined_requests(self) -> None:
-        """One packet full of requests holds up nobody else."""
         client, other = self.web.connect(), self.web.connect()
         client.protocol.dataReceived(get_request() * 50)
         other.send(get_request())
@@ -543,8 +490,7 @@ class PipeliningTests(WebTestCase):
         client.deliver()
         self.assertEqual([each.code for each in client.responses()], [200] * 50)
 
-    def test_what_follows_a_body_is_answered_too(self) -> None:
-        """Also where the body was answered at once."""
+    def test_requests_after_bodies_are_answered(self) -> None:
         client = self.web.connect()
         client.send(
             query_request(b"{}") + get_request() + query_request(b"[]") + get_request()
@@ -552,8 +498,7 @@ class PipeliningTests(WebTestCase):
         codes = [each.code for each in client.responses()]
         self.assertEqual(codes, [400, 200, 400, 200])
 
-    def test_a_client_that_leaves_between_two_turns_is_forgotten(self) -> None:
-        """What it asked next is not answered, and nothing goes wrong."""
+    def test_a_disconnect_between_pipelined_requests_is_no_error(self) -> None:
         client = self.web.connect()
         with captured_events() as events:
             client.protocol.dataReceived(get_request() * 3)
@@ -564,30 +509,25 @@ class PipeliningTests(WebTestCase):
 
 
 class BackPressureTests(WebTestCase):
-    """Tests of clients that send and do not read."""
-
     PAGE = get_request("/api/v1/web")
 
     def is_read(self, client: FakeSocket) -> bool:
-        """Whether the service reads what the client sends."""
         return client in self.web.reactor.getReaders()
 
     def connect_stalled(self) -> FakeSocket:
-        """A client that does not read, and pipelines more than it is answered."""
+        """Connect a client that does not read, and pipelines many requests."""
         client = self.web.connect()
         client.stalled = True
         client.send(self.PAGE * 40)
         self.assertGreater(client.buffered, client.bufferSize)
         return client
 
-    def test_no_request_begins_while_answers_have_not_been_taken(self) -> None:
-        """So what is buffered is bounded, however many requests are pipelined."""
+    def test_no_request_starts_while_responses_are_unread(self) -> None:
         client = self.connect_stalled()
         self.assertLess(client.buffered, 2 * client.bufferSize)
         self.assertFalse(self.is_read(client))
 
     def test_the_rest_is_answered_when_the_client_reads(self) -> None:
-        """A slow client gets every answer, in order."""
         client = self.connect_stalled()
         client.stalled = False
         client.deliver()
@@ -596,8 +536,7 @@ class BackPressureTests(WebTestCase):
         client.send(get_request())
         self.assertEqual(len(client.responses()), 41)
 
-    def test_what_is_sent_while_an_answer_is_found_is_bounded(self) -> None:
-        """Neither a slow client nor one that reads can send ahead without end."""
+    def test_input_during_a_response_is_limited(self) -> None:
         for pages in (0, 40):
             client = self.web.connect()
             client.stalled = True
@@ -610,7 +549,6 @@ class BackPressureTests(WebTestCase):
             client.disconnect()
 
     def test_a_slow_client_is_not_read_between_requests(self) -> None:
-        """The answer to the last request counts as well."""
         client = self.web.connect()
         client.stalled = True
         while self.is_read(client):
@@ -620,15 +558,13 @@ class BackPressureTests(WebTestCase):
         client.deliver()
         self.assertTrue(self.is_read(client))
 
-    def test_a_client_that_leaves_is_forgotten(self) -> None:
-        """No request of it begins, and nothing of it is left."""
+    def test_a_disconnect_leaves_no_delayed_calls(self) -> None:
         client = self.connect_stalled()
         client.disconnect()
         self.web.reactor.advance(0)
         self.assertEqual(self.web.reactor.getDelayedCalls(), [])
 
-    def test_what_had_arrived_is_answered_at_the_end(self) -> None:
-        """A shutdown waits until a slow client has been answered."""
+    def test_pipelined_requests_are_answered_at_shutdown(self) -> None:
         client = self.connect_stalled()
         self.web.site.close()
         client.stalled = False

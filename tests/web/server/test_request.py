@@ -1,5 +1,5 @@
 """
-Tests of what every request is checked for, and of how it ends.
+Tests for L{twisted_quotes.web.server.request}.
 """
 
 from __future__ import annotations
@@ -27,57 +27,47 @@ from ..clients import (
 )
 
 
-class CheckTests(SynchronousTestCase):
-    """Tests of the check itself."""
-
-    def test_what_is_right_passes(self) -> None:
-        """Every method of HTTP, one host and a path in UTF-8 are right."""
+class ValidateRequestHeadTests(SynchronousTestCase):
+    def test_valid_heads_pass(self) -> None:
         for method in b"GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH".split():
             validate_request_head(method, b"/%E2%82%AC", b"HTTP/1.1", [b"quotes.test"])
         validate_request_head(b"OPTIONS", b"*", b"HTTP/1.1", [b"quotes.test"])
 
     def test_only_http_1_0_needs_no_host(self) -> None:
-        """Before HTTP/1.1 nobody had to name a host."""
         validate_request_head(b"GET", b"/", b"HTTP/1.0", [])
         with self.assertRaises(BadRequest):
             validate_request_head(b"GET", b"/", b"HTTP/1.1", [])
 
-    def test_two_hosts_are_one_too_many(self) -> None:
-        """Whom a request is for must not depend on who reads it."""
+    def test_two_hosts_are_an_error(self) -> None:
         for version in (b"HTTP/1.0", b"HTTP/1.1"):
             with self.assertRaises(BadRequest) as raised:
                 validate_request_head(b"GET", b"/", version, [b"a", b"a"])
             self.assertIn("2 came", raised.exception.message)
 
-    def test_a_bad_host_is_wrong_in_any_version(self) -> None:
-        """A host is checked wherever there is one."""
+    def test_an_invalid_host_is_an_error_in_any_version(self) -> None:
         for version in (b"HTTP/1.0", b"HTTP/1.1"):
             with self.assertRaises(BadRequest):
                 validate_request_head(b"GET", b"/", version, [b"a..b"])
 
-    def test_methods_are_in_capitals(self) -> None:
-        """A method that differs in case alone is another one."""
+    def test_methods_are_case_sensitive(self) -> None:
         for method in (b"get", b"BREW", b"-"):
             with self.assertRaises(UnknownMethod):
                 validate_request_head(method, b"/", b"HTTP/1.1", [b"a"])
 
-    def test_the_server_as_a_whole_has_options_only(self) -> None:
-        """The path * goes with no other method."""
+    def test_only_options_has_the_path_star(self) -> None:
         with self.assertRaises(BadRequest):
             validate_request_head(b"GET", b"*", b"HTTP/1.1", [b"a"])
 
-    def test_a_path_that_is_not_utf_8_is_wrong(self) -> None:
-        """Bytes that are no text are refused, escaped or not."""
+    def test_a_path_that_is_not_utf_8_is_an_error(self) -> None:
         for path in (b"/%ff", b"/%C3", b"/\xff", b"/%ED%A0%80"):
             with self.assertRaises(BadRequest):
                 validate_request_head(b"GET", path, b"HTTP/1.1", [b"a"])
 
 
 class RequestTests(WebTestCase):
-    """Tests of requests that the routes never see."""
+    """Tests of requests that do not reach a route."""
 
-    def test_bad_requests_are_a_400_and_the_connection_goes_on(self) -> None:
-        """What is wrong is said, and the next request is answered."""
+    def test_after_a_400_the_connection_stays_open(self) -> None:
         for head, words in (
             ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n", "2 came"),
             ("GET / HTTP/1.1\r\n", "0 came"),
@@ -97,8 +87,8 @@ class RequestTests(WebTestCase):
             self.assertIsNotNone(refused.header("date"))
             self.assertEqual(got.code, 200)
 
-    def test_on_loopback_alone_other_hosts_are_refused(self) -> None:
-        """A page of another site that has its name lead here reads nothing."""
+    def test_on_loopback_other_hosts_are_refused(self) -> None:
+        """This prevents DNS rebinding."""
         self.web.site.allowed_hosts = ["quotes.example"]
         for head, code in (
             ("GET /style.css HTTP/1.1\r\nHost: localhost:8000", 200),
@@ -119,23 +109,22 @@ class RequestTests(WebTestCase):
                 self.assertIn("--host", answer.message)
 
     def test_an_unknown_method_is_a_501(self) -> None:
-        """A method that is none is not implemented, whatever the URL."""
         for path in ("/", "/api/v1/json", "/x"):
             client = self.web.connect()
             client.send(get_request(path, "BREW"))
             [answer] = client.responses()
             self.assert_error(answer, 501, "HTTP method")
 
-    def test_a_target_that_is_no_path_is_a_400(self) -> None:
-        """A request line needs a path (RFC 9112, section 3.2)."""
+    def test_a_target_without_a_path_is_a_400(self) -> None:
+        """RFC 9112, section 3.2."""
         for target in ("x", "?x=1", "xapi/v1/web", "a.test:80"):
             client = self.web.connect()
             client.send(get_request(target))
             [answer] = client.responses()
             self.assert_error(answer, 400)
 
-    def test_a_target_may_name_the_service(self) -> None:
-        """What a proxy's client sends is understood (RFC 9112, section 3.2.2)."""
+    def test_a_target_may_be_an_absolute_uri(self) -> None:
+        """RFC 9112, section 3.2.2."""
         for target, code in (
             (f"http://{HOST}/style.css", 200),
             (f"https://{HOST}/style.css?x", 200),
@@ -155,8 +144,8 @@ class RequestTests(WebTestCase):
             client.send(get_request(target))
             self.assertEqual([each.code for each in client.responses()], [code], target)
 
-    def test_the_host_of_the_target_counts(self) -> None:
-        """The header is ignored, but must be right (RFC 9112, section 3.2.2)."""
+    def test_the_host_of_the_target_replaces_the_header(self) -> None:
+        """The header must be valid nevertheless (RFC 9112, section 3.2.2)."""
         client = self.web.connect()
         client.send(b"GET http://other.test:81/x HTTP/1.1\r\nHost: a\r\n\r\n")
         client.send(b"GET http://other.test/x HTTP/1.1\r\nHost: a..b\r\n\r\n")
@@ -167,8 +156,7 @@ class RequestTests(WebTestCase):
         self.assertTrue(used.message.endswith(" http://other.test:81/api/v1/web"))
         self.assertTrue(old.message.endswith(" http://other.test/api/v1/web"))
 
-    def test_an_old_request_without_a_host_is_answered(self) -> None:
-        """HTTP/1.0 works without Host, and closes when it has answered."""
+    def test_http_1_0_without_a_host_is_answered(self) -> None:
         client = self.web.connect()
         client.send(b"GET /api/v1/web HTTP/1.0\r\n\r\n")
         [answer] = client.responses()
@@ -176,8 +164,7 @@ class RequestTests(WebTestCase):
         self.assertIn(b"http://127.0.0.1:8000/api/v1/json", answer.body)
         self.assertTrue(client.half_closed)
 
-    def test_an_old_request_on_a_unix_socket_is_answered(self) -> None:
-        """It makes no difference that the socket names no host, either."""
+    def test_http_1_0_without_a_host_on_a_unix_socket_is_answered(self) -> None:
 
         class UnixSocket(FakeSocket):
             def getHost(self) -> UNIXAddress:  # type: ignore[override]
@@ -188,15 +175,13 @@ class RequestTests(WebTestCase):
         [answer] = client.responses()
         self.assertEqual(answer.code, 200)
 
-    def test_the_server_as_a_whole_has_options(self) -> None:
-        """C{OPTIONS *} is answered, with nothing."""
+    def test_options_for_the_server_is_answered(self) -> None:
         client = self.web.connect()
         client.send(get_request("*", "OPTIONS"))
         [answer] = client.responses()
         self.assertEqual((answer.code, answer.body), (200, b""))
 
     def test_an_error_to_head_has_no_body(self) -> None:
-        """What the routes never see has no body where HEAD asked."""
         client = self.web.connect()
         client.send(get_request("/%ff", "HEAD"))
         [answer] = client.responses("HEAD")
@@ -205,14 +190,10 @@ class RequestTests(WebTestCase):
 
 
 class BodyTests(WebTestCase):
-    """Tests of bodies, which are limited."""
-
     def padded_query(self, size: int) -> bytes:
-        """A question of so many bytes."""
         return b'{"action": "all"}'.ljust(size)
 
-    def test_the_longest_body_is_answered(self) -> None:
-        """A body of 64 KiB is read."""
+    def test_a_body_of_64_kib_is_answered(self) -> None:
         client = self.web.connect()
         client.send(query_request(self.padded_query(65536)))
         [process] = self.web.running_processes()
@@ -221,7 +202,6 @@ class BodyTests(WebTestCase):
         self.assertEqual([each.code for each in client.responses()], [200])
 
     def test_a_longer_body_is_a_413_before_it_is_read(self) -> None:
-        """Its length alone is enough to refuse it, and nothing asks for more."""
         client = self.web.connect()
         head, _, _ = query_request(self.padded_query(65537)).partition(b"{")
         client.send(head.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"))
@@ -230,8 +210,7 @@ class BodyTests(WebTestCase):
         self.assertTrue(answer.closes_connection)
         self.assertTrue(client.half_closed)
 
-    def test_what_comes_after_a_413_is_thrown_away(self) -> None:
-        """The client can send all it has, and gets one answer."""
+    def test_data_after_a_413_is_discarded(self) -> None:
         client = self.web.connect()
         client.send(query_request(self.padded_query(70000)))
         client.send(b"x" * 100000)
@@ -240,7 +219,6 @@ class BodyTests(WebTestCase):
         self.assertEqual(self.web.reactor.processes, [])
 
     def test_a_longer_chunked_body_is_a_413_while_it_arrives(self) -> None:
-        """The body is refused as soon as it is too long, not when it ends."""
         client = self.web.connect()
         client.send(
             b"POST /api/v1/json HTTP/1.1\r\nHost: " + HOST.encode() + b"\r\n"
@@ -257,7 +235,6 @@ class BodyTests(WebTestCase):
         self.assertEqual(len(client.responses()), 1)
 
     def test_a_chunked_body_is_answered(self) -> None:
-        """A body need not tell its length."""
         client = self.web.connect()
         client.send(
             b"POST /api/v1/json HTTP/1.1\r\nHost: a\r\n"
@@ -269,8 +246,7 @@ class BodyTests(WebTestCase):
         client.deliver()
         self.assertEqual([each.code for each in client.responses()], [200])
 
-    def test_who_waits_for_it_is_told_to_go_on(self) -> None:
-        """A client that expects leave to send its body gets it."""
+    def test_expect_100_continue_is_answered(self) -> None:
         client = self.web.connect()
         head, brace, rest = query_request(headers="Expect: 100-continue\r\n").partition(
             b"{"
@@ -285,20 +261,16 @@ class BodyTests(WebTestCase):
 
 
 class FailingResource(Resource):
-    """A resource that fails outside of all routes."""
+    """A resource that fails outside of the routes."""
 
     isLeaf = True
 
     def render(self, request: IRequest) -> bytes:
-        """Fail."""
         raise ZeroDivisionError("/srv/secret")
 
 
 class ProcessingTests(WebTestCase):
-    """Tests of what goes wrong around the routes."""
-
-    def test_what_fails_outside_the_routes_is_a_500(self) -> None:
-        """It is answered as JSON with an id, which the log has with a traceback."""
+    def test_an_error_outside_the_routes_is_a_500(self) -> None:
         self.web = self.make_web(resource=FailingResource())
         client = self.web.connect()
         with captured_events() as events:
@@ -313,10 +285,10 @@ class ProcessingTests(WebTestCase):
 
 
 class DisconnectTests(WebTestCase):
-    """Tests of clients that leave before they are answered."""
+    """Tests of clients that disconnect before the response."""
 
-    def test_the_grep_of_who_left_is_killed(self) -> None:
-        """Nobody waits for it, so it is killed, and its place given back."""
+    def test_a_disconnect_kills_the_grep(self) -> None:
+        """Its slot is released when the process has ended."""
         self.web = self.make_web(running=1)
         client = self.web.connect()
         client.send(query_request())
@@ -331,8 +303,7 @@ class DisconnectTests(WebTestCase):
         self.web.flush_responses()
         self.assertEqual(self.successResultOf(pending).code, 200)
 
-    def test_who_leaves_while_waiting_is_forgotten(self) -> None:
-        """No grep is started for a client that left the queue."""
+    def test_after_a_disconnect_no_waiting_grep_starts(self) -> None:
         self.web = self.make_web(running=1)
         first, second = self.web.connect(), self.web.connect()
         first.send(query_request())
@@ -343,15 +314,13 @@ class DisconnectTests(WebTestCase):
         self.assertEqual(self.web.running_processes(), [])
         self.assertEqual(len(self.web.outstanding), 0)
 
-    def test_the_wait_of_who_left_is_killed(self) -> None:
-        """A process that blocks for nobody is killed, too."""
+    def test_a_disconnect_kills_the_process_of_wait(self) -> None:
         client = self.web.connect()
         client.send(get_request("/wait"))
         client.disconnect()
         self.assertEqual(self.web.running_processes()[0].signals, ["KILL"])
 
-    def test_a_client_that_closes_half_counts_as_gone(self) -> None:
-        """Who will send no more is taken to wait no more."""
+    def test_a_half_close_is_a_disconnect(self) -> None:
         client = self.web.connect()
         client.send(query_request())
         client.half_close()
@@ -359,8 +328,7 @@ class DisconnectTests(WebTestCase):
         self.assertTrue(client.aborted)
         self.assertEqual(self.web.running_processes()[0].signals, ["KILL"])
 
-    def test_who_left_is_logged_with_499(self) -> None:
-        """A request that was never answered has its line all the same."""
+    def test_a_disconnect_is_logged_with_499(self) -> None:
         client = self.web.connect()
         client.send(query_request(LOVE_QUERY))
         with captured_events() as events:
@@ -372,8 +340,7 @@ class DisconnectTests(WebTestCase):
         self.assertEqual(event["bytes"], 0)
         self.assertIsNone(event["entries"])
 
-    def test_a_killed_grep_that_ends_late_is_no_error(self) -> None:
-        """What the grep of a client that left says is thrown away."""
+    def test_late_output_of_a_killed_grep_is_ignored(self) -> None:
         client = self.web.connect()
         client.send(query_request())
         [process] = self.web.running_processes()

@@ -1,5 +1,5 @@
 """
-Tests of the order in which requests begin.
+Tests for L{twisted_quotes.web.server.request_queue}.
 """
 
 from __future__ import annotations
@@ -16,10 +16,7 @@ from ..clients import WebTestCase, get_request
 
 
 class RequestQueueTests(SynchronousTestCase):
-    """Tests of L{RequestQueue}."""
-
     def setUp(self) -> None:
-        """Have a queue."""
         self.clock = Clock()
         self.queue = RequestQueue(self.clock)
         self.started: list[str] = []
@@ -27,7 +24,7 @@ class RequestQueueTests(SynchronousTestCase):
     def make_request(
         self, name: str, seconds: float = TIME_SLICE
     ) -> Callable[[], object]:
-        """A request that takes some time of the processor."""
+        """Make a request that uses CPU time when it starts."""
 
         def start() -> None:
             self.started.append(name)
@@ -37,25 +34,22 @@ class RequestQueueTests(SynchronousTestCase):
         return start
 
     def start_requests(self, *names: str, seconds: float = TIME_SLICE) -> None:
-        """Have requests begin, each of the client that its name begins with."""
+        """Start requests, each of the client that its name begins with."""
         for name in names:
             self.queue.submit(name[0], self.make_request(name, seconds))
 
-    def test_a_request_begins_at_once(self) -> None:
-        """And so do others that take little time; no call is due later."""
+    def test_requests_start_at_once(self) -> None:
         self.start_requests(*(f"a{n}" for n in range(10)), seconds=TIME_SLICE / 20)
         self.assertEqual(len(self.started), 10)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
-    def test_others_have_a_turn_when_the_time_is_used_up(self) -> None:
-        """What is left begins in the next turns of the reactor."""
+    def test_requests_wait_when_the_time_slice_is_used_up(self) -> None:
         self.start_requests("a1", "a2", "a3", "a4")
         self.assertEqual(self.started, ["a1", "a2"])
         self.clock.advance(0)
         self.assertEqual(self.started, ["a1", "a2", "a3", "a4"])
 
     def test_clients_take_turns(self) -> None:
-        """However many requests of one are waiting, another waits for one of them."""
         self.start_requests(*(f"a{n}" for n in range(6)), seconds=2 * TIME_SLICE)
         self.start_requests("b0", "c0", seconds=2 * TIME_SLICE)
         while self.clock.getDelayedCalls():
@@ -63,8 +57,7 @@ class RequestQueueTests(SynchronousTestCase):
         expected = ["a0", "a1", "b0", "c0", "a2", "a3", "a4", "a5"]
         self.assertEqual(self.started, expected)
 
-    def test_a_request_that_fails_holds_up_no_other(self) -> None:
-        """What is wrong with it is not swallowed."""
+    def test_after_a_failure_other_requests_start(self) -> None:
 
         def fail() -> None:
             raise ValueError("a mistake")
@@ -78,8 +71,7 @@ class RequestQueueTests(SynchronousTestCase):
             self.clock.advance(0)
         self.assertEqual(self.started, ["a1", "a2", "a3", "a4"])
 
-    def test_after_a_rest_a_request_begins_at_once(self) -> None:
-        """The time of the past is forgotten."""
+    def test_after_a_pause_a_request_starts_at_once(self) -> None:
         for number in range(5):
             self.start_requests(f"a{number}", seconds=2 * TIME_SLICE)
             self.clock.advance(3 * TIME_SLICE)
@@ -87,10 +79,7 @@ class RequestQueueTests(SynchronousTestCase):
 
 
 class DisconnectTests(WebTestCase):
-    """Tests of clients that leave before their request begins."""
-
-    def test_a_request_whose_client_left_does_not_begin(self) -> None:
-        """It costs nothing but to read it."""
+    def test_the_request_of_a_disconnected_client_does_not_start(self) -> None:
         queue = self.web.site.request_queue
         started: list[object] = []
 
