@@ -32,10 +32,6 @@ _MAX_GAP = 1024
 """The maximum number of bytes between two quotes that are read together."""
 
 
-class IndexNotReady(Exception):
-    """A dictionary has no index for its state, or no longer exists."""
-
-
 @dataclass
 class IndexedDictionary:
     """
@@ -92,10 +88,10 @@ class IndexedDictionary:
         @param before: the number of quotes of context before each.
         @param after: the number of quotes of context after each.
         @return: the first of the quotes, at least one.
-        @raise DictionaryChanging: if the file was written to.
+        @raise DictionaryChanging: if the file was written to, or the index does not
+            have a position.
         @raise EntryTooLong: if a quote with its context is longer than
             L{MAX_ENTRY_BYTES}.
-        @raise IndexNotReady: if the index does not have a position.
         """
         records: list[tuple[QuoteSpan, bytes]] = await self.in_thread(
             self._read, positions, size, before, after
@@ -112,7 +108,7 @@ class IndexedDictionary:
             lambda: list(self._spans(positions, 0, 0))
         )
         if len(spans) < len(positions):
-            raise IndexNotReady()
+            raise DictionaryChanging()
         return [span.end - span.start for span in spans]
 
     def _read(
@@ -127,7 +123,7 @@ class IndexedDictionary:
                 break
             spans.append(span)
         if not spans:
-            raise IndexNotReady()
+            raise DictionaryChanging()
         records = []
         for group in _group_adjacent(spans):
             start = group[0].start

@@ -32,7 +32,7 @@ from twisted_quotes.library.stability import (
 )
 from twisted_quotes.query.queries import ALL_DICTIONARIES
 
-from .indexed_dictionary import IndexedDictionary, IndexNotReady
+from .indexed_dictionary import IndexedDictionary
 
 T = TypeVar("T")
 
@@ -191,23 +191,23 @@ class IndexedLibrary:
         Open a dictionary with its index.
 
         @param state: the state that it must have; L{None} for any.
-        @raise IndexNotReady: if it has another state, no index for its state, or no
+        @raise DictionaryChanging: if it has another state or no index, or no
             longer exists.
         """
         with ExitStack() as stack:
             try:
                 dictionary = stack.enter_context(self._library.open(name))
             except (DictionaryForbidden, DictionaryNotFound):
-                raise IndexNotReady() from None
+                raise DictionaryChanging() from None
             index = self._indexes.find(dictionary)
             if index is None or state not in (None, dictionary.state):
-                raise IndexNotReady()
+                raise DictionaryChanging()
             try:
                 index_files = stack.enter_context(index.open())
             except (FileNotFoundError, IndexDamaged):
                 # The next search builds it again.
                 self._indexes.invalidate(dictionary)
-                raise IndexNotReady() from None
+                raise DictionaryChanging() from None
             yield IndexedDictionary(
                 name, dictionary, index, index_files, self._in_thread
             )
@@ -233,7 +233,7 @@ class IndexedLibrary:
                 names, is_complete = await self.ensure_indexes(dictionary_name)
                 with await self._runner.acquire_session(slot_request) as grep_session:
                     return await operation(grep_session, names, is_complete)
-            except (IndexNotReady, DictionaryChanging):
+            except DictionaryChanging:
                 if not can_restart():
-                    break
+                    raise
         raise DictionaryChanging()

@@ -109,21 +109,11 @@ class DictionarySearch:
         found = next(split_into_chunks(entries, limit, max_characters + 1), [])
         return found if approximate_size(found) <= max_characters else None
 
-
-async def start_search(
-    dictionary: Dictionary,
-    query: Search | All,
-    grep_session: GrepSession,
-    in_thread: DeferToThread,
-) -> DictionarySearch:
-    """Start the search of an open dictionary, and find out what grep must read."""
-    normalized = False
-    if grep.needs_normalized_text(query.selection.pattern):
-        outcome = await grep_session.run(
-            grep.UNNORMALIZED_LINE_ARGUMENTS, None, dictionary.fileno()
-        )
-        normalized = outcome.exit_code == 0
-    return DictionarySearch(dictionary, query, grep_session, in_thread, normalized)
+    def open_reader(self, skip: int) -> AllLinesReader | MatchReader:
+        """Read the entries chunk after chunk, without the first ones."""
+        if self.query.selection.pattern is None:
+            return AllLinesReader(self, skip)
+        return MatchReader(self, skip)
 
 
 class AllLinesReader:

@@ -26,10 +26,6 @@ class TooLargeToBuffer(Exception):
     """There are too many entries for results that must be buffered."""
 
 
-class QuoteFound(Exception):
-    """A quote was found, and the search need not go on."""
-
-
 class Results:
     """
     What receives the results of a search.
@@ -177,19 +173,6 @@ class BufferedQuotes(QuoteResults):
             self._remaining_characters -= len(quote.text) + 1
         self.returned = len(self.texts)
         self.limit_reached = self._remaining_characters < 0
-
-
-class StopAtFirstQuote(QuoteResults):
-    """Ends a search with L{QuoteFound} at the first quote."""
-
-    texts_only = True
-
-    def __init__(self) -> None:
-        super().__init__(1)
-
-    async def write(self, quotes: list[Quote]) -> None:
-        """Raise L{QuoteFound}."""
-        raise QuoteFound()
 
 
 def split_into_chunks(

@@ -4,7 +4,6 @@ API v2: quotes as data (contract, section 4).
 
 from __future__ import annotations
 
-from contextlib import suppress
 from re import compile
 
 import msgspec
@@ -23,7 +22,7 @@ from twisted_quotes.query.queries import (
     StreamQuotes,
 )
 from twisted_quotes.search.finder import Finder
-from twisted_quotes.search.results import QuoteFound, QuoteResults, StopAtFirstQuote
+from twisted_quotes.search.results import BufferedQuotes, QuoteResults
 from twisted_quotes.web.http.accept import negotiate_media_type
 from twisted_quotes.web.http.caching import (
     check_if_none_match_any,
@@ -173,10 +172,10 @@ class QuotesV2:
             return b""
         set_content_type(request, NDJSON.encode())
         if check_if_none_match_any(request) or request.method == b"HEAD":
-            with suppress(QuoteFound):
-                await self._finder.find_quotes(
-                    query, StopAtFirstQuote(), client_key_for_request(request)
-                )
+            # One quote shows whether the search fails.
+            await self._finder.find_quotes(
+                query, BufferedQuotes(1), client_key_for_request(request)
+            )
             return b""
         writer = ResponseWriter(request)
         limit = None if isinstance(query.limit, UnsetType) else query.limit
