@@ -328,7 +328,7 @@ class GrepPoolTests(GrepPoolTestCase):
 
     def end_prestarted(self) -> None:
         """Have all end that wait, or have been killed."""
-        self.finder.grep_pool.close_all()
+        self.reactor.advance(IDLE_TIMEOUT)
         for prestarted in self.prestarted_greps:
             if prestarted.pid is not None:
                 prestarted.end(signal=9)

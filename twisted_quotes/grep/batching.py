@@ -1,28 +1,27 @@
 """
-Searching together: one grep for all who wait, where it will do.
+Batching: one grep for several searches of the same dictionary.
 
-What databases do for transactions that wait to be written: searches of the same
-dictionary gather while there is no place for them, or as many greps look
-through it as can do so at one time. The first to begin has its grep look for
-what all of them look for. So a grep answers the more, the more there is to do,
-and a search that need not wait is held up by nobody.
+This resembles the group commit of databases. Searches of a dictionary wait while
+there is no slot for them, or while as many greps read it as are useful. The first one
+that starts has its grep search for the terms of all of them. So under load each
+grep serves more searches, and without load no search waits for another.
 
-Who searches when nobody else does may find a grep that was started ahead, and
-need not wait for that either.
+The result is exactly what a grep for each search would print: the terms are fixed
+strings of bytes, and each search gets the printed lines that contain its term.
+Other searches are not batched.
 
-Each is given exactly what a grep of its own would have printed: bytes are
-looked for, as they stand, and a line that was printed is for those whose term
-it holds. What cannot be dealt out so is searched alone, as ever.
+A search that is the only one may use a prestarted grep instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from typing import Any
+from weakref import WeakValueDictionary
 
 from twisted.internet.defer import Deferred
 
-from twisted_quotes.concurrency.limiter import SlotRequest
+from twisted_quotes.concurrency.limiter import Slot, SlotRequest
 from twisted_quotes.library.dictionary import Dictionary
 from twisted_quotes.library.library import Library
 from twisted_quotes.library.stability import MAX_ATTEMPTS
@@ -37,199 +36,169 @@ from .prestart import MAX_OUTPUT, GrepPool, PrestartedGrep
 from .runner import MAX_BUFFERED, GrepRunner, GrepSession
 
 MAX_TERMS, MAX_BYTES = 64, 64 * 1024
-"""For how many terms one grep may look, and how many bytes they may have."""
+"""The maximum number of terms of one grep, and their maximum total size in bytes."""
 
 
 class SearchBatcher:
     """
-    Has searches that wait answered by one grep.
+    Runs one grep for several searches.
 
-    @param runner: runs grep.
-    @param library: the dictionaries.
-    @param max_greps: how many greps can look through a dictionary at one time,
-        and none is slower for it: as many as there are cores.
-    @param grep_pool: greps started ahead, for those who need not wait.
+    @param max_greps: the number of greps that can read a dictionary at the same time
+        without slowing each other down: the number of cores.
+    @param grep_pool: prestarted greps, for a search that is the only one.
     """
 
     def __init__(
-        self,
-        runner: GrepRunner,
-        library: Library,
-        max_greps: int,
-        grep_pool: GrepPool,
+        self, runner: GrepRunner, library: Library, max_greps: int, grep_pool: GrepPool
     ) -> None:
-        self._grep_pool = grep_pool
         self._runner = runner
         self._library = library
-        self._batch_queue: BatchQueue[Lines] = BatchQueue(runner.reactor, max_greps)
+        self._max_greps = max_greps
+        self._grep_pool = grep_pool
+        # The queues of the dictionaries that are being searched, by name.
+        self._queues: WeakValueDictionary[str, BatchQueue] = WeakValueDictionary()
         self._searches_in_progress = 0
-        # How many of the last searches found none under way when they came.
+        # How many of the latest searches each started when no other was in progress.
         self._sequential_searches = 0
 
-    @property
-    def _is_only_search(self) -> bool:
-        return self._searches_in_progress == 1
-
     async def search(
-        self, dictionary_name: str, query: Search, claim: SlotRequest
+        self, dictionary_name: str, query: Search, slot_request: SlotRequest
     ) -> Lines | GrepSession:
         """
-        Find the lines that hold a term, or wait for a place to look for them in.
+        Find the lines that contain a term, or get a slot to search for them alone.
 
-        @param dictionary_name: the name of a dictionary.
-        @param query: what is looked for, which is L{plain<grep.is_bytewise_search>}.
-        @param claim: whose place it takes.
-        @return: the lines, of which the query may want a part; or a place, where
-            they are to be looked for alone.
-        @raise TooBusy: as many wait as may.
-        @raise TooManyRequests: the client has more waiting than its share.
-        @raise QuotesError: there is no such dictionary, it may not be read, or
-            grep took too long.
+        @param query: a L{bytewise search<grep.is_bytewise_search>}.
+        @return: the lines, of which the query may select a part; or a session in
+            which to search without a batch.
+        @raise TooBusy: the queue is full.
+        @raise TooManyRequests: the client has more requests waiting than its share.
+        @raise QuotesError: the dictionary cannot be opened, or grep took too long.
         """
         self._sequential_searches = (
             0 if self._searches_in_progress else self._sequential_searches + 1
         )
         self._searches_in_progress += 1
+        queue = self._queues.setdefault(
+            dictionary_name, BatchQueue(self._runner.reactor, self._max_greps)
+        )
+        acquire = self._runner.limiter.acquire
         try:
-            return await self._wait_and_search(dictionary_name, query, claim)
+            for _ in range(1 + MAX_ATTEMPTS):
+                turn = await queue.wait_for_turn(query.term, acquire(slot_request))
+                if isinstance(turn, Slot):
+                    return await self._search_in_slot(
+                        dictionary_name, query, queue, turn
+                    )
+                if turn is not None:
+                    self._runner.metrics.batched_searches.inc()
+                    return turn
+                # The search that ran the grep failed or was cancelled.
+                acquire = self._runner.limiter.reacquire
+            return GrepSession(self._runner, await acquire(slot_request))
         finally:
             self._searches_in_progress -= 1
 
-    async def _wait_and_search(
-        self, dictionary_name: str, query: Search, claim: SlotRequest
+    async def _search_in_slot(
+        self, dictionary_name: str, query: Search, queue: BatchQueue, slot: Slot
     ) -> Lines | GrepSession:
-        """Wait until it is to be searched, or has been, and search."""
-        result = await self._batch_queue.wait_for_turn(
-            dictionary_name, query.term, self._runner.limiter.acquire(claim)
-        )
-        for _ in range(MAX_ATTEMPTS):
-            if result is not None:
-                break
-            # Who was to find it has left, or failed: it gathers once more.
-            acquiring = self._runner.limiter.reacquire(claim)
-            result = await self._batch_queue.wait_for_turn(
-                dictionary_name, query.term, acquiring
-            )
-        if isinstance(result, Lines):
-            self._runner.metrics.batched_searches.inc()
-            return result
-        if result is None:
-            return await self._runner.reacquire_session(claim)
-        grep_session = GrepSession(self._runner, result)
+        grep_session = GrepSession(self._runner, slot)
         try:
-            found = await self._search(dictionary_name, query, grep_session)
+            lines = await self._find_lines(dictionary_name, query, queue, grep_session)
         except BaseException:
             grep_session.close()
             raise
         else:
-            if found is None:
+            if lines is None:
                 return grep_session
             grep_session.close()
-            return found
+            return lines
         finally:
-            self._batch_queue.search_ended(dictionary_name)
+            queue.search_ended()
 
-    async def _search(
-        self, dictionary_name: str, query: Search, grep_session: GrepSession
+    async def _find_lines(
+        self,
+        dictionary_name: str,
+        query: Search,
+        queue: BatchQueue,
+        grep_session: GrepSession,
     ) -> Lines | None:
         """
-        Find the lines that hold a term, and those that others wait for.
+        Find the lines for a search, and for those that wait in the queue.
 
-        @return: L{None} if they are to be looked for alone.
+        @return: L{None} if the search has to be run without a batch.
         """
-        prestarted = (
-            self._grep_pool.acquire(dictionary_name, query.term)
-            if self._is_only_search
-            else None
-        )
-        if prestarted is not None:
-            with prestarted:
-                output = await self._wait_for_prestarted(
-                    dictionary_name, prestarted, grep_session
-                )
-            return None if output is None else parse_lines(output)
+        if self._searches_in_progress == 1:
+            prestarted = self._grep_pool.acquire(dictionary_name, query.term)
+            if prestarted is not None:
+                with prestarted:
+                    return await self._use_prestarted(
+                        dictionary_name, prestarted, grep_session
+                    )
         with self._library.open(dictionary_name) as dictionary:
             if dictionary.state.size >= MAX_BUFFERED:
                 return None
-            batch = self._batch_queue.take_batch(
-                dictionary_name, MAX_TERMS - 1, MAX_BYTES
-            )
+            batch = queue.take_batch(MAX_TERMS - 1, MAX_BYTES)
+            arguments = grep.line_arguments(query, query.end)
+            if batch:
+                terms = [query.term, *(search.term for search in batch)]
+                arguments = grep.any_term_arguments(terms)
             output = None
             try:
-                terms = [query.term, *(each.term for each in batch)]
-                output = await self._run_grep(
-                    dictionary_name, dictionary, query, terms, grep_session
+                running = grep_session.run(
+                    arguments, None, dictionary.fileno(), MAX_OUTPUT
                 )
+                outcome = await self._wait_and_prestart(dictionary_name, running)
+                output = _consistent_output(outcome, dictionary)
             finally:
-                # Whatever came between, nobody waits in vain.
-                for each in batch:
-                    each.deliver(
-                        None if output is None else _lines_for_term(each.term, output)
-                    )
-        if output is None or not batch:
-            return None if output is None else parse_lines(output)
-        return _lines_for_term(query.term, output)
+                for search in batch:
+                    search.deliver(_lines_containing(search.term, output))
+        if batch:
+            return _lines_containing(query.term, output)
+        return None if output is None else parse_lines(output)
 
-    async def _wait_for_prestarted(
+    async def _use_prestarted(
         self,
         dictionary_name: str,
         prestarted: PrestartedGrep,
         grep_session: GrepSession,
-    ) -> bytes | None:
-        """What a grep prints that was started ahead, and has been told the term."""
-        coroutine = grep_session.wait_for_outcome(
-            prestarted.child, prestarted.bytes_read
+    ) -> Lines | None:
+        """Return the lines that a prestarted grep prints, L{None} if it failed."""
+        dictionary = prestarted.dictionary
+        running = grep_session.wait_for_outcome(
+            prestarted.child, dictionary.fileno(), prestarted.start_offset
         )
         try:
-            outcome = await self._wait_and_prestart(dictionary_name, coroutine)
+            outcome = await self._wait_and_prestart(dictionary_name, running)
         except GrepFailed:
-            # It may have been dying before it was told; another one is run.
+            # It may have been killed before it got the term.
             return None
-        return _consistent_output(outcome, prestarted.dictionary)
-
-    async def _run_grep(
-        self,
-        dictionary_name: str,
-        dictionary: Dictionary,
-        query: Search,
-        terms: Sequence[str],
-        grep_session: GrepSession,
-    ) -> bytes | None:
-        """Have grep print what is looked for, in one state of the dictionary."""
-        arguments = grep.line_arguments(query, query.end)
-        if len(terms) > 1:
-            arguments = grep.any_term_arguments(terms)
-        outcome = await self._wait_and_prestart(
-            dictionary_name,
-            grep_session.run(arguments, None, dictionary.fileno(), MAX_OUTPUT),
-        )
-        return _consistent_output(outcome, dictionary)
+        output = _consistent_output(outcome, dictionary)
+        return None if output is None else parse_lines(output)
 
     async def _wait_and_prestart(
-        self, dictionary_name: str, coroutine: Coroutine[Deferred[Any], Any, Outcome]
+        self, dictionary_name: str, running: Coroutine[Deferred[Any], Any, Outcome]
     ) -> Outcome:
         """
-        Wait for a grep; while it runs, have the next one started.
+        Wait for a grep, and prestart the next one meanwhile.
 
-        Where searches come at the same time, to start one earlier makes none of
-        them shorter, and this process has enough to do.
+        While several searches are in progress a prestarted grep would not make any of
+        them faster, but use time of this process.
         """
-        answered = Deferred.fromCoroutine(coroutine)
+        deferred = Deferred.fromCoroutine(running)
         if (
-            self._is_only_search
+            self._searches_in_progress == 1
             and self._sequential_searches > 1
-            and not answered.called
+            and not deferred.called
         ):
             self._grep_pool.prestart(dictionary_name)
-        return await answered
+        return await deferred
 
 
 def _consistent_output(outcome: Outcome, dictionary: Dictionary) -> bytes | None:
-    """What grep has printed, if it is all, and of one state of the dictionary."""
+    """Return the output if it is complete and from one state of the dictionary."""
     is_consistent = outcome.is_complete and dictionary.is_unchanged()
     return outcome.stdout if is_consistent else None
 
 
-def _lines_for_term(term: str, output: bytes) -> Lines:
-    """What one of several looked for, of what grep has printed for all."""
-    return parse_lines(lines_containing(term, output))
+def _lines_containing(term: str, output: bytes | None) -> Lines | None:
+    return None if output is None else parse_lines(lines_containing(term, output))

@@ -1,10 +1,10 @@
 """
-Greps started ahead: one is ready for the next search before that is asked.
+Prestarted greps: processes that are ready before the next search arrives.
 
-Half of the time that a search of a small dictionary takes, the kernel makes a
-process, and grep gets ready. So where searches come one after another, the grep
-for the next one is started while one looks. It waits to be told what to look
-for, and reads nothing of the dictionary before.
+A search of a small dictionary spends half of its time on the creation of the process
+and the start of grep. So while searches follow one another, the grep for the next one
+starts while one is running. It waits for its term on a pipe, and reads nothing of
+the dictionary before.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ import os
 import select
 from collections.abc import Callable
 from contextlib import ExitStack
-from functools import partial
+from dataclasses import dataclass
+from typing import BinaryIO
 
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from twisted_quotes.concurrency.closing import Closeable
 from twisted_quotes.concurrency.outstanding import Outstanding
-from twisted_quotes.errors import DictionaryChanging, QuotesError
+from twisted_quotes.errors import QuotesError
 from twisted_quotes.library.dictionary import Dictionary, PathState
 from twisted_quotes.library.library import Library
 from twisted_quotes.library.stability import is_recently_changed
@@ -30,107 +31,81 @@ from . import arguments as grep
 from .runner import MAX_BUFFERED, GrepRunner
 
 MAX_PRESTARTED = 4
-"""How many greps may wait at one time, each for another dictionary."""
+"""The maximum number of prestarted greps, each for another dictionary."""
 
 IDLE_TIMEOUT = 2.0
-"""How long a grep waits to be told what to look for, in seconds."""
+"""How long a grep waits for its term, in seconds."""
 
 MAX_OUTPUT = MAX_BUFFERED + 2
 """
-How many bytes grep may print of a small dictionary: all, with a line feed more,
-where the last line has none.
+The maximum output of grep for a small dictionary, in bytes: all of it, and a line
+feed that its last line may lack.
 """
 
 _MAX_LOGGED_BYTES = 100
-"""How many bytes of what grep says are logged, the last of them."""
+"""How many bytes of the end of the standard error are logged."""
 
 _PATTERN_FD = 3
-"""The open file in which a grep finds what to look for."""
+"""The file descriptor from which grep reads its term."""
 
 
+@dataclass(eq=False)
 class PrestartedGrep(Closeable):
     """
-    A grep that was started ahead.
+    A grep that waits for its term.
 
-    @param dictionary: what it is to look through; it is closed with it.
-    @param path_state: the dictionary as it was then.
-    @param child: the grep.
-    @param pipe: the writable end of a pipe, as an open file: what is written to it is
-        looked for.
-    @param outstanding: is told of its end.
-    @param exited_early: is called when it has ended before it was told anything.
+    @ivar dictionary: what it reads; closed together with it.
+    @ivar path_state: the state of the dictionary's path before it was opened.
+    @ivar start_offset: the file offset at which it starts to read.
+    @ivar pipe: the end of the pipe to which the term is written.
+    @ivar outstanding: contains the process until it ends.
+    @ivar timeout_call: closes it if it gets no term.
     """
 
-    def __init__(
-        self,
-        dictionary: Dictionary,
-        path_state: PathState,
-        child: ChildProcess,
-        pipe: int,
-        outstanding: Outstanding,
-        exited_early: Callable[[Outcome], object],
-    ) -> None:
-        self.dictionary = dictionary
-        self.path_state = path_state
-        self.child = child
-        self._pipe: int | None = pipe
-        self._outstanding = outstanding
-        self._exited_early = exited_early
-        self._start_offset = self._current_offset()
-        child.result.addCallback(self._answered)
-
-    def _answered(self, outcome: Outcome) -> Outcome:
-        if self._pipe is not None:
-            self._exited_early(outcome)
-        return outcome
+    dictionary: Dictionary
+    path_state: PathState
+    start_offset: int
+    child: ChildProcess
+    pipe: BinaryIO
+    outstanding: Outstanding
+    timeout_call: IDelayedCall
 
     def send_term(self, term: str) -> bool:
         """
-        Tell it what to look for, all of it: it begins at once.
+        Send it the term, for which it searches at once.
 
-        @return: whether it could be told. It may have been killed, and nothing is
-            written in parts.
+        @return: L{False} if it has been killed, or if the term is too long to be
+            written in one piece.
         """
-        assert self._pipe is not None, "it has been told before"
         message = grep.encode_pattern_file(term)
         if len(message) > select.PIPE_BUF:
             return False
         try:
-            os.write(self._pipe, message)
+            is_sent = self.pipe.write(message) == len(message)
         except OSError:
-            # Whoever killed it is not our concern; another one is run.
             return False
-        pipe, self._pipe = self._pipe, None
-        os.close(pipe)
-        return True
-
-    def bytes_read(self) -> int:
-        """How many bytes of the dictionary it has read."""
-        return self._current_offset() - self._start_offset
-
-    def _current_offset(self) -> int:
-        return os.lseek(self.dictionary.fileno(), 0, os.SEEK_CUR)
+        self.pipe.close()
+        return is_sent
 
     def close(self) -> None:
-        """Give it up; if it has not answered, it is killed."""
-        pipe, self._pipe = self._pipe, None
-        self._outstanding.add(self.child.ended)
+        """Kill it if it has not finished, and close its files."""
+        if self.timeout_call.active():
+            self.timeout_call.cancel()
+        self.outstanding.add(self.child.ended)
         self.child.cancel()
-        if pipe is not None:
-            os.close(pipe)
+        self.pipe.close()
         self.dictionary.close()
 
 
 class GrepPool:
     """
-    The greps that wait to be told what to look for, one for a dictionary.
+    The prestarted greps, at most one for each dictionary.
 
-    Each waits in a free place, and leaves it to the search that takes the place.
+    Each uses a free slot without acquiring it. It is closed when a search needs the
+    slot.
 
-    @param runner: runs them.
-    @param library: the dictionaries.
-    @param limit: how many may wait at one time, 0 or more.
-    @param now: tells the time, in seconds since 1970.
+    @param limit: the maximum number of prestarted greps, 0 or more.
+    @param now: returns the time, in seconds since 1970.
     """
 
     _log = Logger()
@@ -142,40 +117,35 @@ class GrepPool:
         limit: int,
         now: Callable[[], float],
     ) -> None:
-        self._now = now
-        self._limit = limit
         self._runner = runner
         self._library = library
-        self._idle: dict[str, tuple[PrestartedGrep, IDelayedCall]] = {}
-        self._is_enabled = limit > 0
+        self._limit = limit
+        self._now = now
+        self._idle: dict[str, PrestartedGrep] = {}
         runner.limiter.on_acquired = self._evict_excess
 
     def acquire(self, dictionary_name: str, term: str) -> PrestartedGrep | None:
         """
-        Take the grep that waits for a dictionary, if that is still what it was, and
-        tell it what to look for.
+        Send a term to the grep for a dictionary, if the dictionary is unchanged.
 
-        @return: what is to be closed; L{None} where none waits that could be told.
+        @return: the grep, to be closed after use; L{None} if there is none.
         """
-        if dictionary_name not in self._idle:
+        prestarted = self._idle.get(dictionary_name)
+        if prestarted is None:
             return None
-        prestarted, timeout_call = self._idle.pop(dictionary_name)
-        timeout_call.cancel()
-        if self._library.path_state(
-            dictionary_name
-        ) == prestarted.path_state and prestarted.send_term(term):
-            self._runner.metrics.prestarted_greps.labels("used").inc()
-            return prestarted
-        self._close_unused(prestarted)
-        return None
+        path_state = self._library.path_state(dictionary_name)
+        if path_state != prestarted.path_state or not prestarted.send_term(term):
+            self._discard(dictionary_name)
+            return None
+        del self._idle[dictionary_name]
+        prestarted.timeout_call.cancel()
+        self._runner.metrics.prestarted_greps.labels("used").inc()
+        return prestarted
 
     def prestart(self, dictionary_name: str) -> None:
-        """Start a grep for the next search of a dictionary, if that will do."""
-        if (
-            not self._is_enabled
-            or dictionary_name in self._idle
-            or len(self._idle) >= min(self._limit, self._runner.limiter.available)
-        ):
+        """Start a grep for the next search of a dictionary, if there is a free slot."""
+        limit = min(self._limit, self._runner.limiter.available)
+        if dictionary_name in self._idle or len(self._idle) >= limit:
             return
         path_state = self._library.path_state(dictionary_name)
         if path_state is None or is_recently_changed(
@@ -183,84 +153,71 @@ class GrepPool:
         ):
             return
         try:
-            prestarted = self._start_grep(dictionary_name, path_state)
+            self._start_grep(dictionary_name, path_state)
         except (QuotesError, OSError):
-            # Who asks next is told what is wrong, if anything still is.
+            # The next search meets the same error, if it persists.
             return
-        timeout_call = self._runner.reactor.callLater(
-            IDLE_TIMEOUT, self._discard, dictionary_name
-        )
-        self._idle[dictionary_name] = prestarted, timeout_call
 
-    def _start_grep(
-        self, dictionary_name: str, path_state: PathState
-    ) -> PrestartedGrep:
-        """
-        Start a grep.
-
-        @raise QuotesError: the dictionary is not what it was just now.
-        @raise OSError: it could not be started.
-        """
-        with ExitStack() as cleanup:
-            dictionary = cleanup.enter_context(self._library.open(dictionary_name))
+    def _start_grep(self, dictionary_name: str, path_state: PathState) -> None:
+        runner = self._runner
+        with ExitStack() as stack:
+            dictionary = stack.enter_context(self._library.open(dictionary_name))
             if dictionary.state.size >= MAX_BUFFERED:
-                raise DictionaryChanging()
+                return
+            start_offset = dictionary.rewind()
             read_end, write_end = os.pipe()
-            cleanup.callback(os.close, write_end)
-            try:
-                os.set_blocking(write_end, False)
-                child = self._runner.start(
+            os.set_blocking(write_end, False)
+            pipe = stack.enter_context(os.fdopen(write_end, "wb", 0))
+            with os.fdopen(read_end, "rb", 0):
+                child = runner.start(
                     grep.pattern_file_arguments(_PATTERN_FD),
                     grep.C_LOCALE,
                     dictionary.fileno(),
                     MAX_OUTPUT,
                     {_PATTERN_FD: read_end},
                 )
-            finally:
-                os.close(read_end)
-            cleanup.pop_all()
-        outstanding, exited_early = (
-            self._runner.outstanding,
-            partial(self._exited_early, dictionary_name),
+            stack.pop_all()
+        self._idle[dictionary_name] = PrestartedGrep(
+            dictionary,
+            path_state,
+            start_offset,
+            child,
+            pipe,
+            runner.outstanding,
+            runner.reactor.callLater(IDLE_TIMEOUT, self._discard, dictionary_name),
         )
-        return PrestartedGrep(
-            dictionary, path_state, child, write_end, outstanding, exited_early
-        )
+        child.result.addCallback(self._child_answered, dictionary_name, child)
 
-    def _exited_early(self, dictionary_name: str, outcome: Outcome) -> None:
-        """One has ended, and nobody told it anything."""
-        if outcome.signal is None and self._is_enabled:
-            # Not a GNU grep, or nowhere to find the term: so will the next one be.
-            self._is_enabled = False
+    def _child_answered(
+        self, outcome: Outcome, dictionary_name: str, child: ChildProcess
+    ) -> Outcome:
+        """Discard a grep that has ended without a term."""
+        prestarted = self._idle.get(dictionary_name)
+        if prestarted is None or prestarted.child is not child:
+            return outcome
+        if outcome.signal is None and self._limit:
+            # Every other one would end, too: it is not GNU grep, or lacks /proc.
+            self._limit = 0
             self._log.warn(
-                "No grep can be started ahead: it ended with status {status}, saying "
+                "Cannot prestart greps: one ended with status {status}, saying "
                 "{errors}",
                 status=outcome.exit_code,
                 errors=outcome.stderr[-_MAX_LOGGED_BYTES:],
             )
         self._discard(dictionary_name)
+        return outcome
 
     def _discard(self, dictionary_name: str) -> None:
-        prestarted, timeout_call = self._idle.pop(dictionary_name)
-        if timeout_call.active():
-            timeout_call.cancel()
-        self._close_unused(prestarted)
-
-    def _close_unused(self, prestarted: PrestartedGrep) -> None:
         self._runner.metrics.prestarted_greps.labels("unused").inc()
-        prestarted.close()
+        self._idle.pop(dictionary_name).close()
 
     def _evict_excess(self) -> None:
-        """End those that have waited longest, where there would be too many greps."""
+        """Close the oldest greps for which there is no free slot any more."""
         while len(self._idle) > self._runner.limiter.available:
             self._discard(next(iter(self._idle)))
 
-    def close_all(self) -> None:
-        """End all that wait."""
+    def stop(self) -> None:
+        """Start no more greps, and close all that are waiting."""
+        self._limit = 0
         for dictionary_name in list(self._idle):
             self._discard(dictionary_name)
-
-    def stop(self) -> None:
-        """Start no more, and end all that wait."""
-        self._is_enabled = False
-        self.close_all()

@@ -1,5 +1,5 @@
 """
-The greps of a search: one after another, in a place, within a time limit.
+Running the greps of a search: one after another, in a slot, within a time limit.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from . import arguments as grep
 from .arguments import GrepFailed
 
 MAX_BUFFERED = 1024 * 1024
-"""The most bytes of output, roughly, that are held in memory before they are sent."""
+"""The approximate maximum of output in bytes to hold in memory before sending it."""
 
 DEFAULT_MAX_OUTPUT = 1000
-"""How many bytes a grep may print if nothing else is said, before it is killed."""
+"""The number of bytes of output after which a grep is killed by default."""
 
 
 class ReactorForProcesses(IReactorProcess, IReactorTime):
-    """What is needed of the reactor: to start processes and to tell time."""
+    """The abilities of the reactor that are used to run processes."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,12 @@ class GrepRunner:
     """
     How greps are run.
 
-    @ivar reactor: starts and times them.
     @ivar executable: the absolute path of grep.
-    @ivar limiter: where they run, and searches wait.
-    @ivar time_limit: how long the greps of a search may run, in seconds.
-    @ivar outstanding: is told of each of them.
-    @ivar apply_limits: limits what a process may use: its id, for how long it is
-        needed, in seconds, and whether it may run for long.
-    @ivar metrics: has greps counted.
+    @ivar limiter: has the slots in which greps run.
+    @ivar time_limit: the maximum total run time of the greps of a search, in seconds.
+    @ivar outstanding: contains each grep until it ends.
+    @ivar apply_limits: applies resource limits to a process; called with its id, its
+        time limit in seconds, and whether it may use all of that.
     """
 
     reactor: ReactorForProcesses
@@ -65,15 +63,15 @@ class GrepRunner:
     metrics: Metrics = field(default_factory=Metrics)
 
     async def acquire_session(
-        self, claim: SlotRequest = DEFAULT_SLOT_REQUEST
+        self, slot_request: SlotRequest = DEFAULT_SLOT_REQUEST
     ) -> GrepSession:
         """
-        Wait for a place to run greps in.
+        Wait for a slot to run greps in.
 
-        @raise TooBusy: as many wait as may.
-        @raise TooManyRequests: the client has more waiting than its share.
+        @raise TooBusy: the queue is full.
+        @raise TooManyRequests: the client has more requests waiting than its share.
         """
-        return GrepSession(self, await self.limiter.acquire(claim))
+        return GrepSession(self, await self.limiter.acquire(slot_request))
 
     def start(
         self,
@@ -85,13 +83,13 @@ class GrepRunner:
         slow: bool = False,
     ) -> ChildProcess:
         """
-        Start a grep, and have it counted.
+        Start and count a grep.
 
-        The parameters are those of L{run<twisted_quotes.processes.process.run>} and its
-        L{Command}.
+        The parameters are those of L{spawn<twisted_quotes.processes.process.spawn>} and
+        its L{Command}.
 
         @param slow: whether it may run for long.
-        @raise OSError: it could not be started, or not be restrained.
+        @raise OSError: it cannot be started, or its resources cannot be limited.
         """
         command = Command(self.executable, arguments, environment)
         try:
@@ -109,34 +107,29 @@ class GrepRunner:
             raise
         return child
 
-    async def reacquire_session(self, claim: SlotRequest) -> GrepSession:
-        """Wait for a place after another one, or another's, was of no use."""
-        return GrepSession(self, await self.limiter.reacquire(claim))
-
 
 class GrepSession(Closeable):
     """
     The greps of one search.
 
-    @param runner: how they are run.
     @param slot: where they run.
     """
 
     def __init__(self, runner: GrepRunner, slot: Slot) -> None:
         self._runner = runner
         self._slot: Slot | None = slot
-        self._claim = slot.slot_request
+        self._slot_request = slot.slot_request
         self._time_left = runner.time_limit
 
     def release_slot(self) -> None:
-        """Give the place back until the next grep is run, which has all the time."""
+        """Release the slot until the next grep, and reset the time limit."""
         self._time_left = self._runner.time_limit
         if self._slot is not None:
             self._slot.close()
             self._slot = None
 
     def close(self) -> None:
-        """Give the place back for good."""
+        """Release the slot."""
         self.release_slot()
 
     async def run(
@@ -149,95 +142,81 @@ class GrepSession(Closeable):
         """
         Run grep.
 
-        @param pattern: what it searches for, in the syntax of grep; L{None} if
-            it searches for plain bytes.
+        @param pattern: what it searches for; L{None} for a search of plain bytes.
         @param stdin: what it reads: a file descriptor, or text to feed to it.
         @param max_output: the number of bytes of output after which it is killed
             and the result is those bytes; L{None} if grep cannot print more than
             L{DEFAULT_MAX_OUTPUT}.
-        @raise SearchTimedOut: the greps of this search took too long.
-        @raise BadRequest: the regular expression is wrong.
-        @raise GrepFailed: grep failed for a reason of its own.
-        @raise OSError: it could not be started.
+        @raise SearchTimedOut: the greps of this search exceeded the time limit.
+        @raise BadRequest: the regular expression is invalid.
+        @raise GrepFailed: grep failed for another reason.
+        @raise OSError: grep cannot be started.
         """
         runner = self._runner
         if self._slot is None:
-            self._slot = await runner.limiter.reacquire(self._claim)
-        start_offset = _bytes_read(stdin)
+            self._slot = await runner.limiter.reacquire(self._slot_request)
+        start_offset = _offset(stdin)
         child = runner.start(
-            *(arguments, grep.environment(pattern)),
+            arguments,
+            grep.environment(pattern),
             stdin if isinstance(stdin, int) else "w",
             max_output or DEFAULT_MAX_OUTPUT,
-            slow=self._claim.slow,
+            slow=self._slot_request.slow,
         )
         if isinstance(stdin, NormalizedFile):
             child.write_stdin(stdin)
-        outcome = await self.wait_for_outcome(
-            child,
-            lambda: _bytes_read(stdin) - start_offset,
-            pattern is not None and pattern.regex,
-        )
+        regex = pattern is not None and pattern.regex
+        outcome = await self.wait_for_outcome(child, stdin, start_offset, regex)
         if not (outcome.is_complete or max_output):
             raise GrepFailed("grep printed more than it can have been asked for")
         return outcome
 
     async def wait_for_outcome(
-        self, child: ChildProcess, bytes_read: Callable[[], int], regex: bool = False
+        self,
+        child: ChildProcess,
+        stdin: int | NormalizedFile,
+        start_offset: int,
+        regex: bool = False,
     ) -> Outcome:
         """
-        Wait for a grep that looks for something, as long as it may.
+        Wait for a grep within the time limit; parameters and errors as for L{run}.
 
-        @param child: the grep.
-        @param bytes_read: tells how many bytes it has read.
-        @raise SearchTimedOut: the greps of this search took too long.
-        @raise BadRequest: as for L{run}.
-        @raise GrepFailed: as for L{run}.
+        @param start_offset: the offset in C{stdin} at which it started to read.
+        @param regex: whether it searches for a regular expression of the client.
         """
         runner, metrics = self._runner, self._runner.metrics
-        assert self._slot is not None, "a grep that runs has a place"
+        assert self._slot is not None, "a running grep has a slot"
         self._slot.hold_until(runner.outstanding.add(child.ended))
         metrics.greps_running.inc()
         child.ended.addCallback(lambda _: metrics.greps_running.dec())
         started_at = runner.reactor.seconds()
         try:
-            outcome = await self._wait_with_timeout(child)
+            outcome = await child.result.addTimeout(self._time_left, runner.reactor)
+        except TimeoutError:
+            metrics.greps_killed.labels("timeout").inc()
+            raise SearchTimedOut(runner.time_limit) from None
+        except CancelledError:
+            reason = "shutdown" if runner.outstanding.is_cancelled else "left"
+            metrics.greps_killed.labels(reason).inc()
+            raise
+        else:
+            if not outcome.is_complete:
+                metrics.greps_killed.labels("output").inc()
+                # Until it has ended it may move the offset of the file.
+                ended: Deferred[None] = Deferred()
+                child.ended.addCallback(ended.callback)
+                await ended
+            elif outcome.signal is not None:
+                metrics.greps_killed.labels("outside").inc()
         finally:
-            metrics.bytes_searched.inc(max(0, bytes_read()))
+            metrics.bytes_searched.inc(max(0, _offset(stdin) - start_offset))
         self._time_left -= min(runner.reactor.seconds() - started_at, self._time_left)
         grep.check_exit_status(outcome.exit_code, outcome.stderr, regex)
         return outcome
 
-    async def _wait_with_timeout(self, child: ChildProcess) -> Outcome:
-        """Wait for a grep, and count those that are killed."""
-        runner = self._runner
-        killed = runner.metrics.greps_killed
-        try:
-            outcome = await child.result.addTimeout(self._time_left, runner.reactor)
-        except TimeoutError:
-            killed.labels("timeout").inc()
-            raise SearchTimedOut(runner.time_limit) from None
-        except CancelledError:
-            cut_short = runner.outstanding.is_cancelled
-            killed.labels("shutdown" if cut_short else "left").inc()
-            raise
-        if not outcome.is_complete:
-            killed.labels("output").inc()
-            # Until it is gone it may read on, and move the position of its file.
-            await _observe(child.ended)
-        elif outcome.signal is not None:
-            killed.labels("outside").inc()
-        return outcome
 
-
-def _observe(ended: Deferred[None]) -> Deferred[None]:
-    """Wait for something that others wait for, too."""
-    waiting: Deferred[None] = Deferred()
-    ended.addCallback(waiting.callback)
-    return waiting
-
-
-def _bytes_read(stdin: int | NormalizedFile) -> int:
-    """How far a file has been read, by this process and its children."""
+def _offset(stdin: int | NormalizedFile) -> int:
+    """Return the offset up to which this process and its children have read."""
     if isinstance(stdin, NormalizedFile):
         return stdin.bytes_read
     return os.lseek(stdin, 0, os.SEEK_CUR)
