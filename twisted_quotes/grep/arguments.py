@@ -1,9 +1,9 @@
 """
-How grep is asked, and how it ends. No process is run here.
+The arguments, the environment and the exit status of GNU grep.
 
-grep always reads the dictionary on its standard input, so no file name can be
-taken for an option or turn up in an error, and what was checked when the
-dictionary was opened is what is read. Only GNU grep is spoken to.
+grep always reads the dictionary from its standard input. So no file name can be taken
+for an option or appear in an error, and grep reads the file that was checked when the
+dictionary was opened.
 """
 
 from __future__ import annotations
@@ -21,14 +21,21 @@ from twisted_quotes.text.lines import VALID_UTF8_LINE_PATTERN
 C_LOCALE = {"LC_ALL": "C"}
 _UTF8_LOCALE = {"LC_ALL": "C.UTF-8"}
 
-_STATUS_MATCHED, _STATUS_NO_MATCH = 0, 1
+# Selects a line with a carriage return or invalid UTF-8, in the C locale.
+# With -q instead of -c, grep would abort if it had too little memory.
+UNNORMALIZED_LINE_ARGUMENTS = (
+    *("-a", "-c", "-m1", "-v", "-x", "-E"),
+    *("-e", VALID_UTF8_LINE_PATTERN),
+)
+
 _MEMORY_EXHAUSTED = "memory exhausted"
 
 
 class GrepFailed(Exception):
     """
-    grep ended in a way that no query explains: killed from outside, or unable
-    to read. The message is for the log alone.
+    grep failed for a reason that is not in the query: a signal, or a read error.
+
+    The message is for the log only.
     """
 
 
@@ -36,33 +43,29 @@ def line_arguments(
     query: Search | All, limit: int | None, numbered: bool = False
 ) -> tuple[str, ...]:
     """
-    The arguments that make grep print lines, with their context.
+    Return the arguments for printing lines with their context.
 
-    @param limit: after how many matches grep may end; L{None} for never.
-    @param numbered: whether lines are numbered where they have no context, too.
+    @param limit: the number of matches after which grep may stop; L{None} for no
+        limit.
+    @param numbered: whether to number lines that have no context, too.
     """
     numbering, limit_arguments = ["-n"] * numbered, []
     if query.n_before or query.n_after:
         numbering = ["-n", "--no-group-separator"]
         numbering += [f"-B{query.n_before}", f"-A{query.n_after}"]
     if limit is not None:
-        # After its last match grep may cut the context short at the next match,
-        # so it is asked for as many more as could stand in that context.
+        # After its last match grep stops the context at the next match, so this adds
+        # as many matches as the context can contain.
         limit_arguments = ["-m", str(min(limit + query.n_after, 2**62))]
-    return (
-        "-a",
-        *numbering,
-        *limit_arguments,
-        *_pattern_arguments(query.selection.pattern),
-    )
+    pattern_arguments = _pattern_arguments(query.selection.pattern)
+    return ("-a", *numbering, *limit_arguments, *pattern_arguments)
 
 
 def is_bytewise_search(query: Search) -> bool:
     """
-    Whether each line matches or not by the bytes of the term alone.
+    Return whether the bytes of the term alone decide which lines match.
 
-    It does where a fixed string is looked for as it stands, and each entry is
-    the line that it stands in.
+    They do for a search of a fixed string without context.
     """
     pattern = query.selection.pattern
     return (
@@ -74,75 +77,71 @@ def is_bytewise_search(query: Search) -> bool:
 
 
 def any_term_arguments(terms: Sequence[str]) -> tuple[str, ...]:
-    """The arguments that make grep print the lines that hold any of some terms."""
+    """Return the arguments for printing the lines that contain any of some terms."""
     return ("-a", "-F", *(argument for term in terms for argument in ("-e", term)))
 
 
 def pattern_file_arguments(descriptor: int) -> tuple[str, ...]:
     """
-    The arguments that make grep read from an open file what to look for.
+    Return the arguments for reading the term from a file.
 
-    It reads nothing else before that is at its end. That file is not its standard
-    input, which is the dictionary.
+    grep reads that file to its end before it reads its standard input.
 
-    @param descriptor: that file, in its own process.
+    @param descriptor: its file descriptor in the process of grep.
     """
     return ("-a", "-F", "-f", f"/proc/self/fd/{descriptor}")
 
 
 def encode_pattern_file(term: str) -> bytes:
-    """What is to be written there, for a term in which no line ends."""
+    """Return the content of that file for a term without line breaks."""
     return term.encode() + b"\n"
 
 
 def line_number_arguments(pattern: Pattern, limit: int) -> tuple[str, ...]:
     """
-    The arguments that make grep number the lines that match.
+    Return the arguments for printing the numbers of the lines that match.
 
-    Its standard input is left after the last one, so that the next grep goes on
-    from there; that is so for files, as GNU grep documents with C{-m}.
+    grep leaves the offset of its standard input after the last match, so that the next
+    grep continues there. GNU grep documents this for C{-m} and regular files.
 
-    @param limit: how many to find, 1 or more.
+    @param limit: the maximum number of matches, 1 or more.
     """
     return ("-a", "-n", "-m", str(limit), *_pattern_arguments(pattern))
 
 
 def count_arguments(pattern: Pattern | None) -> tuple[str, ...]:
-    """The arguments that make grep count the lines that match."""
+    """Return the arguments for counting the lines that match."""
     return ("-a", "-c", *_pattern_arguments(pattern))
 
 
 def match_position_arguments(pattern: Pattern) -> tuple[str, ...]:
-    """The arguments that make grep print each match by itself, with its place."""
+    """Return the arguments for printing each match with its line and offset."""
     return ("-a", "-n", "-o", "-b", *_pattern_arguments(pattern))
 
 
 def whole_line_arguments(line: str) -> tuple[str, ...]:
-    """The arguments that make grep number the first line that is just this."""
+    """Return the arguments for printing the number of the first such line."""
     return ("-a", "-n", "-m", "1", "-F", "-x", "-e", line)
 
 
 def _pattern_arguments(pattern: Pattern | None) -> list[str]:
-    """What matches; anything does where there is no pattern."""
+    """Return the arguments for a pattern; L{None} matches every line."""
     if pattern is None:
         return ["-e", ""]
     kind, term = "-E" if pattern.regex else "-F", pattern.term
-    if (
-        pattern.ignore_case
-        and not pattern.regex
-        and has_unsupported_case_variants(term)
-    ):
+    is_literal = not pattern.regex
+    if pattern.ignore_case and is_literal and has_unsupported_case_variants(term):
         kind, term = "-E", expand_case_variants(term)
-    options = [kind, *["-i"] * pattern.ignore_case, *["-w"] * pattern.whole_word]
-    return [*options, "-e", term]
+    options = ["-i"] * pattern.ignore_case + ["-w"] * pattern.whole_word
+    return [kind, *options, "-e", term]
 
 
 def environment(pattern: Pattern | None) -> Mapping[str, str]:
     """
-    The environment that grep needs to look for something.
+    Return the environment of grep for a pattern.
 
-    Bytes and characters give the same answer for a fixed string as it stands,
-    and bytes are quicker. Case, words and patterns are about characters.
+    A fixed string matches the same lines as bytes and as characters, and bytes are
+    faster. Case, words and regular expressions need characters.
     """
     if pattern is None or not (
         pattern.regex or pattern.ignore_case or pattern.whole_word
@@ -153,62 +152,43 @@ def environment(pattern: Pattern | None) -> Mapping[str, str]:
 
 def needs_normalized_text(pattern: Pattern | None) -> bool:
     r"""
-    Whether the bytes of a file could match otherwise than its text.
+    Return whether a pattern could match the bytes of a file other than its text.
 
-    A regular expression can ask for the end of a line, where a C{"\r"} may
-    stand, or for any character, where a bad byte is none to grep; and U+FFFD
-    can be asked for by name.
+    A regular expression may contain the end of a line, where the file may have a
+    C{"\r"}, or any character, which for grep excludes invalid bytes. A term may
+    contain U+FFFD, as which invalid bytes are read.
     """
     return pattern is not None and (
         pattern.regex or "\N{REPLACEMENT CHARACTER}" in pattern.term
     )
 
 
-# Selects a line that is no text as it stands.
-# Not with -q: that has grep abort where it has too little memory.
-UNNORMALIZED_LINE_ARGUMENTS = (
-    "-a",
-    "-c",
-    "-m1",
-    "-v",
-    "-x",
-    "-E",
-    "-e",
-    VALID_UTF8_LINE_PATTERN,
-)
-
-
-def check_exit_status(status: int | None, errors: bytes, regex: bool) -> bool:
+def check_exit_status(status: int | None, errors: bytes, regex: bool) -> None:
     """
-    Judge how grep ended.
+    Check how grep exited.
 
-    @param status: its exit code; L{None} when a signal ended it.
-    @param errors: what it wrote to its standard error.
-    @param regex: whether the caller gave a regular expression.
-    @return: whether it found anything.
-    @raise BadRequest: grep says that the regular expression is wrong, or has no room
-        for it, or for a line.
-    @raise GrepFailed: anything else went wrong.
+    @param status: its exit code; L{None} if a signal killed it.
+    @param errors: its standard error.
+    @param regex: whether the client sent a regular expression.
+    @raise BadRequest: the regular expression is invalid, or it or a line of the
+        dictionary needs too much memory.
+    @raise GrepFailed: there was any other error.
     """
-    if status in (_STATUS_MATCHED, _STATUS_NO_MATCH):
-        return status == _STATUS_MATCHED
+    if status in (0, 1):
+        return
     lines = errors.decode("utf-8", "replace").splitlines() or [""]
     error_message = lines[-1].removeprefix("grep: ")
     if status is not None and error_message == _MEMORY_EXHAUSTED:
         raise BadRequest(
             "The search needs more memory than it may use: a line of the dictionary is "
-            "too long, or the regular expression too large. Look for something "
+            "too long, or the regular expression is too large. Search for something "
             "simpler, or in another dictionary."
         )
-    if (
-        status is None
-        or not regex
-        or not error_message
-        or "(standard input)" in error_message
-    ):
+    is_about_input = "(standard input)" in error_message
+    if status is None or not regex or not error_message or is_about_input:
         raise GrepFailed(f"grep ended with status {status}, saying {error_message!r}")
     raise BadRequest(
         'The field "term" is not a POSIX extended regular expression: '
         f"{error_message}. "
-        'Mend it, or leave out "regex" to look for it as it stands.'
+        'Correct it, or leave out "regex" to search for it as a fixed string.'
     )
