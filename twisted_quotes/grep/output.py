@@ -1,5 +1,5 @@
 """
-How the output of grep is read.
+Parsing the output of grep.
 """
 
 from __future__ import annotations
@@ -19,35 +19,35 @@ def parse_numbered_lines(
     output_lines: Sequence[str],
 ) -> tuple[list[str], list[tuple[int, int]]]:
     """
-    Read lines that grep numbered: C{12:} marks a match, C{12-} context.
+    Parse lines with their numbers: C{12:} marks a match, C{12-} context.
 
     @return: the lines, and for each match its index there and its line number.
     @raise GrepFailed: a line has no number.
     """
     lines: list[str] = []
     matches: list[tuple[int, int]] = []
-    for index, line in enumerate(output_lines):
-        found = _NUMBERED_LINE.match(line)
-        if found is None:
+    for index, output_line in enumerate(output_lines):
+        parts = _NUMBERED_LINE.match(output_line)
+        if parts is None:
             raise GrepFailed("grep printed a line without its number")
-        number, mark, text = int(found[1]), found[2], found[3]
-        lines.append(text)
+        number, mark, line = parts.groups()
+        lines.append(line)
         if mark == ":":
-            matches.append((index, number))
+            matches.append((index, int(number)))
     return lines, matches
 
 
 def strip_line_numbers(output: bytes) -> tuple[bytes, int]:
     """
-    Read whole lines that grep numbered, all of which match.
+    Parse complete lines with their numbers, all of which match.
 
-    @param output: one of them at least.
-    @return: the lines, and the line number of the last of them.
+    @param output: one line or more.
+    @return: the lines, and the number of the last line.
     @raise GrepFailed: a line has no number.
     """
-    # Twice as quick as a regular expression, for some thousands of lines.
-    partitioned_lines = [each.partition(b":") for each in output[:-1].split(b"\n")]
-    numbers, marks, lines = zip(*partitioned_lines, strict=True)
+    # Twice as fast as a regular expression for thousands of lines.
+    parts = [line.partition(b":") for line in output[:-1].split(b"\n")]
+    numbers, marks, lines = zip(*parts, strict=True)
     if not (all(numbers) and all(marks) and b"".join(numbers).isdigit()):
         raise GrepFailed("grep printed a line without its number")
     return b"\n".join([*lines, b""]), int(numbers[-1])
@@ -55,38 +55,34 @@ def strip_line_numbers(output: bytes) -> tuple[bytes, int]:
 
 def parse_count(output: bytes) -> int:
     """
-    Read how many lines grep counted.
+    Parse the number of lines that grep counted.
 
-    @raise GrepFailed: that is no number.
+    @raise GrepFailed: the output is not a number.
     """
     if not _COUNT.fullmatch(output):
-        raise GrepFailed("grep printed no number where it was to count")
+        raise GrepFailed("grep printed something else than a count")
     return int(output)
 
 
 def parse_line_numbers(output: bytes) -> list[int]:
-    """
-    Read the numbers of the lines that grep printed.
-
-    @return: the numbers, counted from 0.
-    """
+    """Parse the numbers of the lines that grep printed, counted from 0."""
     return [int(number) - 1 for number in _LINE_NUMBER.findall(output)]
 
 
 def parse_match_positions(output: bytes) -> list[tuple[int, int, int]]:
     """
-    Read where grep found each match.
+    Parse the positions of matches.
 
-    @return: the number of its line, counted from 0, and the offsets of its
-        start and its end in what grep read.
-    @raise GrepFailed: a line has no place.
+    @param output: may be cut off in the middle of a line.
+    @return: for each match the number of its line, counted from 0, and the offsets
+        of its start and its end in the input of grep.
+    @raise GrepFailed: a line has no position.
     """
-    found = []
-    # What follows the last line feed was cut short.
+    positions = []
     for line in output.split(b"\n")[:-1]:
-        position = _MATCH_POSITION.match(line)
-        if position is None:
-            raise GrepFailed("grep printed a match without its place")
-        start, end = int(position[2]), len(line) - position.end()
-        found.append((int(position[1]) - 1, start, start + end))
-    return found
+        parts = _MATCH_POSITION.match(line)
+        if parts is None:
+            raise GrepFailed("grep printed a match without its position")
+        start, length = int(parts[2]), len(line) - parts.end()
+        positions.append((int(parts[1]) - 1, start, start + length))
+    return positions
