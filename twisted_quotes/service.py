@@ -18,9 +18,7 @@ from twisted.python.failure import Failure
 from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.library.readiness import Readiness
 from twisted_quotes.listening.sockets import (
-    MAX_ACCEPT_BATCHES,
-    accept_backlog,
-    accept_batch,
+    accept_batches,
     format_listening_address,
     is_on_loopback,
     is_systemd_socket,
@@ -187,24 +185,15 @@ class QuotesService(GracefulService):
         for port, description in self._ports:
             if not is_systemd_socket(description):
                 reject_new_connections(port, description)
-                await self._accept_batches(port)
-                # Closing happens a turn later, and resets who was not let in by then.
-                self._reactor.callLater(0, accept_backlog, port)
+                # With pauses, so that refused connections can be closed meanwhile. All
+                # at once may be more than there are descriptors.
+                for _ in accept_batches(port):
+                    await deferLater(self._reactor, 0)
+                # The socket is closed one turn later.
+                self._reactor.callLater(0, list, accept_batches(port))
         await DeferredList(
             [maybeDeferred(port.stopListening) for port, _ in self._ports]
         )
-
-    async def _accept_batches(self, port: IListeningPort) -> None:
-        """
-        Accept those who have connected, a batch in each turn of the reactor.
-
-        All at once they could be more than there may be open files, before any
-        that is refused has been closed.
-        """
-        for _ in range(MAX_ACCEPT_BATCHES):
-            if not accept_batch(port):
-                return
-            await deferLater(self._reactor, 0)
 
     async def _finish(self) -> None:
         """Do what is left when all is answered."""

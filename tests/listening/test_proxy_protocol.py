@@ -31,15 +31,14 @@ IPV4_ADDRESSES = bytes((192, 0, 2, 1, 192, 0, 2, 2)) + pack("!HH", 4000, 80)
 
 
 def make_v2_header(command: int, family: int, body: bytes = b"") -> bytes:
-    """A header of version 2."""
+    """Return a header of version 2."""
     return V2_SIGNATURE + bytes((command, family)) + pack("!H", len(body)) + body
 
 
 class SplitHeaderTests(SynchronousTestCase):
-    """Tests of headers by themselves."""
+    """Tests of headers without a connection."""
 
     def test_a_header_is_split_from_what_follows(self) -> None:
-        """Of both versions, with whatever more there is in it."""
         for header in (
             TCP4,
             TCP6,
@@ -54,15 +53,14 @@ class SplitHeaderTests(SynchronousTestCase):
             for size in range(len(header)):
                 self.assertIsNone(split_header(header[:size]))
 
-    def test_unknown_says_nothing_of_addresses(self) -> None:
-        """What follows is to be ignored; Twisted wants a blank there."""
+    def test_addresses_after_unknown_are_ignored(self) -> None:
+        """Twisted requires a blank in their place."""
         for header in (b"PROXY UNKNOWN", b"PROXY UNKNOWN ff::1 ff::2 1 2"):
             self.assertEqual(
                 split_header(header + b"\r\nGET"), (b"PROXY UNKNOWN \r\n", b"GET")
             )
 
-    def test_what_is_no_header_is_refused(self) -> None:
-        """As soon as that can be told."""
+    def test_an_invalid_header_is_an_error(self) -> None:
         for data in (
             b"GET / HTTP/1.1\r\n",
             b"PROXY TCP5 192.0.2.1 192.0.2.2 4000 80\r\n",
@@ -85,22 +83,21 @@ class SplitHeaderTests(SynchronousTestCase):
 
 @implementer(IStreamServerEndpoint)
 class RecordingEndpoint:
-    """An endpoint that keeps what listens on it."""
+    """An endpoint that records the factory."""
 
     factory: IProtocolFactory
 
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
-        """Keep it."""
+        """Record the factory."""
         self.factory = protocolFactory
         port: Any = None
         return succeed(port)
 
 
 class BehindProxyTests(SynchronousTestCase):
-    """Tests of connections of proxies."""
+    """Tests of connections from a proxy."""
 
     def setUp(self) -> None:
-        """Connect."""
         self.received: list[bytes] = []
         protocol: Any = Protocol()
         protocol.dataReceived = self.received.append
@@ -116,12 +113,12 @@ class BehindProxyTests(SynchronousTestCase):
         server.makeConnection(self.transport)
 
     def protocol_peer(self) -> Any:
-        """The client, as the protocol sees it."""
+        """Return the address of the client, as the protocol sees it."""
         assert self.protocol.transport is not None
         return self.protocol.transport.getPeer()
 
-    def test_the_client_is_the_one_that_the_header_names(self) -> None:
-        """However the header comes."""
+    def test_the_client_is_named_by_the_header(self) -> None:
+        """The header may arrive byte by byte."""
         for byte in TCP4 + b"GET":
             self.server.dataReceived(bytes((byte,)))
         self.assertEqual(self.received, [b"G", b"E", b"T"])
@@ -129,14 +126,13 @@ class BehindProxyTests(SynchronousTestCase):
             (self.protocol_peer().host, self.protocol_peer().port), ("192.0.2.1", 4000)
         )
 
-    def test_where_it_names_none_the_client_is_the_proxy(self) -> None:
-        """It is served all the same."""
+    def test_a_header_without_addresses_stands_for_the_proxy(self) -> None:
         self.server.dataReceived(b"PROXY UNKNOWN\r\nGET")
         self.assertEqual(self.received, [b"GET"])
         self.assertEqual(self.protocol_peer(), self.transport.getPeer())
 
     def test_a_connection_without_a_header_is_closed(self) -> None:
-        """The log says so, once; what else comes is let go."""
+        """This is logged once, and further data is dropped."""
         with capturedLogs() as events:
             self.server.dataReceived(b"GET / HTTP/1.1\r\n")
             self.server.dataReceived(TCP4)

@@ -12,13 +12,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from twisted_quotes.listening.sockets import (
-    accept_backlog,
+    accept_batches,
     is_loopback,
     is_on_loopback,
     is_systemd_socket,
@@ -29,30 +29,6 @@ from twisted_quotes.listening.sockets import (
 )
 
 
-class LoopbackTests(SynchronousTestCase):
-    """Tests of ports on loopback."""
-
-    def test_the_address_tells(self) -> None:
-        """Of whichever version it is."""
-        ports: Any = FakePort
-        for address in ("127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"):
-            self.assertTrue(is_loopback(address), address)
-            kind = IPv6Address if ":" in address else IPv4Address
-            for endpoint in ("tcp:0", "ssl:0:privateKey=x", "tls:x:0"):
-                self.assertTrue(
-                    is_on_loopback(ports(kind("TCP", address, 1)), endpoint)
-                )
-            for endpoint in ("haproxy:tcp:0", "systemd:domain=INET:index=0"):
-                self.assertFalse(
-                    is_on_loopback(ports(kind("TCP", address, 1)), endpoint)
-                )
-        for address in ("0.0.0.0", "::", "192.0.2.1", "::ffff:192.0.2.1", "x", ""):
-            self.assertFalse(is_loopback(address), address)
-        everywhere = ports(IPv4Address("TCP", "0.0.0.0", 1))
-        self.assertFalse(is_on_loopback(everywhere, "tcp:0"))
-        self.assertFalse(is_on_loopback(ports(UNIXAddress("/run/x")), "unix:/run/x"))
-
-
 @dataclass
 class FakePort:
     """A port that has an address."""
@@ -60,41 +36,31 @@ class FakePort:
     address: IAddress
 
     def getHost(self) -> IAddress:
-        """Where it listens."""
+        """Return the address."""
         return self.address
 
 
-class GreetingProtocol(Protocol):
-    """Says something to whoever is let in."""
+class AddressTests(SynchronousTestCase):
+    """Tests of addresses and endpoints."""
 
-    def connectionMade(self) -> None:
-        """Greet, and close."""
-        assert self.transport is not None
-        self.transport.write(b"hello")
-        self.transport.loseConnection()
+    def test_loopback_is_recognized(self) -> None:
+        """Endpoints of systemd, and behind proxies, may be reached from elsewhere."""
+        ports: Any = FakePort
+        for address in ("127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"):
+            self.assertTrue(is_loopback(address), address)
+            kind = IPv6Address if ":" in address else IPv4Address
+            port = ports(kind("TCP", address, 1))
+            for endpoint in ("tcp:0", "ssl:0:privateKey=x", "tls:x:0"):
+                self.assertTrue(is_on_loopback(port, endpoint))
+            for endpoint in ("haproxy:tcp:0", "systemd:domain=INET:index=0"):
+                self.assertFalse(is_on_loopback(port, endpoint))
+        for address in ("0.0.0.0", "::", "192.0.2.1", "::ffff:192.0.2.1", "x", ""):
+            self.assertFalse(is_loopback(address), address)
+        everywhere = ports(IPv4Address("TCP", "0.0.0.0", 1))
+        self.assertFalse(is_on_loopback(everywhere, "tcp:0"))
+        self.assertFalse(is_on_loopback(ports(UNIXAddress("/run/x")), "unix:/run/x"))
 
-
-class StaleSocketTests(SynchronousTestCase):
-    """Tests of UNIX sockets that a service has left."""
-
-    def setUp(self) -> None:
-        """Have a folder for them."""
-        temporary_directory = TemporaryDirectory()
-        self.addCleanup(temporary_directory.cleanup)
-        self.path = Path(temporary_directory.name, "socket")
-        self.lock = Path(temporary_directory.name, "socket.lock")
-
-    def leave_socket(self) -> socket.socket:
-        """Listen, with a lock of a process that is there."""
-        self.lock.symlink_to(str(os.getpid()))
-        left = socket.socket(socket.AF_UNIX)
-        self.addCleanup(left.close)
-        left.bind(str(self.path))
-        left.listen(1)
-        return left
-
-    def test_the_path_is_found_in_the_description(self) -> None:
-        """However it is put there."""
+    def test_the_path_of_a_unix_socket_is_found(self) -> None:
         for description, path in (
             ("unix:/run/a", "/run/a"),
             ("unix:address=/run/a:mode=600", "/run/a"),
@@ -104,21 +70,44 @@ class StaleSocketTests(SynchronousTestCase):
         ):
             self.assertEqual(unix_socket_path(description), path)
 
-    def test_one_that_nobody_listens_on_is_removed(self) -> None:
-        """With its lock, whose process may be anybody's by now."""
-        self.leave_socket().close()
+    def test_sockets_of_systemd_are_recognized(self) -> None:
+        for description in ("systemd:domain=INET:index=0", "haproxy:systemd:index=0"):
+            self.assertTrue(is_systemd_socket(description))
+        for description in ("tcp:8000", "unix:/run/systemd", "haproxy:tcp:8000"):
+            self.assertFalse(is_systemd_socket(description))
+
+
+class StaleSocketTests(SynchronousTestCase):
+    """Tests of UNIX sockets that a killed service has left."""
+
+    def setUp(self) -> None:
+        temporary_directory = TemporaryDirectory()
+        self.addCleanup(temporary_directory.cleanup)
+        self.path = Path(temporary_directory.name, "socket")
+        self.lock = Path(temporary_directory.name, "socket.lock")
+
+    def listen(self) -> socket.socket:
+        """Listen, with a lock that names a running process."""
+        self.lock.symlink_to(str(os.getpid()))
+        listening = socket.socket(socket.AF_UNIX)
+        self.addCleanup(listening.close)
+        listening.bind(str(self.path))
+        listening.listen(1)
+        return listening
+
+    def test_a_stale_socket_is_removed_with_its_lock(self) -> None:
+        self.listen().close()
         remove_stale_socket(str(self.path))
         self.assertEqual(os.listdir(self.path.parent), [])
 
-    def test_a_lock_alone_is_removed(self) -> None:
-        """The socket has been removed by hand."""
+    def test_a_lock_without_a_socket_is_removed(self) -> None:
         self.lock.symlink_to(str(os.getpid()))
         remove_stale_socket(str(self.path))
         self.assertEqual(os.listdir(self.path.parent), [])
 
-    def test_one_that_is_listened_on_is_left(self) -> None:
-        """Also where its queue is full."""
-        self.leave_socket()
+    def test_a_socket_in_use_is_not_removed(self) -> None:
+        """Not even if its queue is full."""
+        self.listen()
         clients = [socket.socket(socket.AF_UNIX) for _ in range(3)]
         for client in clients:
             self.addCleanup(client.close)
@@ -127,8 +116,8 @@ class StaleSocketTests(SynchronousTestCase):
         remove_stale_socket(str(self.path))
         self.assertTrue(self.path.exists() and self.lock.is_symlink())
 
-    def test_what_is_no_socket_is_left(self) -> None:
-        """A misspelt path removes nobody's file; and what is not there is no error."""
+    def test_other_files_are_not_removed(self) -> None:
+        """A missing or an invalid path is no error."""
         remove_stale_socket(str(self.path))
         self.path.write_text("mine")
         remove_stale_socket(str(self.path))
@@ -137,11 +126,21 @@ class StaleSocketTests(SynchronousTestCase):
         self.assertEqual(self.path.read_text(), "mine")
 
 
-class AcceptBacklogTests(TestCase):
-    """Tests of a listening socket that is about to be closed."""
+class GreetingProtocol(Protocol):
+    """Sends a greeting, and closes."""
+
+    def connectionMade(self) -> None:
+        """Send the greeting."""
+        assert self.transport is not None
+        self.transport.write(b"hello")
+        self.transport.loseConnection()
+
+
+class BacklogTests(TestCase):
+    """Tests of connections that have not been accepted yet."""
 
     def listen(self) -> Any:
-        """Listen somewhere, without letting anybody in yet."""
+        """Listen on a port without accepting connections."""
         from twisted.internet import reactor
 
         factory: Any = Factory.forProtocol(GreetingProtocol)
@@ -151,7 +150,7 @@ class AcceptBacklogTests(TestCase):
         return port
 
     def connect(self, port: Any) -> socket.socket:
-        """Begin to connect, which may take a while."""
+        """Begin to connect to a port."""
         client = socket.socket()
         self.addCleanup(client.close)
         client.setblocking(False)
@@ -159,64 +158,54 @@ class AcceptBacklogTests(TestCase):
         return client
 
     def is_connected(self, client: socket.socket) -> bool:
-        """Whether the kernel has made the connection."""
+        """Return whether the kernel has completed the connection."""
         try:
             client.getpeername()
         except OSError:
             return False
         return True
 
-    async def test_many_may_wait_to_be_let_in(self) -> None:
-        """All who connect are connected, though nobody is let in for a while."""
+    async def test_the_backlog_is_long(self) -> None:
         port = self.listen()
         set_backlog(port, "tcp:0")
         clients = [self.connect(port) for _ in range(200)]
         self.assertEqual([each for each in clients if not self.is_connected(each)], [])
-        accept_backlog(port)
+        list(accept_batches(port))
 
-    async def test_how_many_may_wait_can_be_said(self) -> None:
-        """What an endpoint says of it holds."""
+    async def test_an_endpoint_may_set_its_backlog(self) -> None:
         port = self.listen()
         port.socket.listen(10)
         set_backlog(port, "tcp:0:backlog=10")
         clients = [self.connect(port) for _ in range(100)]
         self.assertLess(sum(map(self.is_connected, clients)), 100)
-        set_backlog(object(), "onion:80")  # type: ignore[arg-type]
 
-    async def test_who_came_before_is_let_in_and_nobody_after(self) -> None:
-        """The one gets its answer; the other is told that nobody is there."""
+    async def test_earlier_connections_are_accepted_and_later_ones_refused(
+        self,
+    ) -> None:
         from twisted.internet import reactor
 
         port = self.listen()
-        before = self.connect(port)
-        self.assertTrue(self.is_connected(before))
+        earlier = self.connect(port)
+        self.assertTrue(self.is_connected(earlier))
         reject_new_connections(port, "tcp:0")
-        after = self.connect(port)
-        self.assertFalse(self.is_connected(after))
-        accept_backlog(port)
+        later = self.connect(port)
+        self.assertFalse(self.is_connected(later))
+        list(accept_batches(port))
         await port.stopListening()
         for _ in range(3):
-            turn: Deferred[None] = Deferred()
-            reactor.callLater(0, turn.callback, None)
-            await turn
-        before.setblocking(True)
-        before.settimeout(10)
-        self.assertEqual(before.recv(100), b"hello")
-        self.assertFalse(self.is_connected(after))
+            await deferLater(reactor, 0)
+        earlier.setblocking(True)
+        earlier.settimeout(10)
+        self.assertEqual(earlier.recv(100), b"hello")
+        self.assertFalse(self.is_connected(later))
 
-    def test_what_systemd_has_opened_stays_open(self) -> None:
-        """It is for whoever comes next; all else is closed with the service."""
-        for description in ("systemd:domain=INET:index=0", "haproxy:systemd:index=0"):
-            self.assertTrue(is_systemd_socket(description))
-        for description in ("tcp:8000", "unix:/run/systemd", "haproxy:tcp:8000"):
-            self.assertFalse(is_systemd_socket(description))
-
-    def test_a_socket_that_may_be_shared_is_left_as_it_is(self) -> None:
-        """Who knows what else listens on the socket of an unknown endpoint?"""
+    def test_a_port_that_may_share_its_socket_is_not_changed(self) -> None:
         port = self.listen()
         reject_new_connections(port, "onion:80")
         self.assertTrue(self.is_connected(self.connect(port)))
 
-    def test_what_is_no_tcp_socket_is_left_as_it_is(self) -> None:
-        """There is nothing that could be told."""
-        reject_new_connections(object(), "tcp:0")  # type: ignore[arg-type]
+    def test_ports_that_have_no_tcp_socket_are_ignored(self) -> None:
+        port: Any = object()
+        reject_new_connections(port, "tcp:0")
+        set_backlog(port, "onion:80")
+        self.assertEqual(list(accept_batches(port)), [])

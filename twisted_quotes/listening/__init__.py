@@ -1,5 +1,5 @@
 """
-Listening sockets: opened, taken over from systemd, closed without loss.
+Listening sockets: opened, inherited from systemd, closed without loss.
 
-Read L{sockets<twisted_quotes.listening.sockets>} first.
+Start with L{sockets<twisted_quotes.listening.sockets>}.
 """

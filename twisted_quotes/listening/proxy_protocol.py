@@ -1,10 +1,9 @@
 """
-The PROXY protocol, as HAProxy and others speak it (proxy-protocol.txt, versions 1
-and 2), in front of Twisted's reading of it.
+The PROXY protocol of HAProxy (proxy-protocol.txt), versions 1 and 2.
 
-Twisted drops C{PROXY UNKNOWN}, and a header of which less than its first bytes
-comes at once, in silence, and takes a port that is no number for an error of its
-own. So it is given each header whole, checked, and in a form that it reads.
+Twisted's implementation closes a connection without a log message if it gets C{PROXY
+UNKNOWN} or the first bytes of a header only, and raises an error for a port that is not
+a number. Therefore it is given only complete and valid headers.
 """
 
 from __future__ import annotations
@@ -29,18 +28,18 @@ _V2_SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 _V2_FIXED_LENGTH = 16
 _VERSION_2 = 0x20
 _LOCAL, _PROXY = 0, 1
-# By family: none, IPv4, IPv6, UNIX.
+# The length of the addresses by family: none, IPv4, IPv6, UNIX.
 _ADDRESS_BYTES = {0: 0, 1: 12, 2: 36, 3: 216}
 _TRANSPORTS = (0, 1, 2)
 
 
 def split_header(data: bytes) -> tuple[bytes, bytes] | None:
     """
-    Split what came on a connection.
+    Split the first bytes of a connection.
 
-    @return: the header, as Twisted reads it, and what follows; L{None} where the
-        header is not complete.
-    @raise ValueError: it does not begin with a header of either version.
+    @return: the header, in a form that Twisted reads, and what follows; L{None} if the
+        header is incomplete.
+    @raise ValueError: there is no valid header of either version.
     """
     if _V1_PREFIX.startswith(data[: len(_V1_PREFIX)]):
         return _split_v1(data)
@@ -57,29 +56,29 @@ def _split_v1(data: bytes) -> tuple[bytes, bytes] | None:
         return None
     match line.split(b" "):
         case [_, b"UNKNOWN", *_]:
-            # The addresses are those of the connection, whatever follows.
+            # What follows must be ignored, and Twisted requires a blank.
             return b"PROXY UNKNOWN \r\n", rest
-        case [_, b"TCP4", *addresses]:
-            _check_addresses(addresses, IPv4Address)
-        case [_, b"TCP6", *addresses]:
-            _check_addresses(addresses, IPv6Address)
-        case _:
-            raise ValueError("its PROXY header names no known protocol")
-    return line + end, rest
+        case [_, b"TCP4", *addresses] if _are_valid(addresses, IPv4Address):
+            return line + end, rest
+        case [_, b"TCP6", *addresses] if _are_valid(addresses, IPv6Address):
+            return line + end, rest
+        case [_, b"TCP4" | b"TCP6", *_]:
+            raise ValueError("its PROXY header has wrong addresses")
+    raise ValueError("its PROXY header names no known protocol")
 
 
-def _check_addresses(
+def _are_valid(
     fields: list[bytes], address_type: type[IPv4Address] | type[IPv6Address]
-) -> None:
+) -> bool:
+    """Return whether fields are two addresses and two ports."""
     try:
         source, destination, *ports = (each.decode("ascii") for each in fields)
         address_type(source), address_type(destination)
-        numbers = [int(each) for each in ports if each.isdecimal()]
-        valid = len(ports) == len(numbers) == 2 and max(numbers) <= 65535
     except ValueError:
-        valid = False
-    if not valid:
-        raise ValueError("its PROXY header has wrong addresses")
+        return False
+    return len(ports) == 2 and all(
+        each.isdecimal() and int(each) <= 65535 for each in ports
+    )
 
 
 def _split_v2(data: bytes) -> tuple[bytes, bytes] | None:
@@ -99,13 +98,13 @@ def _split_v2(data: bytes) -> tuple[bytes, bytes] | None:
 
 
 class ProxyHeaderReader(ProtocolWrapper):
-    """Waits for the header, and passes all on from then on."""
+    """Buffers data until the header is complete, and forwards all data then."""
 
     _log = Logger()
     _header_buffer: bytes | None = b""
 
     def dataReceived(self, data: bytes) -> None:
-        """Take what has come."""
+        """Buffer or forward data."""
         if self._header_buffer is None:
             super().dataReceived(data)
             return
@@ -113,7 +112,7 @@ class ProxyHeaderReader(ProtocolWrapper):
             return
         self._header_buffer += data
         try:
-            split = split_header(self._header_buffer)
+            parts = split_header(self._header_buffer)
         except ValueError as error:
             self._log.info(
                 "A connection from {peer} is closed: {reason}",
@@ -122,10 +121,10 @@ class ProxyHeaderReader(ProtocolWrapper):
             )
             self.loseConnection()
             return
-        if split is not None:
+        if parts is not None:
             self._header_buffer = None
-            for each in filter(None, split):
-                super().dataReceived(each)
+            for part in filter(None, parts):
+                super().dataReceived(part)
 
 
 class _ProxyHeaderFactory(WrappingFactory):
@@ -135,21 +134,15 @@ class _ProxyHeaderFactory(WrappingFactory):
 
 @implementer(IStreamServerEndpoint)
 class _ProxyHeaderEndpoint:
-    """Has each connection of another endpoint read by a L{ProxyHeaderReader} first."""
-
     def __init__(self, endpoint: IStreamServerEndpoint) -> None:
         self._endpoint = endpoint
 
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
-        """Listen where the other one does."""
+        """Listen with a L{ProxyHeaderReader} for each connection."""
         factory: Any = _ProxyHeaderFactory(protocolFactory)
         return self._endpoint.listen(factory)
 
 
 def proxy_protocol_endpoint(endpoint: IStreamServerEndpoint) -> IStreamServerEndpoint:
-    """
-    An endpoint whose clients are those that the PROXY header names.
-
-    @param endpoint: where proxies connect.
-    """
+    """Wrap an endpoint to which proxies connect, in the name of their clients."""
     return proxyEndpoint(_ProxyHeaderEndpoint(endpoint))

@@ -1,5 +1,5 @@
 """
-Sockets that systemd hands over (sd_listen_fds(3)), and endpoints that name them.
+Sockets that systemd passes to the service (sd_listen_fds(3)), and their endpoints.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from re import compile
 from resource import RLIMIT_NOFILE, getrlimit
 
 LISTEN_FDS_START = 3
-"""The first socket that systemd hands over, as an open file."""
+"""The descriptor of the first socket that systemd passes."""
 
 _ENDPOINT = compile(r"((?:.*:)?)systemd:(.*)")
 _PARAMETER_NAMES = ("domain", "index", "name")
@@ -18,9 +18,9 @@ _PARAMETER_NAMES = ("domain", "index", "name")
 
 def initial_environment() -> dict[str, str]:
     """
-    The environment with which this process was started.
+    Return the environment with which this process was started.
 
-    Twisted takes what systemd says out of C{os.environ}, and forgets it where
+    Twisted removes the variables of systemd from C{os.environ}, and ignores them if the
     sockets have no names.
     """
     pairs = Path("/proc/self/environ").read_bytes().decode("utf-8", "surrogateescape")
@@ -29,10 +29,10 @@ def initial_environment() -> dict[str, str]:
 
 def activated_socket_names(environment: Mapping[str, str], pid: int) -> tuple[str, ...]:
     """
-    The names of the sockets that systemd handed over, in their order.
+    Return the names of the sockets that systemd has passed, in order.
 
-    @param pid: the id of this process: another one may be meant.
-    @return: one for each socket; empty for one that has no name.
+    @param pid: the id of this process: the variables may be for another one.
+    @return: one name for each socket; empty for a socket without a name.
     """
     count = environment.get("LISTEN_FDS", "")
     if environment.get("LISTEN_PID") != str(pid) or not count.isdecimal():
@@ -40,79 +40,72 @@ def activated_socket_names(environment: Mapping[str, str], pid: int) -> tuple[st
     # A process has no more open files than its limit.
     socket_count = min(int(count[:9]), getrlimit(RLIMIT_NOFILE)[0])
     names = environment.get("LISTEN_FDNAMES", "").split(":")
-    names += [""] * socket_count
-    return tuple(names[:socket_count])
+    return (*names, *[""] * socket_count)[:socket_count]
 
 
 def resolve_socket_indexes(
     descriptions: Iterable[str], names: Sequence[str]
 ) -> list[str]:
     """
-    Have each endpoint name a socket of systemd by its index, one socket each.
+    Replace the names of sockets in endpoints with indexes.
 
-    A unit may give several sockets one name: an endpoint that names it is several.
+    A unit may give several sockets the same name. An endpoint with that name becomes
+    several endpoints.
 
-    @param descriptions: endpoints, of any kind.
-    @param names: the names of the sockets that were handed over.
-    @raise ValueError: an endpoint names a socket that was not handed over, or
-        one that another endpoint names.
+    @param descriptions: endpoints of any type. Invalid ones are left for Twisted to
+        report.
+    @param names: the names of the sockets that systemd has passed.
+    @raise ValueError: a socket does not exist, or is in two endpoints.
     """
     resolved: list[str] = []
-    used_indexes: set[int] = set()
+    used: set[int] = set()
     for description in descriptions:
         match = _ENDPOINT.fullmatch(description)
-        indexes = _socket_indexes(match[2], names) if match else None
-        if match is None or indexes is None:
+        parameters = _parse_parameters(match[2]) if match else {}
+        if match is None or ("index" in parameters) == ("name" in parameters):
             resolved.append(description)
             continue
-        if used_indexes.intersection(indexes):
+        indexes = _find_sockets(parameters, names)
+        if used.intersection(indexes):
             raise ValueError(f"{description!r}: another --listen names that socket")
-        used_indexes.update(indexes)
-        domain = _parse_parameters(match[2]).get("domain", "")
-        resolved += [f"{match[1]}systemd:domain={domain}:index={i}" for i in indexes]
+        used.update(indexes)
+        prefix = f"{match[1]}systemd:domain={parameters.get('domain', '')}"
+        resolved += [f"{prefix}:index={index}" for index in indexes]
     return resolved
 
 
 def unused_sockets(descriptions: Iterable[str], names: Sequence[str]) -> list[str]:
     """
-    The sockets that no endpoint names, as people know them.
+    Describe the sockets that are in no endpoint.
 
-    @param descriptions: endpoints, as L{resolve_socket_indexes} leaves them.
-    @param names: the names of the sockets that were handed over.
+    @param descriptions: endpoints, as L{resolve_socket_indexes} returns them.
+    @param names: the names of the sockets that systemd has passed.
     """
-    used = {
-        each.rpartition(":index=")[2] for each in descriptions if "systemd:" in each
-    }
+    used = {each.rpartition(":index=")[2] for each in descriptions}
     return [
         each for i, each in enumerate(_describe_sockets(names)) if str(i) not in used
     ]
 
 
 def _parse_parameters(text: str) -> dict[str, str]:
-    """The parameters of an endpoint: by name, or by their place."""
-    found = {}
-    for positional_name, each in zip(_PARAMETER_NAMES, text.split(":"), strict=False):
-        name, equals, value = each.partition("=")
-        found[name if equals else positional_name] = value if equals else each
-    return found
+    """Return the parameters of an endpoint, which are named or positional."""
+    parameters = {}
+    for default_name, part in zip(_PARAMETER_NAMES, text.split(":"), strict=False):
+        *name, value = part.split("=", 1)
+        parameters[name[0] if name else default_name] = value
+    return parameters
 
 
-def _socket_indexes(text: str, names: Sequence[str]) -> list[int] | None:
-    """
-    The sockets that an endpoint names.
-
-    @return: their indexes; L{None} where it names none, as Twisted will say.
-    @raise ValueError: there is no such socket.
-    """
-    parameters = _parse_parameters(text)
-    index, name = parameters.get("index"), parameters.get("name")
-    if (index is None) == (name is None):
-        return None
-    if index is not None:
-        requested, indexes = index, [i for i in range(len(names)) if str(i) == index]
-    else:
-        requested, indexes = repr(name), [i for i, n in enumerate(names) if n == name]
+def _find_sockets(parameters: Mapping[str, str], names: Sequence[str]) -> list[int]:
+    """Return the indexes of the sockets with an index or a name."""
+    indexes = [
+        i
+        for i, name in enumerate(names)
+        if parameters.get("index", str(i)) == str(i)
+        and parameters.get("name", name) == name
+    ]
     if not indexes:
+        requested = parameters.get("index", repr(parameters.get("name")))
         available = ", ".join(_describe_sockets(names)) or "no socket"
         raise ValueError(
             f"there is no socket {requested}: systemd handed over {available}"

@@ -82,17 +82,15 @@ def resolve_systemd_sockets(
 
     @raise CannotStart: one is named that was not handed over.
     """
-    if worker_configuration is not None:
-        socket_names = worker_configuration.from_systemd
-        return {
-            **options,
-            "listen": startup.resolve_socket_names(options["listen"], socket_names),
-        }
-    socket_names = activated_socket_names(initial_environment(), os.getpid())
-    set_systemd_sockets(range(LISTEN_FDS_START, LISTEN_FDS_START + len(socket_names)))
-    listen = startup.resolve_socket_names(options["listen"], socket_names)
-    startup.warn_about_unused_sockets(listen, socket_names)
-    return {**options, "listen": listen, "from_systemd": socket_names}
+    if worker_configuration is None:
+        names = activated_socket_names(initial_environment(), os.getpid())
+        set_systemd_sockets(range(LISTEN_FDS_START, LISTEN_FDS_START + len(names)))
+    else:
+        names = worker_configuration.from_systemd
+    listen = startup.resolve_socket_names(options["listen"], names)
+    if worker_configuration is None:
+        startup.warn_about_unused_sockets(listen, names)
+    return {**options, "listen": listen, "from_systemd": names}
 
 
 def total_share(reactor: Any, options: Mapping[str, Any]) -> ResourceShare:
