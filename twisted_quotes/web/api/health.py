@@ -1,13 +1,13 @@
 """
-What those who run the service look at (contract, section 5).
+Routes for monitoring the service (contract, section 5).
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
-import msgspec
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.iweb import IRequest
 
@@ -23,67 +23,49 @@ from twisted_quotes.web.http.request_log import header
 from twisted_quotes.web.http.responses import render_body, render_json
 
 METRICS_LIFETIME = 1.0
-"""For how long metrics are shown as they were, in seconds."""
+"""The time for which rendered metrics are cached, in seconds."""
 
 
-class Health(msgspec.Struct, frozen=True):
-    """The body of an answer to a probe that found all well."""
-
-    status: str = "ok"
-
-
+@dataclass
 class Probes:
     """
-    The routes of the probes.
+    The routes C{/livez}, C{/readyz} and C{/metrics}.
 
-    @param clock: tells time.
-    @param readiness: whether the service is ready.
-    @param metrics: what is counted and measured.
-    @param collect_all_metrics: collects the metrics of all processes of the service;
-        L{None} where this is the only one.
+    @ivar own_metrics: the metrics of this process.
+    @ivar collect_all_metrics: collects the metrics of all processes of the service;
+        L{None} if this is the only one.
     """
 
-    def __init__(
-        self,
-        clock: IReactorTime,
-        readiness: Readiness,
-        metrics: Metrics,
-        collect_all_metrics: Callable[[], Awaitable[Sequence[MetricFamily]]]
-        | None = None,
-    ) -> None:
-        self._readiness = readiness
-        self._metrics = metrics
-        self._collect_all_metrics = collect_all_metrics
-        self._clock = clock
-        self._rendered: dict[str, CachedResult[tuple[str, bytes]]] = {}
+    clock: IReactorTime
+    readiness: Readiness
+    own_metrics: Metrics
+    collect_all_metrics: Callable[[], Awaitable[Sequence[MetricFamily]]] | None = None
+    _rendered: dict[str, CachedResult[tuple[str, bytes]]] = field(
+        default_factory=dict, init=False
+    )
 
     def livez(self, request: IRequest) -> bytes:
-        """The process runs."""
-        return _healthy(request)
+        """Respond that the process runs."""
+        request.setHeader(b"cache-control", b"no-store")
+        return render_json(request, {"status": "ok"})
 
     def readyz(self, request: IRequest) -> bytes:
-        """The service is ready for requests."""
-        self._readiness.check()
-        return _healthy(request)
+        """Respond that the service is ready, or raise the reason why it is not."""
+        self.readiness.check()
+        return self.livez(request)
 
     async def metrics(self, request: IRequest) -> bytes:
-        """All metrics, in the format that a Prometheus likes best."""
-        format_ = negotiate_format(header(request, b"accept"))
-        if format_ not in self._rendered:
-            render = partial(self._render, format_)
-            self._rendered[format_] = CachedResult(
-                self._clock, METRICS_LIFETIME, render
+        """Respond with all metrics, in the format that the client prefers."""
+        metrics_format = negotiate_format(header(request, b"accept"))
+        if metrics_format not in self._rendered:
+            self._rendered[metrics_format] = CachedResult(
+                self.clock, METRICS_LIFETIME, partial(self._render, metrics_format)
             )
-        content_type, text = await self._rendered[format_].get()
+        content_type, text = await self._rendered[metrics_format].get()
         request.setHeader(b"cache-control", b"no-store")
         return render_body(request, content_type.encode(), text)
 
-    async def _render(self, format_: str) -> tuple[str, bytes]:
-        if self._collect_all_metrics is None:
-            return self._metrics.render(format_)
-        return render_families(await self._collect_all_metrics(), format_)
-
-
-def _healthy(request: IRequest) -> bytes:
-    request.setHeader(b"cache-control", b"no-store")
-    return render_json(request, Health())
+    async def _render(self, metrics_format: str) -> tuple[str, bytes]:
+        if self.collect_all_metrics is None:
+            return self.own_metrics.render(metrics_format)
+        return render_families(await self.collect_all_metrics(), metrics_format)
