@@ -1,13 +1,14 @@
 """
 All URLs of the service, in one table.
 
-One Klein app holds them all, so that what is no URL is a 404 and a wrong
-method a 405 with C{Allow}, whichever room answers.
+One Klein app has all routes, so that it responds to any other URL with a 404, and to
+any other method with a 405 and C{Allow}.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
+from functools import partial
 from inspect import isawaitable
 from re import DOTALL, compile
 from typing import Any
@@ -33,46 +34,35 @@ from .v1 import QuotesV1
 from .v2 import QuotesV2
 from .wait import WaitRoute
 
-# Whom a URL is for, where not everyone may ask: all, or those who are admitted.
-PUBLIC, AUTHENTICATED = "open", "guarded"
+# Who may use a URL if the service uses authentication.
+PUBLIC, AUTHENTICATED = "public", "authenticated"
 
 _Route = Callable[..., KleinRenderable]
 
-# The path of a route for OPTIONS *, which no URL leads to.
+# The route for OPTIONS *, which has no path.
 _SERVER_WIDE_PATH = "/*"
 
-
-# What makes a segment empty, or one that is no plain name once it is decoded.
-_NON_CANONICAL_PATH = compile(rb"//|./\Z|[%*]", DOTALL)
+# Most paths do not match, which saves a look at their segments.
+_MAYBE_NON_CANONICAL = compile(rb"//|./\Z|[%*]", DOTALL)
 
 
 class _RootResource(KleinResource):
     """
-    Finds the routes.
+    Routes requests whose paths are canonical.
 
-    Klein joins the decoded segments of a path again and drops slashes before
-    them, which would have //metrics and /%2Fmetrics lead to /metrics.
+    Klein joins the decoded segments of a path and strips leading slashes, so that
+    C{//metrics} and C{/%2Fmetrics} would be C{/metrics}.
     """
 
     def render(self, request: IRequest) -> KleinRenderable:
-        """Answer a request, which is a 404 where its path is no plain one."""
+        """Respond to a request: with a 404 if its path is not canonical."""
         if request.path == b"*":
             request.postpath = [_SERVER_WIDE_PATH[1:].encode()]
-        elif _NON_CANONICAL_PATH.search(request.path) and not all(
-            map(_is_canonical, request.postpath)
+        elif _MAYBE_NON_CANONICAL.search(request.path) and any(
+            segment in (b"", b"*") or b"/" in segment for segment in request.postpath
         ):
             request.postpath = [b"", b"nowhere"]
         return super().render(request)
-
-
-def _is_canonical(segment: bytes) -> bool:
-    return segment not in (b"", b"*") and b"/" not in segment
-
-
-def _answer_options(request: IRequest) -> bytes:
-    """Answer OPTIONS *, which asks whether the server is there."""
-    request.setHeader(b"content-length", b"0")
-    return b""
 
 
 def root_resource(
@@ -83,24 +73,28 @@ def root_resource(
     portal: Portal | None = None,
 ) -> IResource:
     """
-    Make the resource that answers all URLs; it is made once.
+    Return the resource for all URLs.
 
-    @param finder: answers the questions.
-    @param wait_route: answers C{/wait}.
-    @param probes: answers those who run the service.
-    @param response_cache: has answers shared, and keeps them.
-    @param portal: knows the callers; without one, everyone may ask.
+    @param portal: authenticates clients; without one, all URLs are public.
     """
     table = _route_table(finder, wait_route, probes, response_cache)
     app = Klein()
-    # A redirect is no answer to a POST.
+    # Do not redirect to the merged path: clients do not repeat a POST.
     app.url_map.merge_slashes = False
     if portal is not None:
-        open_urls = {url.encode() for url, _, _, access in table if access is PUBLIC}
-        _authenticate_errors(app, portal, open_urls)
+        public_urls = {url.encode() for url, _, _, access in table if access is PUBLIC}
+
+        @app.handle_errors(HTTPException)
+        async def _authenticate_first(request: IRequest, failure: Failure) -> None:
+            """Do not tell an unknown client which URLs and methods there are."""
+            if request.path not in public_urls:
+                await authenticate(portal, request)
+            # Pass the error on to the next handler.
+            failure.raiseException()
+
     app.handle_errors(render_error)
     for url, method, route, access in table:
-        if portal is not None and access is not PUBLIC:
+        if portal is not None and access is AUTHENTICATED:
             route = _require_authentication(portal, route)
         app.route(url, methods=[method], endpoint=url)(_log_route(url, route))
     return _RootResource(app)
@@ -109,14 +103,14 @@ def root_resource(
 def _route_table(
     finder: Finder, wait_route: WaitRoute, probes: Probes, response_cache: ResponseCache
 ) -> Sequence[tuple[str, str, _Route, str]]:
-    """Each URL with its method, what it does, and whom it is for."""
+    """Return the URL, the method, the route and the access of each route."""
     v1, v2 = QuotesV1(finder, response_cache), QuotesV2(finder)
     pages = Pages(finder)
     return (
-        (_SERVER_WIDE_PATH, "OPTIONS", _answer_options, AUTHENTICATED),
-        ("/", "GET", pages.start_page, AUTHENTICATED),
+        (_SERVER_WIDE_PATH, "OPTIONS", _server_options, AUTHENTICATED),
+        ("/", "GET", partial(pages.page, "start"), AUTHENTICATED),
         ("/style.css", "GET", pages.stylesheet, AUTHENTICATED),
-        ("/api/v1/web", "GET", pages.instructions, AUTHENTICATED),
+        ("/api/v1/web", "GET", partial(pages.page, "instructions"), AUTHENTICATED),
         ("/api/v1/json", "POST", v1.find, AUTHENTICATED),
         ("/api/v2/quotes", "GET", v2.quotes, AUTHENTICATED),
         ("/api/v2/quotes/random", "GET", v2.random, AUTHENTICATED),
@@ -129,33 +123,28 @@ def _route_table(
     )
 
 
-def _log_route(url: str, route: _Route) -> KleinRouteHandler:
-    """Note the URL for the log, then do what the route does."""
+def _server_options(request: IRequest) -> bytes:
+    """Respond to OPTIONS * (RFC 9110, section 9.3.7)."""
+    request.setHeader(b"content-length", b"0")
+    return b""
 
-    def answer(request: IRequest, **path_parameters: str) -> KleinRenderable:
+
+def _log_route(url: str, route: _Route) -> KleinRouteHandler:
+    """Wrap a route to log its URL."""
+
+    def respond(request: IRequest, **path_parameters: str) -> KleinRenderable:
         annotate(request, route=url)
         return route(request, **path_parameters)
 
-    return answer
+    return respond
 
 
 def _require_authentication(portal: Portal, route: _Route) -> _Route:
-    """Do what the route does, for those who are admitted."""
+    """Wrap a route to authenticate the client first."""
 
-    async def answer(request: IRequest, **path_parameters: str) -> Any:
+    async def respond(request: IRequest, **path_parameters: str) -> Any:
         await authenticate(portal, request)
-        answer = route(request, **path_parameters)
-        return await answer if isawaitable(answer) else answer
+        response = route(request, **path_parameters)
+        return await response if isawaitable(response) else response
 
-    return answer
-
-
-def _authenticate_errors(app: Klein, portal: Portal, open_urls: Set[bytes]) -> None:
-    """Tell those who are not admitted nothing of which URLs there are."""
-
-    @app.handle_errors(HTTPException)
-    async def _authenticate(request: IRequest, failure: Failure) -> None:
-        if request.path not in open_urls:
-            await authenticate(portal, request)
-        # On to what answers all errors.
-        failure.raiseException()
+    return respond

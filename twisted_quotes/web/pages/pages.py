@@ -5,7 +5,7 @@ The start page, the instructions and their style sheet.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from shlex import join, quote
@@ -42,36 +42,28 @@ _TABLES: dict[str, list[dict[str, str]]] = {
     "actions": [
         {"name": name, "meaning": kind.__doc__ or ""} for name, kind in ACTIONS.items()
     ],
-    "fields": [asdict(row) for row in FIELDS],
-    "parameters": [asdict(row) for row in PARAMETERS],
+    "fields": FIELDS,
+    "parameters": PARAMETERS,
     "urls": [{"url": url, "meaning": meaning} for url, meaning in URLS],
     "errors": [{"code": str(code), "when": when} for code, when in ERRORS],
 }
 
 
+@dataclass(eq=False)
 class _Page(Element):
     """
     A page: C{page.xml} around the template with the content.
 
-    @param name: the name of that template.
-    @param base: the URL of the service as the client sees it.
-    @param dictionary_names: the names of all dictionaries.
+    @ivar name: the name of that template.
+    @ivar base: the URL of the service as the client sees it.
     """
 
     loader = _TEMPLATES["page"]
 
-    def __init__(
-        self,
-        name: str,
-        base: str,
-        dictionary_names: Sequence[str],
-        default_dictionary: str,
-    ) -> None:
-        super().__init__()
-        self._name = name
-        self._base = base
-        self._dictionary_names = dictionary_names
-        self._default_dictionary = default_dictionary
+    name: str
+    base: str
+    dictionary_names: Sequence[str]
+    default_dictionary: str
 
     def lookupRenderMethod(self, name: str) -> Any:
         """Return the renderer of a table, or of anything else."""
@@ -82,12 +74,12 @@ class _Page(Element):
     @renderer
     def title(self, request: IRequest, tag: Tag) -> Tag:
         """Render the title of the page."""
-        return tag(_TITLES[self._name])
+        return tag(_TITLES[self.name])
 
     @renderer
     def content(self, request: IRequest, tag: Tag) -> Tag:
         """Render the template with the content."""
-        return tag(_TEMPLATES[self._name].load())
+        return tag(_TEMPLATES[self.name].load())
 
     @renderer
     def dictionaries(self, request: IRequest, tag: Tag) -> Tag:
@@ -95,11 +87,11 @@ class _Page(Element):
         items = [
             tags.li(
                 tags.code(printable(name)),
-                " (default)" if name == self._default_dictionary else "",
+                " (default)" if name == self.default_dictionary else "",
             )
-            for name in self._dictionary_names[:MAX_NAMES]
+            for name in self.dictionary_names[:MAX_NAMES]
         ]
-        more = len(self._dictionary_names) - len(items)
+        more = len(self.dictionary_names) - len(items)
         if more:
             items.append(tags.li(f"and {more} more"))
         return tags.ul(items)
@@ -125,13 +117,13 @@ class _Page(Element):
         """Render the examples of API v2."""
         for caption, path, header in LINKS:
             options = ["-H", header] if header else []
-            command = join(["curl", *options, f"{self._base}/api/v2/{path}"])
+            command = join(["curl", *options, f"{self.base}/api/v2/{path}"])
             yield tags.figure(tags.figcaption(caption), tags.pre(tags.code(command)))
 
     def _render_query(self, query: dict[str, Any]) -> Tag:
         """Render a shell command that sends a query to API v1."""
         body = quote(msgspec.json.encode(query).decode())
-        return tags.pre(tags.code(f"curl -d {body} {self._base}/api/v1/json"))
+        return tags.pre(tags.code(f"curl -d {body} {self.base}/api/v1/json"))
 
 
 def _fill_rows(
@@ -153,20 +145,8 @@ class Pages:
         self._finder = finder
         self._rendered: dict[tuple[str, str], tuple[list[str], bytes]] = {}
 
-    async def start_page(self, request: IRequest) -> bytes:
-        """Respond with the start page."""
-        return await self._render(request, "start")
-
-    async def instructions(self, request: IRequest) -> bytes:
-        """Respond with the instructions."""
-        return await self._render(request, "instructions")
-
-    def stylesheet(self, request: IRequest) -> bytes:
-        """Respond with the style sheet."""
-        request.setHeader(b"cache-control", b"max-age=3600")
-        return render_body(request, b"text/css; charset=utf-8", _STYLESHEET)
-
-    async def _render(self, request: IRequest, name: str) -> bytes:
+    async def page(self, name: str, request: IRequest) -> bytes:
+        """Respond with a page: C{"start"} or C{"instructions"}."""
         base = base_url(request) or "http://localhost"
         # A shell needs quotes around an IPv6 address, so it has its own placeholder.
         placeholder = _IPV6_PLACEHOLDER if "[" in base else _PLACEHOLDER
@@ -178,3 +158,8 @@ class Pages:
             self._rendered[name, placeholder] = names, html
         html = html.replace(placeholder.encode(), base.encode())
         return render_body(request, b"text/html; charset=utf-8", html)
+
+    def stylesheet(self, request: IRequest) -> bytes:
+        """Respond with the style sheet."""
+        request.setHeader(b"cache-control", b"max-age=3600")
+        return render_body(request, b"text/css; charset=utf-8", _STYLESHEET)

@@ -5,7 +5,6 @@ The tables and examples of the instructions.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -90,23 +89,10 @@ ERRORS = (
 )
 
 
-@dataclass(frozen=True)
-class Row:
-    """
-    A field or parameter.
-
-    @ivar users: the actions or URLs that take it.
-    """
-
-    name: str
-    allowed: str
-    default: str
-    meaning: str
-    users: str
-
-
-def _merge_fields(fields_by_user: dict[str, dict[str, Field]]) -> Iterator[Row]:
-    """Merge the fields of several actions or URLs: one row for each name."""
+def _merge_fields(
+    fields_by_user: dict[str, dict[str, Field]],
+) -> Iterator[dict[str, str]]:
+    """Make a row for each field, with the actions or URLs that take it."""
     for name in dict.fromkeys(chain.from_iterable(fields_by_user.values())):
         fields = {user: f[name] for user, f in fields_by_user.items() if name in f}
         first, *_ = fields.values()
@@ -118,28 +104,28 @@ def _merge_fields(fields_by_user: dict[str, dict[str, Field]]) -> Iterator[Row]:
             for user, field in fields.items()
             if not field.required and field.default not in ("", first.default)
         ]
-        yield Row(
-            name,
-            first.allowed,
-            "; ".join(defaults),
-            first.description,
-            ", ".join(fields),
-        )
+        yield {
+            "name": name,
+            "allowed": first.allowed,
+            "default": "; ".join(defaults),
+            "meaning": first.description,
+            "users": ", ".join(fields),
+        }
 
 
-FIELDS = (
-    Row(
-        "action",
-        ", ".join(f'"{action}"' for action in ACTIONS),
-        "required",
-        "what to do",
-        ", ".join(ACTIONS),
-    ),
+FIELDS = [
+    {
+        "name": "action",
+        "allowed": ", ".join(f'"{action}"' for action in ACTIONS),
+        "default": "required",
+        "meaning": "what to do",
+        "users": ", ".join(ACTIONS),
+    },
     *_merge_fields({action: fields_of(kind) for action, kind in ACTIONS.items()}),
-)
+]
 
-PARAMETERS = tuple(
-    _merge_fields(
+PARAMETERS = [
+    *_merge_fields(
         {"quotes": fields_of(FindQuotes), "quotes/random": fields_of(SampleQuotes)}
     )
-)
+]
