@@ -221,8 +221,8 @@ class ResponseCacheTests(SynchronousTestCase):
 
     def test_it_can_be_off(self) -> None:
         """With no bytes to keep."""
-        self.assertFalse(self.response_cache.is_disabled)
-        self.assertTrue(ResponseCache(0, Metrics()).is_disabled)
+        self.assertTrue(self.response_cache.is_enabled)
+        self.assertFalse(ResponseCache(0, Metrics()).is_enabled)
 
 
 class KeyTests(SynchronousTestCase):

@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted_quotes.grep.arguments import GrepFailed
 from twisted_quotes.search import line_reader, line_search
 from twisted_quotes.text.lines import Lines, parse_lines
-from twisted_quotes.web.api.streaming import encode_entries
+from twisted_quotes.web.api.results import encode_entries
 
 from ...fakes import FakeProcess
 from ..clients import (

@@ -20,7 +20,7 @@ from twisted_quotes.library.index import Index
 from twisted_quotes.library.indexes import Indexes
 from twisted_quotes.search import match_positions
 from twisted_quotes.text.quotes import quote_id
-from twisted_quotes.web.api import page
+from twisted_quotes.web.api import results
 
 from ..clients import (
     ClientResponse,
@@ -138,11 +138,11 @@ class QuotesTests(V2TestCase):
 
     def test_a_page_has_room_for_so_many_bytes(self) -> None:
         """One quote always has room, and all are counted."""
-        with patch.object(page, "MAX_PAGE_BYTES", 30):
+        with patch.object(results, "MAX_PAGE_BYTES", 30):
             body = self.get_response("quotes", dictionary="quotes").json
             self.assertEqual((body["returned"], body["reason"]), (1, "bytes"))
             self.assertEqual((body["total"], body["truncated"]), (3, True))
-        with patch.object(page, "MAX_PAGE_BYTES", 5):
+        with patch.object(results, "MAX_PAGE_BYTES", 5):
             body = self.get_response("quotes", dictionary="quotes").json
             self.assertEqual((body["returned"], body["reason"]), (1, "bytes"))
 

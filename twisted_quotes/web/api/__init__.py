@@ -1,5 +1,5 @@
 """
-The routes, and the bodies that they answer with.
+The routes and the bodies of their responses.
 
-Read L{routes<twisted_quotes.web.api.routes>} first: it has every URL in one table.
+Read L{routes<twisted_quotes.web.api.routes>} first: it has all URLs in one table.
 """

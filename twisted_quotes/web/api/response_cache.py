@@ -1,40 +1,39 @@
 """
-Answers found once: for all who ask the same at the same time, and for those who
-ask it later.
+A cache of responses, with request coalescing.
 """
 
 from __future__ import annotations
 
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from typing import Any
 
 from msgspec import Struct, msgpack
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.python.failure import Failure
 
 from twisted_quotes.monitoring.metrics import Metrics
 
 _KEY_BYTES = 16
-"""How many bytes a key has: no two questions that are asked have the same."""
+"""The size of a key: large enough that no two queries share one."""
 
 _ENTRY_OVERHEAD = 100
-"""About how many bytes an OrderedDict takes for an item, besides the item's own."""
+"""The approximate size of an item of an OrderedDict, without key and value."""
 
 
 class CachedResponse(Struct, frozen=True, gc=False):
     """
-    An answer, ready to send.
+    A response that is ready to send.
 
-    There may be a hundred thousand of them. Neither they nor their keys are
-    anything that the garbage collector has to look at, which would take it a
-    quarter of a second each time.
+    The garbage collector does not track it or its key: a pass over a hundred thousand
+    of them would take a quarter of a second.
 
-    @ivar count: how many entries it has.
-    @ivar body: it, encoded; L{None} where it is too long to be shared.
-    @ivar cacheable: whether it will do for those who ask later, too.
+    @ivar count: the number of entries.
+    @ivar body: the encoded body; L{None} if it is too large to be shared.
+    @ivar cacheable: whether the response is valid for later requests, too.
     """
 
     count: int
@@ -44,10 +43,9 @@ class CachedResponse(Struct, frozen=True, gc=False):
 
 def cache_key(query: object, versions: Iterable[object]) -> bytes:
     """
-    Make the key of an answer: a digest, so that it is short whatever is asked.
+    Return the key of a response: a digest, which is short for any query.
 
-    @param query: what is asked.
-    @param versions: the versions of all that it asks about, in order.
+    @param versions: the versions of all dictionaries that are searched, in order.
     """
     digest = blake2b(msgpack.encode(query), digest_size=_KEY_BYTES)
     for version in versions:
@@ -57,7 +55,7 @@ def cache_key(query: object, versions: Iterable[object]) -> bytes:
 
 @dataclass
 class _Search:
-    """An answer that is being found, and who waits for it."""
+    """A search that runs, and the requests that wait for it."""
 
     result: Deferred[CachedResponse]
     waiters: list[Deferred[CachedResponse]] = field(default_factory=list)
@@ -65,16 +63,15 @@ class _Search:
 
 class ResponseCache:
     """
-    Has each answer found once, and keeps the last ones that were asked for.
+    Shares each search among all requests for it, and keeps the last responses.
 
-    Errors are told to all who wait, and are not kept.
+    Errors are passed to all requests that wait, and are not cached.
 
-    @param max_bytes: how many bytes may be kept, 0 or more; with 0, nothing is
-        shared either.
-    @param metrics: has what is shared and kept counted.
+    @param max_bytes: the size of the cache, 0 or more; 0 also disables coalescing.
     """
 
     def __init__(self, max_bytes: int, metrics: Metrics) -> None:
+        self.is_enabled = max_bytes > 0
         self._free_bytes = self._max_bytes = max_bytes
         self._hits = metrics.cache_results.labels("hit")
         self._misses = metrics.cache_results.labels("miss")
@@ -83,22 +80,16 @@ class ResponseCache:
         self._searches: dict[bytes, dict[str | None, _Search]] = {}
         metrics.add_gauge(
             "cache_bytes",
-            "Bytes of answers that are kept, with their keys.",
+            "Bytes of cached responses, with their keys.",
             lambda: self._max_bytes - self._free_bytes,
         )
 
-    @property
-    def is_disabled(self) -> bool:
-        """Whether each question is to be answered by itself."""
-        return not self._max_bytes
-
     def get_cached(self, key: bytes) -> CachedResponse | None:
         """
-        Get an answer that was kept.
+        Return a cached response, or L{None}.
 
-        @param key: tells the question, and the state of all that it asks about.
-        @return: one without a body is too long to be shared, and counts as a miss:
-            the caller has to search for it.
+        A response without a body counts as a miss: it only says that the client needs
+        a search of its own.
         """
         response = self._cached.get(key)
         if response is not None:
@@ -109,30 +100,31 @@ class ResponseCache:
     def find_coalesced(
         self,
         key: bytes,
-        start_search: Callable[[], Deferred[CachedResponse]],
+        start_search: Callable[
+            [], Deferred[CachedResponse] | Coroutine[Any, Any, CachedResponse]
+        ],
         client_key: str | None = None,
     ) -> Deferred[CachedResponse]:
         """
-        Get an answer that was not kept: one that is being found, or a new one.
+        Wait for a running search of the same client, or start one.
 
-        Each client has a search of its own, so that none waits for the turn of
-        another client. The first one that finds the answer ends the others.
+        Each client has its own search, so that no client waits for the turn of
+        another one. The first search that succeeds ends the others.
 
-        @param key: tells the question, and the state of all that it asks about.
-        @param start_search: begins to find the answer.
-        @param client_key: tells one client from another.
-        @return: fires with the answer. Cancelling it gives up the wait, and the
-            search where nobody else waits for it.
+        @param start_search: starts a search for the response.
+        @return: fires with the response. Cancelling it also cancels the search if no
+            other request waits for it.
         """
-        search = self._searches.get(key, {}).get(client_key)
-        (self._coalesced if search else self._misses).inc()
         waiter: Deferred[CachedResponse] = Deferred(
             lambda cancelled: self._detach(key, client_key, cancelled)
         )
+        search = self._searches.get(key, {}).get(client_key)
         if search is not None:
+            self._coalesced.inc()
             search.waiters.append(waiter)
             return waiter
-        search = _Search(start_search(), [waiter])
+        self._misses.inc()
+        search = _Search(ensureDeferred(start_search()), [waiter])
         self._searches.setdefault(key, {})[client_key] = search
         search.result.addBoth(self._search_finished, key, client_key, search)
         return waiter
@@ -140,18 +132,17 @@ class ResponseCache:
     def _detach(
         self, key: bytes, client_key: str | None, cancelled: Deferred[CachedResponse]
     ) -> None:
-        """Wait no longer, and have nobody look for what nobody waits for."""
+        """Remove a waiter, and cancel its search if it was the last one."""
         search = self._searches[key][client_key]
         search.waiters.remove(cancelled)
         if not search.waiters:
-            # Who asks from now on has it looked for anew.
+            # A new request must start a new search.
             self._remove_search(key, client_key)
             search.result.cancel()
 
     def _remove_search(self, key: bytes, client_key: str | None) -> None:
-        searches = self._searches[key]
-        del searches[client_key]
-        if not searches:
+        del self._searches[key][client_key]
+        if not self._searches[key]:
             del self._searches[key]
 
     def _search_finished(
@@ -161,7 +152,7 @@ class ResponseCache:
         client_key: str | None,
         search: _Search,
     ) -> None:
-        """Tell all who wait, and keep the answer if there is room for it."""
+        """Pass the result to all waiters, and cache it if possible."""
         if self._searches.get(key, {}).get(client_key) is search:
             self._remove_search(key, client_key)
         finished = [search]
@@ -169,15 +160,15 @@ class ResponseCache:
             finished += self._searches.pop(key, {}).values()
             if result.cacheable:
                 self._store(key, result)
-        waiters = [each for one in finished for each in one.waiters]
-        for one in finished:
-            one.waiters = []
-            one.result.cancel()
-        for each in waiters:
-            each.callback(result)
+        waiters = [waiter for each in finished for waiter in each.waiters]
+        for each in finished:
+            each.waiters = []
+            each.result.cancel()
+        for waiter in waiters:
+            waiter.callback(result)
 
     def _store(self, key: bytes, response: CachedResponse) -> None:
-        """Keep an answer, in the place of those that were asked for longest ago."""
+        """Cache a response, and remove those that were used longest ago."""
         size = _entry_size(key, response)
         if size > self._max_bytes:
             return
@@ -191,6 +182,6 @@ class ResponseCache:
 
 
 def _entry_size(key: bytes, response: CachedResponse) -> int:
-    """How many bytes it takes to keep an answer."""
+    """Return the approximate number of bytes that an entry of the cache uses."""
     parts = (key, response, response.count, response.body or b"")
     return _ENTRY_OVERHEAD + sum(map(sys.getsizeof, parts))

@@ -1,5 +1,5 @@
 """
-The bodies of the answers of API v2 (contract, section 4).
+The bodies of the responses of API v2 (contract, section 4).
 """
 
 from __future__ import annotations
@@ -13,14 +13,10 @@ from twisted_quotes.search.quote_search import DictionaryInfo
 from twisted_quotes.text.quotes import Quote
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MIN_MICROSECONDS, _MAX_MICROSECONDS = (
-    (each.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
-    for each in (datetime.min, datetime.max)
-)
 
 
-class Match(Struct, frozen=True):
-    """Where something was found in a text, in code points."""
+class MatchBody(Struct, frozen=True):
+    """The position of a match in a text, in code points."""
 
     start: int
     end: int
@@ -28,9 +24,9 @@ class Match(Struct, frozen=True):
 
 class QuoteBody(Struct, frozen=True, omit_defaults=True):
     """
-    A quote, as it is answered.
+    A quote.
 
-    @ivar matches_truncated: left out where C{matches} are all that there are.
+    @ivar matches_truncated: whether there are more matches; left out if not.
     """
 
     id: str
@@ -39,12 +35,26 @@ class QuoteBody(Struct, frozen=True, omit_defaults=True):
     dictionary: str
     line_from: int
     line_to: int
-    matches: Sequence[Match]
+    matches: Sequence[MatchBody]
     matches_truncated: bool = False
 
 
+class SummaryBody(Struct, frozen=True):
+    """
+    The last line of a stream of quotes.
+
+    @ivar truncated: whether quotes after the offset are missing.
+    @ivar reason: why they are missing.
+    """
+
+    total: int
+    returned: int
+    truncated: bool
+    reason: str | None
+
+
 class PageBody(Struct, frozen=True):
-    """The body of an answer with quotes."""
+    """A page of quotes: the fields of L{SummaryBody}, and the quotes."""
 
     total: int
     offset: int
@@ -54,17 +64,8 @@ class PageBody(Struct, frozen=True):
     quotes: Sequence[QuoteBody]
 
 
-class SummaryBody(Struct, frozen=True):
-    """The last line of an answer that was streamed."""
-
-    total: int
-    returned: int
-    truncated: bool
-    reason: str | None
-
-
 class DictionaryBody(Struct, frozen=True):
-    """A dictionary, as it is answered."""
+    """A dictionary."""
 
     name: str
     default: bool
@@ -74,13 +75,13 @@ class DictionaryBody(Struct, frozen=True):
 
 
 class DictionariesBody(Struct, frozen=True):
-    """The body of an answer with dictionaries."""
+    """All dictionaries."""
 
     dictionaries: Sequence[DictionaryBody]
 
 
 def quote_body(quote: Quote) -> QuoteBody:
-    """What a caller is told of a quote."""
+    """Return the representation of a quote."""
     return QuoteBody(
         quote.id,
         quote.text,
@@ -88,32 +89,26 @@ def quote_body(quote: Quote) -> QuoteBody:
         quote.dictionary_name,
         quote.line,
         quote.last_line,
-        [Match(start, end) for start, end in quote.match_spans],
+        [MatchBody(start, end) for start, end in quote.match_spans],
         quote.match_spans_truncated,
     )
 
 
 def dictionary_body(info: DictionaryInfo, default: str) -> DictionaryBody:
     """
-    What a caller is told of a dictionary.
+    Return the representation of a dictionary.
 
     @param default: the name of the default dictionary.
     """
+    try:
+        modified = _EPOCH + timedelta(microseconds=info.state.modified // 1000)
+    except OverflowError:
+        # File systems store times outside the years 1 to 9999.
+        modified = datetime.min if info.state.modified < 0 else datetime.max
     return DictionaryBody(
         info.name,
         info.name == default,
         info.state.size,
         info.quote_count,
-        _to_datetime(info.state.modified),
+        modified.replace(tzinfo=UTC),
     )
-
-
-def _to_datetime(nanoseconds: int) -> datetime:
-    """
-    When a file was modified, as far as a date has four digits for the year.
-
-    @param nanoseconds: since 1970. File systems keep times far outside the years
-        1 to 9999; such a time is shown as the first or the last of those.
-    """
-    microseconds = min(max(nanoseconds // 1000, _MIN_MICROSECONDS), _MAX_MICROSECONDS)
-    return _EPOCH + timedelta(microseconds=microseconds)

@@ -1,16 +1,16 @@
 """
-API v1: a question in JSON, its answer in JSON (contract, section 1).
+API v1: a query in JSON, entries in JSON (contract, section 1).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TypeAlias, TypeVar
 
 from klein._app import KleinRenderable
 from msgspec import UNSET
-from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
@@ -38,52 +38,49 @@ from twisted_quotes.web.http.request_log import (
 from twisted_quotes.web.http.responses import render_body
 
 from .response_cache import CachedResponse, ResponseCache, cache_key
-from .streaming import BufferedEntries, StreamedEntries
+from .results import JSON, JSONEntries
+
+T = TypeVar("T")
+
+_Response: TypeAlias = bytes | Awaitable[bytes]
 
 
+@dataclass
 class QuotesV1:
-    """
-    The routes of API v1.
+    """The routes of API v1."""
 
-    @param finder: answers the queries.
-    @param response_cache: has answers shared, and keeps them.
-    """
+    finder: Finder
+    response_cache: ResponseCache
 
     _log = Logger()
-
-    def __init__(self, finder: Finder, response_cache: ResponseCache) -> None:
-        self._finder = finder
-        self._response_cache = response_cache
-        self._regex_hint_logged = False
+    _regex_hint_logged = False
 
     def find(self, request: IRequest) -> KleinRenderable:
-        """Answer the query in the body, whatever its Content-Type."""
-        if request.requestHeaders.hasHeader(b"content-encoding"):
-            _check_encoding(header(request, b"content-encoding"))
+        """
+        Respond to the query in the body, whatever its Content-Type.
+
+        Most responses are cached. They are returned without a coroutine.
+        """
+        if header(request, b"content-encoding").lower() not in ("", "identity"):
+            raise UnsupportedContentEncoding(
+                "The body has a Content-Encoding, which is not supported. "
+                "Send it without that header."
+            )
         query = parse_query(request.content.read())
-        action = action_name(query)
         if isinstance(query, List):
-            annotate(request, action=action)
+            annotate(request, action="list")
             return self._stream(request, query)
-        dictionary_name = self._finder.resolve_dictionary_name(query.dictionary)
-        annotate(request, action=action, dictionary=dictionary_name)
+        dictionary_name = self.finder.resolve_dictionary_name(query.dictionary)
+        annotate(request, action=action_name(query), dictionary=dictionary_name)
         if query.selection.pattern is not None:
             annotate_term(request, query.selection.pattern.term)
-        if self._response_cache.is_disabled or not _is_deterministic(query):
+        is_random = isinstance(query, Random) and query.seed is UNSET
+        if is_random or not self.response_cache.is_enabled:
             return self._stream(request, query)
+        respond = partial(self._respond, request, query, dictionary_name)
         if dictionary_name == ALL_DICTIONARIES:
-            return self._respond_from_all(request, query, dictionary_name)
-        return self._respond(
-            request, query, dictionary_name, self._finder.versions(dictionary_name)
-        )
-
-    async def _respond_from_all(
-        self, request: IRequest, query: Query, dictionary_name: str
-    ) -> bytes:
-        """Answer when all dictionaries have been looked at, which takes a while."""
-        versions = await self._finder.read_all_versions()
-        response = self._respond(request, query, dictionary_name, versions)
-        return response if isinstance(response, bytes) else await response
+            return _await_then(self.finder.read_all_versions(), respond)
+        return respond(self.finder.versions(dictionary_name))
 
     def _respond(
         self,
@@ -91,89 +88,72 @@ class QuotesV1:
         query: Query,
         dictionary_name: str,
         versions: Sequence[PathState] | None,
-    ) -> bytes | Coroutine[Deferred[Any], Any, bytes]:
+    ) -> _Response:
         """
-        Answer a query.
+        Respond from the cache, or search.
 
-        @param versions: those of what is asked; L{None} where it could change unseen.
+        @param versions: the versions of the dictionaries; L{None} if the dictionaries
+            could change without a new version.
         """
         if versions is None:
             return self._stream(request, query)
         key = cache_key((query, dictionary_name), versions)
-        cached = self._response_cache.get_cached(key)
-        if cached is None:
-            client_key = client_key_for_request(request)
-            start_search = partial(
-                self._find_entries, query, dictionary_name, versions, client_key
-            )
-            return self._respond_coalesced(
-                request, query, key, start_search, client_key
-            )
-        if cached.body is None:
-            return self._stream(request, query, is_large=True)
-        return self._send(request, query, cached, cached.body)
-
-    async def _respond_coalesced(
-        self,
-        request: IRequest,
-        query: Query,
-        key: bytes,
-        start_search: Callable[[], Coroutine[Deferred[Any], Any, CachedResponse]],
-        client_key: str | None,
-    ) -> bytes:
-        """Answer with what is found for all who ask the same meanwhile."""
-        response = await self._response_cache.find_coalesced(
-            key, lambda: Deferred.fromCoroutine(start_search()), client_key
+        cached = self.response_cache.get_cached(key)
+        if cached is not None:
+            return self._send(request, query, cached)
+        client_key = client_key_for_request(request)
+        response = self.response_cache.find_coalesced(
+            key,
+            partial(self._search, query, dictionary_name, versions, client_key),
+            client_key,
         )
-        if response.body is None:
-            return await self._stream(request, query, is_large=True)
-        return self._send(request, query, response, response.body)
+        return _await_then(response, partial(self._send, request, query))
 
-    async def _find_entries(
+    async def _search(
         self,
         query: Query,
         dictionary_name: str,
         versions: Sequence[PathState],
         client_key: str | None,
     ) -> CachedResponse:
-        entries = BufferedEntries()
+        """Find all entries, unless they are too large to buffer."""
+        entries = JSONEntries()
         try:
-            await self._finder.find_entries(query, entries, client_key)
+            await self.finder.find_entries(query, entries, client_key)
         except TooLargeToBuffer:
             return CachedResponse(0, None)
-        # Waiting for its turn, it may have been found in something newer.
+        # The dictionaries may have changed while the search waited for a slot.
         if dictionary_name == ALL_DICTIONARIES:
-            latest = await self._finder.read_all_versions()
+            latest = await self.finder.read_all_versions()
         else:
-            latest = self._finder.versions(dictionary_name)
-        cacheable = entries.is_complete and latest == versions
-        return CachedResponse(entries.count, entries.finish_body(), cacheable)
+            latest = self.finder.versions(dictionary_name)
+        is_cacheable = entries.is_complete and latest == versions
+        return CachedResponse(entries.count, entries.finish(), is_cacheable)
+
+    def _send(
+        self, request: IRequest, query: Query, response: CachedResponse
+    ) -> _Response:
+        if response.body is None:
+            return self._stream(request, query, is_large=True)
+        self._log_entry_count(request, query, response.count)
+        return render_body(request, JSON, response.body)
 
     async def _stream(
         self, request: IRequest, query: Query, is_large: bool = False
     ) -> bytes:
-        """Answer by itself, with what is found as it is found if that is much."""
-        entries = StreamedEntries(request, is_large)
+        """Search for this request alone, and stream the entries if they are many."""
+        entries = JSONEntries(request, is_large)
         try:
-            await self._finder.find_entries(
-                query, entries, client_key_for_request(request)
-            )
-            self._annotate_entry_count(request, query, entries.count)
-            return entries.finish_response()
+            client_key = client_key_for_request(request)
+            await self.finder.find_entries(query, entries, client_key)
+            self._log_entry_count(request, query, entries.count)
+            return entries.finish()
         except Exception:
             await entries.abort(Failure())
             raise
 
-    def _send(
-        self, request: IRequest, query: Query, response: CachedResponse, body: bytes
-    ) -> bytes:
-        self._annotate_entry_count(request, query, response.count)
-        return render_body(request, b"application/json", body)
-
-    def _annotate_entry_count(
-        self, request: IRequest, query: Query, count: int
-    ) -> None:
-        """Note for the log how many entries were found, and once a likely mistake."""
+    def _log_entry_count(self, request: IRequest, query: Query, count: int) -> None:
+        """Log the number of entries, and once that a term looks like a regex."""
         annotate(request, entries=count)
         if count or self._regex_hint_logged or isinstance(query, List) or query.offset:
             return
@@ -191,19 +171,9 @@ class QuotesV1:
             )
 
 
-def _check_encoding(encoding: str) -> None:
-    """
-    Check the Content-Encoding of a body.
-
-    @raise UnsupportedContentEncoding: it is not readable as it stands.
-    """
-    if encoding.lower() not in ("", "identity"):
-        raise UnsupportedContentEncoding(
-            "The body has a Content-Encoding, and none is understood here. "
-            "Send it as it is, without that header."
-        )
-
-
-def _is_deterministic(query: Query) -> bool:
-    """Whether a query is answered alike each time."""
-    return not (isinstance(query, Random) and query.seed is UNSET)
+async def _await_then(
+    pending: Awaitable[T], respond: Callable[[T], _Response]
+) -> bytes:
+    """Wait for a value, then respond with it."""
+    response = respond(await pending)
+    return response if isinstance(response, bytes) else await response

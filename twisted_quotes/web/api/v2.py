@@ -4,6 +4,8 @@ API v2: quotes as data (contract, section 4).
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from re import compile
 
 import msgspec
@@ -41,7 +43,7 @@ from twisted_quotes.web.http.request_log import (
 )
 from twisted_quotes.web.http.responses import render_json, set_content_type
 
-from .page import Page
+from .results import Page, QuoteStream, ResponseWriter
 from .schemas import (
     DictionariesBody,
     PageBody,
@@ -49,154 +51,154 @@ from .schemas import (
     dictionary_body,
     quote_body,
 )
-from .streaming import QuoteStream, ResponseWriter
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
+
 _QUOTE_ID = compile(r"[0-9a-f]{24}")
 
 
 class NoParameters(Struct, frozen=True, forbid_unknown_fields=True):
-    """What goes with a URL that takes no parameters."""
+    """The parameters of a URL that takes none."""
 
 
-def _encode_line(value: Struct) -> bytes:
-    return msgspec.json.encode(value) + b"\n"
-
-
+@dataclass
 class QuotesV2:
-    """
-    The routes of API v2.
+    """The routes of API v2."""
 
-    @param finder: answers the queries.
-    """
+    finder: Finder
 
     _log = Logger()
 
-    def __init__(self, finder: Finder) -> None:
-        self._finder = finder
-
     async def quotes(self, request: IRequest) -> bytes:
-        """Quotes in order: a page of them, or a stream."""
-        if _negotiate_media_type(request) == NDJSON:
+        """Respond with quotes in order: a page or a stream, as the client prefers."""
+        if negotiate_media_type(header(request, b"accept"), [JSON, NDJSON]) == NDJSON:
             return await self._stream(request)
         query = parse_parameters(query_string(request), FindQuotes)
-        tag = await self._make_entity_tag(self._annotate(request, query), "page", query)
-        require_revalidation(request, tag)
-        if check_not_modified(request, tag):
-            return b""
-        page = Page(query.limit)
-        try:
-            await self._finder.find_quotes(query, page, client_key_for_request(request))
-        except SearchTimedOut:
-            if not page.quotes:
-                raise
-            forbid_caching(request)
-            return _send_page(request, page, query.offset, "timeout")
-        if not page.is_complete:
-            forbid_caching(request)
-        return _send_page(request, page, query.offset)
+
+        async def find(client_key: str | None) -> tuple[PageBody, bool]:
+            page = Page(query.limit)
+            try:
+                await self.finder.find_quotes(query, page, client_key)
+            except SearchTimedOut:
+                if not page.quotes:
+                    raise
+                return _page_body(request, page, query.offset, "timeout"), False
+            return _page_body(request, page, query.offset), page.is_complete
+
+        dictionary_name = self._annotate(request, query)
+        return await self._respond(request, dictionary_name, ("page", query), find)
 
     async def random(self, request: IRequest) -> bytes:
-        """Quotes drawn by chance."""
+        """Respond with random quotes. With a seed the client can cache them."""
         query = parse_parameters(query_string(request), SampleQuotes)
+
+        async def sample(client_key: str | None) -> tuple[PageBody, bool]:
+            page = Page(query.limit)
+            await self.finder.find_quotes(query, page, client_key)
+            return _page_body(request, page, query.offset), page.is_complete
+
         dictionary_name = self._annotate(request, query)
-        forbid_caching(request)
-        if query.seed is not UNSET:
-            tag = await self._make_entity_tag(dictionary_name, "random", query)
-            require_revalidation(request, tag)
-            if check_not_modified(request, tag):
-                return b""
-        page = Page(query.limit)
-        await self._finder.find_quotes(query, page, client_key_for_request(request))
-        if not page.is_complete:
+        if query.seed is UNSET:
             forbid_caching(request)
-        return _send_page(request, page, query.offset)
+            body, _ = await sample(client_key_for_request(request))
+            return _send(request, body)
+        return await self._respond(request, dictionary_name, ("random", query), sample)
 
     async def quote(self, request: IRequest, identity: str) -> bytes:
-        """One quote, by its id."""
+        """Respond with the quote that has an id."""
         parse_parameters(query_string(request), NoParameters)
         if not _QUOTE_ID.fullmatch(identity):
             raise QuoteNotFound()
-        tag = await self._make_entity_tag(ALL_DICTIONARIES, identity)
-        require_revalidation(request, tag)
-        if check_not_modified(request, tag):
-            return b""
-        quote, is_complete = await self._finder.find_quote(
-            identity, client_key_for_request(request)
-        )
-        if not is_complete:
-            forbid_caching(request)
-        return _send(request, quote_body(quote))
+
+        async def find(client_key: str | None) -> tuple[Struct, bool]:
+            quote, is_complete = await self.finder.find_quote(identity, client_key)
+            return quote_body(quote), is_complete
+
+        return await self._respond(request, ALL_DICTIONARIES, ("quote", identity), find)
 
     async def dictionaries(self, request: IRequest) -> bytes:
-        """All dictionaries."""
+        """Respond with all dictionaries."""
         parse_parameters(query_string(request), NoParameters)
-        default = self._finder.library.default
-        tag = await self._make_entity_tag(
-            ALL_DICTIONARIES, f"dictionaries, {default} first"
+        default = self.finder.library.default
+
+        async def find(client_key: str | None) -> tuple[Struct, bool]:
+            infos, is_complete = await self.finder.list_dictionaries(client_key)
+            bodies = [dictionary_body(info, default) for info in infos]
+            return DictionariesBody(bodies), is_complete
+
+        return await self._respond(
+            request, ALL_DICTIONARIES, ("dictionaries", default), find
         )
+
+    async def _respond(
+        self,
+        request: IRequest,
+        dictionary_name: str,
+        representation: tuple[object, ...],
+        find: Callable[[str | None], Awaitable[tuple[Struct, bool]]],
+    ) -> bytes:
+        """
+        Respond with a body that the client can cache, or with a 304 if it has it.
+
+        @param representation: identifies the response for a state of the dictionaries.
+        @param find: takes the key of the client; returns the body, and whether it is
+            complete. A client must not cache an incomplete one.
+        """
+        tag = await self._make_entity_tag(dictionary_name, representation)
         require_revalidation(request, tag)
         if check_not_modified(request, tag):
             return b""
-        dictionaries, is_complete = await self._finder.list_dictionaries(
-            client_key_for_request(request)
-        )
+        body, is_complete = await find(client_key_for_request(request))
         if not is_complete:
             forbid_caching(request)
-        bodies = [dictionary_body(each, default) for each in dictionaries]
-        return _send(request, DictionariesBody(bodies))
-
-    def _annotate(self, request: IRequest, query: QuoteQuery) -> str:
-        """Note for the log what is asked, and say which dictionaries."""
-        dictionary_name = self._finder.resolve_dictionary_name(query.dictionary)
-        annotate(request, dictionary=dictionary_name)
-        if query.selection.pattern is not None:
-            annotate_term(request, query.selection.pattern.term)
-        return dictionary_name
-
-    async def _make_entity_tag(
-        self, dictionary_name: str, representation: str, query: QuoteQuery | None = None
-    ) -> str:
-        states = await self._finder.read_states(dictionary_name)
-        return entity_tag(f"{representation} {msgspec.json.encode(query)!r}", states)
+        return _send(request, body)
 
     async def _stream(self, request: IRequest) -> bytes:
-        """Send quotes as they are found, then what became of the search."""
+        """Send quotes while they are found, then a summary."""
         query = parse_parameters(query_string(request), StreamQuotes)
-        tag = await self._make_entity_tag(
-            self._annotate(request, query), "stream", query
-        )
-        # It may break off after its head has said that all is well.
+        dictionary_name = self._annotate(request, query)
+        tag = await self._make_entity_tag(dictionary_name, ("stream", query))
+        # The stream may end early, which is known only after the head was sent.
         forbid_caching(request, tag)
         if check_not_modified(request, tag):
             return b""
         set_content_type(request, NDJSON.encode())
+        client_key = client_key_for_request(request)
         if check_if_none_match_any(request) or request.method == b"HEAD":
-            # One quote shows whether the search fails.
-            await self._finder.find_quotes(
-                query, BufferedQuotes(1), client_key_for_request(request)
-            )
+            # The first quote determines the status.
+            await self.finder.find_quotes(query, BufferedQuotes(1), client_key)
             return b""
         writer = ResponseWriter(request)
         limit = None if isinstance(query.limit, UnsetType) else query.limit
-        stream = QuoteStream(
-            limit, writer, lambda quote: _encode_line(quote_body(quote))
-        )
+        stream = QuoteStream(limit, writer)
         reason = None
         try:
-            await self._finder.find_quotes(
-                query, stream, client_key_for_request(request)
-            )
+            await self.finder.find_quotes(query, stream, client_key)
         except Exception as error:
             if writer.is_disconnected or not stream.returned:
                 raise
             reason = self._truncation_reason(request, error)
         finally:
             writer.close()
-        return _encode_line(_summarize(request, stream, query.offset, reason))
+        summary = _summarize(request, stream, query.offset, reason)
+        return msgspec.json.encode(summary) + b"\n"
+
+    def _annotate(self, request: IRequest, query: QuoteQuery) -> str:
+        """Log the query, and return the name of the dictionary."""
+        dictionary_name = self.finder.resolve_dictionary_name(query.dictionary)
+        annotate(request, dictionary=dictionary_name)
+        if query.selection.pattern is not None:
+            annotate_term(request, query.selection.pattern.term)
+        return dictionary_name
+
+    async def _make_entity_tag(
+        self, dictionary_name: str, representation: tuple[object, ...]
+    ) -> str:
+        states = await self.finder.read_states(dictionary_name)
+        return entity_tag(msgspec.json.encode(representation).decode(), states)
 
     def _truncation_reason(self, request: IRequest, error: Exception) -> str:
-        """Why an answer breaks off, in a word."""
+        """Return the reason for which an error truncates a stream."""
         match error:
             case SearchTimedOut():
                 return "timeout"
@@ -204,45 +206,31 @@ class QuotesV2:
                 return "changed"
             case CancelledError():
                 return "shutdown"
-        self._log.failure("Request {id} broke off.", id=IRequestLogEntry(request).id)
+        self._log.failure(
+            "The stream of request {id} failed.", id=IRequestLogEntry(request).id
+        )
         return "error"
-
-
-def _negotiate_media_type(request: IRequest) -> str:
-    """The media type that the client likes best (RFC 9110, section 12.5.1)."""
-    return negotiate_media_type(header(request, b"accept"), [JSON, NDJSON])
 
 
 def _summarize(
     request: IRequest, results: QuoteResults, offset: int, reason: str | None
 ) -> SummaryBody:
-    """What became of a search, noted for the log as well."""
+    """Log the number of quotes, and return the summary of a search."""
     annotate(request, entries=results.returned)
+    if reason is None and results.limit_reached:
+        reason = "bytes"
     if reason is None and offset + results.returned < results.total:
         reason = "limit"
     return SummaryBody(results.total, results.returned, reason is not None, reason)
 
 
-def _send(request: IRequest, value: Struct) -> bytes:
-    """Send a value, unless any answer will do that the client has."""
-    return b"" if check_if_none_match_any(request) else render_json(request, value)
-
-
-def _send_page(
+def _page_body(
     request: IRequest, page: Page, offset: int, reason: str | None = None
-) -> bytes:
-    if reason is None and page.limit_reached:
-        reason = "bytes"
-    summary = _summarize(request, page, offset, reason)
-    quotes = [quote_body(quote) for quote in page.quotes]
-    return _send(
-        request,
-        PageBody(
-            summary.total,
-            offset,
-            summary.returned,
-            summary.truncated,
-            summary.reason,
-            quotes,
-        ),
-    )
+) -> PageBody:
+    summary = msgspec.structs.asdict(_summarize(request, page, offset, reason))
+    return PageBody(offset=offset, quotes=[*map(quote_body, page.quotes)], **summary)
+
+
+def _send(request: IRequest, body: Struct) -> bytes:
+    """Send a body, or a 304 to a client that accepts any cached response."""
+    return b"" if check_if_none_match_any(request) else render_json(request, body)
