@@ -34,11 +34,7 @@ class WaitParameters(Struct, frozen=True, forbid_unknown_fields=True):
 
     seconds: Annotated[
         int,
-        Meta(
-            ge=0,
-            le=_MAX_SECONDS,
-            description="how long the process blocks",
-        ),
+        Meta(ge=0, le=_MAX_SECONDS, description="how long the process blocks"),
     ] = 10
 
 
