@@ -1,5 +1,5 @@
 """
-What the tests of the web share: a whole service in memory, and its callers.
+What the tests of the web package share: a whole service in memory, and its clients.
 """
 
 from __future__ import annotations
@@ -18,11 +18,7 @@ from twisted.internet.abstract import FileDescriptor
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionAborted, ConnectionLost
-from twisted.internet.interfaces import (
-    IHalfCloseableProtocol,
-    IProtocol,
-    ITCPTransport,
-)
+from twisted.internet.interfaces import ITCPTransport
 from twisted.logger import LogEvent, LogLevel, capturedLogs
 from twisted.python.failure import Failure
 from twisted.python.filepath import FilePath
@@ -45,6 +41,7 @@ from twisted_quotes.web.limits.output import OutputLimiter
 from twisted_quotes.web.server.connection import Connection
 from twisted_quotes.web.server.site import QuotesSite
 from twisted_quotes.web.server.timeouts import ConnectionTimeouts
+from twisted_quotes.web.server.transports import buffered_bytes
 
 from ..fakes import FakeProcess, FakeReactor, make_test_finder
 
@@ -56,39 +53,36 @@ LOVE_QUERY = {"action": "search", "term": "love"}
 
 @dataclass(frozen=True)
 class ClientResponse:
-    """One answer, as its caller gets it."""
+    """A response, as the client receives it."""
 
     code: int
     headers: Headers
     body: bytes
 
     def header(self, name: str) -> str | None:
-        """The only value of a header, if it is there."""
+        """Return the only value of a header, or L{None}."""
         values = self.headers.getRawHeaders(name) or []
-        assert len(values) <= 1, f"{name} stands there {len(values)} times"
+        assert len(values) <= 1, f"{len(values)} headers {name}"
         return values[0] if values else None
 
     @property
     def closes_connection(self) -> bool:
-        """Whether it says that nothing more is answered on this connection."""
         return self.header("connection") == "close"
 
     @property
     def json(self) -> Any:
-        """The body, decoded."""
         return json.loads(self.body)
 
     @property
     def message(self) -> str:
-        """What the body of an error says."""
         return str(self.json["message"])
 
 
 def read_responses(received: bytes, *methods: str) -> list[ClientResponse]:
     """
-    Read all answers off a connection.
+    Parse all responses on a connection.
 
-    @param methods: what was asked, in order, where not all of it was GET.
+    @param methods: the methods of the requests; GET is the default.
     """
     responses: list[ClientResponse] = []
     while received:
@@ -101,35 +95,30 @@ def read_responses(received: bytes, *methods: str) -> list[ClientResponse]:
             name, _, value = line.partition(b": ")
             headers.addRawHeader(name, value)
         if headers.hasHeader(b"transfer-encoding"):
-            body, received = read_chunks(received)
-            responses.append(ClientResponse(code, headers, body))
-            continue
-        [length] = headers.getRawHeaders(b"content-length") or [b"0"]
-        size = 0 if method == "HEAD" or code < 200 else int(length)
-        assert len(received) >= size, "an answer was cut short"
-        responses.append(ClientResponse(code, headers, received[:size]))
-        received = received[size:]
+            body, received = _read_chunks(received)
+        else:
+            [length] = headers.getRawHeaders(b"content-length") or [b"0"]
+            size = 0 if method == "HEAD" or code < 200 else int(length)
+            assert len(received) >= size, "a response is incomplete"
+            body, received = received[:size], received[size:]
+        responses.append(ClientResponse(code, headers, body))
     return responses
 
 
-def read_chunks(received: bytes) -> tuple[bytes, bytes]:
-    """
-    Read a body that came in chunks (RFC 9112, section 7.1).
-
-    @return: the body, and what follows it.
-    """
+def _read_chunks(received: bytes) -> tuple[bytes, bytes]:
+    """Parse a chunked body, and return it and what follows it."""
     body = b""
     while True:
         size, _, received = received.partition(b"\r\n")
         chunk, received = received[: int(size, 16)], received[int(size, 16) :]
-        assert received.startswith(b"\r\n"), "a chunk was cut short"
+        assert received.startswith(b"\r\n"), "a chunk is incomplete"
         body, received = body + chunk, received[2:]
         if not chunk:
             return body, received
 
 
 def query_request(query: object = None, host: str = HOST, headers: str = "") -> bytes:
-    """The bytes that ask API v1 something."""
+    """Return the bytes of a request to API v1."""
     content = (
         query if isinstance(query, bytes) else json.dumps(query or LOVE_QUERY).encode()
     )
@@ -143,18 +132,18 @@ def query_request(query: object = None, host: str = HOST, headers: str = "") -> 
 def get_request(
     path: str = "/style.css", method: str = "GET", headers: str = ""
 ) -> bytes:
-    """The bytes that get a page."""
+    """Return the bytes of a request without a body."""
     return f"{method} {path} HTTP/1.1\r\nHost: {HOST}\r\n{headers}\r\n".encode()
 
 
 @implementer(ITCPTransport)
 class FakeSocket(FileDescriptor):
     """
-    A TCP connection in memory, which buffers and half-closes as a real one does.
+    A TCP connection in memory, which buffers and half-closes like a real one.
 
-    @ivar received: all that the client has taken.
-    @ivar stalled: whether the client takes nothing.
-    @ivar half_closed: whether the client has seen the end of what it gets.
+    @ivar received: what the client has read.
+    @ivar stalled: whether the client reads nothing.
+    @ivar half_closed: whether the service has closed its side for sending.
     @ivar aborted: whether the connection was reset.
     @ivar host: the address of the client.
     """
@@ -162,7 +151,7 @@ class FakeSocket(FileDescriptor):
     reactor: Any
 
     def __init__(
-        self, reactor: FakeReactor, protocol: IProtocol, host: str = CLIENT
+        self, reactor: FakeReactor, protocol: Connection, host: str = CLIENT
     ) -> None:
         super().__init__(reactor)
         self.host = host
@@ -170,21 +159,18 @@ class FakeSocket(FileDescriptor):
         self.protocol = protocol
         self.received = b""
         self.stalled = self.half_closed = self.aborted = False
-        self.keep_alive = self.no_delay = False
         self._window: int | None = None
         self.startReading()
         protocol.makeConnection(self)
 
-    # What a test does
-
     def send(self, data: bytes) -> None:
-        """Have the client send something, and take what comes back."""
-        assert self in self.reactor.getReaders(), "nobody reads what the client sends"
+        """Send data, and read the responses."""
+        assert self in self.reactor.getReaders(), "the service does not read"
         self.protocol.dataReceived(data)
         self.deliver()
 
     def deliver(self) -> None:
-        """Have the client take all that was written, and is by the next turn."""
+        """Read everything that was written, also in further reactor iterations."""
         self.reactor.advance(0)
         while self in self.reactor.getWriters() and not self.stalled:
             reason = self.doWrite()
@@ -193,39 +179,34 @@ class FakeSocket(FileDescriptor):
             self.reactor.advance(0)
 
     def read_at_most(self, byte_count: int) -> None:
-        """Have a slow client take no more than so many bytes."""
-        self._window, stalled = byte_count, self.stalled
-        self.stalled = False
+        self._window = byte_count
         while self in self.reactor.getWriters() and self._window:
             self.doWrite()
-        self._window, self.stalled = None, stalled
+        self._window = None
 
     def half_close(self) -> None:
-        """Have the client say that it will send no more."""
-        half_closeable = IHalfCloseableProtocol(self.protocol, None)
-        if half_closeable is None:
-            self.connectionLost(Failure(ConnectionLost()))
-        else:
-            half_closeable.readConnectionLost()
+        """Close the client's side for sending."""
+        self.protocol.readConnectionLost()
 
     def disconnect(self) -> None:
-        """Have the client go away."""
         self.connectionLost(Failure(ConnectionLost()))
 
     @property
     def buffered(self) -> int:
-        """How many bytes wait for the client to take them."""
-        return len(self.dataBuffer) - self.offset + self._tempDataLen
+        return buffered_bytes(self)
 
     def responses(self, *methods: str) -> list[ClientResponse]:
-        """What the client got."""
         return read_responses(self.received, *methods)
+
+    @property
+    def codes(self) -> list[int]:
+        """The status codes of the responses."""
+        return [each.code for each in self.responses()]
 
     # FileDescriptor
 
     def writeSomeData(self, data: bytes) -> int:
-        """Hand the client what it takes."""
-        accepted = bytes(data) if self._window is None else bytes(data[: self._window])
+        accepted = bytes(data[: self._window])
         if self._window is not None:
             self._window -= len(accepted)
         self.received += accepted
@@ -233,19 +214,15 @@ class FakeSocket(FileDescriptor):
 
     def _closeWriteConnection(self) -> None:
         self.half_closed = True
-        half_closeable = IHalfCloseableProtocol(self.protocol, None)
-        if half_closeable is not None:
-            half_closeable.writeConnectionLost()
+        self.protocol.writeConnectionLost()
 
     def connectionLost(self, reason: Failure) -> None:
-        """The connection is gone."""
         super().connectionLost(reason)
         self.protocol.connectionLost(reason)
 
     # ITCPTransport
 
     def abortConnection(self) -> None:
-        """Reset the connection, in the next turn."""
         if not (self.aborted or self.disconnected):
             self.aborted = True
             self.stopReading()
@@ -253,36 +230,26 @@ class FakeSocket(FileDescriptor):
             self.reactor.callLater(0, self.connectionLost, Failure(ConnectionAborted()))
 
     def getHost(self) -> IPv4Address:
-        """Where the service was called."""
         return IPv4Address("TCP", "127.0.0.1", 8000)
 
     def getPeer(self) -> IPv4Address:
-        """Where the caller is."""
         return IPv4Address("TCP", self.host, 31337)
 
     def getTcpKeepAlive(self) -> bool:
-        """Whether the connection is probed."""
-        return self.keep_alive
+        return False
 
     def setTcpKeepAlive(self, enabled: bool) -> None:
-        """Have the connection probed, or not."""
-        self.keep_alive = enabled
+        pass
 
     def getTcpNoDelay(self) -> bool:
-        """Whether small writes go out at once."""
-        return self.no_delay
+        return True
 
     def setTcpNoDelay(self, enabled: bool) -> None:
-        """Have small writes go out at once, or not."""
-        self.no_delay = enabled
+        pass
 
 
 class InMemoryService:
-    """
-    A whole service in memory, from its site down to its processes.
-
-    @param folder: the dictionaries.
-    """
+    """A whole service in memory, from its site down to its processes."""
 
     def __init__(
         self,
@@ -351,53 +318,51 @@ class InMemoryService:
     ) -> Deferred[ClientResponse]:
         """Send a request to the routes, without the site."""
 
-        async def answer() -> ClientResponse:
+        async def get_response() -> ClientResponse:
             response = await self._client.request(
                 method, f"{scheme}://{HOST}{path}", data=data, headers=headers
             )
             body = await response.content()
-            # The client keeps the length to itself, as a number.
+            # treq removes the header.
             response_headers = response.headers.copy()
             response_headers.setRawHeaders("content-length", [str(response.length)])
             return ClientResponse(response.code, response_headers, body)
 
-        return Deferred.fromCoroutine(answer())
+        return Deferred.fromCoroutine(get_response())
 
     def post_query(self, **fields: object) -> Deferred[ClientResponse]:
-        """Ask API v1 something, without the site."""
+        """Send a query to API v1, without the site."""
         return self.request("POST", "/api/v1/json", json.dumps(fields).encode())
 
     def flush_responses(self) -> None:
-        """Hand out the answers that came late."""
+        """Deliver the responses to L{request}."""
         self._client.flush()
 
     def connect(self, host: str = CLIENT) -> FakeSocket:
-        """Have a client connect to the site, from an address."""
+        """Connect to the site from an address."""
         return FakeSocket(self.reactor, self.build_protocol(), host)
 
     def build_protocol(self) -> Connection:
-        """What the site speaks to one client."""
         protocol = self.site.buildProtocol(IPv4Address("TCP", "192.0.2.1", 31337))
         assert isinstance(protocol, Connection)
         return protocol
 
     def running_processes(self) -> Sequence[FakeProcess]:
-        """The processes that have not ended."""
         return [each for each in self.reactor.processes if each.pid is not None]
 
     def end_processes(self) -> None:
-        """End all processes, and those that are started in their places."""
+        """End all processes, and those that start in their slots."""
         while running := self.running_processes():
             running[0].end()
 
 
 @contextmanager
 def captured_events() -> Iterator[list[LogEvent]]:
-    """Collect what is logged at info or above, and the event of each request."""
+    """Collect the events at info or above, and the event of each request."""
     events: list[LogEvent] = []
     with capturedLogs() as captured:
         yield events
-    # Twisted's older events have no level of their own, and are as good as info.
+    # Events of Twisted's old logging API have no level.
     events += [
         each
         for each in captured
@@ -406,20 +371,19 @@ def captured_events() -> Iterator[list[LogEvent]]:
 
 
 def request_events(events: Sequence[LogEvent]) -> list[LogEvent]:
-    """The events of those that tell of one request each."""
+    """Return the events that describe a request each."""
     return [each for each in events if "seconds" in each]
 
 
 class WebTestCase(SynchronousTestCase):
     """
-    Has a small library, a service in memory, and what every error must be.
+    Provides a small library with C{alpha} and C{sub/beta}, and a service in memory.
 
-    @ivar temporary_folder: a folder for files, gone after the test.
-    @ivar folder: the library in it, which holds C{alpha} and C{sub/beta}.
+    @ivar temporary_folder: a folder for files, removed after the test.
+    @ivar folder: the folder of the library.
     """
 
     def setUp(self) -> None:
-        """Make the library and the service."""
         temporary_directory = TemporaryDirectory()
         self.addCleanup(temporary_directory.cleanup)
         self.temporary_folder = Path(temporary_directory.name)
@@ -430,18 +394,20 @@ class WebTestCase(SynchronousTestCase):
         self.web = self.make_web()
 
     def make_web(self, **settings: Any) -> InMemoryService:
-        """A service on the library, whose processes end with the test."""
+        """Make a service on the library, whose processes end with the test."""
         web = InMemoryService(self.folder, **settings)
         self.addCleanup(web.end_processes)
         return web
 
-    def assert_error(self, answer: ClientResponse, code: int, *words: str) -> None:
-        """An answer is the error that it should be, and says certain words."""
-        self.assertEqual(answer.code, code)
-        self.assertEqual(answer.header("content-type"), "application/json")
-        self.assertEqual(answer.header("content-length"), str(len(answer.body)))
-        self.assertEqual(list(answer.json), ["Code", "message"])
-        self.assertEqual(answer.json["Code"], code)
-        self.assertTrue(answer.message.endswith(f" {INSTRUCTIONS_URL}"), answer.message)
+    def assert_error(self, response: ClientResponse, code: int, *words: str) -> None:
+        """Assert that a response is a valid error that contains the words."""
+        self.assertEqual(response.code, code)
+        self.assertEqual(response.header("content-type"), "application/json")
+        self.assertEqual(response.header("content-length"), str(len(response.body)))
+        self.assertEqual(list(response.json), ["Code", "message"])
+        self.assertEqual(response.json["Code"], code)
+        self.assertTrue(
+            response.message.endswith(f" {INSTRUCTIONS_URL}"), response.message
+        )
         for word in words:
-            self.assertIn(word, answer.message)
+            self.assertIn(word, response.message)

@@ -1,7 +1,7 @@
 """
-Tests of what hostile headers and parameters cost.
+Tests of the CPU time that hostile headers and parameters take.
 
-The time that it takes to parse one must grow with its length, and no faster.
+The time must be at most linear in the length of the value.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from .clients import WebTestCase
 
 SHORT, LONG = 1_000, 15_000
 
-# What is compared is CPU time of runs in turn, the shortest of several. Of a
-# quadratic parser the ratio is (LONG / SHORT) ** 2.
+# The shortest of several runs counts. For a quadratic parser, the ratio is
+# (LONG / SHORT) ** 2.
 MAX_RATIO = 4 * LONG / SHORT
 REPEATS = 3
 
-# Less than this is too short to be measured, and short enough, in seconds.
+# A shorter time is not measured, in seconds.
 NEGLIGIBLE = 0.004
 
 PIECES = (
@@ -113,11 +113,11 @@ class CostTests(WebTestCase):
 
     def assert_linear(self, before: bytes, after: bytes, escape: bool = False) -> None:
         """
-        The time that requests take grows with the lengths of their values.
+        Assert that the time is at most linear in the length of the value.
 
-        @param before: what comes before the value.
-        @param after: what comes after it.
-        @param escape: whether the value stands in a URL.
+        @param before: the part of the request before the value.
+        @param after: the part of the request after the value.
+        @param escape: whether the value is in a URL.
         """
         for short, long in zip(header_values(SHORT), header_values(LONG), strict=True):
             few, many = (
@@ -151,7 +151,6 @@ class CostTests(WebTestCase):
             self.assert_linear(
                 b"GET " + target, b" HTTP/1.1\r\nHost: a\r\n\r\n", escape=True
             )
-        # What comes of them is not tested here.
         self.flushLoggedErrors()
 
 

@@ -208,10 +208,10 @@ class AuthenticatorTestCase(WebTestCase):
         return self.successResultOf(self.web.request(method, path, headers=headers))
 
     def assert_refused(
-        self, answer: ClientResponse, *words: str, bearer: str = BEARER_CHALLENGE
+        self, response: ClientResponse, *words: str, bearer: str = BEARER_CHALLENGE
     ) -> None:
-        self.assert_error(answer, 401, *words)
-        challenges = answer.headers.getRawHeaders("www-authenticate")
+        self.assert_error(response, 401, *words)
+        challenges = response.headers.getRawHeaders("www-authenticate")
         self.assertEqual(challenges, [BASIC_CHALLENGE, bearer])
         self.assertEqual(self.web.reactor.processes, [])
 
@@ -242,8 +242,8 @@ class AuthenticationTests(AuthenticatorTestCase):
         process.print(b"All is love.\n")
         process.end()
         client.deliver()
-        [answer] = client.responses()
-        self.assertEqual(answer.json["results"], ["All is love."])
+        [response] = client.responses()
+        self.assertEqual(response.json["results"], ["All is love."])
 
     def test_a_wrong_name_or_password_is_a_401(self) -> None:
         """The message does not tell which of the two is wrong."""
@@ -259,14 +259,14 @@ class AuthenticationTests(AuthenticatorTestCase):
                     self.request(url, basic_credentials(name, password)), words
                 )
         for token in ("alice.Secret", "carol.secret"):
-            answer = self.request("/api/v2/quotes", f"Bearer {token}")
-            self.assert_refused(answer, words, bearer=INVALID_TOKEN_CHALLENGE)
+            response = self.request("/api/v2/quotes", f"Bearer {token}")
+            self.assert_refused(response, words, bearer=INVALID_TOKEN_CHALLENGE)
 
     def test_malformed_credentials_are_a_401(self) -> None:
         self.assert_refused(self.request("/", "Basic %"), "base64")
         self.assert_refused(self.request("/", "Digest x"), "neither")
-        answer = self.request("/", "Bearer secret")
-        self.assert_refused(answer, "NAME.PASSWORD", bearer=INVALID_TOKEN_CHALLENGE)
+        response = self.request("/", "Bearer secret")
+        self.assert_refused(response, "NAME.PASSWORD", bearer=INVALID_TOKEN_CHALLENGE)
 
     def test_two_headers_are_refused(self) -> None:
         """Even if both are valid."""
@@ -347,9 +347,9 @@ class AuthenticationErrorTests(AuthenticatorTestCase):
     def test_an_authenticated_client_gets_the_usual_errors(self) -> None:
         known = "Bearer alice.secret"
         self.assert_error(self.request("/x", known), 404, "nothing at that URL")
-        answer = self.request("/api/v1/web", known, "POST")
-        self.assert_error(answer, 405, "GET, HEAD")
-        self.assertEqual(answer.header("allow"), "GET, HEAD")
+        response = self.request("/api/v1/web", known, "POST")
+        self.assert_error(response, 405, "GET, HEAD")
+        self.assertEqual(response.header("allow"), "GET, HEAD")
 
     def test_a_wrong_method_for_a_public_url_is_a_405(self) -> None:
         for url in OPEN_PATHS:
@@ -363,7 +363,7 @@ class AuthenticationErrorTests(AuthenticatorTestCase):
         ):
             client = self.web.connect()
             client.send(sent)
-            self.assertEqual([each.code for each in client.responses()], [code])
+            self.assertEqual(client.codes, [code])
 
     def test_a_missing_password_file_is_a_500(self) -> None:
         self.assertEqual(
@@ -371,10 +371,10 @@ class AuthenticationErrorTests(AuthenticatorTestCase):
         )
         away = self.passwords.rename(self.temporary_folder / "away")
         for url in (*PROTECTED_PATHS, "/x"):
-            answer = self.request(url, basic_credentials("alice", "secret"))
-            self.assert_error(answer, 500, "went wrong in the service")
-            self.assertNotIn("passwords", answer.message)
-            self.assertFalse(answer.headers.hasHeader("www-authenticate"))
+            response = self.request(url, basic_credentials("alice", "secret"))
+            self.assert_error(response, 500, "went wrong in the service")
+            self.assertNotIn("passwords", response.message)
+            self.assertFalse(response.headers.hasHeader("www-authenticate"))
         [*failures] = self.flushLoggedErrors(FileNotFoundError)
         self.assertEqual(len(failures), len(PROTECTED_PATHS) + 1)
         self.assertEqual(self.web.reactor.processes, [])

@@ -80,9 +80,9 @@ class FairnessTests(WebTestCase):
         sockets = [self.send_search("192.0.2.1", term) for term in "abc"]
         self.send_search("192.0.2.2", "d")
         sockets[2].deliver()
-        [answer] = sockets[2].responses()
-        self.assert_error(answer, 429, "of this client")
-        self.assertEqual(answer.header("retry-after"), "1")
+        [response] = sockets[2].responses()
+        self.assert_error(response, 429, "of this client")
+        self.assertEqual(response.header("retry-after"), "1")
         another = self.send_search("192.0.2.1", "e")
         another.deliver()
         self.assert_error(another.responses()[0], 429)

@@ -22,15 +22,15 @@ class ConnectionLimiterTests(WebTestCase):
         client.deliver()
         if not client.received:
             return None
-        [answer] = client.responses()
-        self.assertTrue(answer.closes_connection)
-        self.assertEqual(answer.header("retry-after"), "1")
-        return answer.code
+        [response] = client.responses()
+        self.assertTrue(response.closes_connection)
+        self.assertEqual(response.header("retry-after"), "1")
+        return response.code
 
     def assert_accepted(self, host: str = OTHER_CLIENT) -> FakeSocket:
         client = self.web.connect(host)
         client.send(get_request())
-        self.assertEqual([each.code for each in client.responses()], [200])
+        self.assertEqual(client.codes, [200])
         return client
 
     def test_a_single_client_may_use_all_connections(self) -> None:
@@ -55,7 +55,7 @@ class ConnectionLimiterTests(WebTestCase):
         clients[3].send(get_request()[:9])
         self.assert_accepted()
         clients[3].deliver()
-        self.assertEqual([each.code for each in clients[3].responses()], [429])
+        self.assertEqual(clients[3].codes, [429])
 
     def test_without_these_an_unread_response_is_evicted(self) -> None:
         (self.folder / "long").write_text("love\n" * 40_000)
@@ -102,7 +102,7 @@ class ConnectionLimiterTests(WebTestCase):
         refused = [self.web.connect() for _ in range(4)]
         for client in refused:
             client.deliver()
-            self.assertEqual([each.code for each in client.responses()], [503])
+            self.assertEqual(client.codes, [503])
         closed = [bool(each.disconnected) for each in refused]
         self.assertEqual(closed, [False, False, True, True])
 
@@ -125,7 +125,7 @@ class ConnectionLimiterTests(WebTestCase):
         client, *_ = [self.web.connect() for _ in range(4)]
         client.host = OTHER_CLIENT
         client.send(get_request())
-        self.assertEqual([each.code for each in client.responses()], [200])
+        self.assertEqual(client.codes, [200])
         protocol: Any = client.protocol
         self.assertEqual(protocol.client_key, OTHER_CLIENT)
         # The client has one, the proxy three of the four.

@@ -83,7 +83,7 @@ class FullDiskTests(WebTestCase):
         with capturedLogs() as events:
             client = self.web.connect()
             client.send(get_request() + get_request())
-            self.assertEqual([each.code for each in client.responses()], [200, 200])
+            self.assertEqual(client.codes, [200, 200])
             client.disconnect()
             pending_client = self.web.connect()
             pending_client.send(get_request("/wait"))

@@ -29,17 +29,19 @@ class RefusalTests(WebTestCase):
         """Assert that the input gets one error response, and the connection closes."""
         client = self.web.connect()
         client.send(sent)
-        [answer] = client.responses()
-        if HOST not in answer.message:
+        [response] = client.responses()
+        if HOST not in response.message:
             # Without its Host header it is answered for the address of the socket.
             self.assertTrue(
-                answer.message.endswith(" http://127.0.0.1:8000/api/v1/web")
+                response.message.endswith(" http://127.0.0.1:8000/api/v1/web")
             )
-        self.assertEqual((answer.code, answer.json["Code"]), (code, code), sent[:100])
-        self.assertEqual(answer.header("content-type"), "application/json")
+        self.assertEqual(
+            (response.code, response.json["Code"]), (code, code), sent[:100]
+        )
+        self.assertEqual(response.header("content-type"), "application/json")
         for word in words:
-            self.assertIn(word, answer.message)
-        self.assertTrue(answer.closes_connection)
+            self.assertIn(word, response.message)
+        self.assertTrue(response.closes_connection)
         self.assertTrue(client.half_closed)
         client.send(get_request())
         self.assertEqual(len(client.responses()), 1)
@@ -70,7 +72,7 @@ class RefusalTests(WebTestCase):
             self.assertNotIn(name, known)
         client = self.web.connect()
         client.send(HEAD + b"X" * MAX_HEADER_NAME_LENGTH + b": y\r\n\r\n")
-        self.assertEqual([each.code for each in client.responses()], [200])
+        self.assertEqual(client.codes, [200])
 
     def test_every_status_has_its_reason_phrase(self) -> None:
         for sent, line in (
@@ -124,7 +126,7 @@ class RefusalTests(WebTestCase):
     def test_a_long_request_line_after_a_request_is_a_414(self) -> None:
         client = self.web.connect()
         client.send(get_request() + b"GET /" + b"x" * 20000)
-        self.assertEqual([each.code for each in client.responses()], [200, 414])
+        self.assertEqual(client.codes, [200, 414])
 
     def test_a_long_header_is_a_431(self) -> None:
         self.assert_refused(HEAD + b"x: " + b"x" * 20000, 431, "too long")
@@ -140,13 +142,13 @@ class RefusalTests(WebTestCase):
         self.web = self.make_web(max_connections=1)
         first, second = self.web.connect(), self.web.connect()
         second.deliver()
-        [answer] = second.responses()
-        self.assertEqual((answer.code, answer.json["Code"]), (503, 503))
-        self.assertEqual(answer.header("retry-after"), "1")
-        self.assertTrue(answer.closes_connection)
+        [response] = second.responses()
+        self.assertEqual((response.code, response.json["Code"]), (503, 503))
+        self.assertEqual(response.header("retry-after"), "1")
+        self.assertTrue(response.closes_connection)
         self.assertTrue(second.half_closed)
         first.send(get_request())
-        self.assertEqual([each.code for each in first.responses()], [200])
+        self.assertEqual(first.codes, [200])
 
     def test_refused_connections_do_not_count(self) -> None:
         self.web = self.make_web(max_connections=1)
@@ -155,7 +157,7 @@ class RefusalTests(WebTestCase):
         first.disconnect()
         client = self.web.connect()
         client.send(get_request())
-        self.assertEqual([each.code for each in client.responses()], [200])
+        self.assertEqual(client.codes, [200])
         self.assertEqual([each.disconnected for each in refused], [False] * 3)
 
     def test_a_lost_connection_does_not_count(self) -> None:
@@ -163,7 +165,7 @@ class RefusalTests(WebTestCase):
         self.web.connect().disconnect()
         client = self.web.connect()
         client.send(get_request())
-        self.assertEqual([each.code for each in client.responses()], [200])
+        self.assertEqual(client.codes, [200])
 
     def test_the_log_has_the_parsed_part_of_a_refused_request(self) -> None:
         for sent, method, uri in (
@@ -179,8 +181,8 @@ class RefusalTests(WebTestCase):
     def test_a_refused_head_request_gets_no_body(self) -> None:
         client = self.web.connect()
         client.send(HEAD.replace(b"GET", b"HEAD") + b"no colon\r\n\r\n")
-        [answer] = client.responses("HEAD")
-        self.assertEqual((answer.code, answer.body), (400, b""))
+        [response] = client.responses("HEAD")
+        self.assertEqual((response.code, response.body), (400, b""))
 
 
 class KeepAliveTests(WebTestCase):
@@ -188,7 +190,7 @@ class KeepAliveTests(WebTestCase):
         client = self.web.connect()
         for count in (1, 2, 3):
             client.send(get_request())
-            self.assertEqual([each.code for each in client.responses()], [200] * count)
+            self.assertEqual(client.codes, [200] * count)
         self.assertFalse(client.half_closed)
 
     def test_pipelined_requests_are_answered_in_order(self) -> None:
@@ -197,13 +199,13 @@ class KeepAliveTests(WebTestCase):
         self.assertEqual(client.responses(), [])
         self.web.running_processes()[0].end()
         client.deliver()
-        self.assertEqual([each.code for each in client.responses()], [200, 404, 200])
+        self.assertEqual(client.codes, [200, 404, 200])
 
     def test_a_client_can_request_to_close(self) -> None:
         client = self.web.connect()
         client.send(get_request(headers="Connection: close\r\n"))
-        [answer] = client.responses()
-        self.assertTrue(answer.closes_connection)
+        [response] = client.responses()
+        self.assertTrue(response.closes_connection)
         self.assertTrue(client.half_closed)
 
     def test_close_may_be_anywhere_in_the_connection_header(self) -> None:
@@ -231,9 +233,9 @@ class KeepAliveTests(WebTestCase):
         for headers in (b"", b"Connection: keep-alive\r\n"):
             client = self.web.connect()
             client.send(b"GET /style.css HTTP/1.0\r\nHost: a\r\n%b\r\n" % headers)
-            [answer] = client.responses()
-            self.assertEqual(answer.code, 200)
-            self.assertTrue(answer.closes_connection)
+            [response] = client.responses()
+            self.assertEqual(response.code, 200)
+            self.assertTrue(response.closes_connection)
             self.assertTrue(client.half_closed)
 
     def test_an_idle_connection_is_closed_after_the_idle_timeout(self) -> None:
@@ -256,7 +258,7 @@ class KeepAliveTests(WebTestCase):
         client.deliver()
         self.web.running_processes()[0].end()
         client.deliver()
-        self.assertEqual([each.code for each in client.responses()], [200])
+        self.assertEqual(client.codes, [200])
 
 
 class ClosingTests(WebTestCase):
@@ -298,7 +300,7 @@ class ClosingTests(WebTestCase):
         client.stalled = False
         client.deliver()
         self.assertTrue(client.half_closed)
-        self.assertEqual([each.code for each in client.responses()], [200])
+        self.assertEqual(client.codes, [200])
 
     def test_a_client_that_does_not_read_is_aborted(self) -> None:
         for request in (get_request(), self.closing_request()):
@@ -321,8 +323,8 @@ class ClosingTests(WebTestCase):
                 self.web.reactor.pump([1] * 40)
                 self.assertFalse(client.aborted)
                 client.read_at_most(20_000)
-            [answer] = client.responses()
-            self.assertEqual(answer.json["total"], 1)
+            [response] = client.responses()
+            self.assertEqual(response.json["total"], 1)
             self.web.reactor.pump([1] * 63)
             client.stalled = False
             client.deliver()
@@ -370,8 +372,8 @@ class ClosingTests(WebTestCase):
         protocol.dataReceived(self.closing_request())
         self.assertTrue(transport.disconnecting)
         self.assertIsNone(transport.producer)
-        [answer] = read_responses(transport.value())
-        self.assertTrue(answer.closes_connection)
+        [response] = read_responses(transport.value())
+        self.assertTrue(response.closes_connection)
 
     def test_a_wrapped_connection_ignores_data_after_its_last_request(self) -> None:
         protocol = self.web.build_protocol()
@@ -416,9 +418,9 @@ class RequestTimeoutTests(WebTestCase):
             if begun:
                 client.send(begun)
             self.send_slowly(client, b"x" * 100)
-            [answer] = client.responses()
-            self.assertEqual((answer.code, answer.closes_connection), (408, True))
-            self.assertIn("10 seconds", answer.message)
+            [response] = client.responses()
+            self.assertEqual((response.code, response.closes_connection), (408, True))
+            self.assertIn("10 seconds", response.message)
             self.web.reactor.advance(2)
             self.assertTrue(client.disconnected)
 
@@ -430,7 +432,7 @@ class RequestTimeoutTests(WebTestCase):
             client.send(sent[:20])
             self.web.reactor.advance(9)
             client.send(sent[20:])
-        self.assertEqual([each.code for each in client.responses()], [200, 200, 200])
+        self.assertEqual(client.codes, [200, 200, 200])
 
     def test_data_that_arrived_while_the_service_was_blocked_is_in_time(self) -> None:
         for seconds, partial_request in ((10, get_request()[:20]), (60, b"")):
@@ -441,7 +443,7 @@ class RequestTimeoutTests(WebTestCase):
             self.web.reactor.callLater(seconds, client.send, rest)
             self.web.reactor.advance(seconds)
             client.deliver()
-            self.assertEqual([each.code for each in client.responses()], [200])
+            self.assertEqual(client.codes, [200])
 
     def test_the_timeout_of_the_next_request_starts_after_the_response(self) -> None:
         client = self.web.connect()
@@ -451,10 +453,10 @@ class RequestTimeoutTests(WebTestCase):
         client.deliver()
         self.web.reactor.advance(9)
         client.deliver()
-        self.assertEqual([each.code for each in client.responses()], [200])
+        self.assertEqual(client.codes, [200])
         self.web.reactor.advance(1)
         client.deliver()
-        self.assertEqual([each.code for each in client.responses()], [200, 408])
+        self.assertEqual(client.codes, [200, 408])
 
     def test_a_late_request_is_logged(self) -> None:
         client = self.web.connect()
@@ -486,17 +488,16 @@ class PipeliningTests(WebTestCase):
         client, other = self.web.connect(), self.web.connect()
         client.protocol.dataReceived(get_request() * 50)
         other.send(get_request())
-        self.assertEqual([each.code for each in other.responses()], [200])
+        self.assertEqual(other.codes, [200])
         client.deliver()
-        self.assertEqual([each.code for each in client.responses()], [200] * 50)
+        self.assertEqual(client.codes, [200] * 50)
 
     def test_requests_after_bodies_are_answered(self) -> None:
         client = self.web.connect()
         client.send(
             query_request(b"{}") + get_request() + query_request(b"[]") + get_request()
         )
-        codes = [each.code for each in client.responses()]
-        self.assertEqual(codes, [400, 200, 400, 200])
+        self.assertEqual(client.codes, [400, 200, 400, 200])
 
     def test_a_disconnect_between_pipelined_requests_is_no_error(self) -> None:
         client = self.web.connect()
@@ -531,7 +532,7 @@ class BackPressureTests(WebTestCase):
         client = self.connect_stalled()
         client.stalled = False
         client.deliver()
-        self.assertEqual([each.code for each in client.responses()], [200] * 40)
+        self.assertEqual(client.codes, [200] * 40)
         self.assertTrue(self.is_read(client))
         client.send(get_request())
         self.assertEqual(len(client.responses()), 41)
@@ -569,6 +570,5 @@ class BackPressureTests(WebTestCase):
         self.web.site.close()
         client.stalled = False
         client.deliver()
-        codes = [each.code for each in client.responses()]
-        self.assertEqual(codes, [200] * 40)
+        self.assertEqual(client.codes, [200] * 40)
         self.assertTrue(client.responses()[-1].closes_connection)

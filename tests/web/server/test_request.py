@@ -102,26 +102,26 @@ class RequestTests(WebTestCase):
         ):
             client = self.web.connect()
             client.send(f"{head}\r\n\r\n".encode())
-            [answer] = client.responses()
-            self.assertEqual(answer.code, code, head)
+            [response] = client.responses()
+            self.assertEqual(response.code, code, head)
             if code == 400:
-                self.assertIn("loopback", answer.message)
-                self.assertIn("--host", answer.message)
+                self.assertIn("loopback", response.message)
+                self.assertIn("--host", response.message)
 
     def test_an_unknown_method_is_a_501(self) -> None:
         for path in ("/", "/api/v1/json", "/x"):
             client = self.web.connect()
             client.send(get_request(path, "BREW"))
-            [answer] = client.responses()
-            self.assert_error(answer, 501, "HTTP method")
+            [response] = client.responses()
+            self.assert_error(response, 501, "HTTP method")
 
     def test_a_target_without_a_path_is_a_400(self) -> None:
         """RFC 9112, section 3.2."""
         for target in ("x", "?x=1", "xapi/v1/web", "a.test:80"):
             client = self.web.connect()
             client.send(get_request(target))
-            [answer] = client.responses()
-            self.assert_error(answer, 400)
+            [response] = client.responses()
+            self.assert_error(response, 400)
 
     def test_a_target_may_be_an_absolute_uri(self) -> None:
         """RFC 9112, section 3.2.2."""
@@ -142,7 +142,7 @@ class RequestTests(WebTestCase):
         ):
             client = self.web.connect()
             client.send(get_request(target))
-            self.assertEqual([each.code for each in client.responses()], [code], target)
+            self.assertEqual(client.codes, [code], target)
 
     def test_the_host_of_the_target_replaces_the_header(self) -> None:
         """The header must be valid nevertheless (RFC 9112, section 3.2.2)."""
@@ -159,9 +159,9 @@ class RequestTests(WebTestCase):
     def test_http_1_0_without_a_host_is_answered(self) -> None:
         client = self.web.connect()
         client.send(b"GET /api/v1/web HTTP/1.0\r\n\r\n")
-        [answer] = client.responses()
-        self.assertEqual(answer.code, 200)
-        self.assertIn(b"http://127.0.0.1:8000/api/v1/json", answer.body)
+        [response] = client.responses()
+        self.assertEqual(response.code, 200)
+        self.assertIn(b"http://127.0.0.1:8000/api/v1/json", response.body)
         self.assertTrue(client.half_closed)
 
     def test_http_1_0_without_a_host_on_a_unix_socket_is_answered(self) -> None:
@@ -172,21 +172,21 @@ class RequestTests(WebTestCase):
 
         client = UnixSocket(self.web.reactor, self.web.build_protocol())
         client.send(b"GET / HTTP/1.0\r\n\r\n")
-        [answer] = client.responses()
-        self.assertEqual(answer.code, 200)
+        [response] = client.responses()
+        self.assertEqual(response.code, 200)
 
     def test_options_for_the_server_is_answered(self) -> None:
         client = self.web.connect()
         client.send(get_request("*", "OPTIONS"))
-        [answer] = client.responses()
-        self.assertEqual((answer.code, answer.body), (200, b""))
+        [response] = client.responses()
+        self.assertEqual((response.code, response.body), (200, b""))
 
     def test_an_error_to_head_has_no_body(self) -> None:
         client = self.web.connect()
         client.send(get_request("/%ff", "HEAD"))
-        [answer] = client.responses("HEAD")
-        self.assertEqual(answer.code, 400)
-        self.assertNotEqual(answer.header("content-length"), "0")
+        [response] = client.responses("HEAD")
+        self.assertEqual(response.code, 400)
+        self.assertNotEqual(response.header("content-length"), "0")
 
 
 class BodyTests(WebTestCase):
@@ -199,15 +199,15 @@ class BodyTests(WebTestCase):
         [process] = self.web.running_processes()
         process.end()
         client.deliver()
-        self.assertEqual([each.code for each in client.responses()], [200])
+        self.assertEqual(client.codes, [200])
 
     def test_a_longer_body_is_a_413_before_it_is_read(self) -> None:
         client = self.web.connect()
         head, _, _ = query_request(self.padded_query(65537)).partition(b"{")
         client.send(head.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"))
-        [answer] = client.responses()
-        self.assert_error(answer, 413, "65536 bytes")
-        self.assertTrue(answer.closes_connection)
+        [response] = client.responses()
+        self.assert_error(response, 413, "65536 bytes")
+        self.assertTrue(response.closes_connection)
         self.assertTrue(client.half_closed)
 
     def test_data_after_a_413_is_discarded(self) -> None:
@@ -215,7 +215,7 @@ class BodyTests(WebTestCase):
         client.send(query_request(self.padded_query(70000)))
         client.send(b"x" * 100000)
         client.send(get_request())
-        self.assertEqual([each.code for each in client.responses()], [413])
+        self.assertEqual(client.codes, [413])
         self.assertEqual(self.web.reactor.processes, [])
 
     def test_a_longer_chunked_body_is_a_413_while_it_arrives(self) -> None:
@@ -228,9 +228,9 @@ class BodyTests(WebTestCase):
         client.send(chunk + chunk)
         self.assertEqual(client.responses(), [])
         client.send(b"1\r\n \r\n2\r\n  \r\n")
-        [answer] = client.responses()
-        self.assert_error(answer, 413, "65536 bytes")
-        self.assertTrue(answer.closes_connection)
+        [response] = client.responses()
+        self.assert_error(response, 413, "65536 bytes")
+        self.assertTrue(response.closes_connection)
         client.send(b"0\r\n\r\n")
         self.assertEqual(len(client.responses()), 1)
 
@@ -244,7 +244,7 @@ class BodyTests(WebTestCase):
         [process] = self.web.running_processes()
         process.end()
         client.deliver()
-        self.assertEqual([each.code for each in client.responses()], [200])
+        self.assertEqual(client.codes, [200])
 
     def test_expect_100_continue_is_answered(self) -> None:
         client = self.web.connect()
@@ -257,7 +257,7 @@ class BodyTests(WebTestCase):
         [process] = self.web.running_processes()
         process.end()
         client.deliver()
-        self.assertEqual([each.code for each in client.responses()], [100, 200])
+        self.assertEqual(client.codes, [100, 200])
 
 
 class FailingResource(Resource):
@@ -275,13 +275,13 @@ class ProcessingTests(WebTestCase):
         client = self.web.connect()
         with captured_events() as events:
             client.send(get_request("/"))
-        [answer] = client.responses()
-        self.assert_error(answer, 500)
+        [response] = client.responses()
+        self.assert_error(response, 500)
         for inside in ("secret", "ZeroDivisionError", "Traceback"):
-            self.assertNotIn(inside, answer.message)
+            self.assertNotIn(inside, response.message)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         [event] = [each for each in events if "log_failure" in each]
-        self.assertIn(event["id"], answer.message)
+        self.assertIn(event["id"], response.message)
 
 
 class DisconnectTests(WebTestCase):

@@ -33,10 +33,10 @@ class ShutdownTests(WebTestCase):
     def assert_refused(self, client: FakeSocket, response_count: int = 1) -> None:
         """Assert that the last response says that the service is shutting down."""
         self.assertEqual(len(client.responses()), response_count)
-        answer = client.responses()[-1]
-        self.assert_error(answer, 503, "shutting down")
-        self.assertEqual(answer.header("retry-after"), str(ShuttingDown.retry_after))
-        self.assertTrue(answer.closes_connection)
+        response = client.responses()[-1]
+        self.assert_error(response, 503, "shutting down")
+        self.assertEqual(response.header("retry-after"), str(ShuttingDown.retry_after))
+        self.assertTrue(response.closes_connection)
 
     def assert_closed_after_seconds(self, seconds: float, client: FakeSocket) -> None:
         self.web.reactor.advance(seconds)
@@ -70,8 +70,7 @@ class ShutdownTests(WebTestCase):
             client.send(get_request())
         for client, answers in ((keep_alive, 2), (new, 1), (busy, 1)):
             client.deliver()
-            codes = [each.code for each in client.responses()]
-            self.assertEqual(codes, [200] * answers)
+            self.assertEqual(client.codes, [200] * answers)
             self.assertTrue(client.responses()[-1].closes_connection)
             self.assertTrue(client.half_closed)
             self.assertNoResult(finished)
@@ -106,7 +105,7 @@ class ShutdownTests(WebTestCase):
         keep_alive.send(head)
         self.web.reactor.advance(2 * NEXT_REQUEST_TIMEOUT)
         keep_alive.send(rest)
-        self.assertEqual([each.code for each in keep_alive.responses()], [200, 200])
+        self.assertEqual(keep_alive.codes, [200, 200])
 
     def test_closing_while_draining_refuses_the_next_request(self) -> None:
         keep_alive, new = self.web.connect(), self.web.connect()
@@ -127,7 +126,7 @@ class ShutdownTests(WebTestCase):
             self.web.site.close()
             self.web.running_processes()[0].end()
             client.deliver()
-            self.assertEqual([each.code for each in client.responses()], [200])
+            self.assertEqual(client.codes, [200])
             self.assert_closed_after_seconds(NEXT_REQUEST_TIMEOUT, client)
 
     def test_a_connection_is_closed_when_a_long_response_is_read(self) -> None:
@@ -138,7 +137,7 @@ class ShutdownTests(WebTestCase):
         self.web.site.close()
         client.stalled = False
         client.deliver()
-        self.assertEqual([each.code for each in client.responses()], [200])
+        self.assertEqual(client.codes, [200])
         self.assert_closed_after_seconds(NEXT_REQUEST_TIMEOUT, client)
 
     def assert_streams_to_the_end(self, end: Callable[[], None]) -> FakeSocket:
@@ -155,9 +154,9 @@ class ShutdownTests(WebTestCase):
         end()
         client.stalled = False
         client.deliver()
-        [answer] = client.responses()
-        self.assertEqual(answer.json["nr of entries"], 1_000_000)
-        self.assertFalse(answer.closes_connection)
+        [response] = client.responses()
+        self.assertEqual(response.json["nr of entries"], 1_000_000)
+        self.assertFalse(response.closes_connection)
         return client
 
     def test_after_a_stream_the_next_request_is_refused(self) -> None:
@@ -170,7 +169,7 @@ class ShutdownTests(WebTestCase):
     ) -> None:
         client = self.assert_streams_to_the_end(self.web.site.drain_connections)
         client.send(get_request())
-        self.assertEqual([each.code for each in client.responses()], [200, 200])
+        self.assertEqual(client.codes, [200, 200])
         self.assertTrue(client.responses()[-1].closes_connection)
 
     def test_after_a_stream_an_idle_connection_is_closed(self) -> None:
@@ -210,9 +209,9 @@ class ShutdownTests(WebTestCase):
         process.print(b"All is love.\n")
         process.end()
         client.deliver()
-        [answer] = client.responses()
-        self.assertEqual(answer.json["results"], ["All is love."])
-        self.assertTrue(answer.closes_connection)
+        [response] = client.responses()
+        self.assertEqual(response.json["results"], ["All is love."])
+        self.assertTrue(response.closes_connection)
         self.assertTrue(client.half_closed)
 
     def test_shutdown_waits_until_a_busy_connection_is_lost(self) -> None:
@@ -234,9 +233,9 @@ class ShutdownTests(WebTestCase):
         client.send(brace + rest)
         self.web.running_processes()[0].end()
         client.deliver()
-        [answer] = client.responses()
-        self.assertEqual(answer.code, 200)
-        self.assertTrue(answer.closes_connection)
+        [response] = client.responses()
+        self.assertEqual(response.code, 200)
+        self.assertTrue(response.closes_connection)
 
     def test_a_pipelined_request_is_answered(self) -> None:
         client = self.web.connect()
@@ -244,7 +243,7 @@ class ShutdownTests(WebTestCase):
         self.web.site.close()
         self.web.running_processes()[0].end()
         client.deliver()
-        self.assertEqual([each.code for each in client.responses()], [200, 200])
+        self.assertEqual(client.codes, [200, 200])
         self.assertEqual(
             [each.closes_connection for each in client.responses()], [False, True]
         )
@@ -258,7 +257,7 @@ class ShutdownTests(WebTestCase):
             [process] = self.web.running_processes()
             process.end()
             client.deliver()
-        self.assertEqual([each.code for each in client.responses()], [200, 200])
+        self.assertEqual(client.codes, [200, 200])
 
     def test_a_late_request_behind_a_busy_one_is_refused(self) -> None:
         client = self.web.connect()
@@ -277,7 +276,7 @@ class ShutdownTests(WebTestCase):
         client.send(get_request())
         self.web.running_processes()[0].end()
         client.deliver()
-        self.assertEqual([each.code for each in client.responses()], [200, 200, 503])
+        self.assertEqual(client.codes, [200, 200, 503])
         self.assert_refused(client, response_count=3)
 
     def test_half_a_head_does_not_delay_shutdown(self) -> None:
@@ -320,7 +319,7 @@ class ShutdownTests(WebTestCase):
         self.web.site.close()
         self.web.running_processes()[0].end()
         client.deliver()
-        self.assertEqual([each.code for each in client.responses()], [200])
+        self.assertEqual(client.codes, [200])
 
     def test_incomplete_bodies_can_be_refused(self) -> None:
         slow, waiting = self.web.connect(), self.web.connect()
@@ -333,7 +332,7 @@ class ShutdownTests(WebTestCase):
         self.assertEqual(waiting.responses(), [])
         self.web.running_processes()[0].end()
         waiting.deliver()
-        self.assertEqual([each.code for each in waiting.responses()], [200])
+        self.assertEqual(waiting.codes, [200])
 
 
 class SiteTests(WebTestCase):
@@ -358,7 +357,7 @@ class EventTests(WebTestCase):
             process.end()
             client.deliver()
         [event] = request_events(events)
-        [answer] = client.responses()
+        [response] = client.responses()
         self.assertRegex(event["id"], r"\A[0-9a-f]+\Z")
         self.assertEqual(event["route"], "/api/v1/json")
         self.assertEqual(event["action"], "search")
@@ -366,7 +365,7 @@ class EventTests(WebTestCase):
         self.assertEqual(event["code"], 200)
         self.assertEqual(event["entries"], 2)
         self.assertEqual(event["seconds"], 1.5)
-        self.assertEqual(event["bytes"], len(answer.body))
+        self.assertEqual(event["bytes"], len(response.body))
         self.assertEqual(event["method"], "POST")
         self.assertEqual(event["uri"], "/api/v1/json")
         self.assertEqual(event["term"], "love")
@@ -470,10 +469,10 @@ class AccessLogTests(WebTestCase):
         headers = "Referer: http://a.test/\r\nUser-Agent: curl\r\n"
         client = self.web.connect()
         client.send(get_request("/style.css?x", headers=headers))
-        [answer] = client.responses()
+        [response] = client.responses()
         [line] = self.lines()
         self.assertIn(" - - [02/Jan/1970:00:00:00 +0000] ", line)
-        request = f'"GET /style.css?x HTTP/1.1" 200 {len(answer.body)}'
+        request = f'"GET /style.css?x HTTP/1.1" 200 {len(response.body)}'
         self.assertTrue(line.endswith(f'] {request} "http://a.test/" "curl"'), line)
 
     def test_the_address_has_no_quotation_marks(self) -> None:
@@ -537,5 +536,5 @@ class AccessLogTests(WebTestCase):
         self.addCleanup(self.web.site.doStop)
         client = self.web.connect()
         client.send(get_request())
-        self.assertEqual([each.code for each in client.responses()], [200])
+        self.assertEqual(client.codes, [200])
         self.assertEqual(sorted(self.temporary_folder.rglob("*")), before)
