@@ -125,8 +125,6 @@ class DictionaryNotFound(QuotesError):
 
 
 class QuoteNotFound(QuotesError):
-    """No quote in the library has that id."""
-
     code = 404
     message = (
         "No quote has that id. It may have been changed or removed: "
@@ -156,8 +154,6 @@ class BodyTooLarge(QuotesError):
 
 
 class RequestLineTooLong(QuotesError):
-    """The request line is longer than the limit."""
-
     code = 414
 
 
@@ -168,8 +164,6 @@ class UnsupportedContentEncoding(QuotesError):
 
 
 class HeadersTooLarge(QuotesError):
-    """The headers are larger than the limit."""
-
     code = 431
 
 
@@ -180,8 +174,6 @@ class UnknownAction(QuotesError):
 
 
 class UnknownMethod(QuotesError):
-    """The HTTP method is not known."""
-
     code = 501
 
 
@@ -227,8 +219,6 @@ class ServiceNotReady(Unavailable):
 
 
 class ShuttingDown(Unavailable):
-    """The service is shutting down."""
-
     retry_after = 5
     message = "The service is shutting down."
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.query.fields import alternatives, fields_of
+from twisted_quotes.query.fields import fields_of
 from twisted_quotes.query.queries import ACTIONS, All, FindQuotes, SampleQuotes, Search
 
 TEXT = "a string of 1 to 1024 characters, without NUL or line breaks, not only blanks"
@@ -63,7 +63,3 @@ class FieldsTests(SynchronousTestCase):
         for query_type in (*ACTIONS.values(), FindQuotes, SampleQuotes):
             for field in fields_of(query_type).values():
                 self.assertTrue(field.description.strip(), field.name)
-
-    def test_alternatives_are_joined_like_words(self) -> None:
-        for values, joined in (("a", '"a"'), ("abc", '"a", "b" or "c"')):
-            self.assertEqual(alternatives(values), joined)

@@ -5,7 +5,7 @@ The fields of a query type, for error messages and the instructions.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -49,14 +49,7 @@ def fields_of(query_type: type[Struct]) -> dict[str, Field]:
         for name, value in schema["properties"].items()
         if name != query_type.__struct_config__.tag_field
     ]
-    fields.sort(key=lambda field: not field.required)
-    return {field.name: field for field in fields}
-
-
-def alternatives(values: Iterable[str]) -> str:
-    """Quote and join values for a sentence, as in C{"a", "b" or "c"}."""
-    *others, last = (f'"{value}"' for value in values)
-    return f"{', '.join(others)} or {last}" if others else last
+    return {f.name: f for f in sorted(fields, key=lambda f: not f.required)}
 
 
 def _describe_allowed(schema: Mapping[str, Any]) -> str:
@@ -64,7 +57,7 @@ def _describe_allowed(schema: Mapping[str, Any]) -> str:
         case {"x-allowed": str(allowed)}:
             return allowed
         case {"enum": values}:
-            return alternatives(values)
+            return " or ".join(f'"{value}"' for value in values)
         case {"type": "boolean"}:
             return "true or false"
         case {"minimum": minimum, "maximum": maximum}:

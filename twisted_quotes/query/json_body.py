@@ -8,7 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from re import compile
-from typing import Any, NoReturn
+from typing import Any
 
 from twisted_quotes.errors import BadRequest
 
@@ -25,8 +25,8 @@ def decode_json(body: bytes) -> Any:
     """
     Decode JSON (RFC 8259).
 
-    Integers may have any size. A name must not occur twice in an object, which RFC
-    8259 leaves open.
+    A name must not occur twice in an object, which RFC 8259 leaves open. Integers may
+    have any size. NaN and Infinity are decoded, but no field takes them.
 
     @param body: UTF-8, without a byte order mark.
     @raise BadRequest: the body is not valid JSON. The message says where, without
@@ -44,7 +44,12 @@ def decode_json(body: bytes) -> Any:
     except RecursionError:
         raise _invalid_json_error("it is nested too deeply") from None
     if "\\u" in text and isinstance(decoded, dict):
-        _check_surrogates(decoded)
+        for name, value in decoded.items():
+            if _SURROGATE.search(f"{name}{value}" if isinstance(value, str) else name):
+                raise BadRequest(
+                    f"The field {describe_value(name)} has half of a surrogate pair. "
+                    "Send the character itself, or both halves."
+                )
     return decoded
 
 
@@ -55,17 +60,13 @@ def parse_integer(digits: str) -> int:
 
 def describe_value(value: object) -> str:
     """Describe a decoded value with up to 60 characters of it."""
-    if isinstance(value, dict):
-        return "an object"
-    if isinstance(value, list):
-        return "an array"
-    if isinstance(value, str) and len(value) > _MAX_SHOWN:
-        return f'{describe_value(value[:_MAX_SHOWN])[:-1]}..."'
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "an array"
+    shown = json.dumps(value, ensure_ascii=False)
+    if len(shown) > _MAX_SHOWN:
+        shown = f"{shown[:_MAX_SHOWN]}..."
     # A lone surrogate cannot be sent.
-    shown = json.dumps(value, ensure_ascii=False).encode(errors="replace").decode()
-    if isinstance(value, int) and len(shown) > _MAX_SHOWN:
-        return f"{shown[:_MAX_SHOWN]}..."
-    return shown
+    return shown.encode(errors="replace").decode()
 
 
 def unique_fields(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
@@ -84,25 +85,7 @@ def unique_fields(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return fields
 
 
-def _reject_constant(name: str) -> NoReturn:
-    raise _invalid_json_error(f"{name} is not a number in JSON")
-
-
-_decoder = json.JSONDecoder(
-    object_pairs_hook=unique_fields,
-    parse_int=parse_integer,
-    parse_constant=_reject_constant,
-)
-
-
-def _check_surrogates(fields: dict[str, Any]) -> None:
-    """Check that escapes do not stand for lone surrogates (RFC 8259, section 8.2)."""
-    for name, value in fields.items():
-        if _SURROGATE.search(f"{name}{value}" if isinstance(value, str) else name):
-            raise BadRequest(
-                f"The field {describe_value(name)} has half of a surrogate pair. "
-                "Send the character itself, or both halves."
-            )
+_decoder = json.JSONDecoder(object_pairs_hook=unique_fields, parse_int=parse_integer)
 
 
 def _invalid_json_error(problem: str) -> BadRequest:

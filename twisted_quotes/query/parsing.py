@@ -14,7 +14,7 @@ from msgspec import UNSET, Struct
 
 from twisted_quotes.errors import BadRequest, UnknownAction
 
-from .fields import Field, alternatives, fields_of
+from .fields import Field, fields_of
 from .json_body import (
     EXAMPLE_BODY,
     decode_json,
@@ -26,7 +26,7 @@ from .queries import ACTIONS, Query
 from .regex_dialect import check_dialect
 from .suggestions import suggest_name
 
-_ALLOWED_ACTIONS = alternatives(ACTIONS)
+_ALLOWED_ACTIONS = ", ".join(f'"{action}"' for action in ACTIONS)
 _FIELD_NAMES = {
     name for query_type in ACTIONS.values() for name in fields_of(query_type)
 }
@@ -50,7 +50,7 @@ def parse_query(body: bytes) -> Query:
     """
     Parse the body of a request to API v1.
 
-    @param body: JSON in UTF-8 (contract, section 1). Optional fields may be null.
+    @param body: JSON in UTF-8 (contract, section 1). A null is the same as no field.
     @raise BadRequest: the body is not a JSON object, or a field is missing, unknown,
         wrong or repeated, or a regular expression has the syntax of another dialect.
     @raise UnknownAction: C{action} is a string, but not a known one.
@@ -65,23 +65,20 @@ def parse_query(body: bytes) -> Query:
     if not isinstance(action, str):
         problem = "missing" if action is UNSET else describe_value(action)
         raise BadRequest(
-            f'The field "action" is {problem}. It must be {_ALLOWED_ACTIONS}.'
+            f'The field "action" is {problem}. It must be one of {_ALLOWED_ACTIONS}.'
         )
     if action not in ACTIONS:
         raise UnknownAction(
             f"The action {describe_value(action)} is not known."
-            f"{suggest_name(action, ACTIONS)} It must be {_ALLOWED_ACTIONS}."
+            f"{suggest_name(action, ACTIONS)} It must be one of {_ALLOWED_ACTIONS}."
         )
-    query_type = ACTIONS[action]
     if None in fields.values():
-        required = {f.name for f in fields_of(query_type).values() if f.required}
-        optional = _FIELD_NAMES - required
         fields = {
             name: value
             for name, value in fields.items()
-            if value is not None or name not in optional
+            if value is not None or name not in _FIELD_NAMES
         }
-    return _convert(fields, fields, query_type)
+    return _convert(fields, fields, ACTIONS[action])
 
 
 def parse_parameters(query_string: bytes, query_type: type[T]) -> T:

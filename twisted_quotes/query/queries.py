@@ -46,27 +46,21 @@ _DictionaryName = Annotated[
     ),
 ]
 _Term = Annotated[
-    _Text,
-    Meta(description="the text to search for, or a pattern if regex is true"),
+    _Text, Meta(description="the text to search for, or a pattern if regex is true")
 ]
 _Unit = Annotated[
     Literal["line", "quote"],
     Meta(description="what an entry is: a line, or the whole quote"),
 ]
 _ResultLimit = Annotated[
-    int,
-    Meta(description="the maximum number of entries; 0 or less returns all"),
+    int, Meta(description="the maximum number of entries; 0 or less returns all")
 ]
 _Offset = Annotated[int, Meta(ge=0, description="the number of entries to skip")]
 _PageSize = Annotated[
     int, Meta(ge=1, le=1000, description="the maximum number of quotes")
 ]
 _Seed = Annotated[
-    int,
-    Meta(
-        description="the same seed, with the same dictionary and term, "
-        "gives the same quotes"
-    ),
+    int, Meta(description="the same seed, dictionary and term give the same quotes")
 ]
 
 
@@ -150,9 +144,7 @@ class _ActionFields(
     @property
     def end(self) -> int | None:
         """The index after the last entry to return; L{None} for all."""
-        if self.limit is None:
-            return None
-        return min(self.offset + self.limit, sys.maxsize)
+        return self.limit and min(self.offset + self.limit, sys.maxsize)
 
 
 class Search(_ActionFields, frozen=True, kw_only=True):
@@ -160,15 +152,10 @@ class Search(_ActionFields, frozen=True, kw_only=True):
 
     term: _Term
     n_before: Annotated[
-        int,
-        Meta(
-            ge=0,
-            le=1000,
-            description="the number of context lines, or quotes, before each match",
-        ),
+        int, Meta(ge=0, le=1000, description="context lines, or quotes, before a match")
     ] = 0
     n_after: Annotated[
-        int, Meta(ge=0, le=1000, description="the number of those after each match")
+        int, Meta(ge=0, le=1000, description="context lines, or quotes, after a match")
     ] = 0
     unit: _Unit = "line"
 
@@ -205,10 +192,7 @@ class List(
 Query: TypeAlias = Search | All | Random | List
 
 ACTIONS: dict[str, type[Query]] = {
-    "search": Search,
-    "all": All,
-    "random": Random,
-    "list": List,
+    str(kind.__struct_config__.tag): kind for kind in (Search, All, Random, List)
 }
 
 

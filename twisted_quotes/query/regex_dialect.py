@@ -18,7 +18,7 @@ _TOKEN = compile(
     \\(?P<escaped>[0ac-rt-vx-zAC-RT-VX-Z`'])
     | (?P<bracket>\[\^?\]?(?>\[([:=.]).+?\3\]|[^]])*+)\]
     | (?P<group>\(\?)
-    | (?P<quantifier>[*+?]|\{(?:[0-9]+,?[0-9]*|,[0-9]+)\})
+    | (?P<quantifier>[*+?]|\{(?:[0-9]+,?[0-9]*|,[0-9]+)\})(?P<modifier>[?+]?)
     | \\.
     | \[.*  # grep reports that it has no end.
     | .
@@ -54,9 +54,7 @@ def check_dialect(term: str) -> None:
 
     @raise BadRequest: it has. The message says where, and what POSIX has instead.
     """
-    quantifier = ""
     for token in _TOKEN.finditer(term):
-        previous_quantifier, quantifier = quantifier, token["quantifier"] or ""
         if escaped := token["escaped"]:
             advice = "the character itself, or a class such as [[:alpha:]]"
             if posix_class := _POSIX_CLASSES.get(escaped.lower()):
@@ -65,11 +63,11 @@ def check_dialect(term: str) -> None:
         if token["group"]:
             advice = 'A group begins with (, and "ignore_case" is a field.'
             raise _dialect_error("(?", token.start(), advice)
-        if previous_quantifier and quantifier in ("?", "+"):
+        if modifier := token["modifier"]:
             raise _dialect_error(
-                f"{quantifier} after {previous_quantifier}",
-                token.start(),
-                f"The longest match is found: leave out the {quantifier}.",
+                f"{modifier} after {token['quantifier']}",
+                token.start("modifier"),
+                f"The longest match is found: leave out the {modifier}.",
             )
         if token["bracket"]:
             _check_bracket(term, token["bracket"], token.start())

@@ -148,8 +148,6 @@ def add_context(
     @param lines: the matches and their context, in the order of the dictionary.
     @param matches: for each match its index in C{lines}, counted from 0, and its
         line number in the dictionary, counted from 1.
-    @param lines_before: the number of context lines before each match.
-    @param lines_after: the number of context lines after each match.
     """
     for index, number in matches:
         yield "\n".join(
@@ -180,14 +178,12 @@ class NormalizedFile:
 
         @param size: the number of bytes to read from the file at a time, 1 or more.
         """
-        at_end = False
-        normalized = b""
-        while not normalized and not at_end:
+        while True:
             data = self._file.read(size)
             self.bytes_read += len(data)
-            at_end = not data
-            text = self._pending + self._decoder.decode(data, at_end)
-            # The next byte decides whether the last carriage return ends a line.
-            self._pending = "\r" if text.endswith("\r") and not at_end else ""
+            text = self._pending + self._decoder.decode(data, not data)
+            # The next byte decides whether a last carriage return ends a line.
+            self._pending = "\r" if data and text.endswith("\r") else ""
             normalized = text.removesuffix("\r").replace("\r\n", "\n").encode()
-        return normalized
+            if normalized or not data:
+                return normalized

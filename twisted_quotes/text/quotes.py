@@ -27,9 +27,6 @@ _WHITESPACE = (
     rb"|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80)*+"
 )
 _BLANK_LINES = compile(rb"\n(?:%b\n)++" % _WHITESPACE)
-_BLANK_LINES_OR_END = compile(
-    rb"\n(?:%b\n)++|\n(?:%b\n)*+%b\Z" % (_WHITESPACE, _WHITESPACE, _WHITESPACE)
-)
 _LEADING_BLANK_LINES = compile(rb"(?:%b\n)++" % _WHITESPACE)
 _ONLY_WHITESPACE = compile(rb"(?:%b\n)*+%b" % (_WHITESPACE, _WHITESPACE))
 _PERCENT_LINE = compile(rb"^%\r?(?:\n|\Z)", MULTILINE)
@@ -105,8 +102,7 @@ def split_quotes(
 
     @param file: open at the start of its text.
     @param start: the offset of that start.
-    @param percent_separated: whether lines that are just C{%} separate the quotes,
-        instead of blank lines.
+    @param percent_separated: the result of L{has_percent_lines}.
     @return: the position and the bytes of each quote.
     """
     buffered, line, at_end = b"", 1, False
@@ -114,6 +110,8 @@ def split_quotes(
         block = file.read(_BLOCK_SIZE)
         buffered += block
         at_end = not block
+        if at_end and not percent_separated:
+            buffered += b"\n\n"
         ranges, rest = _find_quote_ranges(buffered, percent_separated, at_end)
         counted_end = 0
         for first, last in ranges:
@@ -135,15 +133,11 @@ def _find_quote_ranges(
     @param at_end: whether the data is the last part.
     @return: the start and the end of each quote, and the offset of the rest.
     """
-    position, complete = 0, len(data)
-    if percent_separated:
-        separator = _PERCENT_LINE
-    else:
-        separator = _BLANK_LINES_OR_END if at_end else _BLANK_LINES
-        if blank := _LEADING_BLANK_LINES.match(data):
-            position = blank.end()
-    if not at_end:
-        complete = data.rfind(b"\n") + 1
+    separator = _PERCENT_LINE if percent_separated else _BLANK_LINES
+    complete = len(data) if at_end else data.rfind(b"\n") + 1
+    position = 0
+    if not percent_separated and (blank := _LEADING_BLANK_LINES.match(data)):
+        position = blank.end()
     pieces: list[tuple[int, int]] = []
     for match in separator.finditer(data, position, complete):
         pieces += _cut_long_quote(data, position, match.start())
