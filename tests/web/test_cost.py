@@ -64,33 +64,14 @@ PIECES = (
 HEADER_TEMPLATES = (b"%b", b"a/b %b x", b'a/b;x="%b"', b'a/b;x="%b', b'"%b"', b"1%b!")
 
 HEADERS = (
-    b"Accept",
-    b"Authorization",
-    b"Connection",
-    b"Content-Encoding",
-    b"Content-Length",
-    b"Content-Type",
-    b"Cookie",
-    b"Expect",
-    b"Host",
-    b"If-None-Match",
-    b"Range",
-    b"Transfer-Encoding",
-    b"X-Request-ID",
-)
+    b"Accept Authorization Connection Content-Encoding Content-Length Content-Type "
+    b"Cookie Expect Host If-None-Match Range Transfer-Encoding X-Request-ID"
+).split()
 
 TARGETS = (
-    b"/",
-    b"http://",
-    b"http://a/",
-    b"/api/v2/quotes/",
-    b"/api/v2/quotes?",
-    b"/api/v2/quotes?author=",
-    b"/api/v2/quotes?dictionary=",
-    b"/api/v2/quotes/random?seed=",
-    b"/wait?",
-    b"/wait?seconds=",
-)
+    b"/ http:// http://a/ /api/v2/quotes/ /api/v2/quotes? /api/v2/quotes?author= "
+    b"/api/v2/quotes?dictionary= /api/v2/quotes/random?seed= /wait? /wait?seconds="
+).split()
 
 
 def header_values(size: int) -> Iterator[bytes]:

@@ -54,41 +54,31 @@ def make_request() -> Request:
     return made
 
 
-def response_headers(http_request: Request) -> Mapping[bytes, list[bytes]]:
+def response_headers(request: Request) -> Mapping[bytes, list[bytes]]:
     """Return the headers of the response, by lower-case name."""
     return {
         name.lower(): list(values)
-        for name, values in http_request.responseHeaders.getAllRawHeaders()
+        for name, values in request.responseHeaders.getAllRawHeaders()
     }
 
 
 class BodyTests(SynchronousTestCase):
-    def test_the_length_is_counted_in_bytes(self) -> None:
-        http_request = make_request()
-        body = render_json(http_request, {"text": "École"})
-        self.assertEqual(
-            response_headers(http_request)[b"content-length"], [b"%d" % len(body)]
-        )
+    def test_json_is_utf_8_and_ends_with_a_line_feed(self) -> None:
+        request = make_request()
+        body = render_json(request, {"text": "École"})
+        headers = response_headers(request)
         self.assertEqual(json.loads(body), {"text": "École"})
-
-    def test_json_has_its_content_type(self) -> None:
-        http_request = make_request()
-        render_json(http_request, [])
-        self.assertEqual(
-            response_headers(http_request)[b"content-type"], [b"application/json"]
-        )
-        self.assertEqual(
-            response_headers(http_request)[b"x-content-type-options"], [b"nosniff"]
-        )
-
-    def test_json_ends_with_a_line_feed(self) -> None:
-        self.assertEqual(render_json(make_request(), [])[-1:], b"\n")
+        self.assertEqual(body[-1:], b"\n")
+        self.assertEqual(headers[b"content-length"], [b"%d" % len(body)])
+        self.assertEqual(headers[b"content-type"], [b"application/json"])
+        self.assertEqual(headers[b"x-content-type-options"], [b"nosniff"])
 
     def test_bytes_are_sent_as_they_are(self) -> None:
-        http_request = make_request()
-        self.assertEqual(render_body(http_request, b"text/css", b"a{}"), b"a{}")
-        self.assertEqual(response_headers(http_request)[b"content-type"], [b"text/css"])
-        self.assertEqual(response_headers(http_request)[b"content-length"], [b"3"])
+        request = make_request()
+        self.assertEqual(render_body(request, b"text/css", b"a{}"), b"a{}")
+        headers = response_headers(request)
+        self.assertEqual(headers[b"content-type"], [b"text/css"])
+        self.assertEqual(headers[b"content-length"], [b"3"])
 
 
 class ErrorTests(SynchronousTestCase):
@@ -98,17 +88,17 @@ class ErrorTests(SynchronousTestCase):
         self, error: Exception, code: int, words: str
     ) -> Mapping[bytes, list[bytes]]:
         """Assert the response to an error, and return its headers."""
-        http_request = make_request()
-        body = json.loads(render_error(http_request, Failure(error)))
-        self.assertEqual(http_request.code, code)
+        request = make_request()
+        body = json.loads(render_error(request, Failure(error)))
+        self.assertEqual(request.code, code)
         self.assertEqual(list(body), ["Code", "message"])
         self.assertEqual(body["Code"], code)
         self.assertIn(words, body["message"])
         self.assertTrue(body["message"].endswith(f" {INSTRUCTIONS_URL}"))
         self.assertEqual(
-            response_headers(http_request)[b"content-type"], [b"application/json"]
+            response_headers(request)[b"content-type"], [b"application/json"]
         )
-        return response_headers(http_request)
+        return response_headers(request)
 
     def test_each_quotes_error_has_its_code_and_message(self) -> None:
         errors: list[tuple[QuotesError, int, str]] = [
@@ -123,26 +113,26 @@ class ErrorTests(SynchronousTestCase):
             (SearchTimedOut(3), 504, "3 seconds"),
         ]
         for error, code, words in errors:
-            sent_headers = self.assert_error_response(error, code, words)
+            headers = self.assert_error_response(error, code, words)
             self.assertFalse(
-                {b"retry-after", b"www-authenticate", b"allow"} & set(sent_headers)
+                {b"retry-after", b"www-authenticate", b"allow"} & set(headers)
             )
 
     def test_a_503_has_retry_after(self) -> None:
         """The message has the same time."""
         for error in (TooBusy(), ShuttingDown()):
             words = f"Try again in {error.retry_after} second"
-            sent_headers = self.assert_error_response(error, 503, words)
-            self.assertEqual(sent_headers[b"retry-after"], [b"%d" % error.retry_after])
+            headers = self.assert_error_response(error, 503, words)
+            self.assertEqual(headers[b"retry-after"], [b"%d" % error.retry_after])
 
     def test_resource_exhaustion_is_a_503(self) -> None:
         """The log has the reason, which the client is not told."""
         for number in (EAGAIN, EMFILE, ENFILE, ENOMEM):
             with captured_events() as events:
-                sent_headers = self.assert_error_response(
+                headers = self.assert_error_response(
                     OSError(number, SECRET), 503, "not ready"
                 )
-            self.assertEqual(sent_headers[b"retry-after"], [b"1"])
+            self.assertEqual(headers[b"retry-after"], [b"1"])
             [error] = [each for each in events if each["log_level"] == LogLevel.error]
             self.assertIn(f"[Errno {number}] {SECRET}", formatEvent(error))
 
@@ -150,80 +140,74 @@ class ErrorTests(SynchronousTestCase):
         """RFC 9110, section 15.5.2."""
         basic = b'Basic realm="twisted_quotes", charset="UTF-8"'
         bearer = b'Bearer realm="twisted_quotes"'
-        sent_headers = self.assert_error_response(
+        headers = self.assert_error_response(
             NotAuthenticated("Who are you?"), 401, "Who are"
         )
-        self.assertEqual(sent_headers[b"www-authenticate"], [basic, bearer])
+        self.assertEqual(headers[b"www-authenticate"], [basic, bearer])
 
     def test_only_a_wrong_token_has_an_error_code(self) -> None:
         """RFC 6750, section 3.1."""
-        sent_headers = self.assert_error_response(
+        headers = self.assert_error_response(
             NotAuthenticated("No.", is_bearer_token=True), 401, "No."
         )
-        _, bearer = sent_headers[b"www-authenticate"]
+        _, bearer = headers[b"www-authenticate"]
         fail = b'Bearer realm="twisted_quotes", error="invalid_token"'
         self.assertEqual(bearer, fail)
 
     def test_a_cancelled_request_is_answered_as_shutting_down(self) -> None:
-        sent_headers = self.assert_error_response(
-            CancelledError(), 503, "shutting down"
-        )
-        self.assertEqual(
-            sent_headers[b"retry-after"], [b"%d" % ShuttingDown.retry_after]
-        )
+        headers = self.assert_error_response(CancelledError(), 503, "shutting down")
+        self.assertEqual(headers[b"retry-after"], [b"%d" % ShuttingDown.retry_after])
 
     def test_a_405_names_the_allowed_methods(self) -> None:
         error = MethodNotAllowed(valid_methods=["HEAD", "GET"])
-        sent_headers = self.assert_error_response(error, 405, "GET, HEAD")
-        self.assertEqual(sent_headers[b"allow"], [b"GET, HEAD"])
+        headers = self.assert_error_response(error, 405, "GET, HEAD")
+        self.assertEqual(headers[b"allow"], [b"GET, HEAD"])
 
     def test_a_405_has_allow_even_if_no_method_is_allowed(self) -> None:
         """RFC 9110, section 15.5.6."""
-        sent_headers = self.assert_error_response(MethodNotAllowed(), 405, "methods")
-        self.assertEqual(sent_headers[b"allow"], [b""])
+        headers = self.assert_error_response(MethodNotAllowed(), 405, "methods")
+        self.assertEqual(headers[b"allow"], [b""])
 
     def test_no_such_url_is_a_404(self) -> None:
         self.assert_error_response(NotFound(), 404, "nothing at that URL")
 
     def test_an_error_of_the_client_annotates_the_log_entry(self) -> None:
         """It is not logged as an event of its own."""
-        http_request = make_request()
+        request = make_request()
         with captured_events() as events:
-            render_error(http_request, Failure(DictionaryNotFound("a", [])))
+            render_error(request, Failure(DictionaryNotFound("a", [])))
         self.assertEqual(events, [])
-        log_fields = IRequestLogEntry(http_request).fields
+        log_fields = IRequestLogEntry(request).fields
         self.assertEqual(log_fields["error"], "DictionaryNotFound")
         self.assertIn("There is no dictionary", log_fields["reason"])
 
 
 class UnexpectedErrorTests(SynchronousTestCase):
     def test_the_response_has_the_request_id_and_no_details(self) -> None:
-        http_request = make_request()
-        body = json.loads(
-            render_error(http_request, Failure(OSError(2, "gone", SECRET)))
-        )
+        request = make_request()
+        body = json.loads(render_error(request, Failure(OSError(2, "gone", SECRET))))
         self.flushLoggedErrors(OSError)
-        self.assertEqual(http_request.code, 500)
+        self.assertEqual(request.code, 500)
         self.assertEqual(body["Code"], 500)
-        self.assertIn(IRequestLogEntry(http_request).id, body["message"])
+        self.assertIn(IRequestLogEntry(request).id, body["message"])
         self.assertTrue(body["message"].endswith(f" {INSTRUCTIONS_URL}"))
         for inside in (SECRET, "OSError", "gone", "Traceback", ".py"):
             self.assertNotIn(inside, body["message"])
 
     def test_the_log_has_the_traceback_and_the_same_id(self) -> None:
-        http_request = make_request()
+        request = make_request()
         failure = Failure(ZeroDivisionError("no way"))
         with captured_events() as events:
-            render_error(http_request, failure)
+            render_error(request, failure)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         [event] = [each for each in events if "log_failure" in each]
         self.assertIs(event["log_failure"], failure)
-        self.assertEqual(event["id"], IRequestLogEntry(http_request).id)
+        self.assertEqual(event["id"], IRequestLogEntry(request).id)
 
     def test_other_http_errors_are_unexpected(self) -> None:
-        http_request = make_request()
-        render_error(http_request, Failure(Gone()))
-        self.assertEqual(http_request.code, 500)
+        request = make_request()
+        render_error(request, Failure(Gone()))
+        self.assertEqual(request.code, 500)
         self.assertEqual(len(self.flushLoggedErrors(Gone)), 1)
 
 

@@ -14,7 +14,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.server import Request
 from twisted.web.test.requesthelper import DummyChannel
 
-from twisted_quotes.listening.sockets import authority
 from twisted_quotes.web.http.urls import (
     base_url,
     instructions_url,
@@ -125,34 +124,15 @@ class AllowedHostTests(SynchronousTestCase):
 
 
 class BaseUrlTests(SynchronousTestCase):
-    def test_the_url_has_the_requested_host(self) -> None:
-        self.assertEqual(
-            base_url(make_request(b"quotes.test:81")), "http://quotes.test:81"
-        )
-
-    def test_a_secure_request_gets_a_secure_url(self) -> None:
-        self.assertEqual(
-            base_url(make_request(b"a.test", secure=True)), "https://a.test"
-        )
-
-    def test_without_a_host_the_url_has_the_address_of_the_socket(self) -> None:
-        self.assertEqual(base_url(make_request()), "http://127.0.0.1:8000")
-
-    def test_an_invalid_host_is_not_in_the_url(self) -> None:
-        self.assertEqual(base_url(make_request(b'"><script>')), "http://127.0.0.1:8000")
-
-    def test_an_ipv6_address_is_in_brackets(self) -> None:
-        address = IPv6Address("TCP", "::1", 8000)
-        self.assertEqual(base_url(make_request(address=address)), "http://[::1]:8000")
-        self.assertEqual(authority(address), "[::1]:8000")
-
-    def test_a_unix_socket_has_no_base_url(self) -> None:
-        nameless = make_request(address=UNIXAddress("/run/quotes"))
-        self.assertEqual(base_url(nameless), "")
-        self.assertEqual(instructions_url(nameless), "/api/v1/web")
-
-    def test_the_instructions_are_on_the_requested_host(self) -> None:
-        self.assertEqual(
-            instructions_url(make_request(b"quotes.test")),
-            "http://quotes.test/api/v1/web",
-        )
+    def test_the_url_has_the_valid_host_or_else_the_address_of_the_socket(self) -> None:
+        ipv6 = IPv6Address("TCP", "::1", 8000)
+        for request, url in (
+            (make_request(b"quotes.test:81"), "http://quotes.test:81"),
+            (make_request(b"a.test", secure=True), "https://a.test"),
+            (make_request(), "http://127.0.0.1:8000"),
+            (make_request(b'"><script>'), "http://127.0.0.1:8000"),
+            (make_request(address=ipv6), "http://[::1]:8000"),
+            (make_request(address=UNIXAddress("/run/quotes")), ""),
+        ):
+            self.assertEqual(base_url(request), url)
+            self.assertEqual(instructions_url(request), f"{url}/api/v1/web")
