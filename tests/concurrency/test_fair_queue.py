@@ -19,7 +19,7 @@ class FairQueueTests(SynchronousTestCase):
     """Tests of items of several clients."""
 
     def setUp(self) -> None:
-        self.queue: FairQueue[str, int] = FairQueue(count())
+        self.queue: FairQueue[int] = FairQueue(count())
 
     def pop(self) -> int:
         """Remove and return the oldest item of the first client."""
@@ -96,7 +96,7 @@ class FairQueueTests(SynchronousTestCase):
 
     def test_two_queues_can_be_compared(self) -> None:
         changes = count()
-        one, other = (FairQueue[str, int](changes) for _ in range(2))
+        one, other = (FairQueue[int](changes) for _ in range(2))
         one.add("a", 1, 1)
         other.add("b", 2, 1)
         self.assertLess(one.first(), other.first())

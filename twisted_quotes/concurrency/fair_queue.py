@@ -8,40 +8,37 @@ from collections import OrderedDict
 from collections.abc import Hashable, Iterator
 from typing import Generic, TypeVar
 
-K = TypeVar("K", bound=Hashable)
 T = TypeVar("T", bound=Hashable)
 
 
-class FairQueue(Generic[K, T]):
+class FairQueue(Generic[T]):
     """
     Items of several clients; each client has one priority.
 
     The client with the lowest priority number comes first; among equals, the one that
     has had this priority for longest. The items of one client stay in order of arrival.
+    The cost of an operation grows with the number of different priorities only.
 
-    The cost of an operation grows with the number of different priorities, not with
-    the number of clients or items.
-
-    @param changes: numbers the changes of priorities. Queues whose L{first} clients
-        are compared must share it.
+    @param changes: numbers the changes of priorities; shared by queues whose L{first}
+        clients are compared.
     """
 
     def __init__(self, changes: Iterator[int]) -> None:
         self._changes = changes
-        self._items: dict[K, OrderedDict[T, None]] = {}
-        self._priorities: dict[K, int] = {}
+        self._items: dict[str | None, OrderedDict[T, None]] = {}
+        self._priorities: dict[str | None, int] = {}
         # The clients of each priority, with the number of the change.
-        self._buckets: dict[int, OrderedDict[K, int]] = {}
+        self._buckets: dict[int, OrderedDict[str | None, int]] = {}
 
     def __len__(self) -> int:
         """Return the number of clients."""
         return len(self._items)
 
-    def count(self, client: K) -> int:
+    def count(self, client: str | None) -> int:
         """Return the number of items of a client."""
         return len(self._items.get(client, ()))
 
-    def add(self, client: K, item: T, priority: int) -> None:
+    def add(self, client: str | None, item: T, priority: int) -> None:
         """
         Add an item.
 
@@ -52,7 +49,7 @@ class FairQueue(Generic[K, T]):
             self._enter_bucket(client, priority)
         self._items[client][item] = None
 
-    def remove(self, client: K, item: T) -> bool:
+    def remove(self, client: str | None, item: T) -> bool:
         """Remove an item; return whether it was in the queue."""
         items = self._items.get(client)
         if items is None or item not in items:
@@ -63,13 +60,13 @@ class FairQueue(Generic[K, T]):
             self._leave_bucket(client)
         return True
 
-    def set_priority(self, client: K, priority: int) -> None:
+    def set_priority(self, client: str | None, priority: int) -> None:
         """Change the priority of a client. One without items is ignored."""
         if client in self._items:
             self._leave_bucket(client)
             self._enter_bucket(client, priority)
 
-    def first(self) -> tuple[int, int, K]:
+    def first(self) -> tuple[int, int, str | None]:
         """
         Return the first client, preceded by its rank among those of other queues.
 
@@ -79,20 +76,20 @@ class FairQueue(Generic[K, T]):
         client, change = next(iter(self._buckets[priority].items()))
         return priority, change, client
 
-    def oldest(self, client: K) -> T:
+    def oldest(self, client: str | None) -> T:
         """Return the oldest item of a client that has some."""
         return next(iter(self._items[client]))
 
-    def newest(self, client: K) -> T:
+    def newest(self, client: str | None) -> T:
         """Return the newest item of a client that has some."""
         return next(reversed(self._items[client]))
 
-    def _enter_bucket(self, client: K, priority: int) -> None:
+    def _enter_bucket(self, client: str | None, priority: int) -> None:
         self._priorities[client] = priority
         bucket = self._buckets.setdefault(priority, OrderedDict())
         bucket[client] = next(self._changes)
 
-    def _leave_bucket(self, client: K) -> None:
+    def _leave_bucket(self, client: str | None) -> None:
         priority = self._priorities.pop(client)
         bucket = self._buckets[priority]
         del bucket[client]

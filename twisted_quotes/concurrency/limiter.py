@@ -18,10 +18,9 @@ from .fair_queue import FairQueue
 
 class SlotRequest(NamedTuple):
     """
-    Describes who needs a slot, and for what.
+    Who needs a slot, and for what.
 
-    @ivar client_key: identifies the client; L{None} stands for all clients that
-        cannot be told apart, which are treated as one.
+    @ivar client_key: identifies the client. All with L{None} count as one client.
     @ivar slow: whether the work may take up to its time limit.
     """
 
@@ -33,11 +32,7 @@ DEFAULT_SLOT_REQUEST = SlotRequest()
 
 
 class Slot(Closeable):
-    """
-    The right to run processes.
-
-    @ivar slot_request: the request that the slot was acquired for.
-    """
+    """The right to run processes."""
 
     def __init__(
         self, slot_request: SlotRequest, release: Callable[[SlotRequest], object]
@@ -74,9 +69,8 @@ class ConcurrencyLimiter:
     @param max_running: the number of slots, 1 or more.
     @param max_waiting: the maximum number of waiting requests, 0 or more.
 
-    @ivar limit: the number of slots.
     @ivar available: the number of free slots.
-    @ivar on_acquired: called after each acquisition of a slot.
+    @ivar on_acquired: called when a slot has been acquired.
     """
 
     def __init__(self, max_running: int, max_waiting: int) -> None:
@@ -87,13 +81,10 @@ class ConcurrencyLimiter:
         self._held_slots: dict[str | None, int] = {}
         self._waiting: dict[Deferred[Slot], SlotRequest] = {}
         changes = count()
-        # One for requests that are not slow, one for those that are; the priority of
-        # a client is the number of slots that it holds.
-        self._queues = [
-            FairQueue[str | None, Deferred[Slot]](changes) for _ in range(2)
-        ]
-        # Requests that have held no slot before. The first client has the most.
-        self._evictable = FairQueue[str | None, Deferred[Slot]](changes)
+        # For quick and for slow requests. Priorities are the numbers of held slots.
+        self._queues = [FairQueue[Deferred[Slot]](changes) for _ in range(2)]
+        # Requests without a slot before. Priorities are their numbers, negated.
+        self._evictable = FairQueue[Deferred[Slot]](changes)
         self._is_dispatching = False
 
     @property
@@ -159,12 +150,7 @@ class ConcurrencyLimiter:
         return waiter
 
     def _find_evictable(self, client_key: str | None) -> Deferred[Slot]:
-        """
-        Return the waiter that a new request of a client replaces.
-
-        @raise TooBusy: as for L{acquire}.
-        @raise TooManyRequests: as for L{acquire}.
-        """
+        """Return the waiter that a new request of a client replaces, or raise."""
         if self._evictable:
             _, _, busiest = self._evictable.first()
             own_count = self._evictable.count(client_key)
@@ -186,13 +172,9 @@ class ConcurrencyLimiter:
         return Slot(slot_request, self._release)
 
     def _release(self, slot_request: SlotRequest) -> None:
-        """
-        Take a slot back and give it to the next waiter.
-
-        The waiter may release it at once, which calls this method again, and so may a
-        thousand more in a row. A loop in the outermost call avoids deep recursion.
-        """
         self._count_held(slot_request, -1)
+        # Thousands of waiters in a row may release their slots at once, and call this
+        # method again. The loop in the outermost call avoids deep recursion.
         if self._is_dispatching:
             return
         self._is_dispatching = True
@@ -205,7 +187,7 @@ class ConcurrencyLimiter:
             self._is_dispatching = False
 
     def _next_waiter(self) -> Deferred[Slot] | None:
-        """Return the waiter that is due a free slot, if there are both."""
+        """Return the waiter that gets a free slot, if there are both."""
         candidates = [
             queue
             for slow, queue in enumerate(self._queues)

@@ -18,11 +18,7 @@ TIME_SLICE = 0.005
 
 
 class CooperativeScheduler:
-    """
-    Shares the reactor among loops: one paused loop resumes in each reactor turn.
-
-    @param reactor: measures time and schedules the turns.
-    """
+    """Shares the reactor among loops: one paused loop resumes in each turn."""
 
     def __init__(self, reactor: IReactorTime) -> None:
         self._reactor = reactor

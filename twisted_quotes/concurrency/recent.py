@@ -18,7 +18,6 @@ class CachedResult(Generic[T]):
     """
     Calls a function again only when its last result has expired.
 
-    @param clock: measures time.
     @param lifetime: how long a result is used, in seconds, from the start of the call.
     @param compute: the function.
     """

@@ -32,8 +32,8 @@ class SharedCounters:
     """
     The counters of all workers.
 
-    @param descriptor: an open file, made by L{create}, which is mapped into memory.
-    @param rows: the number of rows in it, 1 or more.
+    @param descriptor: an open file, created by L{create}.
+    @param rows: the number of rows, 1 or more.
     """
 
     def __init__(self, descriptor: int, rows: int) -> None:
@@ -63,19 +63,16 @@ class SharedCounters:
 
     def minimum_connections_elsewhere(self, row: int) -> int | None:
         """
-        Return the lowest number of connections of the other workers.
+        Return the lowest number of connections of the serving workers, except one.
 
-        @param row: the row of the worker to leave out.
-        @return: L{None} if no other worker is serving.
+        @param row: the row of the worker that does not count.
         """
-        return min(
-            (
-                self.read(other, Column.CONNECTIONS)
-                for other in range(self.rows)
-                if other != row and self.read(other, Column.SERVING)
-            ),
-            default=None,
+        others = (
+            self.read(other, Column.CONNECTIONS)
+            for other in range(self.rows)
+            if other != row and self.read(other, Column.SERVING)
         )
+        return min(others, default=None)
 
     def clear(self, row: int) -> None:
         """Reset the row of a worker that has ended."""
@@ -87,10 +84,10 @@ class SharedCapacity(Capacity):
     """
     A capacity that all workers share.
 
-    @param limit: the maximum of all workers together.
-    @param shared_counters: the counters of all workers.
     @param row: the row of this worker.
     @param column: what is counted.
+
+    @ivar in_use: the current count of this worker.
     """
 
     def __init__(

@@ -23,11 +23,8 @@ class ThreadRunner:
     """
     A L{DeferToThread} that limits how many functions run at the same time.
 
-    More threads would compete with each other, and their results would occupy the
-    reactor for too long in one turn.
+    The results of more threads would occupy the reactor for too long in one turn.
 
-    @param reactor: receives the results.
-    @param pool: provides the threads.
     @param max_threads: the limit, 1 or more.
     """
 

@@ -8,6 +8,7 @@ a number. Therefore it is given only complete and valid headers.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
@@ -133,14 +134,13 @@ class _ProxyHeaderFactory(WrappingFactory):
 
 
 @implementer(IStreamServerEndpoint)
+@dataclass(frozen=True)
 class _ProxyHeaderEndpoint:
-    def __init__(self, endpoint: IStreamServerEndpoint) -> None:
-        self._endpoint = endpoint
+    endpoint: IStreamServerEndpoint
 
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
-        """Listen with a L{ProxyHeaderReader} for each connection."""
         factory: Any = _ProxyHeaderFactory(protocolFactory)
-        return self._endpoint.listen(factory)
+        return self.endpoint.listen(factory)
 
 
 def proxy_protocol_endpoint(endpoint: IStreamServerEndpoint) -> IStreamServerEndpoint:

@@ -116,7 +116,6 @@ class Metrics:
         Add a counter.
 
         @param name: the name without the prefix C{quotes_}.
-        @param documentation: a sentence for operators.
         @param labels: the labels. For a single one, the values that are shown before
             they occur.
         """
@@ -135,7 +134,6 @@ class Metrics:
         Add a metric whose value is read when it is shown.
 
         @param name: the name without the prefix C{quotes_}.
-        @param documentation: a sentence for operators.
         @param read_value: returns the value. If it raises L{OSError}, the error is
             logged, and the value is not a number.
         """
@@ -158,10 +156,10 @@ class Metrics:
         """
         Format all metrics.
 
-        @param accept: the value of an Accept header.
+        @param accept: the value of an Accept header, or a media type.
         @return: the content type, and the body.
         """
-        return _render_registry(self._registry, accept)
+        return render_families(self.families(), accept)
 
     def families(self) -> list[MetricFamily]:
         """Return the present values of all metrics."""
@@ -194,26 +192,18 @@ class _StaticCollector(Collector):
 
 
 def render_families(families: Sequence[MetricFamily], accept: str) -> tuple[str, bytes]:
-    """Format metrics of other processes, as L{Metrics.render} does."""
+    """Format metrics as L{Metrics.render} does."""
     registry = CollectorRegistry()
     registry.register(_StaticCollector(families))
-    return _render_registry(registry, accept)
+    encode, content_type = choose_encoder(accept)
+    return content_type, encode(registry)
 
 
 def negotiate_format(accept: str) -> str:
     """Return the media type that fits an Accept header best."""
-    _, content_type = _negotiate_encoder(accept)
-    return content_type.partition(";")[0]
-
-
-def _negotiate_encoder(accept: str) -> tuple[Callable[[CollectorRegistry], bytes], str]:
     try:
-        return choose_encoder(accept)
+        _, content_type = choose_encoder(accept)
     except (TypeError, ValueError):
         # The header names an invalid version of a format.
-        return choose_encoder("")
-
-
-def _render_registry(registry: CollectorRegistry, accept: str) -> tuple[str, bytes]:
-    encode, content_type = _negotiate_encoder(accept)
-    return content_type, encode(registry)
+        _, content_type = choose_encoder("")
+    return content_type.partition(";")[0]

@@ -19,13 +19,10 @@ class SystemdNotifier:
 
     The first of several failures in a row is logged.
 
-    @param clock: schedules the watchdog notifications.
     @param notify_socket: the value of C{NOTIFY_SOCKET}: a path, or an abstract name
         after C{@}; L{None} if the service was not started by systemd.
     @param watchdog_timeout: the time without a notification after which systemd
         regards the service as hung, in seconds; L{None} for no watchdog.
-
-    @ivar watchdog_timeout: the same.
     """
 
     _log = Logger()

@@ -5,7 +5,8 @@ Open files: how many connections they allow, and what they cost each child proce
 from __future__ import annotations
 
 import os
-from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit, setrlimit
+from contextlib import suppress
+from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 from typing import Any, NamedTuple
 
 from twisted.internet import process
@@ -30,13 +31,12 @@ _MAX_REFUSED = 1024
 
 class DescriptorBudget(NamedTuple):
     """
-    What this process has enough descriptors for, all at the same time.
+    The maximum numbers that this process has enough descriptors for at the same time.
 
-    @ivar max_connections: the maximum number of open connections.
-    @ivar max_waits: the maximum number of concurrent C{/wait} requests.
-    @ivar max_streams: the maximum number of concurrent streamed responses.
-    @ivar max_refused: the maximum number of refused connections that wait for their
-        clients to close.
+    @ivar max_connections: open connections.
+    @ivar max_waits: C{/wait} requests.
+    @ivar max_streams: streamed responses.
+    @ivar max_refused: refused connections that wait for their clients to close.
     """
 
     max_connections: int
@@ -52,19 +52,19 @@ class DescriptorBudget(NamedTuple):
         return self.max_connections + self.max_refused + waits + streams
 
 
-def compute_descriptor_budget(
-    max_connections: int, max_files: int | None
-) -> DescriptorBudget:
+def _full_budget(max_connections: int) -> DescriptorBudget:
+    return DescriptorBudget(max_connections, MAX_WAITS, max_connections, _MAX_REFUSED)
+
+
+def compute_descriptor_budget(max_connections: int, max_files: int) -> DescriptorBudget:
     """
     Compute what a number of descriptors is enough for.
 
     @param max_connections: the desired number of connections, 1 or more.
-    @param max_files: the number of descriptors; L{None} for no limit.
+    @param max_files: the number of descriptors, 0 or more.
     """
-    full_budget = DescriptorBudget(
-        max_connections, MAX_WAITS, max_connections, _MAX_REFUSED
-    )
-    if max_files is None or max_files >= full_budget.required_files:
+    full_budget = _full_budget(max_connections)
+    if max_files >= full_budget.required_files:
         return full_budget
     max_connections = min(max_connections, max_files // 2)
     # Twisted accepts about a hundred connections in one reactor turn.
@@ -85,13 +85,11 @@ def raise_open_files_limit(max_connections: int, max_running: int) -> Descriptor
     @param max_running: the maximum number of concurrent searches.
     """
     reserve = _RESERVED_FILES + _FILES_PER_SEARCH * max_running
-    full_budget = compute_descriptor_budget(max_connections, None)
+    needed = reserve + _full_budget(max_connections).required_files
+    # Linux does not allow an infinite limit.
     soft, hard = getrlimit(RLIMIT_NOFILE)
-    if soft == RLIM_INFINITY:
-        return full_budget
-    needed = reserve + full_budget.required_files
     if soft < needed:
-        soft = needed if hard == RLIM_INFINITY else min(needed, hard)
+        soft = min(needed, hard)
         setrlimit(RLIMIT_NOFILE, (soft, hard))
     return compute_descriptor_budget(max_connections, max(0, soft - reserve))
 
@@ -104,9 +102,8 @@ def restrict_descriptor_scan(child_descriptor_limit: int) -> None:
     the time when thousands of connections are open. This is not necessary: descriptors
     that Python opens are not inherited (PEP 446).
 
-    @param child_descriptor_limit: children are given descriptors with numbers below
-        this, 3 or more. Those numbers are always examined, because a descriptor may
-        be passed on under its own number.
+    @param child_descriptor_limit: descriptors below this, 3 or more, are always
+        examined, because they may be passed on under their own number.
     """
     scanned = sorted({*_inheritable_descriptors(), *range(child_descriptor_limit)})
     detector: Any = getattr(process, "detector", None)
@@ -120,10 +117,8 @@ def restrict_descriptor_scan(child_descriptor_limit: int) -> None:
 def _inheritable_descriptors() -> set[int]:
     descriptors = set()
     for name in os.listdir("/proc/self/fd"):
-        try:
+        # The descriptor of the listing itself is closed by now.
+        with suppress(OSError):
             if os.get_inheritable(int(name)):
                 descriptors.add(int(name))
-        except OSError:
-            # The descriptor of the listing itself is closed by now.
-            continue
     return descriptors

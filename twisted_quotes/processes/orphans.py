@@ -18,8 +18,6 @@ class Reaper:
     """
     Runs L{twisted_quotes.processes.reaper}, which kills the other child processes if
     the service itself is killed.
-
-    @param reactor: starts the process.
     """
 
     _log = Logger()
@@ -43,11 +41,7 @@ class Reaper:
             self._reaper.result.addCallbacks(self._ended, lambda _: None)
 
     def stop(self) -> Deferred[None]:
-        """
-        Kill the process.
-
-        @return: fires when it has ended.
-        """
+        """Kill the process, and wait for its end."""
         reaper, self._reaper = self._reaper, None
         if reaper is None:
             return succeed(None)

@@ -5,7 +5,7 @@ Child processes: spawn any executable, collect its output, kill it on cancellati
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from secrets import token_hex
@@ -37,8 +37,8 @@ class Command:
     What to run.
 
     @ivar executable: an absolute path.
-    @ivar arguments: the arguments, without the name of the executable.
-    @ivar environment: the complete environment.
+    @ivar arguments: without the name of the executable.
+    @ivar environment: all variables.
     """
 
     executable: str
@@ -51,9 +51,7 @@ class Outcome:
     """
     How a command ended.
 
-    @ivar exit_code: the exit code, or L{None} if a signal ended the command.
-    @ivar signal: that signal, or L{None}.
-    @ivar stdout: the standard output.
+    @ivar exit_code: L{None} if a signal ended the command.
     @ivar stderr: the first L{MAX_STDERR_BYTES} of the standard error.
     @ivar is_complete: whether the command was not killed for too much output.
     """
@@ -140,33 +138,27 @@ class ChildProcess(ProcessProtocol):
         The command must have been spawned with C{stdin="w"}. It may end before
         everything is written. If the file cannot be read, L{result} fails.
         """
-        sent = FileSender().beginFileTransfer(
-            _MonitoredFile(file, self._read_failed), self.transport
-        )
-        sent.addCallbacks(
-            lambda _: self.transport.closeStdin(),
-            lambda _: None,  # The command has closed its input, or has ended.
-        )
+        sent = _FileSender().beginFileTransfer(file, self.transport)
+        sent.addCallbacks(lambda _: self.transport.closeStdin(), self._write_failed)
 
-    def _read_failed(self) -> None:
-        self._kill()
-        if not self.result.called:
-            self.result.errback()
+    def _write_failed(self, failure: Failure) -> None:
+        # Otherwise the command has closed its input, or has ended.
+        if failure.check(OSError):
+            self._kill()
+            if not self.result.called:
+                self.result.errback(failure)
 
 
-@dataclass(frozen=True)
-class _MonitoredFile:
-    """A file that reports read errors, which L{FileSender} does not handle."""
+class _FileSender(FileSender):
+    """Fails if the file cannot be read."""
 
-    file: Readable
-    read_failed: Callable[[], None]
-
-    def read(self, size: int) -> bytes:
+    def resumeProducing(self) -> None:
         try:
-            return self.file.read(size)
+            super().resumeProducing()
         except OSError:
-            self.read_failed()
-            return b""
+            self.consumer.unregisterProducer()
+            assert self.deferred is not None
+            self.deferred.errback()
 
 
 def spawn(

@@ -13,7 +13,6 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 
 # The prefix TWISTED_QUOTES_ is for options alone.
@@ -24,19 +23,15 @@ _SCANS = 5
 _SCAN_INTERVAL = 0.05
 
 
-def find_marked_processes(service_id: str) -> Iterator[int]:
-    """
-    Find the ids of the processes that have a mark, except this one.
-
-    @param service_id: the value of L{SERVICE_ID_VARIABLE} in their environment.
-    """
+def kill_marked_processes(service_id: str) -> None:
+    """Kill the processes with L{SERVICE_ID_VARIABLE} in their environment."""
     marker = f"{SERVICE_ID_VARIABLE}={service_id}".encode()
     for name in os.listdir("/proc"):
         if name.isdigit() and int(name) != os.getpid():
             # The process may have ended, or belong to another user.
             with suppress(OSError), open(f"/proc/{name}/environ", "rb") as environment:
                 if marker in environment.read().split(b"\0"):
-                    yield int(name)
+                    os.kill(int(name), signal.SIGKILL)
 
 
 def main() -> None:
@@ -44,9 +39,7 @@ def main() -> None:
     sys.stdin.buffer.read()
     # A process that is being started may not have its environment yet.
     for _ in range(_SCANS):
-        for pid in find_marked_processes(os.environ[SERVICE_ID_VARIABLE]):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        kill_marked_processes(os.environ[SERVICE_ID_VARIABLE])
         time.sleep(_SCAN_INTERVAL)
 
 

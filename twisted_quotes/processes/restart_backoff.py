@@ -15,12 +15,7 @@ _INITIAL_DELAY, _MAX_DELAY = 0.25, 30.0
 
 @dataclass
 class RestartBackoff:
-    """
-    Computes exponentially growing delays.
-
-    The first two consecutive failures cause no delay, nor does a worker that served
-    long enough.
-    """
+    """Computes delays that grow exponentially, from the third failure in a row."""
 
     _consecutive_failures: int = 0
 
@@ -34,7 +29,7 @@ class RestartBackoff:
             self._consecutive_failures = 0
             return 0.0
         self._consecutive_failures += 1
-        doublings = self._consecutive_failures - _IMMEDIATE_RESTARTS - 1
-        if doublings < 0:
-            return 0.0
-        return float(min(_MAX_DELAY, _INITIAL_DELAY * 2 ** min(doublings, 10)))
+        doublings = min(self._consecutive_failures - _IMMEDIATE_RESTARTS - 1, 10)
+        return (
+            0.0 if doublings < 0 else min(_MAX_DELAY, _INITIAL_DELAY * 2.0**doublings)
+        )
