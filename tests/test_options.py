@@ -322,7 +322,7 @@ class AuthTests(SynchronousTestCase):
             (f"file:{missing}", [missing, os.strerror(2)]),
             (
                 f"file:{self.temporary_folder}",
-                [str(self.temporary_folder), "no regular file"],
+                [str(self.temporary_folder), "not a regular file"],
             ),
             ("anonymous", ["IAnonymous"]),
             ("memory:alice:hunter2", ["memory:", "file:"]),
@@ -348,7 +348,7 @@ class AuthTests(SynchronousTestCase):
         """What is no regular file is not opened."""
         os.mkfifo(self.temporary_folder / "pipe")
         self.assertIn(
-            "no regular file",
+            "not a regular file",
             self.error_message(f"--auth=file:{self.temporary_folder}/pipe"),
         )
 

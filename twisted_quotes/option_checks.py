@@ -1,68 +1,68 @@
 """
-Options that are refused, though each by itself looks like one that could be used.
+Checks of options whose values look usable but are not.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from re import compile
 from stat import S_ISREG
 
 from twisted.python.usage import UsageError
 
-# What Kubernetes and Docker set in each container where a service is named
-# twisted-quotes, and the value of the one that could be a mistake as well.
+ENVIRONMENT_PREFIX = "TWISTED_QUOTES_"
+
+# Kubernetes and Docker set these in each container if a service is named
+# twisted-quotes. One has the name of a likely mistake, so its value is checked as well.
 _SERVICE_LINKS = compile(r"SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP)(_\w+)?")
 _SERVICE_LINK_ADDRESS = compile(r"(tcp|udp)://.+")
 
 
-def environment_variable(prefix: str, option: str) -> str:
-    """The environment variable of an option."""
-    return prefix + option.replace("-", "_").upper()
+def environment_variable(option: str) -> str:
+    """Return the environment variable of an option."""
+    return ENVIRONMENT_PREFIX + option.replace("-", "_").upper()
 
 
 def check_environment_variables(
-    environment: Mapping[str, str], prefix: str, option_names: Sequence[str]
+    environment: Mapping[str, str], options: Iterable[str]
 ) -> None:
     """
-    Refuse variables that look like options and are none.
+    Check that each variable with the prefix is that of an option.
 
-    @param environment: all variables.
-    @param prefix: what the names of variables of options begin with.
-    @param option_names: the names of all options.
-    @raise UsageError: there is one; the message names the nearest option.
+    @raise UsageError: one is not; the message suggests the nearest option.
     """
-    known = [environment_variable("", each) for each in option_names]
-    for name in sorted(environment):
-        option = name.removeprefix(prefix)
-        if _SERVICE_LINKS.fullmatch(option) or _SERVICE_LINK_ADDRESS.match(
-            environment[name]
+    known = [environment_variable(each) for each in options]
+    for name, value in sorted(environment.items()):
+        suffix = name.removeprefix(ENVIRONMENT_PREFIX)
+        if (
+            suffix == name
+            or name in known
+            or _SERVICE_LINKS.fullmatch(suffix)
+            or _SERVICE_LINK_ADDRESS.match(value)
         ):
             continue
-        if option != name and option not in known:
-            close_matches = get_close_matches(option.upper(), known, n=1)
-            hint = (
-                f"; did you mean {prefix}{close_matches[0]}?" if close_matches else ""
-            )
-            raise UsageError(f"{name} is set, but there is no such option{hint}")
+        suffixes = [each.removeprefix(ENVIRONMENT_PREFIX) for each in known]
+        nearest = get_close_matches(suffix.upper(), suffixes, n=1)
+        hint = f"; did you mean {ENVIRONMENT_PREFIX}{nearest[0]}?" if nearest else ""
+        raise UsageError(f"{name} is set, but there is no such option{hint}")
 
 
 def check_auth_description(description: str) -> None:
     """
-    Refuse the checkers that can be made, but let nobody in.
+    Check a checker that Twisted would make, but that would accept no client.
 
-    @raise UsageError: this is one.
+    @raise UsageError: it would accept none.
     """
     kind, _, path = description.partition(":")
     if kind == "memory":
-        # It compares text with the bytes that come.
-        raise UsageError("memory: would let nobody in; use file:")
+        # It compares text with the bytes of the request.
+        raise UsageError("memory: accepts no client; use file:")
     if kind == "file" and path:
         try:
             if not S_ISREG(os.stat(path).st_mode):
-                raise UsageError(f"{path!r} is no regular file")
+                raise UsageError(f"{path!r} is not a regular file")
             open(path, "rb").close()
         except OSError as error:
             raise UsageError(f"cannot read {path!r}: {error.strerror}") from None

@@ -6,9 +6,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.strcred import AuthOptionMixin
@@ -16,176 +15,120 @@ from twisted.python.usage import Options, UsageError
 
 from . import __version__
 from .option_checks import (
+    ENVIRONMENT_PREFIX,
     check_auth_description,
     check_environment_variables,
     environment_variable,
 )
 
-ENVIRONMENT_PREFIX = "TWISTED_QUOTES_"
+DEFAULT_ENDPOINT = "tcp:8000:interface=127.0.0.1"
 
 
-@dataclass(frozen=True)
-class _OptionType:
-    """What an option may be: in words, and as a converter that may refuse."""
+class _Type(NamedTuple):
+    """What the values of an option are, and a converter that can raise an error."""
 
     description: str
     convert: Callable[[str], Any]
 
 
-def _number(number_type: type[int | float], minimum: float) -> _OptionType:
-    """Numbers from C{least} up."""
-
+def _number(number_type: type[int | float], minimum: float) -> _Type:
     def convert(text: str) -> float:
         if "_" in text or not text.isascii():
-            raise ValueError("digits that Python alone knows")
+            raise ValueError("a notation of Python")
         value = number_type(text)
         if not isfinite(value) or value < minimum:
             raise ValueError("out of range")
         return value
 
     noun = "whole number" if number_type is int else "number"
-    return _OptionType(f"a {noun}, {minimum:g} or more", convert)
+    return _Type(f"a {noun}, {minimum:g} or more", convert)
 
 
-def _non_empty_text(text: str) -> str:
+def _convert_text(text: str) -> str:
     if not text:
         raise ValueError("empty")
     return text
 
 
-_YES_OR_NO = _OptionType("yes or no", {"yes": True, "no": False}.__getitem__)
-_SECONDS = _number(float, 0.001)
-_TEXT = _OptionType("a text that is not empty", _non_empty_text)
-
-
-def _worker_count(text: str) -> int:
-    is_auto = text == "auto"
-    return len(os.sched_getaffinity(0)) if is_auto else _number(int, 1).convert(text)
-
-
-# Name, kind, default, and what the help says of it (contract, section 2).
-_OPTIONS: tuple[tuple[str, _OptionType, Any, str], ...] = (
-    ("dictionaries", _TEXT, None, "Folder of dictionaries [default: those that ship]"),
-    (
-        "default-dictionary",
-        _TEXT,
-        None,
-        "Dictionary used when a call names none [default: the first by name]",
-    ),
-    (
-        "cache-dir",
-        _TEXT,
-        None,
-        "Folder for indexes of the quotes [default: the user's cache folder]",
-    ),
-    (
-        "cache-bytes",
-        _number(int, 0),
-        64 * 1024 * 1024,
-        "Bytes of answers to keep; 0 keeps and shares none [default: 67108864]",
-    ),
-    (
-        "search-together",
-        _YES_OR_NO,
-        True,
-        "Whether searches may share a grep, or find one ready [default: yes]",
-    ),
-    (
-        "workers",
-        _OptionType("a whole number, 1 or more, or auto", _worker_count),
-        1,
-        "Processes that serve; auto is one for each core [default: 1]",
-    ),
-    ("timeout", _SECONDS, 10.0, "Time limit of a search, in seconds [default: 10]"),
-    (
-        "max-running",
-        _number(int, 1),
-        None,
-        "Greps at one time [default: 4 for each core, at least 8]",
-    ),
-    (
-        "max-waiting",
-        _number(int, 0),
-        1000,
-        "Searches waiting for a place; beyond that 503 [default: 1000]",
-    ),
-    (
-        "max-connections",
-        _number(int, 1),
-        4000,
-        "Open connections; beyond that 503 and close [default: 4000]",
-    ),
-    (
-        "max-unsent-bytes",
-        _number(int, 1),
-        256 * 1024 * 1024,
-        "Bytes of answers that clients have yet to read [default: 268435456]",
-    ),
-    (
-        "request-timeout",
-        _SECONDS,
-        10.0,
-        "Seconds a request may take to arrive; beyond that 408 [default: 10]",
-    ),
-    (
-        "send-timeout",
-        _SECONDS,
-        60.0,
-        "Seconds a client may take nothing of its answer [default: 60]",
-    ),
-    ("idle-timeout", _SECONDS, 60.0, "Seconds a connection may be idle [default: 60]"),
-    (
-        "drain-delay",
-        _number(float, 0),
-        0.0,
-        "On shutdown, how long to go on serving, in seconds [default: 0]",
-    ),
-    (
-        "drain-timeout",
-        _number(float, 0),
-        30.0,
-        "Seconds outstanding requests may take once shutdown began [default: 30]",
-    ),
-    (
-        "access-log",
-        _TEXT,
-        None,
-        "File for an access log in combined format [default: none]",
+_TEXT = _Type("a text that is not empty", _convert_text)
+_YES_OR_NO = _Type("yes or no", {"yes": True, "no": False}.__getitem__)
+_POSITIVE = _number(int, 1)
+_COUNT = _number(int, 0)
+_TIME_LIMIT = _number(float, 0.001)
+_DRAIN_TIME = _number(float, 0)
+_WORKERS = _Type(
+    "a whole number, 1 or more, or auto",
+    lambda text: (
+        len(os.sched_getaffinity(0)) if text == "auto" else _POSITIVE.convert(text)
     ),
 )
 
-_OPTION_NAMES = ("listen", "auth", "host", *(name for name, *_ in _OPTIONS))
+# Of each option: its type, its description, and its default (contract, section 2).
+_OPTIONS: dict[str, tuple[_Type, str, str | None]] = {
+    "dictionaries": (_TEXT, "Folder of dictionaries", None),
+    "default-dictionary": (_TEXT, "Dictionary for requests that name none", None),
+    "cache-dir": (_TEXT, "Folder for the indexes of quotes", None),
+    "cache-bytes": (_COUNT, "Bytes of cached responses; 0 for no cache", "67108864"),
+    "search-together": (_YES_OR_NO, "Whether searches share and prestart greps", "yes"),
+    "workers": (_WORKERS, "Processes that serve; auto for one per core", "1"),
+    "timeout": (_TIME_LIMIT, "Time limit of a search, in seconds", "10"),
+    "max-running": (_POSITIVE, "Greps that run at one time", None),
+    "max-waiting": (_COUNT, "Searches that wait; one more gets a 503", "1000"),
+    "max-connections": (_POSITIVE, "Open connections; one more gets a 503", "4000"),
+    "max-unsent-bytes": (_POSITIVE, "Bytes that clients have yet to read", "268435456"),
+    "request-timeout": (_TIME_LIMIT, "Seconds for a request to arrive", "10"),
+    "send-timeout": (_TIME_LIMIT, "Seconds for a client to read some data", "60"),
+    "idle-timeout": (_TIME_LIMIT, "Seconds that a connection can be idle", "60"),
+    "drain-delay": (_DRAIN_TIME, "On shutdown, seconds to go on serving", "0"),
+    "drain-timeout": (_DRAIN_TIME, "On shutdown, seconds to finish requests", "30"),
+    "access-log": (_TEXT, "File for an access log in combined format", None),
+}
+
+# Descriptions of the defaults that are not constants.
+_OTHER_DEFAULTS = {
+    "dictionaries": "those that ship",
+    "default-dictionary": "the first by name",
+    "cache-dir": "the user's cache folder",
+    "max-running": "4 per core, at least 8",
+    "access-log": "none",
+}
+
+_REPEATABLE_OPTIONS = ("listen", "auth", "host")
 
 
 class QuotesOptions(Options, AuthOptionMixin):
     """
-    The options. One given on the command line beats the same one in the
-    environment.
+    The options. An option on the command line overrides the environment.
 
-    C{auth} has the descriptions of all checkers of callers, and
-    C{credCheckers} the checkers, in the same order, if there are any.
+    C{auth} has the descriptions of the checkers of credentials, and C{credCheckers}, if
+    there are any, the checkers in the same order.
 
-    @param environment: where C{TWISTED_QUOTES_*} is looked up.
+    @param environment: the environment with the C{TWISTED_QUOTES_*} variables.
     """
 
     supportedInterfaces = (IUsernamePassword,)
 
     synopsis = "[options]"
     longdesc = (
-        "Find quotes in text files: a web service that answers questions in JSON. "
+        "Find quotes in text files: a web service with a JSON API. "
         "Each option can also be set in the environment: "
         f"{ENVIRONMENT_PREFIX}MAX_RUNNING=4. "
-        f"{ENVIRONMENT_PREFIX}LISTEN, _AUTH and _HOST take several, separated "
-        "by blanks."
+        f"{ENVIRONMENT_PREFIX}LISTEN, _AUTH and _HOST take several values, "
+        "separated by blanks."
     )
-    optParameters = [[name, None, None, help_] for name, _, _, help_ in _OPTIONS]
+    optParameters = [
+        [
+            *(name, None, None),
+            f"{description} [default: {default or _OTHER_DEFAULTS[name]}]",
+        ]
+        for name, (_, description, default) in _OPTIONS.items()
+    ]
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         super().__init__()
         self._environment = environment
-        self["listen"] = []
-        self["auth"] = []
-        self["host"] = []
+        for name in _REPEATABLE_OPTIONS:
+            self[name] = []
 
     def opt_listen(self, endpoint: str) -> None:
         """
@@ -195,14 +138,11 @@ class QuotesOptions(Options, AuthOptionMixin):
         self["listen"].append(endpoint)
 
     def opt_auth(self, description: str) -> None:
-        """
-        Checker of callers, as file:PATH; may be repeated
-        [default: none, all may ask]
-        """
+        """Checker of credentials, as file:PATH; may be repeated [default: none]"""
         self["auth"].append(description)
 
     def opt_host(self, name: str) -> None:
-        """Host to be called by on loopback, or *; may be repeated [default: none]"""
+        """Host name, or *, to accept on loopback; may be repeated [default: none]"""
         self["host"].append(name)
 
     def opt_version(self) -> None:
@@ -212,46 +152,40 @@ class QuotesOptions(Options, AuthOptionMixin):
 
     def postOptions(self) -> None:
         """
-        Fill in the environment and the defaults.
+        Add the options from the environment, and the defaults.
 
-        @raise UsageError: a value is not allowed; the message names the option.
-            Or a variable belongs to no option.
+        @raise UsageError: a value is not valid, or a variable belongs to no option; the
+            message names it.
         """
         check_environment_variables(
-            self._environment, ENVIRONMENT_PREFIX, _OPTION_NAMES
+            self._environment, (*_REPEATABLE_OPTIONS, *_OPTIONS)
         )
-        for name, option_type, default, _ in _OPTIONS:
-            self[name] = self._option_value(name, option_type, default)
-        if not self["listen"]:
-            listen = self._environment.get(f"{ENVIRONMENT_PREFIX}LISTEN", "")
-            self["listen"] = listen.split() or ["tcp:8000:interface=127.0.0.1"]
-        if not self["host"]:
-            self["host"] = self._environment.get(
-                f"{ENVIRONMENT_PREFIX}HOST", ""
-            ).split()
-        self._make_checkers()
+        for name, (type_, _, default) in _OPTIONS.items():
+            self[name] = self._convert(name, type_, default)
+        auth_source = "--auth" if self["auth"] else environment_variable("auth")
+        for name in _REPEATABLE_OPTIONS:
+            value = self._environment.get(environment_variable(name), "")
+            self[name] = self[name] or value.split()
+        self["listen"] = self["listen"] or [DEFAULT_ENDPOINT]
+        self._make_checkers(auth_source)
         if self["drain-delay"] > self["drain-timeout"]:
             raise UsageError("--drain-delay must not be longer than --drain-timeout")
 
-    def _option_value(self, name: str, option_type: _OptionType, default: Any) -> Any:
+    def _convert(self, name: str, type_: _Type, default: str | None) -> Any:
         source, text = f"--{name}", self[name]
         if text is None:
-            source = environment_variable(ENVIRONMENT_PREFIX, name)
+            source = environment_variable(name)
             text = self._environment.get(source)
         if text is None:
-            return default
+            return default and type_.convert(default)
         try:
-            return option_type.convert(text)
+            return type_.convert(text)
         except (ValueError, OverflowError, KeyError):
             raise UsageError(
-                f"{source} must be {option_type.description}, not {text!r}"
+                f"{source} must be {type_.description}, not {text!r}"
             ) from None
 
-    def _make_checkers(self) -> None:
-        source = "--auth"
-        if not self["auth"]:
-            source = f"{ENVIRONMENT_PREFIX}AUTH"
-            self["auth"] = self._environment.get(source, "").split()
+    def _make_checkers(self, source: str) -> None:
         for description in self["auth"]:
             try:
                 check_auth_description(description)
