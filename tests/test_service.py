@@ -112,6 +112,11 @@ class ListeningReactor(FakeReactor):
         self.ports[-1].startListening()
         return self.ports[-1]
 
+    def start_running(self) -> None:
+        """Call what was to be called when the reactor runs."""
+        for call, args, kw in self.whenRunningHooks:
+            call(*args, **kw)
+
 
 @implementer(IStreamServerEndpoint)
 class FakeEndpoint:
@@ -191,25 +196,29 @@ class ServiceTestCase(WebTestCase):
         """A service that is not started."""
         reactor: Any = self.reactor
         service = QuotesService(
-            reactor,
-            self.web.site,
-            endpoints or [(ENDPOINT, serverFromString(reactor, ENDPOINT))],
-            self.web.outstanding,
-            delay,
-            timeout,
-            self.signals,
-            lambda: self.outstanding_at_close.append(len(self.web.outstanding)),
-            self.clean_up,
-            self.web.readiness,
-            self.systemd,
-            ["quotes.test"],
+            **self.service_arguments(delay, timeout),
+            endpoints=endpoints or [(ENDPOINT, serverFromString(reactor, ENDPOINT))],
         )
         self.addCleanup(self.end_service, service)
         return service
 
-    def clean_up(self) -> Deferred[None]:
-        """What is done when all is answered."""
-        return succeed(None)
+    def service_arguments(self, delay: float, timeout: float) -> dict[str, Any]:
+        """Return the arguments of a service but its endpoints."""
+        return {
+            "reactor": self.reactor,
+            "site": self.web.site,
+            "outstanding": self.web.outstanding,
+            "drain_delay": delay,
+            "drain_timeout": timeout,
+            "on_signal": self.signals,
+            "site_closed": lambda: self.outstanding_at_close.append(
+                len(self.web.outstanding)
+            ),
+            "clean_up": lambda: succeed(None),
+            "readiness": self.web.readiness,
+            "systemd_notifier": self.systemd,
+            "host_names": ["quotes.test"],
+        }
 
     def end_service(self, service: QuotesService) -> None:
         """Leave nothing of a service behind, however far it came."""
@@ -226,11 +235,6 @@ class ServiceTestCase(WebTestCase):
         service = self.make_service(delay=delay, timeout=timeout)
         service.startService()
         return service
-
-    def run_reactor(self) -> None:
-        """Have the reactor run."""
-        for call, args, kw in self.reactor.whenRunningHooks:
-            call(*args, **kw)
 
     def start_shutdown(self) -> Deferred[Any]:
         """Have the reactor begin its shutdown, and take its first turns."""
@@ -293,7 +297,7 @@ class StartTests(ServiceTestCase):
 
     def test_each_real_address_is_logged(self) -> None:
         """Scripts and people find where to call, one line a listener."""
-        service = self.make_service()
+        self.reactor.hasRun = True
         for description, address, shown in (
             (
                 "tcp:0",
@@ -305,6 +309,7 @@ class StartTests(ServiceTestCase):
             ("tls:443:x", IPv4Address("TCP", "192.0.2.1", 5), "https://192.0.2.1:5/"),
             ("unix:/run/quotes", UNIXAddress("/run/quotes"), "unix:/run/quotes"),
         ):
+            self.systemd = FakeSystemdNotifier(self.reactor)
             port = FakePort(self.reactor, self.web.site, address)
             service = self.make_service((description, FakeEndpoint(succeed(port))))
             with captured_events() as events:
@@ -355,16 +360,11 @@ class StartTests(ServiceTestCase):
 class SystemdTests(ServiceTestCase):
     """Tests of what systemd is told."""
 
-    def run_reactor(self) -> None:
-        """Do what the reactor does when it runs."""
-        for call, arguments, keywords in self.reactor.whenRunningHooks:
-            call(*arguments, **keywords)
-
     def test_the_service_is_ready_once_the_reactor_runs(self) -> None:
         """Only then does a signal begin an orderly end."""
         self.start_service()
         self.assertEqual(self.systemd.notifications, [])
-        self.run_reactor()
+        self.reactor.start_running()
         status = "STATUS=Listening on http://127.0.0.1:8000/"
         self.assertEqual(
             self.systemd.notifications, [("READY=1", status), ("WATCHDOG=1",)]
@@ -381,7 +381,7 @@ class SystemdTests(ServiceTestCase):
             ("unix:/here", FakeEndpoint(succeed(here))),
         ).startService()
         self.reactor.hasRun = True
-        self.run_reactor()
+        self.reactor.start_running()
         self.assertEqual(self.systemd.notifications, [])
         listening.callback(there)
         status = "STATUS=Listening on unix:/here, unix:/late"
@@ -390,9 +390,9 @@ class SystemdTests(ServiceTestCase):
     def test_the_end_is_told_when_it_begins(self) -> None:
         """Signs of life go on for as long as answers are due."""
         self.start_service()
-        self.run_reactor()
+        self.reactor.start_running()
         client = self.start_search()
-        status = f"STATUS=Shutting down: {len(self.web.outstanding)} under way."
+        status = f"STATUS=Shutting down: {len(self.web.outstanding)} outstanding."
         finished = self.start_shutdown()
         self.assertEqual(self.systemd.notifications[2:], [("STOPPING=1", status)])
         self.reactor.advance(5)
@@ -407,7 +407,7 @@ class SystemdTests(ServiceTestCase):
         finished = self.start_service().stopService()
         self.reactor.advance(0)
         self.assert_ended(finished)
-        self.run_reactor()
+        self.reactor.start_running()
         self.assertNotIn("READY=1", [each[0] for each in self.systemd.notifications])
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
@@ -607,11 +607,11 @@ class ShutdownTests(ServiceTestCase):
         def broken() -> None:
             raise ZeroDivisionError
 
-        service._site_closed = broken
+        service.site_closed = broken
         with captured_events() as events:
             self.successResultOf(self.start_shutdown())
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
-        self.assertIn("Ended badly.", [each["log_format"] for each in events])
+        self.assertIn("The shutdown failed.", [each["log_format"] for each in events])
 
 
 class SignalTests(ServiceTestCase):
@@ -626,9 +626,9 @@ class SignalTests(ServiceTestCase):
     def start_serving(self, delay: float = 0.0, hangup_ends: bool = False) -> None:
         """Have a service serve."""
         service = self.make_service(delay=delay)
-        service._stops_on_hangup = hangup_ends
+        service.stops_on_hangup = hangup_ends
         service.startService()
-        self.run_reactor()
+        self.reactor.start_running()
 
     def exit_signal(self) -> object:
         """The signal that C{twist} is going to end the process by."""
@@ -709,7 +709,7 @@ class StopServiceTests(ServiceTestCase):
     def test_stopping_the_service_waits_like_a_shutdown(self) -> None:
         """A service that is stopped answers what is under way, and lets signals go."""
         service = self.start_service()
-        self.run_reactor()
+        self.reactor.start_running()
         client = self.start_search()
         finished = service.stopService()
         self.reactor.advance(0)
@@ -754,7 +754,7 @@ class DrainDelayTests(ServiceTestCase):
     def test_a_signal_cuts_the_delay_short(self) -> None:
         """Who asks twice does not want to wait."""
         self.start_service(delay=20)
-        self.run_reactor()
+        self.reactor.start_running()
         finished = self.start_shutdown()
         self.signals.send(SIGTERM)
         self.reactor.advance(FLUSH_TIMEOUT)
@@ -766,7 +766,7 @@ class ForcedShutdownTests(ServiceTestCase):
 
     def start_forced_shutdown(self, timeout: float = 30.0) -> Deferred[Any]:
         """Begin the end, and then hurry it."""
-        self.run_reactor()
+        self.reactor.start_running()
         finished = self.start_shutdown()
         self.assertNoResult(finished)
         self.signals.send(SIGTERM)

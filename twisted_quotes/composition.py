@@ -1,16 +1,17 @@
 """
-The service, put together from the options.
+The composition of the service from the options.
 
-Importing Klein installs a reactor, so everything that imports it is imported when a
-service is made: by then one is chosen.
+Importing Klein installs a reactor. Modules that import it are therefore imported when a
+service is made, after C{twist} has chosen a reactor.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from time import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import IService
 from twisted.internet.defer import succeed
@@ -28,16 +29,11 @@ from twisted_quotes.monitoring.metrics import Metrics
 from twisted_quotes.processes.orphans import Reaper
 from twisted_quotes.processes.resource_limits import apply_limits
 from twisted_quotes.processes.signals import (
-    SignalSubscriber,
     has_controlling_terminal,
     subscribe_to_signals,
 )
 from twisted_quotes.search.finder import Finder, make_finder
-from twisted_quotes.workers.inherited_fds import (
-    CONTROL_FD,
-    SHARED_COUNTERS_FD,
-    WorkerConfiguration,
-)
+from twisted_quotes.workers.inherited_fds import SHARED_COUNTERS_FD, WorkerConfiguration
 from twisted_quotes.workers.resource_share import (
     ResourceShare,
     total_share,
@@ -49,45 +45,35 @@ from . import startup
 if TYPE_CHECKING:
     from twisted_quotes.web.server.site import QuotesSite
 
-    from .service import QuotesService
-
-ServiceType = TypeVar("ServiceType", bound="QuotesService")
-
 MAX_THREADS = 4
-"""How many threads read and write files."""
+"""The maximum number of threads that read and write files."""
 
 
 def quotes_service(reactor: Any, options: Mapping[str, Any]) -> IService:
     """
-    Put the service together, for the only process.
+    Make the service of a single process.
 
-    @param reactor: starts processes, tells time, listens.
-    @param options: as L{QuotesOptions} leaves them.
-    @raise CannotStart: something that the options name cannot be used.
+    @param options: the options, as L{QuotesOptions} parses them.
+    @raise CannotStart: what an option names cannot be used.
     """
     from .service import QuotesService
 
-    resource_share = total_share(reactor, options)
-    return _service(
-        QuotesService,
-        reactor,
-        options,
-        resource_share,
-        Metrics(),
-        partial(subscribe_to_signals, reactor),
+    share = total_share(reactor, options)
+    composition = _Composition(reactor, options, share, Metrics())
+    return QuotesService(
+        **composition.service_arguments(),
+        on_signal=partial(subscribe_to_signals, reactor),
     )
 
 
 def worker_service(
-    reactor: Any, options: Mapping[str, Any], worker_configuration: WorkerConfiguration
+    reactor: Any, options: Mapping[str, Any], configuration: WorkerConfiguration
 ) -> IService:
     """
-    Put the service together, for a worker.
+    Make the service of a worker.
 
-    @param reactor: starts processes, tells time, listens.
-    @param options: as L{QuotesOptions} leaves them.
-    @param worker_configuration: what it has from the supervisor.
-    @raise CannotStart: something that the options name cannot be used.
+    @param options: the options, as L{QuotesOptions} parses them.
+    @raise CannotStart: what an option names cannot be used.
     """
     from twisted_quotes.workers.worker_service import (
         SupervisorConnection,
@@ -95,200 +81,169 @@ def worker_service(
     )
 
     metrics = Metrics()
-    supervisor_connection = SupervisorConnection(reactor, CONTROL_FD, metrics)
-    shared_counters = SharedCounters(SHARED_COUNTERS_FD, worker_configuration.rows)
-    resource_share = worker_share(
-        reactor,
-        options,
-        worker_configuration,
-        shared_counters,
-        supervisor_connection.collect_all_metrics,
+    supervisor = SupervisorConnection(reactor, metrics)
+    shared_counters = SharedCounters(SHARED_COUNTERS_FD, configuration.rows)
+    share = worker_share(
+        *(reactor, options, configuration, shared_counters),
+        supervisor.collect_all_metrics,
     )
-    service = _service(
-        WorkerService,
-        reactor,
-        options,
-        resource_share,
-        metrics,
-        partial(subscribe_to_signals, reactor, in_worker=True),
-    )
-    service.attach_to_supervisor(
-        supervisor_connection, shared_counters, worker_configuration.row
-    )
-    return service
-
-
-def _service(
-    service_class: type[ServiceType],
-    reactor: Any,
-    options: Mapping[str, Any],
-    resource_share: ResourceShare,
-    metrics: Metrics,
-    on_signal: SignalSubscriber,
-) -> ServiceType:
-    """A service. Everything that it needs is made here, and handed down."""
-    library = startup.library(options["dictionaries"], options["default-dictionary"])
-    runner = _runner(reactor, options, resource_share, metrics)
-    finder = _finder(reactor, options, library, runner)
-    readiness = Readiness(library, runner.executable)
-    resource = _resource(reactor, options, resource_share, runner, finder, readiness)
-    return service_class(
-        reactor=reactor,
-        site=_site(reactor, options, resource_share, runner, resource),
-        endpoints=resource_share.endpoints,
-        outstanding=runner.outstanding,
-        drain_delay=options["drain-delay"],
-        drain_timeout=options["drain-timeout"],
-        on_signal=on_signal,
-        site_closed=finder.grep_pool.stop,
-        clean_up=_make_clean_up(reactor, finder),
-        readiness=readiness,
-        systemd_notifier=startup.systemd_notifier(reactor),
-        host_names=options["host"],
-        stops_on_hangup=has_controlling_terminal(),
+    composition = _Composition(reactor, options, share, metrics)
+    return WorkerService(
+        **composition.service_arguments(),
+        on_signal=partial(subscribe_to_signals, reactor, in_worker=True),
+        supervisor=supervisor,
+        shared_counters=shared_counters,
+        row=configuration.row,
     )
 
 
-def _site(
-    reactor: Any,
-    options: Mapping[str, Any],
-    resource_share: ResourceShare,
-    runner: GrepRunner,
-    resource: Any,
-) -> QuotesSite:
-    from twisted_quotes.web.limits.connections import ConnectionLimiter
-    from twisted_quotes.web.limits.output import OutputLimiter
-    from twisted_quotes.web.server.site import QuotesSite
-    from twisted_quotes.web.server.timeouts import ConnectionTimeouts
+@dataclass(frozen=True)
+class _Composition:
+    """Makes the parts of a service."""
 
-    site = QuotesSite(
-        reactor,
-        resource,
-        runner.outstanding,
-        ConnectionLimiter(
-            resource_share.connection_capacity, resource_share.allowance.max_refused
-        ),
-        ConnectionTimeouts(
-            *(options[f"{each}-timeout"] for each in ("request", "send", "idle"))
-        ),
-        OutputLimiter(
-            resource_share.max_unsent_bytes, resource_share.allowance.max_streams
-        ),
-        runner.metrics,
-        startup.check_writable(options["access-log"]),
-    )
-    site.debug_enabled = options["log-debug"]
-    return site
+    reactor: Any
+    options: Mapping[str, Any]
+    share: ResourceShare
+    metrics: Metrics
 
+    def service_arguments(self) -> dict[str, Any]:
+        """Return the arguments of L{QuotesService} but C{on_signal}."""
+        options = self.options
+        library = startup.library(
+            options["dictionaries"], options["default-dictionary"]
+        )
+        runner = self._runner()
+        finder = self._finder(library, runner)
+        readiness = Readiness(library, runner.executable)
+        # It outlives this process if that is killed.
+        reaper = Reaper(self.reactor)
+        self.reactor.callWhenRunning(reaper.start)
 
-def _runner(
-    reactor: Any,
-    options: Mapping[str, Any],
-    resource_share: ResourceShare,
-    metrics: Metrics,
-) -> GrepRunner:
-    outstanding = Outstanding()
-    limiter = ConcurrencyLimiter(resource_share.max_running, resource_share.max_waiting)
-    for name, description, value in (
-        ("places_taken", "Places of searches taken.", lambda: limiter.in_use),
-        (
-            "searches_waiting",
-            "Searches that wait for a place.",
-            lambda: limiter.queue_length,
-        ),
-        ("outstanding", "All that a shutdown would wait for.", outstanding.__len__),
-        ("timers", "Calls that are due later.", lambda: len(reactor.getDelayedCalls())),
-    ):
-        metrics.add_gauge(name, description, value)
-    return GrepRunner(
-        reactor,
-        startup.find_executable("grep"),
-        limiter,
-        options["timeout"],
-        outstanding,
-        apply_limits,
-        metrics,
-    )
+        async def clean_up() -> None:
+            await finder.indexes.stop()
+            await reaper.stop()
 
+        return {
+            "reactor": self.reactor,
+            "site": self._site(self._resource(finder, readiness), runner.outstanding),
+            "endpoints": self.share.endpoints,
+            "outstanding": runner.outstanding,
+            "drain_delay": options["drain-delay"],
+            "drain_timeout": options["drain-timeout"],
+            "site_closed": finder.grep_pool.stop,
+            "clean_up": clean_up,
+            "readiness": readiness,
+            "systemd_notifier": startup.systemd_notifier(self.reactor),
+            "host_names": options["host"],
+            "stops_on_hangup": has_controlling_terminal(),
+        }
 
-def _finder(
-    reactor: Any, options: Mapping[str, Any], library: Library, runner: GrepRunner
-) -> Finder:
-    cache = IndexCache(options["cache-dir"] or startup.cache_folder())
-    in_thread = ThreadRunner(reactor, reactor.getThreadPool(), MAX_THREADS)
-    indexes = Indexes(reactor, in_thread, cache, options["max-waiting"])
-    watch = runner.metrics.add_gauge
-    watch(
-        "dictionaries", "Dictionaries served.", _dictionary_counter(library, in_thread)
-    )
-    watch("indexes_building", "Indexes being made.", lambda: indexes.building)
-    # The cores are shared out, too.
-    cores = max(1, startup.core_count() // options["workers"])
-    return make_finder(
-        *(runner, library, indexes, in_thread, time),
-        batch_threshold=cores if options["search-together"] else 0,
-    )
+    def _runner(self) -> GrepRunner:
+        outstanding = Outstanding()
+        limiter = ConcurrencyLimiter(self.share.max_running, self.share.max_waiting)
+        for name, description, value in (
+            ("places_taken", "Slots of searches in use.", lambda: limiter.in_use),
+            (
+                "searches_waiting",
+                "Searches that wait for a slot.",
+                lambda: limiter.queue_length,
+            ),
+            ("outstanding", "What a shutdown would wait for.", outstanding.__len__),
+            (
+                "timers",
+                "Delayed calls of the reactor.",
+                lambda: len(self.reactor.getDelayedCalls()),
+            ),
+        ):
+            self.metrics.add_gauge(name, description, value)
+        return GrepRunner(
+            self.reactor,
+            startup.find_executable("grep"),
+            limiter,
+            self.options["timeout"],
+            outstanding,
+            apply_limits,
+            self.metrics,
+        )
+
+    def _finder(self, library: Library, runner: GrepRunner) -> Finder:
+        cache = IndexCache(self.options["cache-dir"] or startup.cache_folder())
+        in_thread = ThreadRunner(
+            self.reactor, self.reactor.getThreadPool(), MAX_THREADS
+        )
+        indexes = Indexes(self.reactor, in_thread, cache, self.options["max-waiting"])
+        self.metrics.add_gauge(
+            "dictionaries",
+            "Dictionaries served.",
+            _dictionary_counter(library, in_thread),
+        )
+        self.metrics.add_gauge(
+            "indexes_building", "Indexes being built.", lambda: indexes.building
+        )
+        batching = self.options["search-together"]
+        return make_finder(
+            *(runner, library, indexes, in_thread, time),
+            batch_threshold=self.share.cores if batching else 0,
+        )
+
+    def _site(self, resource: Any, outstanding: Outstanding) -> QuotesSite:
+        from twisted_quotes.web.limits.connections import ConnectionLimiter
+        from twisted_quotes.web.limits.output import OutputLimiter
+        from twisted_quotes.web.server.site import QuotesSite
+        from twisted_quotes.web.server.timeouts import ConnectionTimeouts
+
+        options, share = self.options, self.share
+        site = QuotesSite(
+            self.reactor,
+            resource,
+            outstanding,
+            ConnectionLimiter(share.connection_capacity, share.budget.max_refused),
+            ConnectionTimeouts(
+                options["request-timeout"],
+                options["send-timeout"],
+                options["idle-timeout"],
+            ),
+            OutputLimiter(share.max_unsent_bytes, share.budget.max_streams),
+            self.metrics,
+            startup.check_writable(options["access-log"]),
+        )
+        site.debug_enabled = options["log-debug"]
+        return site
+
+    def _resource(self, finder: Finder, readiness: Readiness) -> Any:
+        from twisted_quotes.web.api.health import Probes
+        from twisted_quotes.web.api.response_cache import ResponseCache
+        from twisted_quotes.web.api.routes import root_resource
+        from twisted_quotes.web.api.wait import WaitRoute
+
+        reactor, share, metrics = self.reactor, self.share, self.metrics
+        metrics.add_gauge(
+            "waits",
+            "Requests to /wait that block.",
+            lambda: share.wait_limiter.in_use,
+        )
+        return root_resource(
+            finder,
+            WaitRoute(
+                *(reactor, startup.find_executable("sleep"), share.wait_limiter),
+                *(finder.outstanding, share.max_waits_per_client),
+            ),
+            Probes(reactor, readiness, metrics, share.collect_all_metrics),
+            ResponseCache(share.cache_bytes, metrics),
+            startup.portal(self.options),
+        )
 
 
 def _dictionary_counter(library: Library, in_thread: ThreadRunner) -> Callable[[], int]:
-    """What tells how many dictionaries there were when it was asked last."""
-
+    """Return a function that returns the last known number of dictionaries."""
     refresh = succeed(None)
 
     def count() -> int:
         nonlocal refresh
-        # To look takes a while where there are many.
+        # Listing many dictionaries takes a while.
         if refresh.called:
             refresh = in_thread(library.names)
             refresh.addErrback(lambda failure: failure.trap(OSError))
         return library.count
 
     return count
-
-
-def _make_clean_up(reactor: Any, finder: Finder) -> Callable[[], Awaitable[None]]:
-    """Start what outlives a service that is killed, and end it where all is over."""
-    reaper = Reaper(reactor)
-    reactor.callWhenRunning(reaper.start)
-
-    async def clean_up() -> None:
-        await finder.indexes.stop()
-        await reaper.stop()
-
-    return clean_up
-
-
-def _resource(
-    reactor: Any,
-    options: Mapping[str, Any],
-    resource_share: ResourceShare,
-    runner: GrepRunner,
-    finder: Finder,
-    readiness: Readiness,
-) -> Any:
-    """All URLs, with what they need besides the finder."""
-    from twisted_quotes.web.api.health import Probes
-    from twisted_quotes.web.api.response_cache import ResponseCache
-    from twisted_quotes.web.api.routes import root_resource
-    from twisted_quotes.web.api.wait import WaitRoute
-
-    metrics = runner.metrics
-    metrics.add_gauge(
-        "waits",
-        "Calls of /wait that block.",
-        lambda: resource_share.wait_limiter.in_use,
-    )
-    sleep = startup.find_executable("sleep")
-    return root_resource(
-        finder,
-        WaitRoute(
-            reactor,
-            sleep,
-            resource_share.wait_limiter,
-            runner.outstanding,
-            resource_share.max_waits_per_client,
-        ),
-        Probes(reactor, readiness, metrics, resource_share.collect_all_metrics),
-        ResponseCache(resource_share.cache_bytes, metrics),
-        startup.portal(options),
-    )

@@ -1,18 +1,19 @@
 """
-Services that end in good order: when the reactor stops, and no sooner than all is
-over, unless a second signal or an order hurries them.
+The base of services that shut down gracefully: the reaction to signals, and the order
+of the shutdown.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from signal import SIGHUP, Signals
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IReactorCore, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorCore, IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
@@ -22,53 +23,51 @@ from twisted_quotes.processes.signals import SignalSubscriber, stop_by_signal
 
 
 class IServiceReactor(IReactorCore, IReactorTime):
-    """What is needed of the reactor: triggers and time."""
+    """The reactor interfaces that a service needs."""
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class GracefulService(Service, ABC):
     """
-    A service whose end takes its time (contract, section 2).
+    A service that shuts down gracefully (contract, section 2).
 
-    @param reactor: tells time, and when the end begins.
-    @param outstanding: all that the end must wait for.
-    @param drain_delay: how long to go on serving once shutdown began, in
-        seconds.
-    @param on_signal: has signals call a function, and returns what undoes that.
-    @param systemd_notifier: is told when the end begins, and when it is over.
-    @param stops_on_hangup: whether SIGHUP means that the terminal is gone.
+    @ivar outstanding: what the shutdown waits for.
+    @ivar drain_delay: how long the service goes on serving after the shutdown has
+        started, in seconds.
+    @ivar drain_timeout: how long after its start the shutdown is forced, in seconds.
+    @ivar stops_on_hangup: whether SIGHUP means that the terminal was closed.
     """
 
+    name = "quotes"
     _log = Logger()
+    _shutdown_message = "Shutting down: {count} outstanding."
 
-    def __init__(
-        self,
-        reactor: IServiceReactor,
-        outstanding: Outstanding,
-        drain_delay: float,
-        on_signal: SignalSubscriber,
-        systemd_notifier: SystemdNotifier,
-        stops_on_hangup: bool = False,
-    ) -> None:
-        self._reactor = reactor
-        self._outstanding = outstanding
-        self._drain_delay = drain_delay
-        self._on_signal = on_signal
-        self._systemd_notifier = systemd_notifier
-        self._stops_on_hangup = stops_on_hangup
-        self._restore_signals: Callable[[], None] | None = None
-        self._shutdown_requested = self._reactor_stopping = False
-        self._ended = self._forced = False
-        self._shutdown_trigger: Any = None
-        self._pending_drain_delay: Deferred[None] | None = None
-        self._shutdown_done: Deferred[list[tuple[bool, Any]]] | None = None
+    reactor: IServiceReactor
+    outstanding: Outstanding
+    drain_delay: float
+    drain_timeout: float
+    on_signal: SignalSubscriber
+    systemd_notifier: SystemdNotifier
+    stops_on_hangup: bool = False
+
+    _restore_signals: Callable[[], None] | None = field(init=False, default=None)
+    _shutdown_trigger: Any = field(init=False, default=None)
+    _pending_drain_delay: Deferred[None] | None = field(init=False, default=None)
+    _deadline: IDelayedCall | None = field(init=False, default=None)
+    _shutdown_done: Deferred[list[tuple[bool, Any]]] | None = field(
+        init=False, default=None
+    )
+    _shutdown_requested = _reactor_stopping = _ended = _forced = False
+
+    # Starting
 
     def _add_shutdown_trigger(self) -> None:
-        """Have the reactor wait for the end, from now on."""
-        self._shutdown_trigger = self._reactor.addSystemEventTrigger(
+        """Have the reactor wait for the shutdown, and signals start it."""
+        self._shutdown_trigger = self.reactor.addSystemEventTrigger(
             "before", "shutdown", self._reactor_shutdown_started
         )
-        # Twisted installs its handlers when it starts; these take their place.
-        self._reactor.callWhenRunning(self._install_signal_handlers)
+        # These replace the handlers that Twisted installs when the reactor starts.
+        self.reactor.callWhenRunning(self._install_signal_handlers)
 
     def _reactor_shutdown_started(self) -> Deferred[list[tuple[bool, Any]]]:
         self._reactor_stopping = True
@@ -76,89 +75,99 @@ class GracefulService(Service, ABC):
 
     def _install_signal_handlers(self) -> None:
         if self._shutdown_done is None:
-            self._restore_signals = self._on_signal(self.signal_received)
+            self._restore_signals = self.on_signal(self.signal_received)
+
+    # Signals
 
     def signal_received(self, number: int) -> None:
         """
-        React to a signal (contract, section 2): the first begins the end, the
-        second forces it. A SIGHUP that is not from a terminal does neither.
-
-        @param number: the signal.
+        Handle a signal (contract, section 2): the first one starts the shutdown, the
+        second one forces it. A SIGHUP that does not come from a terminal does neither.
         """
-        if number == SIGHUP and not self._stops_on_hangup:
+        if number == SIGHUP and not self.stops_on_hangup:
             self._log.info(
                 "Received SIGHUP, going on: the access log is reopened, "
-                "and the library is read anew for each request."
+                "and the library is read again for each request."
             )
             self.reload()
         elif self._shutdown_done is None and not self._shutdown_requested:
             self._shutdown_requested = True
             name = Signals(number).name
             self._log.info("Received {name}, shutting down.", name=name)
-            stop_by_signal(self._reactor, number)
+            stop_by_signal(self.reactor, number)
         elif number != SIGHUP:
-            # A terminal that closes may send two: one by its shell, one by the kernel.
+            # When a terminal closes, its shell and the kernel can each send a SIGHUP.
             self.start_shutdown()
             self.force()
 
     @abstractmethod
     def reload(self) -> None:
-        """Open anew what was opened by name, and lose nothing."""
+        """Reopen the access log."""
+
+    # Shutdown
 
     def stopService(self) -> Deferred[list[tuple[bool, Any]]]:
         """
-        End in good order, whether or not the reactor is going to stop.
+        Shut down, whether or not the reactor stops.
 
-        @return: fires when all is over.
+        @return: fires when the shutdown is complete.
         """
         super().stopService()
         if self._shutdown_done is None and self._shutdown_trigger is not None:
-            self._reactor.removeSystemEventTrigger(self._shutdown_trigger)
+            self.reactor.removeSystemEventTrigger(self._shutdown_trigger)
         return self.start_shutdown()
 
     def start_shutdown(self) -> Deferred[list[tuple[bool, Any]]]:
         """
-        Begin the end.
+        Start the shutdown, unless it has started.
 
-        @return: a L{DeferredList<twisted.internet.defer.DeferredList>} of the end
-            and all that is outstanding now; the reactor waits for it.
+        @return: a L{DeferredList<twisted.internet.defer.DeferredList>} of the shutdown
+            and all that is outstanding, for the reactor to wait for.
         """
         if self._shutdown_done is None:
-            shutdown = Deferred.fromCoroutine(self._run_shutdown())
+            shutdown = Deferred.fromCoroutine(self._shut_down())
             shutdown.addErrback(
-                lambda failure: self._log.failure("Ended badly.", failure)
+                lambda failure: self._log.failure("The shutdown failed.", failure)
             )
-            self._shutdown_done = self._outstanding.when_done(shutdown)
+            self._shutdown_done = self.outstanding.when_done(shutdown)
         return self._shutdown_done
 
-    async def _run_shutdown(self) -> None:
+    async def _shut_down(self) -> None:
+        count = len(self.outstanding)
+        self._log.info(self._shutdown_message, count=count)
+        self.systemd_notifier.notify_stopping(
+            self._shutdown_message.format(count=count)
+        )
         try:
-            await self._shut_down()
+            self._start_draining()
+            await self._wait_drain_delay()
+            await self._stop_serving()
+            while self.outstanding:
+                await self.outstanding.when_done()
+            await self._finish()
+            self._log.info("The shutdown is complete.")
         finally:
             self._ended = True
-            self._systemd_notifier.stop_watchdog()
-            # Where the reactor stops as well, a late signal has nothing left to do.
+            self._cancel_deadline()
+            self._release()
+            self.systemd_notifier.stop_watchdog()
+            # If the reactor stops as well, further signals have no effect.
             if self._restore_signals is not None and not self._reactor_stopping:
                 self._restore_signals()
 
-    @abstractmethod
-    async def _shut_down(self) -> None:
-        """The end, from its first step to its last."""
-
-    async def _delay_drain(self) -> None:
-        """Let load balancers see that the service is draining."""
-        self._pending_drain_delay = self._start_drain_delay()
+    async def _wait_drain_delay(self) -> None:
+        """Go on serving while load balancers notice that the service is not ready."""
+        self._pending_drain_delay = self._make_drain_delay()
         try:
             await self._pending_drain_delay
         except CancelledError:
             self._log.info("The drain delay was cut short.")
 
-    def _start_drain_delay(self) -> Deferred[None]:
-        """Fires when the drain delay is over; cancelling it cuts that short."""
-        return deferLater(self._reactor, self._drain_delay)
+    def _make_drain_delay(self) -> Deferred[None]:
+        return deferLater(self.reactor, self.drain_delay)
 
     def force(self) -> None:
-        """End now. It may be said more than once."""
+        """Force the shutdown. Further calls have no effect."""
         if self._forced or self._ended:
             return
         self._forced = True
@@ -166,6 +175,32 @@ class GracefulService(Service, ABC):
         if self._pending_drain_delay is not None:
             self._pending_drain_delay.cancel()
 
+    def _set_deadline(self, seconds: float, call: Callable[[], object]) -> None:
+        """Have the shutdown call a function after a time, and no other one before."""
+        self._cancel_deadline()
+        self._deadline = self.reactor.callLater(seconds, call)
+
+    def _cancel_deadline(self) -> None:
+        if self._deadline is not None and self._deadline.active():
+            self._deadline.cancel()
+
+    # The steps of the shutdown, in this order
+
+    @abstractmethod
+    def _start_draining(self) -> None:
+        """Go on serving, but report that the service is not ready."""
+
+    @abstractmethod
+    async def _stop_serving(self) -> None:
+        """Close the listening sockets, and refuse new requests."""
+
     @abstractmethod
     def _force_shutdown(self) -> None:
-        """Have what is under way end now."""
+        """Cancel what is outstanding; only a forced shutdown does this."""
+
+    @abstractmethod
+    async def _finish(self) -> None:
+        """Do what has to wait until nothing is outstanding."""
+
+    def _release(self) -> None:
+        """Release what is still open, also if a step before has failed."""

@@ -1,20 +1,20 @@
 """
-What the start needs: what the options name, found and fit for use, or refused.
+What the start needs: the resources that the options name, checked.
 
-Each of these raises L{CannotStart} where what was named cannot be used.
+Functions raise L{CannotStart} if a resource cannot be used.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from typing import Any
 
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.portal import Portal
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python.filepath import FilePath
 from twisted.python.procutils import which
@@ -22,11 +22,11 @@ from twisted.python.procutils import which
 from twisted_quotes.library.index_cache import default_cache_folder
 from twisted_quotes.library.library import Library, LibraryUnusable
 from twisted_quotes.listening.proxy_protocol import proxy_protocol_endpoint
-from twisted_quotes.listening.socket_activation import (
-    resolve_socket_indexes,
-    unused_sockets,
+from twisted_quotes.listening.sockets import (
+    format_listening_address,
+    remove_stale_socket,
+    unix_socket_path,
 )
-from twisted_quotes.listening.sockets import remove_stale_socket, unix_socket_path
 from twisted_quotes.monitoring.systemd import SystemdNotifier, read_watchdog_timeout
 from twisted_quotes.processes.descriptors import (
     DescriptorBudget,
@@ -41,8 +41,7 @@ class CannotStart(SystemExit):
     """
     The service cannot start.
 
-    Uncaught, it ends the program with its message on standard error, and no
-    traceback. The message says why, in one line.
+    If not caught, it exits with status 1 and a one-line message on standard error.
     """
 
     def __init__(self, reason: str) -> None:
@@ -51,10 +50,10 @@ class CannotStart(SystemExit):
 
 def library(folder: str | None, default: str | None) -> Library:
     """
-    The dictionaries.
+    Return the dictionaries.
 
-    @param folder: where they are; L{None} for those that ship.
-    @param default: the name of the default one; L{None} for the first.
+    @param folder: their folder; L{None} for those that ship.
+    @param default: the name of the default dictionary; L{None} for the first one.
     """
     root = folder or str(files("twisted_quotes") / "dictionaries")
     try:
@@ -64,7 +63,7 @@ def library(folder: str | None, default: str | None) -> Library:
 
 
 def find_executable(name: str) -> str:
-    """The absolute path of a program, which must be on the C{PATH}."""
+    """Return the absolute path of a program on the C{PATH}."""
     candidates = which(name)
     if not candidates:
         raise CannotStart(f"{name} is not on the PATH")
@@ -76,56 +75,44 @@ def endpoints(
     reactor: Any, descriptions: Iterable[str]
 ) -> list[tuple[str, IStreamServerEndpoint]]:
     """
-    The endpoints to listen on, each with its description.
-
-    What a service that was killed has left of its UNIX sockets is removed.
+    Return endpoints, each with its description, and remove stale UNIX sockets.
     """
-    found = [(each, endpoint(reactor, each)) for each in descriptions]
-    for description, _ in found:
+    made = [(each, endpoint(reactor, each)) for each in descriptions]
+    for description, _ in made:
         path = unix_socket_path(description)
         if path is not None:
             remove_stale_socket(path)
-    return found
+    return made
 
 
 def endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
-    """An endpoint to listen on, as its description says."""
+    """Return the endpoint with a description."""
     try:
         kind, _, inner_description = description.partition(":")
         if kind == "haproxy":
             return proxy_protocol_endpoint(serverFromString(reactor, inner_description))
         endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
-    # Each kind of endpoint parses for itself, and raises what it likes.
+    # The parser of an endpoint type, a plugin, can raise any exception.
     except Exception as error:
         raise CannotStart(f"cannot listen on {description!r}: {error}") from None
     return endpoint
 
 
-def resolve_socket_names(
-    descriptions: Sequence[str], socket_names: Sequence[str]
-) -> list[str]:
+def log_listening_addresses(ports: Iterable[tuple[IListeningPort, str]]) -> str:
     """
-    Where to listen, with each socket of systemd named by its index.
+    Log the address of each port, and return a line with all of them.
 
-    @param descriptions: endpoints.
-    @param socket_names: the names of the sockets that systemd handed over.
+    @param ports: the ports, each with the description of its endpoint.
     """
-    try:
-        return resolve_socket_indexes(descriptions, socket_names)
-    except ValueError as error:
-        raise CannotStart(f"cannot listen: {error}") from None
-
-
-def warn_about_unused_sockets(
-    descriptions: Sequence[str], socket_names: Sequence[str]
-) -> None:
-    """Log which sockets of systemd nobody listens on, for clients would hang there."""
-    for each in unused_sockets(descriptions, socket_names):
-        _log.warn("No --listen names socket {socket} of systemd.", socket=each)
+    addresses = []
+    for port, description in ports:
+        addresses.append(format_listening_address(port.getHost(), description))
+        _log.info("Listening on {address}", address=addresses[-1], endpoint=description)
+    return f"Listening on {', '.join(addresses)}"
 
 
 def check_writable(path: str | None) -> str | None:
-    """The same path, of a file that can be written; it is made if it is not there."""
+    """Return the path of a file after checking that it can be appended to."""
     if path is not None:
         try:
             open(path, "a").close()
@@ -135,40 +122,40 @@ def check_writable(path: str | None) -> str | None:
 
 
 def cache_folder() -> str:
-    """Where indexes are kept if no option says so."""
+    """Return the default folder of the index cache."""
     home = os.path.expanduser("~")
     return default_cache_folder(home, os.environ.get("XDG_CACHE_HOME"))
 
 
 def core_count() -> int:
-    """How many cores this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 def max_running(options: Mapping[str, Any]) -> int:
-    """How many greps may run at one time."""
+    """Return the maximum number of greps that run."""
     limit = options["max-running"] or max(8, 4 * core_count())
     return int(limit)
 
 
-def allowance(options: Mapping[str, Any]) -> DescriptorBudget:
-    """What may be open at one time; less than asked for where files are few."""
+def descriptor_budget(options: Mapping[str, Any]) -> DescriptorBudget:
+    """Raise the limit of open files, and return what it is enough for."""
     requested = options["max-connections"]
-    allowance = raise_open_files_limit(requested, max_running(options))
-    if not (allowance.max_connections and allowance.max_streams):
+    budget = raise_open_files_limit(requested, max_running(options))
+    if not (budget.max_connections and budget.max_streams):
         raise CannotStart("too few files may be open (ulimit -n) for any connection")
-    if allowance.max_connections < requested:
+    if budget.max_connections < requested:
         _log.warn(
             "No more than {allowed} connections may be open, not {wanted}: "
             "the limit of open files (ulimit -n) is too low.",
-            allowed=allowance.max_connections,
+            allowed=budget.max_connections,
             wanted=requested,
         )
-    return allowance
+    return budget
 
 
 def portal(options: Mapping[str, Any]) -> Portal | None:
-    """The way in for callers; none where all may ask."""
+    """Return the portal that authenticates clients; L{None} without C{--auth}."""
     if not options["auth"]:
         return None
     checkers: list[ICredentialsChecker] = []
@@ -176,12 +163,12 @@ def portal(options: Mapping[str, Any]) -> Portal | None:
         options["auth"], options["credCheckers"], strict=True
     ):
         kind, _, path = description.partition(":")
-        # Ours does not take a file that is gone for a wrong password.
+        # For Twisted's own checker, a file that is missing is a wrong password.
         checkers.append(PasswordFile(path) if kind == "file" else checker)
     return make_portal(checkers)
 
 
 def systemd_notifier(reactor: Any) -> SystemdNotifier:
-    """Whoever started the service, as the environment tells."""
+    """Return a notifier for the socket and the watchdog in the environment."""
     watchdog = read_watchdog_timeout(os.environ, os.getpid())
     return SystemdNotifier(reactor, os.environ.get("NOTIFY_SOCKET") or None, watchdog)

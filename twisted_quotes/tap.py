@@ -1,5 +1,5 @@
 """
-What C{twist quotes} runs: the options, and the service that they ask for.
+What C{twist quotes} runs: the options, and the service that they describe.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ _LOG_OBSERVER_KEY = "fileLogObserverFactory"
 
 class Options(QuotesOptions):
     """
-    The options, with C{twist}'s page of help left out of their errors, and its JSON
-    log replaced with a flat one.
+    The options, without the help of C{twist} in their errors, and with a flat JSON log
+    instead of that of C{twist}.
     """
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """
         Parse the command line.
 
-        @raise CannotStart: it is wrong.
+        @raise CannotStart: an option is not valid.
         """
         try:
             super().parseOptions(options)
         except UsageError as error:
             raise CannotStart(f"{error} (see twist quotes --help)") from None
-        # C{twist} reads it when it starts to log, after all options are parsed.
+        # C{twist} reads it after all options are parsed.
         twist_options: Any = self.parent or {}
         if twist_options.get(_LOG_OBSERVER_KEY) is jsonFileLogObserver:
             twist_options[_LOG_OBSERVER_KEY] = json_observer
@@ -57,24 +57,24 @@ class Options(QuotesOptions):
 
 def makeService(options: Mapping[str, Any]) -> IService:
     """
-    Make the service, on the reactor that C{twist} has chosen by now.
+    Make the service, on the reactor that C{twist} has installed.
 
-    @raise CannotStart: something that the options name cannot be used.
+    @raise CannotStart: what an option names cannot be used.
     """
     from twisted.internet import reactor
 
-    worker_configuration = take_worker_configuration(os.environ)
-    options = resolve_systemd_sockets(options, worker_configuration)
+    configuration = take_worker_configuration(os.environ)
+    options = resolve_systemd_sockets(options, configuration)
     restrict_descriptor_scan(
         child_descriptor_limit=FIRST_LISTENER_FD + len(options["listen"]),
     )
-    # What is there by then stays, and need not be looked at again and again.
+    # Freeze long-lived objects so that the garbage collector skips them.
     reactor.callWhenRunning(gc.collect)
     reactor.callWhenRunning(gc.freeze)
-    if worker_configuration is None and options["workers"] > 1:
+    if configuration is not None:
+        return worker_service(reactor, options, configuration)
+    if options["workers"] > 1:
         return supervised_service(
             reactor, options, [sys.executable, *sys.orig_argv[1:]], os.environ
         )
-    if worker_configuration is None:
-        return quotes_service(reactor, options)
-    return worker_service(reactor, options, worker_configuration)
+    return quotes_service(reactor, options)

@@ -223,7 +223,7 @@ class Fault(FaultTestCase):
         responses = [each.read_response() for each in conversations]
         self.assertEqual(self.server.wait_for_exit(), -signal.SIGTERM)
         if not self.allows_forced_shutdown:
-            forced = [x for x in self.server.lines if "Ending at once" in x]
+            forced = [x for x in self.server.lines if "Forcing the shutdown" in x]
             self.assertEqual(forced, [])
         print(
             f"\n|   ... and SIGTERM | nobody lost | {count_statuses(responses)} |",

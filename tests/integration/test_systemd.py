@@ -14,7 +14,8 @@ from pathlib import Path
 from threading import Event
 
 from twisted_quotes import __version__
-from twisted_quotes.options import ENVIRONMENT_PREFIX, QuotesOptions
+from twisted_quotes.option_checks import ENVIRONMENT_PREFIX
+from twisted_quotes.options import QuotesOptions
 
 from ..faults.test_shutdown_rounds import RepeatingClient
 from .cases import LibraryTestCase, find_program

@@ -107,4 +107,4 @@ class TLSTests(LibraryTestCase):
         self.addCleanup(silent.close)
         self.server.send_signal(signal.SIGTERM)
         self.assertEqual(self.server.wait_for_exit(), -signal.SIGTERM)
-        self.assertFalse([x for x in self.server.lines if "Ending at once" in x])
+        self.assertFalse([x for x in self.server.lines if "Forcing the shutdown" in x])

@@ -290,7 +290,7 @@ class ReplacingTests(WorkersTestCase):
         os.kill(pid, signal.SIGSTOP)
         self.addCleanup(os.kill, pid, signal.SIGCONT)
         self.assertEqual(parse_metrics(server)[name], 2)
-        server.wait_for_log_line(f"Worker {pid} does not tell its metrics")
+        server.wait_for_log_line(f"Worker {pid} does not report its metrics")
 
     def test_where_no_worker_can_serve_the_program_stops(self) -> None:
         """With a line that says why, and a status that tells of it."""

@@ -1,59 +1,66 @@
 """
-Workers that do what a test has them do.
+Fakes of workers and of what starts them.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.error import ProcessTerminated
-from twisted.protocols.amp import Command
-from twisted.python.failure import Failure
+from twisted.internet.defer import Deferred, succeed
 
 from twisted_quotes.monitoring.metrics import Metrics
+from twisted_quotes.workers.control import ControlProtocol, Message
 from twisted_quotes.workers.worker_process import Worker, WorkerSupervisor
 
 from ..fakes import FakeProcess, FakeReactor
 
 
+class FakeControl(ControlProtocol):
+    """Records messages in the list C{messages}."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[Message] = []
+
+    def send(self, message: Message) -> None:
+        """Record a message."""
+        self.messages.append(message)
+
+
 class FakeWorker(Worker):
     """
-    A worker whose process is none.
+    A worker with a fake process.
 
-    @ivar orders: the names of what it was told, in order.
-    @ivar metrics: those that it tells, at once.
+    @ivar messages: the messages that were sent to it.
+    @ivar metrics: the metrics that it reports.
     """
 
     def __init__(
-        self, reactor: Any, supervisor: WorkerSupervisor, row: int, share: int
+        self, reactor: FakeReactor, supervisor: WorkerSupervisor, row: int, share: int
     ) -> None:
         super().__init__(reactor, supervisor, row, share)
-        self.orders: list[str] = []
+        self.control = control = FakeControl()
+        control.receiver = self
+        self.messages = control.messages
         self.metrics = Metrics()
         self.process = FakeProcess(self, "python", (), {}, {})
 
-    def send_command(self, control_command: type[Command]) -> None:
-        """Keep what it is told."""
-        self.orders.append(control_command.__name__)
-
-    def collect_metrics(self) -> Any:
-        """Tell the metrics."""
-        from twisted.internet.defer import succeed
-
+    def collect_metrics(self) -> Deferred[Any]:
+        """Report the metrics."""
         self.last_metrics = self.metrics.families()
         return succeed(None)
 
     def end(self, signal: int | None = None) -> None:
-        """End, by itself or by a signal."""
+        """End with status 0, or by a signal."""
         self.process.end(0, signal)
 
 
 class FakeStarter:
     """
-    Starts workers that are none.
+    Starts fake workers.
 
-    @ivar started: all of them, in order.
-    @ivar error: raised by the next starts, if set.
+    @ivar started: the workers, in order.
+    @ivar error: raised instead of starting a worker, if set.
     """
 
     def __init__(self, reactor: FakeReactor) -> None:
@@ -64,14 +71,8 @@ class FakeStarter:
     def __call__(
         self, supervisor: WorkerSupervisor, row: int, share: int
     ) -> FakeWorker:
-        """Start one."""
+        """Start a worker."""
         if self.error is not None:
             raise self.error
-        worker = FakeWorker(self.reactor, supervisor, row, share)
-        self.started.append(worker)
-        return worker
-
-
-def killed_failure() -> Failure:
-    """How a process ends that is killed."""
-    return Failure(ProcessTerminated(None, 9, 9))
+        self.started.append(FakeWorker(self.reactor, supervisor, row, share))
+        return self.started[-1]

@@ -1,5 +1,5 @@
 """
-Tests of the workers that there are.
+Tests of the pool of workers.
 """
 
 from __future__ import annotations
@@ -13,43 +13,43 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted_quotes.concurrency.shared_counters import Column, SharedCounters
 from twisted_quotes.monitoring.metrics import Metrics
 from twisted_quotes.processes.restart_backoff import MIN_UPTIME
-from twisted_quotes.workers.control import Close
-from twisted_quotes.workers.pool import WorkerPool
+from twisted_quotes.workers.control import Message
+from twisted_quotes.workers.pool import NoWorkerStarted, WorkerPool
 
 from ..fakes import FakeReactor
 from ..monitoring.test_aggregation import metric_values
 from .fakes import FakeStarter, FakeWorker
 
-EXIT_TIMEOUT = 35.0
-
+RETIREMENT_TIMEOUT = 35.0
 REQUESTS_METRIC = 'quotes_requests_total{code="200",route="/"}'
+NO_MORE_PROCESSES = OSError(EAGAIN, "no more processes")
 
 
 class PoolTestCase(SynchronousTestCase):
     """Has a pool of two workers."""
 
     def setUp(self) -> None:
-        """Make the pool, and have it start its workers."""
+        """Make the pool, and start its workers."""
         self.reactor = FakeReactor()
         self.starter = FakeStarter(self.reactor)
         self.shared_counters = SharedCounters.create(4)
         self.addCleanup(os.close, self.shared_counters.descriptor)
-        self.all_serving_calls: list[bool] = []
-        self.failures: list[str] = []
-        self.pool = WorkerPool(
+        self.pool = self.make_pool()
+        self.pool.fill()
+
+    def make_pool(self) -> WorkerPool:
+        """Make a pool that has not started."""
+        return WorkerPool(
             self.reactor,
             2,
             self.starter,
             self.shared_counters,
-            EXIT_TIMEOUT,
+            RETIREMENT_TIMEOUT,
             Metrics(),
-            lambda: self.all_serving_calls.append(True),
-            self.failures.append,
         )
-        self.pool.fill()
 
     def start_serving(self) -> list[FakeWorker]:
-        """Have all serve that were started and have not ended."""
+        """Have all workers serve, and return those that have not ended."""
         running = [each for each in self.starter.started if not each.ended.called]
         for worker in running:
             if not worker.is_serving:
@@ -57,116 +57,102 @@ class PoolTestCase(SynchronousTestCase):
         return running
 
     def metric_values(self) -> dict[str, float]:
-        """The metrics of all."""
+        """Return the metrics of all workers."""
         return metric_values(self.successResultOf(self.pool.collect_all_metrics()))
 
 
 class StartTests(PoolTestCase):
-    """Tests of the first start."""
+    """Tests of the first workers."""
 
-    def test_each_has_a_row_and_a_share_of_its_own(self) -> None:
-        """There are as many as there are to be."""
-        found = [(each.row, each.share) for each in self.starter.started]
-        self.assertEqual(found, [(0, 0), (1, 1)])
+    def test_each_has_a_row_and_a_share(self) -> None:
+        """They are numbered from 0."""
+        started = [(each.row, each.share) for each in self.starter.started]
+        self.assertEqual(started, [(0, 0), (1, 1)])
 
-    def test_all_serve_when_each_has_said_so(self) -> None:
-        """That is told once."""
-        one, other = self.starter.started
-        one.serving_started()
-        self.assertEqual(self.all_serving_calls, [])
-        other.serving_started()
-        self.assertEqual(self.all_serving_calls, [True])
-        other.end(9)
+    def test_the_pool_has_started_when_all_serve(self) -> None:
+        """Replacements do not change that."""
+        first, second = self.starter.started
+        first.serving_started()
+        self.assertNoResult(self.pool.started)
+        second.serving_started()
+        self.successResultOf(self.pool.started)
+        second.end(9)
         self.reactor.advance(0)
         self.start_serving()
-        self.assertEqual(self.all_serving_calls, [True])
 
-    def test_one_that_cannot_serve_keeps_nobody_from_knowing_of_the_others(
-        self,
-    ) -> None:
-        """It is lost before the other one serves, and then cannot be started."""
-        one, other = self.starter.started
+    def test_a_worker_that_ends_before_another_serves_is_not_waited_for(self) -> None:
+        """Even if it cannot be replaced."""
+        first, second = self.starter.started
         with capturedLogs():
-            one.end(11)
-        self.assertEqual(self.all_serving_calls, [])
-        self.starter.error = OSError(EAGAIN, "no more processes")
-        other.serving_started()
-        self.assertEqual(self.all_serving_calls, [True])
+            first.end(11)
+        self.assertNoResult(self.pool.started)
+        self.starter.error = NO_MORE_PROCESSES
+        second.serving_started()
+        self.successResultOf(self.pool.started)
 
-    def test_one_that_is_lost_later_is_waited_for_no_more(self) -> None:
-        """All of the first ones that are left serve."""
-        one, other = self.starter.started
-        one.serving_started()
-        self.assertEqual(self.all_serving_calls, [])
+    def test_a_worker_that_ends_after_another_serves_is_not_waited_for(self) -> None:
+        """The pool has started with those that are left."""
+        first, second = self.starter.started
+        first.serving_started()
+        self.assertNoResult(self.pool.started)
         with capturedLogs():
-            other.end(11)
-        self.assertEqual(self.all_serving_calls, [True])
+            second.end(11)
+        self.successResultOf(self.pool.started)
         self.reactor.advance(0)
         self.start_serving()
-        self.assertEqual(self.all_serving_calls, [True])
 
-    def test_where_none_can_serve_none_is_replaced(self) -> None:
-        """The last to die says why."""
+    def test_if_no_worker_serves_none_is_replaced(self) -> None:
+        """The reason is that of the last one."""
         with capturedLogs():
             for worker in list(self.starter.started):
-                self.assertEqual(self.failures, [])
+                self.assertNoResult(self.pool.started)
                 worker.end(11)
-        self.assertEqual(len(self.failures), 1)
-        self.assertIn("signal 11", self.failures[0])
+        failure = self.failureResultOf(self.pool.started, NoWorkerStarted)
+        self.assertIn("signal 11", failure.getErrorMessage())
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
-    def test_one_that_never_served_is_replaced_when_another_does(self) -> None:
-        """What one can do others can, too."""
-        one, other = self.starter.started
-        one.end(11)
+    def test_if_no_worker_can_be_started_the_start_fails(self) -> None:
+        """The reason is that of the system."""
+        self.starter.error = NO_MORE_PROCESSES
+        pool = self.make_pool()
+        pool.fill()
+        failure = self.failureResultOf(pool.started, NoWorkerStarted)
+        self.assertIn("no more processes", failure.getErrorMessage())
+
+    def test_a_worker_that_never_served_is_replaced_when_another_serves(self) -> None:
+        """Then there is no general problem."""
+        first, second = self.starter.started
+        first.end(11)
         self.assertEqual(len(self.starter.started), 2)
-        other.serving_started()
+        second.serving_started()
         self.assertEqual(len(self.starter.started), 3)
         self.assertEqual(self.starter.started[2].share, 0)
 
-    def test_what_cannot_be_started_is_said(self) -> None:
-        """Once, where not one of them can be."""
-        starter = FakeStarter(self.reactor)
-        starter.error = OSError(EAGAIN, "no more processes")
-        pool = WorkerPool(
-            self.reactor,
-            2,
-            starter,
-            self.shared_counters,
-            EXIT_TIMEOUT,
-            Metrics(),
-            lambda: None,
-            self.failures.append,
-        )
-        pool.fill()
-        self.assertEqual(len(self.failures), 1)
-        self.assertIn("no more processes", self.failures[0])
 
+class ReplacementTests(PoolTestCase):
+    """Tests of workers that end before the shutdown."""
 
-class ReplacingTests(PoolTestCase):
-    """Tests of workers that end before they are told to."""
-
-    def test_one_that_dies_is_replaced_at_once(self) -> None:
-        """In its row and with its share, and the log says how it ended."""
-        one, other = self.start_serving()
+    def test_a_lost_worker_is_replaced_at_once(self) -> None:
+        """The new one has its row and its share, and the log has the reason."""
+        first, second = self.start_serving()
         self.reactor.advance(MIN_UPTIME)
-        self.shared_counters.write(other.row, Column.CONNECTIONS, 5)
+        self.shared_counters.write(second.row, Column.CONNECTIONS, 5)
         with capturedLogs() as events:
-            other.end(9)
+            second.end(9)
         [event] = events
         self.assertIn("signal 9", event["how"])
         self.assertEqual(self.shared_counters.total(Column.CONNECTIONS), 0)
         self.reactor.advance(0)
         new = self.starter.started[2]
-        self.assertEqual((new.row, new.share), (other.row, other.share))
+        self.assertEqual((new.row, new.share), (second.row, second.share))
         self.assertEqual(self.metric_values()["quotes_workers_lost_total"], 1)
         self.assertEqual(self.metric_values()["quotes_workers"], 1)
         self.start_serving()
         self.assertEqual(self.metric_values()["quotes_workers"], 2)
-        self.assertFalse(one.ended.called)
+        self.assertFalse(first.ended.called)
 
-    def test_those_that_die_again_and_again_are_waited_for(self) -> None:
-        """The reactor does not spin."""
+    def test_workers_that_end_repeatedly_are_replaced_after_a_delay(self) -> None:
+        """The reactor is not kept busy."""
         _, worker = self.start_serving()
         for _ in range(3):
             worker.end(9)
@@ -176,117 +162,116 @@ class ReplacingTests(PoolTestCase):
         self.reactor.advance(0.25)
         self.assertEqual(len(self.starter.started), 5)
 
-    def test_one_that_cannot_be_started_is_tried_again(self) -> None:
-        """Later, and later still."""
-        _, other = self.start_serving()
-        self.starter.error = OSError(EAGAIN, "no more processes")
-        other.end(9)
+    def test_a_worker_that_cannot_be_started_is_tried_again(self) -> None:
+        """After a delay that grows."""
+        _, second = self.start_serving()
+        self.starter.error = NO_MORE_PROCESSES
+        second.end(9)
         self.reactor.advance(0)
         self.assertEqual(len(self.starter.started), 2)
         self.starter.error = None
         self.reactor.pump([0.5] * 4)
         self.assertEqual(len(self.starter.started), 3)
 
-    def test_one_that_is_to_end_is_replaced_before_it_has(self) -> None:
-        """It leaves the sockets to the others, and is not lost."""
-        one, other = self.start_serving()
-        one.retirement_requested()
-        one.retirement_requested()
-        self.assertEqual(one.orders, ["Retire"])
+    def test_a_retiring_worker_is_replaced_before_it_ends(self) -> None:
+        """It does not count as lost."""
+        first, second = self.start_serving()
+        first.retirement_requested()
+        first.retirement_requested()
+        self.assertEqual(first.messages, [Message.RETIRE])
         new = self.starter.started[2]
-        self.assertEqual((new.row, new.share), (2, one.share))
+        self.assertEqual((new.row, new.share), (2, first.share))
         new.serving_started()
         self.assertEqual(self.metric_values()["quotes_workers"], 2)
-        one.end()
+        first.end()
         self.assertEqual(len(self.starter.started), 3)
         self.assertEqual(self.metric_values()["quotes_workers_lost_total"], 0)
-        self.assertEqual(other.orders, [])
+        self.assertEqual(second.messages, [])
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
-    def test_one_that_was_to_end_and_does_not_is_killed(self) -> None:
-        """It is lost, and its place is taken already."""
-        one, _ = self.start_serving()
-        one.retirement_requested()
-        self.reactor.advance(EXIT_TIMEOUT - 1)
-        self.assertEqual(one.process.signals, [])
+    def test_a_retiring_worker_that_does_not_end_is_killed(self) -> None:
+        """It counts as lost, and is not replaced again."""
+        first, _ = self.start_serving()
+        first.retirement_requested()
+        self.reactor.advance(RETIREMENT_TIMEOUT - 1)
+        self.assertEqual(first.process.signals, [])
         with capturedLogs() as events:
             self.reactor.advance(1)
-            self.assertEqual(one.process.signals, ["KILL"])
-            one.end(9)
+            self.assertEqual(first.process.signals, ["KILL"])
+            first.end(9)
         self.assertEqual(len(events), 2)
         self.assertEqual(self.metric_values()["quotes_workers_lost_total"], 1)
         self.assertEqual(len(self.starter.started), 3)
 
-    def test_no_more_end_at_once_than_there_is_room_for(self) -> None:
-        """One too many goes on, and is not told to end."""
+    def test_without_a_free_row_no_worker_retires(self) -> None:
+        """It goes on serving."""
         self.start_serving()
         for worker in list(self.starter.started):
             worker.retirement_requested()
         third = self.start_serving()[2]
         with capturedLogs() as events:
             third.retirement_requested()
-        self.assertEqual(third.orders, [])
+        self.assertEqual(third.messages, [])
         self.assertIn("Too many", events[0]["log_format"])
 
-    def test_counts_never_go_down(self) -> None:
-        """What a worker had told last counts on when it is gone."""
-        one, other = self.start_serving()
-        for worker in (one, other):
+    def test_counters_never_decrease(self) -> None:
+        """They include the last metrics of the workers that have ended."""
+        first, second = self.start_serving()
+        for worker in (first, second):
             worker.metrics.requests.labels("/", "200").inc(2)
         self.assertEqual(self.metric_values()[REQUESTS_METRIC], 4)
-        one.end(9)
+        first.end(9)
         self.assertEqual(self.metric_values()[REQUESTS_METRIC], 4)
-        farewell = Metrics()
-        farewell.requests.labels("/", "200").inc(10)
-        other.metrics_received(farewell.families())
-        other.end()
+        final = Metrics()
+        final.requests.labels("/", "200").inc(10)
+        second.metrics_received(final.families())
+        second.end()
         self.assertEqual(self.metric_values()[REQUESTS_METRIC], 12)
         self.reactor.advance(0)
         self.assertEqual(self.metric_values()[REQUESTS_METRIC], 12)
 
-    def test_those_that_hang_are_killed(self) -> None:
-        """If they tell nothing for too long, and there is any such time."""
-        one, _ = self.start_serving()
-        one.silent_since = self.reactor.seconds()
-        for seconds, longest in ((30, 30), (1, None)):
+    def test_a_worker_that_does_not_respond_is_killed(self) -> None:
+        """After the time limit, if there is one."""
+        first, _ = self.start_serving()
+        first.silent_since = self.reactor.seconds()
+        for seconds, max_silence in ((30, 30), (1, None)):
             self.reactor.advance(seconds)
-            self.successResultOf(self.pool.check_health(longest))
-            self.assertEqual(one.process.signals, [])
+            self.successResultOf(self.pool.check_health(max_silence))
+            self.assertEqual(first.process.signals, [])
         with capturedLogs() as events:
             self.successResultOf(self.pool.check_health(30))
-        self.assertEqual(one.process.signals, ["KILL"])
+        self.assertEqual(first.process.signals, ["KILL"])
         self.assertEqual(len(events), 1)
 
 
 class ShutdownTests(PoolTestCase):
-    """Tests of the end of all of them."""
+    """Tests of a pool that is closed."""
 
-    def test_none_is_started_any_more(self) -> None:
-        """Neither for one that dies, nor for one that wants to end."""
-        one, other = self.start_serving()
-        one.end(9)
+    def test_no_more_workers_are_started(self) -> None:
+        """Neither for a lost worker nor for one that received SIGTERM."""
+        first, second = self.start_serving()
+        first.end(9)
         self.pool.close()
         self.assertEqual(self.reactor.getDelayedCalls(), [])
-        other.retirement_requested()
-        self.pool.broadcast(Close)
-        self.assertEqual(other.orders, ["Close"])
+        second.retirement_requested()
+        self.pool.broadcast(Message.CLOSE)
+        self.assertEqual(second.messages, [Message.CLOSE])
         with capturedLogs() as events:
-            other.end(9)
+            second.end(9)
         self.assertIn("signal 9", events[0]["how"])
         self.assertEqual(self.metric_values()["quotes_workers_lost_total"], 2)
         self.pool.fill()
         self.assertEqual(len(self.starter.started), 2)
-        self.assertEqual(len(self.pool), 0)
         self.assertEqual(len(self.pool.outstanding), 0)
 
-    def test_one_that_serves_when_it_is_too_late_changes_nothing(self) -> None:
-        """The end has begun."""
+    def test_a_worker_that_serves_too_late_changes_nothing(self) -> None:
+        """The pool does not start any more."""
         self.pool.close()
         self.start_serving()
-        self.assertEqual(self.all_serving_calls, [])
+        self.assertNoResult(self.pool.started)
 
-    def test_those_that_are_left_can_be_killed(self) -> None:
-        """The log says which they were."""
+    def test_the_remaining_workers_can_be_killed(self) -> None:
+        """The log has a line for each."""
         with capturedLogs() as events:
             self.pool.kill()
         self.assertEqual(len(events), 2)

@@ -1,5 +1,5 @@
 """
-Tests of the supervisor as it is put together from the options.
+Tests of the composition of the supervisor.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from ..test_service import ListeningReactor
 COMMAND = ["/bin/python", "-m", "twisted", "quotes"]
 
 
-class StartTests(SynchronousTestCase):
-    """Tests of what the options make of it."""
+class SupervisedServiceTests(SynchronousTestCase):
+    """Tests of L{supervised_service}."""
 
     def setUp(self) -> None:
-        """Make a library of one dictionary."""
+        """Make a library with a dictionary."""
         temporary_directory = TemporaryDirectory()
         self.addCleanup(temporary_directory.cleanup)
         self.library = Path(temporary_directory.name)
@@ -36,7 +36,7 @@ class StartTests(SynchronousTestCase):
         self.reactor = ListeningReactor()
 
     def make_supervisor(self, *arguments: str) -> Supervisor:
-        """A supervisor from a command line."""
+        """Make a supervisor from a command line."""
         options = QuotesOptions({})
         library = f"--dictionaries={self.library}"
         options.parseOptions(["--workers=3", library, *arguments])
@@ -44,33 +44,32 @@ class StartTests(SynchronousTestCase):
         assert isinstance(service, Supervisor)
         return service
 
-    def test_what_cannot_be_used_stops_the_start(self) -> None:
-        """Before any worker meets it."""
-        for arguments in (
-            ["--default-dictionary=other"],
-            [f"--access-log={self.library}"],
-            ["--listen=carrier-pigeon:1"],
-            ["--dictionaries=/nowhere"],
+    def test_options_that_no_worker_can_use_stop_the_start(self) -> None:
+        """Before a worker is started."""
+        for argument in (
+            "--default-dictionary=other",
+            f"--access-log={self.library}",
+            "--listen=carrier-pigeon:1",
+            "--dictionaries=/nowhere",
         ):
             with self.assertRaises(CannotStart):
-                self.make_supervisor(*arguments)
+                self.make_supervisor(argument)
 
-    def test_as_many_are_started_as_was_asked(self) -> None:
-        """Each with what it inherits: its share, and the limits of all."""
+    def test_each_worker_has_its_configuration(self) -> None:
+        """It has the share of the worker, and the limits of all workers."""
         service = self.make_supervisor("--max-connections=55")
-        service._listeners.open = lambda: None  # type: ignore[method-assign]
+        service.listeners.open = lambda: None  # type: ignore[method-assign]
         service.startService()
-        for call, args, kw in self.reactor.whenRunningHooks:
-            call(*args, **kw)
+        self.reactor.start_running()
         for _, _, factory in self.reactor.adoptedStreamConnections:
             factory.buildProtocol(None).makeConnection(StringTransport())
-        written = [
+        configurations = [
             each.environment[CONFIGURATION_VARIABLE]
             for each in self.reactor.processes
             if each.arguments == tuple(COMMAND)
         ]
-        self.assertEqual(len(written), 3)
-        for share, each in enumerate(written):
+        self.assertEqual(len(configurations), 3)
+        for share, each in enumerate(configurations):
             self.assertIn(f'"share":{share},"shares":3,"connections":55', each)
         [finished] = self.reactor.fire_shutdown()
         self.reactor.advance(0)
@@ -78,13 +77,12 @@ class StartTests(SynchronousTestCase):
             process.end()
         self.successResultOf(finished)
 
-    def test_where_none_can_serve_the_program_fails(self) -> None:
-        """With a line on standard error, when the reactor has come to its end."""
-        said = StringIO()
-        self.patch(sys, "__stderr__", said)
-        service = self.make_supervisor()
-        service._exit_with_error("no luck")
-        self.assertEqual(said.getvalue(), "twist quotes: no luck\n")
+    def test_if_no_worker_can_serve_the_status_is_1(self) -> None:
+        """The reason is printed, and the reactor shuts down first."""
+        printed = StringIO()
+        self.patch(sys, "__stderr__", printed)
+        self.make_supervisor().exit_with_error("no luck")
+        self.assertEqual(printed.getvalue(), "twist quotes: no luck\n")
         self.assertTrue(self.reactor.hasStopped)
         [(call, args, _)] = self.reactor.triggers["after"]["shutdown"]
         self.assertEqual((call, args), (os._exit, (1,)))

@@ -1,5 +1,5 @@
 """
-Tests of how the supervisor begins, and above all of how it ends.
+Tests of the supervisor: how it starts, and how it shuts down.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted_quotes.concurrency.shared_counters import SharedCounters
 from twisted_quotes.monitoring.metrics import Metrics
 from twisted_quotes.startup import CannotStart
+from twisted_quotes.workers.control import Message
+from twisted_quotes.workers.pool import WorkerPool
 from twisted_quotes.workers.supervisor import (
     GRACE_PERIOD,
     HEALTH_CHECK_INTERVAL,
@@ -27,10 +29,10 @@ from .fakes import FakeStarter
 
 class FakeListeners:
     """
-    Listening sockets that are none.
+    Fake listening sockets.
 
-    @ivar calls: what was done with them, in order.
-    @ivar error: raised when they are opened, if set.
+    @ivar calls: the names of the methods that were called.
+    @ivar error: raised by C{open}, if set.
     """
 
     def __init__(self) -> None:
@@ -38,24 +40,24 @@ class FakeListeners:
         self.error: CannotStart | None = None
 
     def open(self) -> None:
-        """Open them."""
+        """Open the sockets."""
         if self.error is not None:
             raise self.error
         self.calls.append("open")
 
     def log_addresses(self) -> str:
-        """Tell where they are."""
-        self.calls.append("tell")
+        """Return the addresses."""
+        self.calls.append("log_addresses")
         return "Listening on http://127.0.0.1:8000/"
 
     def close(self) -> Deferred[None]:
-        """Close them."""
+        """Close the sockets."""
         self.calls.append("close")
         return succeed(None)
 
 
 class FakeReaper:
-    """Keeps whether it runs."""
+    """A reaper without a process."""
 
     is_running = False
 
@@ -70,10 +72,10 @@ class FakeReaper:
 
 
 class SupervisorTestCase(SynchronousTestCase):
-    """Has a supervisor with two workers."""
+    """Makes a supervisor with two workers."""
 
     def setUp(self) -> None:
-        """Make one."""
+        """Make the fakes."""
         self.reactor = ListeningReactor()
         self.listeners = FakeListeners()
         self.starter = FakeStarter(self.reactor)
@@ -82,69 +84,65 @@ class SupervisorTestCase(SynchronousTestCase):
         self.reaper = FakeReaper()
         self.failures: list[str] = []
 
-    def make_supervisor(self, delay: float = 0.0, timeout: float = 30.0) -> Supervisor:
-        """A supervisor that has started its workers."""
+    def start_supervisor(self, delay: float = 0.0, timeout: float = 30.0) -> Supervisor:
+        """Make a supervisor, and start it."""
         shared_counters = SharedCounters.create(8)
         self.addCleanup(os.close, shared_counters.descriptor)
+        pool = WorkerPool(
+            *(self.reactor, 2, self.starter, shared_counters, timeout, Metrics())
+        )
         fakes: dict[str, Any] = {
             "reactor": self.reactor,
             "listeners": self.listeners,
             "reaper": self.reaper,
-            "systemd_notifier": self.systemd,
         }
         supervisor = Supervisor(
-            count=2,
-            start_worker=self.starter,
-            shared_counters=shared_counters,
+            pool=pool,
+            outstanding=pool.outstanding,
             drain_delay=delay,
             drain_timeout=timeout,
             on_signal=self.signals,
-            metrics=Metrics(),
+            systemd_notifier=self.systemd,
             exit_with_error=self.failures.append,
             **fakes,
         )
         supervisor.startService()
         return supervisor
 
-    def run_reactor(self) -> None:
-        """Have the reactor run."""
-        for call, args, kw in self.reactor.whenRunningHooks:
-            call(*args, **kw)
-
     def start_serving(self) -> None:
-        """Have the reactor run, and all workers serve."""
+        """Run the reactor, and have all workers serve."""
         if not self.starter.started:
-            self.run_reactor()
+            self.reactor.start_running()
         for worker in self.starter.started:
             worker.serving_started()
 
-    def worker_orders(self) -> list[list[str]]:
-        """What each worker was told."""
-        return [each.orders for each in self.starter.started]
+    def messages(self) -> list[list[Message]]:
+        """Return the messages to each worker."""
+        return [each.messages for each in self.starter.started]
 
 
 class StartTests(SupervisorTestCase):
     """Tests of the start."""
 
-    def test_ready_is_told_when_all_serve(self) -> None:
-        """With the addresses, which are logged then."""
-        self.make_supervisor()
+    def test_systemd_is_notified_when_all_workers_serve(self) -> None:
+        """The addresses are logged at the same time."""
+        self.start_supervisor()
         self.assertFalse(self.reaper.is_running)
-        self.run_reactor()
+        self.reactor.start_running()
         self.assertTrue(self.reaper.is_running)
         self.assertEqual(
             (self.listeners.calls, self.systemd.notifications), (["open"], [])
         )
         self.start_serving()
-        self.assertEqual(self.listeners.calls, ["open", "tell"])
-        [ready, *_] = self.systemd.notifications
+        self.assertEqual(self.listeners.calls, ["open", "log_addresses"])
         self.assertEqual(
-            ready, ("READY=1", "STATUS=Listening on http://127.0.0.1:8000/")
+            self.systemd.notifications[0],
+            ("READY=1", "STATUS=Listening on http://127.0.0.1:8000/"),
         )
 
-    def test_workers_are_looked_after(self) -> None:
-        """What one has counted is known, should it be killed."""
-        supervisor = self.make_supervisor()
+    def test_the_metrics_of_workers_are_collected_regularly(self) -> None:
+        """So they are known if a worker is killed."""
+        supervisor = self.start_supervisor()
         self.start_serving()
         for worker in self.starter.started:
             self.assertEqual(worker.last_metrics, [])
@@ -157,44 +155,44 @@ class StartTests(SupervisorTestCase):
             worker.end()
         self.successResultOf(finished)
 
-    def test_what_cannot_be_listened_on_stops_the_start(self) -> None:
-        """Before there is any worker."""
+    def test_an_error_in_listening_stops_the_start(self) -> None:
+        """No worker is started."""
         self.listeners.error = CannotStart("a port is in use")
-        self.assertRaises(CannotStart, self.make_supervisor)
+        self.assertRaises(CannotStart, self.start_supervisor)
         self.assertEqual(self.starter.started, [])
 
-    def test_where_no_worker_can_serve_the_program_ends(self) -> None:
-        """It is logged, and told why."""
-        self.make_supervisor()
-        self.run_reactor()
+    def test_if_no_worker_serves_the_program_ends(self) -> None:
+        """The reason is logged and printed."""
+        self.start_supervisor()
+        self.reactor.start_running()
         with capturedLogs() as events:
             for worker in list(self.starter.started):
                 worker.end(11)
-        self.assertEqual([each["log_level"].name for each in events][-1], "critical")
+        self.assertEqual(events[-1]["log_level"].name, "critical")
         [reason] = self.failures
         self.assertIn("no worker can serve", reason)
 
 
 class ShutdownTests(SupervisorTestCase):
-    """Tests of the end, from the first step to the last."""
+    """Tests of the shutdown."""
 
     def test_all_workers_drain_then_close(self) -> None:
-        """The supervisor closes its sockets first, and ends when all have."""
-        supervisor = self.make_supervisor(delay=3)
+        """The supervisor closes its sockets first, and ends after all workers."""
+        supervisor = self.start_supervisor(delay=3)
         self.start_serving()
         [finished] = self.reactor.fire_shutdown()
         self.assertIsInstance(finished, DeferredList)
-        self.assertEqual(self.worker_orders(), [["Drain"]] * 2)
-        self.assertEqual(self.listeners.calls[-1], "tell")
+        self.assertEqual(self.messages(), [[Message.DRAIN]] * 2)
+        self.assertNotIn("close", self.listeners.calls)
         self.assertIn("STOPPING=1", self.systemd.notifications[-1])
         self.reactor.advance(3)
         self.assertEqual(self.listeners.calls[-1], "close")
-        self.assertEqual(self.worker_orders(), [["Drain", "Close"]] * 2)
-        one, other = self.starter.started
-        one.end()
+        self.assertEqual(self.messages(), [[Message.DRAIN, Message.CLOSE]] * 2)
+        first, second = self.starter.started
+        first.end()
         self.reactor.advance(0)
         self.assertNoResult(finished)
-        other.end()
+        second.end()
         self.successResultOf(finished)
         self.assertFalse(self.reaper.is_running)
         self.assertEqual(len(self.starter.started), 2)
@@ -202,59 +200,62 @@ class ShutdownTests(SupervisorTestCase):
         self.successResultOf(supervisor.stopService())
 
     def test_a_hangup_without_a_terminal_is_passed_on(self) -> None:
-        """Each worker opens its access log anew, and goes on."""
-        self.make_supervisor()
+        """Each worker reopens the access log."""
+        self.start_supervisor()
         self.start_serving()
         self.signals.send(SIGHUP)
-        self.assertEqual(self.worker_orders(), [["Reload"]] * 2)
+        self.assertEqual(self.messages(), [[Message.RELOAD]] * 2)
         self.assertFalse(self.reactor.hasStopped)
 
-    def test_a_second_signal_forces_the_end(self) -> None:
-        """The drain delay is cut short, and who does not end is killed."""
-        self.make_supervisor(delay=20)
+    def test_a_second_signal_forces_the_shutdown(self) -> None:
+        """The drain delay is cut short, and workers that do not end are killed."""
+        self.start_supervisor(delay=20)
         self.start_serving()
         [finished] = self.reactor.fire_shutdown()
         self.signals.send(SIGTERM, SIGTERM)
-        self.assertEqual(self.worker_orders(), [["Drain", "Force", "Close"]] * 2)
-        one, other = self.starter.started
-        one.end()
+        sent = [Message.DRAIN, Message.FORCE, Message.CLOSE]
+        self.assertEqual(self.messages(), [sent] * 2)
+        first, second = self.starter.started
+        first.end()
         self.reactor.advance(GRACE_PERIOD)
-        self.assertEqual((one.process.signals, other.process.signals), ([], ["KILL"]))
-        other.end(9)
+        self.assertEqual(
+            (first.process.signals, second.process.signals), ([], ["KILL"])
+        )
+        second.end(9)
         self.successResultOf(finished)
 
-    def test_where_nobody_serves_any_more_nothing_is_waited_for(self) -> None:
-        """The sockets are closed, however long the drain delay is."""
-        self.make_supervisor(delay=20)
+    def test_without_workers_the_drain_delay_is_cut_short(self) -> None:
+        """The sockets are closed."""
+        self.start_supervisor(delay=20)
         self.start_serving()
         [finished] = self.reactor.fire_shutdown()
-        one, other = self.starter.started
-        one.end(9)
-        self.assertEqual(self.listeners.calls[-1], "tell")
-        other.end(9)
+        first, second = self.starter.started
+        first.end(9)
+        self.assertNotIn("close", self.listeners.calls)
+        second.end(9)
         self.assertEqual(self.listeners.calls[-1], "close")
         self.successResultOf(finished)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
-    def test_who_does_not_end_in_time_is_killed(self) -> None:
-        """Some time after the drain timeout, to which workers see themselves."""
-        self.make_supervisor(timeout=7)
+    def test_workers_that_do_not_end_in_time_are_killed(self) -> None:
+        """After the drain timeout, which they enforce themselves."""
+        self.start_supervisor(timeout=7)
         self.start_serving()
         [finished] = self.reactor.fire_shutdown()
         self.reactor.advance(7)
-        self.assertEqual(self.worker_orders(), [["Drain", "Close"]] * 2)
+        self.assertEqual(self.messages(), [[Message.DRAIN, Message.CLOSE]] * 2)
         self.reactor.advance(GRACE_PERIOD)
         for worker in self.starter.started:
             self.assertEqual(worker.process.signals, ["KILL"])
             worker.end(9)
         self.successResultOf(finished)
 
-    def test_it_can_end_before_it_has_begun(self) -> None:
-        """No worker is started any more."""
-        supervisor = self.make_supervisor()
+    def test_it_can_be_stopped_before_the_reactor_runs(self) -> None:
+        """Then no worker is started."""
+        supervisor = self.start_supervisor()
         finished = supervisor.stopService()
         self.reactor.advance(0)
         self.successResultOf(finished)
-        self.run_reactor()
+        self.reactor.start_running()
         self.assertEqual(self.starter.started, [])
         self.assertEqual(self.reactor.fire_shutdown(), [])

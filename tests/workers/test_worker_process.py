@@ -1,5 +1,5 @@
 """
-Tests of one worker, as its supervisor sees it.
+Tests of a worker process, as the supervisor sees it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.monitoring.metrics import MetricFamily, Metrics
 from twisted_quotes.processes.reaper import SERVICE_ID_VARIABLE
-from twisted_quotes.workers.control import Drain, ReportMetrics
+from twisted_quotes.workers.control import ReportMetrics
 from twisted_quotes.workers.inherited_fds import (
     CONFIGURATION_VARIABLE,
     CONTROL_FD,
@@ -26,84 +26,86 @@ from twisted_quotes.workers.inherited_fds import (
 from twisted_quotes.workers.worker_process import REPORT_TIMEOUT, Worker, WorkerStarter
 
 from ..fakes import FakeProcess, FakeReactor
-from .test_inherited_fds import make_inherited_fds
+from .test_inherited_fds import make_configuration
 
 
 class FakeSupervisor:
     """
-    Keeps what it is told.
+    Records the events of workers.
 
-    @ivar calls: all of it, in order.
+    @ivar events: the name and the arguments of each.
     """
 
     def __init__(self) -> None:
-        self.calls: list[tuple[Any, ...]] = []
+        self.events: list[tuple[Any, ...]] = []
 
     def serving_started(self, worker: Worker) -> None:
-        """Keep it."""
-        self.calls.append(("serves", worker))
+        """Record the event."""
+        self.events.append(("serving started", worker))
 
     def retirement_requested(self, worker: Worker) -> None:
-        """Keep it."""
-        self.calls.append(("leaves", worker))
+        """Record the event."""
+        self.events.append(("retirement requested", worker))
 
     def worker_ended(self, worker: Worker, reason: str, exited_cleanly: bool) -> None:
-        """Keep it."""
-        self.calls.append(("has ended", worker, reason, exited_cleanly))
+        """Record the event."""
+        self.events.append(("ended", worker, reason, exited_cleanly))
 
     def collect_all_metrics(self) -> Deferred[list[MetricFamily]]:
-        """Tell that there are no metrics."""
+        """Return no metrics."""
         return succeed([])
 
 
 class SpawningReactor(FakeReactor):
     """
-    A reactor that keeps what it is given to talk to.
+    A reactor that records connections and the service ids of processes.
 
-    @ivar adopted_factories: for each connection its factory.
-    @ivar marks: who each process belongs to.
+    @ivar adopted_factories: the factories of the connections.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.adopted_factories: list[Any] = []
-        self.marks: list[str] = []
+        self.service_ids: list[str] = []
 
     def spawnProcess(self, *args: Any, **kw: Any) -> FakeProcess:
-        """Keep whose it is."""
-        self.marks.append(kw["env"][SERVICE_ID_VARIABLE])
+        """Record the service id."""
+        self.service_ids.append(kw["env"][SERVICE_ID_VARIABLE])
         return super().spawnProcess(*args, **kw)
 
     def adoptStreamConnection(
         self, fileDescriptor: int, addressFamily: int, factory: Any
     ) -> None:
-        """Keep who talks there."""
+        """Record the factory."""
         assert not os.get_blocking(fileDescriptor)
         assert addressFamily == socket.AF_UNIX
         self.adopted_factories.append(factory)
 
 
 class WorkerTests(SynchronousTestCase):
-    """Tests of a worker."""
+    """Tests of L{Worker}."""
 
     def setUp(self) -> None:
-        """Have a worker, and whom it tells."""
+        """Make a worker with a control connection that records requests."""
         self.reactor = FakeReactor()
         self.supervisor = FakeSupervisor()
         self.worker = Worker(self.reactor, self.supervisor, 1, 0)
         self.process = FakeProcess(self.worker, "python", (), {}, {})
-        self.sent_commands: list[Any] = []
-        self.pending_replies: list[Deferred[Any]] = []
+        self.requests: list[Deferred[Any]] = []
 
-        def ask(command: Any) -> Deferred[Any]:
-            self.sent_commands.append(command)
-            self.pending_replies.append(Deferred())
-            return self.pending_replies[-1]
+        def call_remote(command: object) -> Deferred[Any]:
+            self.assertIs(command, ReportMetrics)
+            self.requests.append(Deferred())
+            return self.requests[-1]
 
-        self.patch(self.worker.control, "callRemote", ask)
+        self.patch(self.worker.control, "callRemote", call_remote)
 
-    def test_its_service_is_timed(self) -> None:
-        """From when it says that it serves."""
+    def respond(self, families: list[MetricFamily]) -> None:
+        """Respond to the last request for metrics."""
+        self.requests[-1].callback({"families": families})
+
+    def test_uptime_counts_from_when_it_serves(self) -> None:
+        """Its messages are passed on."""
         self.reactor.advance(5)
         self.assertEqual((self.worker.is_serving, self.worker.uptime), (False, 0))
         self.worker.serving_started()
@@ -111,144 +113,144 @@ class WorkerTests(SynchronousTestCase):
         self.assertEqual((self.worker.is_serving, self.worker.uptime), (True, 5))
         self.worker.retirement_requested()
         self.assertEqual(
-            self.supervisor.calls, [("serves", self.worker), ("leaves", self.worker)]
+            self.supervisor.events,
+            [("serving started", self.worker), ("retirement requested", self.worker)],
+        )
+        self.assertEqual(self.successResultOf(self.worker.report_metrics()), [])
+
+    def test_the_end_of_the_process_is_reported(self) -> None:
+        """By a signal, or with status 0."""
+        self.process.end(0, 9)
+        [(_, worker, reason, exited_cleanly)] = self.supervisor.events
+        self.assertIs(worker, self.worker)
+        self.assertIn("signal 9", reason)
+        self.assertFalse(exited_cleanly)
+        self.successResultOf(self.worker.ended)
+        other = Worker(self.reactor, self.supervisor, 1, 0)
+        FakeProcess(other, "python", (), {}, {}).end()
+        self.assertEqual(
+            self.supervisor.events[1:], [("ended", other, "it exited by itself", True)]
         )
 
-    def test_how_it_ended_is_told(self) -> None:
-        """By itself, or by a signal."""
-        self.process.end(0, 9)
-        [(_, worker, how, well)] = self.supervisor.calls
-        self.assertIs(worker, self.worker)
-        self.assertIn("signal 9", how)
-        self.assertFalse(well)
-        self.successResultOf(self.worker.ended)
-
-    def test_one_that_ends_well_has_ended_too(self) -> None:
-        """It was not asked to."""
-        self.process.end()
-        how = self.supervisor.calls[0][2:]
-        self.assertEqual(how, ("it ended by itself", True))
-
-    def test_it_is_told_and_asked(self) -> None:
-        """What it answers is kept."""
+    def test_reported_metrics_are_kept(self) -> None:
+        """Until the next report."""
         families = Metrics().families()
-        self.worker.send_command(Drain)
-        asked = self.worker.collect_metrics()
-        self.assertEqual(self.sent_commands, [Drain, ReportMetrics])
-        self.pending_replies[1].callback({"families": families})
-        self.successResultOf(asked)
+        collected = self.worker.collect_metrics()
+        self.assertNoResult(collected)
+        self.respond(families)
+        self.successResultOf(collected)
         self.assertEqual(self.worker.last_metrics, families)
-        self.assertEqual(self.successResultOf(self.worker.collect_all_metrics()), [])
 
-    def test_one_that_does_not_answer_is_not_waited_for(self) -> None:
-        """What it had told before stands, and the log says so."""
+    def test_a_missing_report_is_logged(self) -> None:
+        """The last metrics are kept."""
         self.worker.metrics_received(before := Metrics().families())
-        asked = self.worker.collect_metrics()
-        self.assertNoResult(asked)
+        collected = self.worker.collect_metrics()
+        self.assertNoResult(collected)
         with capturedLogs() as events:
             self.reactor.advance(REPORT_TIMEOUT)
-        self.successResultOf(asked)
+        self.successResultOf(collected)
         self.assertEqual(self.worker.last_metrics, before)
         [event] = events
-        self.assertEqual(event["reason"], "it has said nothing for 1 s")
+        self.assertEqual(event["reason"], "no response for 1 s")
         self.assertEqual(self.worker.silent_since, 0)
         self.worker.metrics_received(before)
         self.assertIsNone(self.worker.silent_since)
 
-    def test_one_that_was_asked_is_not_asked_again(self) -> None:
-        """Who asks meanwhile has the same answer, and does not wait for a late one."""
-        one = self.worker.collect_metrics()
+    def test_one_request_is_pending_at_a_time(self) -> None:
+        """Nothing waits for it longer than the timeout."""
+        first = self.worker.collect_metrics()
         self.reactor.advance(REPORT_TIMEOUT / 2)
-        other = self.worker.collect_metrics()
-        self.assertEqual(self.sent_commands, [ReportMetrics])
+        second = self.worker.collect_metrics()
         with capturedLogs():
             self.reactor.advance(REPORT_TIMEOUT / 2)
-        for asked in (one, other, self.worker.collect_metrics()):
-            self.successResultOf(asked)
-        self.assertEqual(self.sent_commands, [ReportMetrics])
+        for collected in (first, second, self.worker.collect_metrics()):
+            self.successResultOf(collected)
+        self.assertEqual(len(self.requests), 1)
         families = Metrics().families()
-        self.pending_replies[0].callback({"families": families})
+        self.respond(families)
         self.assertEqual(self.worker.last_metrics, families)
-        asked = self.worker.collect_metrics()
-        self.assertEqual(self.sent_commands, [ReportMetrics, ReportMetrics])
-        self.pending_replies[1].callback({"families": []})
-        self.successResultOf(asked)
+        collected = self.worker.collect_metrics()
+        self.assertEqual(len(self.requests), 2)
+        self.respond([])
+        self.successResultOf(collected)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
-    def test_one_that_cannot_tell_its_metrics_does_not_hang(self) -> None:
-        """One whose connection is lost may do so."""
+    def test_an_error_is_a_response_but_a_lost_connection_is_not(self) -> None:
+        """Only the latter counts as silence."""
         for error, since in ((Exception("no folder"), None), (ConnectionDone(), 0)):
-            asked = self.worker.collect_metrics()
+            collected = self.worker.collect_metrics()
             with capturedLogs() as events:
-                self.pending_replies[-1].errback(Failure(error))
+                self.requests[-1].errback(Failure(error))
             self.assertEqual(len(events), 1)
-            self.successResultOf(asked)
+            self.successResultOf(collected)
             self.assertEqual(self.worker.silent_since, since)
 
     def test_it_can_be_killed(self) -> None:
-        """Also when it is gone already."""
+        """Also after the process has exited."""
         self.worker.kill()
         self.assertEqual(self.process.signals, ["KILL"])
 
-        def gone(_: object) -> None:
+        def exited(_: object) -> None:
             raise ProcessExitedAlready()
 
-        self.patch(self.process, "signalProcess", gone)
+        self.patch(self.process, "signalProcess", exited)
         self.worker.kill()
 
 
-class StarterTests(SynchronousTestCase):
-    """Tests of starting a worker."""
+class WorkerStarterTests(SynchronousTestCase):
+    """Tests of L{WorkerStarter}."""
 
-    def start_worker(self, reactor: SpawningReactor) -> Worker:
-        """Start one."""
-        environment = {
-            "TWISTED_QUOTES_TIMEOUT": "3",
-            "PATH": "/bin",
-            "NOTIFY_SOCKET": "/run/notify",
-            "WATCHDOG_USEC": "1",
-            SERVICE_ID_VARIABLE: "other",
-        }
-        starter = WorkerStarter(
-            *(reactor, ["/bin/python", "-m", "twisted", "quotes"], environment, 77),
-            *(lambda: [10, 12], lambda row, share: make_inherited_fds(share)),
+    def setUp(self) -> None:
+        """Make a starter."""
+        self.reactor = SpawningReactor()
+        self.environment = {"TWISTED_QUOTES_TIMEOUT": "3", "PATH": "/bin"}
+        self.command = ["/bin/python", "-m", "twisted", "quotes"]
+        listeners: Any = self
+        self.starter = WorkerStarter(
+            self.reactor,
+            self.command,
+            {
+                **self.environment,
+                "NOTIFY_SOCKET": "/run/notify",
+                "WATCHDOG_USEC": "1",
+                SERVICE_ID_VARIABLE: "other",
+            },
+            77,
+            listeners,
+            make_configuration(),
         )
-        return starter.start(FakeSupervisor(), 1, 0)
 
-    def test_it_is_started_as_this_process_was(self) -> None:
-        """With the same options, and what it inherits."""
-        reactor = SpawningReactor()
-        worker = self.start_worker(reactor)
-        [process] = reactor.processes
+    descriptors = (10, 12)
+
+    def test_a_worker_has_the_command_line_of_this_process(self) -> None:
+        """And its environment, but for what is only for the supervisor."""
+        worker = self.starter(FakeSupervisor(), 3, 1)
+        [process] = self.reactor.processes
         self.assertIs(process.protocol, worker)
         self.assertEqual(process.executable, "/bin/python")
-        self.assertEqual(process.arguments, ("/bin/python", "-m", "twisted", "quotes"))
-        inherited = process.environment.pop(CONFIGURATION_VARIABLE)
-        self.assertIn('"shares":2', inherited)
-        self.assertEqual(
-            process.environment, {"TWISTED_QUOTES_TIMEOUT": "3", "PATH": "/bin"}
-        )
-        self.assertNotIn("other", reactor.marks)
+        self.assertEqual(process.arguments, tuple(self.command))
+        configuration = process.environment.pop(CONFIGURATION_VARIABLE)
+        self.assertIn('"row":3,"rows":8,"share":1,"shares":2', configuration)
+        self.assertEqual(process.environment, self.environment)
+        self.assertNotIn("other", self.reactor.service_ids)
 
-    def test_it_has_the_sockets_and_a_way_to_talk(self) -> None:
-        """And the log of this process, but not its input."""
-        reactor = SpawningReactor()
-        worker = self.start_worker(reactor)
-        [process] = reactor.processes
-        files = process.child_fds
-        self.assertEqual((files[1], files[2], files[SHARED_COUNTERS_FD]), (1, 2, 77))
+    def test_a_worker_inherits_sockets_and_the_log(self) -> None:
+        """But not the standard input."""
+        worker = self.starter(FakeSupervisor(), 1, 0)
+        [process] = self.reactor.processes
+        fds = process.child_fds
+        self.assertEqual((fds[1], fds[2], fds[SHARED_COUNTERS_FD]), (1, 2, 77))
         self.assertEqual(
-            (files[FIRST_LISTENER_FD], files[FIRST_LISTENER_FD + 1]), (10, 12)
+            (fds[FIRST_LISTENER_FD], fds[FIRST_LISTENER_FD + 1]), self.descriptors
         )
-        self.assertEqual(set(files), {0, 1, 2, CONTROL_FD, 4, 5, 6})
-        [factory] = reactor.adopted_factories
+        self.assertEqual(set(fds), {0, 1, 2, CONTROL_FD, 4, 5, 6})
+        [factory] = self.reactor.adopted_factories
         self.assertIs(factory.buildProtocol(None), worker.control)
 
-    def test_where_it_cannot_be_started_nothing_is_left(self) -> None:
-        """No socket stays open."""
-        reactor = SpawningReactor()
-        reactor.spawn_error = OSError("no more processes")
+    def test_a_failed_start_leaves_no_socket_open(self) -> None:
+        """The error is raised."""
+        self.reactor.spawn_error = OSError("no more processes")
         before = os.listdir("/proc/self/fd")
-        self.assertRaises(OSError, self.start_worker, reactor)
+        self.assertRaises(OSError, self.starter, FakeSupervisor(), 1, 0)
         self.assertEqual(os.listdir("/proc/self/fd"), before)
-        self.assertEqual(reactor.adopted_factories, [])
+        self.assertEqual(self.reactor.adopted_factories, [])

@@ -1,11 +1,12 @@
 """
-Tests of the service in a worker: it ends as its supervisor says.
+Tests of the service in a worker: it follows the supervisor.
 """
 
 from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from signal import SIGTERM
 from typing import Any
 
@@ -14,6 +15,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.tcp import Port
+from twisted.internet.testing import StringTransport
 from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 
@@ -22,10 +24,9 @@ from twisted_quotes.concurrency.shared_counters import Column, SharedCounters
 from twisted_quotes.errors import ServiceNotReady
 from twisted_quotes.service import FLUSH_TIMEOUT
 from twisted_quotes.workers.control import (
-    CollectAllMetrics,
-    RequestRetirement,
+    Message,
+    ReportMetrics,
     SendFinalMetrics,
-    ServingStarted,
 )
 from twisted_quotes.workers.worker_service import (
     METRICS_TIMEOUT,
@@ -38,7 +39,7 @@ from ..web.clients import FakeSocket, get_request
 
 
 class SharedPort(Port):
-    """A port that is closed in the next turn, and shared with nobody."""
+    """A port without a listening socket, which stops in the next turn."""
 
     def __init__(self, reactor: Any, factory: IProtocolFactory) -> None:
         super().__init__(0, factory, reactor=reactor)
@@ -48,14 +49,14 @@ class SharedPort(Port):
         factory.doStart()
 
     def stopReading(self) -> None:
-        """It does not read."""
+        """Do nothing."""
 
     def fileno(self) -> int:
-        """It has no open file."""
+        """Return no descriptor."""
         return -1
 
     def getHost(self) -> IPv4Address:
-        """It has an address."""
+        """Return an address."""
         return IPv4Address("TCP", "127.0.0.1", 8000)
 
     def stopListening(self, connDone: object = None) -> Deferred[None]:
@@ -72,38 +73,37 @@ class SharedPort(Port):
         stopped.callback(None)
 
 
-class FakeLink(SupervisorConnection):
+class FakeConnection(SupervisorConnection):
     """
-    A way to a supervisor that does not answer by itself.
+    A connection to a supervisor that does not respond by itself.
 
-    @ivar sent_commands: what it was told and asked, in order, with the answers that are
-        due.
+    @ivar messages: the messages to it.
+    @ivar requests: the requests to it, each with its response.
     """
 
-    def __init__(self, case: WorkerTestCase) -> None:
-        super().__init__(case.reactor, 0, case.web.metrics)
-        self.sent_commands: list[tuple[Any, Deferred[Any]]] = []
-        case.patch(self.control, "callRemote", self._send_command)
+    def __init__(self, reactor: Any, metrics: Any) -> None:
+        super().__init__(reactor, metrics)
+        self.messages: list[Message] = []
+        self.requests: list[tuple[Any, Deferred[Any]]] = []
 
-    def connect(self, worker: Any) -> None:
-        """Know whom the supervisor talks to."""
-        self.control.worker = worker
+    def connect_to(self, descriptor: int) -> None:
+        """Do nothing."""
 
-    def _send_command(self, command: Any, **arguments: Any) -> Deferred[Any]:
-        self.sent_commands.append((command, Deferred()))
-        return self.sent_commands[-1][1]
+    def send(self, message: Message) -> None:
+        """Record a message."""
+        self.messages.append(message)
 
-    @property
-    def commands(self) -> list[Any]:
-        """What was asked."""
-        return [command for command, _ in self.sent_commands]
+    def callRemote(self, commandType: Any, *a: Any, **kw: Any) -> Deferred[Any]:
+        """Record a request."""
+        self.requests.append((commandType, Deferred()))
+        return self.requests[-1][1]
 
 
 class WorkerTestCase(ServiceTestCase):
-    """Starts and ends the service of a worker, in memory."""
+    """Starts the service of a worker, in memory."""
 
     def setUp(self) -> None:
-        """Make what it needs."""
+        """Make what the service needs."""
         super().setUp()
         self.rejecting_ports: list[object] = []
         self.patch(
@@ -113,47 +113,39 @@ class WorkerTestCase(ServiceTestCase):
         )
         self.shared_counters = SharedCounters.create(2)
         self.addCleanup(os.close, self.shared_counters.descriptor)
-        self.link = FakeLink(self)
+        self.supervisor = FakeConnection(self.reactor, self.web.metrics)
 
-    def start_worker(self, timeout: float = 30.0) -> WorkerService:
-        """The service of a worker that serves."""
+    def start_worker(self) -> WorkerService:
+        """Start the service of a worker."""
         self.port = SharedPort(self.reactor, self.web.site)
-        reactor: Any = self.reactor
         service = WorkerService(
-            reactor,
-            self.web.site,
-            [(ENDPOINT, FakeEndpoint(succeed(self.port)))],
-            self.web.outstanding,
-            *(0.0, timeout),
-            self.signals,
-            lambda: self.outstanding_at_close.append(len(self.web.outstanding)),
-            self.clean_up,
-            self.web.readiness,
-            self.systemd,
-            ["quotes.test"],
+            **self.service_arguments(0.0, 30.0),
+            endpoints=[(ENDPOINT, FakeEndpoint(succeed(self.port)))],
+            supervisor=self.supervisor,
+            shared_counters=self.shared_counters,
+            row=1,
         )
         self.addCleanup(self.end_service, service)
-        service.attach_to_supervisor(self.link, self.shared_counters, 1)
         self.reactor.stop = self.stop_reactor  # type: ignore[method-assign]
         service.startService()
-        self.run_reactor()
+        self.reactor.start_running()
         return service
 
     def stop_reactor(self) -> None:
-        """Begin the shutdown, as the reactor does."""
+        """Start the shutdown, as the reactor does."""
         [self.finished] = self.reactor.fire_shutdown()
         self.reactor.advance(0)
 
     def assert_ended(self, finished: Deferred[Any]) -> None:
-        """All is over when the last metrics are told."""
+        """Check that the last step is to send the final metrics."""
         self.assertNoResult(finished)
-        command, reply = self.link.sent_commands[-1]
+        command, response = self.supervisor.requests[-1]
         self.assertIs(command, SendFinalMetrics)
-        reply.callback({})
+        response.callback({})
         super().assert_ended(finished)
 
     def assert_aborted(self, client: FakeSocket) -> None:
-        """Check that a client is refused, and that nothing is waited for."""
+        """Check that the grep of a client is killed, and its request refused."""
         [process] = self.web.running_processes()
         self.assertEqual(process.signals, ["KILL"])
         process.end(signal=9)
@@ -164,62 +156,62 @@ class WorkerTestCase(ServiceTestCase):
 
 
 class WorkerServiceTests(WorkerTestCase):
-    """Tests of a worker, from its start to its end."""
+    """Tests of L{WorkerService}."""
 
-    def test_it_tells_that_it_serves(self) -> None:
-        """To its supervisor, the others, and nobody else."""
+    def test_the_supervisor_is_told_that_it_serves(self) -> None:
+        """And the other workers."""
         self.start_worker()
-        self.assertEqual(self.link.commands, [ServingStarted])
+        self.assertEqual(self.supervisor.messages, [Message.SERVING_STARTED])
         self.assertEqual(self.shared_counters.read(1, Column.SERVING), 1)
         self.assertEqual(len(self.reactor.getReaders()), 1)
 
-    def test_a_signal_is_left_to_the_supervisor(self) -> None:
-        """It is only told of it."""
+    def test_a_signal_is_passed_to_the_supervisor(self) -> None:
+        """The worker goes on until it is told to retire."""
         self.start_worker()
         self.signals.send(SIGTERM)
-        self.assertEqual(self.link.commands, [ServingStarted, RequestRetirement])
+        self.assertEqual(self.supervisor.messages[1:], [Message.RETIREMENT_REQUESTED])
         self.assertFalse(self.web.readiness.draining)
 
-    def test_a_second_signal_forces_the_end_of_this_worker_alone(self) -> None:
-        """Even before the supervisor has answered; the sockets stay as they are."""
+    def test_a_second_signal_forces_the_shutdown_of_this_worker(self) -> None:
+        """Also before the supervisor responds. The sockets do not change."""
         self.start_worker()
         client = self.start_search()
         self.signals.send(SIGTERM, SIGTERM)
-        self.assertEqual(self.link.commands, [ServingStarted, RequestRetirement])
+        self.assertEqual(self.supervisor.messages[1:], [Message.RETIREMENT_REQUESTED])
         client.deliver()
         self.assert_refused(client)
         self.reactor.advance(FLUSH_TIMEOUT)
         self.assertEqual(self.rejecting_ports, [])
         self.assert_ended(self.finished)
 
-    def test_a_signal_to_the_whole_group_forces_nothing(self) -> None:
-        """The supervisor has it, too, and may have said so before."""
+    def test_a_signal_to_the_process_group_forces_nothing(self) -> None:
+        """The supervisor may have received it before."""
         service = self.start_worker()
         client = self.start_search()
         service.drain()
         self.signals.send(SIGTERM)
         client.deliver()
         self.assertEqual(client.responses(), [])
-        self.assertEqual(self.link.commands, [ServingStarted])
+        self.assertEqual(self.supervisor.messages, [Message.SERVING_STARTED])
 
-    def test_it_opens_its_access_log_anew_when_it_is_told_to(self) -> None:
-        """The supervisor alone gets the signal, and logs it."""
+    def test_it_reopens_the_access_log(self) -> None:
+        """When the supervisor tells it to."""
         service = self.start_worker()
         self.log.rename(self.temporary_folder / "old.log")
         service.reload()
         self.assertTrue(self.log.exists())
 
     def test_it_drains_until_it_is_told_to_close(self) -> None:
-        """It goes on serving, then closes, answers, and ends."""
+        """Then it closes its sockets, and responds to outstanding requests."""
         service = self.start_worker()
         client = self.start_search()
-        service.drain()
-        service.drain()
+        for _ in range(2):
+            service.drain()
         self.assertTrue(self.web.readiness.draining)
         self.reactor.advance(10)
         self.assertTrue(self.port.listening)
-        service.close()
-        service.close()
+        for _ in range(2):
+            service.close()
         self.reactor.pump([0] * 3)
         self.assertFalse(self.port.listening)
         self.assertEqual(len(self.rejecting_ports), 1)
@@ -230,53 +222,68 @@ class WorkerServiceTests(WorkerTestCase):
         client.half_close()
         self.assert_ended(self.finished)
 
-    def test_it_can_leave_the_sockets_to_others(self) -> None:
-        """It closes its own at once, and answers who has asked, and who asks yet."""
+    def test_a_retiring_worker_leaves_the_sockets_to_the_others(self) -> None:
+        """It responds to all requests on its connections, also to new ones."""
         service = self.start_worker()
-        client, late = self.start_search(), self.web.connect()
+        client, idle = self.start_search(), self.web.connect()
         service.retire()
         self.reactor.pump([0] * 3)
         self.assertFalse(self.port.listening)
         self.assertEqual(self.rejecting_ports, [])
         self.assertFalse(self.web.readiness.draining)
         self.finish_searches(client)
-        late.send(get_request())
-        for each in (client, late):
-            self.assertEqual([answer.code for answer in each.responses()], [200])
+        idle.send(get_request())
+        for each in (client, idle):
+            self.assertEqual([each.code for each in each.responses()], [200])
             each.half_close()
         self.assert_ended(self.finished)
-        # So that nothing of it is left behind.
+        # For the cleanup of the test.
         self.web.readiness.draining = True
 
-    def test_while_it_leaves_the_others_may_be_told_to_end(self) -> None:
-        """Then nobody is answered here, either, who asks later."""
+    def test_a_retiring_worker_can_be_told_to_close(self) -> None:
+        """Then it refuses new requests, as the other workers do."""
         service = self.start_worker()
-        late = self.web.connect()
+        idle = self.web.connect()
         service.retire()
         self.reactor.pump([0] * 3)
         service.drain()
         self.assertTrue(self.web.readiness.draining)
         service.close()
-        late.send(get_request())
-        self.assert_refused(late)
-        late.half_close()
+        idle.send(get_request())
+        self.assert_refused(idle)
+        idle.half_close()
         self.assert_ended(self.finished)
 
-    def test_it_can_be_told_to_end_now(self) -> None:
-        """Whatever it was waiting for."""
+    def test_the_supervisor_can_force_the_shutdown(self) -> None:
+        """Also before the reactor has started the shutdown."""
+        for is_reactor_slow in (False, True):
+            self.setUp()
+            service = self.start_worker()
+            client = self.start_search()
+            if is_reactor_slow:
+                self.reactor.stop = lambda: None  # type: ignore[method-assign]
+            service.drain()
+            service.force()
+            if is_reactor_slow:
+                self.stop_reactor()
+            self.assertEqual(len(self.rejecting_ports), 1)
+            self.assert_aborted(client)
+            self.assert_ended(self.finished)
+
+    def test_a_shutdown_forced_early_does_not_wait_for_clients(self) -> None:
+        """The limit counts from when it was forced."""
         service = self.start_worker()
-        client = self.start_search()
+        self.start_search().stalled = True
+        self.reactor.stop = lambda: None  # type: ignore[method-assign]
         service.drain()
         service.force()
-        self.assertEqual(len(self.rejecting_ports), 1)
-        self.assert_aborted(client)
+        self.stop_reactor()
+        self.assertNoResult(self.finished)
+        self.reactor.advance(FLUSH_TIMEOUT)
         self.assert_ended(self.finished)
 
-    def test_without_a_supervisor_it_ends_now(self) -> None:
-        """
-        Nobody else would tell it to; but at its own end it expects that. Others may
-        go on, so it has the kernel let in who connects.
-        """
+    def test_without_a_supervisor_it_shuts_down_at_once(self) -> None:
+        """The other workers may go on, so the sockets do not change."""
         service = self.start_worker()
         client = self.start_search()
         with capturedLogs() as events:
@@ -290,50 +297,65 @@ class WorkerServiceTests(WorkerTestCase):
         self.assertEqual(events, [])
 
 
-class LinkTests(WorkerTestCase):
-    """Tests of what a worker asks of its supervisor."""
+class SupervisorConnectionTests(WorkerTestCase):
+    """Tests of L{SupervisorConnection}."""
 
-    def request_total(self) -> Deferred[Any]:
-        """Ask for all metrics."""
-        return Deferred.fromCoroutine(self.link.collect_all_metrics())
+    def collect(self) -> Deferred[Any]:
+        """Request the metrics of all workers."""
+        return Deferred.fromCoroutine(self.supervisor.collect_all_metrics())
 
-    def test_metrics_of_all_can_be_asked_for(self) -> None:
-        """And its own are told."""
+    def test_metrics_are_reported_both_ways(self) -> None:
+        """Those of all workers, and those of this one."""
         families = self.web.metrics.families()
-        total = self.request_total()
-        [(command, answer)] = self.link.sent_commands
-        answer.callback({"families": families})
-        self.assertEqual(
-            (command, self.successResultOf(total)), (CollectAllMetrics, families)
-        )
+        collected = self.collect()
+        [(command, response)] = self.supervisor.requests
+        self.assertIs(command, ReportMetrics)
+        response.callback({"families": families})
+        self.assertEqual(self.successResultOf(collected), families)
         names = [each.name for each in self.start_worker().report_metrics()]
         self.assertEqual(names, [each.name for each in families])
 
-    def test_a_supervisor_that_does_not_answer_holds_up_nobody(self) -> None:
-        """One that stands still, or is gone."""
-        total = self.request_total()
-        self.reactor.advance(METRICS_TIMEOUT)
-        self.failureResultOf(total, ServiceNotReady)
-        total = self.request_total()
-        self.link.sent_commands[-1][1].errback(Failure(ConnectionDone()))
-        self.failureResultOf(total, ServiceNotReady)
+    def test_a_supervisor_that_does_not_respond_is_not_waited_for(self) -> None:
+        """Whether it hangs or has ended."""
+        fail: Callable[[], object]
+        for fail in (
+            lambda: self.reactor.advance(METRICS_TIMEOUT),
+            lambda: self.supervisor.requests[-1][1].errback(Failure(ConnectionDone())),
+        ):
+            collected = self.collect()
+            fail()
+            self.failureResultOf(collected, ServiceNotReady)
 
-    def test_the_last_metrics_are_told(self) -> None:
-        """If there is still somebody to tell."""
-        leave = Deferred.fromCoroutine(self.link.send_final_metrics())
-        self.assertEqual(self.link.commands, [SendFinalMetrics])
-        self.assertNoResult(leave)
-        self.link.sent_commands[-1][1].errback(Failure(ConnectionDone()))
-        self.successResultOf(leave)
+    def test_the_final_metrics_need_no_response(self) -> None:
+        """The supervisor may have ended."""
+        sent = Deferred.fromCoroutine(self.supervisor.send_final_metrics())
+        [(command, response)] = self.supervisor.requests
+        self.assertIs(command, SendFinalMetrics)
+        self.assertNoResult(sent)
+        response.errback(Failure(ConnectionDone()))
+        self.successResultOf(sent)
 
-    def test_it_is_connected_by_an_open_file(self) -> None:
-        """Which it has from its supervisor."""
-        ours, theirs = socket.socketpair()
-        self.addCleanup(ours.close)
-        link = SupervisorConnection(self.reactor, theirs.detach(), self.web.metrics)
-        worker: Any = object()
-        link.connect(worker)
-        self.assertIs(link.control.worker, worker)
+    def test_it_uses_an_inherited_socket(self) -> None:
+        """The worker is told when the connection is lost."""
+        own_socket, other_socket = socket.socketpair()
+        self.addCleanup(other_socket.close)
+        connection = SupervisorConnection(self.reactor, self.web.metrics)
+        worker = connection.receiver = LostRecorder()
+        connection.connect_to(own_socket.detach())
         [(_, family, factory)] = self.reactor.adoptedStreamConnections
         self.assertEqual(family, socket.AF_UNIX)
-        self.assertIs(factory.buildProtocol(None), link.control)
+        protocol = factory.buildProtocol(None)
+        self.assertIs(protocol, connection)
+        protocol.makeConnection(StringTransport())
+        protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertTrue(worker.is_lost)
+
+
+class LostRecorder:
+    """Records that the supervisor is lost."""
+
+    is_lost = False
+
+    def supervisor_lost(self) -> None:
+        """Record it."""
+        self.is_lost = True

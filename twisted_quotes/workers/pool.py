@@ -1,11 +1,11 @@
 """
-The workers that there are: started, replaced when they die, added up.
+The workers of a supervisor: starting, replacing, and collecting their metrics.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -17,35 +17,29 @@ from twisted_quotes.monitoring.aggregation import aggregate, cumulative_only
 from twisted_quotes.monitoring.metrics import MetricFamily, Metrics
 from twisted_quotes.processes.restart_backoff import RestartBackoff
 
-from .control import Close, Drain, Force, Reload, Retire
+from .control import Message
 from .worker_process import Worker, WorkerSupervisor
 
+StartWorker = Callable[[WorkerSupervisor, int, int], Worker]
+"""Starts a worker with a row and a share, or raises L{OSError}."""
 
-class StartWorker(Protocol):
-    """Starts a worker, on a row of the scoreboard, with a share of the limits."""
 
-    def __call__(self, supervisor: WorkerSupervisor, row: int, share: int) -> Worker:
-        """Raise L{OSError} where it could not be started."""
+class NoWorkerStarted(Exception):
+    """None of the first workers could serve."""
 
 
 class WorkerPool:
     """
-    So many workers, whatever becomes of each of them.
+    A fixed number of workers, which replaces those that end.
 
-    @param clock: tells when to try again.
-    @param count: how many there are to be, 2 or more.
-    @param start_worker: starts one.
-    @param shared_counters: what they know of each other.
-    @param retirement_timeout: how long a worker may take to end when it has been
-        asked to, in seconds; then it is killed.
-    @param metrics: those of this process, to which those of workers are added.
-    @param all_workers_started: is called once, when all of the first ones serve, or
-        those
-        that have not been lost.
-    @param all_workers_failed: is called with a reason, where none of the first ones
-        can.
+    @param count: the number of workers, 2 or more.
+    @param retirement_timeout: the time limit for a retiring worker to end, in seconds;
+        then it is killed.
+    @param metrics: the metrics of this process, which has some of its own.
 
-    @ivar outstanding: has the ends of all workers.
+    @ivar outstanding: has the C{ended} of each worker.
+    @ivar started: fires when each of the first workers serves or has ended; fails with
+        L{NoWorkerStarted} if none of them serves.
     """
 
     _log = Logger()
@@ -58,39 +52,33 @@ class WorkerPool:
         shared_counters: SharedCounters,
         retirement_timeout: float,
         metrics: Metrics,
-        all_workers_started: Callable[[], object],
-        all_workers_failed: Callable[[str], object],
     ) -> None:
         self.outstanding = Outstanding()
+        self.started: Deferred[None] = Deferred()
         self._clock = clock
         self._count = count
         self._start_worker = start_worker
         self._shared_counters = shared_counters
         self._retirement_timeout = retirement_timeout
         self._metrics = metrics
-        self._all_workers_started = all_workers_started
-        self._all_workers_failed = all_workers_failed
         self._workers: list[Worker] = []
         self._restart_backoff = RestartBackoff()
-        self._pending_restarts: list[IDelayedCall] = []
+        self._pending_restarts: set[IDelayedCall] = set()
         self._ended_workers_metrics: list[MetricFamily] = []
-        # The shares of the first ones that have neither served yet nor been lost.
+        # The shares of the first workers that neither serve nor have ended yet.
         self._pending_shares = set(range(count))
-        self._has_any_started = self._is_start_reported = self._closed = False
+        self._has_any_started = self._closed = False
         metrics.add_gauge("workers", "Workers that serve.", lambda: self._serving_count)
         self._workers_lost = metrics.add_counter(
-            "workers_lost", "Workers that ended unasked, or badly."
+            "workers_lost", "Workers that ended unexpectedly, or with an error."
         )
-
-    def __len__(self) -> int:
-        return len(self._workers)
 
     @property
     def _serving_count(self) -> int:
         return sum(each.is_serving and not each.is_retiring for each in self._workers)
 
     def fill(self) -> None:
-        """Start as many workers as are missing."""
+        """Start the missing workers."""
         shares = {each.share for each in self._workers if not each.is_retiring}
         for share in sorted(set(range(self._count)) - shares):
             if not self._closed:
@@ -102,59 +90,55 @@ class WorkerPool:
         try:
             worker = self._start_worker(self, row, share)
         except OSError as error:
-            self._schedule_restart(
-                share, f"it could not be started: {error.strerror}", 0
-            )
+            self._worker_lost(share, f"it could not be started: {error.strerror}", 0)
             return
         self._workers.append(worker)
         self.outstanding.add(worker.ended)
 
-    def _schedule_restart(self, share: int, reason: str, uptime: float) -> None:
-        """Have the place filled of a worker that has died, or was never there."""
+    def _worker_lost(self, share: int, reason: str, uptime: float) -> None:
+        """Schedule the replacement of a worker, unless none has ever served."""
         self._pending_shares.discard(share)
-        if not self._has_any_started:
-            if not self._pending_shares:
-                self._all_workers_failed(reason)
-            return
-        self._check_all_started()
-        delay = self._restart_backoff.next_delay(uptime)
-        self._pending_restarts = [
-            each for each in self._pending_restarts if each.active()
-        ]
-        self._pending_restarts.append(self._clock.callLater(delay, self.fill))
+        if self._has_any_started:
+            self._check_all_started()
+            self._schedule_restart(self._restart_backoff.next_delay(uptime))
+        elif not self._pending_shares:
+            self.started.errback(NoWorkerStarted(reason))
 
-    # What workers say
+    def _schedule_restart(self, delay: float) -> None:
+        def restart() -> None:
+            self._pending_restarts.remove(call)
+            self.fill()
+
+        call = self._clock.callLater(delay, restart)
+        self._pending_restarts.add(call)
+
+    # Events of the workers
 
     def serving_started(self, worker: Worker) -> None:
-        """A worker listens."""
+        """Handle a worker that listens."""
         if self._closed:
             return
         self._pending_shares.discard(worker.share)
         if not self._has_any_started:
             self._has_any_started = True
-            # Those that failed before are missing still.
+            # Replace those that ended before.
             self.fill()
         self._check_all_started()
 
     def _check_all_started(self) -> None:
-        if (
-            not self._is_start_reported
-            and not self._pending_shares
-            and self._serving_count
-        ):
-            self._is_start_reported = True
-            self._all_workers_started()
+        if not self.started.called and not self._pending_shares and self._serving_count:
+            self.started.callback(None)
 
     def retirement_requested(self, worker: Worker) -> None:
-        """A worker has been asked to end: another one takes its place."""
+        """Replace a worker that received SIGTERM, and have it finish."""
         if self._closed or worker.is_retiring:
             return
         if len(self._workers) == self._shared_counters.rows:
-            self._log.warn("Too many workers are ending already.")
+            self._log.warn("Too many workers are retiring already.")
             return
-        self._log.info("Worker {pid} is to end.", pid=worker.transport.pid)
+        self._log.info("Worker {pid} is retiring.", pid=worker.transport.pid)
         worker.is_retiring = True
-        worker.send_command(Retire)
+        worker.control.send(Message.RETIRE)
         kill_call = self._clock.callLater(self._retirement_timeout, self._kill, worker)
         worker.ended.addCallback(
             lambda _: kill_call.cancel() if kill_call.active() else None
@@ -162,7 +146,7 @@ class WorkerPool:
         self.fill()
 
     def worker_ended(self, worker: Worker, reason: str, exited_cleanly: bool) -> None:
-        """A worker is gone. What it has counted counts on."""
+        """Replace a worker that has ended, and keep what it has counted."""
         self._workers.remove(worker)
         self._shared_counters.clear(worker.row)
         self._ended_workers_metrics = aggregate(
@@ -173,35 +157,37 @@ class WorkerPool:
             self._log.error("A worker is lost: {how}", how=reason)
             self._workers_lost.inc()
         if unexpected:
-            self._schedule_restart(worker.share, reason, worker.uptime)
+            self._worker_lost(worker.share, reason, worker.uptime)
+
+    # Metrics
 
     def collect_all_metrics(self) -> Deferred[list[MetricFamily]]:
         """
-        The metrics of all workers, those that are gone too, and of this process.
+        Collect the metrics of all workers, past ones included, and of this process.
 
-        @return: fires when each worker has told its own, or has had time to.
+        @return: fires when each worker has responded, or its time is over.
         """
-        return self._collect_metrics().addCallback(lambda _: self._aggregate_metrics())
+        return self._collect_metrics().addCallback(self._aggregate_metrics)
 
     def _collect_metrics(self) -> Deferred[Any]:
-        serving = [each for each in self._workers if each.is_serving]
-        return DeferredList([each.collect_metrics() for each in serving])
+        return DeferredList(
+            [each.collect_metrics() for each in self._workers if each.is_serving]
+        )
 
-    def _aggregate_metrics(self) -> list[MetricFamily]:
+    def _aggregate_metrics(self, _: object) -> list[MetricFamily]:
         reports = [each.last_metrics for each in self._workers]
         return aggregate(
             [self._metrics.families(), self._ended_workers_metrics, *reports]
         )
 
-    def check_health(self, max_silence: float | None) -> Deferred[None]:
+    def check_health(self, max_silence: float | None) -> Deferred[Any]:
         """
-        Have each worker tell its metrics, and kill those that have hung.
+        Collect the metrics of each worker, so that few are lost if it is killed, and
+        kill those that do not respond.
 
-        So little is lost of what one has counted that is killed.
-
-        @param max_silence: for how long a worker may tell nothing, in seconds; L{None}
-            for ever.
-        @return: fires when each has told its metrics, or has had time to.
+        @param max_silence: how long a worker may fail to respond, in seconds; L{None}
+            for no limit.
+        @return: fires when each worker has responded, or its time is over.
         """
         return self._collect_metrics().addCallback(
             lambda _: self._kill_unresponsive(max_silence)
@@ -213,22 +199,24 @@ class WorkerPool:
             if since is None or max_silence is None:
                 continue
             if self._clock.seconds() - since > max_silence:
-                self._log.error("Worker {pid} hangs.", pid=worker.transport.pid)
+                self._log.error(
+                    "Worker {pid} does not respond.", pid=worker.transport.pid
+                )
                 worker.kill()
 
-    # The end
+    # Shutdown
 
     def close(self) -> None:
         """Start no more workers."""
         self._closed = True
         for call in self._pending_restarts:
-            if call.active():
-                call.cancel()
+            call.cancel()
+        self._pending_restarts.clear()
 
-    def broadcast(self, control_command: type[Drain | Close | Force | Reload]) -> None:
-        """Tell all workers to do something."""
+    def broadcast(self, message: Message) -> None:
+        """Send a message to all workers."""
         for worker in self._workers:
-            worker.send_command(control_command)
+            worker.control.send(message)
 
     def kill(self) -> None:
         """Kill the workers that have not ended."""

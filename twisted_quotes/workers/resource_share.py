@@ -1,5 +1,5 @@
 """
-What a process has of the limits and the listening sockets: all, or a part.
+The share that a process has of the limits and of the listening sockets.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.logger import Logger
 
 from twisted_quotes import startup
 from twisted_quotes.concurrency.capacity import Capacity
@@ -30,6 +31,8 @@ from twisted_quotes.listening.socket_activation import (
     LISTEN_FDS_START,
     activated_socket_names,
     initial_environment,
+    resolve_socket_indexes,
+    unused_sockets,
 )
 from twisted_quotes.monitoring.metrics import MetricFamily
 from twisted_quotes.processes.descriptors import DescriptorBudget
@@ -37,126 +40,120 @@ from twisted_quotes.processes.descriptors import DescriptorBudget
 from .inherited_fds import WorkerConfiguration
 from .worker_sockets import AdoptingReactor, open_placeholders, set_systemd_sockets
 
+_log = Logger()
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class ResourceShare:
     """
-    What a process has.
+    The limits and the endpoints of a process.
 
-    Places for searches, those who may wait for one, and the bytes of answers
-    that are kept are shared out. Connections and C{/wait} are not: there is room
-    for any of them as long as all workers together have fewer than may be.
+    The limits are divided among the workers, except for connections and C{/wait}: of
+    these, one worker can have as many as the limit of all workers leaves.
 
-    @ivar max_running: how many greps it may run at one time.
-    @ivar max_waiting: how many searches may wait for a place.
-    @ivar cache_bytes: how many bytes of answers it may keep.
-    @ivar connection_capacity: room for connections.
-    @ivar wait_limiter: places for C{/wait}.
-    @ivar max_waits_per_client: how many of them one client may have while others have
-        some.
-    @ivar max_unsent_bytes: how many bytes of answers clients may have yet to read.
-    @ivar allowance: what may be open in this process.
-    @ivar endpoints: where to listen, each with its description.
-    @ivar collect_all_metrics: collects the metrics of all workers; L{None} where this
-        is
-        the only process.
+    @ivar max_running: the maximum number of greps that run.
+    @ivar max_waiting: the maximum number of searches that wait for a slot.
+    @ivar cores: the number of cores, at least 1.
+    @ivar cache_bytes: the maximum size of the response cache.
+    @ivar max_unsent_bytes: the maximum number of bytes that clients have yet to read.
+    @ivar max_waits_per_client: the maximum number of C{/wait} of a client while others
+        have some.
+    @ivar budget: the limits that follow from the number of file descriptors.
+    @ivar endpoints: the endpoints to listen on, each with its description.
+    @ivar collect_all_metrics: collects the metrics of all workers; L{None} in a single
+        process.
     """
 
     max_running: int
     max_waiting: int
+    cores: int
     cache_bytes: int
+    max_unsent_bytes: int
+    max_waits_per_client: int
+    budget: DescriptorBudget
     connection_capacity: Capacity
     wait_limiter: ConcurrencyLimiter
-    max_waits_per_client: int
-    max_unsent_bytes: int
-    allowance: DescriptorBudget
     endpoints: list[tuple[str, IStreamServerEndpoint]]
     collect_all_metrics: Callable[[], Awaitable[Sequence[MetricFamily]]] | None = None
 
 
-def resolve_systemd_sockets(
-    options: Mapping[str, Any], worker_configuration: WorkerConfiguration | None
-) -> Mapping[str, Any]:
-    """
-    The options, with the sockets of systemd named by their indexes.
-
-    @raise CannotStart: one is named that was not handed over.
-    """
-    if worker_configuration is None:
-        names = activated_socket_names(initial_environment(), os.getpid())
-        set_systemd_sockets(range(LISTEN_FDS_START, LISTEN_FDS_START + len(names)))
-    else:
-        names = worker_configuration.from_systemd
-    listen = startup.resolve_socket_names(options["listen"], names)
-    if worker_configuration is None:
-        startup.warn_about_unused_sockets(listen, names)
-    return {**options, "listen": listen, "from_systemd": names}
-
-
 def total_share(reactor: Any, options: Mapping[str, Any]) -> ResourceShare:
     """
-    All that the options say, for the only process.
+    Return the limits of a single process.
 
-    @raise CannotStart: there is not so much, or an endpoint is none.
+    @raise CannotStart: too few files can be open, or an endpoint is invalid.
     """
-    allowance = startup.allowance(options)
-    return ResourceShare(
-        startup.max_running(options),
-        options["max-waiting"],
-        options["cache-bytes"],
-        Capacity(allowance.max_connections),
-        ConcurrencyLimiter(allowance.max_waits, 0),
-        allowance.max_waits // 2,
-        options["max-unsent-bytes"],
-        allowance,
-        startup.endpoints(reactor, options["listen"]),
+    budget = startup.descriptor_budget(options)
+    return _divide(
+        options,
+        budget,
+        lambda total: total,
+        connection_capacity=Capacity(budget.max_connections),
+        wait_limiter=ConcurrencyLimiter(budget.max_waits, 0),
+        endpoints=startup.endpoints(reactor, options["listen"]),
     )
 
 
 def worker_share(
     reactor: Any,
     options: Mapping[str, Any],
-    worker_configuration: WorkerConfiguration,
+    configuration: WorkerConfiguration,
     shared_counters: SharedCounters,
     collect_all_metrics: Callable[[], Awaitable[Sequence[MetricFamily]]],
 ) -> ResourceShare:
     """
-    The part of a worker.
+    Return the share of a worker.
 
-    @param worker_configuration: tells which.
-    @param shared_counters: tells what the others have.
-    @param collect_all_metrics: collects the metrics of all workers.
+    @raise CannotStart: too few files can be open.
     """
-    allowance = startup.allowance(options)
-    set_systemd_sockets(open_placeholders(len(worker_configuration.from_systemd)))
+    budget = startup.descriptor_budget(options)
 
     def shared_capacity(limit: int, column: Column) -> SharedCapacity:
-        return SharedCapacity(limit, shared_counters, worker_configuration.row, column)
+        return SharedCapacity(limit, shared_counters, configuration.row, column)
 
-    return ResourceShare(
-        worker_configuration.share_of(startup.max_running(options)),
-        worker_configuration.share_of(options["max-waiting"]),
-        worker_configuration.share_of(options["cache-bytes"]),
-        shared_capacity(worker_configuration.connections, Column.CONNECTIONS),
-        SharedConcurrencyLimiter(shared_capacity(allowance.max_waits, Column.WAITS)),
-        worker_configuration.share_of(allowance.max_waits) // 2,
-        worker_configuration.share_of(options["max-unsent-bytes"]),
-        allowance,
-        [
-            (each, startup.endpoint(AdoptingReactor(reactor, listener_fd), each))
-            for each, listener_fd in zip(
-                options["listen"], worker_configuration.listener_fds, strict=True
+    return _divide(
+        options,
+        budget,
+        configuration.share_of,
+        connection_capacity=shared_capacity(
+            configuration.connections, Column.CONNECTIONS
+        ),
+        wait_limiter=SharedConcurrencyLimiter(
+            shared_capacity(budget.max_waits, Column.WAITS)
+        ),
+        endpoints=[
+            (each, startup.endpoint(AdoptingReactor(reactor, descriptor), each))
+            for each, descriptor in zip(
+                options["listen"], configuration.listener_fds, strict=True
             )
         ],
-        collect_all_metrics,
+        collect_all_metrics=collect_all_metrics,
+    )
+
+
+def _divide(
+    options: Mapping[str, Any],
+    budget: DescriptorBudget,
+    share_of: Callable[[int], int],
+    **resources: Any,
+) -> ResourceShare:
+    return ResourceShare(
+        max_running=share_of(startup.max_running(options)),
+        max_waiting=share_of(options["max-waiting"]),
+        cores=max(1, startup.core_count() // options["workers"]),
+        cache_bytes=share_of(options["cache-bytes"]),
+        max_unsent_bytes=share_of(options["max-unsent-bytes"]),
+        max_waits_per_client=share_of(budget.max_waits) // 2,
+        budget=budget,
+        **resources,
     )
 
 
 class SharedConcurrencyLimiter(ConcurrencyLimiter):
     """
-    Places of which all workers together have so many; nobody waits for one.
+    A limiter without a queue, whose slots all workers share.
 
-    @param capacity: has how many are taken.
+    @param capacity: counts the slots in use.
     """
 
     def __init__(self, capacity: Capacity) -> None:
@@ -167,9 +164,9 @@ class SharedConcurrencyLimiter(ConcurrencyLimiter):
         self, slot_request: SlotRequest = DEFAULT_SLOT_REQUEST
     ) -> Deferred[Slot]:
         """
-        Take a place.
+        Acquire a slot.
 
-        @return: fires with the place; or fails with L{TooBusy} where all are taken.
+        @return: fires with the slot, or fails with L{TooBusy}.
         """
         if not self._capacity.try_acquire():
             return fail(TooBusy())
@@ -178,3 +175,30 @@ class SharedConcurrencyLimiter(ConcurrencyLimiter):
     def _release(self, slot_request: SlotRequest) -> None:
         self._capacity.release()
         super()._release(slot_request)
+
+
+def resolve_systemd_sockets(
+    options: Mapping[str, Any], configuration: WorkerConfiguration | None
+) -> Mapping[str, Any]:
+    """
+    Return the options with the systemd sockets in C{from_systemd}, and have the
+    endpoints refer to them by index.
+
+    @param configuration: L{None} if this process is not a worker.
+    @raise CannotStart: an endpoint refers to a socket that systemd did not pass.
+    """
+    if configuration is None:
+        names = activated_socket_names(initial_environment(), os.getpid())
+        set_systemd_sockets(range(LISTEN_FDS_START, LISTEN_FDS_START + len(names)))
+    else:
+        names = configuration.from_systemd
+        set_systemd_sockets(open_placeholders(len(names)))
+    try:
+        listen = resolve_socket_indexes(options["listen"], names)
+    except ValueError as error:
+        raise startup.CannotStart(f"cannot listen: {error}") from None
+    if configuration is None:
+        # A client that connects to such a socket would wait without end.
+        for each in unused_sockets(listen, names):
+            _log.warn("No --listen names socket {socket} of systemd.", socket=each)
+    return {**options, "listen": listen, "from_systemd": names}

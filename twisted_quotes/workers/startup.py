@@ -1,5 +1,5 @@
 """
-The supervisor, put together from the options.
+The composition of the supervisor from the options.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from twisted_quotes.processes.signals import (
     has_controlling_terminal,
     subscribe_to_signals,
 )
-from twisted_quotes.startup import CannotStart
 
 from .inherited_fds import WorkerConfiguration
-from .supervisor import Supervisor
+from .pool import WorkerPool
+from .supervisor import GRACE_PERIOD, Supervisor
 from .supervisor_sockets import Listeners
 from .worker_process import WorkerStarter
 
@@ -35,80 +35,63 @@ def supervised_service(
     environment: Mapping[str, str],
 ) -> IService:
     """
-    Put together what looks after the workers.
+    Make the supervisor.
 
-    @param reactor: starts processes, tells time, listens.
-    @param options: as L{QuotesOptions} leaves them.
-    @param command_line: starts this program, with C{environment}.
-    @raise CannotStart: something that the options name cannot be used.
+    @param options: the options, as L{QuotesOptions} parses them.
+    @param command_line: the command line that starts this program, with C{environment}.
+    @raise CannotStart: what an option names cannot be used.
     """
-    max_connections = _check_options(options)
+    _check_options(options)
     listeners = Listeners(startup.endpoints(reactor, options["listen"]))
     shared_counters = SharedCounters.create(ROWS_PER_WORKER * options["workers"])
+    configuration = WorkerConfiguration(
+        row=0,
+        rows=shared_counters.rows,
+        share=0,
+        shares=options["workers"],
+        connections=startup.descriptor_budget(options).max_connections,
+        listeners=len(options["listen"]),
+        from_systemd=options.get("from_systemd", ()),
+    )
     starter = WorkerStarter(
-        reactor=reactor,
-        command_line=command_line,
-        environment=environment,
-        shared_counters_fd=shared_counters.descriptor,
-        listener_fds=lambda: listeners.descriptors,
-        worker_configuration=partial(
-            _worker_configuration, options, shared_counters.rows, max_connections
-        ),
+        *(reactor, command_line, environment, shared_counters.descriptor),
+        *(listeners, configuration),
+    )
+    pool = WorkerPool(
+        reactor,
+        options["workers"],
+        starter,
+        shared_counters,
+        options["drain-timeout"] + GRACE_PERIOD,
+        Metrics(),
     )
     return Supervisor(
         reactor=reactor,
-        count=options["workers"],
         listeners=listeners,
-        start_worker=starter.start,
-        shared_counters=shared_counters,
+        pool=pool,
+        outstanding=pool.outstanding,
         drain_delay=options["drain-delay"],
         drain_timeout=options["drain-timeout"],
         on_signal=partial(subscribe_to_signals, reactor),
         reaper=Reaper(reactor),
         systemd_notifier=startup.systemd_notifier(reactor),
-        metrics=Metrics(),
-        exit_with_error=lambda reason: _exit_with_error(reactor, reason),
+        exit_with_error=partial(_exit_with_error, reactor),
         stops_on_hangup=has_controlling_terminal(),
     )
 
 
-def _worker_configuration(
-    options: Mapping[str, Any], rows: int, max_connections: int, row: int, share: int
-) -> WorkerConfiguration:
-    return WorkerConfiguration(
-        row=row,
-        rows=rows,
-        share=share,
-        shares=options["workers"],
-        connections=max_connections,
-        listeners=len(options["listen"]),
-        from_systemd=options.get("from_systemd", ()),
-    )
-
-
-def _check_options(options: Mapping[str, Any]) -> int:
-    """
-    Refuse what no worker could use.
-
-    @param options: those of the program.
-    @return: how many connections all workers together may have.
-    @raise CannotStart: something that they name cannot be used.
-    """
+def _check_options(options: Mapping[str, Any]) -> None:
+    """Fail the start for what every worker would fail for."""
     startup.library(options["dictionaries"], options["default-dictionary"])
     for program in ("grep", "sleep"):
         startup.find_executable(program)
     startup.check_writable(options["access-log"])
     startup.portal(options)
-    return startup.allowance(options).max_connections
 
 
 def _exit_with_error(reactor: Any, reason: str) -> None:
-    """
-    End the program, and say why on standard error.
-
-    @param reactor: is stopped.
-    """
-    print(CannotStart(reason), file=sys.__stderr__, flush=True)
-    # The reactor lets no exception through that would end the program so.
+    """Stop the reactor, and exit with a reason on standard error and status 1."""
+    print(startup.CannotStart(reason), file=sys.__stderr__, flush=True)
+    # The reactor handles all exceptions, so that none can set the status.
     reactor.addSystemEventTrigger("after", "shutdown", os._exit, 1)
     reactor.stop()

@@ -1,5 +1,5 @@
 """
-The listening sockets in the supervisor: it opens them, and accepts nobody.
+The listening sockets of the supervisor, on which only the workers accept.
 """
 
 from __future__ import annotations
@@ -11,22 +11,20 @@ from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.internet.protocol import Factory
 from twisted.internet.tcp import Port
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from twisted_quotes.listening.sockets import format_listening_address, set_backlog
-from twisted_quotes.startup import CannotStart
+from twisted_quotes.listening.sockets import set_backlog
+from twisted_quotes.startup import CannotStart, log_listening_addresses
 
 
 class Listeners(Factory):
     """
     The listening sockets of all workers.
 
-    @param endpoints: where to listen, each with its description.
+    @param endpoints: the endpoints to listen on, each with its description.
     """
 
     noisy = False
-    _log = Logger()
 
     def __init__(self, endpoints: Sequence[tuple[str, IStreamServerEndpoint]]) -> None:
         self._endpoints = endpoints
@@ -35,9 +33,10 @@ class Listeners(Factory):
 
     def open(self) -> None:
         """
-        Open them all.
+        Listen on all endpoints.
 
-        @raise CannotStart: one of them could not be opened, or not be shared.
+        @raise CannotStart: an endpoint cannot be listened on, or has no socket that
+            workers can share.
         """
         for description, endpoint in self._endpoints:
             count_before = len(self._ports)
@@ -55,7 +54,7 @@ class Listeners(Factory):
             port.stopListening()
             return
         port.stopReading()
-        # To shut it down would end it in the workers, too.
+        # A shutdown(2) here would end the listening in the workers as well.
         port._shouldShutdown = False
         set_backlog(port, description)
         self._ports.append((port, description))
@@ -65,7 +64,7 @@ class Listeners(Factory):
 
     def buildProtocol(self, addr: object) -> NoReturn:
         """
-        Be asked for a protocol by an endpoint that has no socket.
+        Refuse an endpoint that needs a protocol because it has no socket.
 
         @raise ValueError: always.
         """
@@ -73,25 +72,16 @@ class Listeners(Factory):
 
     @property
     def descriptors(self) -> list[int]:
-        """The sockets as open files, in the order of the endpoints."""
+        """The file descriptors of the sockets, in the order of the endpoints."""
         return [int(port.fileno()) for port, _ in self._ports]
 
     def log_addresses(self) -> str:
-        """Log where they are, each in a line, and return all in one."""
-        for port, description in self._ports:
-            self._log.info(
-                "Listening on {address}",
-                address=format_listening_address(port.getHost(), description),
-                endpoint=description,
-            )
-        addresses = (
-            format_listening_address(port.getHost(), each) for port, each in self._ports
-        )
-        return f"Listening on {', '.join(addresses)}"
+        """Log the address of each socket, and return a line with all of them."""
+        return log_listening_addresses(self._ports)
 
     def close(self) -> Deferred[Any]:
         """
-        Close them here. What workers have of them stays open until they close it.
+        Close the sockets in this process; they stay open in the workers.
 
         @return: fires when all are closed.
         """

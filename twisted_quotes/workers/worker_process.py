@@ -1,83 +1,75 @@
 """
-One worker, as the supervisor sees it.
+A worker process, as the supervisor sees it.
 """
 
 from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred, TimeoutError, succeed
+import msgspec
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionClosed, ProcessDone, ProcessExitedAlready
-from twisted.internet.interfaces import IProcessTransport, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IProcessTransport, IReactorTime
 from twisted.internet.protocol import ProcessProtocol, connectionDone
 from twisted.logger import Logger
-from twisted.protocols.amp import Command
 from twisted.python.failure import Failure
 
+from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.monitoring.metrics import MetricFamily
 from twisted_quotes.processes.process import SERVICE_ID
 from twisted_quotes.processes.reaper import SERVICE_ID_VARIABLE
 from twisted_quotes.processes.signals import block_terminal_signals
 
-from .control import (
-    Close,
-    Drain,
-    Force,
-    Reload,
-    Retire,
-    SingleConnectionFactory,
-    SupervisorControlProtocol,
-)
+from .control import ControlProtocol
 from .inherited_fds import (
     CONFIGURATION_VARIABLE,
     CONTROL_FD,
     FIRST_LISTENER_FD,
     SHARED_COUNTERS_FD,
     WorkerConfiguration,
-    encode_worker_configuration,
 )
+from .supervisor_sockets import Listeners
 
 REPORT_TIMEOUT = 1.0
-"""How long a worker may take to tell its metrics, in seconds."""
+"""The time limit for a worker to report its metrics, in seconds."""
 
-# Not for workers: the supervisor alone talks to systemd.
-_SYSTEMD_VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC")
+# Only the supervisor notifies systemd.
+_SYSTEMD_VARIABLES = {"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"}
 
 
 class WorkerSupervisor(Protocol):
-    """What becomes of workers, and of what they say."""
+    """Handles the events of its workers."""
 
     def serving_started(self, worker: Worker) -> None:
-        """A worker listens."""
+        """Handle a worker that listens."""
 
     def retirement_requested(self, worker: Worker) -> None:
-        """A worker has been asked to end, by somebody else."""
+        """Handle a worker that received SIGTERM."""
 
     def worker_ended(self, worker: Worker, reason: str, exited_cleanly: bool) -> None:
-        """A worker is gone, and tells how, and whether with a status of 0."""
+        """Handle a worker whose process has ended, with status 0 or otherwise."""
 
     def collect_all_metrics(self) -> Deferred[list[MetricFamily]]:
-        """A worker wants the metrics of all."""
+        """Collect the metrics of all workers."""
 
 
 class Worker(ProcessProtocol):
     """
-    One worker.
+    A worker process.
 
-    @param clock: tells time.
-    @param supervisor: is told what becomes of it.
-    @param row: its row on the scoreboard.
-    @param share: which share of what is shared out it has.
+    @param row: its row of the shared counters.
+    @param share: the index of its share of the limits.
 
-    @ivar is_retiring: whether another one takes its place already.
-    @ivar last_metrics: its metrics, as it told them last.
-    @ivar silent_since: since when it has told none, though it was asked; L{None}
-        if it has.
-    @ivar ended: fires when it is gone.
+    @ivar is_retiring: whether another worker replaces it already.
+    @ivar last_metrics: the metrics that it last reported.
+    @ivar silent_since: when the first request for metrics that it did not answer was
+        sent; L{None} if it answered the last one.
+    @ivar ended: fires when the process has ended.
     """
 
     transport: IProcessTransport
@@ -90,125 +82,105 @@ class Worker(ProcessProtocol):
         self._supervisor = supervisor
         self.row = row
         self.share = share
-        self.control = SupervisorControlProtocol(self)
+        self.control = ControlProtocol()
+        self.control.receiver = self
         self.is_retiring = False
         self.last_metrics: list[MetricFamily] = []
         self.silent_since: float | None = None
         self.ended: Deferred[None] = Deferred()
         self._serving_since: float | None = None
-        self._report_requested_at: float | None = None
-        self._report_waiters: list[Deferred[None]] = []
-
-    # What it says
-
-    def serving_started(self) -> None:
-        """It listens."""
-        self._serving_since = self._clock.seconds()
-        self._supervisor.serving_started(self)
-
-    def retirement_requested(self) -> None:
-        """It has been asked to end."""
-        self._supervisor.retirement_requested(self)
-
-    def collect_all_metrics(self) -> Deferred[list[MetricFamily]]:
-        """It wants the metrics of all."""
-        return self._supervisor.collect_all_metrics()
-
-    def metrics_received(self, families: list[MetricFamily]) -> None:
-        """It tells its last metrics."""
-        self.last_metrics = families
-        self.silent_since = None
-
-    def processEnded(self, reason: Failure = connectionDone) -> None:
-        """It is gone."""
-        exited_cleanly = reason.check(ProcessDone) is not None
-        description = (
-            "it ended by itself" if exited_cleanly else reason.getErrorMessage()
-        )
-        self._supervisor.worker_ended(self, description, exited_cleanly)
-        self.ended.callback(None)
-
-    # What it is told
+        self._report = Outstanding()
+        self._report_timeout: IDelayedCall | None = None
 
     @property
     def is_serving(self) -> bool:
-        """Whether it has begun to serve."""
+        """Whether it has started to serve."""
         return self._serving_since is not None
 
     @property
     def uptime(self) -> float:
-        """For how long it has served, in seconds."""
-        return (
-            0.0
-            if self._serving_since is None
-            else self._clock.seconds() - self._serving_since
+        """The time since it started to serve, in seconds; 0 if it has not."""
+        if self._serving_since is None:
+            return 0.0
+        return self._clock.seconds() - self._serving_since
+
+    # Messages and requests of the worker
+
+    def serving_started(self) -> None:
+        """Handle the message that it listens."""
+        self._serving_since = self._clock.seconds()
+        self._supervisor.serving_started(self)
+
+    def retirement_requested(self) -> None:
+        """Handle the message that it received SIGTERM."""
+        self._supervisor.retirement_requested(self)
+
+    def report_metrics(self) -> Deferred[list[MetricFamily]]:
+        """Collect the metrics of all workers, for one whose client requests them."""
+        return self._supervisor.collect_all_metrics()
+
+    def metrics_received(self, families: list[MetricFamily]) -> None:
+        """Keep the metrics that it reports."""
+        self.last_metrics = families
+        self.silent_since = None
+
+    def processEnded(self, reason: Failure = connectionDone) -> None:
+        """Tell the supervisor how the process ended."""
+        exited_cleanly = reason.check(ProcessDone) is not None
+        description = "it exited by itself"
+        if not exited_cleanly:
+            description = reason.getErrorMessage()
+        self._supervisor.worker_ended(self, description, exited_cleanly)
+        self.ended.callback(None)
+
+    # What the supervisor does with it
+
+    def collect_metrics(self) -> Deferred[Any]:
+        """
+        Request its metrics, unless a request is pending.
+
+        @return: fires when it has responded, or L{REPORT_TIMEOUT} after the request.
+        """
+        if self._report_timeout is None:
+            requested_at = self._clock.seconds()
+            self._report_timeout = self._clock.callLater(
+                REPORT_TIMEOUT, self._report_timed_out, requested_at
+            )
+            report = self.control.request_metrics()
+            report.addCallback(self.metrics_received)
+            report.addErrback(self._report_failed, requested_at)
+            report.addCallback(self._report_finished, self._report_timeout)
+            self._report.add(report)
+        return self._report.when_done()
+
+    def _report_finished(self, _: object, timeout: IDelayedCall) -> None:
+        self._report_timeout = None
+        if timeout.active():
+            timeout.cancel()
+
+    def _report_failed(self, failure: Failure, requested_at: float) -> None:
+        self._report_missing(
+            failure.getErrorMessage(),
+            requested_at if failure.check(ConnectionClosed) else None,
         )
 
-    def send_command(
-        self, control_command: type[Drain | Close | Retire | Force | Reload]
-    ) -> None:
-        """Tell it to do something. One that is gone does nothing more."""
-        command: type[Command] = control_command
-        self.control.callRemote(command)
+    def _report_timed_out(self, requested_at: float) -> None:
+        self._report_missing(f"no response for {REPORT_TIMEOUT:g} s", requested_at)
+        self._report.discard()
 
-    def collect_metrics(self) -> Deferred[None]:
-        """
-        Have it tell its metrics. It is asked once, until it has answered.
-
-        @return: fires when it has, or when it takes too long to.
-        """
-        now = self._clock.seconds()
-        if self._report_requested_at is None:
-            self._report_requested_at = now
-            requested = self.control.request_metrics()
-            requested.addCallbacks(self.metrics_received, self._report_failed)
-            requested.addCallback(self._report_finished)
-        if (
-            self._report_requested_at is None
-            or now - self._report_requested_at >= REPORT_TIMEOUT
-        ):
-            return succeed(None)
-        reported: Deferred[None] = Deferred()
-        self._report_waiters.append(reported)
-        reported.addTimeout(
-            self._report_requested_at + REPORT_TIMEOUT - now, self._clock
-        )
-        return reported.addErrback(self._report_timed_out, self._report_requested_at)
-
-    def _report_finished(self, _: object) -> None:
-        """Those who wait have what there is."""
-        self._report_requested_at = None
-        waiters, self._report_waiters = self._report_waiters, []
-        for each in waiters:
-            each.callback(None)
-
-    def _report_failed(self, failure: Failure) -> None:
-        """It cannot tell its metrics, or nothing at all any more."""
-        if failure.check(ConnectionClosed) and self.silent_since is None:
-            self.silent_since = self._report_requested_at
-        self._log_missing_report(failure.getErrorMessage())
-
-    def _report_timed_out(self, failure: Failure, requested_at: float) -> None:
-        """It takes too long."""
-        failure.trap(TimeoutError)
+    def _report_missing(self, reason: str, silent_since: float | None) -> None:
         if self.silent_since is None:
-            self.silent_since = requested_at
-        self._log_missing_report(f"it has said nothing for {REPORT_TIMEOUT:g} s")
-
-    def _log_missing_report(self, reason: str) -> None:
+            self.silent_since = silent_since
         self._log.warn(
-            "Worker {pid} does not tell its metrics: {reason}",
+            "Worker {pid} does not report its metrics: {reason}",
             pid=self.transport.pid,
             reason=reason,
         )
 
     def kill(self) -> None:
-        """End it."""
-        try:
+        """Kill the process."""
+        with suppress(ProcessExitedAlready):
             self.transport.signalProcess("KILL")
-        except ProcessExitedAlready:
-            # What follows from that is on its way.
-            return
 
 
 @dataclass(frozen=True)
@@ -216,32 +188,29 @@ class WorkerStarter:
     """
     Starts workers.
 
-    @ivar reactor: starts processes, and talks to them.
-    @ivar command_line: that of this process: a worker is started as it was.
-    @ivar environment: that of this process, for the options may stand there.
-    @ivar shared_counters_fd: the scoreboard, as an open file.
-    @ivar listener_fds: the listening sockets, as open files.
-    @ivar worker_configuration: what each worker inherits, but for its row and its
-        share.
+    @ivar command_line: the command line of this process, which workers share.
+    @ivar environment: the environment of this process, which can contain options.
+    @ivar shared_counters_fd: the file descriptor of the shared counters.
+    @ivar configuration: the configuration of each worker but for its row and share.
     """
 
     reactor: Any
     command_line: Sequence[str]
     environment: Mapping[str, str]
     shared_counters_fd: int
-    listener_fds: Callable[[], Sequence[int]]
-    worker_configuration: Callable[[int, int], WorkerConfiguration]
+    listeners: Listeners
+    configuration: WorkerConfiguration
 
-    def start(self, supervisor: WorkerSupervisor, row: int, share: int) -> Worker:
+    def __call__(self, supervisor: WorkerSupervisor, row: int, share: int) -> Worker:
         """
         Start a worker.
 
-        @raise OSError: it could not be started.
+        @raise OSError: the process cannot be started.
         """
         worker = Worker(self.reactor, supervisor, row, share)
+        listener_fds = self.listeners.descriptors
         supervisor_socket, worker_socket = socket.socketpair()
         with supervisor_socket, worker_socket, open(os.devnull, "rb") as dev_null:
-            supervisor_socket.setblocking(False)
             with block_terminal_signals():
                 self.reactor.spawnProcess(
                     worker,
@@ -254,25 +223,20 @@ class WorkerStarter:
                         2: 2,
                         CONTROL_FD: worker_socket.fileno(),
                         SHARED_COUNTERS_FD: self.shared_counters_fd,
-                        **dict(enumerate(self.listener_fds(), FIRST_LISTENER_FD)),
+                        **dict(enumerate(listener_fds, FIRST_LISTENER_FD)),
                     },
                 )
-            self.reactor.adoptStreamConnection(
-                supervisor_socket.fileno(),
-                socket.AF_UNIX,
-                SingleConnectionFactory(worker.control),
-            )
+            worker.control.connect(self.reactor, supervisor_socket)
         return worker
 
     def _environment(self, row: int, share: int) -> dict[str, str]:
-        environment = {
-            k: v for k, v in self.environment.items() if k not in _SYSTEMD_VARIABLES
-        }
-        encoded_configuration = encode_worker_configuration(
-            self.worker_configuration(row, share)
+        configuration = msgspec.structs.replace(
+            self.configuration, row=row, share=share
         )
         return {
-            **environment,
-            CONFIGURATION_VARIABLE: encoded_configuration,
+            **{
+                k: v for k, v in self.environment.items() if k not in _SYSTEMD_VARIABLES
+            },
+            CONFIGURATION_VARIABLE: msgspec.json.encode(configuration).decode(),
             SERVICE_ID_VARIABLE: SERVICE_ID,
         }

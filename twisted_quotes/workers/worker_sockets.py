@@ -1,6 +1,6 @@
 """
-The listening sockets in a worker: another process has opened them, and all
-workers accept on them.
+The listening sockets in a worker: the supervisor opens them, and all workers accept on
+them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 from twisted.internet import tcp, unix
 from twisted.internet.interfaces import IDelayedCall, IListeningPort, IReadDescriptor
+from twisted.plugins.twisted_core import systemdEndpointParser
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.python.systemd import ListenFDs
@@ -23,21 +24,20 @@ ACCEPT_DELAY = 0.002
 """How long a worker leaves a new connection to those that have fewer, in seconds."""
 
 MAX_WASTED_DELAYS = 100
-"""How often one is waited for that takes nothing: on a busy machine, it may be slow."""
+"""The maximum number of delays for a worker that accepts nothing; it may be slow."""
 
 _ACCEPTS_PER_READ = 100
 
 
 class AdoptingReactor:
     """
-    A reactor on which an endpoint listens on a socket that is there already.
+    A reactor on which an endpoint listens on a socket that is already open.
 
-    It is given to the endpoint, which then parses its description and wraps the
-    protocol, as for TLS, just as it does where it opens the socket itself.
+    The endpoint parses its description and wraps the protocol, as for TLS, as if it
+    opened the socket itself.
 
-    @param reactor: the real one.
-    @param descriptor: the listening socket, as an open file; it is closed as
-        soon as it is adopted.
+    @param reactor: the real reactor, which does everything else.
+    @param descriptor: the listening socket. Listening closes this descriptor of it.
     """
 
     def __init__(self, reactor: Any, descriptor: int) -> None:
@@ -45,41 +45,27 @@ class AdoptingReactor:
         self._descriptor = descriptor
 
     def __getattr__(self, name: str) -> Any:
-        """All else is done by the real one."""
+        """Return an attribute of the real reactor."""
         return getattr(self._reactor, name)
 
     def listenTCP(
-        self, port: int, factory: Any, backlog: int = 50, interface: str = ""
+        self, port: object, factory: Any, *args: object, **kwargs: object
     ) -> IListeningPort:
-        """Listen on the socket, which has a port and an interface already."""
+        """Listen on the socket, whatever the address is."""
         return self._adopt(factory)
+
+    listenUNIX = listenTCP
 
     def listenSSL(
-        self,
-        port: int,
-        factory: Any,
-        contextFactory: Any,
-        backlog: int = 50,
-        interface: str = "",
+        self, port: int, factory: Any, contextFactory: Any, **kwargs: object
     ) -> IListeningPort:
-        """Listen on the socket, and speak TLS."""
+        """Listen on the socket with TLS."""
         return self._adopt(TLSMemoryBIOFactory(contextFactory, False, factory))
-
-    def listenUNIX(
-        self,
-        address: bytes,
-        factory: Any,
-        backlog: int = 50,
-        mode: int = 0o666,
-        wantPID: bool = False,
-    ) -> IListeningPort:
-        """Listen on the socket, which has an address and a mode already."""
-        return self._adopt(factory)
 
     def adoptStreamPort(
         self, fileDescriptor: int, addressFamily: int, factory: Any
     ) -> IListeningPort:
-        """Listen on the socket, and not on one that is none here."""
+        """Listen on the socket, whatever the descriptor is."""
         return self._adopt(factory)
 
     def _adopt(self, factory: Any) -> IListeningPort:
@@ -98,9 +84,9 @@ class AdoptingReactor:
 
 class _SharedUNIXPort(unix.Port):
     """
-    A UNIX socket that another process has opened, and will remove.
+    A port on a UNIX socket that another process has opened, and will remove.
 
-    The one that Twisted adopts changes the mode, and removes the file.
+    A port that Twisted adopts changes the mode of the file, and removes it.
     """
 
     _shouldShutdown = False
@@ -123,24 +109,21 @@ class _SharedUNIXPort(unix.Port):
         self.startReading()
 
     def connectionLost(self, reason: Failure) -> None:
-        """Close the socket here, and nothing else."""
+        """Close the socket without removing the file."""
         tcp.Port.connectionLost(self, reason)
 
 
 @implementer(IReadDescriptor)
 class FairAcceptor:
     """
-    Accepts connections on a port, one in a turn, and leaves them to a worker that
-    has fewer.
+    Accepts connections on a port, one per reactor turn, and leaves them to a worker
+    with fewer connections.
 
-    Whoever asked a port to accept all that wait would give one worker all of
-    those that come at once. A worker that takes nothing, however often it is
-    waited for, stands still, and is not waited for again until it does.
+    A port by itself accepts all pending connections at once, so that one worker would
+    have all of a burst. A worker that accepts nothing through many delays hangs, and
+    causes no more of them until it accepts or closes a connection.
 
-    @param reactor: tells when somebody waits to be let in, and time.
-    @param port: where.
-    @param shared_counters: tells how many connections each worker has.
-    @param row: the row of this worker.
+    @param row: the row of this worker of the shared counters.
     """
 
     def __init__(
@@ -156,12 +139,12 @@ class FairAcceptor:
         self._delay_call: IDelayedCall | None = None
 
     def start(self) -> None:
-        """Accept in the place of the port itself."""
+        """Accept instead of the port itself."""
         self._port.stopReading()
         self._reactor.addReader(self)
 
     def stop(self) -> None:
-        """Accept no more, and leave it to the port to accept all at once."""
+        """Stop accepting, and have the port accept batches again."""
         if self._delay_call is not None:
             self._delay_call.cancel()
             self._delay_call = None
@@ -170,7 +153,7 @@ class FairAcceptor:
         self._port.numberAccepts = _ACCEPTS_PER_READ
 
     def doRead(self) -> None:
-        """Somebody waits to be let in, or has been let in by another worker."""
+        """Accept a connection, if it is still pending, or delay that once."""
         if self._has_delayed or not self._is_delay_needed():
             self._has_delayed = False
             self._port.numberAccepts = 1
@@ -181,10 +164,9 @@ class FairAcceptor:
         self._delay_call = self._reactor.callLater(ACCEPT_DELAY, self._resume_accepting)
 
     def _is_delay_needed(self) -> bool:
-        """Whether another worker has fewer connections, and may take this one."""
         own = self._shared_counters.read(self._row, Column.CONNECTIONS)
         minimum = self._shared_counters.minimum_connections_elsewhere(self._row)
-        # Of many, it does not matter where a few are.
+        # A few connections among many make no difference.
         if minimum is None or own <= minimum + own // 8:
             return False
         if minimum != self._last_minimum:
@@ -197,37 +179,29 @@ class FairAcceptor:
         self._reactor.addReader(self)
 
     def fileno(self) -> int:
-        """The socket, as an open file."""
+        """Return the file descriptor of the port."""
         return int(self._port.fileno())
 
     def connectionLost(self, reason: Failure) -> None:
-        """The reactor has come to its end."""
+        """Close the port when the reactor disconnects all readers."""
         self._port.connectionLost(reason)
 
     def logPrefix(self) -> str:
-        """What the reactor calls it."""
+        """Return a name for the reactor's log."""
         return "accept"
 
 
 def set_systemd_sockets(descriptors: Sequence[int]) -> None:
     """
-    Have descriptions of endpoints understood that name sockets of systemd.
+    Set the sockets that C{systemd:} endpoints refer to.
 
-    @param descriptors: the sockets, as open files.
+    @param descriptors: the sockets; in a worker, placeholders, because an endpoint
+        closes its descriptor when an L{AdoptingReactor} adopts the real socket.
     """
-    _systemd_parser()._sddaemon = ListenFDs(descriptors)
+    parser: Any = systemdEndpointParser
+    parser._sddaemon = ListenFDs(descriptors)
 
 
 def open_placeholders(count: int) -> list[int]:
-    """
-    Open files in place of sockets that systemd has given to the supervisor.
-
-    An endpoint closes what it has named when the real socket is adopted.
-    """
+    """Open descriptors in place of the sockets that systemd passed on."""
     return [os.open(os.devnull, os.O_RDONLY) for _ in range(count)]
-
-
-def _systemd_parser() -> Any:
-    from twisted.plugins.twisted_core import systemdEndpointParser
-
-    return systemdEndpointParser
