@@ -24,19 +24,8 @@ from twisted_quotes.text.quotes import (
 
 LINES = st.sampled_from(
     (
-        b"one",
-        b"  two",
-        b"\xc3\xa9",
-        b"\xff",
-        b"\0",
-        b"%",
-        b"%%",
-        b" %",
-        b"",
-        b" ",
-        b"\t",
-        b"\xc2\xa0",
-        b"\xe2\x80\x83",
+        *(b"one", b"  two", b"\xc3\xa9", b"\xff", b"\0", b"%", b"%%", b" %"),
+        *(b"", b" ", b"\t", b"\xc2\xa0", b"\xe2\x80\x83"),
     )
 )
 FILE = st.lists(
@@ -45,8 +34,8 @@ FILE = st.lists(
 
 
 def plain_quotes(data: bytes, percent: bool) -> list[tuple[int, list[bytes]]]:
-    """The first line's number and the lines of each quote, in the plainest way."""
-    found: list[tuple[int, list[bytes]]] = []
+    """Split in the simplest way: a quote's first line number and its lines."""
+    quotes: list[tuple[int, list[bytes]]] = []
     current: list[bytes] = []
     end = b"%" if percent else b""
     for number, line in enumerate([*data.removesuffix(b"\n").split(b"\n"), end], 1):
@@ -56,29 +45,28 @@ def plain_quotes(data: bytes, percent: bool) -> list[tuple[int, list[bytes]]]:
             else not line.decode("utf-8", "replace").strip()
         ):
             if b"".join(current).decode("utf-8", "replace").strip():
-                found.append((number - len(current), current))
+                quotes.append((number - len(current), current))
             current = []
         else:
             current.append(line)
-    return found
+    return quotes
 
 
 class SplitTests(SynchronousTestCase):
-    """Tests of where quotes begin and end."""
+    """Tests of L{split_quotes} and L{has_percent_lines}."""
 
     def split_quotes(self, data: bytes, percent: bool = False) -> list[bytes]:
-        """The bytes of all quotes."""
-        return [each for _, each in split_quotes(BytesIO(data), 0, percent)]
+        """Return the bytes of all quotes."""
+        return [quote for _, quote in split_quotes(BytesIO(data), 0, percent)]
 
     def test_blank_lines_separate_quotes(self) -> None:
-        """Runs of several count as one, and blanks make no line less blank."""
+        """Lines of whitespace are blank. Several in a row are one separator."""
         self.assertEqual(
             self.split_quotes(b"\n \none\n  two\n\n\t\n\r\n  three\r\nfour\n\n"),
             [b"one\n  two", b"  three\r\nfour"],
         )
 
-    def test_every_blank_is_a_blank(self) -> None:
-        """A line of any blanks that Unicode has is a blank line."""
+    def test_a_line_of_any_whitespace_is_blank(self) -> None:
         for blank in map(chr, range(0x110000)):
             if blank.isspace() and blank != "\n":
                 data = f"one\n{blank} {blank}\ntwo\n{blank}".encode()
@@ -89,7 +77,7 @@ class SplitTests(SynchronousTestCase):
         self.assertEqual(len(self.split_quotes("one\n\u200b\ntwo".encode())), 1)
 
     def test_percent_lines_separate_quotes(self) -> None:
-        """Then blank lines belong to the quotes, and a quote is never empty."""
+        """Blank lines are then part of the quotes. No quote is empty."""
         self.assertEqual(
             self.split_quotes(
                 b"%\none\n\ntwo\n%\n%\r\n \n%\n50%\n%%\n % \n%", percent=True
@@ -97,24 +85,23 @@ class SplitTests(SynchronousTestCase):
             [b"one\n\ntwo", b"50%\n%%\n % "],
         )
 
-    def test_what_holds_no_quote_gives_none(self) -> None:
-        """Empty files, blanks and separators alone."""
+    def test_whitespace_and_separators_are_no_quotes(self) -> None:
         for data in (b"", b"\n", b" \n\t", b"\r\n\r\n"):
             self.assertEqual(self.split_quotes(data), [])
             self.assertEqual(
                 self.split_quotes(b"%\n" + data + b"\n%\r\n", percent=True), []
             )
 
-    def test_a_quote_knows_its_place(self) -> None:
-        """Offsets count from the start of the file, lines from 1."""
+    def test_a_quote_has_its_offsets_and_line_number(self) -> None:
+        """Offsets are counted from the start of the file, lines from 1."""
         file = BytesIO(b"\n\none\ntwo\r\n\n\nthree")
         self.assertEqual(
             [span for span, _ in split_quotes(file, 3, False)],
             [QuoteSpan(5, 12, 3), QuoteSpan(16, 21, 7)],
         )
 
-    def test_a_quote_without_end_is_cut(self) -> None:
-        """At line ends, or between characters where a line has no end."""
+    def test_a_long_quote_is_cut(self) -> None:
+        """It is cut at line ends, or between characters of a long line."""
         with patch.object(quotes, "MAX_QUOTE_BYTES", 8):
             self.assertEqual(
                 self.split_quotes(b"one\ntwo\nthree\nfour\n\nfive"),
@@ -128,40 +115,38 @@ class SplitTests(SynchronousTestCase):
                 self.split_quotes(b"\x80" * 12), [b"\x80" * 5, b"\x80" * 7]
             )
 
-    def test_every_file_is_split_as_a_plain_reading_splits_it(self) -> None:
-        """Whatever the size of the blocks it is read in."""
-
-        @settings(max_examples=400)
-        @given(FILE, st.integers(1, 9), st.booleans())
-        def check(data: bytes, block: int, percent: bool) -> None:
-            with patch.object(quotes, "_BLOCK_SIZE", block):
-                found = list(split_quotes(BytesIO(data), 0, percent))
-                self.assertEqual(
-                    has_percent_lines(BytesIO(data)),
-                    re.search(rb"(?m)^%\r?$(?!\r)", data) is not None,
-                )
+    @settings(max_examples=400)
+    @given(FILE, st.integers(1, 9), st.booleans())
+    def test_any_file_is_split_like_in_the_simplest_way(
+        self, data: bytes, block: int, percent: bool
+    ) -> None:
+        """It does not depend on the block size."""
+        with patch.object(quotes, "_BLOCK_SIZE", block):
+            split = list(split_quotes(BytesIO(data), 0, percent))
             self.assertEqual(
-                [(span.line, data.split(b"\n")) for span, data in found],
-                [
-                    (line, [*lines[:-1], lines[-1].removesuffix(b"\r")])
-                    for line, lines in plain_quotes(data, percent)
-                ],
+                has_percent_lines(BytesIO(data)),
+                re.search(rb"(?m)^%\r?$(?!\r)", data) is not None,
             )
-            for span, each in found:
-                self.assertEqual(data[span.start : span.end], each)
-
-        check()
+        self.assertEqual(
+            [(span.line, data.split(b"\n")) for span, data in split],
+            [
+                (line, [*lines[:-1], lines[-1].removesuffix(b"\r")])
+                for line, lines in plain_quotes(data, percent)
+            ],
+        )
+        for span, quote in split:
+            self.assertEqual(data[span.start : span.end], quote)
 
 
 class QuoteTextTests(SynchronousTestCase):
-    """Tests of what is known of one quote."""
+    """Tests of the text, the author and the id of a quote."""
 
-    def test_bytes_are_read_as_text(self) -> None:
-        """Line ends are line feeds, bad bytes read as U+FFFD."""
+    def test_bytes_are_decoded(self) -> None:
+        """Line ends become line feeds, invalid bytes U+FFFD."""
         self.assertEqual(decode_quote(b"a\r\n\xff\0\rb"), "a\n\ufffd\0\rb")
 
     def test_the_last_line_names_the_author(self) -> None:
-        """After a dash of either kind, and blanks."""
+        """The author follows two hyphens or an em dash."""
         for text, author in (
             ("To be\n-- Hamlet", "Hamlet"),
             ("To be\n\t\u2014Hamlet, Act 3 ", "Hamlet, Act 3"),
@@ -175,8 +160,7 @@ class QuoteTextTests(SynchronousTestCase):
         ):
             self.assertEqual(parse_author(text), author, text)
 
-    def test_an_id_is_the_texts_own(self) -> None:
-        """The same text has the same id, and another has another."""
+    def test_the_id_depends_on_the_text_only(self) -> None:
         self.assertEqual(quote_id("To be"), quote_id("To be"))
         self.assertNotEqual(quote_id("To be"), quote_id("To be "))
         self.assertRegex(quote_id("\u00e9"), r"\A[0-9a-f]{24}\Z")
