@@ -34,7 +34,7 @@ from twisted_quotes.text.quotes import Quote
 from .indexed_library import IndexedLibrary
 from .line_search import LineSearch
 from .quote_search import DictionaryInfo, QuoteSearch
-from .results import EntryResults, QuoteEntriesAdapter, QuoteResults
+from .results import EntryResults, QuoteResults
 from .sampling import RandomSampler
 
 T = TypeVar("T")
@@ -86,8 +86,9 @@ class Finder:
         dictionary_name = self.resolve_dictionary_name(query.dictionary)
         slot_request = self._slot_request(dictionary_name, query.selection, client_key)
         if isinstance(query, Random):
-            adapter = QuoteEntriesAdapter(query.limit, query.offset, results)
-            await self.sampler.sample(dictionary_name, query, adapter, slot_request)
+            await self.sampler.find_entries(
+                dictionary_name, query, results, slot_request
+            )
             return
         search = self.quote_search if query.unit == "quote" else self.line_search
         await search.find_entries(dictionary_name, query, results, slot_request)
@@ -105,7 +106,7 @@ class Finder:
         slot_request = self._slot_request(dictionary_name, query.selection, client_key)
         if isinstance(query, SampleQuotes):
             return self._track(
-                self.sampler.sample(dictionary_name, query, results, slot_request)
+                self.sampler.find_quotes(dictionary_name, query, results, slot_request)
             )
         return self._track(
             self.quote_search.find_quotes(dictionary_name, query, results, slot_request)

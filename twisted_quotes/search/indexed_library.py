@@ -33,6 +33,7 @@ from twisted_quotes.library.stability import (
 from twisted_quotes.query.queries import ALL_DICTIONARIES
 
 from .indexed_dictionary import IndexedDictionary
+from .results import Results
 
 T = TypeVar("T")
 
@@ -216,24 +217,25 @@ class IndexedLibrary:
         self,
         dictionary_name: str,
         slot_request: SlotRequest,
-        operation: Callable[[GrepSession, list[str], bool], Awaitable[T]],
-        can_restart: Callable[[], bool] = lambda: True,
+        operation: Callable[[GrepSession, list[str]], Awaitable[T]],
+        results: Results,
     ) -> T:
         """
         Search dictionaries; start again when one of them changes meanwhile.
 
         @param dictionary_name: the name of a dictionary, or C{"*"} for all.
-        @param operation: is called with the session for its greps, the names of the
-            dictionaries with an index, and whether these are all.
-        @param can_restart: returns whether the operation may be called again.
-        @raise DictionaryChanging: if a dictionary changes in each attempt.
+        @param operation: is called with the session for its greps and the names of the
+            dictionaries with an index.
+        @param results: what the operation writes to.
+        @raise DictionaryChanging: if a dictionary changes in each attempt, or when the
+            results cannot be discarded.
         """
         for _ in range(MAX_ATTEMPTS):
             try:
-                names, is_complete = await self.ensure_indexes(dictionary_name)
+                names, results.is_complete = await self.ensure_indexes(dictionary_name)
                 with await self._runner.acquire_session(slot_request) as grep_session:
-                    return await operation(grep_session, names, is_complete)
+                    return await operation(grep_session, names)
             except DictionaryChanging:
-                if not can_restart():
+                if not results.restart():
                     raise
         raise DictionaryChanging()

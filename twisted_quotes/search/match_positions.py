@@ -1,5 +1,5 @@
 """
-Where in a quote stands what it was found by.
+Where the text of a quote matches a pattern.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from twisted_quotes.text.quotes import Quote
 from .cursor import normalize_pattern
 
 MAX_SPANS = 1000
-"""How many places are told of one quote, at the most: the first ones."""
+"""The maximum number of match spans of a quote."""
 
 
 async def locate_matches(
@@ -26,43 +26,36 @@ async def locate_matches(
     quotes: Sequence[Quote],
     in_thread: DeferToThread,
 ) -> list[Quote]:
-    """
-    Have grep tell where in quotes it finds what it found them by.
-
-    @param in_thread: runs what may take a while.
-    @return: the quotes, with their places.
-    """
-    lines: list[bytes] = await in_thread(_searchable_lines, quotes)
-    found = await find_matches(
+    """Return quotes with the spans where grep finds a pattern in their texts."""
+    lines: list[bytes] = await in_thread(_normalized_lines, quotes)
+    matches = await find_matches(
         grep_session, normalize_pattern(pattern), lines, MAX_SPANS, in_thread
     )
-    located: list[Quote] = await in_thread(_add_spans, quotes, lines, found)
+    located: list[Quote] = await in_thread(_add_spans, quotes, lines, matches)
     return located
 
 
-def _searchable_lines(quotes: Sequence[Quote]) -> list[bytes]:
-    """What the quotes are matched as."""
+def _normalized_lines(quotes: Sequence[Quote]) -> list[bytes]:
     return [normalize_for_search(quote.text).encode() + b"\n" for quote in quotes]
 
 
 def _add_spans(
-    quotes: Sequence[Quote], lines: Sequence[bytes], found: Sequence[Matches]
+    quotes: Sequence[Quote], lines: Sequence[bytes], matches: Sequence[Matches]
 ) -> list[Quote]:
-    """Give quotes their places."""
     return [
         replace(
             quote,
             match_spans=original_spans(quote.text, _to_code_points(line, match.spans)),
             match_spans_truncated=match.is_truncated,
         )
-        for quote, line, match in zip(quotes, lines, found, strict=True)
+        for quote, line, match in zip(quotes, lines, matches, strict=True)
     ]
 
 
 def _to_code_points(
     line: bytes, spans: Sequence[tuple[int, int]]
 ) -> list[tuple[int, int]]:
-    """Count in code points what is counted in bytes of UTF-8."""
+    """Convert offsets in UTF-8 to offsets in code points."""
     converted, offset, points = [], 0, 0
     for start, end in spans:
         points += len(line[offset:start].decode())

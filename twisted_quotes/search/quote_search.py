@@ -29,6 +29,7 @@ from .results import (
     EntryResults,
     QuoteEntriesAdapter,
     QuoteResults,
+    Results,
     TooLargeToBuffer,
 )
 
@@ -71,9 +72,8 @@ class QuoteSearch:
         """
 
         async def search_dictionaries(
-            grep_session: GrepSession, names: list[str], is_complete: bool
+            grep_session: GrepSession, names: list[str]
         ) -> None:
-            results.is_complete = is_complete
             states: dict[str, FileState | None] = dict.fromkeys(names)
             if not results.is_large:
                 buffered = BufferedQuotes(query.limit)
@@ -94,7 +94,7 @@ class QuoteSearch:
             await self._write_quotes(grep_session, states, query, streamed)
 
         await self.indexed_library.search(
-            dictionary_name, slot_request, search_dictionaries, results.restart
+            dictionary_name, slot_request, search_dictionaries, results
         )
 
     async def find_quotes(
@@ -113,13 +113,12 @@ class QuoteSearch:
         """
 
         async def search_dictionaries(
-            grep_session: GrepSession, names: list[str], is_complete: bool
+            grep_session: GrepSession, names: list[str]
         ) -> None:
-            results.is_complete = is_complete
             await self._write_quotes(grep_session, dict.fromkeys(names), query, results)
 
         await self.indexed_library.search(
-            dictionary_name, slot_request, search_dictionaries, results.restart
+            dictionary_name, slot_request, search_dictionaries, results
         )
 
     async def _write_quotes(
@@ -190,22 +189,23 @@ class QuoteSearch:
         @raise ServiceNotReady: if no dictionary with an index has it, and some have
             no index.
         """
+        results = Results()
 
         async def search_dictionaries(
-            grep_session: GrepSession, names: list[str], is_complete: bool
+            grep_session: GrepSession, names: list[str]
         ) -> tuple[Quote, bool]:
             async for name in self.indexed_library.iterate_cooperatively(names):
                 with self.indexed_library.open(name) as dictionary:
                     position = await dictionary.position_of(grep_session, quote_id)
                     if position is not None:
                         [quote] = await dictionary.read([position], 1)
-                        return quote, is_complete
-            if not is_complete:
+                        return quote, results.is_complete
+            if not results.is_complete:
                 raise ServiceNotReady("an index of every dictionary")
             raise QuoteNotFound()
 
         return await self.indexed_library.search(
-            ALL_DICTIONARIES, slot_request, search_dictionaries
+            ALL_DICTIONARIES, slot_request, search_dictionaries, results
         )
 
     async def list_dictionaries(
@@ -216,17 +216,18 @@ class QuoteSearch:
 
         @return: these, and whether all dictionaries have an index.
         """
+        results = Results()
 
         async def search_dictionaries(
-            _: GrepSession, names: list[str], is_complete: bool
+            _: GrepSession, names: list[str]
         ) -> tuple[list[DictionaryInfo], bool]:
             infos = []
             async for name in self.indexed_library.iterate_cooperatively(names):
                 with self.indexed_library.open(name) as opened:
                     state, quote_count = opened.dictionary.state, opened.index.count
                     infos.append(DictionaryInfo(name, state, quote_count))
-            return infos, is_complete
+            return infos, results.is_complete
 
         return await self.indexed_library.search(
-            ALL_DICTIONARIES, slot_request, search_dictionaries
+            ALL_DICTIONARIES, slot_request, search_dictionaries, results
         )

@@ -26,7 +26,7 @@ from .cursor import MAX_POSITIONS
 from .indexed_dictionary import IndexedDictionary
 from .indexed_library import IndexedLibrary
 from .match_positions import locate_matches
-from .results import CHUNK_SIZE, QuoteResults
+from .results import CHUNK_SIZE, EntryResults, QuoteEntriesAdapter, QuoteResults
 
 T = TypeVar("T")
 
@@ -53,7 +53,18 @@ class RandomSampler:
     indexed_library: IndexedLibrary
     in_thread: DeferToThread
 
-    async def sample(
+    async def find_entries(
+        self,
+        dictionary_name: str,
+        query: Random,
+        results: EntryResults,
+        slot_request: SlotRequest,
+    ) -> None:
+        """Sample quotes whose texts are the entries."""
+        adapter = QuoteEntriesAdapter(query.limit, query.offset, results)
+        await self.find_quotes(dictionary_name, query, adapter, slot_request)
+
+    async def find_quotes(
         self,
         dictionary_name: str,
         query: Random | SampleQuotes,
@@ -64,14 +75,12 @@ class RandomSampler:
         Sample quotes. The same seed gives the same quotes in the same order.
 
         @param dictionary_name: the name of a dictionary, or C{"*"} for all.
-        @param results: what receives them. An empty list is written if there are
-            none.
+        @param results: what receives them, or an empty list if there are none.
         """
 
         async def search_dictionaries(
-            grep_session: GrepSession, names: list[str], is_complete: bool
+            grep_session: GrepSession, names: list[str]
         ) -> None:
-            results.is_complete = is_complete
             sources = [
                 await self._find_source(grep_session, name, query.selection)
                 async for name in self.indexed_library.iterate_cooperatively(names)
@@ -101,7 +110,7 @@ class RandomSampler:
                     return
 
         await self.indexed_library.search(
-            dictionary_name, slot_request, search_dictionaries, results.restart
+            dictionary_name, slot_request, search_dictionaries, results
         )
 
     async def _find_source(
