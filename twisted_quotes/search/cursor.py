@@ -8,7 +8,7 @@ import os
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from twisted_quotes.grep import arguments as grep
 from twisted_quotes.grep import output as grep_output
@@ -52,18 +52,19 @@ class Cursor(ABC):
         return await self.skip(sys.maxsize)
 
 
+@dataclass
 class AllQuotesCursor(Cursor):
     """The positions of all quotes."""
 
-    def __init__(self, quote_count: int) -> None:
-        self._remaining = range(quote_count)
+    remaining: range
 
     async def fetch(self, limit: int) -> Sequence[int]:
         """Fetch the next positions."""
-        fetched, self._remaining = self._remaining[:limit], self._remaining[limit:]
+        fetched, self.remaining = self.remaining[:limit], self.remaining[limit:]
         return fetched
 
 
+@dataclass
 class MatchCursor(Cursor):
     """
     The quotes whose line in an index file matches.
@@ -71,83 +72,76 @@ class MatchCursor(Cursor):
     grep leaves the offset of the file after the last match that it prints, and the
     next grep continues there. Between two of them no process runs.
 
-    @param file_descriptor: the index file, at its start.
-    @param mean_size: the mean size of its lines, in bytes.
-    @param pattern: what to search for, normalized.
+    @ivar file_descriptor: the index file, at its start.
+    @ivar mean_size: the mean size of its lines, in bytes.
+    @ivar pattern: what to search for, normalized.
     """
 
-    def __init__(
-        self,
-        grep_session: GrepSession,
-        file_descriptor: int,
-        mean_size: int,
-        pattern: Pattern,
-    ) -> None:
-        self._grep_session = grep_session
-        self._file_descriptor = file_descriptor
-        self._max_batch_size = max(1, _MAX_OUTPUT // mean_size)
-        self._pattern = pattern
-        self._next_position = 0
-        self._at_end = False
+    grep_session: GrepSession
+    file_descriptor: int
+    mean_size: int
+    pattern: Pattern
+    next_position: int = 0
+    at_end: bool = False
 
     async def fetch(self, limit: int) -> Sequence[int]:
         """Fetch the next positions."""
         fetched: list[int] = []
-        batch_size = self._max_batch_size
-        while len(fetched) < limit and not self._at_end:
+        max_batch_size = batch_size = max(1, _MAX_OUTPUT // self.mean_size)
+        while len(fetched) < limit and not self.at_end:
             batch_size = min(limit - len(fetched), batch_size)
-            offset = os.lseek(self._file_descriptor, 0, os.SEEK_CUR)
-            outcome = await self._grep_session.run(
-                grep.line_number_arguments(self._pattern, batch_size),
-                self._pattern,
-                self._file_descriptor,
+            offset = os.lseek(self.file_descriptor, 0, os.SEEK_CUR)
+            outcome = await self.grep_session.run(
+                grep.line_number_arguments(self.pattern, batch_size),
+                self.pattern,
+                self.file_descriptor,
                 2 * _MAX_OUTPUT,
             )
             if not outcome.is_complete:
                 if batch_size == 1:
                     raise GrepFailed("grep printed more than a line of the index")
                 # These lines are longer than the mean: search for fewer of them.
-                os.lseek(self._file_descriptor, offset, os.SEEK_SET)
+                os.lseek(self.file_descriptor, offset, os.SEEK_SET)
                 batch_size = max(1, batch_size // 8)
                 continue
             lines = grep_output.parse_line_numbers(outcome.stdout)
-            fetched += [self._next_position + line for line in lines]
+            fetched += [self.next_position + line for line in lines]
             if lines:
-                self._next_position += lines[-1] + 1
-            self._at_end = len(lines) < batch_size
-            batch_size = self._max_batch_size
+                self.next_position += lines[-1] + 1
+            self.at_end = len(lines) < batch_size
+            batch_size = max_batch_size
         return fetched
 
     async def count_remaining(self) -> int:
         """Have grep count the remaining matches."""
-        if self._at_end:
+        if self.at_end:
             return 0
-        self._at_end = True
-        outcome = await self._grep_session.run(
-            grep.count_arguments(self._pattern), self._pattern, self._file_descriptor
+        self.at_end = True
+        outcome = await self.grep_session.run(
+            grep.count_arguments(self.pattern), self.pattern, self.file_descriptor
         )
         return grep_output.parse_count(outcome.stdout)
 
 
+@dataclass
 class IntersectionCursor(Cursor):
     """
     The quotes that match in two ways.
 
-    @param cursor: the quotes that match in one way.
-    @param flags: for each quote, 1 if it matches in the other way, else 0.
+    @ivar cursor: the quotes that match in one way.
+    @ivar flags: for each quote, 1 if it matches in the other way, else 0.
     """
 
-    def __init__(self, cursor: Cursor, flags: bytearray) -> None:
-        self._cursor = cursor
-        self._flags = flags
-        self._buffered: list[int] = []
-        self._at_end = False
+    cursor: Cursor
+    flags: bytearray
+    buffered: list[int] = field(default_factory=list)
+    at_end: bool = False
 
     async def fetch(self, limit: int) -> Sequence[int]:
         """Fetch the next positions."""
-        while len(self._buffered) < limit and not self._at_end:
-            positions = await self._cursor.fetch(MAX_POSITIONS)
-            self._buffered += [each for each in positions if self._flags[each]]
-            self._at_end = len(positions) < MAX_POSITIONS
-        fetched, self._buffered = self._buffered[:limit], self._buffered[limit:]
+        while len(self.buffered) < limit and not self.at_end:
+            positions = await self.cursor.fetch(MAX_POSITIONS)
+            self.buffered += [each for each in positions if self.flags[each]]
+            self.at_end = len(positions) < MAX_POSITIONS
+        fetched, self.buffered = self.buffered[:limit], self.buffered[limit:]
         return fetched

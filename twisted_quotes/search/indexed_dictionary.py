@@ -55,7 +55,7 @@ class IndexedDictionary:
             mean_size = self.index.mean_size
             return MatchCursor(grep_session, file_descriptor, mean_size, pattern)
 
-        cursor: Cursor = AllQuotesCursor(self.index.count)
+        cursor: Cursor = AllQuotesCursor(range(self.index.count))
         if selection.author is not None:
             author = normalize_for_search(selection.author)
             cursor = match(self.index_files.authors, Pattern(author, ignore_case=True))

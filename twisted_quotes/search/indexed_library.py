@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import TypeVar
 
 from twisted.logger import Logger
@@ -45,12 +46,9 @@ def open_requested(
     library: Library, name: str, dictionary_name: str
 ) -> Dictionary | None:
     """
-    Open one of the dictionaries that a query names.
+    Open one of the dictionaries that a query names by C{dictionary_name}.
 
-    @param dictionary_name: the name in the query, which may be C{"*"}.
     @return: L{None} if the query names all dictionaries and this one is gone.
-    @raise DictionaryForbidden: as for L{Library.open}.
-    @raise DictionaryNotFound: as for L{Library.open}.
     """
     try:
         return library.open(name)
@@ -60,30 +58,25 @@ def open_requested(
         raise
 
 
+@dataclass
 class IndexedLibrary:
     """
     The dictionaries of a library together with their indexes.
 
-    @param in_thread: runs what may block.
-    @param now: returns the time, in seconds since 1970.
+    @ivar in_thread: runs what may block.
+    @ivar now: returns the time, in seconds since 1970.
     """
 
     _log = Logger()
 
-    def __init__(
-        self,
-        runner: GrepRunner,
-        library: Library,
-        indexes: Indexes,
-        in_thread: DeferToThread,
-        now: Callable[[], float],
-    ) -> None:
-        self._runner = runner
-        self._library = library
-        self._indexes = indexes
-        self._in_thread = in_thread
-        self._now = now
-        self._scheduler = CooperativeScheduler(runner.reactor)
+    runner: GrepRunner
+    library: Library
+    indexes: Indexes
+    in_thread: DeferToThread
+    now: Callable[[], float]
+
+    def __post_init__(self) -> None:
+        self._scheduler = CooperativeScheduler(self.runner.reactor)
 
     def iterate_cooperatively(self, items: Iterable[T]) -> AsyncIterator[T]:
         """Iterate over dictionaries; let the reactor run from time to time."""
@@ -91,20 +84,20 @@ class IndexedLibrary:
 
     async def list_names(self) -> list[str]:
         """List the names of the dictionaries that may be read, in order."""
-        return await self._library.resolve_names(ALL_DICTIONARIES, self._in_thread)
+        return await self.library.resolve_names(ALL_DICTIONARIES, self.in_thread)
 
     async def _open_each(
         self, dictionary_name: str
     ) -> AsyncIterator[tuple[str, Dictionary]]:
         """Open the dictionaries that a query names, when nobody writes to them."""
         async for name in self.iterate_cooperatively(
-            await self._library.resolve_names(dictionary_name, self._in_thread)
+            await self.library.resolve_names(dictionary_name, self.in_thread)
         ):
-            dictionary = open_requested(self._library, name, dictionary_name)
+            dictionary = open_requested(self.library, name, dictionary_name)
             if dictionary is None:
                 continue
             try:
-                await wait_until_stable(self._runner.reactor, self._now, dictionary)
+                await wait_until_stable(self.runner.reactor, self.now, dictionary)
             except BaseException:
                 dictionary.close()
                 raise
@@ -133,12 +126,12 @@ class IndexedLibrary:
         """
         names = [dictionary_name]
         if dictionary_name == ALL_DICTIONARIES:
-            names = self._library.names()
+            names = self.library.names()
         versions = []
         for name in names:
-            version = self._library.path_state(name)
+            version = self.library.path_state(name)
             if version is None or is_recently_changed(
-                self._now(), *[ctime for _, _, ctime in version]
+                self.now(), *[ctime for _, _, ctime in version]
             ):
                 return None
             versions.append(version)
@@ -146,9 +139,9 @@ class IndexedLibrary:
 
     async def read_all_versions(self) -> tuple[PathState, ...] | None:
         """Return the L{versions} of all dictionaries; use a thread if they are many."""
-        if 0 < self._library.count <= _MAX_WITHOUT_THREAD:
+        if 0 < self.library.count <= _MAX_WITHOUT_THREAD:
             return self.versions(ALL_DICTIONARIES)
-        versions: tuple[PathState, ...] | None = await self._in_thread(
+        versions: tuple[PathState, ...] | None = await self.in_thread(
             self.versions, ALL_DICTIONARIES
         )
         return versions
@@ -168,7 +161,7 @@ class IndexedLibrary:
         wait_for_retry = dictionary_name != ALL_DICTIONARIES
         async for name, dictionary in self._open_each(dictionary_name):
             with dictionary:
-                index = self._indexes.get(dictionary, wait_for_retry)
+                index = self.indexes.get(dictionary, wait_for_retry)
             try:
                 await index
                 ready.append(name)
@@ -197,20 +190,20 @@ class IndexedLibrary:
         """
         with ExitStack() as stack:
             try:
-                dictionary = stack.enter_context(self._library.open(name))
+                dictionary = stack.enter_context(self.library.open(name))
             except (DictionaryForbidden, DictionaryNotFound):
                 raise DictionaryChanging() from None
-            index = self._indexes.find(dictionary)
+            index = self.indexes.find(dictionary)
             if index is None or state not in (None, dictionary.state):
                 raise DictionaryChanging()
             try:
                 index_files = stack.enter_context(index.open())
             except (FileNotFoundError, IndexDamaged):
                 # The next search builds it again.
-                self._indexes.invalidate(dictionary)
+                self.indexes.invalidate(dictionary)
                 raise DictionaryChanging() from None
             yield IndexedDictionary(
-                name, dictionary, index, index_files, self._in_thread
+                name, dictionary, index, index_files, self.in_thread
             )
 
     async def search(
@@ -233,7 +226,7 @@ class IndexedLibrary:
         for _ in range(MAX_ATTEMPTS):
             try:
                 names, results.is_complete = await self.ensure_indexes(dictionary_name)
-                with await self._runner.acquire_session(slot_request) as grep_session:
+                with await self.runner.acquire_session(slot_request) as grep_session:
                     return await operation(grep_session, names)
             except DictionaryChanging:
                 if not results.restart():
