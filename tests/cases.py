@@ -1,10 +1,9 @@
 """
-What the tests with the real grep have in common.
+Fixtures for tests with the real grep.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from subprocess import run
 from tempfile import TemporaryDirectory
@@ -37,11 +36,10 @@ FORTUNES_TEXT = "No love\n\nlost.\n%\n%\nLove\nis blind.\n%\n"
 
 
 def letter_case_groups() -> list[list[str]]:
-    """The letters that are the same but for their case, each with its others."""
+    """Return the groups of letters that differ only in case."""
     groups: dict[str, set[str]] = {}
     for letter in map(chr, range(0x110000)):
-        # Simple folding has one letter for one, and where full folding has more
-        # the lower case.
+        # Simple case folding: if full folding gives several letters, the lower case.
         folded = letter.casefold()
         if len(folded) > 1:
             folded = letter.lower()
@@ -51,7 +49,7 @@ def letter_case_groups() -> list[list[str]]:
 
 
 def letter_case_variants() -> list[list[str]]:
-    """Lines that are the same but for the case of their letters, all of a group."""
+    """Return groups of lines that differ only in case, with all such letters."""
     groups = letter_case_groups()
     return [
         [
@@ -66,10 +64,9 @@ def run_real_grep(
     arguments: tuple[str, ...], stdin: bytes, *inherited_fds: int
 ) -> bytes:
     """
-    What the real grep prints.
+    Return the output of grep.
 
-    @param stdin: what it reads.
-    @param inherited_fds: open files that it has, under the numbers that they have here.
+    @param inherited_fds: the file descriptors that it inherits.
     """
     return run(
         ["grep", *arguments],
@@ -82,48 +79,44 @@ def run_real_grep(
 
 class CollectedQuotes(QuoteResults):
     """
-    Quotes that are collected.
+    Collects quotes.
 
-    @ivar quotes: what was taken so far.
-    @ivar free_space: how many more are taken.
+    @param max_quotes: the number of quotes after which the limit is reached.
     """
 
     def __init__(self, limit: int | None = None, max_quotes: int = 1000) -> None:
         super().__init__(limit)
         self.quotes: list[Quote] = []
-        self.free_space = max_quotes
+        self.max_quotes = max_quotes
 
-    async def write(self, quotes: Sequence[Quote]) -> None:
-        """Take quotes, as far as there is room."""
-        accepted = list(quotes)[: self.free_space]
-        self.free_space -= len(accepted)
-        self.quotes += accepted
-        self.returned += len(accepted)
-        self.limit_reached = not self.free_space
+    async def write(self, quotes: list[Quote]) -> None:
+        """Collect the quotes that fit."""
+        self.quotes = (self.quotes + quotes)[: self.max_quotes]
+        self.returned = len(self.quotes)
+        self.limit_reached = self.returned == self.max_quotes
 
     def restart(self) -> bool:
-        """Forget what was taken."""
-        self.free_space += len(self.quotes)
-        self.quotes.clear()
+        """Discard all quotes."""
+        self.quotes = []
         self.total = self.returned = 0
         self.limit_reached = False
         return True
 
     @property
     def texts(self) -> list[str]:
-        """Their texts."""
-        return [each.text for each in self.quotes]
+        """Return the texts of the quotes."""
+        return [quote.text for quote in self.quotes]
 
 
 class RealGrepTestCase(TestCase):
     """
     Has a library, and a finder that runs the real grep on it.
 
-    @ivar folder: the library's folder.
+    @ivar folder: the folder of the library.
     """
 
     def setUp(self) -> None:
-        """Make a library of three dictionaries."""
+        """Create a library of three dictionaries."""
         temporary_directory = TemporaryDirectory()
         self.addCleanup(temporary_directory.cleanup)
         self.folder = Path(temporary_directory.name, "library")
@@ -139,11 +132,11 @@ class RealGrepTestCase(TestCase):
         (self.folder / name).write_bytes(data)
 
     def make_finder(self, **kwargs: Any) -> Finder:
-        """A finder on the library."""
+        """Return a finder on the library, with two slots."""
         from twisted.internet import reactor
 
         library = Library(FilePath(str(self.folder)))
         finder = make_test_finder(reactor, library, self.cache, 2, **kwargs)
-        # A grep that was killed may still be dying.
+        # A killed grep may still be running.
         self.addCleanup(finder.outstanding.when_done)
         return finder

@@ -1,16 +1,16 @@
 """
-Tests of the use cases, with processes that a test ends by hand.
+Tests for L{twisted_quotes.search.finder}, with processes that the test ends.
 """
 
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from twisted.internet.defer import CancelledError
 from twisted.python.filepath import FilePath
-from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.errors import (
     BadRequest,
@@ -22,17 +22,17 @@ from twisted_quotes.grep.arguments import GrepFailed
 from twisted_quotes.library.library import Library
 from twisted_quotes.query.queries import All, Search
 
+from ..cases import RealGrepTestCase
 from ..fakes import FakeReactor, find_entries, make_test_finder
 
 LOVE = Search(term="love")
 
 
 class FinderTests(SynchronousTestCase):
-    """What a finder does with greps that do as they are told."""
+    """Tests with one slot, one place in the queue and a timeout of 5 seconds."""
 
     def setUp(self) -> None:
-        """Make a finder with one place, and one more that may wait."""
-        folder = tempfile.TemporaryDirectory()
+        folder = TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         (Path(folder.name) / "book").write_bytes(b"love\r\n")
         self.reactor = FakeReactor()
@@ -46,8 +46,7 @@ class FinderTests(SynchronousTestCase):
         )
         self.outstanding = self.finder.outstanding
 
-    def test_what_grep_prints_is_the_answer(self) -> None:
-        """The lines that grep printed are the entries."""
+    def test_lines_that_grep_prints_are_the_entries(self) -> None:
         found = find_entries(self.finder, LOVE)
         self.assertNoResult(found)
         [process] = self.reactor.processes
@@ -60,38 +59,31 @@ class FinderTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(found), ["love", "more love"])
         self.assertEqual(len(self.outstanding), 0)
 
-    def test_only_the_part_that_was_asked_for_is_returned(self) -> None:
-        """Offset and nresults count entries."""
-        found = find_entries(self.finder, All(offset=1, nresults=1))
-        [process] = self.reactor.processes
-        process.print(b"a\nb\nc\n")
-        process.end()
-        self.assertEqual(self.successResultOf(found), ["b"])
+    def test_a_query_returns_its_part_of_the_output(self) -> None:
+        """Offset and nresults count entries; each match has its own context."""
+        for query, output, entries in (
+            (All(offset=1, nresults=1), b"a\nb\nc\n", ["b"]),
+            (Search(term="b", n_after=1), b"1:b\n2:bb\n3-c\n", ["b\nbb", "bb\nc"]),
+        ):
+            found = find_entries(self.finder, query)
+            self.reactor.processes[-1].print(output)
+            self.reactor.processes[-1].end()
+            self.assertEqual(self.successResultOf(found), entries)
 
-    def test_each_match_has_its_own_context(self) -> None:
-        """The groups that grep prints are taken apart."""
-        found = find_entries(self.finder, Search(term="b", n_after=1))
-        [process] = self.reactor.processes
-        process.print(b"1:b\n2:bb\n3-c\n")
-        process.end()
-        self.assertEqual(self.successResultOf(found), ["b\nbb", "bb\nc"])
-
-    def test_finding_nothing_is_a_success(self) -> None:
-        """Exit status 1 is no error."""
+    def test_exit_status_1_is_an_empty_result(self) -> None:
         found = find_entries(self.finder, LOVE)
         self.reactor.processes[0].end(1)
         self.assertEqual(self.successResultOf(found), [])
 
-    def test_a_grep_that_fails_is_not_the_callers_fault(self) -> None:
-        """Neither an error of grep's nor a signal is answered as a bad request."""
+    def test_an_error_or_a_signal_of_grep_is_not_a_bad_request(self) -> None:
         for status, signal in ((2, None), (0, 9)):
             found = find_entries(self.finder, LOVE)
             self.reactor.processes[-1].print(errors=b"grep: trouble\n")
             self.reactor.processes[-1].end(status, signal)
             self.failureResultOf(found, GrepFailed)
 
-    def test_a_pattern_is_matched_against_the_text(self) -> None:
-        """Where the file's bytes are not its text, grep is fed the text."""
+    def test_a_regex_is_matched_against_normalized_text(self) -> None:
+        """If the bytes of the file are not its text, grep reads the text."""
         found = find_entries(self.finder, Search(term="love$", regex=True))
         probe = self.reactor.processes[0]
         self.assertIsInstance(probe.child_fds[0], int)
@@ -104,8 +96,7 @@ class FinderTests(SynchronousTestCase):
         search.end()
         self.assertEqual(self.successResultOf(found), ["love"])
 
-    def test_a_pattern_reads_the_file_itself_where_it_can(self) -> None:
-        """Where bytes and text are the same, grep reads the file."""
+    def test_a_regex_is_matched_against_a_file_that_is_normalized(self) -> None:
         found = find_entries(self.finder, Search(term="(", regex=True))
         self.reactor.processes[0].end(1)
         search = self.reactor.processes[1]
@@ -116,8 +107,8 @@ class FinderTests(SynchronousTestCase):
             "Unmatched", self.failureResultOf(found, BadRequest).value.message
         )
 
-    def test_a_search_past_its_time_is_killed(self) -> None:
-        """The answer does not wait for the grep to die, but its place does."""
+    def test_a_search_past_its_timeout_is_killed(self) -> None:
+        """It fails at once, and keeps its slot until grep has ended."""
         found = find_entries(self.finder, LOVE)
         self.reactor.advance(4.9)
         self.assertNoResult(found)
@@ -131,8 +122,7 @@ class FinderTests(SynchronousTestCase):
         self.reactor.processes[1].end()
         self.assertEqual(self.successResultOf(waiting), [])
 
-    def test_who_waits_has_not_begun_to_spend_the_time(self) -> None:
-        """The time limit counts from when the grep starts."""
+    def test_the_timeout_does_not_include_the_wait_for_a_slot(self) -> None:
         first, second = find_entries(self.finder, LOVE), find_entries(self.finder, LOVE)
         self.reactor.advance(4)
         self.reactor.processes[0].end()
@@ -143,8 +133,7 @@ class FinderTests(SynchronousTestCase):
         self.successResultOf(second)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
-    def test_beyond_those_who_wait_it_is_too_busy(self) -> None:
-        """Nothing is spawned for one too many."""
+    def test_a_search_that_does_not_fit_in_the_queue_fails(self) -> None:
         found = [find_entries(self.finder, LOVE) for _ in range(3)]
         self.failureResultOf(found[2], TooBusy)
         self.assertEqual(len(self.reactor.processes), 1)
@@ -152,24 +141,18 @@ class FinderTests(SynchronousTestCase):
             self.reactor.processes[number].end()
             self.successResultOf(found[number])
 
-    def test_a_cancelled_search_kills_its_grep(self) -> None:
-        """And one that waits gives up its wait."""
-        running, waiting = (
-            find_entries(self.finder, LOVE),
-            find_entries(self.finder, LOVE),
-        )
-        waiting.cancel()
-        self.failureResultOf(waiting, CancelledError)
-        running.cancel()
-        self.failureResultOf(running, CancelledError)
+    def test_a_cancelled_search_kills_its_grep_or_stops_waiting(self) -> None:
+        running, waiting = (find_entries(self.finder, LOVE) for _ in range(2))
+        for search in (waiting, running):
+            search.cancel()
+            self.failureResultOf(search, CancelledError)
         [process] = self.reactor.processes
         self.assertEqual(process.signals, ["KILL"])
         self.assertEqual(len(self.outstanding), 1)
         process.end(0, 9)
         self.assertEqual(len(self.outstanding), 0)
 
-    def test_what_goes_wrong_gives_the_place_back(self) -> None:
-        """Neither a missing dictionary nor a failing spawn keeps a place."""
+    def test_a_failed_search_releases_its_slot(self) -> None:
         self.failureResultOf(
             find_entries(self.finder, All(dictionary="none")), DictionaryNotFound
         )
@@ -180,8 +163,7 @@ class FinderTests(SynchronousTestCase):
         self.reactor.processes[0].end()
         self.assertEqual(self.successResultOf(found), [])
 
-    def test_no_file_stays_open(self) -> None:
-        """The dictionary is closed when its grep has answered."""
+    def test_a_finished_search_leaves_no_file_open(self) -> None:
         before = os.listdir("/proc/self/fd")
         found = find_entries(self.finder, LOVE)
         self.assertGreater(len(os.listdir("/proc/self/fd")), len(before))
@@ -190,18 +172,11 @@ class FinderTests(SynchronousTestCase):
         self.assertEqual(len(os.listdir("/proc/self/fd")), len(before))
 
 
-class RealGrepTests(TestCase):
-    """The same with the real grep."""
+class RealGrepTests(RealGrepTestCase):
+    """Tests with the real grep."""
 
-    async def test_a_real_grep_finds_what_is_there(self) -> None:
-        """A search in a dictionary with odd bytes finds its lines."""
-        from twisted.internet import reactor
-
-        with tempfile.TemporaryDirectory() as folder:
-            (Path(folder) / "book").write_bytes(b"\xef\xbb\xbf\xff love\r\nhate\n")
-            finder = make_test_finder(
-                reactor, Library(FilePath(folder)), f"{folder}/.cache"
-            )
-            self.assertEqual(await find_entries(finder, LOVE), ["\ufffd love"])
-            found = await find_entries(finder, Search(term="^. love$", regex=True))
+    async def test_invalid_bytes_are_replacement_characters(self) -> None:
+        self.write("dreams", b"\xef\xbb\xbf\xff love\r\nhate\n")
+        for query in (LOVE, Search(term="^. love$", regex=True)):
+            found = await find_entries(self.make_finder(), query)
             self.assertEqual(found, ["\ufffd love"])

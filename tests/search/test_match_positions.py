@@ -22,10 +22,10 @@ from ..fakes import apply_no_limits, run_immediately
 
 
 class MatchPositionsTests(TestCase):
-    """Tests of where quotes hold what they were found by."""
+    """Tests of match spans."""
 
     async def find_positions(self, pattern: Pattern, *texts: str) -> list[list[str]]:
-        """What is found in each of some texts."""
+        """Return the matching parts of some texts."""
         from twisted.internet import reactor
 
         given: Any = reactor
@@ -38,16 +38,15 @@ class MatchPositionsTests(TestCase):
             apply_no_limits,
         )
         quotes = [Quote("book", number, text) for number, text in enumerate(texts)]
-        with await runner.acquire_session() as greps:
+        with await runner.acquire_session() as session:
             positions = await match_positions.locate_matches(
-                greps, pattern, quotes, run_immediately
+                session, pattern, quotes, run_immediately
             )
         self.assertEqual([(q.line, q.text) for q in positions], list(enumerate(texts)))
         self.truncated = [q.match_spans_truncated for q in positions]
         return [[q.text[a:b] for a, b in q.match_spans] for q in positions]
 
-    async def test_each_quote_has_its_own_places(self) -> None:
-        """In order, wherever the one before it ended."""
+    async def test_each_quote_has_its_own_spans(self) -> None:
         self.assertEqual(
             await self.find_positions(
                 Pattern("a.", regex=True), "a\u00e9 ab", "", "b", "\n a  b\na\u00e9"
@@ -55,8 +54,7 @@ class MatchPositionsTests(TestCase):
             [["a\u00e9", "ab"], [], [], ["a  ", "a\u00e9"]],
         )
 
-    async def test_letters_are_found_in_each_of_their_cases(self) -> None:
-        """Wherever they stand, and as they stand in the text."""
+    async def test_letters_match_in_each_of_their_cases(self) -> None:
         for lines in letter_case_variants():
             texts = [f"\u0419 {line} {line}" for line in lines]
             for term in lines:
@@ -65,16 +63,14 @@ class MatchPositionsTests(TestCase):
                 )
                 self.assertEqual(found, [[line, line] for line in lines])
 
-    async def test_so_many_places_are_enough(self) -> None:
-        """The first ones of each quote; it is said where there are more."""
+    async def test_a_quote_has_a_maximum_number_of_spans(self) -> None:
         limit = match_positions.MAX_SPANS
         texts = ["xx", "x" * (limit + 1), "x" * limit, "xx"]
         found = await self.find_positions(Pattern("x"), *texts)
         self.assertEqual([len(each) for each in found], [2, limit, limit, 2])
         self.assertEqual(self.truncated, [False, True, False, False])
 
-    async def test_grep_is_asked_again_where_it_said_too_much(self) -> None:
-        """Whatever it may print at a time, the answer is the same."""
+    async def test_spans_do_not_depend_on_the_output_limit(self) -> None:
         texts = ["x" * n for n in (3, 0, 50, 1, 40, 7, 7, 100, 0, 2)]
         with patch.object(match_positions, "MAX_SPANS", 20):
             expected = await self.find_positions(Pattern("x"), *texts)
@@ -87,8 +83,7 @@ class MatchPositionsTests(TestCase):
             [len(each) for each in expected], [3, 0, 20, 1, 20, 7, 7, 20, 0, 2]
         )
 
-    async def test_a_place_may_be_the_whole_of_a_long_quote(self) -> None:
-        """However much grep prints for it."""
+    async def test_a_span_may_be_a_whole_long_quote(self) -> None:
         text = "to be " * 500_000
         [[found]] = await self.find_positions(Pattern("to.*be", regex=True), text)
         self.assertEqual(found, text.strip())

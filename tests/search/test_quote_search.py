@@ -1,5 +1,5 @@
 """
-Tests of finding whole quotes, with the real grep.
+Tests for L{twisted_quotes.search.quote_search}, with the real grep.
 """
 
 from __future__ import annotations
@@ -47,92 +47,71 @@ class EntriesTests(RealGrepTestCase):
         query = Search(term=term, unit="quote", **fields)  # type: ignore[arg-type]
         return await find_entries(self.make_finder(), query)
 
-    async def test_words_are_found_across_a_line_break(self) -> None:
-        """What comes back is the original, line breaks and blanks and all."""
-        self.assertEqual(await self.search_quotes("true love never"), [LYSANDER])
-        self.assertEqual(await self.search_quotes("is the soul of"), [POLONIUS])
-
-    async def test_a_quote_comes_once_however_often_it_matches(self) -> None:
-        """Quotes are counted, not lines."""
-        self.assertEqual(await self.search_quotes("o"), [HELENA, LYSANDER, POLONIUS])
-
-    async def test_case_words_and_patterns_go_as_for_lines(self) -> None:
-        """And a pattern's ends are those of the quote."""
-        self.assertEqual(
-            await self.search_quotes("LOVE", ignore_case=True), [HELENA, LYSANDER]
-        )
-        self.assertEqual(await self.search_quotes("ove", whole_word=True), [])
-        self.assertEqual(
-            await self.search_quotes("^Brev.*nius$", regex=True), [POLONIUS]
-        )
-
-    async def test_a_part_may_be_asked_for(self) -> None:
-        """Offset and nresults count quotes."""
-        self.assertEqual(await self.search_quotes("o", nresults=1), [HELENA])
-        self.assertEqual(
-            await self.search_quotes("o", nresults=1, offset=1), [LYSANDER]
-        )
-        self.assertEqual(await self.search_quotes("o", offset=2), [POLONIUS])
-        self.assertEqual(await self.search_quotes("o", offset=10**30), [])
-
-    async def test_context_is_of_quotes(self) -> None:
-        """Each entry is a piece of the file, as it stands there."""
-        self.assertEqual(
-            await self.search_quotes("Love", n_before=5, n_after=1),
-            [f"{HELENA}\n\n{LYSANDER}"],
-        )
-        self.assertEqual(
-            await self.search_quotes("o", n_before=1),
-            [HELENA, f"{HELENA}\n\n{LYSANDER}", f"{LYSANDER}\n\n{POLONIUS}"],
-        )
-
-    async def test_context_in_a_fortune_file_keeps_its_separators(self) -> None:
-        """The text is the original."""
-        found = await self.search_quotes("No", dictionary="fortunes", n_after=1)
-        self.assertEqual(found, ["No love\n\nlost.\n%\n%\nLove\nis blind."])
+    async def test_entries_are_the_original_quotes(self) -> None:
+        """They have their own line breaks, and context is counted in quotes."""
+        for term, fields, expected in (
+            ("true love never", {}, [LYSANDER]),
+            ("is the soul of", {}, [POLONIUS]),
+            ("o", {}, [HELENA, LYSANDER, POLONIUS]),
+            ("LOVE", {"ignore_case": True}, [HELENA, LYSANDER]),
+            ("ove", {"whole_word": True}, []),
+            ("^Brev.*nius$", {"regex": True}, [POLONIUS]),
+            ("o", {"nresults": 1}, [HELENA]),
+            ("o", {"nresults": 1, "offset": 1}, [LYSANDER]),
+            ("o", {"offset": 2}, [POLONIUS]),
+            ("o", {"offset": 10**30}, []),
+            ("Love", {"n_before": 5, "n_after": 1}, [f"{HELENA}\n\n{LYSANDER}"]),
+            (
+                "o",
+                {"n_before": 1},
+                [HELENA, f"{HELENA}\n\n{LYSANDER}", f"{LYSANDER}\n\n{POLONIUS}"],
+            ),
+            (
+                "No",
+                {"dictionary": "fortunes", "n_after": 1},
+                ["No love\n\nlost.\n%\n%\nLove\nis blind."],
+            ),
+        ):
+            with self.subTest(term=term, **fields):
+                self.assertEqual(await self.search_quotes(term, **fields), expected)
 
     async def test_all_quotes_come_in_order(self) -> None:
-        """Of one dictionary, or of every one in the order of their names."""
         finder = self.make_finder()
         quotes = await find_entries(finder, All(unit="quote"))
         self.assertEqual(quotes, [HELENA, LYSANDER, POLONIUS])
-        every = All(unit="quote", dictionary="*", offset=2, nresults=2)
+        query = All(unit="quote", dictionary="*", offset=2, nresults=2)
         self.assertEqual(
-            await find_entries(finder, every), [POLONIUS, "No love\n\nlost."]
+            await find_entries(finder, query), [POLONIUS, "No love\n\nlost."]
         )
         self.assertEqual(
             await find_entries(finder, All(unit="quote", dictionary="empty")), []
         )
 
-    async def test_a_bad_pattern_is_the_callers_fault(self) -> None:
-        """As it is for lines."""
-        with self.assertRaises(BadRequest):
-            await self.search_quotes("(", regex=True)
-
-    async def test_a_dictionary_that_is_not_there_is_named(self) -> None:
-        """Every dictionary may be none; one that is named must be there."""
-        with self.assertRaises(DictionaryNotFound):
-            await self.search_quotes("o", dictionary="none")
-        with self.assertRaises(DictionaryForbidden):
-            await self.search_quotes("o", dictionary="../x")
+    async def test_an_invalid_query_is_an_error(self) -> None:
+        for term, fields, error in (
+            ("(", {"regex": True}, BadRequest),
+            ("o", {"dictionary": "none"}, DictionaryNotFound),
+            ("o", {"dictionary": "../x"}, DictionaryForbidden),
+        ):
+            with self.assertRaises(error):
+                await self.search_quotes(term, **fields)
 
 
-class FindTests(RealGrepTestCase):
-    """Tests of quotes as data."""
+class QuotesTests(RealGrepTestCase):
+    """Tests of quotes as results of API v2."""
 
     finder: Finder
 
     async def find(
         self, limit: int | None = 20, max_quotes: int = 1000, **fields: object
     ) -> CollectedQuotes:
-        """Find quotes."""
+        """Find quotes in dictionaries of the library."""
         results = CollectedQuotes(limit, max_quotes)
         query = FindQuotes(**fields)  # type: ignore[arg-type]
         await self.make_finder().find_quotes(query, results)
         return results
 
-    async def test_everything_is_known_of_a_quote(self) -> None:
-        """Where it stands, who said it, and where the term stands in it."""
+    async def test_a_quote_has_its_position_author_and_spans(self) -> None:
         [quote] = (await self.find(term="love never")).quotes
         self.assertEqual(quote.text, LYSANDER)
         self.assertEqual(quote.author, "Lysander")
@@ -142,8 +121,8 @@ class FindTests(RealGrepTestCase):
         [(start, end)] = quote.match_spans
         self.assertEqual(quote.text[start:end], "love\nnever")
 
-    async def test_all_are_counted_whatever_is_returned(self) -> None:
-        """The total is of those passed over and those beyond the limit, too."""
+    async def test_the_total_counts_all_matches(self) -> None:
+        """Also those before the offset and beyond the limit."""
         for limit, offset, texts in (
             (1, 0, [HELENA]),
             (1, 2, [POLONIUS]),
@@ -155,14 +134,13 @@ class FindTests(RealGrepTestCase):
             found = await self.find(limit, offset=offset)
             self.assertEqual((found.total, found.texts), (3, texts))
 
-    async def test_who_takes_no_more_gets_no_more(self) -> None:
-        """But all are counted."""
+    async def test_results_that_reach_their_limit_get_the_total(self) -> None:
         found = await self.find(20, 2, dictionary="*")
         self.assertEqual((found.total, found.returned), (5, 2))
         self.assertEqual(found.texts, [HELENA, LYSANDER])
 
-    async def test_authors_are_found_whatever_their_case(self) -> None:
-        """With a term, or without one; the text is not meant."""
+    async def test_authors_match_in_either_case(self) -> None:
+        """With a term, or without one. The text does not match."""
         found = await self.find(author="LYS")
         self.assertEqual((found.total, found.texts), (1, [LYSANDER]))
         self.assertEqual(found.quotes[0].match_spans, ())
@@ -172,8 +150,7 @@ class FindTests(RealGrepTestCase):
         found = await self.find(author="p", term="e")
         self.assertEqual((found.total, found.texts), (1, [POLONIUS]))
 
-    async def test_every_dictionary_is_searched_in_order(self) -> None:
-        """The totals add up, and each quote names its dictionary."""
+    async def test_all_dictionaries_are_searched_in_order(self) -> None:
         found = await self.find(dictionary="*", term="love", ignore_case=True, limit=3)
         self.assertEqual(found.total, 4)
         self.assertEqual(
@@ -181,27 +158,24 @@ class FindTests(RealGrepTestCase):
             ["dreams", "dreams", "fortunes"],
         )
 
-    async def test_an_entry_has_its_limit(self) -> None:
-        """Many quotes around one may be more than is sent."""
+    async def test_an_entry_with_its_context_has_a_maximum_size(self) -> None:
         self.write("many", "\n\n".join(["love"] + ["x" * 90] * 30))
         finder = self.make_finder()
-        around = {"dictionary": "many", "term": "love", "unit": "quote"}
+        query = {"dictionary": "many", "term": "love", "unit": "quote"}
         with patch.object(indexed_dictionary, "MAX_ENTRY_BYTES", 1000):
             with self.assertRaises(EntryTooLong):
-                await find_entries(finder, Search(**around, n_after=30))  # type: ignore[arg-type]
-            [entry] = await find_entries(finder, Search(**around, n_after=3))  # type: ignore[arg-type]
+                await find_entries(finder, Search(**query, n_after=30))  # type: ignore[arg-type]
+            [entry] = await find_entries(finder, Search(**query, n_after=3))  # type: ignore[arg-type]
         self.assertEqual(entry.count("x"), 270)
 
-    async def test_long_quotes_among_short_ones_are_found(self) -> None:
-        """However much longer they are than grep was expected to print."""
+    async def test_quotes_much_longer_than_the_mean_are_found(self) -> None:
         quotes = ["no"] * 300 + [f"love {n} {'x' * 900}" for n in range(30)]
         self.write("many", "\n\n".join(quotes))
         with patch.object(cursor, "_MAX_OUTPUT", 1000):
             found = await self.find(None, dictionary="many", term="love")
         self.assertEqual(found.texts, quotes[300:])
 
-    async def test_small_steps_find_the_same(self) -> None:
-        """However much grep may print at a time, and is read at a time."""
+    async def test_results_do_not_depend_on_the_batches(self) -> None:
         self.write("many", "\n\n".join(f"o {n} \u00e9\n-- a{n % 3}" for n in range(50)))
         all_quotes = await self.find(None, dictionary="many", term="o", author="a1")
         with (
@@ -219,11 +193,11 @@ class FindTests(RealGrepTestCase):
             [each.text[:3] for each in page.quotes], ["o 3", "o 4", "o 5", "o 6"]
         )
 
-    async def test_spellings_are_one(self) -> None:
-        """Composed or not, straight or curly, and the places are the text's own."""
+    async def test_spellings_match_each_other(self) -> None:
+        """Spans are those of the original."""
         text = "He said \u201ccafe\u0301\u201d \u2013 it\u2019s  a\nre\u0301sume\u0301."
         self.write("spelt", text)
-        for term, there in (
+        for term, expected in (
             ('"caf\u00e9"', "\u201ccafe\u0301\u201d"),
             ("\u2018", None),
             ("it's a r\u00e9s", "it\u2019s  a\nre\u0301s"),
@@ -232,7 +206,9 @@ class FindTests(RealGrepTestCase):
         ):
             found = (await self.find(dictionary="spelt", term=term)).quotes
             matched_texts = [q.text[a:b] for q in found for a, b in q.match_spans]
-            self.assertEqual(matched_texts, [there] if there else ["\u2019"], term)
+            self.assertEqual(
+                matched_texts, [expected] if expected else ["\u2019"], term
+            )
         found = (
             await self.find(
                 dictionary="spelt", term="CAF\u00c9|SU", regex=True, ignore_case=True
@@ -244,10 +220,9 @@ class FindTests(RealGrepTestCase):
 
 
 class OneQuoteTests(RealGrepTestCase):
-    """Tests of permalinks, and of what is known of dictionaries."""
+    """Tests of quotes by their ids, and of the list of dictionaries."""
 
     async def test_a_quote_is_found_by_its_id(self) -> None:
-        """In whichever dictionary it is, whatever is written around it."""
         finder = self.make_finder()
         self.assertEqual(
             (await finder.find_quote(quote_id(POLONIUS)))[0].text, POLONIUS
@@ -260,25 +235,22 @@ class OneQuoteTests(RealGrepTestCase):
             "fortunes",
         )
 
-    async def test_a_quote_that_was_changed_is_no_longer_there(self) -> None:
-        """Its id was that of the old text."""
+    async def test_a_quote_that_changed_is_not_found(self) -> None:
         finder = self.make_finder()
         self.write("dreams", LOVE_TEXT.replace("soul", "heart"))
         with self.assertRaises(QuoteNotFound):
             await finder.find_quote(quote_id(POLONIUS))
 
-    async def test_the_first_of_two_dictionaries_has_it(self) -> None:
-        """The same text has the same id wherever it stands."""
+    async def test_an_id_finds_the_first_dictionary_with_the_quote(self) -> None:
         self.write("a copy", POLONIUS)
         quote, _ = await self.make_finder().find_quote(quote_id(POLONIUS))
         self.assertEqual(quote.dictionary_name, "a copy")
 
-    async def test_dictionaries_tell_how_many_quotes_they_have(self) -> None:
-        """In the order of their names."""
-        facts, is_complete = await self.make_finder().list_dictionaries()
+    async def test_dictionaries_are_described_in_order(self) -> None:
+        infos, is_complete = await self.make_finder().list_dictionaries()
         self.assertTrue(is_complete)
         self.assertEqual(
-            [(each.name, each.quote_count, each.state.size) for each in facts],
+            [(each.name, each.quote_count, each.state.size) for each in infos],
             [("dreams", 3, len(LOVE_TEXT)), ("empty", 0, 0), ("fortunes", 2, 36)],
         )
 
@@ -286,18 +258,17 @@ class OneQuoteTests(RealGrepTestCase):
 class ChangeTests(RealGrepTestCase):
     """Tests of dictionaries that change while they are searched."""
 
-    async def test_a_search_begins_anew_when_the_file_changes(self) -> None:
-        """The answer is wholly from the new state."""
+    async def test_a_search_starts_again_when_the_file_changes(self) -> None:
         read = indexed_dictionary.IndexedDictionary.read
         written: list[bool] = []
 
         async def read_after_a_change(
-            self_: indexed_dictionary.IndexedDictionary, *how: Any, **more: Any
+            opened: indexed_dictionary.IndexedDictionary, *arguments: Any
         ) -> object:
             if not written:
                 written.append(True)
                 self.write("dreams", "One love.\n\nTwo loves.\n")
-            return await read(self_, *how, **more)
+            return await read(opened, *arguments)
 
         self.patch(indexed_dictionary.IndexedDictionary, "read", read_after_a_change)
         found = CollectedQuotes()
@@ -305,46 +276,45 @@ class ChangeTests(RealGrepTestCase):
         self.assertEqual(found.texts, ["One love.", "Two loves."])
         self.assertEqual(found.total, 2)
 
-    async def test_a_dictionary_that_is_removed_meanwhile_is_passed_over(self) -> None:
-        """Every dictionary is every one that is there."""
+    async def test_a_dictionary_that_is_removed_meanwhile_is_skipped(self) -> None:
         finder = self.make_finder()
         search = Search(term="lo", unit="quote", dictionary="*")
         before = await find_entries(finder, search)
         open_ = indexed_library.IndexedLibrary.open
 
         def open_without_one(
-            all_: indexed_library.IndexedLibrary, *what: Any
+            library: indexed_library.IndexedLibrary, *arguments: Any
         ) -> object:
             (self.folder / "fortunes").unlink(missing_ok=True)
-            return open_(all_, *what)
+            return open_(library, *arguments)
 
         self.patch(indexed_library.IndexedLibrary, "open", open_without_one)
         self.assertEqual(await find_entries(finder, search), before[:3])
 
-    async def test_one_that_is_busy_holds_up_none_of_the_others(self) -> None:
-        """Of every dictionary it is left out; asked for by name, it is an error."""
+    async def test_a_changing_dictionary_does_not_delay_the_others(self) -> None:
+        """It is an error if the query names it."""
         finder = self.make_finder_without("fortunes", DictionaryChanging())
-        every = await find_entries(finder, All(unit="quote", dictionary="*"))
-        self.assertEqual(every, [HELENA, LYSANDER, POLONIUS])
+        entries = await find_entries(finder, All(unit="quote", dictionary="*"))
+        self.assertEqual(entries, [HELENA, LYSANDER, POLONIUS])
         with self.assertRaises(DictionaryChanging):
             await find_entries(finder, All(unit="quote", dictionary="fortunes"))
 
     def make_finder_without(self, name: str, error: Exception) -> Finder:
-        """A finder that has no index of a dictionary."""
+        """Return a finder that has no index of a dictionary."""
         get = Indexes.get
 
         def get_unless(
-            indexes: Indexes, dictionary: Dictionary, patient: bool = True
+            indexes: Indexes, dictionary: Dictionary, wait_for_retry: bool = True
         ) -> Deferred[Index]:
             if dictionary.path.endswith(name):
                 return fail(error)
-            return get(indexes, dictionary, patient)
+            return get(indexes, dictionary, wait_for_retry)
 
         self.patch(Indexes, "get", get_unless)
         return self.make_finder()
 
-    async def test_one_whose_index_takes_too_long_holds_up_none_of_them(self) -> None:
-        """It alone is not ready, and what may be in it is not said to be nowhere."""
+    async def test_a_dictionary_without_an_index_is_left_out(self) -> None:
+        """A quote that may be in it is not reported as missing."""
         finder = self.make_finder_without("fortunes", ServiceNotReady("an index"))
         collected = CollectedEntries()
         await finder.find_entries(All(unit="quote", dictionary="*"), collected)
@@ -357,8 +327,7 @@ class ChangeTests(RealGrepTestCase):
         with self.assertRaises(ServiceNotReady):
             await finder.find_quote(quote_id("nowhere"))
 
-    async def test_where_none_is_ready_nothing_is_said_to_be_found(self) -> None:
-        """Not even in every dictionary."""
+    async def test_all_dictionaries_without_an_index_are_an_error(self) -> None:
         finder = self.make_finder_without("", ServiceNotReady("an index"))
         with self.assertRaises(ServiceNotReady):
             await find_entries(finder, All(unit="quote", dictionary="*"))
@@ -367,28 +336,24 @@ class ChangeTests(RealGrepTestCase):
 class DamageTests(RealGrepTestCase):
     """Tests of indexes that are damaged while the service runs."""
 
-    async def test_a_damaged_index_is_made_anew(self) -> None:
-        """Whichever part of it is cut short or missing."""
+    async def test_a_damaged_index_is_built_again(self) -> None:
         finder = self.make_finder()
         search = FindQuotes(term="love", author="ly")
         for name in ("texts", "authors", "ids", "spans", "summary.json"):
             for damage in (lambda path: path.write_bytes(b""), Path.unlink):
-                all_quotes = CollectedQuotes()
-                await finder.find_quotes(search, all_quotes)
-                self.assertEqual(all_quotes.texts, [LYSANDER])
+                found = CollectedQuotes()
+                await finder.find_quotes(search, found)
+                self.assertEqual(found.texts, [LYSANDER])
                 for folder in self.cache.iterdir():
                     damage(folder / name)
         shutil.rmtree(self.cache)
-        all_quotes = CollectedQuotes()
-        await finder.find_quotes(search, all_quotes)
-        self.assertEqual(all_quotes.texts, [LYSANDER])
+        found = CollectedQuotes()
+        await finder.find_quotes(search, found)
+        self.assertEqual(found.texts, [LYSANDER])
 
-    async def test_an_index_that_lies_is_no_endless_search(self) -> None:
-        """What it says of its quotes may be wrong; the search ends all the same."""
+    async def test_a_search_with_a_wrong_index_ends(self) -> None:
         finder = self.make_finder()
         await find_entries(finder, All(unit="quote"))
-        self.patch(
-            indexed_dictionary.IndexedDictionary, "_spans", lambda *how: iter(())
-        )
+        self.patch(indexed_dictionary.IndexedDictionary, "_spans", lambda *_: iter(()))
         with self.assertRaises(DictionaryChanging):
             await find_entries(finder, All(unit="quote"))

@@ -1,5 +1,5 @@
 """
-Tests for drawing by chance.
+Tests for L{twisted_quotes.search.sampling}, with the real grep.
 """
 
 from __future__ import annotations
@@ -18,27 +18,25 @@ from ..fakes import find_entries
 
 
 class RandomSamplerTests(RealGrepTestCase):
-    """Tests of drawing quotes, with the real grep."""
+    """Tests of samples of quotes."""
 
     async def sample_quotes(self, **fields: object) -> list[str]:
-        """Draw some quotes."""
+        """Sample quotes."""
         return await find_entries(self.make_finder(), Random(**fields))  # type: ignore[arg-type]
 
-    async def test_one_whole_quote_is_drawn(self) -> None:
-        """Who says nothing gets one of the default dictionary."""
+    async def test_one_quote_of_the_default_dictionary_is_the_default(self) -> None:
         [quote] = await self.sample_quotes()
         self.assertIn(quote, LOVE_TEXT.removesuffix("\n").split("\n\n"))
 
-    async def test_none_is_drawn_twice(self) -> None:
-        """As many as are wanted, and no more than there are."""
-        every = {*LOVE_TEXT.removesuffix("\n").split("\n\n")}
+    async def test_samples_are_without_replacement(self) -> None:
+        quotes = {*LOVE_TEXT.removesuffix("\n").split("\n\n")}
         for nresults in (3, 9, 0, -1):
             sampled = await self.sample_quotes(nresults=nresults)
-            self.assertEqual((len(sampled), set(sampled)), (3, every))
+            self.assertEqual((len(sampled), set(sampled)), (3, quotes))
         self.assertEqual(await self.sample_quotes(dictionary="empty", nresults=5), [])
 
-    async def test_a_seed_repeats_what_was_drawn(self) -> None:
-        """Page after page, if asked for."""
+    async def test_the_same_seed_gives_the_same_order(self) -> None:
+        """Also page by page."""
         sampled = await self.sample_quotes(nresults=0, seed=5, dictionary="*")
         self.assertEqual(
             await self.sample_quotes(nresults=0, seed=5, dictionary="*"), sampled
@@ -52,24 +50,21 @@ class RandomSamplerTests(RealGrepTestCase):
         }
         self.assertGreater(len(orders), 5)
 
-    async def test_only_what_matches_is_drawn(self) -> None:
-        """In every dictionary, and in each of them only what matches there."""
+    async def test_only_matches_are_sampled(self) -> None:
         sampled = await self.sample_quotes(
             dictionary="*", term="love", ignore_case=True, nresults=0
         )
-        self.assertEqual(
-            [len(sampled), len(set(sampled)), *("love" in d.lower() for d in sampled)],
-            [4, 4, *[True] * 4],
-        )
+        self.assertEqual((len(sampled), len(set(sampled))), (4, 4))
+        self.assertTrue(all("love" in quote.lower() for quote in sampled))
         query = SampleQuotes(dictionary="*", term="Love", author="h", limit=9, seed=1)
-        drawn_ones = CollectedQuotes(query.limit)
-        await self.make_finder().find_quotes(query, drawn_ones)
-        [quote] = drawn_ones.quotes
-        self.assertEqual((drawn_ones.total, quote.author), (1, "Helena"))
+        results = CollectedQuotes(query.limit)
+        await self.make_finder().find_quotes(query, results)
+        [quote] = results.quotes
+        self.assertEqual((results.total, quote.author), (1, "Helena"))
         self.assertEqual(quote.match_spans, [(0, 4)])
 
-    async def test_a_hundred_thousand_are_drawn_evenly(self) -> None:
-        """A thousand of two thousand, a hundred times: each has its part."""
+    async def test_samples_are_uniform(self) -> None:
+        """A hundred times, a thousand of two thousand quotes are sampled."""
         count, times = 2000, 100
         self.write("many", "\n\n".join(str(number) for number in range(count)))
         finder = self.make_finder()
@@ -81,13 +76,12 @@ class RandomSamplerTests(RealGrepTestCase):
             self.assertEqual(len(set(some)), count // 2)
             sampled.update(some)
         self.assertEqual(sampled.total(), 100_000)
-        # Each is drawn or not, as by a coin: with 1999 degrees of freedom, more
-        # than 200 away from that many comes once in a thousand times.
+        # Chi-squared with 1999 degrees of freedom: a distance of more than 200 from
+        # the mean has a probability of one in a thousand.
         square = sum((each - times / 2) ** 2 / (times / 4) for each in sampled.values())
         self.assertLess(abs(square - count), 210)
 
-    async def test_no_more_is_drawn_than_there_is_room_for(self) -> None:
-        """The first ones drawn come, one in any case; all are counted."""
+    async def test_results_accept_the_first_samples_and_the_total(self) -> None:
         finder = self.make_finder()
         query = SampleQuotes(dictionary="*", limit=5, seed=3)
         all_quotes = CollectedQuotes(query.limit)
@@ -100,8 +94,7 @@ class RandomSamplerTests(RealGrepTestCase):
                 (some.texts, some.total), (all_quotes.texts[:max_quotes], 5)
             )
 
-    async def test_many_are_read_a_piece_at_a_time(self) -> None:
-        """They come in the order of drawing all the same, and none is missed."""
+    async def test_samples_do_not_depend_on_the_batches(self) -> None:
         self.write("many", "\n\n".join(f"{n} of many" for n in range(300)))
         finder = self.make_finder()
         for term in (UNSET, "1", "f lo"):
@@ -113,18 +106,17 @@ class RandomSamplerTests(RealGrepTestCase):
                     self.patch(sampling, "_MAX_BATCH_SIZE", 70)
                     self.assertEqual(await find_entries(finder, query), all_quotes)
 
-    async def test_a_dictionary_that_changes_meanwhile_is_drawn_from_anew(self) -> None:
-        """What was counted in one state is not looked for in another."""
+    async def test_a_sample_starts_again_when_the_file_changes(self) -> None:
         self.write("dreams", "one\n\ntwo\n\nthree\n\nfour")
         finder = self.make_finder()
         read = RandomSampler._read_batch
         changed: list[bool] = []
 
-        async def read_after_a_change(*how: Any) -> Any:
+        async def read_after_a_change(*arguments: Any) -> Any:
             if not changed:
                 changed.append(True)
                 self.write("dreams", "five\n\nsix")
-            return await read(*how)
+            return await read(*arguments)
 
         self.patch(RandomSampler, "_read_batch", read_after_a_change)
         sampled = await find_entries(finder, Random(nresults=0))
