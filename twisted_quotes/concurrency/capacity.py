@@ -4,7 +4,7 @@ A limit on how many of something may exist at the same time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass
@@ -17,7 +17,7 @@ class Capacity:
     """
 
     limit: int
-    in_use: int = 0
+    in_use: int = field(default=0, init=False)
 
     def try_acquire(self) -> bool:
         """Count one more, unless the limit is reached; return whether it was."""

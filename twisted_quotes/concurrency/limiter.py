@@ -5,6 +5,7 @@ A limit on what runs at the same time, with a bounded queue that is fair to clie
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from itertools import count
 from typing import NamedTuple
 
@@ -31,15 +32,13 @@ class SlotRequest(NamedTuple):
 DEFAULT_SLOT_REQUEST = SlotRequest()
 
 
+@dataclass(eq=False)
 class Slot(Closeable):
     """The right to run processes."""
 
-    def __init__(
-        self, slot_request: SlotRequest, release: Callable[[SlotRequest], object]
-    ) -> None:
-        self.slot_request = slot_request
-        self._release = release
-        self._process_ends: list[Deferred[None]] = []
+    slot_request: SlotRequest
+    release: Callable[[SlotRequest], object]
+    _process_ends: list[Deferred[None]] = field(default_factory=list)
 
     def hold_until(self, ended: Deferred[None]) -> None:
         """Do not release the slot before this fires."""
@@ -48,7 +47,7 @@ class Slot(Closeable):
     def close(self) -> None:
         """Release the slot as soon as all its processes have ended."""
         DeferredList(self._process_ends).addCallback(
-            lambda _: self._release(self.slot_request)
+            lambda _: self.release(self.slot_request)
         )
 
 

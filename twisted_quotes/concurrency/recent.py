@@ -5,6 +5,7 @@ The result of an asynchronous function, cached for a limited time.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from twisted.internet.defer import Deferred, ensureDeferred, succeed
@@ -14,6 +15,7 @@ from twisted.python.failure import Failure
 T = TypeVar("T")
 
 
+@dataclass
 class CachedResult(Generic[T]):
     """
     Calls a function again only when its last result has expired.
@@ -22,15 +24,12 @@ class CachedResult(Generic[T]):
     @param compute: the function.
     """
 
-    def __init__(
-        self, clock: IReactorTime, lifetime: float, compute: Callable[[], Awaitable[T]]
-    ) -> None:
-        self._clock = clock
-        self._lifetime = lifetime
-        self._compute = compute
-        self._result: tuple[float, T] | None = None
-        self._is_computing = False
-        self._waiting: list[Deferred[T]] = []
+    clock: IReactorTime
+    lifetime: float
+    compute: Callable[[], Awaitable[T]]
+    _result: tuple[float, T] | None = None
+    _is_computing: bool = False
+    _waiting: list[Deferred[T]] = field(default_factory=list)
 
     def get(self) -> Deferred[T]:
         """
@@ -39,7 +38,7 @@ class CachedResult(Generic[T]):
         @return: fires with the result, or fails with what the function raises.
             Concurrent calls share one result. Cancelling it ends the wait only.
         """
-        if self._result is not None and self._clock.seconds() < self._result[0]:
+        if self._result is not None and self.clock.seconds() < self._result[0]:
             return succeed(self._result[1])
         waiter: Deferred[T] = Deferred(self._waiting.remove)
         self._waiting.append(waiter)
@@ -49,8 +48,8 @@ class CachedResult(Generic[T]):
         return waiter
 
     async def _refresh(self) -> T:
-        expires_at = self._clock.seconds() + self._lifetime
-        result = await self._compute()
+        expires_at = self.clock.seconds() + self.lifetime
+        result = await self.compute()
         self._result = expires_at, result
         return result
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import mmap
 import os
+from dataclasses import dataclass
 from enum import IntEnum
 
 from .capacity import Capacity
@@ -80,6 +81,7 @@ class SharedCounters:
             self.write(row, column, 0)
 
 
+@dataclass
 class SharedCapacity(Capacity):
     """
     A capacity that all workers share.
@@ -90,17 +92,13 @@ class SharedCapacity(Capacity):
     @ivar in_use: the current count of this worker.
     """
 
-    def __init__(
-        self, limit: int, shared_counters: SharedCounters, row: int, column: Column
-    ) -> None:
-        super().__init__(limit)
-        self._shared_counters = shared_counters
-        self._row = row
-        self._column = column
+    shared_counters: SharedCounters
+    row: int
+    column: Column
 
     def try_acquire(self) -> bool:
         """Count one more, unless the limit is reached; return whether it was."""
-        if self._shared_counters.total(self._column) >= self.limit:
+        if self.shared_counters.total(self.column) >= self.limit:
             return False
         self._set_in_use(self.in_use + 1)
         return True
@@ -111,4 +109,4 @@ class SharedCapacity(Capacity):
 
     def _set_in_use(self, value: int) -> None:
         self.in_use = value
-        self._shared_counters.write(self._row, self._column, value)
+        self.shared_counters.write(self.row, self.column, value)

@@ -5,6 +5,7 @@ Threads for blocking functions.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredSemaphore
@@ -19,6 +20,7 @@ what it raises.
 """
 
 
+@dataclass
 class ThreadRunner:
     """
     A L{DeferToThread} that limits how many functions run at the same time.
@@ -28,12 +30,12 @@ class ThreadRunner:
     @param max_threads: the limit, 1 or more.
     """
 
-    def __init__(
-        self, reactor: IReactorFromThreads, pool: ThreadPool, max_threads: int
-    ) -> None:
-        self._reactor = reactor
-        self._pool = pool
-        self._semaphore = DeferredSemaphore(max_threads)
+    reactor: IReactorFromThreads
+    pool: ThreadPool
+    max_threads: int
+
+    def __post_init__(self) -> None:
+        self._semaphore = DeferredSemaphore(self.max_threads)
 
     def __call__(
         self, function: Callable[..., Any], /, *arguments: Any
@@ -49,7 +51,7 @@ class ThreadRunner:
         result: Deferred[Any] = Deferred(lambda _: acquired.cancel())
 
         def start(_: object) -> None:
-            done = deferToThreadPool(self._reactor, self._pool, function, *arguments)
+            done = deferToThreadPool(self.reactor, self.pool, function, *arguments)
             done.addBoth(release_and_fire)
 
         def release_and_fire(value: object) -> None:

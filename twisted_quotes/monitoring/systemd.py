@@ -7,12 +7,14 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 
+@dataclass
 class SystemdNotifier:
     """
     Sends the state of the service to systemd, as datagrams to a UNIX socket.
@@ -25,19 +27,15 @@ class SystemdNotifier:
         regards the service as hung, in seconds; L{None} for no watchdog.
     """
 
+    clock: IReactorTime
+    notify_socket: str | None
+    watchdog_timeout: float | None
+    _failed: bool = False
     _log = Logger()
 
-    def __init__(
-        self,
-        clock: IReactorTime,
-        notify_socket: str | None,
-        watchdog_timeout: float | None,
-    ) -> None:
-        self._notify_socket = notify_socket
-        self.watchdog_timeout = watchdog_timeout
-        self._failed = False
+    def __post_init__(self) -> None:
         self._watchdog_loop = LoopingCall(self._notify, "WATCHDOG=1")
-        self._watchdog_loop.clock = clock
+        self._watchdog_loop.clock = self.clock
 
     def notify_ready(self, status: str) -> None:
         """
@@ -59,10 +57,10 @@ class SystemdNotifier:
             self._watchdog_loop.stop()
 
     def _notify(self, *variables: str) -> None:
-        if self._notify_socket is None:
+        if self.notify_socket is None:
             return
-        abstract = self._notify_socket.startswith("@")
-        address = "\0" + self._notify_socket[1:] if abstract else self._notify_socket
+        abstract = self.notify_socket.startswith("@")
+        address = "\0" + self.notify_socket[1:] if abstract else self.notify_socket
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
                 sender.setblocking(False)
@@ -71,7 +69,7 @@ class SystemdNotifier:
             if not self._failed:
                 self._log.error(
                     "Cannot notify systemd at {address!a}: {reason!a}",
-                    address=self._notify_socket,
+                    address=self.notify_socket,
                     reason=error.strerror or str(error),
                 )
             self._failed = True

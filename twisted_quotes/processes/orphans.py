@@ -5,6 +5,7 @@ Ends the child processes of a service that is killed.
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from twisted.internet.defer import Deferred, succeed
@@ -14,17 +15,16 @@ from twisted.logger import Logger
 from .process import ChildProcess, Command, Outcome, spawn
 
 
+@dataclass
 class Reaper:
     """
     Runs L{twisted_quotes.processes.reaper}, which kills the other child processes if
     the service itself is killed.
     """
 
+    reactor: IReactorProcess
+    _reaper: ChildProcess | None = None
     _log = Logger()
-
-    def __init__(self, reactor: IReactorProcess) -> None:
-        self._reactor = reactor
-        self._reaper: ChildProcess | None = None
 
     def start(self) -> None:
         """Start the process. A failure is logged."""
@@ -34,7 +34,7 @@ class Reaper:
             {"PYTHONPATH": str(Path(__file__).parents[2])},
         )
         try:
-            self._reaper = spawn(self._reactor, command, "w")
+            self._reaper = spawn(self.reactor, command, "w")
         except OSError as error:
             self._log_failure(error.strerror)
         else:
