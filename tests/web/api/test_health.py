@@ -20,32 +20,30 @@ class ProbeTests(WebTestCase):
         """Ask a probe."""
         return self.successResultOf(self.web.request("GET", path))
 
-    def test_all_is_well(self) -> None:
-        """Both say so, and are kept by nobody."""
+    def test_a_healthy_service_is_alive_and_ready(self) -> None:
         for path in ("/livez", "/readyz"):
-            answer = self.get_probe(path)
-            self.assertEqual((answer.code, answer.json), (200, {"status": "ok"}))
-            self.assertEqual(answer.header("cache-control"), "no-store")
+            response = self.get_probe(path)
+            self.assertEqual((response.code, response.json), (200, {"status": "ok"}))
+            self.assertEqual(response.header("cache-control"), "no-store")
 
-    def test_while_the_service_ends_it_is_alive_but_not_ready(self) -> None:
-        """Load balancers look elsewhere, and nobody kills it."""
+    def test_a_service_that_shuts_down_is_alive_but_not_ready(self) -> None:
         self.web.readiness.draining = True
         self.assertEqual(self.get_probe("/livez").code, 200)
-        answer = self.get_probe("/readyz")
-        self.assert_error(answer, 503, "shutting down")
-        self.assertEqual(answer.header("retry-after"), str(ShuttingDown.retry_after))
+        response = self.get_probe("/readyz")
+        self.assert_error(response, 503, "shutting down")
+        self.assertEqual(response.header("retry-after"), str(ShuttingDown.retry_after))
 
-    def test_without_grep_or_library_it_is_not_ready(self) -> None:
-        """What is missing is named, and no path is."""
+    def test_a_service_without_grep_or_library_is_not_ready(self) -> None:
+        """The message names what is missing, without its path."""
         self.web.readiness.executable = str(self.temporary_folder / "no grep")
-        answer = self.get_probe("/readyz")
-        self.assert_error(answer, 503, "grep")
-        self.assertNotIn(str(self.temporary_folder), answer.message)
+        response = self.get_probe("/readyz")
+        self.assert_error(response, 503, "grep")
+        self.assertNotIn(str(self.temporary_folder), response.message)
         self.web.readiness.executable = "/bin/grep"
         os.rename(self.folder, self.temporary_folder / "elsewhere")
-        answer = self.get_probe("/readyz")
-        self.assert_error(answer, 503, "default dictionary")
-        self.assertNotIn(str(self.temporary_folder), answer.message)
+        response = self.get_probe("/readyz")
+        self.assert_error(response, 503, "default dictionary")
+        self.assertNotIn(str(self.temporary_folder), response.message)
         os.rename(self.temporary_folder / "elsewhere", self.folder)
         self.assertEqual(self.get_probe("/readyz").code, 200)
 
@@ -61,7 +59,7 @@ class MetricsTests(WebTestCase):
         return {name: float(value) for name, value in lines}
 
     def test_requests_are_counted_by_route_and_code(self) -> None:
-        """Those too that never came to a route, and those whose client left."""
+        """Requests without a route and those of disconnected clients count, too."""
         for sent in (
             get_request("/livez"),
             get_request("/x"),
@@ -86,8 +84,8 @@ class MetricsTests(WebTestCase):
         # The one that sent nonsense is closed by now.
         self.assertEqual(metrics["quotes_connections"], 3)
 
-    def test_their_time_and_their_bytes_are_measured(self) -> None:
-        """From their first line on, and without their headers."""
+    def test_the_duration_and_size_of_responses_are_measured(self) -> None:
+        """The duration starts at the request line. The size is that of the body."""
         client = self.web.connect()
         client.send(query_request())
         self.web.reactor.advance(2)
@@ -95,15 +93,14 @@ class MetricsTests(WebTestCase):
         process.print(b"love\n")
         process.end()
         client.deliver()
-        [answer] = client.responses()
+        [response] = client.responses()
         metrics = self.read_metrics()
         name = 'quotes_request_duration_seconds_{}{{route="/api/v1/json"}}'
         self.assertEqual(metrics[name.format("count")], 1)
         self.assertEqual(metrics[name.format("sum")], 2)
-        self.assertEqual(metrics["quotes_bytes_returned_total"], len(answer.body))
+        self.assertEqual(metrics["quotes_bytes_returned_total"], len(response.body))
 
-    def test_whatever_is_asked_for_they_are_shown(self) -> None:
-        """A format that is none is no reason for an error."""
+    def test_an_unknown_format_is_not_an_error(self) -> None:
         for accept in (
             "\xff",
             "application/openmetrics-text; version=abc",
@@ -112,11 +109,10 @@ class MetricsTests(WebTestCase):
             client = self.web.connect()
             request = get_request("/metrics", headers=f"Accept: {accept}\r\n")
             client.send(request.decode().encode("latin-1"))
-            [answer] = client.responses()
-            self.assertEqual(answer.code, 200, accept)
+            [response] = client.responses()
+            self.assertEqual(response.code, 200, accept)
 
-    def test_they_are_made_once_a_second_for_each_format(self) -> None:
-        """However often they are asked for, and in whatever words."""
+    def test_metrics_are_rendered_once_a_second_in_each_format(self) -> None:
         made = []
         text = Metrics.render
 
@@ -130,19 +126,20 @@ class MetricsTests(WebTestCase):
                 for kind in ("text/plain", "application/openmetrics-text"):
                     accept = {"accept": f"{kind}; version=1.0.{number}"}
                     pending = self.web.request("GET", "/metrics", headers=accept)
-                    answer = self.successResultOf(pending)
-                    content_type = answer.header("content-type") or ""
+                    response = self.successResultOf(pending)
+                    content_type = response.header("content-type") or ""
                     self.assertTrue(
                         content_type.startswith(f"{kind}; version="), content_type
                     )
             self.web.reactor.advance(METRICS_LIFETIME)
         self.assertEqual(made, ["text/plain", "application/openmetrics-text"] * 2)
 
-    def test_they_are_in_a_format_that_is_asked_for(self) -> None:
-        """And kept by nobody."""
-        answer = self.successResultOf(self.web.request("GET", "/metrics"))
-        self.assertEqual(answer.header("cache-control"), "no-store")
-        self.assertTrue((answer.header("content-type") or "").startswith("text/plain"))
+    def test_metrics_are_text_and_not_cached(self) -> None:
+        response = self.successResultOf(self.web.request("GET", "/metrics"))
+        self.assertEqual(response.header("cache-control"), "no-store")
+        self.assertTrue(
+            (response.header("content-type") or "").startswith("text/plain")
+        )
 
 
 class HeaderTests(WebTestCase):
@@ -152,11 +149,10 @@ class HeaderTests(WebTestCase):
         """What a client gets over a connection."""
         client = self.web.connect()
         client.send(sent)
-        [answer] = client.responses()
-        return answer
+        [response] = client.responses()
+        return response
 
-    def test_every_answer_has_the_id_of_its_request(self) -> None:
-        """Whatever becomes of the request, and an id of its own each."""
+    def test_every_response_has_a_request_id(self) -> None:
         ids = {
             self.read_response(sent).header("x-request-id")
             for sent in (
@@ -170,8 +166,7 @@ class HeaderTests(WebTestCase):
         self.assertEqual(len(ids), 5)
         self.assertNotIn(None, ids)
 
-    def test_a_sane_id_is_taken_from_the_caller(self) -> None:
-        """Anything else is not."""
+    def test_a_valid_request_id_of_the_client_is_used(self) -> None:
         for given, accepted_method in (
             ("abc-123", True),
             ("A" * 128, True),
@@ -182,29 +177,27 @@ class HeaderTests(WebTestCase):
             ("\x1b[31m", False),
             ("", False),
         ):
-            answer = self.read_response(
+            response = self.read_response(
                 get_request(headers=f"X-Request-ID: {given}\r\n")
             )
             self.assertEqual(
-                answer.header("x-request-id") == given, accepted_method, given
+                response.header("x-request-id") == given, accepted_method, given
             )
 
-    def test_no_answer_tells_which_version_answers(self) -> None:
-        """Who looks for holes has to try."""
+    def test_no_response_has_the_version_of_the_server(self) -> None:
         for sent in (get_request(), get_request("/x"), b"nonsense\r\n"):
             self.assertIsNone(self.read_response(sent).header("server"))
 
-    def test_every_answer_is_safe_to_show(self) -> None:
-        """No script, no frame, no guessing, nothing from elsewhere."""
+    def test_every_response_has_security_headers(self) -> None:
         for sent in (
             get_request("/"),
             get_request("/api/v1/web"),
             get_request("/x"),
             get_request("/api/v2/quotes"),
         ):
-            answer = self.read_response(sent)
-            policy = answer.header("content-security-policy") or ""
+            response = self.read_response(sent)
+            policy = response.header("content-security-policy") or ""
             self.assertIn("default-src 'none'", policy)
             self.assertIn("frame-ancestors 'none'", policy)
             self.assertNotIn("unsafe", policy)
-            self.assertEqual(answer.header("x-content-type-options"), "nosniff")
+            self.assertEqual(response.header("x-content-type-options"), "nosniff")

@@ -46,11 +46,11 @@ class ResponseCacheTests(SynchronousTestCase):
 
     def fill_cache(self, key: str, size: int = 1000) -> CachedResponse:
         """Have something asked, and answered."""
-        answer = CachedResponse(1, b"x" * size)
+        response = CachedResponse(1, b"x" * size)
         waiting = self.request(key)
-        self.searches[-1].callback(answer)
-        self.assertIs(self.successResultOf(waiting), answer)
-        return answer
+        self.searches[-1].callback(response)
+        self.assertIs(self.successResultOf(waiting), response)
+        return response
 
     def is_cached(self, key: str) -> bool:
         """Whether the answer to something is kept."""
@@ -68,41 +68,37 @@ class ResponseCacheTests(SynchronousTestCase):
         [line] = [x for x in text.splitlines() if x.startswith(b"quotes_cache_bytes ")]
         return float(line.split()[1])
 
-    def test_who_asks_the_same_meanwhile_shares_the_search(self) -> None:
-        """And who asks something else does not."""
+    def test_equal_requests_share_a_running_search(self) -> None:
         waiting = [self.request(), self.request(), self.request("hate"), self.request()]
         self.assertEqual(len(self.searches), 2)
-        answer = CachedResponse(0, b"[]")
-        self.searches[0].callback(answer)
+        response = CachedResponse(0, b"[]")
+        self.searches[0].callback(response)
         for index in (0, 1, 3):
-            self.assertIs(self.successResultOf(waiting[index]), answer)
+            self.assertIs(self.successResultOf(waiting[index]), response)
         self.assertNoResult(waiting[2])
 
-    def test_who_asks_the_same_later_gets_what_was_kept(self) -> None:
-        """Nothing is searched."""
-        answer = self.fill_cache("love")
-        self.assertIs(self.successResultOf(self.request()), answer)
+    def test_a_later_request_gets_the_cached_response(self) -> None:
+        response = self.fill_cache("love")
+        self.assertIs(self.successResultOf(self.request()), response)
         self.assertEqual(len(self.searches), 1)
 
-    def test_an_error_is_told_to_all_and_not_kept(self) -> None:
-        """The next who asks has it tried anew."""
+    def test_an_error_is_passed_to_all_waiters_and_not_cached(self) -> None:
         waiting = [self.request(), self.request()]
         self.searches[0].errback(ValueError())
         for each in waiting:
             self.failureResultOf(each, ValueError)
         self.fill_cache("love")
 
-    def test_a_search_goes_on_while_anybody_waits_for_it(self) -> None:
-        """Whoever began it may leave."""
+    def test_a_search_goes_on_while_a_request_waits_for_it(self) -> None:
         first, second = self.request(), self.request()
         first.cancel()
         self.failureResultOf(first, CancelledError)
-        answer = CachedResponse(0, b"[]")
-        self.searches[0].callback(answer)
-        self.assertIs(self.successResultOf(second), answer)
+        response = CachedResponse(0, b"[]")
+        self.searches[0].callback(response)
+        self.assertIs(self.successResultOf(second), response)
 
-    def test_a_search_that_nobody_waits_for_ends(self) -> None:
-        """And who asks then has it begun anew."""
+    def test_a_search_without_waiters_is_cancelled(self) -> None:
+        """A later request starts a new search."""
         killed: list[bool] = []
         found: Deferred[CachedResponse] = Deferred(lambda _: killed.append(True))
         waiting = [
@@ -115,19 +111,18 @@ class ResponseCacheTests(SynchronousTestCase):
         self.assertEqual(killed, [True])
         self.fill_cache("love")
 
-    def test_no_client_waits_for_the_turn_of_another(self) -> None:
-        """Each begins a search; the first that finds the answer ends the others."""
+    def test_each_client_has_its_own_search(self) -> None:
+        """The first one that succeeds ends the others."""
         waiting = [self.request(client=client) for client in ("a", "b", "b", "c")]
         self.assertEqual(len(self.searches), 3)
-        answer = CachedResponse(0, b"[]")
-        self.searches[1].callback(answer)
+        response = CachedResponse(0, b"[]")
+        self.searches[1].callback(response)
         for each in waiting:
-            self.assertIs(self.successResultOf(each), answer)
+            self.assertIs(self.successResultOf(each), response)
         self.assertTrue(self.is_cached("love"))
         self.assertTrue(all(each.called for each in self.searches))
 
-    def test_the_error_of_one_client_is_not_that_of_another(self) -> None:
-        """One may be refused because it asks for too much."""
+    def test_an_error_is_not_passed_to_other_clients(self) -> None:
         one, other = self.request(client="a"), self.request(client="b")
         self.searches[0].errback(TooManyRequests())
         self.failureResultOf(one, TooManyRequests)
@@ -136,8 +131,7 @@ class ResponseCacheTests(SynchronousTestCase):
         self.failureResultOf(other, CancelledError)
         self.fill_cache("love")
 
-    def test_what_was_asked_for_longest_ago_goes_first(self) -> None:
-        """So many bytes are kept, and no more."""
+    def test_the_least_recently_used_response_is_evicted(self) -> None:
         self.fill_cache("a")
         self.fill_cache("b")
         self.successResultOf(self.request("a"))
@@ -146,14 +140,13 @@ class ResponseCacheTests(SynchronousTestCase):
         self.assertLess(self.cached_bytes(), 2600)
         self.assertGreater(self.cached_bytes(), 2000)
 
-    def test_what_is_too_large_is_not_kept(self) -> None:
-        """And nothing goes for its sake."""
+    def test_a_response_larger_than_the_cache_is_not_cached(self) -> None:
+        """It evicts no other response."""
         self.fill_cache("a")
         self.fill_cache("b", 5000)
         self.assertEqual([self.is_cached(key) for key in "ab"], [True, False])
 
-    def test_what_is_kept_is_no_work_for_the_garbage_collector(self) -> None:
-        """Or it would hold up everybody for longer, the more is kept."""
+    def test_cached_responses_are_not_tracked_by_the_garbage_collector(self) -> None:
         self.response_cache = ResponseCache(10**6, Metrics())
         gc.collect()
         before = len(gc.get_objects())
@@ -164,8 +157,7 @@ class ResponseCacheTests(SynchronousTestCase):
         self.assertTrue(self.is_cached("love 0"))
         self.assertLess(len(gc.get_objects()) - before, 50)
 
-    def test_how_questions_are_answered_is_counted(self) -> None:
-        """By what was kept, with others, or by themselves."""
+    def test_hits_misses_and_coalesced_requests_are_counted(self) -> None:
         self.request("x")
         self.request("x")
         self.fill_cache("a")
@@ -175,8 +167,8 @@ class ResponseCacheTests(SynchronousTestCase):
             line = f'quotes_cache_total{{result="{result}"}} {count}.0\n'
             self.assertIn(line.encode(), text)
 
-    def test_a_long_answer_is_marked_once_and_searched_for_by_each(self) -> None:
-        """The mark takes no more room when it is looked at, and counts one miss."""
+    def test_a_large_response_is_marked_as_such(self) -> None:
+        """The mark keeps its size, and each use counts as a miss."""
         waiting = self.request("x")
         self.searches[-1].callback(CachedResponse(0, None))
         self.successResultOf(waiting)
@@ -190,18 +182,16 @@ class ResponseCacheTests(SynchronousTestCase):
         self.assertIn(b'quotes_cache_total{result="miss"} 6.0\n', text)
         self.assertIn(b'quotes_cache_total{result="hit"} 0.0\n', text)
 
-    def test_an_answer_that_is_kept_again_takes_the_room_of_the_first(self) -> None:
-        """Whatever was kept of it before, and however often."""
+    def test_a_response_replaces_the_one_with_the_same_key(self) -> None:
         self.fill_cache("a", 10)
         counted = self.cached_bytes()
         for size in (1000, 0, 500, 10):
-            answer = CachedResponse(1, b"x" * size)
-            self.response_cache.find_coalesced(b"a", partial(succeed, answer))
+            response = CachedResponse(1, b"x" * size)
+            self.response_cache.find_coalesced(b"a", partial(succeed, response))
         self.assertEqual(self.cached_bytes(), counted)
         self.assertTrue(self.is_cached("a"))
 
-    def test_what_is_counted_is_what_is_kept(self) -> None:
-        """Keys, answers and all that holds them, whatever their sizes."""
+    def test_the_counted_bytes_are_the_used_memory(self) -> None:
         for size in (0, 10, 100, 1000):
             self.metrics = Metrics()
             self.response_cache = ResponseCache(2**30, self.metrics)
@@ -209,9 +199,9 @@ class ResponseCacheTests(SynchronousTestCase):
             try:
                 before, _ = tracemalloc.get_traced_memory()
                 for number in range(10_000):
-                    answer = CachedResponse(number, os.urandom(size))
+                    response = CachedResponse(number, os.urandom(size))
                     key = cache_key(b"x" * 500 + b"%d" % number, [])
-                    self.response_cache.find_coalesced(key, partial(succeed, answer))
+                    self.response_cache.find_coalesced(key, partial(succeed, response))
                 after, _ = tracemalloc.get_traced_memory()
             finally:
                 tracemalloc.stop()
@@ -219,8 +209,7 @@ class ResponseCacheTests(SynchronousTestCase):
             self.assertGreater(ratio, 0.8, size)
             self.assertLess(ratio, 1.3, size)
 
-    def test_it_can_be_off(self) -> None:
-        """With no bytes to keep."""
+    def test_a_cache_without_bytes_is_disabled(self) -> None:
         self.assertTrue(self.response_cache.is_enabled)
         self.assertFalse(ResponseCache(0, Metrics()).is_enabled)
 
@@ -228,14 +217,12 @@ class ResponseCacheTests(SynchronousTestCase):
 class KeyTests(SynchronousTestCase):
     """Tests of the keys of answers."""
 
-    def test_a_key_is_short_whatever_it_tells_apart(self) -> None:
-        """A long question about many dictionaries has no longer one."""
+    def test_all_keys_have_the_same_length(self) -> None:
         self.assertEqual(
             len(cache_key(b"x" * 5000, range(3000))), len(cache_key(b"", []))
         )
 
-    def test_each_question_and_each_state_has_its_own_key(self) -> None:
-        """Wherever one ends and the other begins."""
+    def test_each_query_and_each_version_has_its_own_key(self) -> None:
         keys = [(b"a", []), (b"a", [1]), (b"a", [1, 2]), (b"a", [12]), (b"a\x01", [])]
         self.assertEqual(len({cache_key(*each) for each in keys}), len(keys))
         self.assertEqual(cache_key(b"a", [1, 2]), cache_key(b"a", [1, 2]))

@@ -12,26 +12,24 @@ PAGES = ("/", "/style.css", "/api/v1/web")
 class UrlTests(WebTestCase):
     """Tests of which URLs there are, and which methods they take."""
 
-    def test_the_pages_are_there(self) -> None:
-        """Each page answers GET."""
+    def test_all_pages_support_get(self) -> None:
         for url in PAGES:
             self.assertEqual(
                 self.successResultOf(self.web.request("GET", url)).code, 200
             )
 
     def test_head_is_get_without_the_body(self) -> None:
-        """HEAD works wherever GET does, and tells the same of what it leaves out."""
         for url in (*PAGES, "/x"):
             client = self.web.connect()
             client.send(get_request(url, "HEAD") + get_request(url))
-            head, got = client.responses("HEAD", "GET")
-            self.assertEqual((head.code, head.body), (got.code, b""))
+            head, get = client.responses("HEAD", "GET")
+            self.assertEqual((head.code, head.body), (get.code, b""))
             for name in ("content-type", "content-length"):
-                self.assertEqual(head.header(name), got.header(name))
-            self.assertNotEqual(got.header("content-length"), "0")
+                self.assertEqual(head.header(name), get.header(name))
+            self.assertNotEqual(get.header("content-length"), "0")
 
-    def test_every_answer_says_what_may_be_kept(self) -> None:
-        """Nobody keeps an error, or what may name the host that was called."""
+    def test_every_response_has_cache_control(self) -> None:
+        """No error and no page, which has the Host of its request, is cached."""
         style, data = "max-age=3600", "no-cache"
         for sent, code, cache_control in (
             (get_request("/style.css"), 200, style),
@@ -54,15 +52,14 @@ class UrlTests(WebTestCase):
         ):
             client = self.web.connect()
             client.send(sent)
-            [answer] = client.responses(sent.split()[0].decode())
+            [response] = client.responses(sent.split()[0].decode())
             self.assertEqual(
-                (answer.code, answer.header("cache-control")),
+                (response.code, response.header("cache-control")),
                 (code, cache_control),
                 sent[:60],
             )
 
-    def test_a_wait_and_a_stream_are_not_kept(self) -> None:
-        """Nor is an answer that is sent while it is found."""
+    def test_a_wait_and_a_stream_are_not_cached(self) -> None:
         client = self.web.connect()
         client.send(get_request("/wait?seconds=1"))
         self.web.end_processes()
@@ -70,12 +67,11 @@ class UrlTests(WebTestCase):
         client.send(
             get_request("/api/v2/quotes", headers="Accept: application/x-ndjson\r\n")
         )
-        for answer in client.responses():
-            self.assertEqual(answer.code, 200)
-            self.assertEqual(answer.header("cache-control"), "no-store")
+        for response in client.responses():
+            self.assertEqual(response.code, 200)
+            self.assertEqual(response.header("cache-control"), "no-store")
 
-    def test_what_is_no_url_is_a_404(self) -> None:
-        """Near misses are not found either, and lead nowhere else."""
+    def test_an_unknown_url_is_a_404(self) -> None:
         for url in (
             "/x",
             "/api",
@@ -90,12 +86,12 @@ class UrlTests(WebTestCase):
             "/api/v1/json;x",
             "/api%2Fv1/web/..",
         ):
-            answer = self.successResultOf(self.web.request("GET", url))
-            self.assert_error(answer, 404, "nothing at that URL")
-            self.assertIsNone(answer.header("location"))
+            response = self.successResultOf(self.web.request("GET", url))
+            self.assert_error(response, 404, "nothing at that URL")
+            self.assertIsNone(response.header("location"))
 
-    def test_a_path_with_an_empty_segment_is_a_404(self) -> None:
-        """Or with a slash in one: rules of a proxy for a path hold for its URL."""
+    def test_a_path_that_is_not_canonical_is_a_404(self) -> None:
+        """The rules of a proxy for a path must apply to its URL."""
         for url in (
             "//",
             "//metrics",
@@ -116,27 +112,24 @@ class UrlTests(WebTestCase):
             for method in ("GET", "OPTIONS"):
                 client = self.web.connect()
                 client.send(get_request(url, method))
-                [answer] = client.responses()
+                [response] = client.responses()
                 code = 404 if url[0] == "/" else 400
-                self.assert_error(answer, code)
+                self.assert_error(response, code)
 
     def test_a_wrong_method_is_a_405_with_allow(self) -> None:
-        """Whatever the URL takes is said."""
         for url in (*PAGES, "/wait"):
             for method in ("POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"):
-                answer = self.successResultOf(self.web.request(method, url))
-                self.assert_error(answer, 405, "GET, HEAD")
-                self.assertEqual(answer.header("allow"), "GET, HEAD")
+                response = self.successResultOf(self.web.request(method, url))
+                self.assert_error(response, 405, "GET, HEAD")
+                self.assertEqual(response.header("allow"), "GET, HEAD")
 
-    def test_the_api_takes_post_alone(self) -> None:
-        """A question in JSON has a body, so it cannot be got."""
+    def test_api_v1_supports_only_post(self) -> None:
         for method in ("GET", "PUT", "OPTIONS"):
-            answer = self.successResultOf(self.web.request(method, "/api/v1/json"))
-            self.assert_error(answer, 405, "POST")
-            self.assertEqual(answer.header("allow"), "POST")
+            response = self.successResultOf(self.web.request(method, "/api/v1/json"))
+            self.assert_error(response, 405, "POST")
+            self.assertEqual(response.header("allow"), "POST")
 
-    def test_a_query_is_no_part_of_the_url(self) -> None:
-        """A page is there with any query, in UTF-8 or not."""
+    def test_pages_ignore_the_query(self) -> None:
         for query in ("?x=1", "?%ff", "?"):
-            answer = self.successResultOf(self.web.request("GET", f"/{query}"))
-            self.assertEqual(answer.code, 200)
+            response = self.successResultOf(self.web.request("GET", f"/{query}"))
+            self.assertEqual(response.code, 200)

@@ -94,31 +94,29 @@ class LongResponseTests(WebTestCase):
         self.print_and_end(numbered_lines(LINES[:3]) + b"4:3 l")
         self.print_and_end(numbered_lines(LINES[3:6]) + b"4:")
 
-    def test_it_is_one_object_as_ever(self) -> None:
-        """Nothing tells it from a short one but how it is sent."""
+    def test_a_streamed_response_is_one_json_object(self) -> None:
         with captured_events() as events:
             self.start_response()
             self.print_and_end(numbered_lines(LINES[6:]))
-        [answer] = self.client.responses()
-        self.assertEqual((answer.code, answer.json["results"]), (200, LINES))
-        self.assertEqual(list(answer.json), ["nr of entries", "results"])
-        self.assertEqual(answer.json["nr of entries"], len(LINES))
-        self.assertEqual(answer.header("content-type"), "application/json")
-        self.assertEqual(answer.body[-3:], b"]}\n")
+        [response] = self.client.responses()
+        self.assertEqual((response.code, response.json["results"]), (200, LINES))
+        self.assertEqual(list(response.json), ["nr of entries", "results"])
+        self.assertEqual(response.json["nr of entries"], len(LINES))
+        self.assertEqual(response.header("content-type"), "application/json")
+        self.assertEqual(response.body[-3:], b"]}\n")
         [event] = request_events(events)
         self.assertEqual((event["code"], event["entries"]), (200, len(LINES)))
 
-    def test_it_is_safe_to_show(self) -> None:
-        """What goes with every answer goes with it, too."""
+    def test_a_streamed_response_has_security_headers(self) -> None:
         self.start_response()
         self.print_and_end(numbered_lines(LINES[6:]))
-        [answer] = self.client.responses()
-        self.assertEqual(answer.header("x-content-type-options"), "nosniff")
-        self.assertIn("default-src", answer.header("content-security-policy") or "")
-        self.assertIsNotNone(answer.header("x-request-id"))
+        [response] = self.client.responses()
+        self.assertEqual(response.header("x-content-type-options"), "nosniff")
+        self.assertIn("default-src", response.header("content-security-policy") or "")
+        self.assertIsNotNone(response.header("x-request-id"))
 
-    def test_nothing_runs_while_the_client_takes_nothing(self) -> None:
-        """Neither a grep nor a place is kept for it."""
+    def test_nothing_runs_while_the_client_does_not_read(self) -> None:
+        """Neither a grep nor a slot is kept for it."""
         self.patch(line_reader, "CHUNK_SIZE", 200_000)
         lines = [f"{number} {'love' * 1000}" for number in range(400)]
         (self.folder / "alpha").write_text("\n".join(lines) + "\n")
@@ -143,16 +141,16 @@ class LongResponseTests(WebTestCase):
         self.client.disconnect()
         self.assertEqual(self.running_grep().signals, ["KILL"])
 
-    def test_what_a_client_did_not_take_goes_with_it(self) -> None:
-        """It does not wait for the garbage collector, which has its own time."""
+    def test_a_disconnect_frees_the_unsent_data(self) -> None:
+        """This does not wait for the garbage collector."""
         self.client.stalled = True
         self.start_response()
         self.assertGreater(self.client.buffered, 0)
         self.client.disconnect()
         self.assertEqual(self.client.buffered, 0)
 
-    def test_half_an_answer_is_not_taken_for_the_whole(self) -> None:
-        """Where it cannot go on the connection is cut, and the log tells why."""
+    def test_an_error_after_the_start_aborts_the_connection(self) -> None:
+        """The log has the error."""
         with captured_events() as events:
             self.start_response()
             self.print_and_end(status=2)
@@ -163,8 +161,8 @@ class LongResponseTests(WebTestCase):
         self.assertEqual(event["code"], 500)
         self.assertEqual(len(self.flushLoggedErrors(GrepFailed)), 1)
 
-    def test_one_that_takes_too_long_is_cut_as_well(self) -> None:
-        """Its code would have been a 504."""
+    def test_a_timeout_after_the_start_aborts_the_connection(self) -> None:
+        """The log has the status 504."""
         with captured_events() as events:
             self.start_response()
             self.web.reactor.advance(10)
@@ -173,15 +171,13 @@ class LongResponseTests(WebTestCase):
         [event] = request_events(events)
         self.assertEqual(event["code"], 504)
 
-    def test_fewer_entries_than_were_counted_are_no_answer(self) -> None:
-        """The number that was sent would be a lie."""
+    def test_missing_entries_abort_the_connection(self) -> None:
         self.start_response()
         self.print_and_end(numbered_lines(LINES[6:8]))
         self.assertTrue(self.client.aborted)
         self.assertEqual(len(self.flushLoggedErrors(Exception)), 1)
 
-    def test_what_changes_before_anything_was_sent_is_asked_anew(self) -> None:
-        """Nobody has seen the number yet."""
+    def test_a_change_before_the_start_restarts_the_search(self) -> None:
         self.client.send(query_request(SEARCH))
         self.print_and_end(self.text)
         self.print_and_end(b"9\n")
@@ -190,31 +186,28 @@ class LongResponseTests(WebTestCase):
         process.print(numbered_lines(LINES[:3]))
         process.end()
         self.print_and_end(b"a love\n")
-        [answer] = self.client.responses()
-        self.assertEqual(answer.json["results"], ["a love"])
+        [response] = self.client.responses()
+        self.assertEqual(response.json["results"], ["a love"])
 
-    def test_an_error_before_anything_was_sent_is_an_answer(self) -> None:
-        """With its own code."""
+    def test_an_error_before_the_start_has_its_own_status(self) -> None:
         self.client.send(query_request(SEARCH))
         self.print_and_end(self.text)
         self.print_and_end(status=2)
-        [answer] = self.client.responses()
-        self.assert_error(answer, 500)
+        [response] = self.client.responses()
+        self.assert_error(response, 500)
         self.assertEqual(len(self.flushLoggedErrors(GrepFailed)), 1)
-        json.loads(answer.body)
+        json.loads(response.body)
 
-    def test_all_is_counted_by_grep_and_read_without(self) -> None:
-        """There is nothing to look for, and it is clear that it is much."""
+    def test_all_lines_are_counted_by_grep_and_read_without_it(self) -> None:
         self.client.send(query_request(ALL))
         self.assertIn("-c", self.running_grep().arguments)
         self.print_and_end(b"9\n")
         self.assertEqual(self.web.running_processes(), [])
         self.client.deliver()
-        [answer] = self.client.responses()
-        self.assertEqual(answer.json, {"nr of entries": 9, "results": LINES})
+        [response] = self.client.responses()
+        self.assertEqual(response.json, {"nr of entries": 9, "results": LINES})
 
-    def test_all_is_read_as_fast_as_it_is_taken(self) -> None:
-        """What a client leaves waiting is a piece or two, however much there is."""
+    def test_a_file_is_read_as_fast_as_the_client_reads(self) -> None:
         self.patch(line_reader, "READ_SIZE", 100_000)
         lines = [f"{number} {'love' * 1000}" for number in range(400)]
         (self.folder / "alpha").write_text("\n".join(lines))
@@ -224,15 +217,14 @@ class LongResponseTests(WebTestCase):
         self.assertTrue(0 < self.client.buffered < 250_000)
         self.client.stalled = False
         self.client.deliver()
-        [answer] = self.client.responses()
-        self.assertEqual(answer.json["results"], lines)
+        [response] = self.client.responses()
+        self.assertEqual(response.json["results"], lines)
 
 
 class EncodingTests(SynchronousTestCase):
     """Tests of entries in JSON."""
 
-    def test_entries_are_the_same_together_as_one_by_one(self) -> None:
-        """Nothing in a line is taken for the end of one."""
+    def test_joined_entries_are_encoded_like_separate_ones(self) -> None:
         for lines in (
             [],
             [""],
@@ -251,7 +243,7 @@ class EncodingTests(SynchronousTestCase):
     @settings(max_examples=300)
     @given(HOSTILE, st.booleans())
     def test_any_bytes(self, data: bytes, normalized: bool) -> None:
-        """Any file comes back as the lines that it has."""
+        """Any file is encoded as its lines."""
         written = encode_entries(parse_lines(data, normalized))
         lines = data.removesuffix(b"\n").split(b"\n") if data else []
         if not normalized:

@@ -33,14 +33,12 @@ class EncodingTests(WebTestCase):
         return client.responses()[0]
 
     def test_a_compressed_body_is_a_415(self) -> None:
-        """It is said which header is wrong, and what is understood."""
         for encodings in (("gzip",), ("x",), ("identity, br",), ("identity", "gzip")):
-            answer = self.list_dictionaries(*encodings)
-            self.assert_error(answer, 415, "Content-Encoding")
-            self.assertEqual(answer.header("accept-encoding"), "identity")
+            response = self.list_dictionaries(*encodings)
+            self.assert_error(response, 415, "Content-Encoding")
+            self.assertEqual(response.header("accept-encoding"), "identity")
 
-    def test_the_encoding_that_is_none_is_understood(self) -> None:
-        """In any case."""
+    def test_the_identity_encoding_is_supported(self) -> None:
         for encodings in ((), ("identity",), ("Identity",), ("",)):
             self.assertEqual(self.list_dictionaries(*encodings).code, 200)
 
@@ -60,24 +58,24 @@ class ResponseTests(WebTestCase):
         self.web.flush_responses()
         return self.successResultOf(pending)
 
-    def test_what_grep_finds_is_answered(self) -> None:
-        """The lines that grep found come back, with their number."""
+    def test_the_lines_that_grep_finds_are_returned(self) -> None:
         pending = self.web.post_query(action="search", term="love")
-        answer = self.finish_search(pending, b"All is love.\n")
-        self.assertEqual(answer.code, 200)
-        self.assertEqual(answer.header("content-type"), "application/json")
-        self.assertEqual(answer.json, {"nr of entries": 1, "results": ["All is love."]})
-        self.assertEqual(list(answer.json), ["nr of entries", "results"])
+        response = self.finish_search(pending, b"All is love.\n")
+        self.assertEqual(response.code, 200)
+        self.assertEqual(response.header("content-type"), "application/json")
+        self.assertEqual(
+            response.json, {"nr of entries": 1, "results": ["All is love."]}
+        )
+        self.assertEqual(list(response.json), ["nr of entries", "results"])
 
     def test_finding_nothing_is_a_success(self) -> None:
-        """An empty list is an answer like any other."""
         pending = self.web.post_query(action="search", term="hate")
-        answer = self.finish_search(pending, b"", status=1)
-        self.assertEqual(answer.code, 200)
-        self.assertEqual(answer.json, {"nr of entries": 0, "results": []})
+        response = self.finish_search(pending, b"", status=1)
+        self.assertEqual(response.code, 200)
+        self.assertEqual(response.json, {"nr of entries": 0, "results": []})
 
-    def test_a_term_that_looks_like_a_pattern_is_told_of_once(self) -> None:
-        """In the log, with the request's id and without the term."""
+    def test_a_term_that_looks_like_a_regex_is_logged_once(self) -> None:
+        """The message has the id of the request, but not the term."""
         with captured_events() as events:
             for term in ("hate", "^-- Nobody", "nothing.*"):
                 pending = self.web.post_query(action="search", term=term)
@@ -89,8 +87,8 @@ class ResponseTests(WebTestCase):
         self.assertIn(f"Request {logged_event['id']} ", message)
         self.assertEqual(logged_event["log_level"], LogLevel.info)
 
-    def test_a_term_that_finds_something_or_is_a_pattern_is_not_told_of(self) -> None:
-        """Nor is one that is passed over."""
+    def test_a_term_that_matches_or_is_a_regex_is_not_logged(self) -> None:
+        """Neither is one whose matches may be before the offset."""
         with captured_events() as events:
             pending = self.web.post_query(action="search", term="[love]")
             self.finish_search(pending, b"[love]\n")
@@ -103,29 +101,27 @@ class ResponseTests(WebTestCase):
             self.finish_search(pending, b"", status=1)
         self.assertEqual([each for each in events if "sign" in each], [])
 
-    def test_all_lines_of_a_dictionary_are_answered(self) -> None:
-        """The lines joined by line feeds are the dictionary again."""
+    def test_all_lines_of_a_dictionary_are_returned(self) -> None:
         pending = self.web.post_query(action="all", dictionary="alpha")
         text = (self.folder / "alpha").read_bytes()
-        answer = self.finish_search(pending, text)
-        self.assertEqual("\n".join(answer.json["results"]) + "\n", text.decode())
-        self.assertEqual(answer.json["nr of entries"], 2)
+        response = self.finish_search(pending, text)
+        self.assertEqual("\n".join(response.json["results"]) + "\n", text.decode())
+        self.assertEqual(response.json["nr of entries"], 2)
 
-    def test_context_is_answered_with_each_match(self) -> None:
-        """Two matches that stand near each other are two entries."""
+    def test_each_match_has_its_own_context(self) -> None:
         pending = self.web.post_query(action="search", term="love", n_after=1)
-        answer = self.finish_search(pending, b"1:love\n2:more love\n3-hate\n")
-        self.assertEqual(answer.json["results"], ["love\nmore love", "more love\nhate"])
+        response = self.finish_search(pending, b"1:love\n2:more love\n3-hate\n")
+        self.assertEqual(
+            response.json["results"], ["love\nmore love", "more love\nhate"]
+        )
 
-    def test_text_that_is_not_ascii_comes_back_whole(self) -> None:
-        """The length of an answer is counted in bytes."""
+    def test_the_content_length_of_non_ascii_text_is_in_bytes(self) -> None:
         pending = self.web.post_query(action="search", term="É", ignore_case=True)
-        answer = self.finish_search(pending, "École - élan\n".encode())
-        self.assertEqual(answer.json["results"], ["École - élan"])
-        self.assertEqual(answer.header("content-length"), str(len(answer.body)))
+        response = self.finish_search(pending, "École - élan\n".encode())
+        self.assertEqual(response.json["results"], ["École - élan"])
+        self.assertEqual(response.header("content-length"), str(len(response.body)))
 
-    def test_any_content_type_will_do(self) -> None:
-        """What plain C{curl -d} sends is a question in JSON, as is anything else."""
+    def test_any_content_type_is_accepted(self) -> None:
         for content_type in (
             "application/x-www-form-urlencoded",
             "multipart/form-data; boundary=x",
@@ -139,8 +135,7 @@ class ResponseTests(WebTestCase):
             client.deliver()
             self.assertEqual([each.code for each in client.responses()], [200])
 
-    def test_a_dictionary_can_be_named(self) -> None:
-        """What is searched is the dictionary that was named."""
+    def test_the_named_dictionary_is_searched(self) -> None:
         pending = self.web.post_query(action="all", dictionary="sub/beta")
         self.assertEqual(
             self.finish_search(pending, b"Beta.\n").json["results"], ["Beta."]
@@ -156,8 +151,7 @@ class ErrorTests(WebTestCase):
         self.assertEqual(self.web.reactor.processes, [])
         return self.successResultOf(pending)
 
-    def test_what_is_not_one_json_object_is_a_400(self) -> None:
-        """Anything but one JSON object in UTF-8 is refused, and named."""
+    def test_a_body_that_is_not_one_json_object_is_a_400(self) -> None:
         for body, words in (
             (b"", "not JSON"),
             (b"love", "not JSON"),
@@ -171,8 +165,7 @@ class ErrorTests(WebTestCase):
         ):
             self.assert_error(self.post_body(body), 400, words, "one JSON object")
 
-    def test_a_field_that_is_not_right_is_a_400_that_names_it(self) -> None:
-        """A missing, unknown or wrong field is named, with what is allowed."""
+    def test_a_wrong_field_is_a_400_that_names_it(self) -> None:
         for fields, *words in (
             ({"term": "x"}, '"action"', "missing"),
             ({"action": "search"}, '"term"', "missing"),
@@ -185,8 +178,8 @@ class ErrorTests(WebTestCase):
         ):
             self.assert_error(self.post_body(json.dumps(fields).encode()), 400, *words)
 
-    def test_a_bad_regular_expression_is_a_400(self) -> None:
-        """What grep says of an expression is handed on, less its name."""
+    def test_an_invalid_regular_expression_is_a_400(self) -> None:
+        """The message has the reason that grep gives, but not the name of grep."""
         pending = self.web.post_query(action="search", term="(", regex=True)
         [check] = self.web.reactor.processes
         check.end(1)
@@ -194,45 +187,44 @@ class ErrorTests(WebTestCase):
         search.print(errors=b"grep: Unmatched ( or \\(\n")
         search.end(2)
         self.web.flush_responses()
-        answer = self.successResultOf(pending)
-        self.assert_error(answer, 400, '"term"', "Unmatched ( or \\(")
-        self.assertNotIn("grep", answer.message)
+        response = self.successResultOf(pending)
+        self.assert_error(response, 400, '"term"', "Unmatched ( or \\(")
+        self.assertNotIn("grep", response.message)
 
     def test_a_dictionary_outside_the_library_is_a_403(self) -> None:
-        """No name leads out of the library, and none of its path comes back."""
+        """The message does not have the path of the library."""
         (self.folder / ".hidden").write_text("x")
         (self.folder / "link").symlink_to("/etc/hostname")
         for name in ("../x", "/etc/hostname", ".hidden", "link", "sub", "a//b"):
-            answer = self.successResultOf(
+            response = self.successResultOf(
                 self.web.post_query(action="all", dictionary=name)
             )
-            self.assert_error(answer, 403, "may not be read")
-            self.assertNotIn(str(self.folder.absolute()), answer.message)
+            self.assert_error(response, 403, "may not be read")
+            self.assertNotIn(str(self.folder.absolute()), response.message)
 
-    def test_a_dictionary_that_is_not_there_is_a_404(self) -> None:
-        """The message names the dictionaries that are there."""
-        answer = self.successResultOf(self.web.post_query(action="all", dictionary="x"))
-        self.assert_error(answer, 404, '"x"', '"alpha"', '"sub/beta"')
+    def test_an_unknown_dictionary_is_a_404(self) -> None:
+        """The message names the existing dictionaries."""
+        response = self.successResultOf(
+            self.web.post_query(action="all", dictionary="x")
+        )
+        self.assert_error(response, 404, '"x"', '"alpha"', '"sub/beta"')
 
     def test_an_unknown_action_is_a_501(self) -> None:
-        """An action that is a string, but none that is known, is not implemented."""
-        answer = self.post_body(b'{"action": "serch", "term": "x"}')
-        self.assert_error(answer, 501, '"serch"', '"search"')
+        response = self.post_body(b'{"action": "serch", "term": "x"}')
+        self.assert_error(response, 501, '"serch"', '"search"')
 
-    def test_one_too_many_is_a_503(self) -> None:
-        """Who finds all places taken and as many waiting as may is refused."""
+    def test_a_full_queue_is_a_503(self) -> None:
         self.web = self.make_web(running=1, waiting=1)
         running, waiting, refused = (
             self.web.post_query(action="all") for _ in range(3)
         )
         self.assertNoResult(running)
         self.assertNoResult(waiting)
-        answer = self.successResultOf(refused)
-        self.assert_error(answer, 503, "Too many")
-        self.assertEqual(answer.header("retry-after"), "1")
+        response = self.successResultOf(refused)
+        self.assert_error(response, 503, "Too many")
+        self.assertEqual(response.header("retry-after"), "1")
 
-    def test_who_waits_is_answered_in_turn(self) -> None:
-        """A place that is given back goes to who waits for it."""
+    def test_a_waiting_search_gets_the_next_slot(self) -> None:
         self.web = self.make_web(running=1)
         first, second = (self.web.post_query(action="all") for _ in range(2))
         for pending in (first, second):
@@ -242,8 +234,8 @@ class ErrorTests(WebTestCase):
             self.web.flush_responses()
             self.assertEqual(self.successResultOf(pending).code, 200)
 
-    def test_a_search_past_its_time_limit_is_a_504(self) -> None:
-        """It is answered when its time is over, and its grep is killed."""
+    def test_a_timeout_is_a_504(self) -> None:
+        """The grep is killed."""
         self.web = self.make_web(time_limit=2.5)
         pending = self.web.post_query(action="all")
         [process] = self.web.running_processes()
@@ -256,8 +248,7 @@ class ErrorTests(WebTestCase):
         self.assert_error(self.successResultOf(pending), 504, "2.5 seconds")
         self.assertEqual(process.signals, ["KILL"])
 
-    def test_the_place_of_a_killed_grep_is_taken_until_it_ends(self) -> None:
-        """No more greps run than may, counting those that are dying."""
+    def test_a_killed_grep_holds_its_slot_until_it_ends(self) -> None:
         self.web = self.make_web(running=1, time_limit=1)
         pending = self.web.post_query(action="all")
         [dying] = self.web.running_processes()
@@ -276,29 +267,27 @@ class ErrorTests(WebTestCase):
 class IncidentTests(WebTestCase):
     """Tests of what goes wrong in the service itself."""
 
-    def assert_incident(self, answer: ClientResponse, kind: type[Exception]) -> None:
+    def assert_incident(self, response: ClientResponse, kind: type[Exception]) -> None:
         """It is a 500 whose id the log has too, and which tells nothing else."""
-        self.assert_error(answer, 500)
+        self.assert_error(response, 500)
         [failure] = self.flushLoggedErrors(kind)
         for inside in ("/grep", "grep", "LC_ALL", "Traceback", kind.__name__, "love"):
-            self.assertNotIn(inside, answer.message.removesuffix(self.link))
-        self.assertNotIn(str(Path(self.folder).absolute()), answer.message)
+            self.assertNotIn(inside, response.message.removesuffix(self.link))
+        self.assertNotIn(str(Path(self.folder).absolute()), response.message)
         self.assertIn(kind.__name__, failure.getTraceback())
 
     link = "/api/v1/web"
 
     def test_a_missing_grep_is_a_500(self) -> None:
-        """That grep cannot be started is for the log alone."""
         self.web.reactor.spawn_error = FileNotFoundError(2, "No such file", "/grep")
         with captured_events() as events:
             pending = self.web.post_query(action="search", term="love")
-        answer = self.successResultOf(pending)
-        self.assert_incident(answer, FileNotFoundError)
+        response = self.successResultOf(pending)
+        self.assert_incident(response, FileNotFoundError)
         [event] = [each for each in events if "log_failure" in each]
-        self.assertIn(event["id"], answer.message)
+        self.assertIn(event["id"], response.message)
 
     def test_a_grep_killed_from_outside_is_a_500(self) -> None:
-        """That somebody killed grep is for the log alone."""
         pending = self.web.post_query(action="search", term="love")
         [process] = self.web.running_processes()
         process.end(signal=9)
@@ -306,7 +295,6 @@ class IncidentTests(WebTestCase):
         self.assert_incident(self.successResultOf(pending), GrepFailed)
 
     def test_a_grep_that_fails_is_a_500(self) -> None:
-        """What grep complains of is for the log alone."""
         pending = self.web.post_query(action="search", term="love")
         [process] = self.web.running_processes()
         process.print(b"love\n", errors=b"grep: (standard input): Input/output error\n")
@@ -314,14 +302,13 @@ class IncidentTests(WebTestCase):
         self.web.flush_responses()
         self.assert_incident(self.successResultOf(pending), GrepFailed)
 
-    def test_a_place_is_given_back_after_an_incident(self) -> None:
-        """A grep that could not be started takes no place."""
+    def test_a_slot_is_released_when_grep_cannot_start(self) -> None:
         self.web = self.make_web(running=1)
         self.web.reactor.spawn_error = BlockingIOError(11, "try again")
         for _ in range(3):
-            answer = self.successResultOf(self.web.post_query(action="all"))
-            self.assert_error(answer, 503)
-            self.assertIn("any more processes", answer.message)
+            response = self.successResultOf(self.web.post_query(action="all"))
+            self.assert_error(response, 503)
+            self.assertIn("any more processes", response.message)
         self.web.reactor.spawn_error = None
         pending = self.web.post_query(action="all")
         [process] = self.web.running_processes()
@@ -335,8 +322,7 @@ class LogTests(WebTestCase):
 
     term = "zanzibar"
 
-    def test_the_term_is_logged_for_debugging_alone(self) -> None:
-        """Who looks for the terms finds them at debug, and nowhere else."""
+    def test_a_term_is_only_logged_at_debug(self) -> None:
         with capturedLogs() as events:
             for dictionary in ("alpha", "none"):
                 query = {"action": "search", "term": self.term}
@@ -347,8 +333,7 @@ class LogTests(WebTestCase):
         levels = [each["log_level"] for each in events if self.term in str(each)]
         self.assertEqual(levels, [LogLevel.debug] * 2)
 
-    def test_a_term_that_is_not_right_is_not_logged(self) -> None:
-        """What an error says of a term does not hold it."""
+    def test_the_term_of_a_wrong_query_is_not_logged(self) -> None:
         for fields in (
             {"action": "search", "term": f"{self.term}\n"},
             {"action": "search", "term": self.term, "unknown": 1},
@@ -387,20 +372,19 @@ class RequestCoalescingTests(WebTestCase):
         process.end(status)
         self.web.flush_responses()
 
-    def test_one_grep_answers_all_who_ask_the_same(self) -> None:
-        """At the same time, and later, byte for byte."""
+    def test_equal_requests_share_one_grep(self) -> None:
+        """Both those at the same time and later ones."""
         pending = [self.post_query() for _ in range(5)]
         self.end_grep()
         pending.append(self.post_query())
         self.web.flush_responses()
-        answers = [self.successResultOf(each) for each in pending]
-        self.assertEqual({each.body for each in answers}, {answers[0].body})
-        self.assertEqual(answers[5].json["results"], ["love"])
-        self.assertEqual(answers[5].header("content-type"), "application/json")
+        responses = [self.successResultOf(each) for each in pending]
+        self.assertEqual({each.body for each in responses}, {responses[0].body})
+        self.assertEqual(responses[5].json["results"], ["love"])
+        self.assertEqual(responses[5].header("content-type"), "application/json")
         self.assertEqual(len(self.web.reactor.processes), 1)
 
-    def test_a_changed_file_is_not_answered_from_the_past(self) -> None:
-        """Its state is part of what is asked."""
+    def test_a_changed_file_is_searched_again(self) -> None:
         self.post_query()
         self.end_grep()
         (self.folder / "alpha").write_bytes(b"new love\n")
@@ -408,8 +392,7 @@ class RequestCoalescingTests(WebTestCase):
         self.end_grep(b"new love\n")
         self.assertEqual(self.successResultOf(pending).json["results"], ["new love"])
 
-    def test_a_file_that_may_no_longer_be_read_is_looked_at_again(self) -> None:
-        """Who may read it is a part of its state."""
+    def test_a_file_with_changed_permissions_is_searched_again(self) -> None:
         self.post_query()
         self.end_grep()
         (self.folder / "alpha").chmod(0o600)
@@ -417,8 +400,8 @@ class RequestCoalescingTests(WebTestCase):
         self.end_grep(b"love again\n")
         self.assertEqual(self.successResultOf(pending).json["results"], ["love again"])
 
-    def test_what_could_change_unseen_is_not_kept(self) -> None:
-        """A file that was written just now could be written once more in that tick."""
+    def test_a_response_from_a_new_file_is_not_cached(self) -> None:
+        """The file could change again within the same tick of the clock."""
         written = (self.folder / "alpha").stat().st_ctime
         self.web = self.make_web(cache_bytes=100_000, now=written + 0.01)
         for _ in range(2):
@@ -426,8 +409,7 @@ class RequestCoalescingTests(WebTestCase):
             self.end_grep()
         self.assertEqual(len(self.web.reactor.processes), 2)
 
-    def test_what_changed_while_it_was_searched_is_not_kept(self) -> None:
-        """The answer may be from either state."""
+    def test_a_response_from_a_file_that_changed_meanwhile_is_not_cached(self) -> None:
         link, beta = self.folder / "link", self.folder / "sub" / "beta"
         link.symlink_to("alpha")
         self.post_query(dictionary="link")
@@ -440,7 +422,7 @@ class RequestCoalescingTests(WebTestCase):
         self.assertEqual(len(self.web.running_processes()), 1)
 
     def test_a_file_with_a_time_of_more_than_64_bits_is_searched(self) -> None:
-        """Such as tmpfs keeps."""
+        """Such as tmpfs stores."""
         real = os.lstat
 
         def lstat(path: str) -> os.stat_result:
@@ -453,8 +435,7 @@ class RequestCoalescingTests(WebTestCase):
         self.end_grep()
         self.assertEqual(self.successResultOf(pending).json["results"], ["love"])
 
-    def test_what_leaves_a_dictionary_out_is_not_kept(self) -> None:
-        """When its index is there, the answer is another one."""
+    def test_an_incomplete_response_is_not_cached(self) -> None:
         question = {"action": "all", "unit": "quote", "dictionary": "*"}
         get = Indexes.get
 
@@ -473,8 +454,7 @@ class RequestCoalescingTests(WebTestCase):
         ]
         self.assertEqual(counts, [1, 2])
 
-    def test_each_question_has_its_own_answer(self) -> None:
-        """However alike they are."""
+    def test_different_queries_do_not_share_a_response(self) -> None:
         for fields in (
             {},
             {"ignore_case": True},
@@ -489,8 +469,7 @@ class RequestCoalescingTests(WebTestCase):
             self.end_grep(b"1:love\n")
         self.assertEqual(len(self.web.reactor.processes), 8)
 
-    def test_an_error_is_not_kept(self) -> None:
-        """It may be mended at any time."""
+    def test_an_error_is_not_cached(self) -> None:
         pending = self.post_query()
         self.end_grep(status=2)
         self.assertEqual(self.successResultOf(pending).code, 500)
@@ -499,22 +478,20 @@ class RequestCoalescingTests(WebTestCase):
         self.end_grep()
         self.assertEqual(self.successResultOf(pending).code, 200)
 
-    def test_what_chance_decides_is_not_shared(self) -> None:
-        """Unless a seed decides it."""
+    def test_random_quotes_without_a_seed_are_not_shared(self) -> None:
         (self.folder / "alpha").write_text("\n\n".join(str(n) for n in range(500)))
 
         def draw(**fields: object) -> str:
-            answer = self.successResultOf(
+            response = self.successResultOf(
                 self.web.post_query(action="random", **fields)
             )
-            [drawn] = answer.json["results"]
+            [drawn] = response.json["results"]
             return str(drawn)
 
         self.assertGreater(len({draw() for _ in range(5)}), 1)
         self.assertEqual(len({draw(seed=1) for _ in range(5)}), 1)
 
-    def test_a_long_answer_is_sent_to_each_by_itself(self) -> None:
-        """As fast as each takes it; it is not kept."""
+    def test_a_large_response_is_streamed_to_each_client(self) -> None:
         self.patch(line_search, "MAX_BUFFERED", 20)
         text = b"".join(b"love %d\n" % n for n in range(9))
         (self.folder / "alpha").write_bytes(text)
@@ -527,11 +504,11 @@ class RequestCoalescingTests(WebTestCase):
             running[0].end()
         for client in clients:
             client.deliver()
-            [answer] = client.responses()
-            self.assertEqual(len(answer.json["results"]), 9)
+            [response] = client.responses()
+            self.assertEqual(len(response.json["results"]), 9)
 
-    def test_what_is_known_to_be_long_is_not_tried_at_once_again(self) -> None:
-        """One grep finds that it is, one counts, and one finds the entries."""
+    def test_a_large_response_is_not_buffered_again(self) -> None:
+        """One grep finds that it is large, one counts, and one finds the entries."""
         self.patch(line_search, "MAX_BUFFERED", 20)
         text = b"".join(b"love %d\n" % n for n in range(9))
         (self.folder / "alpha").write_bytes(text)
@@ -556,8 +533,7 @@ class RequestCoalescingTests(WebTestCase):
                 self.successResultOf(pending).json["results"], ["love"] * 9, again
             )
 
-    def test_a_known_long_answer_of_quotes_is_counted_first(self) -> None:
-        """Nothing of it is gathered once more, to be thrown away."""
+    def test_a_known_large_response_of_quotes_is_not_buffered(self) -> None:
         self.patch(results, "CHUNK_SIZE", 20)
         text = "\n\n".join(f"love {n}" for n in range(9))
         (self.folder / "alpha").write_text(text)

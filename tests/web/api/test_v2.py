@@ -65,14 +65,14 @@ class V2TestCase(WebTestCase):
 class QuotesTests(V2TestCase):
     """Tests of pages of quotes."""
 
-    def test_a_page_of_all_quotes_needs_no_grep(self) -> None:
-        """It is read off the index, and has exactly these keys."""
-        answer = self.get_response("quotes", dictionary="quotes", limit=2)
-        self.assertEqual((answer.code, self.web.reactor.processes), (200, []))
-        self.assertEqual(answer.header("content-type"), "application/json")
-        quotes = answer.json["quotes"]
+    def test_a_page_of_all_quotes_is_read_from_the_index(self) -> None:
+        """It has exactly these keys."""
+        response = self.get_response("quotes", dictionary="quotes", limit=2)
+        self.assertEqual((response.code, self.web.reactor.processes), (200, []))
+        self.assertEqual(response.header("content-type"), "application/json")
+        quotes = response.json["quotes"]
         self.assertEqual(
-            {**answer.json, "quotes": len(quotes)},
+            {**response.json, "quotes": len(quotes)},
             {
                 "total": 3,
                 "offset": 0,
@@ -97,15 +97,15 @@ class QuotesTests(V2TestCase):
         self.assertEqual((quotes[1]["author"], quotes[1]["line_from"]), (None, 4))
 
     def test_the_last_page_is_not_truncated(self) -> None:
-        """Nothing follows it, and nothing follows what is beyond it."""
+        """Neither is a page after it."""
         for offset, returned in ((1, 2), (3, 0), (10**18, 0)):
             body = self.get_response("quotes", dictionary="quotes", offset=offset).json
             self.assertEqual((body["total"], body["returned"]), (3, returned))
             self.assertEqual((body["offset"], body["truncated"]), (offset, False))
             self.assertIsNone(body["reason"])
 
-    def test_the_places_of_matches_are_in_code_points(self) -> None:
-        """One grep finds the quotes, the next one the places in them."""
+    def test_match_positions_are_in_code_points(self) -> None:
+        """One grep finds the quotes, another one the positions."""
         pending = self.request("quotes", dictionary="quotes", term="s")
         self.end_grep(b"2:Two caf\xc3\xa9s\n3:Three loves. \xe2\x80\x94 B\n")
         self.end_grep(b"1:9:s\n2:21:s\n")
@@ -113,8 +113,7 @@ class QuotesTests(V2TestCase):
         self.assertEqual(quotes[0]["matches"], [{"start": 8, "end": 9}])
         self.assertEqual(quotes[1]["matches"], [{"start": 10, "end": 11}])
 
-    def test_more_matches_than_are_told_are_no_secret(self) -> None:
-        """A quote says so where some of its matches are left out."""
+    def test_a_quote_with_too_many_matches_is_marked(self) -> None:
         pending = self.request("quotes", dictionary="quotes", term="s")
         with patch.object(match_positions, "MAX_SPANS", 1):
             self.end_grep(b"2:Two caf\xc3\xa9s\n3:Three loves. \xe2\x80\x94 B\n")
@@ -124,8 +123,8 @@ class QuotesTests(V2TestCase):
         self.assertIs(many["matches_truncated"], True)
         self.assertEqual(many["matches"], [{"start": 6, "end": 7}])
 
-    def test_all_that_match_are_counted(self) -> None:
-        """grep counts on from where the page ended."""
+    def test_all_matching_quotes_are_counted(self) -> None:
+        """grep counts from the end of the page."""
         pending = self.request("quotes", dictionary="quotes", term="o", limit=1)
         self.assertIn("-m", self.web.running_processes()[0].arguments)
         self.end_grep(b"1:One, my love. -- A. Author\n")
@@ -136,8 +135,8 @@ class QuotesTests(V2TestCase):
         self.assertEqual((body["total"], body["returned"]), (3, 1))
         self.assertEqual(body["reason"], "limit")
 
-    def test_a_page_has_room_for_so_many_bytes(self) -> None:
-        """One quote always has room, and all are counted."""
+    def test_a_page_has_a_maximum_size(self) -> None:
+        """It has at least one quote, and all are counted."""
         with patch.object(results, "MAX_PAGE_BYTES", 30):
             body = self.get_response("quotes", dictionary="quotes").json
             self.assertEqual((body["returned"], body["reason"]), (1, "bytes"))
@@ -146,30 +145,28 @@ class QuotesTests(V2TestCase):
             body = self.get_response("quotes", dictionary="quotes").json
             self.assertEqual((body["returned"], body["reason"]), (1, "bytes"))
 
-    def test_what_was_found_in_time_is_answered(self) -> None:
-        """It says that there may be more, and is not to be kept."""
+    def test_a_timeout_truncates_a_page(self) -> None:
+        """The page is not cached."""
         pending = self.request("quotes", dictionary="quotes", term="o", limit=1)
         self.end_grep(b"1:One, my love. -- A. Author\n")
         self.end_grep(b"1:11:o\n")
         self.web.reactor.advance(10)
         self.web.flush_responses()
-        answer = self.successResultOf(pending)
-        self.assertEqual((answer.code, answer.json["reason"]), (200, "timeout"))
-        self.assertTrue(answer.json["truncated"])
-        self.assertEqual(answer.header("cache-control"), "no-store")
-        self.assertIsNone(answer.header("etag"))
+        response = self.successResultOf(pending)
+        self.assertEqual((response.code, response.json["reason"]), (200, "timeout"))
+        self.assertTrue(response.json["truncated"])
+        self.assertEqual(response.header("cache-control"), "no-store")
+        self.assertIsNone(response.header("etag"))
 
-    def test_nothing_found_in_time_is_a_504(self) -> None:
-        """An error is not to be kept, either."""
+    def test_a_timeout_before_the_first_quote_is_a_504(self) -> None:
         pending = self.request("quotes", dictionary="quotes", term="o")
         self.web.reactor.advance(10)
         self.web.flush_responses()
-        answer = self.successResultOf(pending)
-        self.assert_error(answer, 504)
-        self.assertIsNone(answer.header("etag"))
+        response = self.successResultOf(pending)
+        self.assert_error(response, 504)
+        self.assertIsNone(response.header("etag"))
 
-    def test_what_tracks_people_is_ignored(self) -> None:
-        """A link that was shared works, and is the same one."""
+    def test_tracking_parameters_are_ignored(self) -> None:
         tracking = "fbclid=x&utm_source=a&utm_source=b&gclid&msclkid=%20&mc_eid=1"
         for url in ("quotes", "quotes/random?seed=1", "dictionaries"):
             shared = f"{url}{'&' if '?' in url else '?'}{tracking}"
@@ -186,8 +183,7 @@ class QuotesTests(V2TestCase):
                 self.get_response("quotes", **{name: 1}), 400, f'"{name}"'
             )
 
-    def test_wrong_parameters_are_errors(self) -> None:
-        """Each is named."""
+    def test_a_wrong_parameter_is_a_400_that_names_it(self) -> None:
         for url, parameters, words in (
             ("quotes", {"limit": 0}, '"limit"'),
             ("quotes", {"limt": 1}, '"limit"'),
@@ -199,13 +195,11 @@ class QuotesTests(V2TestCase):
         ):
             self.assert_error(self.get_response(url, **parameters), 400, words)
 
-    def test_dictionaries_are_checked_as_everywhere(self) -> None:
-        """One that is not there, and one that may not be read."""
+    def test_an_unknown_or_forbidden_dictionary_is_an_error(self) -> None:
         self.assert_error(self.get_response("quotes", dictionary="none"), 404, '"none"')
         self.assert_error(self.get_response("quotes", dictionary="../x"), 403)
 
-    def test_the_default_dictionary_is_asked(self) -> None:
-        """Where none is named."""
+    def test_the_default_dictionary_is_searched(self) -> None:
         quotes = self.get_response("quotes").json["quotes"]
         self.assertEqual([each["dictionary"] for each in quotes], ["alpha"])
         names = [
@@ -214,15 +208,14 @@ class QuotesTests(V2TestCase):
         ]
         self.assertEqual(names, ["alpha", *["quotes"] * 3, "sub/beta"])
 
-    def test_other_methods_are_refused(self) -> None:
-        """All of it is GET."""
+    def test_other_methods_are_a_405(self) -> None:
         for url in ("quotes", "quotes/random", f"quotes/{'0' * 24}", "dictionaries"):
-            answer = self.successResultOf(self.web.request("POST", f"/api/v2/{url}"))
-            self.assert_error(answer, 405)
-            self.assertEqual(answer.header("allow"), "GET, HEAD")
+            response = self.successResultOf(self.web.request("POST", f"/api/v2/{url}"))
+            self.assert_error(response, 405)
+            self.assertEqual(response.header("allow"), "GET, HEAD")
 
-    def test_what_is_looked_for_is_logged_for_debugging_alone(self) -> None:
-        """Not even as a part of the URL."""
+    def test_the_term_is_not_logged(self) -> None:
+        """It is not logged as a part of the URL, either."""
         with captured_events() as events:
             pending = self.request("quotes", dictionary="quotes", term="zanzibar")
             self.end_grep(status=1)
@@ -233,17 +226,17 @@ class QuotesTests(V2TestCase):
 class OtherTests(V2TestCase):
     """Tests of the other URLs."""
 
-    def test_one_quote_by_its_id(self) -> None:
-        """grep looks for it among the ids of each dictionary in turn."""
+    def test_a_quote_is_found_by_its_id(self) -> None:
+        """grep searches the ids of each dictionary in turn."""
         pending = self.request(f"quotes/{quote_id(QUOTES[2])}")
         self.end_grep(status=1)
         self.end_grep(f"3:{quote_id(QUOTES[2])}\n".encode())
-        answer = self.successResultOf(pending)
-        self.assertEqual(answer.json["text"], QUOTES[2])
-        self.assertEqual((answer.json["line_from"], answer.json["line_to"]), (6, 7))
+        response = self.successResultOf(pending)
+        self.assertEqual(response.json["text"], QUOTES[2])
+        self.assertEqual((response.json["line_from"], response.json["line_to"]), (6, 7))
 
-    def test_a_quote_that_is_not_there_is_a_404(self) -> None:
-        """What is no id is not looked for."""
+    def test_an_unknown_quote_is_a_404(self) -> None:
+        """A string that is no id is not searched."""
         for identity in ("x", "0" * 23, "A" * 24, "%20", "0" * 25):
             self.assert_error(
                 self.get_response(f"quotes/{identity}"), 404, "/api/v2/quotes"
@@ -255,7 +248,7 @@ class OtherTests(V2TestCase):
         self.assert_error(self.successResultOf(pending), 404)
 
     def test_random_quotes(self) -> None:
-        """One by default, the same for the same seed, and no two alike."""
+        """One by default, the same ones for the same seed, and no two equal."""
         body = self.get_response("quotes/random", dictionary="quotes").json
         self.assertEqual((body["total"], body["returned"]), (3, 1))
         self.assertIn(body["quotes"][0]["text"], QUOTES)
@@ -271,8 +264,7 @@ class OtherTests(V2TestCase):
         ]
         self.assertEqual(again, texts)
 
-    def test_all_dictionaries(self) -> None:
-        """Each with its size, its quotes, and when it was last written."""
+    def test_dictionaries(self) -> None:
         body = self.get_response("dictionaries").json
         self.assertEqual(
             [
@@ -292,8 +284,7 @@ class OtherTests(V2TestCase):
         microseconds = status.st_mtime_ns // 1000
         self.assertEqual(since, timedelta(microseconds=microseconds))
 
-    def test_a_time_without_a_date_is_shown_as_the_nearest_one(self) -> None:
-        """File systems keep times that no calendar has; the others are shown."""
+    def test_a_time_outside_the_calendar_is_shown_as_the_nearest_date(self) -> None:
         real = os.fstat
         for time, year in ((10**21, 9999), (-(10**21), 1)):
 
@@ -306,11 +297,11 @@ class OtherTests(V2TestCase):
                 return os.stat_result(status[:10], times)
 
             with patch("os.fstat", fstat):
-                answer = self.get_response("dictionaries")
-            self.assertEqual(answer.code, 200)
+                response = self.get_response("dictionaries")
+            self.assertEqual(response.code, 200)
             years = {
                 datetime.fromisoformat(each["modified"]).year
-                for each in answer.json["dictionaries"]
+                for each in response.json["dictionaries"]
             }
             self.assertEqual(years, {year})
 
@@ -324,8 +315,7 @@ class CacheTests(V2TestCase):
         ("dictionaries", {}),
     )
 
-    def test_a_kept_answer_is_still_right(self) -> None:
-        """A client that names it is told so, without a body."""
+    def test_an_unchanged_response_is_a_304(self) -> None:
         for url, parameters in self.urls:
             first = self.get_response(url, **parameters)
             self.assertEqual(first.header("cache-control"), "no-cache")
@@ -334,8 +324,8 @@ class CacheTests(V2TestCase):
             self.assertEqual((again.code, again.body), (304, b""))
             self.assertEqual(again.header("etag"), tag)
 
-    def test_a_304_says_of_keeping_what_the_200_says(self) -> None:
-        """Its headers are those of the answer (RFC 9110, section 15.4.5)."""
+    def test_a_304_has_the_headers_of_the_200(self) -> None:
+        """RFC 9110, section 15.4.5."""
         names = ("etag", "cache-control", "vary")
         for url, parameters in (
             *self.urls,
@@ -350,8 +340,7 @@ class CacheTests(V2TestCase):
                 self.assertIsNotNone(first.header(name))
                 self.assertEqual(first.header(name), again.header(name), url)
 
-    def test_who_has_any_answer_needs_no_other(self) -> None:
-        """C{If-None-Match: *} is a 304 wherever the answer would be a 200."""
+    def test_if_none_match_any_is_a_304(self) -> None:
         stream = {"Accept": NDJSON}
         for url, headers in (
             ("quotes", {}),
@@ -360,25 +349,24 @@ class CacheTests(V2TestCase):
             ("quotes/random?seed=1", {}),
             ("dictionaries", {}),
         ):
-            answer = self.get_response(url, headers={**headers, "If-None-Match": "*"})
-            self.assertEqual((answer.code, answer.body), (304, b""), url)
+            response = self.get_response(url, headers={**headers, "If-None-Match": "*"})
+            self.assertEqual((response.code, response.body), (304, b""), url)
 
-    def test_what_is_no_200_is_no_304(self) -> None:
-        """An error is told whatever the client has (RFC 9110, section 13.2.1)."""
+    def test_an_error_is_not_a_304(self) -> None:
+        """RFC 9110, section 13.2.1."""
         for accept in ("*/*", NDJSON):
             headers = {"If-None-Match": "*", "Accept": accept}
             pending = self.request("quotes", headers, term="(", regex="true")
             [process] = self.web.running_processes()
             process.print(errors=b"grep: Unmatched (\n")
             self.end_grep(status=2)
-            answer = self.successResultOf(pending)
-            self.assert_error(answer, 400, "Unmatched (")
-            self.assertIsNone(answer.header("etag"))
-        answer = self.get_response("quotes/x", headers={"If-None-Match": "*"})
-        self.assert_error(answer, 404)
+            response = self.successResultOf(pending)
+            self.assert_error(response, 400, "Unmatched (")
+            self.assertIsNone(response.header("etag"))
+        response = self.get_response("quotes/x", headers={"If-None-Match": "*"})
+        self.assert_error(response, 404)
 
-    def test_it_is_not_when_a_dictionary_has_changed(self) -> None:
-        """Then the new answer comes."""
+    def test_a_changed_dictionary_is_a_200(self) -> None:
         for url, parameters in self.urls:
             tag = self.get_response(url, **parameters).header("etag")
             with self.path.open("a") as file:
@@ -387,8 +375,8 @@ class CacheTests(V2TestCase):
             self.assertEqual(again.code, 200)
             self.assertNotEqual(again.header("etag"), tag)
 
-    def test_it_is_not_when_size_and_time_were_put_back(self) -> None:
-        """As tar does, where a new file gets the inode of the old one."""
+    def test_a_changed_dictionary_with_the_old_size_and_time_is_a_200(self) -> None:
+        """As tar leaves it, with the inode of the old file."""
         status = self.path.stat()
         for url, parameters in self.urls:
             tag = self.get_response(url, **parameters).header("etag")
@@ -396,8 +384,8 @@ class CacheTests(V2TestCase):
             again = self.get_response(url, headers={"If-None-Match": tag}, **parameters)
             self.assertEqual(again.code, 200)
             self.assertNotEqual(again.header("etag"), tag)
-        answer = self.get_response("quotes", dictionary="quotes")
-        texts = [each["text"] for each in answer.json["quotes"]]
+        response = self.get_response("quotes", dictionary="quotes")
+        texts = [each["text"] for each in response.json["quotes"]]
         self.assertEqual("\n\n".join(texts), self.path.read_text())
 
     def change_and_put_back(self, status: os.stat_result) -> None:
@@ -408,8 +396,7 @@ class CacheTests(V2TestCase):
             os.utime(self.path, ns=(status.st_atime_ns, status.st_mtime_ns))
         os.utime(self.path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
-    def test_what_leaves_a_dictionary_out_is_not_kept(self) -> None:
-        """When its index is there, the answer is another one."""
+    def test_an_incomplete_response_is_not_cached(self) -> None:
         get = Indexes.get
 
         def get_others(
@@ -425,17 +412,18 @@ class CacheTests(V2TestCase):
             ("dictionaries", {}),
         )
         with patch.object(Indexes, "get", get_others):
-            answers = [self.get_response(url, **parameters) for url, parameters in urls]
+            responses = [
+                self.get_response(url, **parameters) for url, parameters in urls
+            ]
             one = self.get_response("quotes", dictionary="quotes")
-        for answer in answers:
-            self.assertEqual(answer.code, 200)
-            self.assertIsNone(answer.header("etag"))
-            self.assertEqual(answer.header("cache-control"), "no-store")
+        for response in responses:
+            self.assertEqual(response.code, 200)
+            self.assertIsNone(response.header("etag"))
+            self.assertEqual(response.header("cache-control"), "no-store")
         self.assertEqual(one.code, 503)
         self.assertEqual(one.header("retry-after"), "1")
 
-    def test_every_question_has_its_own(self) -> None:
-        """Whatever is asked otherwise may be answered otherwise."""
+    def test_different_queries_have_different_entity_tags(self) -> None:
         tags = {
             self.get_response("quotes", **parameters).header("etag")
             for parameters in (
@@ -448,11 +436,10 @@ class CacheTests(V2TestCase):
         }
         self.assertEqual(len(tags), 5)
 
-    def test_what_is_by_chance_is_not_kept(self) -> None:
-        """Without a seed the next one is another."""
-        answer = self.get_response("quotes/random", dictionary="quotes")
-        self.assertEqual(answer.header("cache-control"), "no-store")
-        self.assertIsNone(answer.header("etag"))
+    def test_random_quotes_without_a_seed_are_not_cached(self) -> None:
+        response = self.get_response("quotes/random", dictionary="quotes")
+        self.assertEqual(response.header("cache-control"), "no-store")
+        self.assertIsNone(response.header("etag"))
 
 
 class StreamTests(V2TestCase):
@@ -464,22 +451,20 @@ class StreamTests(V2TestCase):
             "quotes", {"Accept": NDJSON}, dictionary="quotes", **parameters
         )
 
-    def parse_lines(self, answer: ClientResponse) -> list[Any]:
+    def parse_lines(self, response: ClientResponse) -> list[Any]:
         """The lines of a stream."""
-        self.assertEqual(answer.code, 200)
-        self.assertEqual(answer.header("content-type"), NDJSON)
-        return [json.loads(line) for line in answer.body.splitlines()]
+        self.assertEqual(response.code, 200)
+        self.assertEqual(response.header("content-type"), NDJSON)
+        return [json.loads(line) for line in response.body.splitlines()]
 
-    def test_every_quote_is_a_line_and_the_last_line_sums_up(self) -> None:
-        """Without a limit all come."""
+    def test_a_stream_has_a_line_for_each_quote_and_a_summary(self) -> None:
         *quotes, summary = self.parse_lines(self.successResultOf(self.request_stream()))
         self.assertEqual([each["text"] for each in quotes], QUOTES)
         self.assertEqual(
             summary, {"total": 3, "returned": 3, "truncated": False, "reason": None}
         )
 
-    def test_a_limit_that_is_given_holds(self) -> None:
-        """The summary says that there are more."""
+    def test_a_stream_has_no_more_quotes_than_the_limit(self) -> None:
         *quotes, summary = self.parse_lines(
             self.successResultOf(self.request_stream(limit=1))
         )
@@ -488,8 +473,7 @@ class StreamTests(V2TestCase):
             summary, {"total": 3, "returned": 1, "truncated": True, "reason": "limit"}
         )
 
-    def test_nothing_found_is_a_summary_alone(self) -> None:
-        """It is a success like any other."""
+    def test_a_stream_without_quotes_has_a_summary(self) -> None:
         pending = self.request_stream(term="zanzibar")
         self.end_grep(status=1)
         self.assertEqual(
@@ -497,8 +481,7 @@ class StreamTests(V2TestCase):
             [{"total": 0, "returned": 0, "truncated": False, "reason": None}],
         )
 
-    def test_the_client_says_what_it_likes_best(self) -> None:
-        """Who does not mention the stream gets a page."""
+    def test_the_client_chooses_between_a_page_and_a_stream(self) -> None:
         for accept, kind in (
             (NDJSON, NDJSON),
             (f"text/html, {NDJSON};q=0.9, application/json;q=0.8", NDJSON),
@@ -509,21 +492,19 @@ class StreamTests(V2TestCase):
             ("", "application/json"),
             (";;;,", "application/json"),
         ):
-            answer = self.get_response("quotes", headers={"Accept": accept})
-            self.assertEqual(answer.header("content-type"), kind, accept)
+            response = self.get_response("quotes", headers={"Accept": accept})
+            self.assertEqual(response.header("content-type"), kind, accept)
 
-    def test_an_error_before_the_first_quote_is_an_answer_of_its_own(self) -> None:
-        """With its code, and without what goes with a success."""
+    def test_an_error_before_the_first_quote_has_its_own_status(self) -> None:
         pending = self.request_stream(term="(", regex="true")
         [process] = self.web.running_processes()
         process.print(errors=b"grep: Unmatched (\n")
         self.end_grep(status=2)
-        answer = self.successResultOf(pending)
-        self.assert_error(answer, 400, "Unmatched (")
-        self.assertIsNone(answer.header("etag"))
+        response = self.successResultOf(pending)
+        self.assert_error(response, 400, "Unmatched (")
+        self.assertIsNone(response.header("etag"))
 
-    def test_an_error_after_the_first_quote_shows_in_the_summary(self) -> None:
-        """The head has been sent, and had said that all is well."""
+    def test_an_error_after_the_first_quote_is_in_the_summary(self) -> None:
         self.path.write_text("\n\n".join(f"o {n}" for n in range(1001)))
         found = b"".join(b"%d:o %d\n" % (n + 1, n) for n in range(1000))
         for reason in ("timeout", "error"):
@@ -544,8 +525,7 @@ class StreamTests(V2TestCase):
             )
             self.web.end_processes()
 
-    def test_a_file_that_changes_under_way_ends_the_stream(self) -> None:
-        """What was sent was of the old one; the rest cannot be."""
+    def test_a_file_that_changes_ends_the_stream(self) -> None:
         self.path.write_text("\n\n".join(f"o {n}" for n in range(1001)))
         found = b"".join(b"%d:o %d\n" % (n + 1, n) for n in range(1000))
         pending = self.request_stream(term="o")
@@ -583,8 +563,8 @@ class FlowControlTests(V2TestCase):
             b"%d:%d %s\n" % (n + 1, first + n, b"o" * 400) for n in range(1000)
         )
 
-    def test_nothing_runs_while_the_client_takes_nothing(self) -> None:
-        """Neither grep nor memory is used for it, and no place is held."""
+    def test_nothing_runs_while_the_client_does_not_read(self) -> None:
+        """Neither a grep nor a slot is kept for it."""
         self.send_request("&term=o")
         self.end_grep(self.grep_output(0))
         self.end_grep(b"1:2:o\n")
@@ -594,19 +574,18 @@ class FlowControlTests(V2TestCase):
             self.web.post_query(action="search", term="love")
         self.assertEqual(len(self.web.running_processes()), 2)
 
-    def test_it_goes_on_when_the_client_takes_more(self) -> None:
-        """All comes in the end, in order."""
+    def test_a_stream_goes_on_when_the_client_reads(self) -> None:
         self.send_request()
         self.assertLess(self.client.buffered, 1024 * 1024)
         self.client.stalled = False
         self.client.deliver()
-        [answer] = self.client.responses()
-        *quotes, summary = map(json.loads, answer.body.splitlines())
+        [response] = self.client.responses()
+        *quotes, summary = map(json.loads, response.body.splitlines())
         self.assertEqual([int(q["text"].split()[0]) for q in quotes], list(range(3000)))
         self.assertEqual(summary["total"], 3000)
 
-    def test_a_client_that_leaves_takes_its_grep_along(self) -> None:
-        """Whether it runs, or would have been run next."""
+    def test_a_disconnect_kills_the_grep(self) -> None:
+        """Or prevents the next one."""
         self.send_request("&term=o")
         [process] = self.web.running_processes()
         self.client.disconnect()
@@ -622,8 +601,8 @@ class FlowControlTests(V2TestCase):
         self.assertEqual(len(self.web.outstanding), 0)
         self.assertEqual(self.flushLoggedErrors(), [])
 
-    def test_what_is_on_its_way_counts(self) -> None:
-        """The summary counts the lines before it, taken by then or not."""
+    def test_the_summary_counts_the_lines_before_it(self) -> None:
+        """Whether the client has read them or not."""
         self.send_request("&term=o")
         self.end_grep(self.grep_output(0))
         self.end_grep(b"1:2:o\n")
@@ -631,14 +610,13 @@ class FlowControlTests(V2TestCase):
         self.web.outstanding.cancel()
         self.client.stalled = False
         self.client.deliver()
-        [answer] = self.client.responses()
-        *quotes, summary = map(json.loads, answer.body.splitlines())
+        [response] = self.client.responses()
+        *quotes, summary = map(json.loads, response.body.splitlines())
         self.assertGreater(len(quotes), 0)
         self.assertEqual(summary["returned"], len(quotes))
-        self.assertEqual((answer.code, summary["reason"]), (200, "shutdown"))
+        self.assertEqual((response.code, summary["reason"]), (200, "shutdown"))
 
-    def test_a_client_that_leaves_early_leaves_no_error(self) -> None:
-        """Though its stream began a while after it had asked."""
+    def test_a_disconnect_before_the_start_is_not_an_error(self) -> None:
         os.utime(self.path)
         self.web = self.make_web(now=self.path.stat().st_mtime)
         self.client = self.web.connect()
@@ -650,8 +628,7 @@ class FlowControlTests(V2TestCase):
         self.assertEqual(self.flushLoggedErrors(), [])
         self.assertEqual(len(self.web.outstanding), 0)
 
-    def test_a_stream_that_the_end_cuts_short_says_so(self) -> None:
-        """The summary is all that can still be answered."""
+    def test_a_shutdown_is_in_the_summary(self) -> None:
         self.client.stalled = False
         self.send_request("&term=o")
         self.end_grep(self.grep_output(0))
@@ -661,8 +638,8 @@ class FlowControlTests(V2TestCase):
         self.web.outstanding.cancel()
         process.end(signal=9)
         self.client.deliver()
-        [answer] = self.client.responses()
-        *quotes, summary = map(json.loads, answer.body.splitlines())
+        [response] = self.client.responses()
+        *quotes, summary = map(json.loads, response.body.splitlines())
         self.assertEqual(summary["returned"], len(quotes))
         self.assertEqual((summary["truncated"], summary["reason"]), (True, "shutdown"))
 
@@ -674,35 +651,32 @@ class FlowControlTests(V2TestCase):
             headers={"Accept": NDJSON},
         )
 
-    def test_a_head_looks_for_one_quote(self) -> None:
-        """With the first one found, it is known that the answer is a 200."""
+    def test_a_head_request_finds_one_quote(self) -> None:
         pending = self.request_head("&term=o")
         [process] = self.web.running_processes()
         self.assertIn("-m", process.arguments)
         self.end_grep(b"1:0 o\n")
-        answer = self.successResultOf(pending)
-        self.assertEqual(answer.code, 200)
-        self.assertEqual(answer.header("content-type"), NDJSON)
-        self.assertIsNotNone(answer.header("etag"))
+        response = self.successResultOf(pending)
+        self.assertEqual(response.code, 200)
+        self.assertEqual(response.header("content-type"), NDJSON)
+        self.assertIsNotNone(response.header("etag"))
         self.assertEqual(self.web.running_processes(), [])
         self.assertEqual(len(self.web.outstanding), 0)
 
-    def test_a_head_that_finds_nothing_is_a_200(self) -> None:
-        """So is the stream."""
+    def test_a_head_request_that_finds_nothing_is_a_200(self) -> None:
         pending = self.request_head("&term=zanzibar")
         self.end_grep(status=1)
         self.assertEqual(self.successResultOf(pending).code, 200)
 
-    def test_a_head_has_the_status_of_its_stream(self) -> None:
-        """A bad regular expression is a 400 for both, and too long a search a 504."""
+    def test_a_head_request_has_the_status_of_its_stream(self) -> None:
         pending = self.request_head("&term=(&regex=true")
         [process] = self.web.running_processes()
         process.print(errors=b"grep: Unmatched (\n")
         self.end_grep(status=2)
-        answer = self.successResultOf(pending)
-        self.assertEqual(answer.code, 400)
-        self.assertEqual(answer.header("content-type"), "application/json")
-        self.assertIsNone(answer.header("etag"))
+        response = self.successResultOf(pending)
+        self.assertEqual(response.code, 400)
+        self.assertEqual(response.header("content-type"), "application/json")
+        self.assertIsNone(response.header("etag"))
         pending = self.request_head("&term=o")
         self.web.reactor.advance(10)
         self.web.flush_responses()

@@ -65,20 +65,19 @@ class PagesTestCase(WebTestCase):
 
     def get_page(self, path: str, **headers: str) -> Page:
         """Get a page that must be there."""
-        answer = self.successResultOf(self.web.request("GET", path, headers=headers))
-        self.assertEqual(answer.code, 200)
-        self.assertEqual(answer.header("content-type"), "text/html; charset=utf-8")
-        self.assertEqual(answer.header("content-length"), str(len(answer.body)))
-        self.assertTrue(answer.body.startswith(b"<!DOCTYPE html>\n"))
-        self.html = answer.body.decode()
+        response = self.successResultOf(self.web.request("GET", path, headers=headers))
+        self.assertEqual(response.code, 200)
+        self.assertEqual(response.header("content-type"), "text/html; charset=utf-8")
+        self.assertEqual(response.header("content-length"), str(len(response.body)))
+        self.assertTrue(response.body.startswith(b"<!DOCTYPE html>\n"))
+        self.html = response.body.decode()
         return Page(self.html)
 
 
 class EveryPageTests(PagesTestCase):
     """Tests of what holds for both pages."""
 
-    def test_a_page_is_html(self) -> None:
-        """Each element that begins ends, and a page has a title."""
+    def test_a_page_is_balanced_html_with_a_title(self) -> None:
         for path in ("/", "/api/v1/web"):
             page = self.get_page(path)
             self.assertTrue(page.is_balanced, path)
@@ -86,39 +85,35 @@ class EveryPageTests(PagesTestCase):
             self.assertIn("twisted_quotes", page.texts["title"][0])
             self.assertEqual(len(page.texts["h1"]), 1)
 
-    def test_all_links_of_a_page_lead_somewhere(self) -> None:
-        """Each link is to a URL of the service, and that is there."""
+    def test_all_links_of_a_page_work(self) -> None:
         for path in ("/", "/api/v1/web"):
             for link in self.get_page(path).links:
-                answer = self.successResultOf(self.web.request("GET", link))
-                self.assertEqual(answer.code, 200, link)
+                response = self.successResultOf(self.web.request("GET", link))
+                self.assertEqual(response.code, 200, link)
 
     def test_a_page_names_the_dictionaries(self) -> None:
-        """Each dictionary is named, and the default one marked."""
         for path in ("/", "/api/v1/web"):
             self.assertEqual(
                 self.get_page(path).texts["li"], ["alpha (default)", "sub/beta"]
             )
 
     def test_a_new_dictionary_is_named_at_once(self) -> None:
-        """A page shows the library as it is."""
         (self.folder / "new").write_text("x\n")
         self.assertIn("new", self.get_page("/").texts["li"])
 
-    def test_control_characters_in_a_name_are_shown_as_pictures(self) -> None:
-        """A terminal that shows the page obeys none."""
+    def test_control_characters_in_a_name_are_replaced(self) -> None:
+        """A terminal must not interpret them."""
         (self.folder / "a\x1b[31m\x7f\x9bz").write_text("x\n")
         for path in ("/", "/api/v1/web"):
             self.assertIn("a\u241b[31m\u2421\ufffdz", self.get_page(path).texts["li"])
             self.assertNotRegex(self.html, r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
-        answer = self.successResultOf(
+        response = self.successResultOf(
             self.web.post_query(action="all", dictionary="n\x1b")
         )
-        self.assert_error(answer, 404, '"n\u241b"', '"a\u241b[31m')
-        self.assertNotRegex(answer.message, r"[\x00-\x1f\x7f-\x9f]")
+        self.assert_error(response, 404, '"n\u241b"', '"a\u241b[31m')
+        self.assertNotRegex(response.message, r"[\x00-\x1f\x7f-\x9f]")
 
-    def test_of_very_many_dictionaries_a_page_names_some(self) -> None:
-        """To render thousands of them would hold up others."""
+    def test_a_page_names_a_limited_number_of_dictionaries(self) -> None:
         with patch.object(pages, "MAX_NAMES", 2):
             for name in ("a", "b", "c"):
                 (self.folder / name).write_text("x\n")
@@ -126,8 +121,8 @@ class EveryPageTests(PagesTestCase):
         self.assertEqual(items[-1], f"and {len(self.web.library.names()) - 2} more")
         self.assertEqual(len(items), 3)
 
-    def test_a_page_is_rendered_once_for_each_state(self) -> None:
-        """Whatever the host that was called, it is put in later."""
+    def test_a_page_is_rendered_once_for_each_state_of_the_library(self) -> None:
+        """Whatever the host of the request."""
         rendered = []
 
         def watched(request: Any, page: Any) -> Any:
@@ -146,15 +141,13 @@ class EveryPageTests(PagesTestCase):
             self.assertIn("new", self.get_page("/").texts["li"])
         self.assertEqual(len(rendered), 3)
 
-    def test_a_shell_is_given_an_ipv6_address_in_quotes(self) -> None:
-        """Where a command has quotes at all; the brackets mean something there."""
+    def test_an_ipv6_address_in_a_command_is_quoted(self) -> None:
         for host, mark in (("[2001:db8::1]:8000", "'"), ("a.test", "")):
             commands = self.get_page("/api/v1/web", Host=host).texts["pre"]
             url = f"http://{host}/api/v2/dictionaries"
             self.assertIn(f"curl {mark}{url}{mark}", commands)
 
-    def test_a_dictionary_named_in_html_is_shown_as_text(self) -> None:
-        """The name of a dictionary is no part of the page's HTML."""
+    def test_html_in_the_name_of_a_dictionary_is_escaped(self) -> None:
         name = '<script>"&amp;'
         (self.folder / name).write_text("x\n")
         for path in ("/", "/api/v1/web"):
@@ -162,16 +155,14 @@ class EveryPageTests(PagesTestCase):
             self.assertIn(name, page.texts["li"])
             self.assertNotIn("script", page.texts)
 
-    def test_a_page_does_not_show_a_hostile_host(self) -> None:
-        """What came as a host and is none is not in the page."""
+    def test_a_page_does_not_show_an_invalid_host(self) -> None:
         for path in ("/", "/api/v1/web"):
             page = self.get_page(path, Host="evil.test/<script>alert(1)</script>")
             self.assertNotIn("evil", self.html)
             self.assertNotIn("script", page.texts)
             self.assertIn("http://127.0.0.1:", self.html)
 
-    def test_a_page_that_nobody_named_a_host_for_names_one(self) -> None:
-        """The commands can be typed in, whatever socket the service listens on."""
+    def test_a_page_without_a_host_names_localhost(self) -> None:
 
         class Nameless(FakeSocket):
             def getHost(self) -> Any:
@@ -179,28 +170,25 @@ class EveryPageTests(PagesTestCase):
 
         client = Nameless(self.web.reactor, self.web.build_protocol())
         client.send(b"GET / HTTP/1.0\r\n\r\n")
-        [answer] = client.responses()
-        self.assertIn(b" http://localhost/api/v1/json", answer.body)
+        [response] = client.responses()
+        self.assertIn(b" http://localhost/api/v1/json", response.body)
 
-    def test_the_style_sheet_is_css(self) -> None:
-        """The pages' style comes from the service itself."""
-        answer = self.successResultOf(self.web.request("GET", "/style.css"))
-        self.assertEqual(answer.code, 200)
-        self.assertEqual(answer.header("content-type"), "text/css; charset=utf-8")
-        self.assertIn(b"body {", answer.body)
-        self.assertNotIn(b"url(", answer.body)
-        self.assertNotIn(b"@import", answer.body)
+    def test_the_style_sheet_is_css_without_external_assets(self) -> None:
+        response = self.successResultOf(self.web.request("GET", "/style.css"))
+        self.assertEqual(response.code, 200)
+        self.assertEqual(response.header("content-type"), "text/css; charset=utf-8")
+        self.assertIn(b"body {", response.body)
+        self.assertNotIn(b"url(", response.body)
+        self.assertNotIn(b"@import", response.body)
 
 
 class StartTests(PagesTestCase):
     """Tests of the start page."""
 
-    def test_the_start_page_leads_to_the_instructions(self) -> None:
-        """Who begins there finds the rest."""
+    def test_the_start_page_links_to_the_instructions(self) -> None:
         self.assertIn("/api/v1/web", self.get_page("/").links)
 
-    def test_the_start_page_has_one_command_to_begin_with(self) -> None:
-        """The first question can be copied from the page."""
+    def test_the_start_page_has_one_example(self) -> None:
         [command] = self.get_page("/").texts["pre"]
         self.assertEqual(shlex.split(command)[-1], f"http://{HOST}/api/v1/json")
 
@@ -208,8 +196,7 @@ class StartTests(PagesTestCase):
 class InstructionsTests(PagesTestCase):
     """Tests of the instructions."""
 
-    def test_every_action_and_url_is_shown(self) -> None:
-        """Each stands there with its meaning."""
+    def test_the_instructions_have_every_action_and_url(self) -> None:
         page = self.get_page("/api/v1/web")
         urls = [
             f"/api/v2/{path}"
@@ -218,8 +205,7 @@ class InstructionsTests(PagesTestCase):
         self.assertEqual(page.texts["dt"], [*ACTIONS, *urls])
         self.assertEqual(len([each for each in page.texts["dd"] if each]), 8)
 
-    def test_every_field_is_shown(self) -> None:
-        """Each field stands there with its values, default, meaning and actions."""
+    def test_the_instructions_have_every_field(self) -> None:
         rows = self.get_page("/api/v1/web").texts["tr"]
         for field in (*FIELDS, *PARAMETERS):
             texts = [each for each in rows if each.split()[0] == field["name"]]
@@ -228,8 +214,7 @@ class InstructionsTests(PagesTestCase):
                 field,
             )
 
-    def test_defaults_that_differ_are_told_apart(self) -> None:
-        """What one action needs, or takes otherwise, is said of that one."""
+    def test_different_defaults_of_a_field_are_listed(self) -> None:
         defaults = {field["name"]: field["default"] for field in FIELDS}
         self.assertEqual(defaults["nresults"], "0; 1 for random")
         self.assertEqual(defaults["term"], "required by search")
@@ -237,25 +222,21 @@ class InstructionsTests(PagesTestCase):
         parameters = {field["name"]: field["default"] for field in PARAMETERS}
         self.assertEqual(parameters["limit"], "20; 1 for quotes/random")
 
-    def test_the_fields_that_have_no_default_are_called_required(self) -> None:
-        """Who reads the table knows what must be given."""
+    def test_fields_without_a_default_are_required(self) -> None:
         rows = self.get_page("/api/v1/web").texts["tr"]
         required = [each.split()[0] for each in rows if "required" in each]
         self.assertEqual(required, ["action", "term"])
 
-    def test_every_error_is_shown(self) -> None:
-        """Each code of an error stands in the table."""
+    def test_the_instructions_have_every_error(self) -> None:
         rows = self.get_page("/api/v1/web").texts["tr"]
         codes = {each.split()[0] for each in rows if each.split()[0].isdigit()}
         expected = "400 401 403 404 405 408 413 414 415 429 431 500 501 503 504"
         self.assertEqual(sorted(codes), expected.split())
 
-    def test_the_limit_of_a_body_is_shown(self) -> None:
-        """The instructions say how long a question may be."""
+    def test_the_instructions_have_the_maximum_size_of_a_body(self) -> None:
         self.assertIn("65536 bytes", " ".join(self.get_page("/api/v1/web").texts["p"]))
 
-    def test_each_example_is_a_command_that_works(self) -> None:
-        """What the commands send are questions that the service takes."""
+    def test_each_example_works(self) -> None:
         commands = self.get_page("/api/v1/web").texts["pre"]
         self.assertGreaterEqual(len(commands), 2)
         requested_urls = set()
@@ -282,14 +263,12 @@ class InstructionsTests(PagesTestCase):
         self.assertEqual(self.successResultOf(pending).code, 200, url)
         return path.partition("?")[0].split("/")[-1]
 
-    def test_the_examples_name_the_scheme_that_was_called(self) -> None:
-        """Who came by TLS gets commands that use TLS."""
-        answer = self.successResultOf(
+    def test_the_examples_have_the_scheme_of_the_request(self) -> None:
+        response = self.successResultOf(
             self.web.request("GET", "/api/v1/web", scheme="https")
         )
-        self.assertIn(f" https://{HOST}/api/v1/json".encode(), answer.body)
+        self.assertIn(f" https://{HOST}/api/v1/json".encode(), response.body)
 
-    def test_waiting_is_left_out(self) -> None:
-        """The instructions do not tell of C{/wait}."""
+    def test_the_instructions_omit_wait(self) -> None:
         self.get_page("/api/v1/web")
         self.assertNotIn("/wait", self.html)
