@@ -1,32 +1,27 @@
 """
-Tests of API v1: a question in JSON, its answer in JSON.
+Tests of API v1.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
-from unittest.mock import patch
+from typing import Any
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 
-from twisted_quotes.errors import ServiceNotReady
 from twisted_quotes.grep.arguments import GrepFailed
-from twisted_quotes.library.dictionary import Dictionary
-from twisted_quotes.library.index import Index
-from twisted_quotes.library.indexes import Indexes
 from twisted_quotes.search import line_search, quote_search, results
 
 from ..clients import ClientResponse, WebTestCase, captured_events, query_request
+from .cases import SearchTestCase, index_missing
 
 
 class EncodingTests(WebTestCase):
-    """Tests of bodies that are compressed."""
+    """Tests of the Content-Encoding of requests."""
 
     def list_dictionaries(self, *encodings: str) -> ClientResponse:
-        """Ask for the names of the dictionaries."""
         client = self.web.connect()
         headers = "".join(f"Content-Encoding: {each}\r\n" for each in encodings)
         client.send(query_request({"action": "list"}, headers=headers))
@@ -43,24 +38,12 @@ class EncodingTests(WebTestCase):
             self.assertEqual(self.list_dictionaries(*encodings).code, 200)
 
 
-class ResponseTests(WebTestCase):
-    """Tests of questions that are answered."""
-
-    def finish_search(
-        self, pending: Deferred[ClientResponse], printed: bytes, status: int = 0
-    ) -> ClientResponse:
-        """Have the one running grep print something and end; return the answer."""
-        [process] = self.web.running_processes()
-        process.print(printed)
-        self.web.flush_responses()
-        self.assertNoResult(pending)
-        process.end(status)
-        self.web.flush_responses()
-        return self.successResultOf(pending)
+class ResponseTests(SearchTestCase):
+    """Tests of responses with entries."""
 
     def test_the_lines_that_grep_finds_are_returned(self) -> None:
         pending = self.web.post_query(action="search", term="love")
-        response = self.finish_search(pending, b"All is love.\n")
+        response = self.finish(pending, b"All is love.\n")
         self.assertEqual(response.code, 200)
         self.assertEqual(response.header("content-type"), "application/json")
         self.assertEqual(
@@ -70,7 +53,7 @@ class ResponseTests(WebTestCase):
 
     def test_finding_nothing_is_a_success(self) -> None:
         pending = self.web.post_query(action="search", term="hate")
-        response = self.finish_search(pending, b"", status=1)
+        response = self.finish(pending, status=1)
         self.assertEqual(response.code, 200)
         self.assertEqual(response.json, {"nr of entries": 0, "results": []})
 
@@ -79,45 +62,43 @@ class ResponseTests(WebTestCase):
         with captured_events() as events:
             for term in ("hate", "^-- Nobody", "nothing.*"):
                 pending = self.web.post_query(action="search", term=term)
-                self.finish_search(pending, b"", status=1)
-        [logged_event] = [each for each in events if "sign" in each]
-        message = formatEvent(logged_event)
+                self.finish(pending, status=1)
+        [event] = [each for each in events if "sign" in each]
+        message = formatEvent(event)
         self.assertIn('a term that has ^ at its start: without "regex"', message)
         self.assertNotIn("Nobody", message)
-        self.assertIn(f"Request {logged_event['id']} ", message)
-        self.assertEqual(logged_event["log_level"], LogLevel.info)
+        self.assertIn(f"Request {event['id']} ", message)
+        self.assertEqual(event["log_level"], LogLevel.info)
 
     def test_a_term_that_matches_or_is_a_regex_is_not_logged(self) -> None:
         """Neither is one whose matches may be before the offset."""
         with captured_events() as events:
             pending = self.web.post_query(action="search", term="[love]")
-            self.finish_search(pending, b"[love]\n")
+            self.finish(pending, b"[love]\n")
             pending = self.web.post_query(action="search", term="^[a]$", offset=1)
-            self.finish_search(pending, b"", status=1)
+            self.finish(pending, status=1)
             pending = self.web.post_query(action="search", term="^[a]$", regex=True)
-            # The first grep looks whether there are odd bytes.
-            self.web.running_processes()[0].end(1)
-            self.web.flush_responses()
-            self.finish_search(pending, b"", status=1)
+            # The first grep checks whether the text needs normalization.
+            self.finish(pending, b"", b"", status=1)
         self.assertEqual([each for each in events if "sign" in each], [])
 
     def test_all_lines_of_a_dictionary_are_returned(self) -> None:
         pending = self.web.post_query(action="all", dictionary="alpha")
         text = (self.folder / "alpha").read_bytes()
-        response = self.finish_search(pending, text)
+        response = self.finish(pending, text)
         self.assertEqual("\n".join(response.json["results"]) + "\n", text.decode())
         self.assertEqual(response.json["nr of entries"], 2)
 
     def test_each_match_has_its_own_context(self) -> None:
         pending = self.web.post_query(action="search", term="love", n_after=1)
-        response = self.finish_search(pending, b"1:love\n2:more love\n3-hate\n")
+        response = self.finish(pending, b"1:love\n2:more love\n3-hate\n")
         self.assertEqual(
             response.json["results"], ["love\nmore love", "more love\nhate"]
         )
 
     def test_the_content_length_of_non_ascii_text_is_in_bytes(self) -> None:
         pending = self.web.post_query(action="search", term="É", ignore_case=True)
-        response = self.finish_search(pending, "École - élan\n".encode())
+        response = self.finish(pending, "École - élan\n".encode())
         self.assertEqual(response.json["results"], ["École - élan"])
         self.assertEqual(response.header("content-length"), str(len(response.body)))
 
@@ -137,16 +118,13 @@ class ResponseTests(WebTestCase):
 
     def test_the_named_dictionary_is_searched(self) -> None:
         pending = self.web.post_query(action="all", dictionary="sub/beta")
-        self.assertEqual(
-            self.finish_search(pending, b"Beta.\n").json["results"], ["Beta."]
-        )
+        self.assertEqual(self.finish(pending, b"Beta.\n").json["results"], ["Beta."])
 
 
-class ErrorTests(WebTestCase):
-    """Tests of questions that are not answered."""
+class ErrorTests(SearchTestCase):
+    """Tests of errors of the client, and of limits."""
 
     def post_body(self, body: bytes) -> ClientResponse:
-        """Ask something that is answered at once."""
         pending = self.web.request("POST", "/api/v1/json", body)
         self.assertEqual(self.web.reactor.processes, [])
         return self.successResultOf(pending)
@@ -181,13 +159,10 @@ class ErrorTests(WebTestCase):
     def test_an_invalid_regular_expression_is_a_400(self) -> None:
         """The message has the reason that grep gives, but not the name of grep."""
         pending = self.web.post_query(action="search", term="(", regex=True)
-        [check] = self.web.reactor.processes
-        check.end(1)
-        [search] = self.web.running_processes()
-        search.print(errors=b"grep: Unmatched ( or \\(\n")
-        search.end(2)
-        self.web.flush_responses()
-        response = self.successResultOf(pending)
+        # The first grep checks whether the text needs normalization.
+        self.end_grep(status=1)
+        error = b"grep: Unmatched ( or \\(\n"
+        response = self.finish(pending, status=2, errors=error)
         self.assert_error(response, 400, '"term"', "Unmatched ( or \\(")
         self.assertNotIn("grep", response.message)
 
@@ -228,11 +203,7 @@ class ErrorTests(WebTestCase):
         self.web = self.make_web(running=1)
         first, second = (self.web.post_query(action="all") for _ in range(2))
         for pending in (first, second):
-            self.assertNoResult(pending)
-            [process] = self.web.running_processes()
-            process.end()
-            self.web.flush_responses()
-            self.assertEqual(self.successResultOf(pending).code, 200)
+            self.assertEqual(self.finish(pending).code, 200)
 
     def test_a_timeout_is_a_504(self) -> None:
         """The grep is killed."""
@@ -258,25 +229,21 @@ class ErrorTests(WebTestCase):
         next_one = self.web.post_query(action="all")
         self.assertEqual(self.web.running_processes(), [dying])
         dying.end(signal=9)
-        [process] = self.web.running_processes()
-        process.end()
-        self.web.flush_responses()
-        self.assertEqual(self.successResultOf(next_one).code, 200)
+        self.assertEqual(self.finish(next_one).code, 200)
 
 
-class IncidentTests(WebTestCase):
-    """Tests of what goes wrong in the service itself."""
+class IncidentTests(SearchTestCase):
+    """Tests of errors of the service."""
 
     def assert_incident(self, response: ClientResponse, kind: type[Exception]) -> None:
-        """It is a 500 whose id the log has too, and which tells nothing else."""
+        """Check that a response is a 500 without details, which the log has."""
         self.assert_error(response, 500)
         [failure] = self.flushLoggedErrors(kind)
-        for inside in ("/grep", "grep", "LC_ALL", "Traceback", kind.__name__, "love"):
-            self.assertNotIn(inside, response.message.removesuffix(self.link))
-        self.assertNotIn(str(Path(self.folder).absolute()), response.message)
+        message = response.message.removesuffix("/api/v1/web")
+        for detail in ("grep", "LC_ALL", "Traceback", kind.__name__, "love"):
+            self.assertNotIn(detail, message)
+        self.assertNotIn(str(self.folder.absolute()), message)
         self.assertIn(kind.__name__, failure.getTraceback())
-
-    link = "/api/v1/web"
 
     def test_a_missing_grep_is_a_500(self) -> None:
         self.web.reactor.spawn_error = FileNotFoundError(2, "No such file", "/grep")
@@ -287,20 +254,16 @@ class IncidentTests(WebTestCase):
         [event] = [each for each in events if "log_failure" in each]
         self.assertIn(event["id"], response.message)
 
-    def test_a_grep_killed_from_outside_is_a_500(self) -> None:
-        pending = self.web.post_query(action="search", term="love")
-        [process] = self.web.running_processes()
-        process.end(signal=9)
-        self.web.flush_responses()
-        self.assert_incident(self.successResultOf(pending), GrepFailed)
-
     def test_a_grep_that_fails_is_a_500(self) -> None:
-        pending = self.web.post_query(action="search", term="love")
-        [process] = self.web.running_processes()
-        process.print(b"love\n", errors=b"grep: (standard input): Input/output error\n")
-        process.end(2)
-        self.web.flush_responses()
-        self.assert_incident(self.successResultOf(pending), GrepFailed)
+        error = b"grep: (standard input): Input/output error\n"
+        endings: tuple[dict[str, Any], ...] = (
+            {"signal": 9},
+            {"status": 2, "errors": error},
+        )
+        for ending in endings:
+            pending = self.web.post_query(action="search", term="love")
+            response = self.finish(pending, b"love\n", **ending)
+            self.assert_incident(response, GrepFailed)
 
     def test_a_slot_is_released_when_grep_cannot_start(self) -> None:
         self.web = self.make_web(running=1)
@@ -311,14 +274,11 @@ class IncidentTests(WebTestCase):
             self.assertIn("any more processes", response.message)
         self.web.reactor.spawn_error = None
         pending = self.web.post_query(action="all")
-        [process] = self.web.running_processes()
-        process.end()
-        self.web.flush_responses()
-        self.assertEqual(self.successResultOf(pending).code, 200)
+        self.assertEqual(self.finish(pending).code, 200)
 
 
 class LogTests(WebTestCase):
-    """Tests of what is logged of the terms."""
+    """Tests of terms in the log."""
 
     term = "zanzibar"
 
@@ -353,30 +313,35 @@ class LogTests(WebTestCase):
             self.assertNotIn(self.term, str(events))
 
 
-class RequestCoalescingTests(WebTestCase):
-    """Tests of questions that are asked more than once."""
+class CacheTests(SearchTestCase):
+    """Tests of cached and coalesced responses."""
 
     def setUp(self) -> None:
-        """Have answers kept."""
+        """Enable the cache."""
         super().setUp()
         self.web = self.make_web(cache_bytes=100_000)
 
-    def post_query(self, **fields: object) -> Deferred[ClientResponse]:
-        """Ask something."""
+    def search(self, **fields: object) -> Deferred[ClientResponse]:
+        """Search the default dictionary."""
         return self.web.post_query(**{"action": "search", "term": "love", **fields})
 
-    def end_grep(self, output: bytes = b"love\n", status: int = 0) -> None:
-        """Have the one grep that runs print something and end."""
-        [process] = self.web.running_processes()
-        process.print(output)
-        process.end(status)
-        self.web.flush_responses()
+    def results(self, output: bytes, **fields: object) -> list[str]:
+        """Search with one grep, and return the entries."""
+        entries: list[str] = self.finish(self.search(**fields), output).json["results"]
+        return entries
+
+    def write_large_dictionary(self) -> bytes:
+        """Write and return a dictionary of nine lines, which is too large to buffer."""
+        self.patch(line_search, "MAX_BUFFERED", 20)
+        text = b"".join(b"love %d\n" % n for n in range(9))
+        (self.folder / "alpha").write_bytes(text)
+        return text
 
     def test_equal_requests_share_one_grep(self) -> None:
         """Both those at the same time and later ones."""
-        pending = [self.post_query() for _ in range(5)]
-        self.end_grep()
-        pending.append(self.post_query())
+        pending = [self.search() for _ in range(5)]
+        self.end_grep(b"love\n")
+        pending.append(self.search())
         self.web.flush_responses()
         responses = [self.successResultOf(each) for each in pending]
         self.assertEqual({each.body for each in responses}, {responses[0].body})
@@ -385,40 +350,31 @@ class RequestCoalescingTests(WebTestCase):
         self.assertEqual(len(self.web.reactor.processes), 1)
 
     def test_a_changed_file_is_searched_again(self) -> None:
-        self.post_query()
-        self.end_grep()
-        (self.folder / "alpha").write_bytes(b"new love\n")
-        pending = self.post_query()
-        self.end_grep(b"new love\n")
-        self.assertEqual(self.successResultOf(pending).json["results"], ["new love"])
-
-    def test_a_file_with_changed_permissions_is_searched_again(self) -> None:
-        self.post_query()
-        self.end_grep()
-        (self.folder / "alpha").chmod(0o600)
-        pending = self.post_query()
-        self.end_grep(b"love again\n")
-        self.assertEqual(self.successResultOf(pending).json["results"], ["love again"])
+        """A change of its permissions counts, too."""
+        path = self.folder / "alpha"
+        self.assertEqual(self.results(b"love\n"), ["love"])
+        path.write_bytes(b"new love\n")
+        self.assertEqual(self.results(b"new love\n"), ["new love"])
+        path.chmod(0o600)
+        self.assertEqual(self.results(b"love again\n"), ["love again"])
 
     def test_a_response_from_a_new_file_is_not_cached(self) -> None:
         """The file could change again within the same tick of the clock."""
         written = (self.folder / "alpha").stat().st_ctime
         self.web = self.make_web(cache_bytes=100_000, now=written + 0.01)
         for _ in range(2):
-            self.post_query()
-            self.end_grep()
-        self.assertEqual(len(self.web.reactor.processes), 2)
+            self.results(b"love\n")
 
     def test_a_response_from_a_file_that_changed_meanwhile_is_not_cached(self) -> None:
         link, beta = self.folder / "link", self.folder / "sub" / "beta"
         link.symlink_to("alpha")
-        self.post_query(dictionary="link")
+        self.search(dictionary="link")
         link.unlink()
         link.symlink_to(beta)
-        self.end_grep()
+        self.end_grep(b"love\n")
         link.unlink()
         link.symlink_to("alpha")
-        self.post_query(dictionary="link")
+        self.search(dictionary="link")
         self.assertEqual(len(self.web.running_processes()), 1)
 
     def test_a_file_with_a_time_of_more_than_64_bits_is_searched(self) -> None:
@@ -431,28 +387,15 @@ class RequestCoalescingTests(WebTestCase):
             return os.stat_result(status[:10], times)
 
         self.patch(os, "lstat", lstat)
-        pending = self.post_query()
-        self.end_grep()
-        self.assertEqual(self.successResultOf(pending).json["results"], ["love"])
+        self.assertEqual(self.results(b"love\n"), ["love"])
 
     def test_an_incomplete_response_is_not_cached(self) -> None:
-        question = {"action": "all", "unit": "quote", "dictionary": "*"}
-        get = Indexes.get
-
-        def get_others(
-            indexes: Indexes, dictionary: Dictionary, patient: bool = True
-        ) -> Deferred[Index]:
-            if dictionary.path.endswith("alpha"):
-                return fail(ServiceNotReady("an index"))
-            return get(indexes, dictionary, patient)
-
-        with patch.object(Indexes, "get", get_others):
-            partial_response = self.successResultOf(self.web.post_query(**question))
-        complete_response = self.successResultOf(self.web.post_query(**question))
-        counts = [
-            each.json["nr of entries"] for each in (partial_response, complete_response)
-        ]
-        self.assertEqual(counts, [1, 2])
+        query = {"action": "all", "unit": "quote", "dictionary": "*"}
+        with index_missing(self.folder / "alpha"):
+            incomplete = self.successResultOf(self.web.post_query(**query))
+        complete = self.successResultOf(self.web.post_query(**query))
+        self.assertEqual(incomplete.json["nr of entries"], 1)
+        self.assertEqual(complete.json["nr of entries"], 2)
 
     def test_different_queries_do_not_share_a_response(self) -> None:
         for fields in (
@@ -465,18 +408,12 @@ class RequestCoalescingTests(WebTestCase):
             {"term": "Love"},
             {"dictionary": "sub/beta"},
         ):
-            self.post_query(**fields)
-            self.end_grep(b"1:love\n")
-        self.assertEqual(len(self.web.reactor.processes), 8)
+            self.results(b"1:love\n", **fields)
 
     def test_an_error_is_not_cached(self) -> None:
-        pending = self.post_query()
-        self.end_grep(status=2)
-        self.assertEqual(self.successResultOf(pending).code, 500)
+        self.assertEqual(self.finish(self.search(), status=2).code, 500)
         self.assertEqual(len(self.flushLoggedErrors(GrepFailed)), 1)
-        pending = self.post_query()
-        self.end_grep()
-        self.assertEqual(self.successResultOf(pending).code, 200)
+        self.assertEqual(self.results(b"love\n"), ["love"])
 
     def test_random_quotes_without_a_seed_are_not_shared(self) -> None:
         (self.folder / "alpha").write_text("\n\n".join(str(n) for n in range(500)))
@@ -492,9 +429,7 @@ class RequestCoalescingTests(WebTestCase):
         self.assertEqual(len({draw(seed=1) for _ in range(5)}), 1)
 
     def test_a_large_response_is_streamed_to_each_client(self) -> None:
-        self.patch(line_search, "MAX_BUFFERED", 20)
-        text = b"".join(b"love %d\n" % n for n in range(9))
-        (self.folder / "alpha").write_bytes(text)
+        text = self.write_large_dictionary()
         clients = [self.web.connect() for _ in range(2)]
         for client in clients:
             client.send(query_request({"action": "all"}))
@@ -509,29 +444,11 @@ class RequestCoalescingTests(WebTestCase):
 
     def test_a_large_response_is_not_buffered_again(self) -> None:
         """One grep finds that it is large, one counts, and one finds the entries."""
-        self.patch(line_search, "MAX_BUFFERED", 20)
-        text = b"".join(b"love %d\n" % n for n in range(9))
-        (self.folder / "alpha").write_bytes(text)
-        pending = self.post_query(ignore_case=True)
-        for output in (text, b"9\n", b"".join(b"%d:love\n" % n for n in range(1, 10))):
-            self.end_grep(output)
-        self.assertEqual(self.successResultOf(pending).json["results"], ["love"] * 9)
-
-    def test_a_known_long_answer_is_not_looked_for_at_once_by_who_asks_next(
-        self,
-    ) -> None:
-        """One grep counts and one finds the entries, for lines and for quotes."""
-        self.patch(line_search, "MAX_BUFFERED", 20)
-        text = b"".join(b"love %d\n" % n for n in range(9))
-        (self.folder / "alpha").write_bytes(text)
+        text = self.write_large_dictionary()
         outputs = text, b"9\n", b"".join(b"%d:love\n" % n for n in range(1, 10))
-        for again, left in ((False, outputs), (True, outputs[1:])):
-            pending = self.post_query(ignore_case=True)
-            for output in left:
-                self.end_grep(output)
-            self.assertEqual(
-                self.successResultOf(pending).json["results"], ["love"] * 9, again
-            )
+        for expected in (outputs, outputs[1:]):
+            response = self.finish(self.search(ignore_case=True), *expected)
+            self.assertEqual(response.json["results"], ["love"] * 9)
 
     def test_a_known_large_response_of_quotes_is_not_buffered(self) -> None:
         self.patch(results, "CHUNK_SIZE", 20)

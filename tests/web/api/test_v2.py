@@ -1,5 +1,5 @@
 """
-Tests of API v2, with processes that a test ends by hand.
+Tests of API v2.
 """
 
 from __future__ import annotations
@@ -11,13 +11,9 @@ from typing import Any
 from unittest.mock import patch
 from urllib.parse import urlencode
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred
 
-from twisted_quotes.errors import ServiceNotReady
 from twisted_quotes.grep.arguments import GrepFailed
-from twisted_quotes.library.dictionary import Dictionary
-from twisted_quotes.library.index import Index
-from twisted_quotes.library.indexes import Indexes
 from twisted_quotes.search import match_positions
 from twisted_quotes.text.quotes import quote_id
 from twisted_quotes.web.api import results
@@ -25,20 +21,24 @@ from twisted_quotes.web.api import results
 from ..clients import (
     ClientResponse,
     FakeSocket,
-    WebTestCase,
     captured_events,
     get_request,
 )
+from .cases import SearchTestCase, index_missing
 
 QUOTES = ["One, my love.\n-- A. Author", "Two caf\u00e9s", "Three loves.\n\u2014 B"]
 NDJSON = "application/x-ndjson"
 
+# The output of grep.
+TWO_MATCHES = b"2:Two caf\xc3\xa9s\n3:Three loves. \xe2\x80\x94 B\n"
+UNMATCHED = b"grep: Unmatched (\n"
 
-class V2TestCase(WebTestCase):
-    """Has a dictionary of three quotes besides the others."""
+
+class V2TestCase(SearchTestCase):
+    """Has a dictionary with three quotes besides the others."""
 
     def setUp(self) -> None:
-        """Write it."""
+        """Write the dictionary."""
         super().setUp()
         self.path = self.folder / "quotes"
         self.path.write_text("\n\n".join(QUOTES))
@@ -46,20 +46,24 @@ class V2TestCase(WebTestCase):
     def request(
         self, url: str, headers: dict[str, str] | None = None, **parameters: object
     ) -> Deferred[ClientResponse]:
-        """Ask for something."""
+        """Send a request."""
         query = f"?{urlencode(parameters)}" if parameters else ""
         return self.web.request("GET", f"/api/v2/{url}{query}", headers=headers)
 
     def get_response(self, url: str, **parameters: Any) -> ClientResponse:
-        """Ask for something that needs no grep."""
+        """Return a response that needs no grep."""
         return self.successResultOf(self.request(url, **parameters))
 
-    def end_grep(self, output: bytes = b"", status: int = 0) -> None:
-        """End the grep that runs now."""
-        [process] = self.web.running_processes()
-        process.print(output)
-        process.end(status)
-        self.web.flush_responses()
+    def get_texts(self, url: str, **parameters: Any) -> list[str]:
+        """Return the texts of the quotes in a response."""
+        quotes = self.get_response(url, **parameters).json["quotes"]
+        return [quote["text"] for quote in quotes]
+
+    def parse(self, response: ClientResponse) -> list[Any]:
+        """Return the lines of a stream."""
+        self.assertEqual(response.code, 200)
+        self.assertEqual(response.header("content-type"), NDJSON)
+        return [json.loads(line) for line in response.body.splitlines()]
 
 
 class QuotesTests(V2TestCase):
@@ -107,18 +111,15 @@ class QuotesTests(V2TestCase):
     def test_match_positions_are_in_code_points(self) -> None:
         """One grep finds the quotes, another one the positions."""
         pending = self.request("quotes", dictionary="quotes", term="s")
-        self.end_grep(b"2:Two caf\xc3\xa9s\n3:Three loves. \xe2\x80\x94 B\n")
-        self.end_grep(b"1:9:s\n2:21:s\n")
-        quotes = self.successResultOf(pending).json["quotes"]
+        quotes = self.finish(pending, TWO_MATCHES, b"1:9:s\n2:21:s\n").json["quotes"]
         self.assertEqual(quotes[0]["matches"], [{"start": 8, "end": 9}])
         self.assertEqual(quotes[1]["matches"], [{"start": 10, "end": 11}])
 
     def test_a_quote_with_too_many_matches_is_marked(self) -> None:
         pending = self.request("quotes", dictionary="quotes", term="s")
         with patch.object(match_positions, "MAX_SPANS", 1):
-            self.end_grep(b"2:Two caf\xc3\xa9s\n3:Three loves. \xe2\x80\x94 B\n")
-            self.end_grep(b"1:9:s\n2:17:l\n2:21:s\n")
-        few, many = self.successResultOf(pending).json["quotes"]
+            response = self.finish(pending, TWO_MATCHES, b"1:9:s\n2:17:l\n2:21:s\n")
+        few, many = response.json["quotes"]
         self.assertNotIn("matches_truncated", few)
         self.assertIs(many["matches_truncated"], True)
         self.assertEqual(many["matches"], [{"start": 6, "end": 7}])
@@ -137,13 +138,11 @@ class QuotesTests(V2TestCase):
 
     def test_a_page_has_a_maximum_size(self) -> None:
         """It has at least one quote, and all are counted."""
-        with patch.object(results, "MAX_PAGE_BYTES", 30):
+        for size in (30, 5):
+            self.patch(results, "MAX_PAGE_BYTES", size)
             body = self.get_response("quotes", dictionary="quotes").json
             self.assertEqual((body["returned"], body["reason"]), (1, "bytes"))
             self.assertEqual((body["total"], body["truncated"]), (3, True))
-        with patch.object(results, "MAX_PAGE_BYTES", 5):
-            body = self.get_response("quotes", dictionary="quotes").json
-            self.assertEqual((body["returned"], body["reason"]), (1, "bytes"))
 
     def test_a_timeout_truncates_a_page(self) -> None:
         """The page is not cached."""
@@ -176,8 +175,8 @@ class QuotesTests(V2TestCase):
             self.assertEqual(plain.header("etag"), followed.header("etag"))
         pending = self.request(f"quotes/{quote_id(QUOTES[2])}?{tracking}")
         self.end_grep(status=1)
-        self.end_grep(f"3:{quote_id(QUOTES[2])}\n".encode())
-        self.assertEqual(self.successResultOf(pending).code, 200)
+        found = f"3:{quote_id(QUOTES[2])}\n".encode()
+        self.assertEqual(self.finish(pending, found).code, 200)
         for name in ("utm_", "fbclid2", "xgclid", "FBCLID"):
             self.assert_error(
                 self.get_response("quotes", **{name: 1}), 400, f'"{name}"'
@@ -200,13 +199,12 @@ class QuotesTests(V2TestCase):
         self.assert_error(self.get_response("quotes", dictionary="../x"), 403)
 
     def test_the_default_dictionary_is_searched(self) -> None:
-        quotes = self.get_response("quotes").json["quotes"]
-        self.assertEqual([each["dictionary"] for each in quotes], ["alpha"])
-        names = [
-            q["dictionary"]
-            for q in self.get_response("quotes", dictionary="*").json["quotes"]
-        ]
-        self.assertEqual(names, ["alpha", *["quotes"] * 3, "sub/beta"])
+        for parameters, names in (
+            ({}, ["alpha"]),
+            ({"dictionary": "*"}, ["alpha", *["quotes"] * 3, "sub/beta"]),
+        ):
+            quotes = self.get_response("quotes", **parameters).json["quotes"]
+            self.assertEqual([each["dictionary"] for each in quotes], names)
 
     def test_other_methods_are_a_405(self) -> None:
         for url in ("quotes", "quotes/random", f"quotes/{'0' * 24}", "dictionaries"):
@@ -218,8 +216,7 @@ class QuotesTests(V2TestCase):
         """It is not logged as a part of the URL, either."""
         with captured_events() as events:
             pending = self.request("quotes", dictionary="quotes", term="zanzibar")
-            self.end_grep(status=1)
-            self.successResultOf(pending)
+            self.finish(pending, status=1)
         self.assertNotIn("zanzibar", str(events))
 
 
@@ -230,8 +227,7 @@ class OtherTests(V2TestCase):
         """grep searches the ids of each dictionary in turn."""
         pending = self.request(f"quotes/{quote_id(QUOTES[2])}")
         self.end_grep(status=1)
-        self.end_grep(f"3:{quote_id(QUOTES[2])}\n".encode())
-        response = self.successResultOf(pending)
+        response = self.finish(pending, f"3:{quote_id(QUOTES[2])}\n".encode())
         self.assertEqual(response.json["text"], QUOTES[2])
         self.assertEqual((response.json["line_from"], response.json["line_to"]), (6, 7))
 
@@ -243,9 +239,7 @@ class OtherTests(V2TestCase):
             )
         self.assertEqual(self.web.reactor.processes, [])
         pending = self.request(f"quotes/{'0' * 24}")
-        for _ in range(3):
-            self.end_grep(status=1)
-        self.assert_error(self.successResultOf(pending), 404)
+        self.assert_error(self.finish(pending, b"", b"", b"", status=1), 404)
 
     def test_random_quotes(self) -> None:
         """One by default, the same ones for the same seed, and no two equal."""
@@ -253,16 +247,9 @@ class OtherTests(V2TestCase):
         self.assertEqual((body["total"], body["returned"]), (3, 1))
         self.assertIn(body["quotes"][0]["text"], QUOTES)
         seeded = {"dictionary": "quotes", "seed": 4, "limit": 3}
-        texts = [
-            q["text"]
-            for q in self.get_response("quotes/random", **seeded).json["quotes"]
-        ]
-        self.assertEqual(sorted(texts), sorted(QUOTES))
-        again = [
-            q["text"]
-            for q in self.get_response("quotes/random", **seeded).json["quotes"]
-        ]
-        self.assertEqual(again, texts)
+        first, again = (self.get_texts("quotes/random", **seeded) for _ in range(2))
+        self.assertEqual(sorted(first), sorted(QUOTES))
+        self.assertEqual(again, first)
 
     def test_dictionaries(self) -> None:
         body = self.get_response("dictionaries").json
@@ -275,9 +262,8 @@ class OtherTests(V2TestCase):
         )
         status = self.path.stat()
         about = body["dictionaries"][1]
-        self.assertEqual(
-            list(about), ["name", "default", "bytes", "quotes", "modified"]
-        )
+        names = ["name", "default", "bytes", "quotes", "modified"]
+        self.assertEqual(list(about), names)
         self.assertEqual(about["bytes"], status.st_size)
         modified = datetime.fromisoformat(about["modified"])
         since = modified - datetime(1970, 1, 1, tzinfo=UTC)
@@ -290,10 +276,7 @@ class OtherTests(V2TestCase):
 
             def fstat(file: int, time: int = time) -> os.stat_result:
                 status = real(file)
-                times = {
-                    "st_mtime_ns": time,
-                    "st_ctime_ns": status.st_ctime_ns,
-                }
+                times = {"st_mtime_ns": time, "st_ctime_ns": status.st_ctime_ns}
                 return os.stat_result(status[:10], times)
 
             with patch("os.fstat", fstat):
@@ -307,7 +290,7 @@ class OtherTests(V2TestCase):
 
 
 class CacheTests(V2TestCase):
-    """Tests of answers that clients keep."""
+    """Tests of responses that clients cache."""
 
     urls: tuple[tuple[str, dict[str, Any]], ...] = (
         ("quotes", {"dictionary": "quotes"}),
@@ -316,35 +299,26 @@ class CacheTests(V2TestCase):
     )
 
     def test_an_unchanged_response_is_a_304(self) -> None:
-        for url, parameters in self.urls:
-            first = self.get_response(url, **parameters)
-            self.assertEqual(first.header("cache-control"), "no-cache")
-            tag = first.header("etag")
-            again = self.get_response(url, headers={"If-None-Match": tag}, **parameters)
-            self.assertEqual((again.code, again.body), (304, b""))
-            self.assertEqual(again.header("etag"), tag)
-
-    def test_a_304_has_the_headers_of_the_200(self) -> None:
-        """RFC 9110, section 15.4.5."""
-        names = ("etag", "cache-control", "vary")
-        for url, parameters in (
-            *self.urls,
-            ("quotes", {"headers": {"Accept": NDJSON}, "dictionary": "quotes"}),
+        """It has the headers of the 200 (RFC 9110, section 15.4.5)."""
+        stream = "quotes", {"headers": {"Accept": NDJSON}}, "no-store"
+        for url, parameters, cache_control in (
+            *((*url, "no-cache") for url in self.urls),
+            stream,
         ):
             first = self.get_response(url, **parameters)
-            known = {"If-None-Match": first.header("etag")}
-            headers = {**parameters.get("headers", {}), **known}
+            self.assertEqual(first.header("cache-control"), cache_control)
+            headers = {"If-None-Match": first.header("etag")}
+            headers.update(parameters.get("headers", {}))
             again = self.get_response(url, **{**parameters, "headers": headers})
-            self.assertEqual((first.code, again.code), (200, 304))
-            for name in names:
+            self.assertEqual((again.code, again.body), (304, b""))
+            for name in ("etag", "cache-control", "vary"):
                 self.assertIsNotNone(first.header(name))
                 self.assertEqual(first.header(name), again.header(name), url)
 
     def test_if_none_match_any_is_a_304(self) -> None:
-        stream = {"Accept": NDJSON}
         for url, headers in (
             ("quotes", {}),
-            ("quotes", stream),
+            ("quotes", {"Accept": NDJSON}),
             ("quotes/random", {}),
             ("quotes/random?seed=1", {}),
             ("dictionaries", {}),
@@ -357,10 +331,7 @@ class CacheTests(V2TestCase):
         for accept in ("*/*", NDJSON):
             headers = {"If-None-Match": "*", "Accept": accept}
             pending = self.request("quotes", headers, term="(", regex="true")
-            [process] = self.web.running_processes()
-            process.print(errors=b"grep: Unmatched (\n")
-            self.end_grep(status=2)
-            response = self.successResultOf(pending)
+            response = self.finish(pending, status=2, errors=UNMATCHED)
             self.assert_error(response, 400, "Unmatched (")
             self.assertIsNone(response.header("etag"))
         response = self.get_response("quotes/x", headers={"If-None-Match": "*"})
@@ -384,12 +355,11 @@ class CacheTests(V2TestCase):
             again = self.get_response(url, headers={"If-None-Match": tag}, **parameters)
             self.assertEqual(again.code, 200)
             self.assertNotEqual(again.header("etag"), tag)
-        response = self.get_response("quotes", dictionary="quotes")
-        texts = [each["text"] for each in response.json["quotes"]]
+        texts = self.get_texts("quotes", dictionary="quotes")
         self.assertEqual("\n\n".join(texts), self.path.read_text())
 
     def change_and_put_back(self, status: os.stat_result) -> None:
-        """Change the text alone, as soon as the kernel's clock has gone on."""
+        """Change only the text, and the ctime."""
         before = self.path.stat().st_ctime_ns
         self.path.write_text(self.path.read_text().swapcase())
         while self.path.stat().st_ctime_ns == before:
@@ -397,21 +367,12 @@ class CacheTests(V2TestCase):
         os.utime(self.path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
     def test_an_incomplete_response_is_not_cached(self) -> None:
-        get = Indexes.get
-
-        def get_others(
-            indexes: Indexes, dictionary: Dictionary, patient: bool = True
-        ) -> Deferred[Index]:
-            if dictionary.path == str(self.path):
-                return fail(ServiceNotReady("an index"))
-            return get(indexes, dictionary, patient)
-
         urls: tuple[tuple[str, dict[str, Any]], ...] = (
             ("quotes", {"dictionary": "*"}),
             ("quotes/random", {"dictionary": "*", "seed": 1}),
             ("dictionaries", {}),
         )
-        with patch.object(Indexes, "get", get_others):
+        with index_missing(self.path):
             responses = [
                 self.get_response(url, **parameters) for url, parameters in urls
             ]
@@ -443,41 +404,32 @@ class CacheTests(V2TestCase):
 
 
 class StreamTests(V2TestCase):
-    """Tests of quotes one a line, through the routes alone."""
+    """Tests of streams, without connections."""
 
     def request_stream(self, **parameters: object) -> Deferred[ClientResponse]:
-        """Ask for a stream of quotes."""
+        """Request a stream of quotes."""
         return self.request(
             "quotes", {"Accept": NDJSON}, dictionary="quotes", **parameters
         )
 
-    def parse_lines(self, response: ClientResponse) -> list[Any]:
-        """The lines of a stream."""
-        self.assertEqual(response.code, 200)
-        self.assertEqual(response.header("content-type"), NDJSON)
-        return [json.loads(line) for line in response.body.splitlines()]
+    def write_many_quotes(self) -> bytes:
+        """Write 1001 quotes; return the output of grep for all but the last one."""
+        self.path.write_text("\n\n".join(f"o {n}" for n in range(1001)))
+        return b"".join(b"%d:o %d\n" % (n + 1, n) for n in range(1000))
 
     def test_a_stream_has_a_line_for_each_quote_and_a_summary(self) -> None:
-        *quotes, summary = self.parse_lines(self.successResultOf(self.request_stream()))
-        self.assertEqual([each["text"] for each in quotes], QUOTES)
-        self.assertEqual(
-            summary, {"total": 3, "returned": 3, "truncated": False, "reason": None}
-        )
-
-    def test_a_stream_has_no_more_quotes_than_the_limit(self) -> None:
-        *quotes, summary = self.parse_lines(
-            self.successResultOf(self.request_stream(limit=1))
-        )
-        self.assertEqual([each["text"] for each in quotes], QUOTES[:1])
-        self.assertEqual(
-            summary, {"total": 3, "returned": 1, "truncated": True, "reason": "limit"}
-        )
+        for parameters, returned, reason in (({}, 3, None), ({"limit": 1}, 1, "limit")):
+            pending = self.request_stream(**parameters)
+            *quotes, summary = self.parse(self.successResultOf(pending))
+            self.assertEqual([each["text"] for each in quotes], QUOTES[:returned])
+            truncated = reason is not None
+            expected = {"total": 3, "returned": returned, "truncated": truncated}
+            self.assertEqual(summary, {**expected, "reason": reason})
 
     def test_a_stream_without_quotes_has_a_summary(self) -> None:
         pending = self.request_stream(term="zanzibar")
-        self.end_grep(status=1)
         self.assertEqual(
-            self.parse_lines(self.successResultOf(pending)),
+            self.parse(self.finish(pending, status=1)),
             [{"total": 0, "returned": 0, "truncated": False, "reason": None}],
         )
 
@@ -497,16 +449,12 @@ class StreamTests(V2TestCase):
 
     def test_an_error_before_the_first_quote_has_its_own_status(self) -> None:
         pending = self.request_stream(term="(", regex="true")
-        [process] = self.web.running_processes()
-        process.print(errors=b"grep: Unmatched (\n")
-        self.end_grep(status=2)
-        response = self.successResultOf(pending)
+        response = self.finish(pending, status=2, errors=UNMATCHED)
         self.assert_error(response, 400, "Unmatched (")
         self.assertIsNone(response.header("etag"))
 
     def test_an_error_after_the_first_quote_is_in_the_summary(self) -> None:
-        self.path.write_text("\n\n".join(f"o {n}" for n in range(1001)))
-        found = b"".join(b"%d:o %d\n" % (n + 1, n) for n in range(1000))
+        found = self.write_many_quotes()
         for reason in ("timeout", "error"):
             pending = self.request_stream(term="o")
             self.end_grep(found)
@@ -517,7 +465,7 @@ class StreamTests(V2TestCase):
                 self.end_grep(status=2)
                 self.assertEqual(len(self.flushLoggedErrors(GrepFailed)), 1)
             self.web.flush_responses()
-            *quotes, summary = self.parse_lines(self.successResultOf(pending))
+            *quotes, summary = self.parse(self.successResultOf(pending))
             self.assertEqual(len(quotes), 1000)
             self.assertEqual(
                 summary,
@@ -526,30 +474,29 @@ class StreamTests(V2TestCase):
             self.web.end_processes()
 
     def test_a_file_that_changes_ends_the_stream(self) -> None:
-        self.path.write_text("\n\n".join(f"o {n}" for n in range(1001)))
-        found = b"".join(b"%d:o %d\n" % (n + 1, n) for n in range(1000))
+        found = self.write_many_quotes()
         pending = self.request_stream(term="o")
         self.end_grep(found)
         self.end_grep(b"1:0:o\n")
         self.path.write_text("new")
         self.end_grep(b"1:o 1000\n")
-        *quotes, summary = self.parse_lines(self.successResultOf(pending))
+        *quotes, summary = self.parse(self.successResultOf(pending))
         self.assertEqual((len(quotes), summary["reason"]), (1000, "changed"))
         self.assertEqual((summary["total"], summary["returned"]), (1001, 1000))
 
 
 class FlowControlTests(V2TestCase):
-    """Tests of streams to clients that are slow, or leave."""
+    """Tests of streams to clients that read slowly or disconnect."""
 
     def setUp(self) -> None:
-        """Have a client ask for more than its connection takes at once."""
+        """Write a dictionary that is larger than the buffer of a connection."""
         super().setUp()
         self.path.write_text("\n\n".join(f"{n} {'o' * 400}" for n in range(3000)))
         self.client = self.web.connect()
         self.client.stalled = True
 
     def send_request(self, query: str = "", client: FakeSocket | None = None) -> None:
-        """Ask for the stream."""
+        """Request the stream."""
         (client or self.client).send(
             get_request(
                 f"/api/v2/quotes?dictionary=quotes{query}",
@@ -557,17 +504,16 @@ class FlowControlTests(V2TestCase):
             )
         )
 
-    def grep_output(self, first: int) -> bytes:
-        """What grep prints of a thousand quotes."""
-        return b"".join(
-            b"%d:%d %s\n" % (n + 1, first + n, b"o" * 400) for n in range(1000)
-        )
+    def find_quotes(self) -> None:
+        """Let grep find a thousand quotes, and positions in the first one."""
+        line = b"%d:%d " + b"o" * 400 + b"\n"
+        self.end_grep(b"".join(line % (n + 1, n) for n in range(1000)))
+        self.end_grep(b"1:2:o\n")
 
     def test_nothing_runs_while_the_client_does_not_read(self) -> None:
         """Neither a grep nor a slot is kept for it."""
         self.send_request("&term=o")
-        self.end_grep(self.grep_output(0))
-        self.end_grep(b"1:2:o\n")
+        self.find_quotes()
         self.assertEqual(self.web.running_processes(), [])
         self.assertLess(self.client.buffered, 1024 * 1024)
         for _ in range(2):
@@ -579,8 +525,7 @@ class FlowControlTests(V2TestCase):
         self.assertLess(self.client.buffered, 1024 * 1024)
         self.client.stalled = False
         self.client.deliver()
-        [response] = self.client.responses()
-        *quotes, summary = map(json.loads, response.body.splitlines())
+        *quotes, summary = self.parse(*self.client.responses())
         self.assertEqual([int(q["text"].split()[0]) for q in quotes], list(range(3000)))
         self.assertEqual(summary["total"], 3000)
 
@@ -594,8 +539,7 @@ class FlowControlTests(V2TestCase):
         client = self.web.connect()
         client.stalled = True
         self.send_request("&term=o", client)
-        self.end_grep(self.grep_output(0))
-        self.end_grep(b"1:2:o\n")
+        self.find_quotes()
         client.disconnect()
         self.assertEqual(self.web.running_processes(), [])
         self.assertEqual(len(self.web.outstanding), 0)
@@ -604,17 +548,15 @@ class FlowControlTests(V2TestCase):
     def test_the_summary_counts_the_lines_before_it(self) -> None:
         """Whether the client has read them or not."""
         self.send_request("&term=o")
-        self.end_grep(self.grep_output(0))
-        self.end_grep(b"1:2:o\n")
+        self.find_quotes()
         self.assertGreater(self.client.buffered, 0)
         self.web.outstanding.cancel()
         self.client.stalled = False
         self.client.deliver()
-        [response] = self.client.responses()
-        *quotes, summary = map(json.loads, response.body.splitlines())
+        *quotes, summary = self.parse(*self.client.responses())
         self.assertGreater(len(quotes), 0)
         self.assertEqual(summary["returned"], len(quotes))
-        self.assertEqual((response.code, summary["reason"]), (200, "shutdown"))
+        self.assertEqual(summary["reason"], "shutdown")
 
     def test_a_disconnect_before_the_start_is_not_an_error(self) -> None:
         os.utime(self.path)
@@ -631,20 +573,18 @@ class FlowControlTests(V2TestCase):
     def test_a_shutdown_is_in_the_summary(self) -> None:
         self.client.stalled = False
         self.send_request("&term=o")
-        self.end_grep(self.grep_output(0))
-        self.end_grep(b"1:2:o\n")
+        self.find_quotes()
         self.client.deliver()
         [process] = self.web.running_processes()
         self.web.outstanding.cancel()
         process.end(signal=9)
         self.client.deliver()
-        [response] = self.client.responses()
-        *quotes, summary = map(json.loads, response.body.splitlines())
+        *quotes, summary = self.parse(*self.client.responses())
         self.assertEqual(summary["returned"], len(quotes))
         self.assertEqual((summary["truncated"], summary["reason"]), (True, "shutdown"))
 
     def request_head(self, query: str) -> Deferred[ClientResponse]:
-        """Ask for the head of the stream."""
+        """Request the head of the stream."""
         return self.web.request(
             "HEAD",
             f"/api/v2/quotes?dictionary=quotes{query}",
@@ -655,8 +595,7 @@ class FlowControlTests(V2TestCase):
         pending = self.request_head("&term=o")
         [process] = self.web.running_processes()
         self.assertIn("-m", process.arguments)
-        self.end_grep(b"1:0 o\n")
-        response = self.successResultOf(pending)
+        response = self.finish(pending, b"1:0 o\n")
         self.assertEqual(response.code, 200)
         self.assertEqual(response.header("content-type"), NDJSON)
         self.assertIsNotNone(response.header("etag"))
@@ -665,15 +604,11 @@ class FlowControlTests(V2TestCase):
 
     def test_a_head_request_that_finds_nothing_is_a_200(self) -> None:
         pending = self.request_head("&term=zanzibar")
-        self.end_grep(status=1)
-        self.assertEqual(self.successResultOf(pending).code, 200)
+        self.assertEqual(self.finish(pending, status=1).code, 200)
 
     def test_a_head_request_has_the_status_of_its_stream(self) -> None:
         pending = self.request_head("&term=(&regex=true")
-        [process] = self.web.running_processes()
-        process.print(errors=b"grep: Unmatched (\n")
-        self.end_grep(status=2)
-        response = self.successResultOf(pending)
+        response = self.finish(pending, status=2, errors=UNMATCHED)
         self.assertEqual(response.code, 400)
         self.assertEqual(response.header("content-type"), "application/json")
         self.assertIsNone(response.header("etag"))
