@@ -1,5 +1,5 @@
 """
-Tests of answers that are found once, and kept.
+Tests of the cache of responses.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from twisted_quotes.web.api.response_cache import (
 
 
 class ResponseCacheTests(SynchronousTestCase):
-    """Tests with searches that a test ends by hand."""
+    """Tests of caching and coalescing."""
 
     def setUp(self) -> None:
-        """Keep as much as two answers of a thousand bytes take."""
+        """Make a cache for two responses of a thousand bytes."""
         self.metrics = Metrics()
         self.response_cache = ResponseCache(2600, self.metrics)
         self.searches: list[Deferred[CachedResponse]] = []
@@ -33,7 +33,7 @@ class ResponseCacheTests(SynchronousTestCase):
     def request(
         self, key: str = "love", client: str | None = None
     ) -> Deferred[CachedResponse]:
-        """Ask something."""
+        """Get a response from the cache or a search."""
 
         def find() -> Deferred[CachedResponse]:
             self.searches.append(Deferred())
@@ -45,7 +45,7 @@ class ResponseCacheTests(SynchronousTestCase):
         return self.response_cache.find_coalesced(key.encode(), find, client)
 
     def fill_cache(self, key: str, size: int = 1000) -> CachedResponse:
-        """Have something asked, and answered."""
+        """Cache a response."""
         response = CachedResponse(1, b"x" * size)
         waiting = self.request(key)
         self.searches[-1].callback(response)
@@ -53,7 +53,7 @@ class ResponseCacheTests(SynchronousTestCase):
         return response
 
     def is_cached(self, key: str) -> bool:
-        """Whether the answer to something is kept."""
+        """Return whether a response is cached."""
         before = len(self.searches)
         pending = self.request(key)
         cached = len(self.searches) == before
@@ -63,7 +63,7 @@ class ResponseCacheTests(SynchronousTestCase):
         return cached
 
     def cached_bytes(self) -> float:
-        """How many bytes are kept, as the metrics tell."""
+        """Return the metric of cached bytes."""
         _, text = self.metrics.render("")
         [line] = [x for x in text.splitlines() if x.startswith(b"quotes_cache_bytes ")]
         return float(line.split()[1])
@@ -215,7 +215,7 @@ class ResponseCacheTests(SynchronousTestCase):
 
 
 class KeyTests(SynchronousTestCase):
-    """Tests of the keys of answers."""
+    """Tests of the keys."""
 
     def test_all_keys_have_the_same_length(self) -> None:
         self.assertEqual(

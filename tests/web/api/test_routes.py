@@ -1,5 +1,5 @@
 """
-Tests of the table of all URLs.
+Tests of all URLs.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ PAGES = ("/", "/style.css", "/api/v1/web")
 
 
 class UrlTests(WebTestCase):
-    """Tests of which URLs there are, and which methods they take."""
+    """Tests of URLs, methods and Cache-Control."""
 
     def test_all_pages_support_get(self) -> None:
         for url in PAGES:

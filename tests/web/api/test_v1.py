@@ -338,7 +338,7 @@ class CacheTests(SearchTestCase):
         return text
 
     def test_equal_requests_share_one_grep(self) -> None:
-        """Both those at the same time and later ones."""
+        """Those at the same time and later ones."""
         pending = [self.search() for _ in range(5)]
         self.end_grep(b"love\n")
         pending.append(self.search())

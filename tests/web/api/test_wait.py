@@ -10,7 +10,7 @@ from ..clients import WebTestCase, get_request
 
 
 class WaitTests(WebTestCase):
-    """Tests of the process that blocks."""
+    """Tests of the route, with fake processes."""
 
     def test_the_response_comes_when_the_process_has_ended(self) -> None:
         pending = self.web.request("GET", "/wait")

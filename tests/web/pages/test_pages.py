@@ -1,5 +1,5 @@
 """
-Tests of the pages for people.
+Tests of the HTML pages.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _VOID = {"meta", "link", "br", "hr", "img", "input"}
 
 class Page(HTMLParser):
     """
-    A page, read as a browser reads it.
+    A parsed page.
 
-    @ivar texts: the text in each element, by the element's name.
-    @ivar links: where the page leads to.
+    @ivar texts: the texts of all elements, by their names.
+    @ivar links: the targets of all links.
     """
 
     def __init__(self, html: str) -> None:
@@ -42,29 +42,27 @@ class Page(HTMLParser):
         self.is_balanced = self.is_balanced and not self.open_elements
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """An element begins."""
         if tag not in _VOID:
             self.open_elements.append(tag)
         self.texts.setdefault(tag, []).append("")
         self.links += [value or "" for name, value in attrs if name in ("href", "src")]
 
     def handle_endtag(self, tag: str) -> None:
-        """An element ends."""
         if tag not in _VOID:
             self.is_balanced = self.is_balanced and self.open_elements[-1:] == [tag]
             self.open_elements = self.open_elements[:-1]
 
     def handle_data(self, data: str) -> None:
-        """Text stands in all elements that are open."""
+        """Add the text to all open elements."""
         for tag in dict.fromkeys(self.open_elements):
             self.texts[tag][-1] += data
 
 
 class PagesTestCase(WebTestCase):
-    """Gets pages."""
+    """Parses pages."""
 
     def get_page(self, path: str, **headers: str) -> Page:
-        """Get a page that must be there."""
+        """Get and parse a page."""
         response = self.successResultOf(self.web.request("GET", path, headers=headers))
         self.assertEqual(response.code, 200)
         self.assertEqual(response.header("content-type"), "text/html; charset=utf-8")
@@ -75,7 +73,7 @@ class PagesTestCase(WebTestCase):
 
 
 class EveryPageTests(PagesTestCase):
-    """Tests of what holds for both pages."""
+    """Tests of both pages."""
 
     def test_a_page_is_balanced_html_with_a_title(self) -> None:
         for path in ("/", "/api/v1/web"):
@@ -253,7 +251,7 @@ class InstructionsTests(PagesTestCase):
         self.assertEqual(requested_urls, {*ACTIONS, "quotes", "random", "dictionaries"})
 
     def fetch(self, options: list[str], url: str) -> str:
-        """Fetch what a command fetches, and return what it is."""
+        """Fetch a URL, and return the last segment of its path."""
         headers = dict([options[1].split(": ")]) if options else {}
         path = url.removeprefix(f"http://{HOST}")
         pending = self.web.request("GET", path, headers=headers)

@@ -1,5 +1,5 @@
 """
-Tests of long answers of API v1, which are sent while they are found.
+Tests of large responses of API v1, which are streamed.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ SEARCH = {"action": "search", "term": "love"}
 
 
 def numbered_lines(lines: Sequence[str]) -> bytes:
-    """Lines as grep numbers those that match, all one after another."""
+    """Return the output of grep for lines that all match."""
     return "".join(f"{n}:{line}\n" for n, line in enumerate(lines, 1)).encode()
 
 
-# All that could be taken for something else in JSON, in UTF-8 or at a line's end.
+# Bytes with a special meaning in JSON, in UTF-8 or at the end of a line.
 HOSTILE = st.lists(
     st.sampled_from(
         [
@@ -59,12 +59,12 @@ HOSTILE = st.lists(
 
 
 class LongResponseTests(WebTestCase):
-    """Tests of one client that asks for much of a dictionary."""
+    """Tests of one large response."""
 
     client: FakeSocket
 
     def setUp(self) -> None:
-        """Have answers cut into pieces of about three lines."""
+        """Set the size of a chunk to about three lines."""
         super().setUp()
         self.patch(line_search, "MAX_BUFFERED", 20)
         self.patch(line_reader, "CHUNK_SIZE", 20)
@@ -74,19 +74,19 @@ class LongResponseTests(WebTestCase):
         self.client = self.web.connect()
 
     def running_grep(self) -> FakeProcess:
-        """The one grep that runs."""
+        """Return the only grep that runs."""
         [process] = self.web.running_processes()
         return process
 
     def print_and_end(self, output: bytes = b"", status: int = 0) -> None:
-        """Have the grep that runs print something and end."""
+        """Let the only grep that runs print something and end."""
         process = self.running_grep()
         process.print(output)
         process.end(status)
         self.client.deliver()
 
     def start_response(self) -> None:
-        """Have the first two pieces found."""
+        """Find the first two chunks."""
         self.client.send(query_request(SEARCH))
         self.print_and_end(self.text)
         self.assertIn("-c", self.running_grep().arguments)
@@ -103,17 +103,12 @@ class LongResponseTests(WebTestCase):
         self.assertEqual(list(response.json), ["nr of entries", "results"])
         self.assertEqual(response.json["nr of entries"], len(LINES))
         self.assertEqual(response.header("content-type"), "application/json")
-        self.assertEqual(response.body[-3:], b"]}\n")
-        [event] = request_events(events)
-        self.assertEqual((event["code"], event["entries"]), (200, len(LINES)))
-
-    def test_a_streamed_response_has_security_headers(self) -> None:
-        self.start_response()
-        self.print_and_end(numbered_lines(LINES[6:]))
-        [response] = self.client.responses()
         self.assertEqual(response.header("x-content-type-options"), "nosniff")
         self.assertIn("default-src", response.header("content-security-policy") or "")
         self.assertIsNotNone(response.header("x-request-id"))
+        self.assertEqual(response.body[-3:], b"]}\n")
+        [event] = request_events(events)
+        self.assertEqual((event["code"], event["entries"]), (200, len(LINES)))
 
     def test_nothing_runs_while_the_client_does_not_read(self) -> None:
         """Neither a grep nor a slot is kept for it."""
@@ -222,7 +217,7 @@ class LongResponseTests(WebTestCase):
 
 
 class EncodingTests(SynchronousTestCase):
-    """Tests of entries in JSON."""
+    """Tests of the encoding of entries."""
 
     def test_joined_entries_are_encoded_like_separate_ones(self) -> None:
         for lines in (
