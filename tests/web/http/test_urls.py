@@ -16,7 +16,6 @@ from twisted.web.test.requesthelper import DummyChannel
 
 from twisted_quotes.web.http.urls import (
     base_url,
-    instructions_url,
     is_allowed_host,
     is_valid_host,
 )
@@ -135,4 +134,3 @@ class BaseUrlTests(SynchronousTestCase):
             (make_request(address=UNIXAddress("/run/quotes")), ""),
         ):
             self.assertEqual(base_url(request), url)
-            self.assertEqual(instructions_url(request), f"{url}/api/v1/web")

@@ -30,8 +30,7 @@ from twisted_quotes.web.http.caching import (
     check_if_none_match_any,
     check_not_modified,
     entity_tag,
-    forbid_caching,
-    require_revalidation,
+    set_cache_headers,
 )
 from twisted_quotes.web.http.clients import client_key_for_request
 from twisted_quotes.web.http.request_log import (
@@ -99,7 +98,7 @@ class QuotesV2:
 
         dictionary_name = self._annotate(request, query)
         if query.seed is UNSET:
-            forbid_caching(request)
+            set_cache_headers(request, "no-store")
             body, _ = await sample(client_key_for_request(request))
             return _send(request, body)
         return await self._respond(request, dictionary_name, ("random", query), sample)
@@ -145,12 +144,12 @@ class QuotesV2:
             complete. A client must not cache an incomplete one.
         """
         tag = await self._make_entity_tag(dictionary_name, representation)
-        require_revalidation(request, tag)
+        set_cache_headers(request, "no-cache", tag)
         if check_not_modified(request, tag):
             return b""
         body, is_complete = await find(client_key_for_request(request))
         if not is_complete:
-            forbid_caching(request)
+            set_cache_headers(request, "no-store")
         return _send(request, body)
 
     async def _stream(self, request: IRequest) -> bytes:
@@ -159,7 +158,7 @@ class QuotesV2:
         dictionary_name = self._annotate(request, query)
         tag = await self._make_entity_tag(dictionary_name, ("stream", query))
         # The stream may end early, which is known only after the head was sent.
-        forbid_caching(request, tag)
+        set_cache_headers(request, "no-store", tag)
         if check_not_modified(request, tag):
             return b""
         set_content_type(request, NDJSON.encode())

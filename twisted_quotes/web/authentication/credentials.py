@@ -5,7 +5,7 @@ Credentials, and the checkers that verify them.
 from __future__ import annotations
 
 from codecs import BOM_UTF8
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Any
@@ -74,10 +74,8 @@ class PasswordFile(FilePasswordDB):
     @param path: the path of the file.
     """
 
-    def __init__(self, path: str) -> None:
-        super().__init__(path)
-        self._content = b""
-        self._passwords: dict[bytes, bytes] = {}
+    _content = b""
+    _passwords: Mapping[bytes, bytes] = {}
 
     def getUser(self, username: bytes) -> tuple[bytes, bytes]:
         """

@@ -52,21 +52,14 @@ def check_if_none_match_any(request: IRequest) -> bool:
     return True
 
 
-def require_revalidation(request: IRequest, tag: str) -> None:
-    """Let clients store the response, but revalidate it before each use."""
-    _set_cache_headers(request, tag, "no-cache")
-
-
-def forbid_caching(request: IRequest, tag: str = "") -> None:
+def set_cache_headers(request: IRequest, cache_control: str, tag: str = "") -> None:
     """
-    Forbid caches to store the response.
+    Set the headers for caches.
 
-    @param tag: an entity tag, for clients that store the response nevertheless.
+    @param cache_control: C{"no-cache"} lets clients store the response, but revalidate
+        it before each use; C{"no-store"} forbids to store it.
+    @param tag: the entity tag of the response, if it has one.
     """
-    _set_cache_headers(request, tag, "no-store")
-
-
-def _set_cache_headers(request: IRequest, tag: str, cache_control: str) -> None:
     request.responseHeaders.removeHeader("etag")
     if tag:
         request.setHeader("etag", f'"{tag}"')

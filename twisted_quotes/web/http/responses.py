@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from errno import EAGAIN, EMFILE, ENFILE, ENOMEM
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from twisted.internet.defer import CancelledError
@@ -26,7 +26,7 @@ from twisted_quotes.errors import (
 from twisted_quotes.web.limits.output import SMALL_RESPONSE, IOutputQuota
 
 from .request_log import IRequestLogEntry, annotate
-from .urls import instructions_url
+from .urls import base_url
 
 _log = Logger()
 
@@ -85,17 +85,11 @@ def set_content_type(request: IRequest, content_type: bytes) -> None:
         request.setHeader(name, value)
 
 
-class ErrorResponse(NamedTuple):
-    """The response to a request that failed."""
-
-    code: int
-    message: str
-    headers: Mapping[bytes, Sequence[bytes]]
-
-
-def to_error_response(request: IRequest, failure: Failure) -> ErrorResponse:
+def log_error(
+    request: IRequest, failure: Failure
+) -> tuple[int, str, Mapping[bytes, Sequence[bytes]]]:
     """
-    Convert a failure to a response, and log it.
+    Log a failure, and return the status code, message and headers of its response.
 
     An error of the client becomes part of the request's log event. Any other error is
     logged with its traceback and the id of the request, and the client is told nothing
@@ -128,9 +122,9 @@ def to_error_response(request: IRequest, failure: Failure) -> ErrorResponse:
                 "Something went wrong in the service. "
                 f"Its log has the details under {request_id}."
             )
-            return ErrorResponse(500, message, {})
+            return 500, message, {}
     annotate(request, error=type(error).__name__, reason=message)
-    return ErrorResponse(code, message, _error_headers(error))
+    return code, message, _error_headers(error)
 
 
 def _error_headers(error: BaseException) -> Mapping[bytes, Sequence[bytes]]:
@@ -159,11 +153,11 @@ def render_error(request: IRequest, failure: Failure) -> bytes:
 
     It is the error handler of the Klein app.
     """
-    code, message, headers = to_error_response(request, failure)
+    code, message, headers = log_error(request, failure)
     request.setResponseCode(code)
     request.responseHeaders.removeHeader(b"etag")
     request.setHeader(b"cache-control", b"no-store")
     for name, values in headers.items():
         request.responseHeaders.setRawHeaders(name, values)
-    body = ErrorBody(code, f"{message} Instructions: {instructions_url(request)}")
-    return render_json(request, body)
+    instructions = f"Instructions: {base_url(request)}/api/v1/web"
+    return render_json(request, ErrorBody(code, f"{message} {instructions}"))

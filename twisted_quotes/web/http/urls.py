@@ -84,8 +84,3 @@ def base_url(request: IRequest) -> str:
     if isinstance(address, IPv4Address | IPv6Address):
         return f"{scheme}://{authority(address)}"
     return ""
-
-
-def instructions_url(request: IRequest) -> str:
-    """Return the URL of the instructions."""
-    return f"{base_url(request)}/api/v1/web"

@@ -19,7 +19,7 @@ from twisted.web.server import Request
 
 from twisted_quotes.errors import BadRequest, BodyTooLarge, QuotesError, UnknownMethod
 from twisted_quotes.web.http.request_log import IRequestLogEntry, RequestLogEntry
-from twisted_quotes.web.http.responses import render_error, to_error_response
+from twisted_quotes.web.http.responses import log_error, render_error
 from twisted_quotes.web.http.urls import is_allowed_host, is_valid_host
 from twisted_quotes.web.limits.output import IOutputQuota, RequestOutputQuota
 
@@ -211,7 +211,7 @@ class QuotesRequest(Request):
 
         The log has the status code that C{reason} would have had before the start.
         """
-        self._code_if_aborted = to_error_response(self, reason).code
+        self._code_if_aborted, _, _ = log_error(self, reason)
         self.channel.abort()
 
     def connectionLost(self, reason: Failure) -> None:
