@@ -23,7 +23,7 @@ from twisted_quotes.errors import (
 from twisted_quotes.library.dictionary import Dictionary
 from twisted_quotes.library.index import Index
 from twisted_quotes.library.indexes import Indexes
-from twisted_quotes.query.queries import All, FindQuotes, Search
+from twisted_quotes.query.queries import All, FindQuotes, Random, Search
 from twisted_quotes.search import (
     cursor,
     indexed_dictionary,
@@ -316,10 +316,14 @@ class ChangeTests(RealGrepTestCase):
     async def test_a_dictionary_without_an_index_is_left_out(self) -> None:
         """A quote that may be in it is not reported as missing."""
         finder = self.make_finder_without("fortunes", ServiceNotReady("an index"))
-        collected = CollectedEntries()
-        await finder.find_entries(All(unit="quote", dictionary="*"), collected)
-        self.assertEqual(collected.entries, [HELENA, LYSANDER, POLONIUS])
-        self.assertFalse(collected.is_complete)
+        for query in (
+            All(unit="quote", dictionary="*"),
+            Random(dictionary="*", nresults=0),
+        ):
+            collected = CollectedEntries()
+            await finder.find_entries(query, collected)
+            self.assertEqual({*collected.entries}, {HELENA, LYSANDER, POLONIUS})
+            self.assertFalse(collected.is_complete)
         quote, is_complete = await finder.find_quote(quote_id(HELENA))
         self.assertEqual((quote.text, is_complete), (HELENA, False))
         with self.assertRaises(ServiceNotReady):

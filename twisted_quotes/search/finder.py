@@ -50,8 +50,9 @@ class Finder:
     <twisted_quotes.grep.arguments.GrepFailed>} or L{OSError}. Cancelling one ends
     the wait for a slot, or kills the grep.
 
-    A C{client_key} identifies the client, for fair queueing; L{None} if clients
-    cannot be told apart.
+    A C{dictionary_name} is the name of a dictionary, or C{"*"} for all dictionaries
+    that may be read. A C{client_key} identifies the client, for fair queueing; it is
+    L{None} if clients cannot be distinguished.
 
     @ivar outstanding: keeps track of all searches, for the shutdown.
     """
@@ -127,7 +128,7 @@ class Finder:
         return self._track(self.quote_search.list_dictionaries(SlotRequest(client_key)))
 
     def read_states(self, dictionary_name: str) -> Deferred[dict[str, FileState]]:
-        """Return the states of one or all dictionaries, by name, in order."""
+        """Return the states of dictionaries, by name, in order."""
         return self._track(self.indexed_library.read_states(dictionary_name))
 
     def list_dictionary_names(self) -> Deferred[list[str]]:

@@ -63,6 +63,9 @@ class IndexedLibrary:
     """
     The dictionaries of a library together with their indexes.
 
+    A C{dictionary_name} is the name of a dictionary, or C{"*"} for all dictionaries
+    that may be read.
+
     @ivar in_thread: runs what may block.
     @ivar now: returns the time, in seconds since 1970.
     """
@@ -78,7 +81,7 @@ class IndexedLibrary:
     def __post_init__(self) -> None:
         self._scheduler = CooperativeScheduler(self.runner.reactor)
 
-    def iterate_cooperatively(self, items: Iterable[T]) -> AsyncIterator[T]:
+    def iterate(self, items: Iterable[T]) -> AsyncIterator[T]:
         """Iterate over dictionaries; let the reactor run from time to time."""
         return self._scheduler.iterate(items)
 
@@ -90,9 +93,8 @@ class IndexedLibrary:
         self, dictionary_name: str
     ) -> AsyncIterator[tuple[str, Dictionary]]:
         """Open the dictionaries that a query names, when nobody writes to them."""
-        async for name in self.iterate_cooperatively(
-            await self.library.resolve_names(dictionary_name, self.in_thread)
-        ):
+        names = await self.library.resolve_names(dictionary_name, self.in_thread)
+        async for name in self.iterate(names):
             dictionary = open_requested(self.library, name, dictionary_name)
             if dictionary is None:
                 continue
@@ -104,11 +106,7 @@ class IndexedLibrary:
             yield name, dictionary
 
     async def read_states(self, dictionary_name: str) -> dict[str, FileState]:
-        """
-        Return the states of dictionaries, by name, in order.
-
-        @param dictionary_name: the name of a dictionary, or C{"*"} for all.
-        """
+        """Return the states of dictionaries, by name, in order."""
         states = {}
         async for name, dictionary in self._open_each(dictionary_name):
             with dictionary:
@@ -121,7 +119,6 @@ class IndexedLibrary:
 
         With C{"*"} this may block: L{read_all_versions} does not.
 
-        @param dictionary_name: the name of a dictionary, or C{"*"} for all.
         @return: L{None} if a dictionary could change without a change of this.
         """
         names = [dictionary_name]
@@ -150,7 +147,6 @@ class IndexedLibrary:
         """
         Wait until dictionaries have indexes. No file stays open meanwhile.
 
-        @param dictionary_name: the name of a dictionary, or C{"*"} for all.
         @return: the names of those with an index, and whether these are all.
         @raise DictionaryChanging: if the dictionary, or each of them, is being
             written to.
@@ -216,7 +212,6 @@ class IndexedLibrary:
         """
         Search dictionaries; start again when one of them changes meanwhile.
 
-        @param dictionary_name: the name of a dictionary, or C{"*"} for all.
         @param operation: is called with the session for its greps and the names of the
             dictionaries with an index.
         @param results: what the operation writes to.

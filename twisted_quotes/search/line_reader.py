@@ -42,6 +42,7 @@ class DictionarySearch:
 
     @ivar in_thread: runs what may block.
     @ivar normalized: whether grep reads the normalized text instead of the file.
+    @ivar start: the offset of the text in the file.
     """
 
     dictionary: Dictionary
@@ -49,6 +50,7 @@ class DictionarySearch:
     grep_session: GrepSession
     in_thread: DeferToThread
     normalized: bool
+    start: int
 
     @property
     def has_context(self) -> bool:
@@ -61,12 +63,8 @@ class DictionarySearch:
         max_output: int | None = None,
         start: int | None = None,
     ) -> Outcome:
-        """
-        Run grep on the dictionary.
-
-        @param start: the offset to start at; L{None} for the start of the text.
-        """
-        start = self.dictionary.rewind() if start is None else start
+        """Run grep on the text, or on the part of it from an offset on."""
+        start = self.start if start is None else start
         self.dictionary.seek(start)
         stdin: int | NormalizedFile = self.dictionary.fileno()
         if self.normalized:
@@ -112,24 +110,24 @@ class DictionarySearch:
     def open_reader(self, skip: int) -> AllLinesReader | MatchReader:
         """Read the entries chunk after chunk, without the first ones."""
         if self.query.selection.pattern is None:
-            return AllLinesReader(self, skip)
-        return MatchReader(self, skip)
+            return AllLinesReader(self, skip, self.start)
+        return MatchReader(self, skip, self.start)
 
 
+@dataclass
 class AllLinesReader:
     """
     Reads all lines, a chunk at a time, without grep.
 
-    @param skip: the number of lines to skip, fewer than the dictionary has.
-
+    @ivar skip: the number of lines to skip, fewer than the dictionary has.
+    @ivar start: the offset of the next line.
     @ivar at_end: whether there are no more lines.
     """
 
-    def __init__(self, search: DictionarySearch, skip: int) -> None:
-        self.at_end = False
-        self._search = search
-        self._skip = skip
-        self._start = search.dictionary.rewind()
+    search: DictionarySearch
+    skip: int
+    start: int
+    at_end: bool = False
 
     async def read(self) -> Lines:
         """
@@ -138,22 +136,22 @@ class AllLinesReader:
         @raise EntryTooLong: if a line is longer than L{MAX_ENTRY_BYTES}.
         @raise DictionaryChanging: if the dictionary has become shorter.
         """
-        dictionary, in_thread = self._search.dictionary, self._search.in_thread
-        if self._skip:
-            self._start = await in_thread(
-                self._search.dictionary.offset_after_lines, self._start, self._skip
+        dictionary, in_thread = self.search.dictionary, self.search.in_thread
+        if self.skip:
+            self.start = await in_thread(
+                self.search.dictionary.offset_after_lines, self.start, self.skip
             )
-            self._skip = 0
+            self.skip = 0
         size = READ_SIZE
         while True:
-            byte_range = self._start, self._start + size
+            byte_range = self.start, self.start + size
             data = dictionary.read_nowait(*byte_range)
             if data is None:
                 data = await in_thread(dictionary.read_at, *byte_range)
-            self.at_end = self._start + len(data) >= dictionary.state.size
+            self.at_end = self.start + len(data) >= dictionary.state.size
             end = len(data) if self.at_end else data.rfind(b"\n") + 1
             if end or self.at_end:
-                self._start += end
+                self.start += end
                 return parse_lines(data[:end])
             if len(data) < size:
                 raise DictionaryChanging()
@@ -162,6 +160,7 @@ class AllLinesReader:
             size = min(size * 4, MAX_ENTRY_BYTES)
 
 
+@dataclass
 class MatchReader:
     """
     Reads matching lines with their context, a chunk at a time.
@@ -169,18 +168,17 @@ class MatchReader:
     Each chunk is the output of a grep that is killed after it. The next grep starts
     where the entries of that chunk end. Between two chunks no process runs.
 
-    @param skip: the number of entries to skip.
-
+    @ivar skip: the number of entries to skip.
+    @ivar start: the offset at which the next grep starts.
+    @ivar lines_read: the number of lines from there whose matches were read before.
     @ivar at_end: whether there are no more entries.
     """
 
-    def __init__(self, search: DictionarySearch, skip: int) -> None:
-        self.at_end = False
-        self._search = search
-        self._skip = skip
-        self._start = search.dictionary.rewind()
-        # The number of lines from that start whose matches were read before.
-        self._lines_read = 0
+    search: DictionarySearch
+    skip: int
+    start: int
+    lines_read: int = 0
+    at_end: bool = False
 
     async def read(self) -> Iterable[str]:
         """
@@ -189,12 +187,12 @@ class MatchReader:
         @raise EntryTooLong: if an entry is longer than L{MAX_ENTRY_BYTES}.
         @raise DictionaryChanging: if the dictionary has become shorter.
         """
-        search = self._search
+        search = self.search
         arguments = grep.line_arguments(search.query, None, numbered=True)
         # With their context, entries may be much longer than the output.
         max_output = CHUNK_SIZE // 4 if search.has_context else CHUNK_SIZE
         while True:
-            outcome = await search.run_grep(arguments, max_output, self._start)
+            outcome = await search.run_grep(arguments, max_output, self.start)
             output, self.at_end = outcome.stdout, outcome.is_complete
             if not self.at_end:
                 output = output[: output.rfind(b"\n") + 1]
@@ -213,28 +211,28 @@ class MatchReader:
         """Return the matching lines, and advance past them."""
         printed, last_line = grep_output.strip_line_numbers(output)
         await self._advance_past(last_line)
-        lines = parse_lines(printed, self._search.normalized)
-        skipped = min(self._skip, len(lines))
-        self._skip -= skipped
+        lines = parse_lines(printed, self.search.normalized)
+        skipped = min(self.skip, len(lines))
+        self.skip -= skipped
         return lines[skipped:]
 
     async def _parse_with_context(self, output: bytes) -> Iterable[str] | None:
         """Return the complete entries, and advance past them; L{None} for none."""
-        before, after = self._search.query.n_before, self._search.query.n_after
+        before, after = self.search.query.n_before, self.search.query.n_after
         lines, matches = grep_output.parse_numbered_lines(
-            parse_lines(output, self._search.normalized)
+            parse_lines(output, self.search.normalized)
         )
         matches = [
             (index, line)
             for index, line in matches
-            if line > self._lines_read and (self.at_end or index + after < len(lines))
+            if line > self.lines_read and (self.at_end or index + after < len(lines))
         ]
         if matches:
             await self._advance_past(matches[-1][1])
         elif not self.at_end:
             return None
-        skipped = min(self._skip, len(matches))
-        self._skip -= skipped
+        skipped = min(self.skip, len(matches))
+        self.skip -= skipped
         return add_context(lines, matches[skipped:], before, after)
 
     async def _advance_past(self, last_line: int) -> None:
@@ -245,8 +243,8 @@ class MatchReader:
         """
         if self.at_end:
             return
-        skipped_lines = max(0, last_line - self._search.query.n_before)
-        self._start = await self._search.in_thread(
-            self._search.dictionary.offset_after_lines, self._start, skipped_lines
+        skipped_lines = max(0, last_line - self.search.query.n_before)
+        self.start = await self.search.in_thread(
+            self.search.dictionary.offset_after_lines, self.start, skipped_lines
         )
-        self._lines_read = last_line - skipped_lines
+        self.lines_read = last_line - skipped_lines

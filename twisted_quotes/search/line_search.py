@@ -51,7 +51,6 @@ class LineSearch:
         """
         Find entries: at once where they are few, else counted first and streamed.
 
-        @param dictionary_name: the name of a dictionary, or C{"*"} for all.
         @raise TooLargeToBuffer: if the results must be buffered and are too many.
         """
         if (
@@ -70,21 +69,7 @@ class LineSearch:
             search = _Search(
                 self.library, self.in_thread, dictionary_name, query, grep_session
             )
-            for _ in range(MAX_ATTEMPTS):
-                if not results.is_large:
-                    entries = await search.find_buffered()
-                    if entries is not None:
-                        await results.write_all(entries)
-                        return
-                if results.buffered:
-                    raise TooLargeToBuffer()
-                try:
-                    await search.stream(results)
-                    return
-                except DictionaryChanging:
-                    if not results.restart():
-                        raise
-        raise DictionaryChanging()
+            await search.find_entries(results)
 
 
 @dataclass
@@ -97,7 +82,25 @@ class _Search:
     query: Search | All
     grep_session: GrepSession
 
-    async def find_buffered(self) -> Entries | None:
+    async def find_entries(self, results: EntryResults) -> None:
+        """Find entries; start again when a dictionary changes meanwhile."""
+        for _ in range(MAX_ATTEMPTS):
+            if not results.is_large:
+                entries = await self._find_buffered()
+                if entries is not None:
+                    await results.write_all(entries)
+                    return
+            if results.buffered:
+                raise TooLargeToBuffer()
+            try:
+                await self._stream(results)
+                return
+            except DictionaryChanging:
+                if not results.restart():
+                    raise
+        raise DictionaryChanging()
+
+    async def _find_buffered(self) -> Entries | None:
         """Find all entries at once; return L{None} if they are too large."""
         groups: list[Entries] = []
         limit, max_characters = self.query.end, MAX_BUFFERED
@@ -138,11 +141,12 @@ class _Search:
                 grep.UNNORMALIZED_LINE_ARGUMENTS, None, dictionary.fileno()
             )
             normalized = outcome.exit_code == 0
+        start = dictionary.rewind()
         return DictionarySearch(
-            dictionary, self.query, self.grep_session, self.in_thread, normalized
+            dictionary, self.query, self.grep_session, self.in_thread, normalized, start
         )
 
-    async def stream(self, results: EntryResults) -> None:
+    async def _stream(self, results: EntryResults) -> None:
         """Count the entries of each dictionary, then read them chunk after chunk."""
         counts: list[tuple[str, FileState, int]] = []
         for name in await self._list_names():

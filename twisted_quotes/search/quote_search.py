@@ -67,7 +67,6 @@ class QuoteSearch:
         """
         Find entries: at once where they are few, else counted first and streamed.
 
-        @param dictionary_name: the name of a dictionary, or C{"*"} for all.
         @raise TooLargeToBuffer: if the results must be buffered and are too many.
         """
 
@@ -84,7 +83,7 @@ class QuoteSearch:
             if results.buffered:
                 raise TooLargeToBuffer()
             total = 0
-            async for name in self.indexed_library.iterate_cooperatively(names):
+            async for name in self.indexed_library.iterate(names):
                 with self.indexed_library.open(name) as dictionary:
                     cursor = await dictionary.open_cursor(grep_session, query.selection)
                     total += await cursor.count_remaining()
@@ -107,18 +106,16 @@ class QuoteSearch:
         """
         Find quotes, and count all that match.
 
-        @param dictionary_name: the name of a dictionary, or C{"*"} for all.
         @param results: what receives them. What it has accepted stays valid if the
             search fails.
         """
-
-        async def search_dictionaries(
-            grep_session: GrepSession, names: list[str]
-        ) -> None:
-            await self._write_quotes(grep_session, dict.fromkeys(names), query, results)
-
         await self.indexed_library.search(
-            dictionary_name, slot_request, search_dictionaries, results
+            dictionary_name,
+            slot_request,
+            lambda session, names: self._write_quotes(
+                session, dict.fromkeys(names), query, results
+            ),
+            results,
         )
 
     async def _write_quotes(
@@ -134,9 +131,7 @@ class QuoteSearch:
         @param states: the state that each must have; L{None} for any.
         """
         offset = query.offset
-        async for name, state in self.indexed_library.iterate_cooperatively(
-            states.items()
-        ):
+        async for name, state in self.indexed_library.iterate(states.items()):
             with self.indexed_library.open(name, state) as dictionary:
                 cursor = await dictionary.open_cursor(grep_session, query.selection)
                 skipped = await cursor.skip(offset)
@@ -194,7 +189,7 @@ class QuoteSearch:
         async def search_dictionaries(
             grep_session: GrepSession, names: list[str]
         ) -> tuple[Quote, bool]:
-            async for name in self.indexed_library.iterate_cooperatively(names):
+            async for name in self.indexed_library.iterate(names):
                 with self.indexed_library.open(name) as dictionary:
                     position = await dictionary.position_of(grep_session, quote_id)
                     if position is not None:
@@ -222,7 +217,7 @@ class QuoteSearch:
             _: GrepSession, names: list[str]
         ) -> tuple[list[DictionaryInfo], bool]:
             infos = []
-            async for name in self.indexed_library.iterate_cooperatively(names):
+            async for name in self.indexed_library.iterate(names):
                 with self.indexed_library.open(name) as opened:
                     state, quote_count = opened.dictionary.state, opened.index.count
                     infos.append(DictionaryInfo(name, state, quote_count))

@@ -63,6 +63,7 @@ class RandomSampler:
         """Sample quotes whose texts are the entries."""
         adapter = QuoteEntriesAdapter(query.limit, query.offset, results)
         await self.find_quotes(dictionary_name, query, adapter, slot_request)
+        results.is_complete = adapter.is_complete
 
     async def find_quotes(
         self,
@@ -74,43 +75,13 @@ class RandomSampler:
         """
         Sample quotes. The same seed gives the same quotes in the same order.
 
-        @param dictionary_name: the name of a dictionary, or C{"*"} for all.
         @param results: what receives them, or an empty list if there are none.
         """
-
-        async def search_dictionaries(
-            grep_session: GrepSession, names: list[str]
-        ) -> None:
-            sources = [
-                await self._find_source(grep_session, name, query.selection)
-                async for name in self.indexed_library.iterate_cooperatively(names)
-            ]
-            total = sum(len(source.positions) for source in sources)
-            results.start(total)
-            grep_session.release_slot()
-            seed = None if query.seed is UNSET else query.seed
-            permutation = RandomPermutation(total, seed)
-            end = min(query.offset + results.remaining, total)
-            next_index = min(query.offset, end)
-            pattern = None if results.texts_only else query.selection.pattern
-            while True:
-                batch = range(next_index, min(next_index + _MAX_BATCH_SIZE, end))
-                indexes = await self.in_thread(
-                    list, map(permutation.__getitem__, batch)
-                )
-                quotes = await self._read_batch(sources, indexes)
-                if pattern is not None:
-                    quotes = await locate_matches(
-                        grep_session, pattern, quotes, self.in_thread
-                    )
-                    grep_session.release_slot()
-                next_index += len(quotes)
-                await results.write(quotes)
-                if results.limit_reached or next_index >= end:
-                    return
-
         await self.indexed_library.search(
-            dictionary_name, slot_request, search_dictionaries, results
+            dictionary_name,
+            slot_request,
+            lambda session, names: self._write_samples(session, names, query, results),
+            results,
         )
 
     async def _find_source(
@@ -126,6 +97,40 @@ class RandomSampler:
             while fetched := await cursor.fetch(MAX_POSITIONS):
                 positions.extend(fetched)
             return _Source(name, state, positions)
+
+    async def _write_samples(
+        self,
+        grep_session: GrepSession,
+        names: list[str],
+        query: Random | SampleQuotes,
+        results: QuoteResults,
+    ) -> None:
+        """Read random quotes until the results accept no more."""
+        sources = [
+            await self._find_source(grep_session, name, query.selection)
+            async for name in self.indexed_library.iterate(names)
+        ]
+        grep_session.release_slot()
+        total = sum(len(source.positions) for source in sources)
+        results.start(total)
+        seed = None if query.seed is UNSET else query.seed
+        permutation = RandomPermutation(total, seed)
+        pattern = None if results.texts_only else query.selection.pattern
+        remaining = range(query.offset, min(query.offset + results.remaining, total))
+        while True:
+            indexes = await self.in_thread(
+                list, map(permutation.__getitem__, remaining[:_MAX_BATCH_SIZE])
+            )
+            quotes = await self._read_batch(sources, indexes)
+            if pattern is not None:
+                quotes = await locate_matches(
+                    grep_session, pattern, quotes, self.in_thread
+                )
+                grep_session.release_slot()
+            remaining = remaining[len(quotes) :]
+            await results.write(quotes)
+            if results.limit_reached or not remaining:
+                return
 
     async def _read_batch(
         self, sources: Sequence[_Source], indexes: Sequence[int]
@@ -154,9 +159,8 @@ class RandomSampler:
     ) -> dict[int, T]:
         """Read something about quotes, one dictionary after another."""
         values: dict[int, T] = {}
-        async for source, positions in self.indexed_library.iterate_cooperatively(
-            _group_by_source(sources, indexes)
-        ):
+        groups = _group_by_source(sources, indexes)
+        async for source, positions in self.indexed_library.iterate(groups):
             with self.indexed_library.open(source.name, source.state) as opened:
                 found = await read(opened, list(positions.values()))
             values.update(zip(positions, found, strict=True))
