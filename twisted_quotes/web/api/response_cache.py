@@ -7,7 +7,7 @@ from __future__ import annotations
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
@@ -58,7 +58,7 @@ class _Search:
     """A search that runs, and the requests that wait for it."""
 
     result: Deferred[CachedResponse]
-    waiters: list[Deferred[CachedResponse]] = field(default_factory=list)
+    waiters: list[Deferred[CachedResponse]]
 
 
 class ResponseCache:
@@ -116,7 +116,7 @@ class ResponseCache:
             other request waits for it.
         """
         waiter: Deferred[CachedResponse] = Deferred(
-            lambda cancelled: self._detach(key, client_key, cancelled)
+            lambda waiter: self._detach(waiter, key, client_key)
         )
         search = self._searches.get(key, {}).get(client_key)
         if search is not None:
@@ -130,13 +130,12 @@ class ResponseCache:
         return waiter
 
     def _detach(
-        self, key: bytes, client_key: str | None, cancelled: Deferred[CachedResponse]
+        self, waiter: Deferred[CachedResponse], key: bytes, client_key: str | None
     ) -> None:
         """Remove a waiter, and cancel its search if it was the last one."""
         search = self._searches[key][client_key]
-        search.waiters.remove(cancelled)
+        search.waiters.remove(waiter)
         if not search.waiters:
-            # A new request must start a new search.
             self._remove_search(key, client_key)
             search.result.cancel()
 
@@ -153,18 +152,19 @@ class ResponseCache:
         search: _Search,
     ) -> None:
         """Pass the result to all waiters, and cache it if possible."""
-        if self._searches.get(key, {}).get(client_key) is search:
-            self._remove_search(key, client_key)
+        if self._searches.get(key, {}).get(client_key) is not search:
+            # The search was cancelled.
+            return
         finished = [search]
-        if isinstance(result, CachedResponse) and search.waiters:
-            finished += self._searches.pop(key, {}).values()
+        if isinstance(result, CachedResponse):
+            finished = [*self._searches.pop(key).values()]
             if result.cacheable:
                 self._store(key, result)
-        waiters = [waiter for each in finished for waiter in each.waiters]
-        for each in finished:
-            each.waiters = []
-            each.result.cancel()
-        for waiter in waiters:
+        else:
+            self._remove_search(key, client_key)
+        for other in finished:
+            other.result.cancel()
+        for waiter in [waiter for each in finished for waiter in each.waiters]:
             waiter.callback(result)
 
     def _store(self, key: bytes, response: CachedResponse) -> None:

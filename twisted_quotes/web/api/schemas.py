@@ -74,12 +74,6 @@ class DictionaryBody(Struct, frozen=True):
     modified: datetime
 
 
-class DictionariesBody(Struct, frozen=True):
-    """All dictionaries."""
-
-    dictionaries: Sequence[DictionaryBody]
-
-
 def quote_body(quote: Quote) -> QuoteBody:
     """Return the representation of a quote."""
     return QuoteBody(

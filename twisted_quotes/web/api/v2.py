@@ -25,13 +25,8 @@ from twisted_quotes.query.queries import (
 )
 from twisted_quotes.search.finder import Finder
 from twisted_quotes.search.results import BufferedQuotes, QuoteResults
+from twisted_quotes.web.http import caching
 from twisted_quotes.web.http.accept import negotiate_media_type
-from twisted_quotes.web.http.caching import (
-    check_if_none_match_any,
-    check_not_modified,
-    entity_tag,
-    set_cache_headers,
-)
 from twisted_quotes.web.http.clients import client_key_for_request
 from twisted_quotes.web.http.request_log import (
     IRequestLogEntry,
@@ -43,13 +38,7 @@ from twisted_quotes.web.http.request_log import (
 from twisted_quotes.web.http.responses import render_json, set_content_type
 
 from .results import Page, QuoteStream, ResponseWriter
-from .schemas import (
-    DictionariesBody,
-    PageBody,
-    SummaryBody,
-    dictionary_body,
-    quote_body,
-)
+from .schemas import PageBody, SummaryBody, dictionary_body, quote_body
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
 
@@ -98,7 +87,7 @@ class QuotesV2:
 
         dictionary_name = self._annotate(request, query)
         if query.seed is UNSET:
-            set_cache_headers(request, "no-store")
+            caching.set_cache_headers(request, "no-store")
             body, _ = await sample(client_key_for_request(request))
             return _send(request, body)
         return await self._respond(request, dictionary_name, ("random", query), sample)
@@ -120,10 +109,10 @@ class QuotesV2:
         parse_parameters(query_string(request), NoParameters)
         default = self.finder.library.default
 
-        async def find(client_key: str | None) -> tuple[Struct, bool]:
+        async def find(client_key: str | None) -> tuple[object, bool]:
             infos, is_complete = await self.finder.list_dictionaries(client_key)
             bodies = [dictionary_body(info, default) for info in infos]
-            return DictionariesBody(bodies), is_complete
+            return {"dictionaries": bodies}, is_complete
 
         return await self._respond(
             request, ALL_DICTIONARIES, ("dictionaries", default), find
@@ -134,7 +123,7 @@ class QuotesV2:
         request: IRequest,
         dictionary_name: str,
         representation: tuple[object, ...],
-        find: Callable[[str | None], Awaitable[tuple[Struct, bool]]],
+        find: Callable[[str | None], Awaitable[tuple[object, bool]]],
     ) -> bytes:
         """
         Respond with a body that the client can cache, or with a 304 if it has it.
@@ -144,12 +133,12 @@ class QuotesV2:
             complete. A client must not cache an incomplete one.
         """
         tag = await self._make_entity_tag(dictionary_name, representation)
-        set_cache_headers(request, "no-cache", tag)
-        if check_not_modified(request, tag):
+        caching.set_cache_headers(request, "no-cache", tag)
+        if caching.check_not_modified(request, tag):
             return b""
         body, is_complete = await find(client_key_for_request(request))
         if not is_complete:
-            set_cache_headers(request, "no-store")
+            caching.set_cache_headers(request, "no-store")
         return _send(request, body)
 
     async def _stream(self, request: IRequest) -> bytes:
@@ -158,12 +147,12 @@ class QuotesV2:
         dictionary_name = self._annotate(request, query)
         tag = await self._make_entity_tag(dictionary_name, ("stream", query))
         # The stream may end early, which is known only after the head was sent.
-        set_cache_headers(request, "no-store", tag)
-        if check_not_modified(request, tag):
+        caching.set_cache_headers(request, "no-store", tag)
+        if caching.check_not_modified(request, tag):
             return b""
         set_content_type(request, NDJSON.encode())
         client_key = client_key_for_request(request)
-        if check_if_none_match_any(request) or request.method == b"HEAD":
+        if caching.check_if_none_match_any(request) or request.method == b"HEAD":
             # The first quote determines the status.
             await self.finder.find_quotes(query, BufferedQuotes(1), client_key)
             return b""
@@ -194,7 +183,7 @@ class QuotesV2:
         self, dictionary_name: str, representation: tuple[object, ...]
     ) -> str:
         states = await self.finder.read_states(dictionary_name)
-        return entity_tag(msgspec.json.encode(representation).decode(), states)
+        return caching.entity_tag(msgspec.json.encode(representation).decode(), states)
 
     def _truncation_reason(self, request: IRequest, error: Exception) -> str:
         """Return the reason for which an error truncates a stream."""
@@ -230,6 +219,8 @@ def _page_body(
     return PageBody(offset=offset, quotes=[*map(quote_body, page.quotes)], **summary)
 
 
-def _send(request: IRequest, body: Struct) -> bytes:
+def _send(request: IRequest, body: object) -> bytes:
     """Send a body, or a 304 to a client that accepts any cached response."""
-    return b"" if check_if_none_match_any(request) else render_json(request, body)
+    return (
+        b"" if caching.check_if_none_match_any(request) else render_json(request, body)
+    )
