@@ -206,12 +206,6 @@ class QuotesTests(V2TestCase):
             quotes = self.get_response("quotes", **parameters).json["quotes"]
             self.assertEqual([each["dictionary"] for each in quotes], names)
 
-    def test_other_methods_are_a_405(self) -> None:
-        for url in ("quotes", "quotes/random", f"quotes/{'0' * 24}", "dictionaries"):
-            response = self.successResultOf(self.web.request("POST", f"/api/v2/{url}"))
-            self.assert_error(response, 405)
-            self.assertEqual(response.header("allow"), "GET, HEAD")
-
     def test_the_term_is_not_logged(self) -> None:
         """It is not logged as a part of the URL, either."""
         with captured_events() as events:

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from twisted_quotes.web.api.wait import SleepFailed
 
-from ..clients import WebTestCase, get_request
+from ..clients import get_request
+from .cases import SearchTestCase
 
 
-class WaitTests(WebTestCase):
+class WaitTests(SearchTestCase):
     """Tests of the route, with fake processes."""
 
     def test_the_response_comes_when_the_process_has_ended(self) -> None:
@@ -20,10 +21,7 @@ class WaitTests(WebTestCase):
         self.assertEqual(process.environment, {})
         self.web.reactor.advance(60)
         self.web.flush_responses()
-        self.assertNoResult(pending)
-        process.end()
-        self.web.flush_responses()
-        response = self.successResultOf(pending)
+        response = self.finish(pending)
         self.assertEqual(response.code, 200)
         self.assertEqual(response.json, {"waited": 10})
 
@@ -32,9 +30,7 @@ class WaitTests(WebTestCase):
             pending = self.web.request("GET", f"/wait?seconds={seconds}")
             [process] = self.web.running_processes()
             self.assertEqual(process.arguments[1:], (seconds,))
-            process.end()
-            self.web.flush_responses()
-            response = self.successResultOf(pending)
+            response = self.finish(pending)
             self.assertEqual(response.json, {"waited": int(seconds)})
 
     def test_wrong_parameters_are_a_400(self) -> None:
@@ -125,10 +121,7 @@ class WaitTests(WebTestCase):
 
     def test_a_process_that_fails_is_a_500(self) -> None:
         for ending in ({"signal": 9}, {"status": 1}):
-            pending = self.web.request("GET", "/wait")
-            self.web.running_processes()[0].end(**ending)
-            self.web.flush_responses()
-            response = self.successResultOf(pending)
+            response = self.finish(self.web.request("GET", "/wait"), **ending)
             self.assert_error(response, 500)
             self.assertNotIn("sleep", response.message)
             self.assertEqual(len(self.flushLoggedErrors(SleepFailed)), 1)
@@ -141,9 +134,5 @@ class WaitTests(WebTestCase):
         self.assertEqual(self.web.running_processes()[0].signals, ["KILL"])
 
     def test_head_waits_like_get(self) -> None:
-        pending = self.web.request("HEAD", "/wait?seconds=1")
-        self.assertNoResult(pending)
-        self.web.running_processes()[0].end()
-        self.web.flush_responses()
-        response = self.successResultOf(pending)
+        response = self.finish(self.web.request("HEAD", "/wait?seconds=1"))
         self.assertEqual((response.code, response.body), (200, b""))
