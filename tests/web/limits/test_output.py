@@ -10,7 +10,7 @@ from twisted_quotes.errors import TooBusy, TooManyRequests
 from twisted_quotes.web.limits.output import (
     SMALL_RESPONSE,
     OutputLimiter,
-    RequestOutputQuota,
+    OutputQuota,
 )
 
 from ..clients import FakeSocket, WebTestCase, get_request, query_request
@@ -22,51 +22,51 @@ class OutputLimiterTests(SynchronousTestCase):
     def test_a_small_response_is_always_sent(self) -> None:
         limits = OutputLimiter(PAGE, 4)
         limits.unsent_bytes.add("a", PAGE)
-        RequestOutputQuota(limits, "a").check_size(SMALL_RESPONSE)
+        OutputQuota(limits, "a").check_size(SMALL_RESPONSE)
         with self.assertRaises(TooBusy):
-            RequestOutputQuota(limits, "b").check_size(SMALL_RESPONSE + 1)
+            OutputQuota(limits, "b").check_size(SMALL_RESPONSE + 1)
 
     def test_a_client_may_use_three_quarters(self) -> None:
         limits = OutputLimiter(4 * PAGE, 4)
         limits.unsent_bytes.add("a", 3 * PAGE)
         with self.assertRaises(TooManyRequests):
-            RequestOutputQuota(limits, "a").check_size(PAGE)
-        RequestOutputQuota(limits, "b").check_size(PAGE)
+            OutputQuota(limits, "a").check_size(PAGE)
+        OutputQuota(limits, "b").check_size(PAGE)
         limits.unsent_bytes.add("b", PAGE)
         with self.assertRaises(TooBusy):
-            RequestOutputQuota(limits, "b").check_size(PAGE)
+            OutputQuota(limits, "b").check_size(PAGE)
 
     def test_clients_that_cannot_be_told_apart_may_use_all(self) -> None:
         limits = OutputLimiter(4 * PAGE, 4)
         limits.unsent_bytes.add(None, 3 * PAGE)
-        RequestOutputQuota(limits, None).check_size(PAGE)
+        OutputQuota(limits, None).check_size(PAGE)
 
     def test_a_single_response_may_exceed_the_limit(self) -> None:
         """It could never be sent otherwise."""
         limits = OutputLimiter(PAGE, 4)
-        RequestOutputQuota(limits, "a").check_size(2 * PAGE)
+        OutputQuota(limits, "a").check_size(2 * PAGE)
         limits.unsent_bytes.add("b", 1)
         with self.assertRaises(TooManyRequests):
-            RequestOutputQuota(limits, "a").check_size(2 * PAGE)
+            OutputQuota(limits, "a").check_size(2 * PAGE)
 
     def test_bytes_that_were_read_do_not_count(self) -> None:
         limits = OutputLimiter(PAGE, 4)
         limits.unsent_bytes.add(None, PAGE)
         limits.unsent_bytes.add(None, -PAGE)
-        RequestOutputQuota(limits, None).check_size(PAGE)
+        OutputQuota(limits, None).check_size(PAGE)
         self.assertEqual(limits.unsent_bytes.total, 0)
 
     def test_streams_are_counted(self) -> None:
         limits = OutputLimiter(PAGE, 4)
-        streams = [RequestOutputQuota(limits, "a") for _ in range(4)]
+        streams = [OutputQuota(limits, "a") for _ in range(4)]
         for each in streams[:3]:
             each.start_stream()
         with self.assertRaises(TooManyRequests):
             streams[3].start_stream()
-        other = RequestOutputQuota(limits, None)
+        other = OutputQuota(limits, None)
         other.start_stream()
         with self.assertRaises(TooBusy):
-            RequestOutputQuota(limits, "b").start_stream()
+            OutputQuota(limits, "b").start_stream()
         for each in [*streams, *streams, other]:
             each.end_stream()
         self.assertEqual(limits.streams.total, 0)

@@ -21,7 +21,7 @@ from twisted_quotes.search.results import (
 from twisted_quotes.text.lines import Lines
 from twisted_quotes.text.quotes import Quote
 from twisted_quotes.web.http.responses import render_body, set_content_type
-from twisted_quotes.web.limits.output import IOutputQuota
+from twisted_quotes.web.limits.output import OutputQuota
 
 from .schemas import quote_body
 
@@ -48,14 +48,14 @@ class ResponseWriter:
     """
     Writes the body of a response, with flow control.
 
-    @raise TooBusy: the output quota is exhausted, see L{IOutputQuota}.
+    @raise TooBusy: the output quota is exhausted, see L{OutputQuota}.
     @raise TooManyRequests: the client has exhausted its share of the quota.
     """
 
     def __init__(self, request: Any) -> None:
         self._writable: Deferred[None] | None = None
         self._request = request
-        self._output = IOutputQuota(request, None)
+        self._output: OutputQuota | None = getattr(request, "output_quota", None)
         if self._output is not None:
             self._output.start_stream()
         request.registerProducer(self, True)

@@ -23,7 +23,7 @@ from twisted_quotes.errors import (
     Unavailable,
     UnsupportedContentEncoding,
 )
-from twisted_quotes.web.limits.output import SMALL_RESPONSE, IOutputQuota
+from twisted_quotes.web.limits.output import SMALL_RESPONSE, OutputQuota
 
 from .request_log import IRequestLogEntry, annotate
 from .urls import base_url
@@ -65,14 +65,13 @@ def render_body(request: IRequest, content_type: bytes, body: bytes) -> bytes:
     """
     Set the headers of a response, and return its body.
 
-    @raise TooBusy: the body is too large for the output limits; see L{IOutputQuota}.
+    @raise TooBusy: the body is too large for the output limits; see L{OutputQuota}.
     @raise TooManyRequests: it is too large for this client's share of them.
     """
-    if (
-        len(body) > SMALL_RESPONSE
-        and (output_quota := IOutputQuota(request, None)) is not None
-    ):
-        output_quota.check_size(len(body))
+    if len(body) > SMALL_RESPONSE:
+        output_quota: OutputQuota | None = getattr(request, "output_quota", None)
+        if output_quota is not None:
+            output_quota.check_size(len(body))
     set_content_type(request, content_type)
     request.setHeader(b"content-length", b"%d" % len(body))
     return body

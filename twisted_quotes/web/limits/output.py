@@ -11,29 +11,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from zope.interface import Interface, implementer
-
 from twisted_quotes.errors import TooBusy, TooManyRequests
 
 SMALL_RESPONSE = 64 * 1024
-
-
-class IOutputQuota(Interface):
-    """The output limits for one request; adapt the request to get them."""
-
-    def check_size(size: int) -> None:
-        """
-        Check that a response of C{size} bytes may be buffered.
-
-        @raise TooBusy: the limit is reached.
-        @raise TooManyRequests: this client has reached its share of the limit.
-        """
-
-    def start_stream() -> None:
-        """Count a streamed response, or raise the errors of L{check_size}."""
-
-    def end_stream() -> None:
-        """Stop counting the streamed response. Further calls do nothing."""
 
 
 class SharedLimit:
@@ -86,8 +66,7 @@ class OutputLimiter:
         self.streams = SharedLimit(max_streams)
 
 
-@implementer(IOutputQuota)
-class RequestOutputQuota:
+class OutputQuota:
     """The output limits for one request of a client."""
 
     def __init__(self, limiter: OutputLimiter, client_key: str | None) -> None:
@@ -96,18 +75,26 @@ class RequestOutputQuota:
         self._is_streaming = False
 
     def check_size(self, size: int) -> None:
+        """
+        Check that a response of C{size} bytes may be buffered.
+
+        @raise TooBusy: see L{SharedLimit.check}.
+        @raise TooManyRequests: see L{SharedLimit.check}.
+        """
         unsent_bytes = self._limiter.unsent_bytes
         # A response of any size is sent if nothing else is buffered.
         if size > SMALL_RESPONSE and unsent_bytes.total:
             unsent_bytes.check(self._client_key, size)
 
     def start_stream(self) -> None:
+        """Count a streamed response, or raise the errors of L{check_size}."""
         self.check_size(SMALL_RESPONSE + 1)
         self._limiter.streams.check(self._client_key, 1)
         self._limiter.streams.add(self._client_key, 1)
         self._is_streaming = True
 
     def end_stream(self) -> None:
+        """Stop counting the streamed response. Further calls do nothing."""
         if self._is_streaming:
             self._is_streaming = False
             self._limiter.streams.add(self._client_key, -1)

@@ -213,10 +213,9 @@ class Connection(RefusingChannel):
         A client that has sent no request yet has the time of a request to send one.
         """
         if not (self.requests or self._buffer or self.is_closing):
+            request_timeout = self.site.timeouts.request
             self._close_when_idle(
-                NEXT_REQUEST_TIMEOUT
-                if self._has_responded
-                else self.site.timeouts.request
+                NEXT_REQUEST_TIMEOUT if self._has_responded else request_timeout
             )
 
     def close(self) -> None:
@@ -253,7 +252,6 @@ class Connection(RefusingChannel):
         self._finished_request = None
         if self._next_request_call is not None:
             self._next_request_call.cancel()
-            self._next_request_call = None
         try:
             super().connectionLost(reason)
         finally:

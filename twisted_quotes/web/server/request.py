@@ -21,7 +21,7 @@ from twisted_quotes.errors import BadRequest, BodyTooLarge, QuotesError, Unknown
 from twisted_quotes.web.http.request_log import IRequestLogEntry, RequestLogEntry
 from twisted_quotes.web.http.responses import log_error, render_error
 from twisted_quotes.web.http.urls import is_allowed_host, is_valid_host
-from twisted_quotes.web.limits.output import IOutputQuota, RequestOutputQuota
+from twisted_quotes.web.limits.output import OutputQuota
 
 from .connection import MAX_BODY_SIZE, Connection
 
@@ -98,15 +98,16 @@ class QuotesRequest(Request):
 
     def __conform__(self, interface: Any) -> Any:
         """Adapt the request faster than the adapter registry does."""
-        if interface is IOutputQuota:
-            return RequestOutputQuota(
-                self.channel.site.output_limiter, self.channel.client_key
-            )
         if interface is not IRequestLogEntry:
             return super().__conform__(interface)
         if self._log_entry is None:
             self._log_entry = RequestLogEntry(self)
         return self._log_entry
+
+    @property
+    def output_quota(self) -> OutputQuota:
+        """The limits on the response, for this client."""
+        return OutputQuota(self.channel.site.output_limiter, self.channel.client_key)
 
     def handleContentChunk(self, data: bytes) -> None:
         """Receive a part of the body, or refuse a body that is too large."""
