@@ -1,8 +1,8 @@
 """
 The composition of the service from the options.
 
-Importing Klein installs a reactor. Modules that import it are therefore imported when a
-service is made, after C{twist} has chosen a reactor.
+This module imports Klein, which installs a reactor. Import it after C{twist} has
+installed one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.application.service import IService
 from twisted.internet.defer import succeed
@@ -33,17 +33,24 @@ from twisted_quotes.processes.signals import (
     subscribe_to_signals,
 )
 from twisted_quotes.search.finder import Finder, make_finder
+from twisted_quotes.web.api.health import Probes
+from twisted_quotes.web.api.response_cache import ResponseCache
+from twisted_quotes.web.api.routes import root_resource
+from twisted_quotes.web.api.wait import WaitRoute
+from twisted_quotes.web.limits.connections import ConnectionLimiter
+from twisted_quotes.web.limits.output import OutputLimiter
+from twisted_quotes.web.server.site import QuotesSite
+from twisted_quotes.web.server.timeouts import ConnectionTimeouts
 from twisted_quotes.workers.inherited_fds import SHARED_COUNTERS_FD, WorkerConfiguration
 from twisted_quotes.workers.resource_share import (
     ResourceShare,
     total_share,
     worker_share,
 )
+from twisted_quotes.workers.worker_service import SupervisorConnection, WorkerService
 
 from . import startup
-
-if TYPE_CHECKING:
-    from twisted_quotes.web.server.site import QuotesSite
+from .service import QuotesService
 
 MAX_THREADS = 4
 """The maximum number of threads that read and write files."""
@@ -56,8 +63,6 @@ def quotes_service(reactor: Any, options: Mapping[str, Any]) -> IService:
     @param options: the options, as L{QuotesOptions} parses them.
     @raise CannotStart: what an option names cannot be used.
     """
-    from .service import QuotesService
-
     share = total_share(reactor, options)
     composition = _Composition(reactor, options, share, Metrics())
     return QuotesService(
@@ -75,11 +80,6 @@ def worker_service(
     @param options: the options, as L{QuotesOptions} parses them.
     @raise CannotStart: what an option names cannot be used.
     """
-    from twisted_quotes.workers.worker_service import (
-        SupervisorConnection,
-        WorkerService,
-    )
-
     metrics = Metrics()
     supervisor = SupervisorConnection(reactor, metrics)
     shared_counters = SharedCounters(SHARED_COUNTERS_FD, configuration.rows)
@@ -141,21 +141,11 @@ class _Composition:
     def _runner(self) -> GrepRunner:
         outstanding = Outstanding()
         limiter = ConcurrencyLimiter(self.share.max_running, self.share.max_waiting)
-        for name, description, value in (
-            ("places_taken", "Slots of searches in use.", lambda: limiter.in_use),
-            (
-                "searches_waiting",
-                "Searches that wait for a slot.",
-                lambda: limiter.queue_length,
-            ),
-            ("outstanding", "What a shutdown would wait for.", outstanding.__len__),
-            (
-                "timers",
-                "Delayed calls of the reactor.",
-                lambda: len(self.reactor.getDelayedCalls()),
-            ),
-        ):
-            self.metrics.add_gauge(name, description, value)
+        gauge, delayed_calls = self.metrics.add_gauge, self.reactor.getDelayedCalls
+        gauge("places_taken", "Search slots in use.", lambda: limiter.in_use)
+        gauge("searches_waiting", "Waiting searches.", lambda: limiter.queue_length)
+        gauge("outstanding", "What a shutdown would wait for.", outstanding.__len__)
+        gauge("timers", "Delayed calls.", lambda: len(delayed_calls()))
         return GrepRunner(
             self.reactor,
             startup.find_executable("grep"),
@@ -187,11 +177,6 @@ class _Composition:
         )
 
     def _site(self, resource: Any, outstanding: Outstanding) -> QuotesSite:
-        from twisted_quotes.web.limits.connections import ConnectionLimiter
-        from twisted_quotes.web.limits.output import OutputLimiter
-        from twisted_quotes.web.server.site import QuotesSite
-        from twisted_quotes.web.server.timeouts import ConnectionTimeouts
-
         options, share = self.options, self.share
         site = QuotesSite(
             self.reactor,
@@ -211,11 +196,6 @@ class _Composition:
         return site
 
     def _resource(self, finder: Finder, readiness: Readiness) -> Any:
-        from twisted_quotes.web.api.health import Probes
-        from twisted_quotes.web.api.response_cache import ResponseCache
-        from twisted_quotes.web.api.routes import root_resource
-        from twisted_quotes.web.api.wait import WaitRoute
-
         reactor, share, metrics = self.reactor, self.share, self.metrics
         metrics.add_gauge(
             "waits",

@@ -23,7 +23,6 @@ from twisted_quotes.workers.inherited_fds import (
 from twisted_quotes.workers.resource_share import resolve_systemd_sockets
 from twisted_quotes.workers.startup import supervised_service
 
-from .composition import quotes_service, worker_service
 from .options import QuotesOptions
 from .startup import CannotStart
 
@@ -62,6 +61,8 @@ def makeService(options: Mapping[str, Any]) -> IService:
     @raise CannotStart: what an option names cannot be used.
     """
     from twisted.internet import reactor
+
+    from .composition import quotes_service, worker_service
 
     configuration = take_worker_configuration(os.environ)
     options = resolve_systemd_sockets(options, configuration)

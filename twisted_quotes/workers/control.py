@@ -42,11 +42,9 @@ class MetricFamilies(Argument):
     """Metrics, compressed because AMP limits a value to 64 KiB."""
 
     def toString(self, inObject: Sequence[MetricFamily]) -> bytes:
-        """Encode the metrics."""
         return compress(_encoder.encode(inObject), 1)
 
     def fromString(self, inString: bytes) -> list[MetricFamily]:
-        """Decode the metrics."""
         return _decoder.decode(decompress(inString))
 
 
@@ -123,10 +121,8 @@ class ControlProtocol(AMP):
     # AMP's own methods log the addresses of the connection, and this one has none.
 
     def makeConnection(self, transport: Any) -> None:
-        """Start the protocol."""
         BinaryBoxProtocol.makeConnection(self, transport)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Fail the pending requests."""
         BinaryBoxProtocol.connectionLost(self, reason)
         self.transport = None

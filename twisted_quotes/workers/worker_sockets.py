@@ -179,15 +179,12 @@ class FairAcceptor:
         self._reactor.addReader(self)
 
     def fileno(self) -> int:
-        """Return the file descriptor of the port."""
         return int(self._port.fileno())
 
     def connectionLost(self, reason: Failure) -> None:
-        """Close the port when the reactor disconnects all readers."""
         self._port.connectionLost(reason)
 
     def logPrefix(self) -> str:
-        """Return a name for the reactor's log."""
         return "accept"
 
 
