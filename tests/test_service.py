@@ -1,5 +1,5 @@
 """
-Tests of how the service starts, and above all of how it ends.
+Tests of the service: how it starts, and how it shuts down.
 """
 
 from __future__ import annotations
@@ -50,8 +50,6 @@ ENDPOINT = "tcp:8000:interface=127.0.0.1"
 class FakePort:
     """
     A port that starts and stops its factory, as a real one does.
-
-    @ivar listening: whether it still listens.
     """
 
     def __init__(
@@ -63,12 +61,12 @@ class FakePort:
         self.listening = False
 
     def startListening(self) -> None:
-        """Start."""
+        """Start listening."""
         self.listening = True
         self.factory.doStart()
 
     def stopListening(self) -> Deferred[None]:
-        """Stop, in the next turn."""
+        """Stop listening in the next turn."""
         stopped: Deferred[None] = Deferred()
         self.reactor.callLater(0, self._stop, stopped)
         return stopped
@@ -79,16 +77,16 @@ class FakePort:
         stopped.callback(None)
 
     def getHost(self) -> IAddress:
-        """Where it listens."""
+        """Return the address."""
         return self.address
 
 
 class ListeningReactor(FakeReactor):
     """
-    A reactor whose ports start and stop their factories.
+    A reactor whose ports are L{FakePort}s.
 
-    @ivar ports: all of them, in order.
-    @ivar listen_error: raised by the next attempts to listen, if set.
+    @ivar ports: the ports, in order.
+    @ivar listen_error: raised by C{listenTCP}, if set.
     """
 
     def __init__(self) -> None:
@@ -103,7 +101,7 @@ class ListeningReactor(FakeReactor):
         backlog: int = 50,
         interface: str = "",
     ) -> FakePort:
-        """Listen, on a port that somebody chose where none was asked for."""
+        """Listen on a port; 54321 for port 0."""
         if self.listen_error is not None:
             raise self.listen_error
         super().listenTCP(port, factory, backlog, interface)
@@ -113,20 +111,20 @@ class ListeningReactor(FakeReactor):
         return self.ports[-1]
 
     def start_running(self) -> None:
-        """Call what was to be called when the reactor runs."""
+        """Make the calls that were scheduled for when the reactor runs."""
         for call, args, kw in self.whenRunningHooks:
             call(*args, **kw)
 
 
 @implementer(IStreamServerEndpoint)
 class FakeEndpoint:
-    """An endpoint on which listening has a given result."""
+    """An endpoint with a given result of listening."""
 
     def __init__(self, listening: Deferred[Any]) -> None:
         self.listening = listening
 
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
-        """Listen."""
+        """Return the result."""
         return self.listening
 
 
@@ -134,8 +132,8 @@ class FakeSignals:
     """
     Signals that a test sends.
 
-    @ivar callbacks: what is called on a signal.
-    @ivar restore_count: how many times that was undone.
+    @ivar callbacks: the functions that signals call.
+    @ivar restore_count: the number of times that the handlers were restored.
     """
 
     def __init__(self) -> None:
@@ -143,7 +141,7 @@ class FakeSignals:
         self.restore_count = 0
 
     def __call__(self, call: Callable[[int], object]) -> Callable[[], None]:
-        """Have a signal call something."""
+        """Subscribe a function to signals."""
         self.callbacks.append(call)
         return self._restore
 
@@ -151,7 +149,7 @@ class FakeSignals:
         self.restore_count += 1
 
     def send(self, *numbers: int) -> None:
-        """Send signals, all in one turn of the reactor."""
+        """Send signals in one turn of the reactor."""
         [call] = self.callbacks
         for number in numbers:
             call(number)
@@ -159,9 +157,9 @@ class FakeSignals:
 
 class FakeSystemdNotifier(SystemdNotifier):
     """
-    A systemd that keeps what it is told.
+    A notifier that records the notifications.
 
-    @ivar notifications: all that, in order.
+    @ivar notifications: the variables of each.
     """
 
     def __init__(self, reactor: FakeReactor) -> None:
@@ -173,10 +171,10 @@ class FakeSystemdNotifier(SystemdNotifier):
 
 
 class ServiceTestCase(WebTestCase):
-    """Starts and ends a service that listens in memory."""
+    """Starts a service that listens in memory."""
 
     def setUp(self) -> None:
-        """Make what the service needs."""
+        """Make what a service needs."""
         super().setUp()
         self.reactor = ListeningReactor()
         self.signals = FakeSignals()
@@ -193,7 +191,7 @@ class ServiceTestCase(WebTestCase):
         delay: float = 0.0,
         timeout: float = 30.0,
     ) -> QuotesService:
-        """A service that is not started."""
+        """Make a service."""
         reactor: Any = self.reactor
         service = QuotesService(
             **self.service_arguments(delay, timeout),
@@ -221,7 +219,7 @@ class ServiceTestCase(WebTestCase):
         }
 
     def end_service(self, service: QuotesService) -> None:
-        """Leave nothing of a service behind, however far it came."""
+        """Shut a service down, whatever state it is in."""
         if not self.web.readiness.draining:
             self.reactor.fire_shutdown()
         if self.web.readiness.draining:
@@ -231,26 +229,26 @@ class ServiceTestCase(WebTestCase):
             self.web.site.doStop()
 
     def start_service(self, delay: float = 0.0, timeout: float = 30.0) -> QuotesService:
-        """A service that is started."""
+        """Make a service, and start it."""
         service = self.make_service(delay=delay, timeout=timeout)
         service.startService()
         return service
 
     def start_shutdown(self) -> Deferred[Any]:
-        """Have the reactor begin its shutdown, and take its first turns."""
+        """Have the reactor start its shutdown, and run a turn."""
         [finished] = self.reactor.fire_shutdown()
         self.reactor.advance(0)
         assert isinstance(finished, Deferred)
         return finished
 
     def start_search(self) -> FakeSocket:
-        """A client that waits for an answer."""
+        """Connect a client that sends a query."""
         client = self.web.connect()
         client.send(query_request())
         return client
 
     def finish_searches(self, *clients: FakeSocket) -> None:
-        """Have the greps find something, and hand the answers out."""
+        """Have the greps find a line, and clients read their responses."""
         for process in self.web.running_processes():
             process.print(b"All is love.\n")
             process.end()
@@ -258,15 +256,15 @@ class ServiceTestCase(WebTestCase):
             client.deliver()
 
     def assert_refused(self, client: FakeSocket, response_count: int = 1) -> None:
-        """The last of so many answers says that the service is ending."""
+        """Check that the last of a number of responses is a 503 for the shutdown."""
         self.assertEqual(len(client.responses()), response_count)
-        answer = client.responses()[-1]
-        self.assert_error(answer, 503, "shutting down")
-        self.assertEqual(answer.header("retry-after"), str(ShuttingDown.retry_after))
-        self.assertTrue(answer.closes_connection)
+        response = client.responses()[-1]
+        self.assert_error(response, 503, "shutting down")
+        self.assertEqual(response.header("retry-after"), str(ShuttingDown.retry_after))
+        self.assertTrue(response.closes_connection)
 
     def assert_ended(self, finished: Deferred[Any]) -> None:
-        """All is over, and nothing is left behind."""
+        """Check that the shutdown is complete and nothing is left of the service."""
         self.successResultOf(finished)
         self.assertEqual(self.web.site.numPorts, 0)
         self.assertEqual(len(self.web.outstanding), 0)
@@ -278,27 +276,26 @@ class ServiceTestCase(WebTestCase):
 
 
 class StartTests(ServiceTestCase):
-    """Tests of the start."""
+    """Tests of starting."""
 
-    def test_it_listens_where_it_was_told(self) -> None:
-        """The site is what answers there."""
+    def test_it_listens_on_its_endpoint(self) -> None:
+        """With the site as the factory."""
         self.start_service()
         [(port, factory, _, interface)] = self.reactor.tcpServers
         self.assertEqual((port, interface), (8000, "127.0.0.1"))
         self.assertIs(factory, self.web.site)
 
-    def test_it_listens_in_several_places(self) -> None:
-        """All endpoints are listened on."""
+    def test_it_listens_on_several_endpoints(self) -> None:
         reactor: Any = self.reactor
         self.make_service(
             *((each, serverFromString(reactor, each)) for each in ("tcp:1", "tcp:2"))
         ).startService()
         self.assertEqual([each[0] for each in self.reactor.tcpServers], [1, 2])
 
-    def test_each_real_address_is_logged(self) -> None:
-        """Scripts and people find where to call, one line a listener."""
+    def test_the_address_of_each_port_is_logged(self) -> None:
+        """In a form that scripts can use, in a line for each port."""
         self.reactor.hasRun = True
-        for description, address, shown in (
+        for description, address, expected in (
             (
                 "tcp:0",
                 IPv4Address("TCP", "127.0.0.1", 54321),
@@ -315,10 +312,10 @@ class StartTests(ServiceTestCase):
             with captured_events() as events:
                 service.startService()
             [event] = events
-            self.assertEqual(formatEvent(event), f"Listening on {shown}")
+            self.assertEqual(formatEvent(event), f"Listening on {expected}")
 
-    def test_what_cannot_be_listened_on_stops_the_start(self) -> None:
-        """The error says in one line where and why, and nothing waits for an end."""
+    def test_an_error_in_listening_stops_the_start(self) -> None:
+        """The error is one line with the address and the reason."""
         in_use = OSError(EADDRINUSE, os.strerror(EADDRINUSE))
         self.reactor.listen_error = CannotListenError("127.0.0.1", 8000, in_use)
         with self.assertRaises(CannotStart) as raised:
@@ -329,8 +326,8 @@ class StartTests(ServiceTestCase):
         self.assertEqual(len(message.splitlines()), 1)
         self.assertEqual(self.reactor.fire_shutdown(), [])
 
-    def test_whatever_goes_wrong_names_the_endpoint(self) -> None:
-        """An error that says little is told apart by its endpoint."""
+    def test_an_error_in_listening_names_the_endpoint(self) -> None:
+        """Its own message may not."""
         with self.assertRaises(CannotStart) as raised:
             self.make_service(
                 (ENDPOINT, FakeEndpoint(succeed(self.make_port()))),
@@ -340,12 +337,12 @@ class StartTests(ServiceTestCase):
         self.assertIn("denied", str(raised.exception))
 
     def make_port(self) -> FakePort:
-        """A port that listens."""
+        """Make a port."""
         address = IPv4Address("TCP", "127.0.0.1", 8000)
         return FakePort(self.reactor, self.web.site, address)
 
-    def test_what_cannot_be_listened_on_later_stops_the_program(self) -> None:
-        """A server never runs on with half of its endpoints."""
+    def test_a_later_error_in_listening_stops_the_reactor(self) -> None:
+        """The service does not go on with some of its endpoints."""
         listening: Deferred[Any] = Deferred()
         self.make_service((ENDPOINT, FakeEndpoint(listening))).startService()
         self.assertFalse(self.reactor.hasStopped)
@@ -358,10 +355,10 @@ class StartTests(ServiceTestCase):
 
 
 class SystemdTests(ServiceTestCase):
-    """Tests of what systemd is told."""
+    """Tests of the notifications to systemd."""
 
     def test_the_service_is_ready_once_the_reactor_runs(self) -> None:
-        """Only then does a signal begin an orderly end."""
+        """Before that, a signal does not start a graceful shutdown."""
         self.start_service()
         self.assertEqual(self.systemd.notifications, [])
         self.reactor.start_running()
@@ -370,25 +367,24 @@ class SystemdTests(ServiceTestCase):
             self.systemd.notifications, [("READY=1", status), ("WATCHDOG=1",)]
         )
 
-    def test_it_is_not_ready_before_it_listens_everywhere(self) -> None:
-        """One endpoint may take longer than another."""
+    def test_it_is_not_ready_before_it_listens_on_all_endpoints(self) -> None:
+        """An endpoint can take longer than another."""
         listening: Deferred[Any] = Deferred()
         address = UNIXAddress("/run/quotes")
-        here = FakePort(self.reactor, self.web.site, address)
-        there = FakePort(self.reactor, self.web.site, address)
+        early, late = (FakePort(self.reactor, self.web.site, address) for _ in range(2))
         self.make_service(
             ("unix:/late", FakeEndpoint(listening)),
-            ("unix:/here", FakeEndpoint(succeed(here))),
+            ("unix:/early", FakeEndpoint(succeed(early))),
         ).startService()
         self.reactor.hasRun = True
         self.reactor.start_running()
         self.assertEqual(self.systemd.notifications, [])
-        listening.callback(there)
-        status = "STATUS=Listening on unix:/here, unix:/late"
+        listening.callback(late)
+        status = "STATUS=Listening on unix:/early, unix:/late"
         self.assertEqual(self.systemd.notifications[0], ("READY=1", status))
 
-    def test_the_end_is_told_when_it_begins(self) -> None:
-        """Signs of life go on for as long as answers are due."""
+    def test_systemd_is_notified_when_the_shutdown_starts(self) -> None:
+        """Watchdog notifications go on until the shutdown is complete."""
         self.start_service()
         self.reactor.start_running()
         client = self.start_search()
@@ -402,8 +398,8 @@ class SystemdTests(ServiceTestCase):
         self.assert_ended(finished)
         self.assertEqual(len(self.systemd.notifications), 4)
 
-    def test_a_service_that_ends_before_the_reactor_runs_is_never_ready(self) -> None:
-        """Nothing would take back the signs of life."""
+    def test_a_service_that_stops_before_the_reactor_runs_is_never_ready(self) -> None:
+        """Watchdog notifications would never end."""
         finished = self.start_service().stopService()
         self.reactor.advance(0)
         self.assert_ended(finished)
@@ -413,24 +409,23 @@ class SystemdTests(ServiceTestCase):
 
 
 class ShutdownTests(ServiceTestCase):
-    """Tests of an end that nothing hurries."""
+    """Tests of a shutdown that is not forced."""
 
-    def test_with_nothing_under_way_it_ends_at_once(self) -> None:
-        """Who waits for nothing has nothing to wait for."""
+    def test_with_nothing_outstanding_it_is_complete_at_once(self) -> None:
         self.start_service()
         self.assertFalse(self.web.readiness.draining)
         finished = self.start_shutdown()
         self.assertTrue(self.web.readiness.draining)
         self.assert_ended(finished)
 
-    def test_the_reactor_is_given_a_deferred_list(self) -> None:
-        """The reactor waits for the list of all that is outstanding."""
+    def test_the_reactor_gets_a_deferred_list(self) -> None:
+        """Of all that is outstanding."""
         self.start_service()
         [finished] = self.reactor.fire_shutdown()
         self.assertIsInstance(finished, DeferredList)
 
-    def test_the_end_waits_for_the_answer_and_for_its_delivery(self) -> None:
-        """A search under way is answered in full before anything is over."""
+    def test_it_waits_until_the_client_has_the_response(self) -> None:
+        """A running search is completed."""
         self.start_service()
         client = self.start_search()
         finished = self.start_shutdown()
@@ -441,12 +436,12 @@ class ShutdownTests(ServiceTestCase):
         self.assertNoResult(finished)
         client.half_close()
         self.assert_ended(finished)
-        [answer] = client.responses()
-        self.assertEqual(answer.json["results"], ["All is love."])
-        self.assertTrue(answer.closes_connection)
+        [response] = client.responses()
+        self.assertEqual(response.json["results"], ["All is love."])
+        self.assertTrue(response.closes_connection)
 
-    def test_a_wrapped_connection_is_waited_for_too(self) -> None:
-        """The whole answer is in the transport when all is over."""
+    def test_it_waits_for_a_wrapped_connection(self) -> None:
+        """The transport has the whole response."""
         self.start_service()
         protocol = self.web.build_protocol()
         transport = StringTransportWithDisconnection()
@@ -457,12 +452,12 @@ class ShutdownTests(ServiceTestCase):
         self.assertNoResult(finished)
         self.finish_searches()
         self.assert_ended(finished)
-        [answer] = read_responses(transport.value())
-        self.assertEqual(answer.json["results"], ["All is love."])
-        self.assertTrue(answer.closes_connection)
+        [response] = read_responses(transport.value())
+        self.assertEqual(response.json["results"], ["All is love."])
+        self.assertTrue(response.closes_connection)
 
-    def test_a_client_that_does_not_close_is_not_waited_for_long(self) -> None:
-        """Two seconds after its answer it is let go."""
+    def test_it_waits_two_seconds_for_a_client_to_close(self) -> None:
+        """After the response. Then it closes the connection."""
         self.start_service()
         client = self.start_search()
         finished = self.start_shutdown()
@@ -473,8 +468,8 @@ class ShutdownTests(ServiceTestCase):
         self.assert_ended(finished)
         self.assertFalse(client.aborted)
 
-    def test_the_end_waits_for_a_grep_that_nobody_waits_for(self) -> None:
-        """No grep outlives the service, not even one that is dying."""
+    def test_it_waits_for_a_grep_whose_client_has_left(self) -> None:
+        """No grep outlives the service."""
         self.start_service()
         client = self.start_search()
         client.disconnect()
@@ -483,8 +478,8 @@ class ShutdownTests(ServiceTestCase):
         self.web.running_processes()[0].end(signal=9)
         self.assert_ended(finished)
 
-    def test_it_says_once_that_no_more_requests_are_taken(self) -> None:
-        """While some are not answered yet, so that what ends then is waited for."""
+    def test_the_callback_for_the_closed_site_is_called_once(self) -> None:
+        """While requests are outstanding."""
         self.start_service()
         client = self.start_search()
         finished = self.start_shutdown()
@@ -494,8 +489,8 @@ class ShutdownTests(ServiceTestCase):
         self.assert_ended(finished)
         self.assertEqual(len(self.outstanding_at_close), 1)
 
-    def test_the_end_waits_for_those_who_wait_for_a_place(self) -> None:
-        """A search whose grep has not even started is answered."""
+    def test_it_waits_for_searches_that_wait_for_a_slot(self) -> None:
+        """They are completed."""
         self.web = self.make_web(reactor=self.reactor, running=1)
         self.start_service()
         first, second = self.start_search(), self.start_search()
@@ -507,8 +502,8 @@ class ShutdownTests(ServiceTestCase):
             client.half_close()
         self.assert_ended(finished)
 
-    def test_listening_ends_first(self) -> None:
-        """Nobody new is let in while the last ones are answered."""
+    def test_it_stops_listening_first(self) -> None:
+        """While requests are outstanding."""
         self.start_service()
         self.start_search()
         self.assertTrue(self.reactor.ports[0].listening)
@@ -516,7 +511,7 @@ class ShutdownTests(ServiceTestCase):
         self.assertFalse(self.reactor.ports[0].listening)
 
     def test_idle_connections_are_closed(self) -> None:
-        """Kept-alive connections do not hold up the end."""
+        """They do not delay the shutdown."""
         self.start_service()
         idle = self.web.connect()
         idle.send(get_request())
@@ -528,7 +523,7 @@ class ShutdownTests(ServiceTestCase):
         self.assert_ended(finished)
 
     def test_a_new_request_on_a_connection_is_refused(self) -> None:
-        """Who asks again during the end is told to try elsewhere, and closed."""
+        """With a 503, and the connection is closed."""
         self.start_service()
         client = self.start_search()
         finished = self.start_shutdown()
@@ -539,8 +534,8 @@ class ShutdownTests(ServiceTestCase):
         client.half_close()
         self.assert_ended(finished)
 
-    def test_a_pipelined_request_that_had_arrived_is_answered(self) -> None:
-        """Whose headers had arrived before the end began is answered in full."""
+    def test_a_pipelined_request_that_has_arrived_is_completed(self) -> None:
+        """Its headers had arrived before the shutdown started."""
         self.start_service()
         client = self.web.connect()
         client.send(query_request() + query_request())
@@ -555,8 +550,8 @@ class ShutdownTests(ServiceTestCase):
         client.half_close()
         self.assert_ended(finished)
 
-    def test_what_arrives_while_listening_ends_is_answered(self) -> None:
-        """Until the service closes, a request is like any other."""
+    def test_a_request_that_arrives_while_ports_close_is_completed(self) -> None:
+        """Requests are refused when all ports are closed."""
         self.start_service()
         client = self.web.connect()
         [finished] = self.reactor.fire_shutdown()
@@ -568,8 +563,8 @@ class ShutdownTests(ServiceTestCase):
         client.deliver()
         self.assert_ended(finished)
 
-    def test_half_a_head_does_not_hold_up_the_end(self) -> None:
-        """Who has not asked is not waited for."""
+    def test_an_incomplete_head_does_not_delay_the_shutdown(self) -> None:
+        """It is not a request yet."""
         self.start_service()
         client = self.web.connect()
         client.send(b"GET / HTTP/1.1\r\nHo")
@@ -577,7 +572,7 @@ class ShutdownTests(ServiceTestCase):
         self.assertTrue(client.disconnected)
 
     def test_the_access_log_stays_open(self) -> None:
-        """Those who are answered during the end have their line."""
+        """It has the requests during the shutdown."""
         self.start_service()
         client = self.start_search()
         finished = self.start_shutdown()
@@ -593,21 +588,18 @@ class ShutdownTests(ServiceTestCase):
         self.assertEqual(len(lines), 2)
         self.assertEqual([each["code"] for each in request_events(events)], [200, 503])
 
-    def test_asking_twice_for_the_end_ends_once(self) -> None:
-        """All who ask get the same list."""
+    def test_it_is_started_once(self) -> None:
+        """Further calls return the same Deferred."""
         service = self.start_service()
         [finished] = self.reactor.fire_shutdown()
         self.assertIs(service.start_shutdown(), finished)
         self.assertIs(service.stopService(), finished)
 
-    def test_what_goes_wrong_is_logged_and_holds_up_nothing(self) -> None:
-        """An end that fails is over, too, and does not vanish in silence."""
+    def test_an_error_is_logged_and_ends_the_shutdown(self) -> None:
+        """The reactor does not wait for ever."""
         service = self.start_service()
 
-        def broken() -> None:
-            raise ZeroDivisionError
-
-        service.site_closed = broken
+        service.site_closed = lambda: 1 // 0
         with captured_events() as events:
             self.successResultOf(self.start_shutdown())
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
@@ -615,27 +607,27 @@ class ShutdownTests(ServiceTestCase):
 
 
 class SignalTests(ServiceTestCase):
-    """Tests of what signals do."""
+    """Tests of signals."""
 
     def setUp(self) -> None:
-        """Have a reactor that ends when it is asked to, a turn later."""
+        """Have a reactor that does not stop in the same turn."""
         super().setUp()
         self.stops: list[int] = []
         self.reactor.stop = lambda: self.stops.append(1)  # type: ignore[method-assign]
 
-    def start_serving(self, delay: float = 0.0, hangup_ends: bool = False) -> None:
-        """Have a service serve."""
+    def start_serving(self, delay: float = 0.0, stops_on_hangup: bool = False) -> None:
+        """Make a service, and run the reactor."""
         service = self.make_service(delay=delay)
-        service.stops_on_hangup = hangup_ends
+        service.stops_on_hangup = stops_on_hangup
         service.startService()
         self.reactor.start_running()
 
     def exit_signal(self) -> object:
-        """The signal that C{twist} is going to end the process by."""
+        """Return the signal by which C{twist} will end the process."""
         return getattr(self.reactor, "_exitSignal", None)
 
-    def test_the_first_stops_the_reactor(self) -> None:
-        """The process is to end by that signal, and the log says so."""
+    def test_the_first_one_stops_the_reactor(self) -> None:
+        """The process will end by that signal, and it is logged."""
         self.start_serving()
         with captured_events() as events:
             self.signals.send(SIGINT)
@@ -644,8 +636,8 @@ class SignalTests(ServiceTestCase):
             "Received SIGINT, shutting down.", [formatEvent(each) for each in events]
         )
 
-    def test_the_second_in_the_same_turn_forces_the_end(self) -> None:
-        """Though the reactor has not begun to stop, and as the first is what counts."""
+    def test_a_second_one_in_the_same_turn_forces_the_shutdown(self) -> None:
+        """Before the reactor has started to stop. The process ends by the first one."""
         self.start_serving(delay=20)
         client = self.start_search()
         self.signals.send(SIGTERM, SIGINT)
@@ -656,8 +648,8 @@ class SignalTests(ServiceTestCase):
         self.reactor.advance(FLUSH_TIMEOUT)
         self.assert_ended(finished)
 
-    def test_a_reactor_that_stops_already_is_no_error(self) -> None:
-        """Something else may have stopped it in the same turn."""
+    def test_a_reactor_that_has_stopped_is_not_an_error(self) -> None:
+        """It can have been stopped in the same turn."""
 
         def stop() -> None:
             raise ReactorNotRunning
@@ -666,8 +658,8 @@ class SignalTests(ServiceTestCase):
         self.reactor.stop = stop  # type: ignore[method-assign]
         self.signals.send(SIGTERM)
 
-    def test_one_that_comes_late_does_nothing(self) -> None:
-        """Handlers stay where the reactor stops, and have nothing left to do."""
+    def test_one_after_the_shutdown_has_no_effect(self) -> None:
+        """The handlers stay if the reactor stops."""
         self.start_serving()
         finished = self.start_shutdown()
         self.assert_ended(finished)
@@ -675,8 +667,8 @@ class SignalTests(ServiceTestCase):
         self.signals.send(SIGTERM, SIGINT)
         self.assert_ended(finished)
 
-    def test_a_hangup_ends_nothing_where_there_is_no_terminal(self) -> None:
-        """The access log is opened anew, with one line in the log."""
+    def test_a_hangup_without_a_terminal_does_not_stop_the_service(self) -> None:
+        """The access log is reopened, and each hangup is logged."""
         self.start_serving()
         self.log.rename(self.temporary_folder / "old.log")
         with captured_events() as events:
@@ -689,9 +681,9 @@ class SignalTests(ServiceTestCase):
         self.finish_searches(client)
         self.assertEqual(client.responses()[0].code, 200)
 
-    def test_a_hangup_of_the_terminal_ends_and_never_forces(self) -> None:
-        """A terminal that closes sends two."""
-        self.start_serving(hangup_ends=True)
+    def test_a_hangup_of_the_terminal_never_forces_the_shutdown(self) -> None:
+        """A terminal that is closed sends two."""
+        self.start_serving(stops_on_hangup=True)
         client = self.start_search()
         self.signals.send(SIGHUP, SIGHUP)
         self.assertEqual((self.stops, self.exit_signal()), ([1], SIGHUP))
@@ -704,10 +696,10 @@ class SignalTests(ServiceTestCase):
 
 
 class StopServiceTests(ServiceTestCase):
-    """Tests of an end that has nothing to do with the reactor's."""
+    """Tests of a service that is stopped while the reactor goes on."""
 
     def test_stopping_the_service_waits_like_a_shutdown(self) -> None:
-        """A service that is stopped answers what is under way, and lets signals go."""
+        """Then the signal handlers are restored."""
         service = self.start_service()
         self.reactor.start_running()
         client = self.start_search()
@@ -721,17 +713,17 @@ class StopServiceTests(ServiceTestCase):
         self.assertEqual([each.code for each in client.responses()], [200])
 
     def test_a_stopped_service_leaves_the_reactor_alone(self) -> None:
-        """The reactor's own end has nothing to wait for any more."""
+        """The reactor has nothing to wait for when it stops later."""
         service = self.start_service()
         service.stopService()
         self.assertEqual(self.reactor.fire_shutdown(), [])
 
 
 class DrainDelayTests(ServiceTestCase):
-    """Tests of the time for load balancers to look elsewhere."""
+    """Tests of the drain delay."""
 
     def test_it_goes_on_serving(self) -> None:
-        """New and old connections are served as if nothing were."""
+        """On new and old connections."""
         self.start_service(delay=5)
         idle_client = self.web.connect()
         idle_client.send(get_request())
@@ -742,8 +734,8 @@ class DrainDelayTests(ServiceTestCase):
         idle_client.send(get_request())
         new = self.start_search()
         self.finish_searches(new)
-        for answer in (*idle_client.responses(), *new.responses()):
-            self.assertEqual((answer.code, answer.closes_connection), (200, False))
+        for response in (*idle_client.responses(), *new.responses()):
+            self.assertEqual((response.code, response.closes_connection), (200, False))
         self.reactor.advance(0.1)
         self.reactor.advance(NEXT_REQUEST_TIMEOUT)
         for client in (idle_client, new):
@@ -752,7 +744,6 @@ class DrainDelayTests(ServiceTestCase):
         self.assert_ended(finished)
 
     def test_a_signal_cuts_the_delay_short(self) -> None:
-        """Who asks twice does not want to wait."""
         self.start_service(delay=20)
         self.reactor.start_running()
         finished = self.start_shutdown()
@@ -762,18 +753,18 @@ class DrainDelayTests(ServiceTestCase):
 
 
 class ForcedShutdownTests(ServiceTestCase):
-    """Tests of an end that is hurried, by a second signal or the drain timeout."""
+    """Tests of a shutdown forced by a second signal or the drain timeout."""
 
     def start_forced_shutdown(self, timeout: float = 30.0) -> Deferred[Any]:
-        """Begin the end, and then hurry it."""
+        """Start the shutdown, then force it."""
         self.reactor.start_running()
         finished = self.start_shutdown()
         self.assertNoResult(finished)
         self.signals.send(SIGTERM)
         return finished
 
-    def test_a_second_signal_kills_and_refuses(self) -> None:
-        """Greps are killed, and those who wait for them are told."""
+    def test_a_second_signal_kills_greps(self) -> None:
+        """Their clients get a 503."""
         self.start_service()
         client = self.start_search()
         [process] = self.web.running_processes()
@@ -787,7 +778,7 @@ class ForcedShutdownTests(ServiceTestCase):
         self.assert_ended(finished)
 
     def test_the_drain_timeout_does_the_same(self) -> None:
-        """It is counted from when the end began."""
+        """It counts from the start of the shutdown."""
         self.start_service(timeout=7)
         client = self.start_search()
         [process] = self.web.running_processes()
@@ -802,7 +793,6 @@ class ForcedShutdownTests(ServiceTestCase):
         self.assert_ended(finished)
 
     def test_the_drain_delay_counts_towards_the_timeout(self) -> None:
-        """How long the end takes in all is limited."""
         self.start_service(delay=5, timeout=7)
         self.start_search()
         self.start_shutdown()
@@ -811,8 +801,7 @@ class ForcedShutdownTests(ServiceTestCase):
         self.reactor.advance(2)
         self.assertEqual(self.web.running_processes()[0].signals, ["KILL"])
 
-    def test_a_wait_is_killed_too(self) -> None:
-        """What blocks on purpose is no exception."""
+    def test_a_wait_is_killed(self) -> None:
         self.start_service()
         client = self.web.connect()
         client.send(get_request("/wait"))
@@ -821,8 +810,8 @@ class ForcedShutdownTests(ServiceTestCase):
         self.assertEqual(self.web.running_processes()[0].signals, ["KILL"])
         self.assert_refused(client)
 
-    def test_who_waits_for_a_place_is_refused(self) -> None:
-        """No grep is started any more."""
+    def test_a_search_that_waits_for_a_slot_is_refused(self) -> None:
+        """Its grep is not started."""
         self.web = self.make_web(reactor=self.reactor, running=1)
         self.start_service()
         clients = [self.start_search(), self.start_search()]
@@ -834,8 +823,8 @@ class ForcedShutdownTests(ServiceTestCase):
         process.end(signal=9)
         self.assertEqual(self.web.running_processes(), [])
 
-    def test_half_a_body_is_refused(self) -> None:
-        """Who has not sent all is told, too."""
+    def test_an_incomplete_request_is_refused(self) -> None:
+        """Its body has not arrived."""
         self.start_service()
         client = self.web.connect()
         client.send(query_request()[:-1])
@@ -843,8 +832,8 @@ class ForcedShutdownTests(ServiceTestCase):
         client.deliver()
         self.assert_refused(client)
 
-    def test_a_process_that_never_ends_does_not_hold_up_the_end(self) -> None:
-        """What even a kill cannot end is left to the kernel."""
+    def test_it_does_not_wait_for_a_process_that_does_not_die(self) -> None:
+        """Longer than for clients to read."""
         self.start_service()
         self.start_search()
         finished = self.start_forced_shutdown()
@@ -853,8 +842,8 @@ class ForcedShutdownTests(ServiceTestCase):
         self.reactor.advance(0.1)
         self.assert_ended(finished)
 
-    def test_a_client_that_does_not_read_is_cut(self) -> None:
-        """What cannot be handed over in time is lost."""
+    def test_a_client_that_does_not_read_is_disconnected(self) -> None:
+        """After a time limit."""
         self.start_service()
         client = self.start_search()
         client.stalled = True
@@ -865,7 +854,7 @@ class ForcedShutdownTests(ServiceTestCase):
         self.assert_ended(finished)
 
     def test_a_client_that_has_read_is_not_reset(self) -> None:
-        """A connection on which all was written is closed in good order."""
+        """Its connection is closed, not aborted."""
         self.start_service()
         client = self.start_search()
         finished = self.start_forced_shutdown()
@@ -875,8 +864,7 @@ class ForcedShutdownTests(ServiceTestCase):
         self.assertFalse(client.aborted)
         self.assert_ended(finished)
 
-    def test_a_third_signal_changes_nothing(self) -> None:
-        """The end is hurried once."""
+    def test_a_third_signal_has_no_effect(self) -> None:
         service = self.start_service()
         self.start_search()
         finished = self.start_forced_shutdown()
@@ -887,8 +875,8 @@ class ForcedShutdownTests(ServiceTestCase):
         self.reactor.advance(FLUSH_TIMEOUT)
         self.assert_ended(finished)
 
-    def test_stopping_the_service_can_be_hurried_too(self) -> None:
-        """A service that is stopped takes no longer than a shutdown may."""
+    def test_the_timeout_applies_to_a_stopped_service(self) -> None:
+        """Also while the reactor goes on."""
         service = self.start_service(timeout=3)
         client = self.start_search()
         finished = service.stopService()
@@ -902,9 +890,9 @@ class ForcedShutdownTests(ServiceTestCase):
 @implementer(IReadDescriptor)
 class BacklogPort(FakePort):
     """
-    A port on which clients that have connected wait to be let in.
+    A port with pending connections, as bytes in a pipe.
 
-    @ivar accepted: how many were let in.
+    @ivar accepted: the number of connections that were accepted.
     """
 
     def __init__(self, reactor: FakeReactor, factory: IProtocolFactory) -> None:
@@ -915,35 +903,35 @@ class BacklogPort(FakePort):
         self.read_fd, self.write_fd = os.pipe()
 
     def close(self) -> None:
-        """Give up the pipe."""
+        """Close the pipe."""
         os.close(self.read_fd)
         os.close(self.write_fd)
 
     def fileno(self) -> int:
-        """What is readable while somebody waits."""
+        """Return what is readable while a connection is pending."""
         return self.read_fd
 
     def doRead(self) -> None:
-        """Let one in."""
+        """Accept a connection."""
         self.accepted += 1
         if not self.is_endless:
             os.read(self.read_fd, 1)
 
     def connectionLost(self, reason: object) -> None:
-        """Nothing is lost here."""
+        """Do nothing."""
 
     def logPrefix(self) -> str:
-        """A name for the log."""
+        """Return a name for the log."""
         return "port"
 
 
 class AcceptBacklogTests(ServiceTestCase):
-    """Tests of those who have connected, but were not let in yet."""
+    """Tests of connections that are pending when the shutdown starts."""
 
     def shut_down_with(
         self, port: BacklogPort, clients: int, description: str = ENDPOINT
     ) -> None:
-        """End while so many clients wait on a port."""
+        """Shut down with a number of pending connections."""
         self.addCleanup(port.close)
         os.write(port.write_fd, b"." * clients)
         service = self.make_service((description, FakeEndpoint(succeed(port))))
@@ -951,33 +939,32 @@ class AcceptBacklogTests(ServiceTestCase):
         service.startService()
         self.assert_ended(self.start_shutdown())
 
-    def test_all_who_have_connected_are_let_in(self) -> None:
-        """Closing the socket would have reset them."""
+    def test_all_are_accepted(self) -> None:
+        """Closing the socket would reset them."""
         port = BacklogPort(self.reactor, self.web.site)
         self.shut_down_with(port, 3)
         self.assertEqual(port.accepted, 3)
 
-    def test_on_a_socket_that_stays_open_they_are_left_to_the_next(self) -> None:
-        """Nothing resets them there, and the next service has all its time."""
+    def test_those_on_a_systemd_socket_are_left_to_the_next_service(self) -> None:
+        """The socket stays open, so they are not reset."""
         port = BacklogPort(self.reactor, self.web.site)
         self.shut_down_with(port, 3, "systemd:domain=INET:index=0")
         self.assertEqual(port.accepted, 0)
 
-    def test_nobody_is_waited_for(self) -> None:
-        """Where nobody has connected, nothing blocks."""
+    def test_without_one_nothing_blocks(self) -> None:
         port = BacklogPort(self.reactor, self.web.site)
         self.shut_down_with(port, 0)
         self.assertEqual(port.accepted, 0)
 
-    def test_letting_in_comes_to_an_end(self) -> None:
-        """Clients that keep connecting do not hold up the end."""
+    def test_accepting_is_limited(self) -> None:
+        """Clients that keep connecting do not delay the shutdown for ever."""
         port = BacklogPort(self.reactor, self.web.site)
         port.is_endless = True
         self.shut_down_with(port, 1)
         self.assertEqual(port.accepted, 2 * MAX_ACCEPT_BATCHES)
 
-    def test_a_port_that_has_closed_is_left_alone(self) -> None:
-        """A port that lost its socket lets nobody in."""
+    def test_a_closed_port_is_not_read(self) -> None:
+        """It has no socket."""
         port = BacklogPort(self.reactor, self.web.site)
         port.connected = False
         self.shut_down_with(port, 3)
