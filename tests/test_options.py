@@ -1,5 +1,5 @@
 """
-Tests for L{twisted_quotes.options}.
+Tests of the options.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ DEFAULTS: Mapping[str, Any] = {
     "access-log": None,
 }
 
-# Of each option: what may be given, and what becomes of it.
+# Of each option: a text, and the value that it is parsed to.
 VALID_OPTIONS = {
     "dictionaries": ("some/folder", "some/folder"),
     "default-dictionary": ("pets/cats", "pets/cats"),
@@ -65,7 +65,7 @@ VALID_OPTIONS = {
 }
 
 TEXT_RULE = "a text that is not empty"
-# Of each option: what is allowed, and what is not that.
+# Of each option: the description of its values, and texts that are none.
 INVALID_OPTIONS = {
     "dictionaries": (TEXT_RULE, [""]),
     "default-dictionary": (TEXT_RULE, [""]),
@@ -94,63 +94,62 @@ INVALID_OPTIONS = {
 
 
 def parse_options(*arguments: str, **environment: str) -> dict[str, Any]:
-    """All the options as they are after parsing."""
+    """Parse a command line and an environment."""
     options = QuotesOptions(environment)
     options.parseOptions(arguments)
     return dict(options)
 
 
 def variable_name(option: str) -> str:
-    """The environment's name of an option."""
+    """Return the environment variable of an option."""
     return "TWISTED_QUOTES_" + option.replace("-", "_").upper()
 
 
 class ValidOptionsTests(SynchronousTestCase):
-    """Options that are taken."""
+    """Tests of options that are valid."""
 
-    def test_defaults(self) -> None:
-        """Nothing has to be given."""
+    def test_each_option_has_a_default(self) -> None:
         self.assertEqual(parse_options(), DEFAULTS)
 
     def test_each_on_the_command_line(self) -> None:
-        """Each option is converted, and changes nothing else."""
+        """It is converted, and changes no other option."""
         for name, (text, value) in VALID_OPTIONS.items():
             self.assertEqual(
                 parse_options(f"--{name}", text), {**DEFAULTS, name: value}
             )
 
     def test_each_in_the_environment(self) -> None:
-        """Each option can be given by its variable instead."""
+        """As its variable."""
         for name, (text, value) in VALID_OPTIONS.items():
             self.assertEqual(
                 parse_options(**{variable_name(name): text}), {**DEFAULTS, name: value}
             )
 
     def test_all_at_once(self) -> None:
-        """The options do not get in each other's way."""
+        """The options are independent."""
         arguments = [f"--{name}={text}" for name, (text, _) in VALID_OPTIONS.items()]
         values = {name: value for name, (_, value) in VALID_OPTIONS.items()}
         self.assertEqual(parse_options(*arguments), {**DEFAULTS, **values})
 
-    def test_there_can_be_a_worker_for_each_core(self) -> None:
-        """That is, for each that this process may use."""
+    def test_workers_can_be_one_per_core(self) -> None:
+        """That this process may use."""
         cores = len(os.sched_getaffinity(0))
         self.assertEqual(parse_options("--workers=auto")["workers"], cores)
 
-    def test_the_command_line_beats_the_environment(self) -> None:
-        """What is given there is not even looked at in the environment."""
+    def test_the_command_line_overrides_the_environment(self) -> None:
+        """The variable is not read."""
         for name, (text, value) in VALID_OPTIONS.items():
             self.assertEqual(
                 parse_options(f"--{name}", text, **{variable_name(name): ""}),
                 {**DEFAULTS, name: value},
             )
 
-    def test_other_variables_are_no_options(self) -> None:
-        """Only variables that start with the service's name count."""
+    def test_variables_without_the_prefix_are_ignored(self) -> None:
+        """Also if the rest is an option."""
         self.assertEqual(parse_options(TIMEOUT="1", TWISTED_QUOTESX="1"), DEFAULTS)
 
-    def test_what_kubernetes_sets_for_a_service_is_no_option(self) -> None:
-        """A pod has it for each service that is named like this one."""
+    def test_variables_of_kubernetes_are_ignored(self) -> None:
+        """A pod has them for a service named twisted-quotes."""
         parse_options(
             TWISTED_QUOTES_SERVICE_HOST="10.0.0.1",
             TWISTED_QUOTES_SERVICE_PORT="80",
@@ -160,9 +159,9 @@ class ValidOptionsTests(SynchronousTestCase):
             TWISTED_QUOTES_PORT_80_TCP_ADDR="10.0.0.1",
         )
 
-    def test_a_variable_that_no_option_has_is_refused(self) -> None:
-        """The message names it, and the nearest option if one is near."""
-        for name, near in (
+    def test_a_variable_of_no_option_is_an_error(self) -> None:
+        """The message suggests the nearest option, if one is similar."""
+        for name, nearest in (
             ("TWISTED_QUOTES_WORKER", "TWISTED_QUOTES_WORKERS"),
             ("TWISTED_QUOTES_MAX_RUNING", "TWISTED_QUOTES_MAX_RUNNING"),
             ("TWISTED_QUOTES_DICTIONARY", "TWISTED_QUOTES_DICTIONARIES"),
@@ -175,11 +174,11 @@ class ValidOptionsTests(SynchronousTestCase):
                 parse_options(**{name: "2"})
             message = str(raised.exception)
             self.assertTrue(message.startswith(f"{name} is set"), message)
-            hint = f"; did you mean {near}?" if near else "no such option"
+            hint = f"; did you mean {nearest}?" if nearest else "no such option"
             self.assertTrue(message.endswith(hint), message)
 
-    def test_the_process_environment_is_read(self) -> None:
-        """Where no other is given, the environment is that of the process."""
+    def test_the_default_environment_is_that_of_the_process(self) -> None:
+        """For C{twist}, which passes none."""
         os.environ["TWISTED_QUOTES_TIMEOUT"] = "0.25"
         self.addCleanup(os.environ.pop, "TWISTED_QUOTES_TIMEOUT")
         options = QuotesOptions()
@@ -187,69 +186,38 @@ class ValidOptionsTests(SynchronousTestCase):
         self.assertEqual(options["timeout"], 0.25)
 
 
-class HostTests(SynchronousTestCase):
-    """The hosts to be called by."""
+class RepeatableOptionsTests(SynchronousTestCase):
+    """Tests of C{--listen} and C{--host}."""
 
-    def test_several_can_be_given(self) -> None:
-        """On the command line, which beats the environment."""
-        names = ["--host", "a.test", "--host=*"]
-        for variables in ({}, {"TWISTED_QUOTES_HOST": "c"}):
-            found = parse_options(*names, **variables)
-            self.assertEqual(found, {**DEFAULTS, "host": ["a.test", "*"]})
+    def test_several_values(self) -> None:
+        """On the command line, which overrides the environment, in their order."""
+        for option in ("listen", "host"):
+            for environment in ({}, {variable_name(option): "c"}):
+                found = parse_options(
+                    f"--{option}", "b", f"--{option}=a", **environment
+                )
+                self.assertEqual(found, {**DEFAULTS, option: ["b", "a"]})
 
-    def test_several_can_stand_in_the_environment(self) -> None:
+    def test_several_values_in_the_environment(self) -> None:
         """Separated by blanks."""
-        found = parse_options(TWISTED_QUOTES_HOST=" a.test  b.test ")
-        self.assertEqual(found, {**DEFAULTS, "host": ["a.test", "b.test"]})
+        for option in ("listen", "host"):
+            found = parse_options(**{variable_name(option): " a  b "})
+            self.assertEqual(found, {**DEFAULTS, option: ["a", "b"]})
 
+    def test_a_blank_variable_has_no_values(self) -> None:
+        """The default applies."""
+        for option in ("listen", "host", "auth"):
+            found = parse_options(**{variable_name(option): " "})
+            self.assertEqual(found, DEFAULTS)
 
-class ListenTests(SynchronousTestCase):
-    """Where to listen."""
-
-    def test_once(self) -> None:
-        """An endpoint takes the default's place."""
-        self.assertEqual(
-            parse_options("--listen", "tcp:0"), {**DEFAULTS, "listen": ["tcp:0"]}
-        )
-
-    def test_repeated(self) -> None:
-        """Several endpoints are kept in their order."""
-        self.assertEqual(
-            parse_options("--listen", "tcp:0", "--listen=unix:/run/quotes")["listen"],
-            ["tcp:0", "unix:/run/quotes"],
-        )
-
-    def test_in_the_environment(self) -> None:
-        """There, several are separated by blanks."""
-        self.assertEqual(
-            parse_options(TWISTED_QUOTES_LISTEN=" tcp:0  unix:/run/quotes ")["listen"],
-            ["tcp:0", "unix:/run/quotes"],
-        )
-
-    def test_blank_in_the_environment(self) -> None:
-        """A variable that holds nothing leaves the default."""
-        self.assertEqual(parse_options(TWISTED_QUOTES_LISTEN=" "), DEFAULTS)
-
-    def test_there_can_be_a_worker_for_each_core(self) -> None:
-        """That is, for each that this process may use."""
-        cores = len(os.sched_getaffinity(0))
-        self.assertEqual(parse_options("--workers=auto")["workers"], cores)
-
-    def test_the_command_line_beats_the_environment(self) -> None:
-        """The two are not added up."""
-        self.assertEqual(
-            parse_options("--listen", "tcp:0", TWISTED_QUOTES_LISTEN="tcp:1")["listen"],
-            ["tcp:0"],
-        )
-
-    def test_every_parse_starts_anew(self) -> None:
-        """Endpoints given once are not there the next time."""
+    def test_values_are_not_kept_for_the_next_parse(self) -> None:
+        """The lists are not shared."""
         parse_options("--listen", "tcp:0")
         self.assertEqual(parse_options(), DEFAULTS)
 
 
 class AuthTests(SynchronousTestCase):
-    """What callers are checked by."""
+    """Tests of C{--auth}."""
 
     def setUp(self) -> None:
         """Write two password files."""
@@ -261,8 +229,8 @@ class AuthTests(SynchronousTestCase):
             (self.temporary_folder / name).write_text(f"{name}:secret\n")
             self.files.append(f"file:{self.temporary_folder / name}")
 
-    def assert_made(self, options: dict[str, Any], *descriptions: str) -> None:
-        """The checkers are those of the descriptions, in their order."""
+    def assert_checkers(self, options: dict[str, Any], *descriptions: str) -> None:
+        """Check that the checkers are those of the descriptions, in their order."""
         self.assertEqual(options["auth"], list(descriptions))
         paths = [f"file:{each.filename}" for each in options["credCheckers"]]
         self.assertEqual(paths, list(descriptions))
@@ -270,47 +238,40 @@ class AuthTests(SynchronousTestCase):
             options["credInterfaces"], {IUsernamePassword: options["credCheckers"]}
         )
 
-    def test_once(self) -> None:
-        """One checker is made, and nothing else changes."""
+    def test_one_checker(self) -> None:
+        """No other option changes."""
         options = parse_options("--auth", self.files[0])
-        self.assert_made(options, self.files[0])
+        self.assert_checkers(options, self.files[0])
         for name in ("auth", "credCheckers", "credInterfaces"):
             del options[name]
         self.assertEqual({**options, "auth": []}, DEFAULTS)
 
-    def test_repeated(self) -> None:
-        """Several checkers are kept in their order."""
+    def test_several_checkers(self) -> None:
+        """They are in their order."""
         one, two = self.files
-        self.assert_made(parse_options(f"--auth={two}", f"--auth={one}"), two, one)
+        self.assert_checkers(parse_options(f"--auth={two}", f"--auth={one}"), two, one)
 
-    def test_in_the_environment(self) -> None:
-        """There, several are separated by blanks."""
+    def test_several_checkers_in_the_environment(self) -> None:
+        """Separated by blanks."""
         one, two = self.files
-        self.assert_made(parse_options(TWISTED_QUOTES_AUTH=f" {one}  {two} "), one, two)
+        self.assert_checkers(
+            parse_options(TWISTED_QUOTES_AUTH=f" {one}  {two} "), one, two
+        )
 
-    def test_blank_in_the_environment(self) -> None:
-        """A variable that holds nothing is as good as none."""
-        self.assertEqual(parse_options(TWISTED_QUOTES_AUTH=" "), DEFAULTS)
-
-    def test_there_can_be_a_worker_for_each_core(self) -> None:
-        """That is, for each that this process may use."""
-        cores = len(os.sched_getaffinity(0))
-        self.assertEqual(parse_options("--workers=auto")["workers"], cores)
-
-    def test_the_command_line_beats_the_environment(self) -> None:
-        """What the variable holds is not even looked at."""
+    def test_the_command_line_overrides_the_environment(self) -> None:
+        """The variable is not read."""
         options = parse_options(
             "--auth", self.files[0], TWISTED_QUOTES_AUTH="nonsense:"
         )
-        self.assert_made(options, self.files[0])
+        self.assert_checkers(options, self.files[0])
 
-    def test_every_parse_starts_anew(self) -> None:
-        """Checkers given once are not there the next time."""
+    def test_checkers_are_not_kept_for_the_next_parse(self) -> None:
+        """The lists are not shared."""
         parse_options("--auth", self.files[0])
         self.assertEqual(parse_options(), DEFAULTS)
 
-    def test_what_cannot_be_used(self) -> None:
-        """The one line names the option, or the variable, and says why."""
+    def test_a_checker_that_cannot_be_used_is_an_error(self) -> None:
+        """The message is one line with the option or variable, and the reason."""
         missing = str(self.temporary_folder / "missing")
         for description, words in (
             ("nonsense:1", ["nonsense"]),
@@ -336,7 +297,7 @@ class AuthTests(SynchronousTestCase):
         self.assertTrue(line.startswith("TWISTED_QUOTES_AUTH cannot be used: "), line)
 
     def error_message(self, *arguments: str, **environment: str) -> str:
-        """What is said of these options, in one line and nowhere else."""
+        """Return the error of these options, a line that is printed nowhere else."""
         printed = StringIO()
         self.patch(FileCheckerFactory, "errorOutput", printed)
         error = self.assertRaises(UsageError, parse_options, *arguments, **environment)
@@ -344,16 +305,16 @@ class AuthTests(SynchronousTestCase):
         self.assertEqual(len(str(error).splitlines()), 1, error)
         return str(error)
 
-    def test_a_pipe_is_not_waited_for(self) -> None:
-        """What is no regular file is not opened."""
+    def test_a_pipe_does_not_block(self) -> None:
+        """Only a regular file is opened."""
         os.mkfifo(self.temporary_folder / "pipe")
         self.assertIn(
             "not a regular file",
             self.error_message(f"--auth=file:{self.temporary_folder}/pipe"),
         )
 
-    def test_help_shows_the_kinds(self) -> None:
-        """What can be given, of which the file is one, and how it is given."""
+    def test_help_describes_the_checkers(self) -> None:
+        """Of each kind, or of one kind."""
         for arguments, words in (
             (["--help-auth"], ["file", "ArgString", "--help-auth-type"]),
             (["--help-auth-type=file"], ["username:password"]),
@@ -368,16 +329,16 @@ class AuthTests(SynchronousTestCase):
 
 
 class InvalidOptionsTests(SynchronousTestCase):
-    """Options that stop the start."""
+    """Tests of options that are not valid."""
 
     def error_message(self, *arguments: str, **environment: str) -> str:
-        """What is said of these options."""
+        """Return the error of these options."""
         return str(
             self.assertRaises(UsageError, parse_options, *arguments, **environment)
         )
 
     def test_each_on_the_command_line(self) -> None:
-        """The message names the option, what is allowed and what came."""
+        """The message has the option, its values, and the text."""
         for name, (allowed, texts) in INVALID_OPTIONS.items():
             for text in texts:
                 self.assertEqual(
@@ -386,7 +347,7 @@ class InvalidOptionsTests(SynchronousTestCase):
                 )
 
     def test_each_in_the_environment(self) -> None:
-        """The message names the variable, which is where to mend it."""
+        """The message has the variable."""
         for name, (allowed, texts) in INVALID_OPTIONS.items():
             for text in texts:
                 self.assertEqual(
@@ -394,8 +355,8 @@ class InvalidOptionsTests(SynchronousTestCase):
                     f"{variable_name(name)} must be {allowed}, not {text!r}",
                 )
 
-    def test_a_number_beyond_all_measure(self) -> None:
-        """A number too large to be measured is refused like a wrong one."""
+    def test_a_number_too_large_for_a_float(self) -> None:
+        """Of any option with a number."""
         for name in ("max-running", "max-waiting", "max-connections"):
             self.assertTrue(
                 self.error_message(f"--{name}", "9" * 400).startswith(
@@ -403,8 +364,8 @@ class InvalidOptionsTests(SynchronousTestCase):
                 )
             )
 
-    def test_a_delay_longer_than_the_whole_drain(self) -> None:
-        """The delay is part of the time that shutdown may take."""
+    def test_a_drain_delay_longer_than_the_drain_timeout(self) -> None:
+        """The timeout includes the delay."""
         self.assertEqual(
             self.error_message("--drain-delay=31"),
             "--drain-delay must not be longer than --drain-timeout",
@@ -413,38 +374,38 @@ class InvalidOptionsTests(SynchronousTestCase):
             parse_options("--drain-delay=30"), {**DEFAULTS, "drain-delay": 30.0}
         )
 
-    def test_unknown(self) -> None:
-        """An option that does not exist is named."""
+    def test_an_unknown_option(self) -> None:
+        """The message names it."""
         self.assertIn(
             "--dictionary-folder", self.error_message("--dictionary-folder=x")
         )
 
-    def test_without_its_value(self) -> None:
-        """An option that needs a value is named."""
+    def test_an_option_without_its_value(self) -> None:
+        """The message names it."""
         self.assertIn("--timeout", self.error_message("--timeout"))
 
-    def test_an_argument_that_is_no_option(self) -> None:
-        """The service takes options and nothing else."""
+    def test_an_argument_that_is_not_an_option(self) -> None:
+        """There are none."""
         self.error_message("authors")
 
 
 class HelpTests(SynchronousTestCase):
-    """What the command line tells of itself."""
+    """Tests of C{--help} and C{--version}."""
 
     def test_help_names_every_option(self) -> None:
-        """Every option stands there with its default."""
+        """With its default."""
         text = str(QuotesOptions({}))
         for name in DEFAULTS:
             self.assertIn(f"--{name}=", text)
         words = " ".join(text.split())
         self.assertEqual(words.count("[default: "), len(DEFAULTS))
 
-    def test_help_names_the_environment(self) -> None:
-        """The variables are explained too."""
+    def test_help_describes_the_environment(self) -> None:
+        """By an example."""
         self.assertIn("TWISTED_QUOTES_MAX_RUNNING", str(QuotesOptions({})))
 
     def test_version(self) -> None:
-        """The version is printed, and that is all that is done."""
+        """It is printed, and the program ends."""
         printed = StringIO()
         with redirect_stdout(printed):
             error = self.assertRaises(SystemExit, parse_options, "--version")

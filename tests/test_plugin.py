@@ -1,5 +1,5 @@
 """
-Tests of what makes C{twist quotes} known.
+Tests of the plugin of C{twist}.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class PluginTests(SynchronousTestCase):
     """Tests of the plugin."""
 
     def test_twist_finds_the_service(self) -> None:
-        """There is one service of the name, and it says what it is."""
+        """Once, with a description."""
         [maker] = [
             each for each in getPlugins(IServiceMaker) if each.tapname == "quotes"
         ]
@@ -35,11 +35,8 @@ class PluginTests(SynchronousTestCase):
         self.assertIs(maker.makeService, tap.makeService)
         self.assertTrue(maker.description)
 
-    def test_to_be_known_costs_little(self) -> None:
-        """
-        Each run of C{twist} loads the plugin, so it loads next to nothing, and
-        leaves the choice of a reactor to C{twist}.
-        """
+    def test_it_loads_neither_the_service_nor_a_reactor(self) -> None:
+        """Every C{twist} on the machine loads it, and chooses a reactor later."""
         root = str(Path(twisted_quotes.__file__).parent.parent)
         shown = subprocess.run(
             [sys.executable, "-c", _SHOW_MODULES],

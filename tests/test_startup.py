@@ -1,5 +1,5 @@
 """
-Tests of what the start needs. What options name is tested with L{tests.test_tap}.
+Tests of the errors of the start. The options are tested in L{tests.test_tap}.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from twisted_quotes.startup import CannotStart
 
 
 class CannotStartTests(SynchronousTestCase):
-    """What the one who starts the program is told."""
+    """Tests of L{CannotStart}."""
 
     def test_it_ends_the_program_with_one_line(self) -> None:
-        """The interpreter prints the line and exits with 1."""
+        """The interpreter prints it and exits with status 1."""
         error = CannotStart("there is no grep")
         self.assertIsInstance(error, SystemExit)
         self.assertEqual(error.code, "twist quotes: there is no grep")
 
-    def test_it_is_not_answered_to_callers(self) -> None:
-        """It is none of the errors that become an HTTP answer."""
+    def test_it_is_never_a_response(self) -> None:
+        """It is not one of the errors for clients."""
         self.assertNotIsInstance(CannotStart("x"), QuotesError)

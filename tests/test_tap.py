@@ -1,5 +1,5 @@
 """
-Tests of the service as it is put together from its options.
+Tests of the composition of the service from its options.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ class TapTestCase(SynchronousTestCase):
     """Makes services from command lines, in memory."""
 
     def setUp(self) -> None:
-        """Make a library of one dictionary."""
+        """Make a library with a dictionary."""
         temporary_directory = TemporaryDirectory()
         self.addCleanup(temporary_directory.cleanup)
         self.temporary_folder = Path(temporary_directory.name)
         self.library = self.temporary_folder / "library"
         self.library.mkdir()
         (self.library / "alpha").write_text("love\n")
-        # Written long ago, so that nobody waits for the end of the writing.
+        # An old file is taken to be stable.
         os.utime(self.library / "alpha", (0, 0))
         self.reactor = FakeReactor()
 
@@ -58,7 +58,7 @@ class TapTestCase(SynchronousTestCase):
         return service
 
     def start_service(self, *arguments: str) -> QuotesService:
-        """Start a service from a command line, and stop it after the test."""
+        """Start a service from a command line."""
         service = self.make_service(*arguments)
         self.run_until_cleanup(service)
         return service
@@ -70,7 +70,7 @@ class TapTestCase(SynchronousTestCase):
         self.addCleanup(self.stop_service, service)
 
     def stop_service(self, service: QuotesService) -> None:
-        """Stop a service, with all that is under way."""
+        """Force the shutdown of a service."""
         finished = service.stopService()
         service.force()
         self.reactor.advance(FLUSH_TIMEOUT)
@@ -82,7 +82,7 @@ class TapTestCase(SynchronousTestCase):
         self.successResultOf(finished)
 
     def connect(self) -> tuple[IProtocol, StringTransport]:
-        """Connect to where the service listens."""
+        """Connect to the service."""
         factory = self.reactor.tcpServers[0][1]
         protocol = factory.buildProtocol(IPv4Address("TCP", "192.0.2.1", 31337))
         assert protocol is not None
@@ -92,7 +92,7 @@ class TapTestCase(SynchronousTestCase):
         return protocol, transport
 
     def assert_cannot_start(self, words: Sequence[str], *arguments: str) -> None:
-        """The start stops with one line that says why."""
+        """Check that the start fails with a line that contains words."""
         with self.assertRaises(CannotStart) as raised:
             self.make_service(*arguments)
         message = str(raised.exception)
@@ -104,27 +104,25 @@ class TapTestCase(SynchronousTestCase):
 
 
 class ServiceTests(TapTestCase):
-    """Tests of services that can be made."""
+    """Tests of services that start."""
 
-    def test_a_service_needs_no_options(self) -> None:
-        """With none it listens on port 8000 of this machine alone."""
+    def test_by_default_it_listens_on_loopback(self) -> None:
+        """On port 8000."""
         self.start_service()
         [(port, _, _, interface)] = self.reactor.tcpServers
         self.assertEqual((port, interface), (8000, "127.0.0.1"))
 
-    def test_nothing_is_listened_on_before_the_start(self) -> None:
-        """Making a service opens nothing."""
-        self.make_service()
-        self.assertEqual(self.reactor.tcpServers, [])
-
     def test_it_listens_on_all_endpoints(self) -> None:
-        """An endpoint can be given more than once."""
-        self.start_service("--listen=tcp:1", "--listen=tcp:2:interface=\\:\\:1")
+        """When it starts."""
+        arguments = "--listen=tcp:1", "--listen=tcp:2:interface=\\:\\:1"
+        service = self.make_service(*arguments)
+        self.assertEqual(self.reactor.tcpServers, [])
+        self.run_until_cleanup(service)
         self.assertEqual([each[0] for each in self.reactor.tcpServers], [1, 2])
 
-    def test_a_search_runs_the_real_grep_on_the_library(self) -> None:
-        """All that was put together works together."""
-        # A grep is started ahead only for what was written a while ago.
+    def test_a_search_runs_grep(self) -> None:
+        """For later searches, a grep is prestarted."""
+        # If the dictionary was not modified recently.
         self.patch(composition, "time", lambda: 2.0**33)
         self.start_service(f"--dictionaries={self.library}")
         protocol, transport = self.connect()
@@ -134,15 +132,15 @@ class ServiceTests(TapTestCase):
         self.assertEqual(os.path.basename(process.executable), "grep")
         process.print(b"love\n")
         process.end()
-        [answer] = read_responses(transport.value())
-        self.assertEqual(answer.json["results"], ["love"])
+        [response] = read_responses(transport.value())
+        self.assertEqual(response.json["results"], ["love"])
         protocol.dataReceived(query_request())
         _, process, prestarted = self.reactor.processes
         self.assertIn("-e", process.arguments)
         self.assertIn("-f", prestarted.arguments)
 
-    def test_the_limits_are_those_of_the_options(self) -> None:
-        """Places, those who wait, and time are limited as was asked."""
+    def test_limits_are_those_of_the_options(self) -> None:
+        """Of greps, waiting searches, connections and time."""
         self.start_service(
             f"--dictionaries={self.library}",
             "--max-running=1",
@@ -161,8 +159,8 @@ class ServiceTests(TapTestCase):
         codes = [[each.code for each in read_responses(t.value())] for t in transports]
         self.assertEqual(codes, [[504], [], [503], [503]])
 
-    def test_at_least_eight_greps_run_at_a_time(self) -> None:
-        """Even a small machine runs several, and a large one more."""
+    def test_by_default_at_least_eight_greps_run(self) -> None:
+        """Or four per core."""
         self.start_service(f"--dictionaries={self.library}", "--search-together=no")
         running = max(8, 4 * len(os.sched_getaffinity(0)))
         for _ in range(running + 2):
@@ -170,8 +168,8 @@ class ServiceTests(TapTestCase):
             protocol.dataReceived(query_request())
         self.assertEqual(len(self.reactor.processes), running)
 
-    def test_a_wait_takes_no_place_of_a_search(self) -> None:
-        """Both run real programs, in places of their own."""
+    def test_a_wait_takes_no_slot_of_a_search(self) -> None:
+        """It has a slot of its own."""
         self.start_service(f"--dictionaries={self.library}", "--max-running=1")
         for request in (
             get_request("/wait"),
@@ -185,7 +183,7 @@ class ServiceTests(TapTestCase):
         self.assertEqual(names, ["sleep", "sleep", "grep"])
 
     def test_the_default_dictionary_can_be_chosen(self) -> None:
-        """A question that names no dictionary is asked of that one."""
+        """The instructions name it."""
         (self.library / "beta").write_text("x\n")
         self.start_service(
             f"--dictionaries={self.library}", "--default-dictionary=beta"
@@ -193,19 +191,19 @@ class ServiceTests(TapTestCase):
         protocol, transport = self.connect()
         protocol.dataReceived(get_request("/"))
         self.reactor.advance(0)
-        [answer] = read_responses(transport.value())
-        self.assertIn(b"<code>beta</code> (default)", answer.body)
+        [response] = read_responses(transport.value())
+        self.assertIn(b"<code>beta</code> (default)", response.body)
 
     def test_the_access_log_is_written(self) -> None:
-        """Each request has a line in the file that was named."""
+        """With a line for each request."""
         log = self.temporary_folder / "access.log"
         self.start_service(f"--access-log={log}")
         protocol, _ = self.connect()
         protocol.dataReceived(get_request())
         self.assertIn('"GET /style.css HTTP/1.1" 200', log.read_text())
 
-    def test_debug_is_logged_where_twist_logs_it(self) -> None:
-        """Where nobody knows what is logged, debug may be, too."""
+    def test_debug_is_logged_at_the_log_level_of_twist(self) -> None:
+        """Also if the log level is unknown."""
         for level, expected in (
             (None, True),
             (LogLevel.debug, True),
@@ -218,8 +216,8 @@ class ServiceTests(TapTestCase):
             options.parseOptions(["--cache-bytes=0"])
             self.assertIs(options["log-debug"], expected)
 
-    def test_the_metrics_tell_of_all_its_parts(self) -> None:
-        """What runs, what waits, and what there is to be searched."""
+    def test_metrics_include_all_parts(self) -> None:
+        """The gauges have current values."""
         self.start_service(f"--dictionaries={self.library}", "--max-running=1")
         for request in (
             get_request("/wait"),
@@ -231,7 +229,7 @@ class ServiceTests(TapTestCase):
             protocol.dataReceived(request)
         protocol, transport = self.connect()
         protocol.dataReceived(get_request("/metrics"))
-        [answer] = read_responses(transport.value())
+        [response] = read_responses(transport.value())
         for line in (
             b"quotes_dictionaries 1.0",
             b"quotes_places_taken 1.0",
@@ -242,10 +240,10 @@ class ServiceTests(TapTestCase):
             b"quotes_connections 5.0",
             b"quotes_requests_in_flight 5.0",
         ):
-            self.assertIn(line, answer.body.splitlines())
+            self.assertIn(line, response.body.splitlines())
 
-    def test_callers_are_checked_where_that_was_asked(self) -> None:
-        """By all the password files that were named."""
+    def test_clients_are_authenticated(self) -> None:
+        """By any of several password files, but for health checks."""
         arguments = [f"--dictionaries={self.library}"]
         for name in ("alice", "bob"):
             (self.temporary_folder / name).write_text(f"{name}:secret\n")
@@ -261,8 +259,8 @@ class ServiceTests(TapTestCase):
             (401, 200),
         )
 
-    def test_a_password_file_that_is_gone_lets_nobody_in(self) -> None:
-        """Nor is it taken for a wrong password."""
+    def test_a_missing_password_file_is_an_internal_error(self) -> None:
+        """Not a wrong password."""
         passwords = self.temporary_folder / "passwords"
         passwords.write_text("alice:secret\n")
         self.start_service(f"--dictionaries={self.library}", f"--auth=file:{passwords}")
@@ -271,8 +269,8 @@ class ServiceTests(TapTestCase):
         self.assertEqual(self.read_status(get_request(headers=header)), 500)
         self.assertEqual(len(self.flushLoggedErrors(FileNotFoundError)), 1)
 
-    def test_checkers_of_other_kinds_are_asked_as_they_are(self) -> None:
-        """What a plugin makes of its argument is its own business."""
+    def test_checkers_of_other_kinds_are_used_unchanged(self) -> None:
+        """Such as those of plugins."""
         (self.temporary_folder / "others").write_text("alice=secret\n")
         options = Options({})
         options.parseOptions([f"--cache-dir={self.temporary_folder / 'cache'}"])
@@ -286,14 +284,14 @@ class ServiceTests(TapTestCase):
         self.assertEqual(self.read_status(get_request()), 401)
 
     def read_status(self, request: bytes) -> int:
-        """The code of the answer to a request."""
+        """Send a request, and return the status of the response."""
         protocol, transport = self.connect()
         protocol.dataReceived(request)
-        [answer] = read_responses(transport.value())
-        return answer.code
+        [response] = read_responses(transport.value())
+        return response.code
 
-    def test_systemd_is_told_where_it_says(self) -> None:
-        """Its socket and its interval are read when the service is made."""
+    def test_systemd_is_notified(self) -> None:
+        """The environment is read when the service is made."""
         address = str(self.temporary_folder / "notify")
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
             notified.bind(address)
@@ -308,8 +306,8 @@ class ServiceTests(TapTestCase):
             self.reactor.advance(2)
             self.assertEqual(notified.recv(100), b"WATCHDOG=1")
 
-    def test_a_second_signal_hurries_the_end(self) -> None:
-        """SIGINT and SIGTERM are the service's own once the reactor runs."""
+    def test_a_second_signal_forces_the_shutdown(self) -> None:
+        """The service handles signals once the reactor runs."""
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
             self.addCleanup(signal.signal, number, signal.getsignal(number))
         self.start_service(f"--dictionaries={self.library}")
@@ -321,15 +319,15 @@ class ServiceTests(TapTestCase):
         on_signal(signal.SIGTERM, None)
         self.assertEqual(transport.value(), b"")
         self.reactor.pump([0, FLUSH_TIMEOUT])
-        [answer] = read_responses(transport.value())
-        self.assertEqual(answer.code, 503)
+        [response] = read_responses(transport.value())
+        self.assertEqual(response.code, 503)
 
 
 class DictionaryCountTests(SynchronousTestCase):
-    """Tests of how many dictionaries there are, as the metrics say."""
+    """Tests of the number of dictionaries in the metrics."""
 
-    def test_one_look_at_the_library_is_enough(self) -> None:
-        """However often the metrics are read while it lasts."""
+    def test_the_library_is_listed_once_at_a_time(self) -> None:
+        """However often the metrics are read meanwhile."""
         pending: list[Deferred[None]] = []
 
         def in_thread(call: object) -> Deferred[None]:
@@ -348,30 +346,30 @@ class DictionaryCountTests(SynchronousTestCase):
 
 
 class CannotStartTests(TapTestCase):
-    """Tests of services that cannot be made."""
+    """Tests of services that cannot start."""
 
-    def test_a_library_that_is_not_there(self) -> None:
-        """A library must be there."""
+    def test_a_missing_library(self) -> None:
+        """The folder does not exist."""
         missing = str(self.temporary_folder / "missing")
         self.assert_cannot_start([missing, os.strerror(2)], f"--dictionaries={missing}")
 
-    def test_a_library_that_cannot_be_read(self) -> None:
-        """A library must be a folder."""
+    def test_a_library_that_is_a_file(self) -> None:
+        """It must be a folder."""
         self.assert_cannot_start(
             [str(self.library / "alpha"), os.strerror(20)],
             f"--dictionaries={self.library / 'alpha'}",
         )
 
     def test_an_empty_library(self) -> None:
-        """A library must hold a dictionary."""
+        """It must have a dictionary."""
         (self.library / "alpha").unlink()
         (self.library / ".hidden").write_text("x")
         self.assert_cannot_start(
             ["no dictionary", str(self.library)], f"--dictionaries={self.library}"
         )
 
-    def test_a_default_dictionary_that_is_not_there(self) -> None:
-        """The default dictionary must be in the library."""
+    def test_a_missing_default_dictionary(self) -> None:
+        """It must be in the library."""
         self.assert_cannot_start(
             ["default dictionary", '"nowhere"', '"alpha"'],
             f"--dictionaries={self.library}",
@@ -379,32 +377,32 @@ class CannotStartTests(TapTestCase):
         )
 
     def test_a_default_dictionary_outside_the_library(self) -> None:
-        """The default dictionary must be one that may be read."""
+        """It may not be read."""
         self.assert_cannot_start(
             ["default dictionary", "may not be read"],
             f"--dictionaries={self.library}",
             "--default-dictionary=../library/alpha",
         )
 
-    def test_an_endpoint_that_is_none(self) -> None:
-        """Whatever an endpoint's own code says, it is one line with the endpoint."""
+    def test_an_invalid_endpoint(self) -> None:
+        """Whatever its parser raises, the error is a line with the endpoint."""
         for endpoint in ("bogus", "bogus:1", "tcp", "tcp:", "tcp:x", "tcp:1:2:3:4:5"):
             self.assert_cannot_start([repr(endpoint)], f"--listen={endpoint}")
 
-    def test_one_wrong_endpoint_among_right_ones(self) -> None:
-        """A server is never half started."""
+    def test_an_invalid_endpoint_among_valid_ones(self) -> None:
+        """None is listened on."""
         self.assert_cannot_start(["'bogus:'"], "--listen=tcp:1", "--listen=bogus:")
 
     def test_an_access_log_that_cannot_be_written(self) -> None:
-        """The access log must be a file that can be appended to."""
+        """A folder, or a file in a missing folder."""
         for path, why in (
             (self.library, os.strerror(21)),
             (self.temporary_folder / "missing" / "log", os.strerror(2)),
         ):
             self.assert_cannot_start([str(path), why], f"--access-log={path}")
 
-    def test_a_machine_without_grep(self) -> None:
-        """grep must be on the PATH, and so must sleep."""
+    def test_a_missing_program(self) -> None:
+        """grep and sleep must be on the PATH."""
         programs = self.temporary_folder / "programs"
         programs.mkdir()
         self.patch(os, "environ", {"PATH": str(programs)})
@@ -413,16 +411,16 @@ class CannotStartTests(TapTestCase):
         (programs / "grep").chmod(0o700)
         self.assert_cannot_start(["sleep is not on the PATH"])
 
-    def test_callers_that_cannot_be_checked(self) -> None:
-        """Nobody is let in because it cannot be found out who is to be."""
+    def test_a_checker_that_cannot_be_used(self) -> None:
+        """A missing file, or an unknown kind."""
         missing = self.temporary_folder / "missing"
         self.assert_cannot_start(
             ["--auth", str(missing), os.strerror(2)], f"--auth=file:{missing}"
         )
         self.assert_cannot_start(["--auth", "nonsense"], "--auth=nonsense:1")
 
-    def test_wrong_options(self) -> None:
-        """A wrong option is named, and the help with it."""
+    def test_invalid_options(self) -> None:
+        """The error names the option and the help."""
         for arguments, words in (
             (["--unknown"], ["--unknown"]),
             (["--timeout"], ["--timeout"]),
@@ -433,8 +431,8 @@ class CannotStartTests(TapTestCase):
         ):
             self.assert_cannot_start([*words, "--help"], *arguments)
 
-    def test_a_wrong_environment(self) -> None:
-        """A wrong variable is named like a wrong option."""
+    def test_an_invalid_variable(self) -> None:
+        """The error names it."""
         with self.assertRaises(CannotStart) as raised:
             Options({"TWISTED_QUOTES_TIMEOUT": "x"}).parseOptions([])
         self.assertIn("TWISTED_QUOTES_TIMEOUT", str(raised.exception))

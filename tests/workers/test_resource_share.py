@@ -1,5 +1,5 @@
 """
-Tests of what a process has of the limits.
+Tests of the share of a process.
 """
 
 from __future__ import annotations
@@ -23,31 +23,29 @@ from twisted_quotes.workers.resource_share import (
     total_share,
     worker_share,
 )
-from twisted_quotes.workers.worker_sockets import set_systemd_sockets
 
 from ..fakes import FakeReactor
 
 
 class ResourceShareTests(SynchronousTestCase):
-    """Tests of the whole, and of parts of it."""
+    """Tests of L{total_share} and L{worker_share}."""
 
     def setUp(self) -> None:
-        """Have a scoreboard, and know nothing of systemd afterwards."""
+        """Make shared counters."""
         self.shared_counters = SharedCounters.create(8)
         self.addCleanup(os.close, self.shared_counters.descriptor)
-        self.addCleanup(set_systemd_sockets, ())
 
     def parse_options(self, *arguments: str) -> QuotesOptions:
-        """Options from a command line."""
+        """Parse a command line."""
         options = QuotesOptions({})
         options.parseOptions(arguments)
         return options
 
     def make_resource_share(self, share: int, *arguments: str) -> ResourceShare:
-        """The part of one of two workers."""
+        """Return the share of one of two workers."""
         reactor: Any = FakeReactor()
 
-        async def everywhere() -> list[Any]:
+        async def collect_all_metrics() -> list[Any]:
             return []
 
         return worker_share(
@@ -55,11 +53,11 @@ class ResourceShareTests(SynchronousTestCase):
             self.parse_options(*arguments),
             WorkerConfiguration(share, 8, share, 2, 3, 1),
             self.shared_counters,
-            everywhere,
+            collect_all_metrics,
         )
 
-    def test_the_only_process_has_all(self) -> None:
-        """What the options say."""
+    def test_a_single_process_has_all_resources(self) -> None:
+        """Those of the options."""
         found = total_share(
             FakeReactor(),
             self.parse_options(
@@ -73,8 +71,8 @@ class ResourceShareTests(SynchronousTestCase):
         self.assertEqual(found.max_waits_per_client, 500)
         self.assertIsNone(found.collect_all_metrics)
 
-    def test_workers_share_what_is_shared_out(self) -> None:
-        """All together they have what the only process would have."""
+    def test_limits_are_divided_among_workers(self) -> None:
+        """Their sum is the limit of a single process."""
         options = "--max-running=5", "--max-waiting=7", "--cache-bytes=10"
         one, other = (self.make_resource_share(each, *options) for each in (0, 1))
         self.assertEqual((one.max_running, other.max_running), (3, 2))
@@ -87,25 +85,25 @@ class ResourceShareTests(SynchronousTestCase):
         none = self.make_resource_share(0, "--max-waiting=0", "--cache-bytes=0")
         self.assertEqual((none.max_waiting, none.cache_bytes), (0, 0))
 
-    def test_they_have_room_as_long_as_there_is_any(self) -> None:
-        """One may have all connections that may be."""
+    def test_the_limit_of_connections_is_that_of_all_workers(self) -> None:
+        """One worker can have all of them."""
         one, other = (
             self.make_resource_share(each).connection_capacity for each in (0, 1)
         )
         self.assertEqual([one.try_acquire() for _ in range(4)], [True] * 3 + [False])
         self.assertFalse(other.try_acquire())
 
-    def test_they_have_places_to_wait_as_long_as_there_are_any(self) -> None:
-        """One may have them all, too."""
+    def test_the_limit_of_waits_is_that_of_all_workers(self) -> None:
+        """One worker can have all of them."""
         one, other = (
             SharedConcurrencyLimiter(
                 SharedCapacity(2, self.shared_counters, row, Column.WAITS)
             )
             for row in (0, 1)
         )
-        places = [self.successResultOf(one.acquire()) for _ in range(2)]
+        slots = [self.successResultOf(one.acquire()) for _ in range(2)]
         self.assertEqual(one.in_use, 2)
         self.failureResultOf(other.acquire(), TooBusy)
-        places[0].close()
+        slots[0].close()
         self.successResultOf(other.acquire())
         self.failureResultOf(one.acquire(), TooBusy)

@@ -1,5 +1,5 @@
 """
-Tests of listening sockets that another process has opened.
+Tests of the listening sockets in a worker.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ from ..fakes import FakeReactor
 
 
 class GreetingProtocol(Protocol):
-    """Says something to whoever is let in."""
+    """Greets the client."""
 
     def connectionMade(self) -> None:
-        """Greet, and close."""
+        """Write the greeting."""
         assert self.transport is not None
         self.transport.write(b"hello")
         self.transport.loseConnection()
 
 
 class AdoptedSocketTests(TestCase):
-    """Tests of endpoints on sockets that are there already."""
+    """Tests of L{AdoptingReactor}."""
 
     def setUp(self) -> None:
-        """Have a folder for UNIX sockets."""
+        """Make a folder for a UNIX socket."""
         folder = TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.path = Path(folder.name, "socket")
 
     async def listen_on(self, description: str, opened: socket.socket) -> Any:
-        """Have an endpoint listen on a copy of a socket."""
+        """Have an endpoint listen on a duplicate of a socket."""
         from twisted.internet import reactor
 
         self.addCleanup(opened.close)
@@ -61,26 +61,26 @@ class AdoptedSocketTests(TestCase):
         return port
 
     async def read_greeting(self, client: socket.socket) -> bytes:
-        """What somebody hears who connects."""
+        """Return what a client receives."""
         from twisted.internet import reactor
         from twisted.internet.threads import deferToThread
 
         client.settimeout(10)
         self.addCleanup(client.close)
         assert reactor is not None
-        heard: bytes = await deferToThread(client.recv, 100)
-        return heard
+        greeting: bytes = await deferToThread(client.recv, 100)
+        return greeting
 
-    async def test_an_endpoint_listens_where_the_socket_does(self) -> None:
-        """Whatever port it names."""
+    async def test_an_endpoint_listens_on_the_socket(self) -> None:
+        """Whatever its own address is."""
         opened = socket.create_server(("127.0.0.1", 0))
         port = await self.listen_on("tcp:1:interface=192.0.2.1", opened)
         self.assertEqual(port.getHost().port, opened.getsockname()[1])
         client = socket.create_connection(opened.getsockname())
         self.assertEqual(await self.read_greeting(client), b"hello")
 
-    async def test_a_unix_socket_stays_as_it_is(self) -> None:
-        """Its mode, what waits there, and the file, when it is closed here."""
+    async def test_a_unix_socket_is_not_changed(self) -> None:
+        """It keeps its mode, and its file when the port closes."""
         opened = socket.socket(socket.AF_UNIX)
         opened.bind(str(self.path))
         opened.listen(100)
@@ -96,8 +96,8 @@ class AdoptedSocketTests(TestCase):
         self.addCleanup(later.close)
         later.connect(str(self.path))
 
-    async def test_closing_it_here_closes_it_nowhere_else(self) -> None:
-        """Who connects then is let in by another."""
+    async def test_a_closed_port_leaves_the_socket_open_elsewhere(self) -> None:
+        """Other processes accept connections on it."""
         opened = socket.create_server(("127.0.0.1", 0))
         port = await self.listen_on("tcp:1", opened)
         await port.stopListening()
@@ -105,8 +105,8 @@ class AdoptedSocketTests(TestCase):
         opened.settimeout(10)
         opened.accept()[0].close()
 
-    async def test_the_sockets_of_systemd_are_known(self) -> None:
-        """The socket is the one that was passed on, and not the one they name."""
+    async def test_systemd_endpoints_listen_on_the_socket(self) -> None:
+        """Not on the one at their index."""
         self.addCleanup(set_systemd_sockets, ())
         set_systemd_sockets(open_placeholders(2))
         for index in (0, 1):
@@ -114,8 +114,8 @@ class AdoptedSocketTests(TestCase):
             port = await self.listen_on(f"systemd:domain=INET:index={index}", opened)
             self.assertEqual(port.getHost().port, opened.getsockname()[1])
 
-    def test_tls_is_spoken_where_it_is_asked_for(self) -> None:
-        """The protocol is wrapped as by the real reactor."""
+    def test_an_ssl_endpoint_uses_tls(self) -> None:
+        """The factory is wrapped as by the real reactor."""
         adopted: list[Any] = []
 
         class Adopter(AdoptingReactor):
@@ -125,8 +125,8 @@ class AdoptedSocketTests(TestCase):
         Adopter(None, 0).listenSSL(1, Factory(), CertificateOptions())
         self.assertIsInstance(adopted[0], TLSMemoryBIOFactory)
 
-    def test_all_else_is_done_by_the_real_reactor(self) -> None:
-        """Endpoints may ask it for anything."""
+    def test_other_attributes_are_those_of_the_real_reactor(self) -> None:
+        """Endpoints can use any of them."""
         reactor = FakeReactor()
         adopting = AdoptingReactor(reactor, 0)
         self.assertEqual(adopting.seconds(), reactor.seconds())
@@ -134,10 +134,9 @@ class AdoptedSocketTests(TestCase):
 
 class FakePort:
     """
-    A port on which somebody always waits.
+    A port on which connections are always pending.
 
-    @ivar accepted: how many it was asked to accept, each time.
-    @ivar is_lost: whether the reactor has come to its end.
+    @ivar accepted: the C{numberAccepts} of each read.
     """
 
     def __init__(self) -> None:
@@ -147,28 +146,28 @@ class FakePort:
         self.is_lost = False
 
     def stopReading(self) -> None:
-        """Leave it to another."""
+        """Record the call."""
         self.is_reading = False
 
     def doRead(self) -> None:
-        """Accept."""
+        """Record the number of accepts."""
         self.accepted.append(self.numberAccepts)
         self.numberAccepts += 20
 
     def fileno(self) -> int:
-        """An open file."""
+        """Return a descriptor."""
         return 33
 
     def connectionLost(self, reason: Failure) -> None:
-        """Keep it."""
+        """Record the call."""
         self.is_lost = True
 
 
-class FairReaderTests(SynchronousTestCase):
-    """Tests of accepting, beside other workers."""
+class FairAcceptorTests(SynchronousTestCase):
+    """Tests of L{FairAcceptor}."""
 
     def setUp(self) -> None:
-        """Have a port, and another worker with three connections."""
+        """Make a port, and another worker with three connections."""
         self.reactor = FakeReactor()
         self.port = FakePort()
         port: Any = self.port
@@ -176,74 +175,74 @@ class FairReaderTests(SynchronousTestCase):
         self.addCleanup(os.close, self.shared_counters.descriptor)
         self.shared_counters.write(1, Column.SERVING, 1)
         self.set_other_connections(3)
-        self.reader = FairAcceptor(self.reactor, port, self.shared_counters, 0)
-        self.reader.start()
+        self.acceptor = FairAcceptor(self.reactor, port, self.shared_counters, 0)
+        self.acceptor.start()
 
     def set_other_connections(self, connections: int) -> None:
-        """Have the other worker have so many connections."""
+        """Set the number of connections of the other worker."""
         self.shared_counters.write(1, Column.CONNECTIONS, connections)
 
     def set_own_connections(self, connections: int) -> None:
-        """Have this worker have so many connections."""
+        """Set the number of connections of this worker."""
         self.shared_counters.write(0, Column.CONNECTIONS, connections)
 
-    def test_it_accepts_one_in_a_turn(self) -> None:
-        """As long as no other has fewer."""
+    def test_it_accepts_one_connection_per_turn(self) -> None:
+        """If no other worker has fewer."""
         self.assertFalse(self.port.is_reading)
-        self.assertEqual(self.reactor.getReaders(), [self.reader])
+        self.assertEqual(self.reactor.getReaders(), [self.acceptor])
         for own in range(4):
             self.set_own_connections(own)
-            self.reader.doRead()
+            self.acceptor.doRead()
         self.assertEqual(self.port.accepted, [1] * 4)
 
-    def test_it_leaves_those_who_come_to_one_that_has_fewer(self) -> None:
-        """For a moment; then it accepts who is still there."""
+    def test_it_leaves_connections_to_a_worker_with_fewer(self) -> None:
+        """For a moment. Then it accepts those that are still pending."""
         self.set_own_connections(4)
-        self.reader.doRead()
+        self.acceptor.doRead()
         self.assertEqual((self.port.accepted, self.reactor.getReaders()), ([], []))
         self.reactor.advance(ACCEPT_DELAY)
-        self.assertEqual(self.reactor.getReaders(), [self.reader])
-        self.reader.doRead()
+        self.assertEqual(self.reactor.getReaders(), [self.acceptor])
+        self.acceptor.doRead()
         self.assertEqual(self.port.accepted, [1])
 
-    def test_one_that_takes_nothing_is_not_waited_for_for_ever(self) -> None:
-        """But again when it takes something."""
+    def test_delays_for_a_worker_that_accepts_nothing_are_limited(self) -> None:
+        """Until its number of connections changes."""
         self.set_own_connections(4)
         for _ in range(MAX_WASTED_DELAYS):
-            self.reader.doRead()
+            self.acceptor.doRead()
             self.assertEqual(self.reactor.getReaders(), [])
             self.reactor.advance(ACCEPT_DELAY)
-            self.reader.doRead()
+            self.acceptor.doRead()
         for _ in range(5):
-            self.reader.doRead()
+            self.acceptor.doRead()
         self.assertEqual(self.port.accepted, [1] * (MAX_WASTED_DELAYS + 5))
         self.set_other_connections(3 - 1)
-        self.reader.doRead()
+        self.acceptor.doRead()
         self.assertEqual(self.reactor.getReaders(), [])
         self.reactor.advance(ACCEPT_DELAY)
 
-    def test_one_that_does_not_serve_is_not_waited_for(self) -> None:
-        """It has no connections because it takes none."""
+    def test_there_is_no_delay_for_a_worker_that_does_not_serve(self) -> None:
+        """It has few connections because it accepts none."""
         self.shared_counters.write(1, Column.SERVING, 0)
         self.set_own_connections(4)
-        self.reader.doRead()
+        self.acceptor.doRead()
         self.assertEqual(self.port.accepted, [1])
 
-    def test_when_it_stops_the_port_can_accept_all(self) -> None:
-        """Whether or not it waits for another just then."""
-        self.reader.stop()
+    def test_after_stop_the_port_accepts_batches(self) -> None:
+        """Whether or not a delay is pending."""
+        self.acceptor.stop()
         self.assertEqual(self.reactor.getReaders(), [])
         self.assertEqual(self.port.numberAccepts, 100)
-        self.reader.start()
+        self.acceptor.start()
         self.set_own_connections(4)
-        self.reader.doRead()
-        self.reader.stop()
+        self.acceptor.doRead()
+        self.acceptor.stop()
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
-    def test_it_is_the_port_to_the_reactor(self) -> None:
-        """The same open file, and the same end."""
+    def test_the_reactor_treats_it_as_the_port(self) -> None:
+        """It has the descriptor of the port, and closes it."""
         self.assertEqual(
-            (self.reader.fileno(), self.reader.logPrefix()), (33, "accept")
+            (self.acceptor.fileno(), self.acceptor.logPrefix()), (33, "accept")
         )
-        self.reader.connectionLost(Failure(Exception("the end")))
+        self.acceptor.connectionLost(Failure(Exception("the end")))
         self.assertTrue(self.port.is_lost)

@@ -1,4 +1,4 @@
-"""Makes C{twist quotes} known."""
+"""The plugin of C{twist}. Every C{twist} on the machine imports it."""
 
 from twisted.application.service import ServiceMaker
 
