@@ -4,8 +4,6 @@ Tests for L{twisted_quotes.web.limits.connections}.
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..clients import CLIENT, FakeSocket, WebTestCase, get_request, query_request
 
 OTHER_CLIENT = "192.0.2.2"
@@ -16,7 +14,7 @@ class ConnectionLimiterTests(WebTestCase):
         super().setUp()
         self.web = self.make_web(max_connections=4, running=10)
 
-    def connect_refused(self, host: str = CLIENT) -> int | None:
+    def connect_and_get_status(self, host: str = CLIENT) -> int | None:
         """Connect, and return the status of the refusal; L{None} if there is none."""
         client = self.web.connect(host)
         client.deliver()
@@ -34,7 +32,9 @@ class ConnectionLimiterTests(WebTestCase):
         return client
 
     def test_a_single_client_may_use_all_connections(self) -> None:
-        self.assertEqual([self.connect_refused() for _ in range(5)], [None] * 4 + [503])
+        self.assertEqual(
+            [self.connect_and_get_status() for _ in range(5)], [None] * 4 + [503]
+        )
 
     def test_the_longest_idle_connection_is_evicted(self) -> None:
         """It is closed without a response."""
@@ -48,7 +48,7 @@ class ConnectionLimiterTests(WebTestCase):
         self.assertEqual(sum(map(bool, closed)), 1)
         self.assertFalse(closed[0])
 
-    def test_without_an_idle_connection_an_incomplete_request_is_evicted(self) -> None:
+    def test_an_incomplete_request_is_evicted_if_no_connection_is_idle(self) -> None:
         clients = [self.web.connect() for _ in range(4)]
         for client in clients[:3]:
             client.send(query_request())
@@ -57,7 +57,7 @@ class ConnectionLimiterTests(WebTestCase):
         clients[3].deliver()
         self.assertEqual(clients[3].codes, [429])
 
-    def test_without_these_an_unread_response_is_evicted(self) -> None:
+    def test_an_unread_response_is_evicted_if_no_request_is_incomplete(self) -> None:
         (self.folder / "long").write_text("love\n" * 40_000)
         clients = [self.web.connect() for _ in range(4)]
         for client in clients[:3]:
@@ -72,20 +72,21 @@ class ConnectionLimiterTests(WebTestCase):
     def test_a_pending_response_is_not_evicted(self) -> None:
         for _ in range(4):
             self.web.connect().send(query_request())
-        self.assertEqual(self.connect_refused(OTHER_CLIENT), 503)
+        self.assertEqual(self.connect_and_get_status(OTHER_CLIENT), 503)
 
     def test_a_client_with_its_share_gets_a_429(self) -> None:
         for host in (CLIENT, CLIENT, OTHER_CLIENT, OTHER_CLIENT):
             self.web.connect(host)
-        self.assertEqual(self.connect_refused(), 429)
-        self.assertEqual(self.connect_refused(OTHER_CLIENT), 429)
-        self.assertIsNone(self.connect_refused("192.0.2.3"))
+        self.assertEqual(self.connect_and_get_status(), 429)
+        self.assertEqual(self.connect_and_get_status(OTHER_CLIENT), 429)
+        self.assertIsNone(self.connect_and_get_status("192.0.2.3"))
 
     def test_connections_are_shared_evenly(self) -> None:
         for _ in range(4):
             self.web.connect()
         self.assertEqual(
-            [self.connect_refused(OTHER_CLIENT) for _ in range(3)], [None, None, 429]
+            [self.connect_and_get_status(OTHER_CLIENT) for _ in range(3)],
+            [None, None, 429],
         )
 
     def test_an_evicted_connection_is_released_once(self) -> None:
@@ -93,7 +94,9 @@ class ConnectionLimiterTests(WebTestCase):
         others = [self.assert_accepted() for _ in range(2)]
         for client in [*clients, *others]:
             client.disconnect()
-        self.assertEqual([self.connect_refused() for _ in range(5)], [None] * 4 + [503])
+        self.assertEqual(
+            [self.connect_and_get_status() for _ in range(5)], [None] * 4 + [503]
+        )
 
     def test_too_many_refused_connections_are_closed_at_once(self) -> None:
         """Each of them uses a file descriptor."""
@@ -126,9 +129,8 @@ class ConnectionLimiterTests(WebTestCase):
         client.host = OTHER_CLIENT
         client.send(get_request())
         self.assertEqual(client.codes, [200])
-        protocol: Any = client.protocol
-        self.assertEqual(protocol.client_key, OTHER_CLIENT)
-        # The client has one, the proxy three of the four.
+        self.assertEqual(client.protocol.client_key, OTHER_CLIENT)
+        # The client has one of the four connections, the proxy three.
         self.assertEqual(
-            [self.connect_refused(OTHER_CLIENT) for _ in range(2)], [None, 429]
+            [self.connect_and_get_status(OTHER_CLIENT) for _ in range(2)], [None, 429]
         )

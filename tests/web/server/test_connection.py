@@ -31,7 +31,7 @@ class RefusalTests(WebTestCase):
         client.send(sent)
         [response] = client.responses()
         if HOST not in response.message:
-            # Without its Host header it is answered for the address of the socket.
+            # Without a Host header, the link has the address of the socket.
             self.assertTrue(
                 response.message.endswith(" http://127.0.0.1:8000/api/v1/web")
             )

@@ -165,7 +165,6 @@ class RequestTests(WebTestCase):
         self.assertTrue(client.half_closed)
 
     def test_http_1_0_without_a_host_on_a_unix_socket_is_answered(self) -> None:
-
         class UnixSocket(FakeSocket):
             def getHost(self) -> UNIXAddress:  # type: ignore[override]
                 return UNIXAddress("/run/quotes")

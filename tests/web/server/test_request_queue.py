@@ -28,7 +28,7 @@ class RequestQueueTests(SynchronousTestCase):
 
         def start() -> None:
             self.started.append(name)
-            # No call is due meanwhile: the reactor does one thing at a time.
+            # Clock.advance would run delayed calls.
             self.clock.rightNow += seconds
 
         return start
@@ -58,7 +58,6 @@ class RequestQueueTests(SynchronousTestCase):
         self.assertEqual(self.started, expected)
 
     def test_after_a_failure_other_requests_start(self) -> None:
-
         def fail() -> None:
             raise ValueError("a mistake")
 
