@@ -108,9 +108,9 @@ class FairQueueTests(SynchronousTestCase):
             self.setUp()
             best = 1.0
             for _ in range(3):
-                started_at = time.perf_counter()
+                started_at = time.process_time()
                 self.serve_items([(str(each), each) for each in range(clients)])
-                best = min(best, (time.perf_counter() - started_at) / clients)
+                best = min(best, (time.process_time() - started_at) / clients)
             return best
 
         self.assertLess(seconds_per_item(20_000), 8 * seconds_per_item(500))
