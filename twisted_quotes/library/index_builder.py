@@ -95,11 +95,12 @@ class IndexBuilder:
     def _write_in_thread(self, dictionary: Dictionary, folder: str) -> bool:
         """Write an index in this thread; return whether there was enough time."""
         deadline = self._reactor.seconds() + THREAD_TIME_LIMIT
-        return write_index(
-            dictionary,
-            folder,
-            lambda: self._stopping or self._reactor.seconds() >= deadline,
-        )
+
+        def should_stop() -> bool:
+            return self._stopping or self._reactor.seconds() >= deadline
+
+        # Before the first quote, write_index looks for separators in the whole file.
+        return not should_stop() and write_index(dictionary, folder, should_stop)
 
     async def _write_in_process(self, dictionary: Dictionary, folder: str) -> None:
         if self._stopping:
