@@ -36,9 +36,9 @@ from twisted_quotes.errors import (
 
 
 def _subclasses_of(kind: type[QuotesError]) -> Iterator[type[QuotesError]]:
-    for each in kind.__subclasses__():
-        yield each
-        yield from _subclasses_of(each)
+    for subclass in kind.__subclasses__():
+        yield subclass
+        yield from _subclasses_of(subclass)
 
 
 class QuotesErrorTests(SynchronousTestCase):

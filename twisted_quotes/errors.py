@@ -112,15 +112,11 @@ class DictionaryNotFound(QuotesError):
     code = 404
 
     def __init__(self, name: str, known_names: Sequence[str]) -> None:
-        listed_names = [
-            f'"{printable(known_name)}"'
-            for known_name in known_names[:_MAX_LISTED_NAMES]
-        ] or ["none"]
-        if len(known_names) > _MAX_LISTED_NAMES:
-            listed_names.append("...")
+        names = ", ".join(f'"{printable(n)}"' for n in known_names[:_MAX_LISTED_NAMES])
+        more = ", ..." if len(known_names) > _MAX_LISTED_NAMES else ""
         super().__init__(
             f'There is no dictionary "{printable(name)}". There are: '
-            f'{", ".join(listed_names)}. Send {{"action": "list"}} to list all of them.'
+            f'{names or "none"}{more}. Send {{"action": "list"}} to list all of them.'
         )
 
 

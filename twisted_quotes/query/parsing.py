@@ -5,7 +5,7 @@ Parsing of requests to queries, with errors that name the wrong field.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from re import compile, search
+from re import compile
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -122,11 +122,7 @@ def _parse_value(text: str, field: Field | None) -> object:
 def _convert(
     values: Mapping[str, Any], given: Mapping[str, Any], query_type: type[T]
 ) -> T:
-    """
-    Make a query of parsed values.
-
-    @param given: the values as the client sent them, for the error message.
-    """
+    """Make a query of values. C{given} has them as sent, for error messages."""
     try:
         query = msgspec.convert(values, query_type)
     except msgspec.ValidationError as error:
@@ -165,10 +161,9 @@ def _explain_validation_error(
                 f'The field "{field.name}" is missing: the action "{action}" needs '
                 f"{field.allowed}."
             )
-    location = search(r"at `\$\.(\w+)`\Z", msgspec_message)
-    if location is None:
-        return BadRequest(f"{msgspec_message}.")
-    field, value = fields[location[1]], given[location[1]]
+    # The message ends with the path, such as "at `$.offset`".
+    name = msgspec_message.rpartition("$.")[2].rstrip("`")
+    field, value = fields[name], given[name]
     description = describe_value(value)
     if field.name in _PRIVATE_FIELDS and isinstance(value, str):
         description = f"a string of {len(value)} characters that is not allowed"

@@ -74,12 +74,7 @@ def check_dialect(term: str) -> None:
 
 
 def _check_bracket(term: str, bracket: str, start: int) -> None:
-    """
-    Check a bracket expression, in which a backslash is a character like others.
-
-    @param bracket: the expression without its closing bracket.
-    @param start: its position in the term.
-    """
+    """Check a bracket expression at C{start}, without its closing bracket."""
     after = start + len(bracket) + 1
     for match in _ESCAPE_IN_BRACKET.finditer(bracket):
         if escaped := match["escaped"]:

@@ -11,7 +11,11 @@ from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from itertools import chain, groupby, islice
 from re import Match, compile
+from typing import TypeAlias
 from unicodedata import combining, normalize
+
+Span: TypeAlias = tuple[int, int]
+"""The start and the end of a part of a text, in code points."""
 
 _WHITESPACE, _WHITESPACE_RUN = compile(r"\s"), compile(r"\s+")
 _WORD = compile(r"\S+")
@@ -64,18 +68,15 @@ def normalize_term(term: str, regex: bool) -> str:
     return (_WHITESPACE if regex else _WHITESPACE_RUN).sub(" ", term)
 
 
-def original_spans(
-    text: str, spans: Sequence[tuple[int, int]]
-) -> list[tuple[int, int]]:
+def original_spans(text: str, spans: Sequence[Span]) -> list[Span]:
     """
     Convert spans in normalized text to spans in the original text.
 
     A span that starts or ends inside the characters of a composed one is extended
     to all of them, and spans that then overlap are merged.
 
-    @param spans: starts and ends in C{normalize_for_search(text)}, in code points:
-        in order, not empty, without overlaps.
-    @return: starts and ends in the text, in order.
+    @param spans: parts of C{normalize_for_search(text)}: in order, not empty, without
+        overlaps.
     """
     if _nfc(text) == text and len(normalize_for_search(text)) == len(text):
         return list(spans)
@@ -90,7 +91,7 @@ def original_spans(
                 last = origin[1]
         originals.append((first, last))
         position = end
-    merged: list[tuple[int, int]] = []
+    merged: list[Span] = []
     for start, end in sorted(originals):
         if merged and start < merged[-1][1]:
             start, last = merged.pop()
@@ -99,7 +100,7 @@ def original_spans(
     return merged
 
 
-def _iterate_origins(text: str) -> Iterator[tuple[int, int]]:
+def _iterate_origins(text: str) -> Iterator[Span]:
     """Yield the original span of each character of the normalized text."""
     end = 0
     for word in _WORD.finditer(text):
@@ -113,15 +114,10 @@ def _iterate_origins(text: str) -> Iterator[tuple[int, int]]:
             yield from _iterate_composed(word[0], composed, start)
 
 
-def _iterate_composed(
-    word: str, composed: str, offset: int
-) -> Iterator[tuple[int, int]]:
-    """
-    Yield the original span of each character of a composed word.
-
-    Canonical order is stable, and NFC composes the first of several equal marks: equal
-    parts have the same order in both.
-    """
+def _iterate_composed(word: str, composed: str, offset: int) -> Iterator[Span]:
+    """Yield the original span of each character of a composed word."""
+    # Canonical order is stable, and NFC composes the first of several equal marks, so
+    # equal parts have the same order in both.
     origins: defaultdict[str, deque[int]] = defaultdict(deque)
     for index, character in enumerate(word, offset):
         for part in normalize("NFD", character):

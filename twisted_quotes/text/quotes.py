@@ -111,7 +111,7 @@ def split_quotes(
         buffered += block
         at_end = not block
         if at_end and not percent_separated:
-            buffered += b"\n\n"
+            buffered += b"\n\n"  # This ends the last quote.
         ranges, rest = _find_quote_ranges(buffered, percent_separated, at_end)
         counted_end = 0
         for first, last in ranges:
@@ -127,12 +127,7 @@ def split_quotes(
 def _find_quote_ranges(
     data: bytes, percent_separated: bool, at_end: bool
 ) -> tuple[list[tuple[int, int]], int]:
-    """
-    Find the complete quotes in a part of a file.
-
-    @param at_end: whether the data is the last part.
-    @return: the start and the end of each quote, and the offset of the rest.
-    """
+    """Return the range of each complete quote, and the offset of the rest."""
     separator = _PERCENT_LINE if percent_separated else _BLANK_LINES
     complete = len(data) if at_end else data.rfind(b"\n") + 1
     position = 0
