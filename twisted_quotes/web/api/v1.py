@@ -61,11 +61,13 @@ class QuotesV1:
 
         Most responses are cached. They are returned without a coroutine.
         """
-        if header(request, b"content-encoding").lower() not in ("", "identity"):
-            raise UnsupportedContentEncoding(
-                "The body has a Content-Encoding, which is not supported. "
-                "Send it without that header."
-            )
+        if request.requestHeaders.hasHeader(b"content-encoding"):
+            encoding = header(request, b"content-encoding").lower()
+            if encoding not in ("", "identity"):
+                raise UnsupportedContentEncoding(
+                    "The body has a Content-Encoding, which is not supported. "
+                    "Send it without that header."
+                )
         query = parse_query(request.content.read())
         if isinstance(query, List):
             annotate(request, action="list")

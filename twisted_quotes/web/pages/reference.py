@@ -29,7 +29,7 @@ EXAMPLES: tuple[tuple[str, dict[str, Any]], ...] = (
         {"action": "search", "term": "love", "unit": "quote", "dictionary": "*"},
     ),
     (
-        "Two random quotes, the same two each time because of the seed",
+        "Two random quotes, which are always the same two for this seed",
         {"action": "random", "nresults": 2, "seed": 42},
     ),
     (
@@ -41,7 +41,7 @@ EXAMPLES: tuple[tuple[str, dict[str, Any]], ...] = (
 
 # Each with the path below /api/v2/ and a header.
 LINKS: tuple[tuple[str, str, str], ...] = (
-    ("Ten quotes with some words", "quotes?term=love&limit=10", ""),
+    ("The first ten quotes with a word", "quotes?term=love&limit=10", ""),
     (
         "The next ten quotes by authors with Shakespeare in their names",
         "quotes?author=shakespeare&limit=10&offset=10&dictionary=*",
@@ -53,7 +53,7 @@ LINKS: tuple[tuple[str, str, str], ...] = (
         "quotes?dictionary=*",
         "Accept: application/x-ndjson",
     ),
-    ("All dictionaries with their numbers of quotes", "dictionaries", ""),
+    ("All dictionaries, with the number of quotes in each", "dictionaries", ""),
 )
 
 URLS = (
