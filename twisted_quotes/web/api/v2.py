@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from re import compile
 
 import msgspec
@@ -62,35 +63,42 @@ class QuotesV2:
         if negotiate_media_type(header(request, b"accept"), [JSON, NDJSON]) == NDJSON:
             return await self._stream(request)
         query = parse_parameters(query_string(request), FindQuotes)
-
-        async def find(client_key: str | None) -> tuple[PageBody, bool]:
-            page = Page(query.limit)
-            try:
-                await self.finder.find_quotes(query, page, client_key)
-            except SearchTimedOut:
-                if not page.quotes:
-                    raise
-                return _page_body(request, page, query.offset, "timeout"), False
-            return _page_body(request, page, query.offset), page.is_complete
-
         dictionary_name = self._annotate(request, query)
+        find = partial(self._find_page, request, query)
         return await self._respond(request, dictionary_name, ("page", query), find)
 
     async def random(self, request: IRequest) -> bytes:
         """Respond with random quotes. With a seed the client can cache them."""
         query = parse_parameters(query_string(request), SampleQuotes)
-
-        async def sample(client_key: str | None) -> tuple[PageBody, bool]:
-            page = Page(query.limit)
-            await self.finder.find_quotes(query, page, client_key)
-            return _page_body(request, page, query.offset), page.is_complete
-
         dictionary_name = self._annotate(request, query)
+        find = partial(self._find_page, request, query)
         if query.seed is UNSET:
             caching.set_cache_headers(request, "no-store")
-            body, _ = await sample(client_key_for_request(request))
+            body, _ = await find(client_key_for_request(request))
             return _send(request, body)
-        return await self._respond(request, dictionary_name, ("random", query), sample)
+        return await self._respond(request, dictionary_name, ("random", query), find)
+
+    async def _find_page(
+        self,
+        request: IRequest,
+        query: FindQuotes | SampleQuotes,
+        client_key: str | None,
+    ) -> tuple[PageBody, bool]:
+        """Find a page of quotes, and tell whether it is complete."""
+        page, reason = Page(query.limit), None
+        try:
+            await self.finder.find_quotes(query, page, client_key)
+        except SearchTimedOut:
+            if isinstance(query, SampleQuotes) or not page.quotes:
+                raise
+            reason = "timeout"
+        summary = _summarize(request, page, query.offset, reason)
+        body = PageBody(
+            offset=query.offset,
+            quotes=[quote_body(quote) for quote in page.quotes],
+            **msgspec.structs.asdict(summary),
+        )
+        return body, page.is_complete and reason is None
 
     async def quote(self, request: IRequest, identity: str) -> bytes:
         """Respond with the quote that has an id."""
@@ -210,13 +218,6 @@ def _summarize(
     if reason is None and offset + results.returned < results.total:
         reason = "limit"
     return SummaryBody(results.total, results.returned, reason is not None, reason)
-
-
-def _page_body(
-    request: IRequest, page: Page, offset: int, reason: str | None = None
-) -> PageBody:
-    summary = msgspec.structs.asdict(_summarize(request, page, offset, reason))
-    return PageBody(offset=offset, quotes=[*map(quote_body, page.quotes)], **summary)
 
 
 def _send(request: IRequest, body: object) -> bytes:
