@@ -32,7 +32,6 @@ _SEPARATOR = b"\x7f"
 
 _ENCODER = msgspec.json.Encoder()
 
-
 MAX_PAGE_BYTES = 8 * 1024 * 1024
 """The approximate maximum size of a page, in bytes."""
 
@@ -128,8 +127,7 @@ class Page(QuoteResults):
 
     def __init__(self, limit: int | None) -> None:
         super().__init__(limit)
-        self.quotes: list[Quote] = []
-        self._remaining_bytes = MAX_PAGE_BYTES
+        self.restart()
 
     async def write(self, quotes: list[Quote]) -> None:
         """Collect the quotes that fit. The first quote always does."""
@@ -144,9 +142,9 @@ class Page(QuoteResults):
 
     def restart(self) -> bool:
         """Discard the quotes, and return L{True}: nothing was sent yet."""
+        self.quotes: list[Quote] = []
         self.total = self.returned = 0
         self.limit_reached = False
-        self.quotes.clear()
         self._remaining_bytes = MAX_PAGE_BYTES
         return True
 
