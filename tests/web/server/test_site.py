@@ -297,6 +297,15 @@ class ShutdownTests(WebTestCase):
         client.half_close()
         self.assertEqual(len(self.web.outstanding), 0)
 
+    def test_a_refused_client_that_does_not_read_is_aborted(self) -> None:
+        client = self.web.connect()
+        client.send(PARTIAL_HEAD)
+        self.web.site.close()
+        client.stalled = True
+        client.send(REST_OF_HEAD)
+        self.web.reactor.pump([1] * 63)
+        self.assertTrue(client.aborted)
+
     def test_a_late_search_starts_no_grep(self) -> None:
         client = self.web.connect()
         head, brace, rest = query_request().partition(b"Host")
@@ -333,6 +342,14 @@ class ShutdownTests(WebTestCase):
         self.web.running_processes()[0].end()
         waiting.deliver()
         self.assertEqual(waiting.codes, [200])
+
+    def test_a_refused_body_is_refused_once(self) -> None:
+        client = self.web.connect()
+        client.send(query_request(b" " * 70000)[:500])
+        self.web.site.close()
+        self.web.site.refuse_incomplete()
+        client.deliver()
+        self.assertEqual(client.codes, [413])
 
 
 class SiteTests(WebTestCase):

@@ -53,7 +53,7 @@ class RefusingChannel(TimeoutChannel):
 
     @property
     def _is_receiving_request(self) -> bool:
-        """Whether a part of a request has arrived."""
+        """Whether a part of a request has arrived, but not all of it."""
         if self.state is RequestState.HEAD:
             return bool(self.requests or self._buffer)
         return self.state is RequestState.BODY
