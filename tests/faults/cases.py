@@ -1,9 +1,9 @@
 """
-Faults made on purpose against the real process, and what is promised of each.
+The basis of the tests that make faults on purpose in a real server.
 
-Every fault is a class: what is done, what is promised, and how to do it. Each is
-made twice, and the service must be afterwards as it was before; then once more,
-and the service is told to end in the middle of it.
+Every fault is a class with a description, the expected behavior, and methods to make
+it. Each fault is made at least twice, and the server must be as before afterwards;
+then it is made again in a new server, which is shut down during the fault.
 """
 
 from __future__ import annotations
@@ -11,75 +11,94 @@ from __future__ import annotations
 import itertools
 import os
 import signal
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from resource import RLIMIT_NOFILE, getrlimit, setrlimit
-from shutil import which
 from statistics import median
 from threading import Event, Thread
 from typing import ClassVar
 
 from ..integration.cases import LibraryTestCase
+from ..integration.fake_grep import FakeGrep
 from ..integration.http_connection import TIMEOUT, HTTPConnection, Response
 from ..integration.server import Server, wait_until
 
 FULL_RUN = bool(os.environ.get("FAULTS_IN_FULL"))
-"""Whether all is done as often as is promised; else a part of it, as for CI."""
+"""Whether faults are made at full size; else they are smaller, for CI."""
 
 LOVE_QUERY = {"action": "search", "term": "love"}
 QUOTES_QUERY = {**LOVE_QUERY, "unit": "quote"}
+UNIT_QUERIES = (LOVE_QUERY, QUOTES_QUERY)
+BOOK_QUERY = {**LOVE_QUERY, "dictionary": "book"}
+OTHER_QUERY = {**LOVE_QUERY, "dictionary": "other"}
 BOOK_TEXT = "love is here\nand there\n\nno hate\n\nall love\n\n" * 20
 
+MEGABYTE = 2**20
+MEMORY_METRIC = "process_resident_memory_bytes"
 BYSTANDER_ADDRESS = "127.0.0.99"
 """The address of a client that takes no part in an attack."""
 
-LATENCY_SAMPLES = 30
-
-# What must be after a fault as it was before it.
+_LATENCY_SAMPLES = 30
 _RESTORED_METRICS = (
-    *("greps_running", "places_taken", "searches_waiting", "waits", "timers"),
-    *("connections", "requests_in_flight", "outstanding", "indexes_building"),
+    *("quotes_greps_running", "quotes_places_taken", "quotes_searches_waiting"),
+    *("quotes_waits", "quotes_timers", "quotes_connections"),
+    *("quotes_requests_in_flight", "quotes_outstanding", "quotes_indexes_building"),
+    "process_open_fds",
 )
-_MEMORY_METRIC = "process_resident_memory_bytes"
+"""The metrics that must not be higher after a fault than before."""
 _MAX_MEMORY_RATIO = 1.10
 _MAX_REPETITIONS = 3
 
 
 def parse_metrics(server: Server) -> dict[str, float]:
-    """All metrics of a server, by their names and labels."""
+    """Return all metrics of a server by name and labels."""
     text = server.read_metrics()
     lines = (line.rsplit(" ", 1) for line in text.splitlines() if line[0] != "#")
     return {name: float(value) for name, value in lines}
 
 
-def read_responses(conversations: Iterable[HTTPConnection]) -> list[Response]:
-    """Read one answer on each connection, and close it."""
+def read_responses(connections: Iterable[HTTPConnection]) -> list[Response]:
+    """Read one response on each connection, and close it."""
     responses = []
-    for conversation in conversations:
-        with conversation:
-            responses.append(conversation.read_response())
+    for connection in connections:
+        with connection:
+            responses.append(connection.read_response())
     return responses
 
 
-def count_statuses(responses: Sequence[Response]) -> str:
-    """How many answers there were, by their codes."""
-    counts = Counter(response.status for response in responses)
-    return ", ".join(f"{count} x {code}" for code, count in sorted(counts.items()))
+def format_counts(counts: Mapping[int, int] | Mapping[str, int]) -> str:
+    """Format the number of responses with each status."""
+    return ", ".join(f"{count} x {key}" for key, count in sorted(counts.items()))
+
+
+def count_statuses(responses: Iterable[Response]) -> str:
+    """Return the number of responses with each status, in words."""
+    return format_counts(Counter(response.status for response in responses))
+
+
+def allow_many_descriptors(test: LibraryTestCase) -> None:
+    """Raise the limit of descriptors of this process until the test ends."""
+    limits = getrlimit(RLIMIT_NOFILE)
+    test.addCleanup(setrlimit, RLIMIT_NOFILE, limits)
+    setrlimit(RLIMIT_NOFILE, (limits[1], limits[1]))
+
+
+def report(fault: str, expected: str, observed: str) -> None:
+    """Print a row for the table in C{docs/reliability.md}."""
+    print(f"\n| {fault} | {expected} | {observed} |", end="", flush=True)
 
 
 class FaultTestCase(LibraryTestCase):
     """
-    A server, what it was like before, and what it must be like again.
+    A server that must be as before after a fault.
 
     @cvar fault_description: what is done, for the report.
-    @cvar expected_behavior: what is promised.
-    @cvar options: options of the server.
-    @cvar prefix: what runs it.
-    @cvar allows_forced_shutdown: whether it has clients that may not be waited for.
+    @cvar expected_behavior: what the service promises, for the report.
+    @cvar options: the options of the server.
+    @cvar prefix: the command that runs the server.
+    @cvar allows_forced_shutdown: whether a shutdown may be forced because clients
+        do not read their responses.
     @ivar grep: the grep that the server runs.
     """
 
@@ -90,7 +109,7 @@ class FaultTestCase(LibraryTestCase):
     allows_forced_shutdown: ClassVar[bool] = False
 
     def setUp(self) -> None:
-        """Start a server, and have it answer one question of each kind."""
+        """Start a server, and send it a query of each kind."""
         super().setUp()
         self.book_path = self.library / "book"
         self.book_path.write_text(BOOK_TEXT)
@@ -101,133 +120,141 @@ class FaultTestCase(LibraryTestCase):
             "--default-dictionary=other",
             *self.options,
             prefix=self.prefix,
-            environment=self.grep.server_environment | self.server_environment(),
+            environment=self.grep.environment | self.server_environment(),
         )
-        self.check_answers()
+        self.check_results()
         self.metrics_before = parse_metrics(self.server)
 
     def prepare_server(self) -> None:
-        """Do what is to be done before the server starts."""
+        """Prepare the library before the server starts."""
 
     def server_environment(self) -> dict[str, str]:
-        """What else is in the environment of the server."""
+        """Return additional environment variables of the server."""
         return {}
 
     def search_book(self, **fields: object) -> Response:
         """Search the book."""
-        return self.server.post_query({**LOVE_QUERY, "dictionary": "book", **fields})
+        return self.server.post_query({**BOOK_QUERY, **fields})
 
-    def check_answers(self) -> None:
-        """The service answers as it should, lines and quotes."""
-        love = [line for line in BOOK_TEXT.splitlines() if "love" in line]
-        for unit, count in (("line", len(love)), ("quote", 2 * 20)):
-            answer = self.search_book(unit=unit)
-            self.assertEqual(answer.status, 200, answer)
-            self.assertEqual(answer.json()["nr of entries"], count)
+    def send_searches(
+        self, count: int, queries: Sequence[Mapping[str, str]] = UNIT_QUERIES
+    ) -> list[HTTPConnection]:
+        """Send each of some queries to the book a number of times, all at once."""
+        return [
+            self.server.connect().send_query({**query, "dictionary": "book"})
+            for query in queries
+            for _ in range(count)
+        ]
+
+    def check_results(self) -> None:
+        """Check the results of searches for lines and quotes."""
+        lines = [line for line in BOOK_TEXT.splitlines() if "love" in line]
+        for unit, count in (("line", len(lines)), ("quote", 2 * 20)):
+            response = self.search_book(unit=unit)
+            self.assertEqual(response.status, 200, response)
+            self.assertEqual(response.json()["nr of entries"], count)
 
     def check_error(self, response: Response, *codes: int) -> None:
-        """An answer is an error of the contract's shape."""
+        """Check that a response is an error with the body of the contract."""
         self.assertIn(response.status, codes, response)
         self.assertEqual(list(response.json()), ["Code", "message"])
 
+    def metric_increase(self, name: str) -> int:
+        """Return how much a metric has increased since the start."""
+        now = parse_metrics(self.server).get(name, 0)
+        return int(now - self.metrics_before.get(name, 0))
+
     def wait_until_restored(self) -> str:
         """
-        Wait until nothing of a fault is left.
+        Wait until all resources that a fault has used are free.
 
-        What the clients of an attack asked last may still be under way when the
-        attack is over, so the first answer to somebody else may be a 503.
+        The last requests of an attack may still be running, so the first response
+        may be a 503.
 
-        @return: what became of the memory, in words.
+        @return: the memory before and after, in words.
         """
         wait_until(
-            lambda: self.search_book().status == 200, "an answer after the fault"
+            lambda: self.search_book().status == 200, "a response after the fault"
         )
-        self.check_answers()
+        self.check_results()
+        before = self.metrics_before
 
-        def same() -> bool:
+        def is_restored() -> bool:
             now = parse_metrics(self.server)
             self.differing = {
-                name: (self.metrics_before[f"quotes_{name}"], now[f"quotes_{name}"])
+                name: (before[name], now[name])
                 for name in _RESTORED_METRICS
-                if now[f"quotes_{name}"] > self.metrics_before[f"quotes_{name}"]
+                if now[name] > before[name]
             }
-            files = "process_open_fds"
-            if now[files] > self.metrics_before[files]:
-                self.differing[files] = (self.metrics_before[files], now[files])
-            self.memory = now[_MEMORY_METRIC]
+            self.memory = now[MEMORY_METRIC]
             return not self.differing
 
         try:
-            wait_until(same, "all as before")
+            wait_until(is_restored, "the same metrics as before")
         except AssertionError as error:
             raise AssertionError(f"{error}: {self.differing}") from None
         self.assertEqual(self.server.search_pids(), [])
         return (
-            f"{self.metrics_before[_MEMORY_METRIC] / 2**20:.0f} -> "
-            f"{self.memory / 2**20:.0f} MB"
-        )
-
-    def report(self, observed: str) -> None:
-        """Say in a line what was done, what was promised, and what was seen."""
-        print(
-            f"\n| {self.fault_description} | {self.expected_behavior} | {observed} |",
-            end="",
-            flush=True,
+            f"{before[MEMORY_METRIC] / MEGABYTE:.0f} -> {self.memory / MEGABYTE:.0f} MB"
         )
 
 
 class Fault(FaultTestCase):
-    """
-    A fault. Each kind of it says how it is made, and gets these two tests.
-    """
+    """A fault. Each subclass with a description gets two tests."""
 
     def __init_subclass__(cls) -> None:
-        """Test what says what is done; the others are only like it."""
+        """Add the tests; a class without a description is a base of others."""
         super().__init_subclass__()
         if "fault_description" in cls.__dict__:
-            cls.test_the_promise_is_kept = cls.check_recovery  # type: ignore[attr-defined]
-            cls.test_a_shutdown_loses_nobody = cls.check_shutdown  # type: ignore[attr-defined]
+            cls.test_the_service_recovers = cls.check_recovery  # type: ignore[attr-defined]
+            cls.test_a_shutdown_answers_all_requests = cls.check_shutdown  # type: ignore[attr-defined]
 
     def inject_and_check(self) -> str:
         """
-        Make the fault, check what is promised, and mend it.
+        Make the fault, check the expected behavior, and repair the fault.
 
-        @return: what was seen.
+        @return: what was observed.
         """
         raise NotImplementedError
 
     def inject_with_requests(self) -> list[HTTPConnection]:
-        """Make the fault, and return requests that are under way in it."""
+        """Make the fault, and return connections with requests that are running."""
         raise NotImplementedError
 
     def check_recovery(self) -> None:
-        """And afterwards all is as before, its memory too."""
+        """Afterwards all is as before, including the memory."""
         observed = self.inject_and_check()
         memory = self.wait_until_restored()
+        before = self.metrics_before
         for _ in range(_MAX_REPETITIONS):
-            if self.memory <= self.metrics_before[_MEMORY_METRIC] * _MAX_MEMORY_RATIO:
+            if self.memory <= before[MEMORY_METRIC] * _MAX_MEMORY_RATIO:
                 break
-            # What it took once may be kept for the next time, and no more each time.
-            self.metrics_before[_MEMORY_METRIC] = self.memory
+            # Memory may be kept for the next time, but must not grow each time.
+            before[MEMORY_METRIC] = self.memory
             self.inject_and_check()
             memory += f", then {self.wait_until_restored()}"
         self.assertLessEqual(
-            self.memory, self.metrics_before[_MEMORY_METRIC] * _MAX_MEMORY_RATIO, memory
+            self.memory, before[MEMORY_METRIC] * _MAX_MEMORY_RATIO, memory
         )
-        self.report(f"{observed}; {memory}")
+        report(
+            self.fault_description,
+            self.expected_behavior,
+            f"{observed}; memory {memory}",
+        )
 
     def check_shutdown(self) -> None:
-        """Where the end comes in the middle, each still gets a whole answer."""
-        conversations = self.inject_with_requests()
+        """A shutdown during the fault sends a complete response to each request."""
+        connections = self.inject_with_requests()
         self.server.send_signal(signal.SIGTERM)
-        responses = [each.read_response() for each in conversations]
+        responses = [each.read_response() for each in connections]
         self.assertEqual(self.server.wait_for_exit(), -signal.SIGTERM)
         if not self.allows_forced_shutdown:
             forced = [x for x in self.server.lines if "Forcing the shutdown" in x]
             self.assertEqual(forced, [])
-        print(
-            f"\n|   ... and SIGTERM | nobody lost | {count_statuses(responses)} |",
-            end="",
+        report(
+            f"{self.fault_description}, SIGTERM meanwhile",
+            "a complete response to each request",
+            count_statuses(responses),
         )
         for response in responses:
             if response.status != 200:
@@ -236,140 +263,63 @@ class Fault(FaultTestCase):
 
 class Attack(Fault):
     """
-    A fault that some clients make, while another one goes on searching.
+    A fault that some clients cause while another client searches.
 
-    @ivar attackers: the connections of those clients.
+    @ivar attackers: the connections of the attacking clients.
     """
 
     allows_forced_shutdown = True
 
     def setUp(self) -> None:
-        """Be allowed to open many connections, and have a term for each search."""
-        limits = getrlimit(RLIMIT_NOFILE)
-        self.addCleanup(setrlimit, RLIMIT_NOFILE, limits)
-        setrlimit(RLIMIT_NOFILE, (limits[1], limits[1]))
+        """Allow many connections."""
+        allow_many_descriptors(self)
         self.unique_numbers = itertools.count(1000)
         self.attackers: list[HTTPConnection] = []
         super().setUp()
 
     def attack(self) -> None:
-        """Do what is done."""
+        """Make the fault."""
         raise NotImplementedError
 
     def connect_attacker(
         self, source_address: str | None = None, receive_buffer: int | None = None
     ) -> HTTPConnection:
-        """Connect as one of the clients that attack."""
+        """Connect as one of the attacking clients."""
         client = self.server.connect(receive_buffer, source_address)
         self.attackers.append(client)
         return client
 
     def disconnect_attackers(self) -> None:
-        """Have all clients leave that attack."""
+        """Close all connections of attacking clients."""
         for client in self.attackers:
             client.close()
         self.attackers.clear()
 
-    def search_as_bystander(self) -> Response:
-        """What the other client gets for a plain search that is like no other."""
-        query = {
-            **LOVE_QUERY,
-            "dictionary": "other",
-            "term": f"love {next(self.unique_numbers)}",
-        }
-        with HTTPConnection(
-            self.server.address, source_address=BYSTANDER_ADDRESS
-        ) as conversation:
-            return conversation.send_query(query).read_response()
+    def connect_bystander(self) -> HTTPConnection:
+        """Connect as the other client."""
+        return self.server.connect(source_address=BYSTANDER_ADDRESS)
 
     def measure_latency(self) -> float:
-        """How long the other client waits for a search: the median, in seconds."""
+        """Return the median latency of unique searches of the other client, in s."""
         times = []
-        for _ in range(LATENCY_SAMPLES):
-            began = time.monotonic()
-            self.assertEqual(self.search_as_bystander().status, 200)
-            times.append(time.monotonic() - began)
+        for _ in range(_LATENCY_SAMPLES):
+            query = {**OTHER_QUERY, "term": f"love {next(self.unique_numbers)}"}
+            start = time.monotonic()
+            with self.connect_bystander() as connection:
+                response = connection.send_query(query).read_response()
+            self.assertEqual(response.status, 200)
+            times.append(time.monotonic() - start)
         return median(times)
-
-
-class FakeGrep:
-    """
-    A grep that is the real one until it becomes another.
-
-    @param folder: where it may put its files.
-    @ivar server_environment: has a server find it.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder / "bin"
-        self._folder.mkdir()
-        self._real = which("grep") or ""
-        self.path = self._folder / "grep"
-        self._starts_file = folder / "begun"
-        self.server_environment = {"PATH": f"{self._folder}:{os.environ['PATH']}"}
-        self.restore_real_grep()
-
-    def restore_real_grep(self) -> None:
-        """Be the real one again."""
-        self._install(lambda path: path.symlink_to(self._real))
-
-    def replace_with(self, *lines: str) -> None:
-        """Be a program in Python, which has C{os} and C{sys}."""
-
-        def write(path: Path) -> None:
-            # A shell would not do: some unblock the signals that they inherit.
-            code = "\n".join((f"#!{sys.executable} -IS", "import os, sys", *lines, ""))
-            path.write_text(code)
-            path.chmod(0o755)
-
-        self._install(write)
-
-    def replace_with_hanging(self) -> None:
-        """Be a program that says that it has begun, and then does nothing."""
-        self._starts_file.write_text("")
-        self.replace_with(
-            f"open({str(self._starts_file)!r}, 'a').write('x')",
-            "import time",
-            "time.sleep(600)",
-        )
-
-    @property
-    def hanging_count(self) -> int:
-        """How many of them have begun."""
-        return len(self._starts_file.read_text())
-
-    def wait_for_hanging_count(self, count: int) -> None:
-        """Wait until so many of them have begun."""
-        wait_until(lambda: self.hanging_count >= count, f"{count} greps")
-
-    def remove(self) -> None:
-        """Be removed."""
-        self.path.unlink()
-
-    def _install(self, write: Callable[[Path], object]) -> None:
-        new = self._folder / "new"
-        write(new)
-        new.rename(self.path)
-
-    @contextmanager
-    def replaced_with(self, *lines: str) -> Iterator[None]:
-        """Be a program, then the real one again."""
-        self.replace_with(*lines)
-        try:
-            yield
-        finally:
-            self.restore_real_grep()
 
 
 class BackgroundClients:
     """
-    Clients that go on searching meanwhile, and count what they get.
+    Clients that search until a C{with} statement ends, and count their responses.
 
-    @param server: whom they ask.
-    @param query: what they ask.
-    @param count: how many they are.
-    @ivar codes: how often they got which code.
-    @ivar results: what they got with a 200, each once.
+    @param query: the query that they repeat.
+    @param count: the number of clients.
+    @ivar codes: the number of responses with each status.
+    @ivar results: the different results of responses with status 200.
     """
 
     def __init__(
@@ -379,17 +329,14 @@ class BackgroundClients:
         self.results: set[tuple[str, ...]] = set()
         self.errors: list[BaseException] = []
         self._server = server
-        self._query = query
+        self._query = dict(query)
         self._stop_event = Event()
         self._threads = [Thread(target=self._run) for _ in range(count)]
 
     def _run(self) -> None:
         try:
             while not self._stop_event.is_set():
-                with HTTPConnection(self._server.address) as conversation:
-                    response = conversation.send_query(
-                        dict(self._query)
-                    ).read_response()
+                response = self._server.post_query(self._query)
                 self.codes[response.status] += 1
                 if response.status == 200:
                     self.results.add(tuple(response.json()["results"]))
@@ -397,9 +344,11 @@ class BackgroundClients:
             self.errors.append(error)
 
     def wait_for_more(self, count: int = 10) -> None:
-        """Wait until they have got so many more answers."""
+        """Wait for a number of further responses."""
         target = self.codes.total() + count
-        wait_until(lambda: self.errors or self.codes.total() >= target, "more answers")
+        wait_until(
+            lambda: self.errors or self.codes.total() >= target, "more responses"
+        )
 
     def __enter__(self) -> BackgroundClients:
         for thread in self._threads:

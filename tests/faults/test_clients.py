@@ -1,5 +1,5 @@
 """
-Faults of clients: slow, many, gone, in a hurry.
+Faults caused by clients: slow reading, many connections, sudden disconnects.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import os
 import socket
 import struct
 import subprocess
-from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 from shutil import which
 from unittest import skipIf
 
@@ -17,10 +16,15 @@ from ..integration.http_connection import HTTPConnection
 from ..integration.server import wait_until
 from ..integration.test_workers import count_connections
 from .cases import (
+    BOOK_QUERY,
     FULL_RUN,
     LOVE_QUERY,
+    MEGABYTE,
+    MEMORY_METRIC,
+    OTHER_QUERY,
     BackgroundClients,
     Fault,
+    allow_many_descriptors,
     parse_metrics,
     read_responses,
 )
@@ -35,11 +39,13 @@ HEAD = b"POST /api/v1/json HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n
 LINGER_RESET = struct.pack("ii", 1, 0)
 
 
+@skipIf(NO_SLOWHTTPTEST, "slowhttptest is not installed")
 class SlowFault(Fault):
     """
     A fault that slowhttptest makes.
 
-    @cvar mode: its arguments that say how clients are slow.
+    @cvar mode: the arguments that say how the clients are slow.
+    @cvar path: the path that they request.
     """
 
     options = (
@@ -47,59 +53,35 @@ class SlowFault(Fault):
         "--drain-timeout=5",
     )
     mode: tuple[str, ...]
-    seconds = 8
+    path = "/api/v1/json"
 
     def start_slow_clients(self) -> None:
-        """Have slow clients connect, until many have."""
-        tool = subprocess.Popen(
+        """Start slowhttptest, and wait until most clients have connected."""
+        self.slowhttptest = subprocess.Popen(
             [
-                *(
-                    "slowhttptest",
-                    *self.mode,
-                    "-u",
-                    self.server.url + self.requested_path(),
-                ),
-                *(
-                    "-c",
-                    str(SLOW_CLIENTS),
-                    "-r",
-                    str(SLOW_CLIENTS),
-                    "-l",
-                    str(self.seconds),
-                ),
-                *("-p", "5", "-v", "0"),
+                *("slowhttptest", *self.mode, "-u", self.server.url + self.path),
+                *("-c", str(SLOW_CLIENTS), "-r", str(SLOW_CLIENTS)),
+                *("-l", "8", "-p", "5", "-v", "0"),
             ],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        self.addCleanup(tool.wait)
-        self.addCleanup(tool.kill)
-        self.slowhttptest = tool
-        self.peak_connections = 0
+        self.addCleanup(self.slowhttptest.wait)
+        self.addCleanup(self.slowhttptest.kill)
+        # Not all: the first may be closed before the last connects.
         wait_until(
-            self.has_enough_connections, f"more than {SLOW_CLIENTS // 2} slow clients"
+            lambda: (
+                parse_metrics(self.server)["quotes_connections"] > SLOW_CLIENTS // 2
+            ),
+            f"more than {SLOW_CLIENTS // 2} slow clients",
         )
-
-    def requested_path(self) -> str:
-        """What they ask for."""
-        return "/api/v1/json"
-
-    def has_enough_connections(self) -> bool:
-        """Look how many there are. The first may be cut before the last connects."""
-        self.peak_connections = max(
-            self.peak_connections, int(parse_metrics(self.server)["quotes_connections"])
-        )
-        return self.peak_connections > SLOW_CLIENTS // 2
 
     def inject_with_requests(self) -> list[HTTPConnection]:
-        """Have others wait for their answers meanwhile."""
         self.start_slow_clients()
         return [self.server.connect().send_get("/wait?seconds=1") for _ in range(20)]
 
     def inject_and_check(self) -> str:
-        """Have others search meanwhile; look that the slow ones are cut."""
-        question = {**LOVE_QUERY, "dictionary": "book"}
-        with BackgroundClients(self.server, question) as others:
+        with BackgroundClients(self.server, BOOK_QUERY) as others:
             self.start_slow_clients()
             others.wait_for_more(100)
             self.slowhttptest.wait()
@@ -108,66 +90,58 @@ class SlowFault(Fault):
         return f"{self.check_disconnected()}, {others.codes[200]} x 200 for others"
 
     def check_disconnected(self) -> str:
-        """What became of the slow ones: each got a 408."""
+        """Check that each slow client got a 408."""
         count = self.metric_increase('quotes_requests_total{code="408",route="none"}')
         self.assertGreaterEqual(count, SLOW_CLIENTS)
         return f"{count} x 408"
 
-    def metric_increase(self, name: str) -> int:
-        """By how much a metric has grown since the beginning."""
-        return int(
-            parse_metrics(self.server).get(name, 0) - self.metrics_before.get(name, 0)
-        )
 
-
-@skipIf(NO_SLOWHTTPTEST, "slowhttptest is not installed")
 class SlowHeadersTests(SlowFault):
-    """Tests of clients whose headers never end."""
+    """Tests of slow headers."""
 
     fault_description = (
-        f"slowhttptest -H: {SLOW_CLIENTS} clients whose headers never end"
+        f"{SLOW_CLIENTS} clients send headers slowly without end (slowhttptest -H)"
     )
-    expected_behavior = "408 after --request-timeout (2 s), others searched as ever"
+    expected_behavior = (
+        "408 after --request-timeout (2 s); other clients are served as usual"
+    )
     mode = ("-H", "-i", "1")
 
 
-@skipIf(NO_SLOWHTTPTEST, "slowhttptest is not installed")
 class SlowBodiesTests(SlowFault):
-    """Tests of clients whose bodies never end."""
+    """Tests of slow bodies."""
 
     fault_description = (
-        f"slowhttptest -B: {SLOW_CLIENTS} clients whose bodies never end"
+        f"{SLOW_CLIENTS} clients send bodies slowly without end (slowhttptest -B)"
     )
-    expected_behavior = "408 after --request-timeout (2 s), others searched as ever"
+    expected_behavior = SlowHeadersTests.expected_behavior
     mode = ("-B", "-i", "1", "-s", "8192")
 
 
-@skipIf(NO_SLOWHTTPTEST, "slowhttptest is not installed")
 class SlowReadersTests(SlowFault):
-    """Tests of clients who read a few bytes at a time."""
+    """Tests of slow reading."""
 
     fault_description = (
-        f"slowhttptest -X: {SLOW_CLIENTS} clients who read 5 bytes a second"
+        f"{SLOW_CLIENTS} clients read 5 bytes per second (slowhttptest -X)"
     )
     expected_behavior = (
-        "cut when they take nothing for --send-timeout (2 s), others as ever"
+        "connections are closed if no data can be sent for --send-timeout (2 s); "
+        "other clients are served as usual"
     )
     allows_forced_shutdown = True
     mode = ("-X", "-n", "1", "-w", "10", "-y", "20", "-z", "5", "-k", "3")
+    path = "/api/v2/quotes?dictionary=long&limit=1000"
 
     def prepare_server(self) -> None:
-        """Have more than fits into a socket."""
+        """Write more than the buffers of a socket can hold."""
         quotes = "\n\n".join(f"{number} {'x' * 500}" for number in range(8000))
         (self.library / "long").write_text(quotes)
 
-    def requested_path(self) -> str:
-        """A long answer."""
-        return "/api/v2/quotes?dictionary=long&limit=1000"
-
     def check_disconnected(self) -> str:
-        """All are gone, and their requests are counted."""
+        """Check that all slow clients have gone, and that their requests count."""
         wait_until(
-            lambda: parse_metrics(self.server)["quotes_connections"] == 1, "their end"
+            lambda: parse_metrics(self.server)["quotes_connections"] == 1,
+            "the end of all other connections",
         )
         count = sum(
             self.metric_increase(
@@ -180,67 +154,64 @@ class SlowReadersTests(SlowFault):
 
 
 class TooManyConnectionsTests(Fault):
-    """Tests of more connections than there may be."""
+    """Tests of more connections than allowed."""
 
     fault_description = (
         f"{MAX_CONNECTIONS + 1000} connections, --max-connections={MAX_CONNECTIONS}"
     )
-    expected_behavior = "503 and close beyond that; those that are in are served"
+    expected_behavior = (
+        "connections above the limit get a 503 and are closed; others are served"
+    )
     options = (f"--max-connections={MAX_CONNECTIONS}",)
 
     def prepare_server(self) -> None:
-        """Be allowed to open as many."""
-        limits = getrlimit(RLIMIT_NOFILE)
-        self.addCleanup(setrlimit, RLIMIT_NOFILE, limits)
-        setrlimit(RLIMIT_NOFILE, (limits[1], limits[1]))
+        """Allow this process as many connections."""
+        allow_many_descriptors(self)
 
     def connect(self) -> tuple[list[HTTPConnection], list[HTTPConnection]]:
-        """Connect as often as may be, and then a thousand times more."""
-        inside = [HTTPConnection(self.server.address) for _ in range(MAX_CONNECTIONS)]
-        # Which one comes too late is known when all of these are in.
-        wait_until(lambda: self.accepted_count() >= MAX_CONNECTIONS, "all let in")
-        return inside, [HTTPConnection(self.server.address) for _ in range(1000)]
-
-    def accepted_count(self) -> int:
-        """How many connections have been let in."""
+        """Open as many connections as allowed, and then a thousand more."""
+        accepted = [self.server.connect() for _ in range(MAX_CONNECTIONS)]
         port = self.server.address[1]
-        return sum(count_connections(pid, port) for pid in self.server.serving_pids)
+        wait_until(
+            lambda: (
+                sum(count_connections(pid, port) for pid in self.server.serving_pids)
+                >= MAX_CONNECTIONS
+            ),
+            "all connections accepted",
+        )
+        return accepted, [self.server.connect() for _ in range(1000)]
 
     def inject_with_requests(self) -> list[HTTPConnection]:
-        """Have many idle, and twenty that ask."""
-        inside, outside = self.connect()
-        for each in outside:
+        """Most connections are idle, and twenty send a request."""
+        accepted, rejected = self.connect()
+        for each in rejected:
             each.close()
-        for each in inside:
-            self.addCleanup(each.close)
-        return [each.send_get("/wait?seconds=1") for each in inside[:20]]
+        return [each.send_get("/wait?seconds=1") for each in accepted[:20]]
 
     def inject_and_check(self) -> str:
-        """See who is answered what."""
-        inside, outside = self.connect()
-        refused = read_responses(outside)
-        for response in refused:
+        accepted, rejected = self.connect()
+        responses = read_responses(rejected)
+        for response in responses:
             self.check_error(response, 503)
-        for each in inside[::100]:
+        for each in accepted[::100]:
             self.assertEqual(each.send_query(LOVE_QUERY).read_response().status, 200)
-        for each in inside:
+        for each in accepted:
             each.close()
-        return f"{len(inside)} served, {len(refused)} x 503"
+        return f"{len(accepted)} served, {len(responses)} x 503"
 
 
 class DisconnectTests(Fault):
-    """Tests of clients who leave in the middle."""
+    """Tests of clients that disconnect during a request."""
 
     fault_description = (
-        f"{DISCONNECTS} clients leave at any point of a request, half by a reset"
+        f"{DISCONNECTS} clients disconnect at any point of a request, half of them "
+        "with a reset"
     )
-    expected_behavior = (
-        "nothing is left of them, others get their answers in their turn"
-    )
+    expected_behavior = "all their resources are freed; other clients are served"
 
     def disconnect_clients(self, count: int) -> None:
-        """Ask, as far as it goes, and leave."""
-        body = json.dumps({**LOVE_QUERY, "dictionary": "book"}).encode()
+        """Send parts of requests or whole ones, and disconnect."""
+        body = json.dumps(BOOK_QUERY).encode()
         request = HEAD % len(body) + body
         for number in range(count):
             with socket.create_connection(self.server.address) as connection:
@@ -253,49 +224,40 @@ class DisconnectTests(Fault):
                     )
 
     def inject_with_requests(self) -> list[HTTPConnection]:
-        """Have some leave while others wait."""
-        staying = [self.server.connect().send_get("/wait?seconds=1") for _ in range(20)]
+        waiting = [self.server.connect().send_get("/wait?seconds=1") for _ in range(20)]
         self.disconnect_clients(100)
-        return staying
+        return waiting
 
     def inject_and_check(self) -> str:
-        """Have many leave while others search."""
-        with BackgroundClients(
-            self.server, {**LOVE_QUERY, "dictionary": "other"}
-        ) as others:
+        with BackgroundClients(self.server, OTHER_QUERY) as others:
             self.disconnect_clients(DISCONNECTS)
             others.wait_for_more()
         self.assertEqual(set(others.codes), {200})
         metrics = parse_metrics(self.server)
-        left = sum(count for name, count in metrics.items() if 'code="499"' in name)
-        return f"{others.codes[200]} x 200 for others, metrics: {left:.0f} x 499"
+        count = sum(value for name, value in metrics.items() if 'code="499"' in name)
+        return f"{others.codes[200]} x 200 for others, metrics: {count:.0f} x 499"
 
 
 class PipeliningTests(Fault):
-    """Tests of clients who do not wait for an answer before they ask again."""
+    """Tests of pipelined requests."""
 
-    fault_description = f"{PIPELINED} searches sent at once on each of 4 connections"
-    expected_behavior = "answered in order; others have their turn in between"
+    fault_description = f"{PIPELINED} pipelined searches on each of 4 connections"
+    expected_behavior = "responses are in order; other clients are served in between"
 
     def pipeline(self, count: int) -> HTTPConnection:
-        """Send so many searches at once, each for another number of lines."""
+        """Send searches at once, each with a different limit."""
         requests = []
         for number in range(count):
-            question = {**LOVE_QUERY, "dictionary": "book", "nresults": number % 9 + 1}
-            body = json.dumps(question).encode()
+            body = json.dumps({**BOOK_QUERY, "nresults": number % 9 + 1}).encode()
             requests.append(HEAD % len(body) + body)
         return self.server.connect().send(b"".join(requests))
 
     def inject_with_requests(self) -> list[HTTPConnection]:
-        """Have some answered in a row."""
-        conversation = self.pipeline(20)
-        return [conversation] * 20
+        return [self.pipeline(20)] * 20
 
     def inject_and_check(self) -> str:
-        """See that each is the answer to its question."""
-        with BackgroundClients(
-            self.server, {**LOVE_QUERY, "dictionary": "other"}
-        ) as others:
+        """Check that each response belongs to its request."""
+        with BackgroundClients(self.server, OTHER_QUERY) as others:
             pipelines = [self.pipeline(PIPELINED) for _ in range(4)]
             before = others.codes.total()
             for number in range(PIPELINED):
@@ -307,46 +269,48 @@ class PipeliningTests(Fault):
                 each.close()
         self.assertGreater(between, 10)
         self.assertEqual(set(others.codes), {200})
-        return f"{4 * PIPELINED} in order, {between} of others in between"
+        return f"{4 * PIPELINED} in order, {between} for others in between"
 
 
-class LongAnswerTests(Fault):
-    """Tests of clients who read long answers slowly."""
+class LongResponseTests(Fault):
+    """Tests of clients that read long responses slowly."""
 
-    fault_description = f"{READERS} slow readers of {MEGABYTES} MB each"
-    expected_behavior = "less than 400 MB of memory; others searched as ever"
+    fault_description = f"{READERS} clients slowly read {MEGABYTES} MB each"
+    expected_behavior = (
+        "less than 400 MB of memory is used; other clients are served as usual"
+    )
 
     def prepare_server(self) -> None:
-        """Write a long dictionary."""
+        """Write two long dictionaries."""
         block = "".join(f"Quote {n} is about love, and long.\n" for n in range(10_000))
         with (self.library / "long").open("w") as file:
-            while file.tell() < MEGABYTES * 2**20:
+            while file.tell() < MEGABYTES * MEGABYTE:
                 file.write(block)
         (self.library / "less").write_text(block * 10)
 
+    def start_readers(self, dictionary: str, count: int) -> list[HTTPConnection]:
+        """Request all lines of a dictionary."""
+        query = {"action": "all", "dictionary": dictionary}
+        return [self.server.connect(4096).send_query(query) for _ in range(count)]
+
     def inject_with_requests(self) -> list[HTTPConnection]:
-        """Have some read on while the end has begun."""
-        question = {"action": "all", "dictionary": "less"}
-        return [self.server.connect(4096).send_query(question) for _ in range(5)]
+        """The rest is read during the shutdown."""
+        return self.start_readers("less", 5)
 
     def inject_and_check(self) -> str:
-        """Have all read a little, for a while, and look at the memory."""
-        question = {"action": "all", "dictionary": "long"}
+        """Read a little in turn, and measure the memory."""
         memory = 0.0
-        with BackgroundClients(
-            self.server, {**LOVE_QUERY, "dictionary": "other"}
-        ) as others:
-            readers = [
-                self.server.connect(4096).send_query(question) for _ in range(READERS)
-            ]
+        with BackgroundClients(self.server, OTHER_QUERY) as others:
+            readers = self.start_readers("long", READERS)
             for _ in range(20):
                 for each in readers:
                     each.socket.recv(2000)
                 others.wait_for_more(1)
-                now = parse_metrics(self.server)["process_resident_memory_bytes"]
-                memory = max(memory, now)
+                memory = max(memory, parse_metrics(self.server)[MEMORY_METRIC])
             for each in readers:
                 each.close()
         self.assertEqual(set(others.codes), {200})
-        self.assertLess(memory, 400 * 2**20)
-        return f"{memory / 2**20:.0f} MB at most, {others.codes[200]} x 200 for others"
+        self.assertLess(memory, 400 * MEGABYTE)
+        return (
+            f"at most {memory / MEGABYTE:.0f} MB, {others.codes[200]} x 200 for others"
+        )

@@ -1,5 +1,5 @@
 """
-Faults of the machine: no descriptors, no processes, no room, no time.
+Faults of the machine: it lacks descriptors, processes, disk space or time.
 """
 
 from __future__ import annotations
@@ -8,9 +8,10 @@ import os
 import resource
 import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from errno import EAGAIN, EMFILE, ENOMEM
+from itertools import count, filterfalse, islice
 from pathlib import Path
 from time import monotonic
 
@@ -18,19 +19,18 @@ from ..integration.cases import single_process_only
 from ..integration.http_connection import HTTPConnection, Response
 from ..integration.server import UNPRIVILEGED_PREFIX, is_reaper, wait_until
 from .cases import (
+    BOOK_QUERY,
     BOOK_TEXT,
     LOVE_QUERY,
     QUOTES_QUERY,
+    UNIT_QUERIES,
     Fault,
     count_statuses,
-    parse_metrics,
     read_responses,
 )
 
 MAX_RUNNING = 8
-UNIT_QUERIES = (LOVE_QUERY, QUOTES_QUERY)
-
-# Becomes part of the server as it starts: see the documentation of site.
+# Runs at the start of the server as sitecustomize; see the documentation of site.
 SPAWN_HOOK = """
 import os
 spawn = os.posix_spawnp
@@ -48,124 +48,112 @@ os.posix_spawnp = spawn_or_fail
 class MachineFault(Fault):
     """A fault of the machine that the server runs on."""
 
-    def send_searches(self, count: int = 4) -> list[HTTPConnection]:
-        """Look so many times for lines and for quotes, all at once."""
-        return [
-            self.server.connect().send_query({**query, "dictionary": "book"})
-            for query in UNIT_QUERIES
-            for _ in range(count)
-        ]
-
-    @contextmanager
-    def lowered_limit(self, resource_number: int, soft: int) -> Iterator[None]:
-        """Lower a limit of the server, then raise it again."""
-        before = self.set_limit(resource_number, soft)
-        try:
-            yield
-        finally:
-            self.set_limit(resource_number, before)
-
     def set_limit(self, resource_number: int, soft: int) -> int:
-        """Set a limit of the server; return what it was."""
+        """Set a limit of the server; return the previous limit."""
         for pid in self.server.serving_pids:
             before, hard = resource.prlimit(pid, resource_number)
             resource.prlimit(pid, resource_number, (soft, hard))
         return before
 
+    def check_unavailable(self, responses: Iterable[Response]) -> None:
+        """Check that all responses but those with results are a 503."""
+        for response in responses:
+            if response.status != 200:
+                self.check_error(response, 503)
+                self.assertIn("retry-after", response.headers)
 
-@single_process_only("how many files are open is told of one process")
+
+@single_process_only("it counts the descriptors of one process")
 class DescriptorTests(MachineFault):
-    """Tests of file descriptors that become few."""
+    """Tests of a lack of descriptors."""
 
-    fault_description = "RLIMIT_NOFILE lowered to what is open and a few more"
-    expected_behavior = "whole answers, 200 or 503, to who is connected; no other hangs"
+    fault_description = "RLIMIT_NOFILE lowered to a few more than the open descriptors"
+    expected_behavior = (
+        "200 or 503 for clients that are connected; new clients do not wait without end"
+    )
 
-    def limit_for_free_descriptors(self, free: int) -> int:
-        """The limit that leaves so many descriptors."""
+    def find_limit(self, free: int) -> int:
+        """Return the limit that leaves a number of descriptors free."""
         folder = f"/proc/{self.server.process.pid}/fd"
-        open_descriptors = {int(name) for name in os.listdir(folder)}
-        limit = 0
-        while free >= 0 or limit in open_descriptors:
-            free -= limit not in open_descriptors
-            limit += 1
-        return limit - 1
+        used = {int(name) for name in os.listdir(folder)}
+        return next(islice(filterfalse(used.__contains__, count()), free, None))
 
-    def inject_with_requests(self) -> list[HTTPConnection]:
-        """Have few of them for those who are connected."""
-        conversations = [self.server.connect().send_get("/livez") for _ in range(8)]
-        for each in conversations:
-            each.read_response()
-        self.set_limit(resource.RLIMIT_NOFILE, self.limit_for_free_descriptors(3))
-        return [
-            each.send_query({**LOVE_QUERY, "dictionary": "book"})
-            for each in conversations
-        ]
+    @contextmanager
+    def lowered_limit(self, free: int) -> Iterator[None]:
+        """Lower the limit, then restore it."""
+        before = self.set_limit(resource.RLIMIT_NOFILE, self.find_limit(free))
+        try:
+            yield
+        finally:
+            self.set_limit(resource.RLIMIT_NOFILE, before)
 
-    def inject_and_check(self) -> str:
-        """Ask with fewer and fewer of them."""
-        answers: list[Response] = []
+    def connect_clients(self) -> list[HTTPConnection]:
+        """Connect eight clients, and wait until the server has accepted them."""
         connections = [self.server.connect().send_get("/livez") for _ in range(8)]
         for each in connections:
             each.read_response()
+        return connections
+
+    def inject_with_requests(self) -> list[HTTPConnection]:
+        """The clients search after the limit was lowered."""
+        connections = self.connect_clients()
+        self.set_limit(resource.RLIMIT_NOFILE, self.find_limit(3))
+        return [each.send_query(BOOK_QUERY) for each in connections]
+
+    def inject_and_check(self) -> str:
+        """Search with fewer and fewer descriptors."""
+        responses: list[Response] = []
+        connections = self.connect_clients()
         closed = 0
         for free in (20, 10, 6, 4, 3, 2, 1, 0):
-            limit = self.limit_for_free_descriptors(free)
-            with self.lowered_limit(resource.RLIMIT_NOFILE, limit):
-                answers += self.search_on(connections)
+            with self.lowered_limit(free):
+                responses += self.search_on(connections)
                 closed += self.count_rejected(free + 4)
         for each in connections:
             each.close()
         self.assertGreater(closed, 0)
-        for answer in answers:
-            if answer.status != 200:
-                self.check_error(answer, 503)
-                self.assertIn("retry-after", answer.headers)
+        self.check_unavailable(responses)
         self.server.wait_for_log_line(
             "failed, out of system resources: .*Too many open files"
         )
-        return f"{count_statuses(answers)}, {closed} closed that came too many"
+        return f"{count_statuses(responses)}, {closed} new connections closed"
 
     def search_on(self, connections: list[HTTPConnection]) -> Iterator[Response]:
-        """Ask questions of all kinds at once, and see that what is found is all."""
+        """Send queries of several kinds at once, and check the results."""
         queries: list[tuple[dict[str, object], int]] = [
             ({"action": "list"}, 2),
-            ({**LOVE_QUERY, "dictionary": "book"}, 40),
+            ({**BOOK_QUERY}, 40),
             ({**QUOTES_QUERY, "dictionary": "book"}, 40),
             ({**LOVE_QUERY, "dictionary": "*"}, 41),
-        ]
-        pending = [
-            (conversation.send_query(question), count)
-            for conversation, (question, count) in zip(
-                connections, queries * 2, strict=True
-            )
-        ]
-        for conversation, count in pending:
-            answer = conversation.read_response()
-            if answer.status == 200:
-                self.assertEqual(answer.json()["nr of entries"], count)
-            yield answer
+        ] * 2
+        for connection, (query, _) in zip(connections, queries, strict=True):
+            connection.send_query(query)
+        for connection, (_, expected) in zip(connections, queries, strict=True):
+            response = connection.read_response()
+            if response.status == 200:
+                self.assertEqual(response.json()["nr of entries"], expected)
+            yield response
 
-    def count_rejected(self, count: int) -> int:
-        """Have more clients come at once; count those who are closed at once."""
+    def count_rejected(self, number: int) -> int:
+        """Connect more clients at once; return how many connections are closed."""
         closed = 0
-        for conversation in [self.server.connect() for _ in range(count)]:
-            try:
-                conversation.send_query({**LOVE_QUERY, "dictionary": "book"})
-                answer = conversation.read_response()
-            except ConnectionError:
-                closed += 1
-            else:
-                if answer.status != 200:
-                    self.check_error(answer, 503)
-            conversation.close()
+        for connection in [self.server.connect() for _ in range(number)]:
+            with connection:
+                try:
+                    response = connection.send_query(BOOK_QUERY).read_response()
+                except ConnectionError:
+                    closed += 1
+                else:
+                    if response.status != 200:
+                        self.check_error(response, 503)
         return closed
 
 
 class SpawnTests(MachineFault):
-    """Tests of processes that cannot be had."""
+    """Tests of processes that cannot be started."""
 
-    fault_description = "spawning a process fails with EAGAIN, ENOMEM, EMFILE"
-    expected_behavior = "503 with Retry-After, counted and logged, no place lost"
+    fault_description = "starting a process fails with EAGAIN, ENOMEM, EMFILE"
+    expected_behavior = "503 with Retry-After, a metric and a log line; no slot is lost"
     options = (
         f"--max-running={MAX_RUNNING}",
         "--cache-bytes=0",
@@ -173,158 +161,147 @@ class SpawnTests(MachineFault):
     )
 
     def prepare_server(self) -> None:
-        """Write what makes spawning fail."""
-        self.errno_file = self.folder / "failing"
-        self.hook_folder = self.folder / "seam"
+        """Write a module that makes C{posix_spawnp} fail."""
+        self.errno_file = self.folder / "errno"
+        self.hook_folder = self.folder / "hook"
         self.hook_folder.mkdir()
         code = SPAWN_HOOK.format(path=str(self.errno_file))
         (self.hook_folder / "sitecustomize.py").write_text(code)
 
     def server_environment(self) -> dict[str, str]:
-        """Have the server find that."""
         return {"PYTHONPATH": str(self.hook_folder)}
 
     def inject_with_requests(self) -> list[HTTPConnection]:
-        """Have it fail while greps run and searches wait."""
         self.grep.replace_with_hanging()
-        before = self.send_searches(MAX_RUNNING)
+        running = self.send_searches(MAX_RUNNING)
         self.grep.wait_for_hanging_count(MAX_RUNNING)
         self.errno_file.write_text(str(EAGAIN))
         for pid in self.server.search_pids():
             os.kill(pid, signal.SIGKILL)
-        return before + self.send_searches()
+        return running + self.send_searches(4)
 
     def inject_and_check(self) -> str:
-        """Search more often than there are places."""
-        answers = []
+        """Send more searches than there are slots."""
+        responses = []
+        metric = "quotes_spawn_failures_total"
         for number in (EAGAIN, ENOMEM, EMFILE):
-            before = self.failure_count()
+            before = self.metric_increase(metric)
             self.errno_file.write_text(str(number))
-            answers += read_responses(self.send_searches(MAX_RUNNING))
-            answers.append(self.server.get("/wait?seconds=0"))
+            responses += read_responses(self.send_searches(MAX_RUNNING))
+            responses.append(self.server.get("/wait?seconds=0"))
             self.errno_file.unlink()
-            self.assertEqual(self.failure_count() - before, 2 * MAX_RUNNING)
+            self.assertEqual(self.metric_increase(metric) - before, 2 * MAX_RUNNING)
             self.server.wait_for_log_line(
                 f"failed, out of system resources: .*{os.strerror(number)}"
             )
-        for answer in answers:
-            self.check_error(answer, 503)
-            self.assertIn("retry-after", answer.headers)
-        return f"{count_statuses(answers)}, searches and a /wait each"
-
-    def failure_count(self) -> int:
-        """How many processes could not be started so far."""
-        return int(parse_metrics(self.server)["quotes_spawn_failures_total"])
+        self.check_unavailable(responses)
+        self.assertEqual({each.status for each in responses}, {503})
+        return f"{count_statuses(responses)}, for searches and /wait"
 
 
 class CacheFault(MachineFault):
     """
-    A fault of the folder of indexes. There is one of the book, and of none of two
-    dictionaries that are new each time: a small and a large one.
+    A fault of the folder of indexes.
+
+    The book has an index already; two new dictionaries, a small and a large one,
+    have none.
+
+    @cvar reason: the expected reason in the log.
     """
 
     options = ("--cache-bytes=0",)
+    reason = ""
 
     def server_environment(self) -> dict[str, str]:
-        """Say where the folder is."""
+        """Set the folder of the indexes."""
         self.cache = self.folder / "cache"
         return {"TWISTED_QUOTES_CACHE_DIR": str(self.cache)}
 
-    def write_new(self) -> list[str]:
-        """Write the two; return their names."""
-        for name, times in (("small", 1), ("large", 5000)):
-            new = self.folder / "new"
-            new.write_text(BOOK_TEXT * times)
-            new.rename(self.library / name)
-        self.assertGreater((self.library / "large").stat().st_size, 4 * 2**20)
-        return ["small", "large"]
+    def break_cache(self) -> None:
+        """Make it impossible to write indexes."""
+        raise NotImplementedError
+
+    def restore_cache(self) -> None:
+        """Make it possible again."""
+        raise NotImplementedError
 
     def inject_with_requests(self) -> list[HTTPConnection]:
-        """Ask for indexes that cannot be made."""
+        """Search for lines and quotes in the new dictionaries."""
         self.break_cache()
+        for name, factor in (("small", 1), ("large", 5000)):
+            new = self.folder / "new"
+            new.write_text(BOOK_TEXT * factor)
+            new.rename(self.library / name)
+        self.assertGreater((self.library / "large").stat().st_size, 4 * 2**20)
         return [
             self.server.connect().send_query(
                 {**query, "nresults": 1, "dictionary": name}
             )
-            for name in self.write_new()
+            for name in ("small", "large")
             for query in UNIT_QUERIES
         ]
 
-    def break_cache(self) -> None:
-        """Have no index be made."""
-        raise NotImplementedError
-
-    def restore_cache(self) -> None:
-        """Have them be made again."""
-        raise NotImplementedError
-
     def inject_and_check(self) -> str:
-        """Look what each gets, and look again when it is over."""
-        answers = read_responses(self.inject_with_requests())
-        self.check_answers()
-        for answer, unit in zip(answers, ("line", "quote") * 2, strict=True):
-            if unit == "line":
-                self.assertEqual(answer.status, 200, answer)
-            else:
-                self.check_error(answer, 503)
-                self.assertIn("an index of that dictionary", answer.json()["message"])
-                self.assertIn("retry-after", answer.headers)
+        """Check the responses during the fault and after it."""
+        responses = read_responses(self.inject_with_requests())
+        self.check_results()
+        self.assertEqual([each.status for each in responses], [200, 503, 200, 503])
+        self.check_unavailable(responses)
+        for response in responses[1::2]:
+            self.assertIn("an index of that dictionary", response.json()["message"])
         self.server.wait_for_log_line("No index was made.")
         self.server.wait_for_log_line(self.reason)
-        self.assertEqual(self.leftovers(), [])
+        self.check_no_partial_index()
         self.restore_cache()
         for name in ("small", "large"):
-            answer = self.server.post_query(
+            response = self.server.post_query(
                 {**QUOTES_QUERY, "nresults": 1, "dictionary": name}
             )
-            self.assertEqual(answer.status, 200, answer)
-        self.assertEqual(self.leftovers(), [])
+            self.assertEqual(response.status, 200, response)
+        self.check_no_partial_index()
         for name in ("small", "large"):
             (self.library / name).unlink()
-        return f"lines and quotes, small and large: {count_statuses(answers)}"
+        return f"lines and quotes, small and large: {count_statuses(responses)}"
 
-    reason = ""
-
-    def leftovers(self) -> list[str]:
-        """What is in the folder that is no index."""
-        return [each for each in os.listdir(self.cache) if "building" in each]
+    def check_no_partial_index(self) -> None:
+        """Check that the folder has no incomplete index."""
+        names = os.listdir(self.cache)
+        self.assertEqual([name for name in names if "building" in name], [])
 
 
 class FullDiskTests(CacheFault):
-    """Tests of a disk that has no room for an index."""
+    """Tests of a lack of disk space."""
 
-    fault_description = "no room for indexes (RLIMIT_FSIZE)"
+    fault_description = "no disk space for indexes (RLIMIT_FSIZE)"
     expected_behavior = (
-        "lines as ever, 503 for quotes, the log has the reason, no leftovers"
+        "searches for lines work; 503 for quotes, with the reason in the log; no "
+        "incomplete files are left"
     )
     reason = "File too large"
 
     def break_cache(self) -> None:
-        """Have room for some hundred bytes."""
         self.previous_limit = self.set_limit(resource.RLIMIT_FSIZE, 100)
 
     def restore_cache(self) -> None:
-        """Have as much room as before."""
         self.set_limit(resource.RLIMIT_FSIZE, self.previous_limit)
 
 
 class UnwritableCacheTests(CacheFault):
-    """Tests of a folder of indexes that may not be written to."""
+    """Tests of a folder of indexes without write permission."""
 
     fault_description = "the folder of indexes made unwritable"
     expected_behavior = (
-        "lines as ever, indexes that are there used, else a 503 for quotes"
+        "searches for lines work; existing indexes are used; 503 for quotes without "
+        "an index"
     )
     prefix = UNPRIVILEGED_PREFIX
     reason = "Permission denied"
 
     def break_cache(self) -> None:
-        """Take the right to write to it away."""
         self.cache.chmod(0o500)
         self.addCleanup(self.cache.chmod, 0o700)
 
     def restore_cache(self) -> None:
-        """Give it back."""
         self.cache.chmod(0o700)
 
 
@@ -332,30 +309,29 @@ class RemovedCacheTests(CacheFault):
     """Tests of a folder of indexes that is removed."""
 
     fault_description = "the folder of indexes removed"
-    expected_behavior = "it is made again, and so are the indexes"
+    expected_behavior = "the folder and the indexes are created again"
 
     def break_cache(self) -> None:
-        """Remove it."""
         self.cache.rename(self.folder / f"cache-{monotonic()}")
 
     def inject_and_check(self) -> str:
-        """Look whether all are made anew."""
-        answers = read_responses(self.inject_with_requests())
-        for answer in answers:
-            self.assertEqual(answer.status, 200, answer)
-        self.check_answers()
+        """Check that all indexes exist again."""
+        responses = read_responses(self.inject_with_requests())
+        self.assertEqual({each.status for each in responses}, {200})
+        self.check_results()
         self.assertEqual(len(os.listdir(self.cache)), 3)
-        return count_statuses(answers)
+        return count_statuses(responses)
 
 
 class SuspendedTests(MachineFault):
-    """Tests of a service that stands still for a while."""
+    """Tests of a service that is stopped for some time."""
 
     fault_description = (
-        "SIGSTOP for 2 s, then SIGCONT; 8 running, 8 waiting, 18 ask meanwhile"
+        "SIGSTOP for 2 s, then SIGCONT, with 8 running searches, 8 waiting searches "
+        "and 18 new requests"
     )
     expected_behavior = (
-        "all answered; of all limits, of 1.5 s, only --timeout has run out"
+        "each request gets a response; of all timeouts of 1.5 s, only --timeout applies"
     )
     options = (
         *(f"--max-running={MAX_RUNNING}", "--cache-bytes=0"),
@@ -363,7 +339,7 @@ class SuspendedTests(MachineFault):
     )
 
     def inject_with_requests(self) -> list[HTTPConnection]:
-        """Stop it, have clients begin to ask, or go on with that, and continue it."""
+        """Clients send new requests, or the rest of them, while it is stopped."""
         self.grep.replace_with_hanging()
         connections = self.send_searches(MAX_RUNNING)
         self.grep.wait_for_hanging_count(MAX_RUNNING)
@@ -371,10 +347,10 @@ class SuspendedTests(MachineFault):
         idle, incomplete = self.server.connect(), self.server.connect()
         idle.send_get("/livez").read_response()
         incomplete.send(b"GET /livez HTTP/1.1\r\n")
-        # What it has been sent before is read before this is answered.
+        # The server has read all of this before it sends the next response.
         self.assertEqual(self.server.get("/livez").status, 200)
         self.send_signal(signal.SIGSTOP)
-        wait_until(self.is_stopped, "its standing still")
+        wait_until(self.is_stopped, "the server to stop")
         deadline = monotonic() + 2
         connections += [
             *self.send_searches(MAX_RUNNING),
@@ -386,43 +362,40 @@ class SuspendedTests(MachineFault):
         return connections
 
     def send_signal(self, number: int) -> None:
-        """Send a signal to all that serve, and to who looks after them."""
+        """Send a signal to the server and its workers."""
         for pid in {self.server.process.pid, *self.server.serving_pids}:
             os.kill(pid, number)
 
     def is_stopped(self) -> bool:
-        """Whether it is stopped."""
+        """Return whether all processes that serve are stopped."""
         stats = (Path(f"/proc/{pid}/stat") for pid in self.server.serving_pids)
         states = (each.read_text().rpartition(")")[2].split()[0] for each in stats)
         return set(states) == {"T"}
 
     def inject_and_check(self) -> str:
-        """Look what each gets."""
-        answers = read_responses(self.inject_with_requests())
-        codes = Counter(each.status for each in answers)
+        responses = read_responses(self.inject_with_requests())
+        codes = Counter(each.status for each in responses)
         self.assertEqual(codes, {200: 3 * MAX_RUNNING + 2, 504: MAX_RUNNING})
-        return count_statuses(answers)
+        return count_statuses(responses)
 
 
 class ReaperTests(MachineFault):
-    """Tests of the process that outlives the service, should that be killed."""
+    """Tests of the process that ends the greps of a service that was killed."""
 
     fault_description = "the reaper killed"
-    expected_behavior = "an error in the log, and the service goes on"
+    expected_behavior = "an error in the log; the service continues"
 
     def inject_with_requests(self) -> list[HTTPConnection]:
-        """Kill it while searches are under way."""
-        connections = self.send_searches()
+        connections = self.send_searches(4)
         for pid in filter(is_reaper, self.server.all_child_pids()):
             os.kill(pid, signal.SIGKILL)
-        return connections + self.send_searches()
+        return connections + self.send_searches(4)
 
     def inject_and_check(self) -> str:
-        """Look for the error."""
-        answers = read_responses(self.inject_with_requests())
-        self.assertEqual({each.status for each in answers}, {200})
+        responses = read_responses(self.inject_with_requests())
+        self.assertEqual({each.status for each in responses}, {200})
         error = (
             r"error\] Child processes may go on if the service is killed: .*signal=9"
         )
         self.server.wait_for_log_line(error)
-        return f"{count_statuses(answers)}, logged"
+        return f"{count_statuses(responses)}, logged"

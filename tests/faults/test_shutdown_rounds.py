@@ -1,5 +1,5 @@
 """
-Shutdown under load, again and again, at random moments.
+Shutdown under load at random moments, many times.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from threading import Event, Thread
 from ..integration.cases import LibraryTestCase
 from ..integration.http_connection import TIMEOUT
 from ..integration.server import Server
-from .cases import FULL_RUN
+from .cases import FULL_RUN, LOVE_QUERY, format_counts, report
 
 ROUNDS = 100 if FULL_RUN else 4
 CLIENTS = 64
-BODY = json.dumps({"action": "search", "term": "love"}).encode()
+BODY = json.dumps(LOVE_QUERY).encode()
 REQUEST = (
     b"POST /api/v1/json HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n%b\r\n%b"
 )
@@ -26,9 +26,10 @@ REQUEST = (
 
 class RepeatingClient:
     """
-    One that asks, and asks again, until nobody is there any more.
+    A client that sends requests until its connection is refused.
 
-    @param keep_alive: whether it asks on one connection, as long as it is kept.
+    @param keep_alive: whether it reuses its connection while the server allows it.
+    @ivar counts: the number of responses with each status, and of other results.
     """
 
     def __init__(self, server: Server, keep_alive: bool, stop_event: Event) -> None:
@@ -52,7 +53,7 @@ class RepeatingClient:
                     pass
 
     def _send_request(self, connection: socket.socket) -> bool:
-        """Ask once; say whether the connection is kept."""
+        """Send a request; return whether the connection can be reused."""
         received = b""
         try:
             connection.sendall(self._request)
@@ -76,10 +77,10 @@ class RepeatingClient:
 
 
 class ShutdownRoundTests(LibraryTestCase):
-    """Tests of the end at any moment."""
+    """Tests of a shutdown at any moment."""
 
-    def test_no_request_is_lost_whenever_the_end_comes(self) -> None:
-        """Whoever has sent a request gets a whole answer to it."""
+    def test_no_request_is_lost_during_a_shutdown(self) -> None:
+        """Each request that was sent gets a complete response."""
         (self.library / "book").write_text("love\n" * 50)
         source = random.Random(1)
         counts = Counter[str]()
@@ -100,11 +101,11 @@ class ShutdownRoundTests(LibraryTestCase):
                     client.thread.join(TIMEOUT)
                     counts += client.counts
                 self.assertIn(status, (-signal.SIGTERM, -signal.SIGINT))
-                self.assertFalse(
-                    [x for x in server.lines if "Forcing the shutdown" in x]
-                )
-        seen = ", ".join(f"{count} x {code}" for code, count in sorted(counts.items()))
-        done = f"{ROUNDS} x SIGTERM or SIGINT at any moment, {CLIENTS} clients"
-        print(f"\n| {done} | a whole answer for each that has asked | {seen} |", end="")
+                self.assertFalse([x for x in server.lines if "Forcing the shutdown" in x])
+        report(
+            f"{ROUNDS} x SIGTERM or SIGINT at any moment, with {CLIENTS} clients",
+            "each request that was sent gets a complete response",
+            format_counts(counts),
+        )
         self.assertGreater(counts["200"], 100 * ROUNDS)
         self.assertEqual([each for each in counts if each.startswith("lost")], [])

@@ -1,5 +1,5 @@
 """
-A long day: hundreds of thousands of requests of all kinds, and no leak.
+Hundreds of thousands of requests of all kinds without a leak.
 """
 
 from __future__ import annotations
@@ -9,47 +9,52 @@ import random
 from collections import Counter
 from threading import Thread
 
-from ..integration.http_connection import TIMEOUT, HTTPConnection
+from ..integration.http_connection import TIMEOUT
 from ..integration.server import Server
-from .cases import FULL_RUN, FaultTestCase, parse_metrics
+from .cases import (
+    FULL_RUN,
+    MEGABYTE,
+    MEMORY_METRIC,
+    FaultTestCase,
+    parse_metrics,
+    report,
+)
 
 REQUESTS_PER_PART = 100_000 if FULL_RUN else 2000
 CLIENTS = 8
-# The first time of all is not yet like the others, and a small part has few.
+# In a small part, the first requests still have an effect.
 MAX_MEMORY_RATIO = 1.03 if FULL_RUN else 1.10
 
 
 def make_requests(source: random.Random) -> list[tuple[bytes, int]]:
-    """Requests of all kinds, as bytes, each with the code of its answer."""
+    """Make a request of each kind, with the expected status of its response."""
 
-    def ask(code: int, **fields: object) -> tuple[bytes, int]:
-        body = json.dumps(fields).encode()
+    def post(code: int, **fields: object) -> tuple[bytes, int]:
+        body = json.dumps(fields)
         length = f"Content-Length: {len(body)}"
-        lines = ["POST /api/v1/json HTTP/1.1", "Host: localhost", length, "", ""]
-        return "\r\n".join(lines).encode() + body, code
+        lines = ["POST /api/v1/json HTTP/1.1", "Host: localhost", length, "", body]
+        return "\r\n".join(lines).encode(), code
 
     def get(code: int, path: str, *headers: str) -> tuple[bytes, int]:
-        lines = "\r\n".join(
-            [f"GET {path} HTTP/1.1", "Host: localhost", *headers, "", ""]
-        )
-        return lines.encode(), code
+        lines = [f"GET {path} HTTP/1.1", "Host: localhost", *headers, "", ""]
+        return "\r\n".join(lines).encode(), code
 
     term = source.choice(["love", "hate", "here", "there", "zanzibar"])
     book = {"dictionary": "book"}
     quotes = f"/api/v2/quotes?term={term}&dictionary=book"
     return [
-        ask(200, action="search", term=term, **book),
-        ask(200, action="search", term=term, n_before=2, n_after=1, **book),
-        ask(200, action="search", term=term, ignore_case=True, dictionary="*"),
-        ask(200, action="search", term=f"{term}$", regex=True, **book),
-        ask(200, action="search", term=term, unit="quote", **book),
-        ask(200, action="all", **book),
-        ask(200, action="random", nresults=3, **book),
-        ask(200, action="list"),
-        ask(400, action="search", term="", **book),
-        ask(404, action="all", dictionary=f"no-{source.random()}"),
-        ask(403, action="all", dictionary="../book"),
-        ask(501, action=f"{source.random()}"),
+        post(200, action="search", term=term, **book),
+        post(200, action="search", term=term, n_before=2, n_after=1, **book),
+        post(200, action="search", term=term, ignore_case=True, dictionary="*"),
+        post(200, action="search", term=f"{term}$", regex=True, **book),
+        post(200, action="search", term=term, unit="quote", **book),
+        post(200, action="all", **book),
+        post(200, action="random", nresults=3, **book),
+        post(200, action="list"),
+        post(400, action="search", term="", **book),
+        post(404, action="all", dictionary=f"no-{source.random()}"),
+        post(403, action="all", dictionary="../book"),
+        post(501, action=f"{source.random()}"),
         get(200, quotes),
         get(200, quotes, "Accept: application/x-ndjson"),
         get(200, "/api/v2/quotes/random?limit=2"),
@@ -63,9 +68,10 @@ def make_requests(source: random.Random) -> list[tuple[bytes, int]]:
 
 class CountingClient(Thread):
     """
-    One that asks so many requests, and counts what it gets.
+    A client that sends a number of requests and checks the statuses.
 
-    @ivar unexpected_statuses: how often it got which other code than it should.
+    @ivar count: the number of responses.
+    @ivar unexpected_statuses: the number of responses with a wrong status.
     """
 
     def __init__(self, server: Server, count: int, seed: int) -> None:
@@ -77,23 +83,22 @@ class CountingClient(Thread):
         self._source = random.Random(seed)
 
     def run(self) -> None:
-        """Ask, a few times on each connection."""
+        """Send ten requests on each connection."""
         while self.count < self._request_count:
-            with HTTPConnection(self._server.address) as conversation:
-                for request, code in self._source.sample(
-                    make_requests(self._source), 10
-                ):
-                    status = conversation.send(request).read_response().status
+            requests = self._source.sample(make_requests(self._source), 10)
+            with self._server.connect() as connection:
+                for request, code in requests:
+                    status = connection.send(request).read_response().status
                     self.count += 1
                     if status != code:
                         self.unexpected_statuses[f"{status} for {request[:200]!r}"] += 1
 
 
 class SoakTests(FaultTestCase):
-    """Tests of a long time."""
+    """Tests of a long run."""
 
     def run_clients(self, count: int, seed: int) -> float:
-        """Have so many requests answered, and return how much memory is in use."""
+        """Send a number of requests; return the resident memory afterwards."""
         clients = [
             CountingClient(self.server, count // CLIENTS, seed + number)
             for number in range(CLIENTS)
@@ -101,24 +106,23 @@ class SoakTests(FaultTestCase):
         for client in clients:
             client.start()
         for client in clients:
-            client.join(TIMEOUT if not FULL_RUN else None)
+            client.join(None if FULL_RUN else TIMEOUT)
             self.assertEqual(dict(client.unexpected_statuses), {})
             self.assertGreaterEqual(client.count, count // CLIENTS)
         self.wait_until_restored()
-        return parse_metrics(self.server)["process_resident_memory_bytes"]
+        return parse_metrics(self.server)[MEMORY_METRIC]
 
-    def test_nothing_grows(self) -> None:
-        """The memory after the last part is that after the first one."""
-        first = self.run_clients(REQUESTS_PER_PART, 1)
-        self.run_clients(REQUESTS_PER_PART, 100)
-        last = self.run_clients(REQUESTS_PER_PART, 200)
-        megabytes = f"{first / 2**20:.1f} -> {last / 2**20:.1f} MB"
-        print(
-            f"\n| {3 * REQUESTS_PER_PART} requests of "
-            f"{len(make_requests(random.Random()))} kinds | "
-            f"memory within {MAX_MEMORY_RATIO - 1:.0%} after the first and the last "
-            "third | "
-            f"each with its right code, {megabytes} ({last / first - 1:+.1%}) |",
-            end="",
+    def test_the_memory_does_not_grow(self) -> None:
+        """The memory after the last third is the same as after the first third."""
+        first, _, last = (
+            self.run_clients(REQUESTS_PER_PART, seed) for seed in (1, 100, 200)
+        )
+        kinds = len(make_requests(random.Random()))
+        report(
+            f"{3 * REQUESTS_PER_PART} requests of {kinds} kinds",
+            "all statuses are right; after the last third the memory is at most "
+            f"{MAX_MEMORY_RATIO - 1:.0%} larger than after the first third",
+            f"all statuses are right; {first / MEGABYTE:.1f} -> "
+            f"{last / MEGABYTE:.1f} MB ({last / first - 1:+.1%})",
         )
         self.assertLess(last, first * MAX_MEMORY_RATIO)

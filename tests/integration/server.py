@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from shutil import which
 from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import Any
@@ -350,32 +349,3 @@ def has_exited(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return True
     return state == "Z"
-
-
-class GatedGrep:
-    """
-    A grep that waits for a test to let it through, then is the real one.
-
-    @param folder: where it may put its files.
-    @ivar environment: has a server find it.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._gate = folder / "gate"
-        bin_folder = folder / "bin"
-        bin_folder.mkdir()
-        script = bin_folder / "grep"
-        script.write_text(
-            # A shell would not do: some unblock the signals that they inherit.
-            f"#!{sys.executable} -IS\n"
-            "import os, sys, time\n"
-            f"while not os.path.exists({str(self._gate)!r}):\n"
-            "    time.sleep(0.05)\n"
-            f"os.execv({which('grep')!r}, sys.argv)\n"
-        )
-        script.chmod(0o755)
-        self.environment = {"PATH": f"{bin_folder}:{os.environ['PATH']}"}
-
-    def open_gate(self) -> None:
-        """Let all greps through."""
-        self._gate.touch()

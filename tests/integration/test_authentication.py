@@ -9,8 +9,9 @@ from pathlib import Path
 from re import findall
 
 from .cases import LibraryTestCase
+from .fake_grep import GatedGrep
 from .http_connection import Response
-from .server import UNPRIVILEGED_PREFIX, GatedGrep, Server
+from .server import UNPRIVILEGED_PREFIX, Server
 
 QUERY = {"action": "search", "term": "once"}
 

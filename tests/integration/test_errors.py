@@ -8,8 +8,9 @@ import os
 import signal
 
 from .cases import LibraryTestCase, single_process_only
+from .fake_grep import GatedGrep
 from .http_connection import Response
-from .server import UNPRIVILEGED_PREFIX, GatedGrep
+from .server import UNPRIVILEGED_PREFIX
 
 HOST = b"Host: 127.0.0.1\r\n"
 

@@ -15,7 +15,8 @@ from select import poll
 from typing import Any
 
 from .cases import LibraryTestCase
-from .server import GatedGrep, command_line, has_exited, wait_until
+from .fake_grep import GatedGrep
+from .server import command_line, has_exited, wait_until
 
 LOVE_QUERY = {"action": "search", "term": "love"}
 

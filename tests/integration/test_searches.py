@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from .cases import LibraryTestCase
-from .server import GatedGrep, Server, running_server, wait_until
+from .fake_grep import GatedGrep
+from .server import Server, running_server, wait_until
 
 # Letters whose case, and whose being part of a word, nobody doubts.
 ALPHABET = "aAbBéÉñÑ_0 .,-*[(\\+$^|\t\u2014日"

@@ -13,8 +13,8 @@ from contextlib import ExitStack
 from twisted.trial.unittest import SynchronousTestCase
 
 from .cases import LibraryTestCase
+from .fake_grep import GatedGrep
 from .server import (
-    GatedGrep,
     Server,
     has_exited,
     open_terminal,

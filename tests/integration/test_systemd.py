@@ -19,8 +19,9 @@ from twisted_quotes.options import QuotesOptions
 
 from ..faults.test_shutdown_rounds import RepeatingClient
 from .cases import LibraryTestCase, find_program
+from .fake_grep import GatedGrep
 from .http_connection import TIMEOUT, HTTPConnection
-from .server import ROOT, GatedGrep, Server, wait_until
+from .server import ROOT, Server, wait_until
 
 DEPLOY = ROOT / "deploy"
 UNITS = ("twisted_quotes.service", "twisted_quotes.socket")

@@ -18,10 +18,10 @@ from threading import Event
 
 from ..faults.test_shutdown_rounds import RepeatingClient
 from .cases import LibraryTestCase
+from .fake_grep import GatedGrep
 from .http_connection import TIMEOUT, HTTPConnection
 from .server import (
     ROOT,
-    GatedGrep,
     Server,
     has_exited,
     open_terminal,
