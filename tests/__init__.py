@@ -1,9 +1,9 @@
 """
-Tests, arranged like the package.
+Tests, in the same folders as the modules of the package.
 """
 
 from hypothesis import settings
 
-# The machine may be busy, and nothing is to be left in the checkout.
+# The machine may be busy, and no files should be left in the checkout.
 settings.register_profile("tests", deadline=None, database=None)
 settings.load_profile("tests")

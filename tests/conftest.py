@@ -1,5 +1,5 @@
 """
-What trial sees for itself and pytest does not: a test that leaves something behind.
+A check that trial makes and pytest does not: a test must leave nothing behind.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _assert_clean_reactor() -> Iterator[None]:
-    """Fail a test that leaves timers or processes to the ones after it."""
+    """Fail a test that leaves delayed calls or processes behind."""
     yield
     from twisted.internet import reactor
     from twisted.internet.process import reapProcessHandlers

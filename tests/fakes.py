@@ -1,6 +1,5 @@
 """
-Stand-ins for the reactor and for processes, so that tests need neither a real
-clock nor luck.
+Fakes of the reactor and of processes, so that tests need no real time.
 """
 
 from __future__ import annotations
@@ -39,15 +38,15 @@ from twisted_quotes.search.results import Entries, EntryResults
 @implementer(IProcessTransport)
 class FakeProcess:
     """
-    A process that a test starts, feeds and ends by hand.
+    A process that the test controls.
 
-    @ivar executable: what was asked to be run.
+    @ivar executable: the path of the program.
     @ivar arguments: its C{argv}.
-    @ivar environment: all of its environment but the mark that all have.
-    @ivar child_fds: how its file descriptors were asked to be connected.
-    @ivar signals: what it was sent. It does not end by that: the test ends it.
+    @ivar environment: its environment, without the id of the service.
+    @ivar child_fds: how its descriptors are connected.
+    @ivar signals: the signals that were sent; they do not end it.
     @ivar written: what was written to its standard input.
-    @ivar closed: the file descriptors that were closed, in order.
+    @ivar closed: the descriptors that were closed, in order.
     """
 
     pid: int | None = 4711
@@ -70,17 +69,17 @@ class FakeProcess:
         self.closed: list[int] = []
         protocol.makeConnection(self)
 
-    # What a test does
+    # Called by tests
 
     def print(self, output: bytes = b"", errors: bytes = b"") -> None:
-        """Have the process write something."""
+        """Write output."""
         if output:
             self.protocol.childDataReceived(1, output)
         if errors:
             self.protocol.childDataReceived(2, errors)
 
     def end(self, status: int = 0, signal: int | None = None) -> None:
-        """Have the process end, by itself or by a signal."""
+        """End by itself or by a signal."""
         self.pid = None
         reason: Exception
         if signal is None and status == 0:
@@ -97,61 +96,55 @@ class FakeProcess:
         self.signals.append(signalID)
 
     def write(self, data: bytes) -> None:
-        """Take what is written to the standard input."""
+        """Record what is written to standard input."""
         self.written += data
 
     def writeToChild(self, childFD: int, data: bytes) -> None:
-        """Take what is written to the standard input."""
         self.written += data
 
     def closeChildFD(self, descriptor: int) -> None:
-        """Record what is closed."""
+        """Record the descriptor."""
         self.closed.append(descriptor)
 
     def closeStdin(self) -> None:
-        """Record that the standard input is closed."""
         self.closeChildFD(0)
 
     def closeStdout(self) -> None:
-        """Record that the standard output is closed."""
         self.closeChildFD(1)
 
     def closeStderr(self) -> None:
-        """Record that the standard error is closed."""
         self.closeChildFD(2)
 
     def loseConnection(self) -> None:
-        """Record that all three are closed."""
         for descriptor in (0, 1, 2):
             self.closeChildFD(descriptor)
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
-        """Take what is written to the standard input."""
         self.write(b"".join(data))
 
     def getHost(self) -> IAddress:
-        """A process has no address."""
+        """Raise an error: a process has no address."""
         raise NotImplementedError
 
     def getPeer(self) -> IAddress:
-        """A process has no address."""
+        """Raise an error: a process has no address."""
         raise NotImplementedError
 
-    # IConsumer, as far as a pull producer needs it
+    # IConsumer, for a pull producer
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """Pull all that the producer has."""
+        """Pull all data from a producer."""
         self._producer = producer
         while self._producer is not None:
             self._producer.resumeProducing()
 
     def unregisterProducer(self) -> None:
-        """Pull no more."""
+        """Stop pulling."""
         self._producer = None
 
 
 class FakeThreadPool:
-    """Threads that do what they are given at once."""
+    """A thread pool that calls functions immediately, in the same thread."""
 
     def callInThreadWithCallback(
         self,
@@ -160,7 +153,7 @@ class FakeThreadPool:
         *args: object,
         **kw: object,
     ) -> None:
-        """Call a function, and tell what became of it."""
+        """Call a function, and pass on its result or failure."""
         try:
             result = func(*args, **kw)
         except BaseException:
@@ -170,11 +163,11 @@ class FakeThreadPool:
 
 
 def apply_no_limits(pid: int, seconds: float, is_slow: bool) -> None:
-    """Leave a process alone: it may be none."""
+    """Do nothing: the process may not exist."""
 
 
 def run_immediately(function: Callable[..., Any], /, *arguments: Any) -> Deferred[Any]:
-    """Do what a thread is to do, before anything else."""
+    """Call a function like C{deferToThread}, but immediately."""
     return maybeDeferred(function, *arguments)
 
 
@@ -183,8 +176,8 @@ class FakeReactor(MemoryReactorClock):
     """
     A reactor in memory that also spawns L{FakeProcess}es.
 
-    @ivar processes: all that were spawned, in order.
-    @ivar spawn_error: raised by the next attempts to spawn, if set.
+    @ivar processes: the processes that were spawned, in order.
+    @ivar spawn_error: the error that L{spawnProcess} raises, if any.
     """
 
     def __init__(self) -> None:
@@ -192,7 +185,7 @@ class FakeReactor(MemoryReactorClock):
         self.processes: list[FakeProcess] = []
         self.spawn_error: OSError | None = None
 
-    # Narrower than the interface: only what is used here.
+    # Narrower than the interface: only the parameters that are used.
     def spawnProcess(  # type: ignore[override]
         self,
         processProtocol: IProcessProtocol,
@@ -205,11 +198,10 @@ class FakeReactor(MemoryReactorClock):
         usePTY: bool | tuple[int, int, str] = False,
         childFDs: Mapping[int, int | str] | None = None,
     ) -> FakeProcess:
-        """Spawn a process that does nothing until the test has it do so."""
+        """Make a process that does nothing until the test says so."""
         if self.spawn_error is not None:
             raise self.spawn_error
         environment = dict(env or {})
-        # Whose it is: all have that, and tests may take it for granted.
         environment.pop(SERVICE_ID_VARIABLE, None)
         process = FakeProcess(
             processProtocol, executable, args, environment, childFDs or {}
@@ -218,17 +210,17 @@ class FakeReactor(MemoryReactorClock):
         return process
 
     def getThreadPool(self) -> FakeThreadPool:
-        """The threads of this reactor, which has none."""
+        """Return a pool without threads."""
         return FakeThreadPool()
 
     def callFromThread(
         self, callable: Callable[..., object], *args: object, **kwargs: object
     ) -> None:
-        """Call the function in the next turn."""
+        """Call a function in the next iteration."""
         self.callLater(0, callable, *args, **kwargs)
 
     def removeSystemEventTrigger(self, triggerID: Any) -> None:
-        """Forget a trigger."""
+        """Remove a trigger."""
         phase, event_type, trigger = triggerID
         self.triggers[phase][event_type].remove(trigger)
 
@@ -240,25 +232,25 @@ class FakeReactor(MemoryReactorClock):
         *args: object,
         **kw: object,
     ) -> Any:
-        """Keep a trigger, for the test to call."""
+        """Record a trigger."""
         trigger = (callable, args, kw)
         self.triggers.setdefault(phase, {}).setdefault(eventType, []).append(trigger)
         return phase, eventType, trigger
 
     def fire_shutdown(self) -> list[Any]:
-        """Call the triggers before shutdown, and return what they returned."""
+        """Call the triggers before shutdown; return their results."""
         triggers = self.triggers.get("before", {}).get("shutdown", [])
         return [call(*args, **kw) for call, args, kw in triggers]
 
 
 class CollectedEntries(EntryResults):
-    """Entries that are collected, and can be discarded at any time."""
+    """Entries that are collected in a list."""
 
     def __init__(self) -> None:
         self.entries: list[str] = []
 
     def start(self, count: int) -> None:
-        """Discard all entries."""
+        """Remove the entries of a previous search."""
         super().start(count)
         self.entries = []
 
@@ -269,7 +261,7 @@ class CollectedEntries(EntryResults):
 
 
 def find_entries(finder: Finder, query: Query) -> Deferred[list[str]]:
-    """All entries that a finder finds, as many as it has said that there are."""
+    """Return all entries of a query, and check their announced number."""
     collected = CollectedEntries()
 
     def complete(_: None) -> list[str]:
@@ -293,12 +285,7 @@ def make_test_finder(
     batch_threshold: int = 0,
     max_prestarted: int = 0,
 ) -> Finder:
-    """
-    A finder for whom time stands still.
-
-    @param cache: the folder of its indexes.
-    @param now: the time, so late that every file was written long ago.
-    """
+    """Make a finder whose clock stands still."""
     runner = GrepRunner(
         reactor,
         executable,

@@ -1,5 +1,5 @@
 """
-The stand-ins keep to the interfaces of what they stand in for.
+Tests that the fakes behave like what they replace.
 """
 
 from __future__ import annotations
@@ -18,46 +18,44 @@ from .fakes import FakeReactor
 
 
 class FakeTests(SynchronousTestCase):
-    """What tests may count on."""
+    """Tests of the fakes."""
 
     def setUp(self) -> None:
-        """Make a reactor with a process."""
+        """Make a reactor and a process."""
         self.reactor = FakeReactor()
         self.process = self.reactor.spawnProcess(ProcessProtocol(), "/bin/x", ["x"])
 
-    def test_they_keep_to_their_interfaces(self) -> None:
-        """Nothing that code may call is missing."""
+    def test_the_fakes_provide_their_interfaces(self) -> None:
         verifyObject(IReactorProcess, self.reactor)
         verifyObject(IReactorTime, self.reactor)
         verifyObject(IReactorFromThreads, self.reactor)
         verifyObject(IProcessTransport, self.process)
 
-    def test_a_signal_is_recorded_and_no_more(self) -> None:
-        """The test ends the process, not the signal."""
+    def test_a_signal_is_only_recorded(self) -> None:
+        """The test ends the process."""
         self.process.signalProcess("KILL")
         self.assertEqual(self.process.signals, ["KILL"])
         self.assertIsNotNone(self.process.pid)
         self.process.end(0, 9)
         self.assertIsNone(self.process.pid)
 
-    def test_a_call_from_a_thread_comes_in_the_next_turn(self) -> None:
-        """It is not made at once."""
+    def test_a_call_from_a_thread_is_made_in_the_next_iteration(self) -> None:
         calls: list[int] = []
         self.reactor.callFromThread(calls.append, 1)
         self.assertEqual(calls, [])
         self.reactor.advance(0)
         self.assertEqual(calls, [1])
 
-    def test_a_trigger_that_was_removed_is_not_fired(self) -> None:
-        """Those that were not are fired in order."""
+    def test_a_removed_trigger_is_not_fired(self) -> None:
+        """Others are fired in order."""
         add = self.reactor.addSystemEventTrigger
         removed = add("before", "shutdown", lambda: "removed")
         add("before", "shutdown", lambda: "kept")
         self.reactor.removeSystemEventTrigger(removed)
         self.assertEqual(self.reactor.fire_shutdown(), ["kept"])
 
-    def test_what_is_written_and_closed_is_recorded(self) -> None:
-        """All of it, in order."""
+    def test_writes_and_closed_descriptors_are_recorded(self) -> None:
+        """In order."""
         self.process.write(b"a")
         self.process.writeToChild(0, b"b")
         self.process.writeSequence([b"c", b"d"])

@@ -1,5 +1,5 @@
 """
-Tests of how the modules may know each other.
+Tests of the imports between modules, and of their sizes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import twisted_quotes
 PACKAGE = Path(twisted_quotes.__file__).parent
 BENCHMARK = PACKAGE.parent / "bench"
 
-# Each package, or module at the top, may import those above it.
+# Each package or top-level module may import those before it.
 LAYER_ORDER = [
     "text",
     "errors",
@@ -52,22 +52,22 @@ MAX_FUNCTION_LINES = 53
 
 
 def parse_modules(package: Path = PACKAGE) -> dict[str, ast.Module]:
-    """All modules, by their names inside the package."""
-    found = {}
+    """Parse all modules of a package; return them by name."""
+    modules = {}
     for path in sorted(package.rglob("*.py")):
         name = ".".join(path.relative_to(package).with_suffix("").parts)
-        found[name] = ast.parse(path.read_text("utf-8"), str(path))
-    return found
+        modules[name] = ast.parse(path.read_text("utf-8"), str(path))
+    return modules
 
 
 def imported_modules(
     name: str, tree: ast.AST, inside: str = "twisted_quotes"
 ) -> Iterator[str]:
     """
-    All that a module imports, absolute, with what it takes from there.
+    Return the absolute names of all that a module imports.
 
-    @param name: the module's name inside the package.
-    @param inside: the package's own name.
+    @param name: the name of the module in the package.
+    @param inside: the name of the package.
     """
     package = [inside, *name.split(".")[:-1]]
     for node in ast.walk(tree):
@@ -80,33 +80,31 @@ def imported_modules(
 
 
 def layer_of(name: str) -> int | None:
-    """Where in the order a module stands; L{None} where it is no part of it."""
-    places = [
-        number
-        for number, each in enumerate(LAYER_ORDER)
-        if f"{name}.".startswith(f"{each}.")
-    ]
-    return places[0] if places else None
+    """Return the position of a module in the order of layers, if any."""
+    for number, each in enumerate(LAYER_ORDER):
+        if f"{name}.".startswith(f"{each}."):
+            return number
+    return None
 
 
 class LayerTests(SynchronousTestCase):
-    """Tests of who imports whom."""
+    """Tests of imports."""
 
-    def test_imports_only_go_up_the_list(self) -> None:
-        """No package knows of one that is built on it, and each has its place."""
+    def test_packages_import_only_lower_layers(self) -> None:
+        """Each package has a place in the order."""
         for name, tree in parse_modules().items():
             if name.endswith("__init__"):
                 self.assertEqual(list(imported_modules(name, tree)), [], name)
                 continue
             own = layer_of(name)
-            assert own is not None, f"{name} has no place in the order"
+            assert own is not None, f"{name} is not in LAYER_ORDER"
             for each in imported_modules(name, tree):
                 other = layer_of(each.removeprefix("twisted_quotes."))
                 if each.startswith("twisted_quotes.") and other is not None:
                     self.assertLessEqual(other, own, f"{name} imports {each}")
 
-    def test_the_modules_of_a_package_import_each_other_in_one_order(self) -> None:
-        """Inside a package, too, no module knows of one that is built on it."""
+    def test_there_are_no_import_cycles(self) -> None:
+        """Also inside a package."""
         own = {
             f"twisted_quotes.{name}": tree
             for name, tree in parse_modules().items()
@@ -122,11 +120,11 @@ class LayerTests(SynchronousTestCase):
             for name, tree in own.items()
         }
         self.assertGreater(sum(map(len, graph.values())), 100)
-        # It raises CycleError, which names the modules.
+        # Raises CycleError, whose message has the modules.
         self.assertEqual(set(TopologicalSorter(graph).static_order()), set(own))
 
-    def test_the_options_know_only_the_package(self) -> None:
-        """To show its help the program loads nothing else of its own."""
+    def test_the_options_import_no_other_module(self) -> None:
+        """To show the help, nothing else is loaded."""
         own = {
             each.split(".")[1]
             for each in imported_modules("options", parse_modules()["options"])
@@ -134,23 +132,23 @@ class LayerTests(SynchronousTestCase):
         }
         self.assertEqual(own, {"__version__", "option_checks"})
 
-    def test_only_the_web_knows_of_klein(self) -> None:
-        """To import Klein installs a reactor, and HTTP is the web's business."""
+    def test_only_the_web_package_imports_klein(self) -> None:
+        """Importing Klein installs a reactor."""
         for name, tree in parse_modules().items():
             for each in imported_modules(name, tree):
                 if each.startswith(("klein", "werkzeug", "twisted.web")):
                     self.assertTrue(name.startswith("web."), f"{name} imports {each}")
 
-    def test_the_tap_loads_no_reactor(self) -> None:
-        """By the time Klein is imported, C{twist} has chosen one."""
+    def test_the_tap_imports_no_reactor(self) -> None:
+        """C{twist} installs one before Klein is imported."""
         code = (
             "import sys, twisted_quotes.tap; "
             "sys.exit(bool({'klein', 'twisted.internet.reactor'} & {*sys.modules}))"
         )
         subprocess.run([sys.executable, "-c", code], cwd=PACKAGE.parent, check=True)
 
-    def test_the_reactor_is_imported_in_one_place(self) -> None:
-        """All but C{makeService} is given the reactor."""
+    def test_the_reactor_is_imported_only_in_make_service(self) -> None:
+        """Other functions take it as a parameter."""
         self.assertEqual(
             [
                 name
@@ -168,36 +166,32 @@ class LayerTests(SynchronousTestCase):
 
 
 class BenchmarkTests(SynchronousTestCase):
-    """Tests of what the benchmark knows."""
+    """Tests of the imports of the benchmark."""
 
-    def test_it_knows_the_service_from_outside_only(self) -> None:
-        """It measures a process, as it does its peers'."""
-        measuring = parse_modules(BENCHMARK)
-        self.assertIn("servers", measuring)
-        for name, tree in measuring.items():
-            known = {
-                each.split(".")[0] for each in imported_modules(name, tree, "bench")
-            }
-            self.assertNotIn("twisted_quotes", known, name)
+    def test_the_benchmark_does_not_import_the_service(self) -> None:
+        """It measures a process, the same as for other servers."""
+        modules = parse_modules(BENCHMARK)
+        self.assertIn("servers", modules)
+        for name, tree in modules.items():
+            names = imported_modules(name, tree, "bench")
+            packages = {each.split(".")[0] for each in names}
+            self.assertNotIn("twisted_quotes", packages, name)
 
 
 class SizeTests(SynchronousTestCase):
-    """Tests of how long things may grow."""
+    """Tests of the sizes of packages, modules and functions."""
 
     def test_no_package_has_many_modules(self) -> None:
-        """A newcomer reads the names of a package at a glance."""
         for package in (PACKAGE, *PACKAGE.rglob("*/")):
-            modules_there = {*package.glob("*.py")} - {package / "__init__.py"}
-            self.assertLessEqual(len(modules_there), MAX_MODULES, package.name)
+            modules = {*package.glob("*.py")} - {package / "__init__.py"}
+            self.assertLessEqual(len(modules), MAX_MODULES, package.name)
 
     def test_no_module_is_long(self) -> None:
-        """A module that grows too long is split."""
         for path in [*PACKAGE.rglob("*.py"), *BENCHMARK.rglob("*.py")]:
             lines = len(path.read_text("utf-8").splitlines())
             self.assertLessEqual(lines, MAX_LINES, path.name)
 
     def test_no_function_is_long(self) -> None:
-        """A function is seen whole."""
         for name, tree in [*parse_modules().items(), *parse_modules(BENCHMARK).items()]:
             for node in ast.walk(tree):
                 if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
