@@ -19,7 +19,7 @@ from statistics import median
 from threading import Event, Thread
 from typing import ClassVar
 
-from ..integration.cases import LibraryTestCase
+from ..integration.cases import LOVE_QUERY, LibraryTestCase
 from ..integration.fake_grep import FakeGrep
 from ..integration.http_connection import TIMEOUT, HTTPConnection, Response
 from ..integration.server import Server, wait_until
@@ -27,7 +27,6 @@ from ..integration.server import Server, wait_until
 FULL_RUN = bool(os.environ.get("FAULTS_IN_FULL"))
 """Whether faults are made at full size; else they are smaller, for CI."""
 
-LOVE_QUERY = {"action": "search", "term": "love"}
 QUOTES_QUERY = {**LOVE_QUERY, "unit": "quote"}
 UNIT_QUERIES = (LOVE_QUERY, QUOTES_QUERY)
 BOOK_QUERY = {**LOVE_QUERY, "dictionary": "book"}
@@ -49,13 +48,6 @@ _RESTORED_METRICS = (
 """The metrics that must not be higher after a fault than before."""
 _MAX_MEMORY_RATIO = 1.10
 _MAX_REPETITIONS = 3
-
-
-def parse_metrics(server: Server) -> dict[str, float]:
-    """Return all metrics of a server by name and labels."""
-    text = server.read_metrics()
-    lines = (line.rsplit(" ", 1) for line in text.splitlines() if line[0] != "#")
-    return {name: float(value) for name, value in lines}
 
 
 def read_responses(connections: Iterable[HTTPConnection]) -> list[Response]:
@@ -123,7 +115,7 @@ class FaultTestCase(LibraryTestCase):
             environment=self.grep.environment | self.server_environment(),
         )
         self.check_results()
-        self.metrics_before = parse_metrics(self.server)
+        self.metrics_before = self.server.parse_metrics()
 
     def prepare_server(self) -> None:
         """Prepare the library before the server starts."""
@@ -161,7 +153,7 @@ class FaultTestCase(LibraryTestCase):
 
     def metric_increase(self, name: str) -> int:
         """Return how much a metric has increased since the start."""
-        now = parse_metrics(self.server).get(name, 0)
+        now = self.server.parse_metrics().get(name, 0)
         return int(now - self.metrics_before.get(name, 0))
 
     def wait_until_restored(self) -> str:
@@ -180,7 +172,7 @@ class FaultTestCase(LibraryTestCase):
         before = self.metrics_before
 
         def is_restored() -> bool:
-            now = parse_metrics(self.server)
+            now = self.server.parse_metrics()
             self.differing = {
                 name: (before[name], now[name])
                 for name in _RESTORED_METRICS

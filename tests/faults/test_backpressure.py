@@ -13,7 +13,6 @@ from .cases import (
     MEMORY_METRIC,
     Attack,
     count_statuses,
-    parse_metrics,
 )
 
 ATTACKERS = 8 if FULL_RUN else 4
@@ -53,13 +52,13 @@ class UnreadFault(Attack):
 
     def inject_and_check(self) -> str:
         """Compare the memory, and the latency of another client."""
-        memory = parse_metrics(self.server)[MEMORY_METRIC]
+        memory = self.server.parse_metrics()[MEMORY_METRIC]
         latency = self.measure_latency()
         self.attack()
         latency_during = self.measure_latency()
         with self.connect_bystander() as probe:
             self.assertEqual(probe.send_get("/livez").read_response().status, 200)
-        growth = parse_metrics(self.server)[MEMORY_METRIC] - memory
+        growth = self.server.parse_metrics()[MEMORY_METRIC] - memory
         self.assertLess(growth, self.growth)
         self.disconnect_attackers()
         # The clients on the same machine use its processors too.
@@ -119,7 +118,7 @@ class UnreadPagesTests(UnreadFault):
             self.connect_slow_client().send_query(ALL_LINES)
         for client in self.attackers:
             client.socket.recv(1, socket.MSG_PEEK)
-        unsent = parse_metrics(self.server)["quotes_unsent_bytes"]
+        unsent = self.server.parse_metrics()["quotes_unsent_bytes"]
         self.assertLess(unsent, 256 * MEGABYTE)
 
 

@@ -12,20 +12,18 @@ import subprocess
 from shutil import which
 from unittest import skipIf
 
+from ..integration.cases import LOVE_QUERY
 from ..integration.http_connection import HTTPConnection
-from ..integration.server import wait_until
-from ..integration.test_workers import count_connections
+from ..integration.server import count_connections, wait_until
 from .cases import (
     BOOK_QUERY,
     FULL_RUN,
-    LOVE_QUERY,
     MEGABYTE,
     MEMORY_METRIC,
     OTHER_QUERY,
     BackgroundClients,
     Fault,
     allow_many_descriptors,
-    parse_metrics,
     read_responses,
 )
 
@@ -71,7 +69,7 @@ class SlowFault(Fault):
         # Not all: the first may be closed before the last connects.
         wait_until(
             lambda: (
-                parse_metrics(self.server)["quotes_connections"] > SLOW_CLIENTS // 2
+                self.server.parse_metrics()["quotes_connections"] > SLOW_CLIENTS // 2
             ),
             f"more than {SLOW_CLIENTS // 2} slow clients",
         )
@@ -140,7 +138,7 @@ class SlowReadersTests(SlowFault):
     def check_disconnected(self) -> str:
         """Check that all slow clients have gone, and that their requests count."""
         wait_until(
-            lambda: parse_metrics(self.server)["quotes_connections"] == 1,
+            lambda: self.server.parse_metrics()["quotes_connections"] == 1,
             "the end of all other connections",
         )
         count = sum(
@@ -233,7 +231,7 @@ class DisconnectTests(Fault):
             self.disconnect_clients(DISCONNECTS)
             others.wait_for_more()
         self.assertEqual(set(others.codes), {200})
-        metrics = parse_metrics(self.server)
+        metrics = self.server.parse_metrics()
         count = sum(value for name, value in metrics.items() if 'code="499"' in name)
         return f"{others.codes[200]} x 200 for others, metrics: {count:.0f} x 499"
 
@@ -306,7 +304,7 @@ class LongResponseTests(Fault):
                 for each in readers:
                     each.socket.recv(2000)
                 others.wait_for_more(1)
-                memory = max(memory, parse_metrics(self.server)[MEMORY_METRIC])
+                memory = max(memory, self.server.parse_metrics()[MEMORY_METRIC])
             for each in readers:
                 each.close()
         self.assertEqual(set(others.codes), {200})

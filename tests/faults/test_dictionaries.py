@@ -12,18 +12,17 @@ from pathlib import Path
 from socket import MSG_PEEK
 from threading import Event, Thread
 
+from ..integration.cases import LOVE_QUERY
 from ..integration.http_connection import TIMEOUT, HTTPConnection
 from ..integration.server import UNPRIVILEGED_PREFIX
 from .cases import (
     BOOK_TEXT,
     FULL_RUN,
-    LOVE_QUERY,
     UNIT_QUERIES,
     BackgroundClients,
     Fault,
     count_statuses,
     format_counts,
-    parse_metrics,
     read_responses,
 )
 
@@ -356,7 +355,7 @@ class LongFault(DictionaryFault):
         for reader in readers:
             reader.socket.recv(1, MSG_PEEK)
         # The third is the request for the metrics.
-        self.assertEqual(parse_metrics(self.server)["quotes_requests_in_flight"], 3)
+        self.assertEqual(self.server.parse_metrics()["quotes_requests_in_flight"], 3)
         return readers
 
     def check_new_version(self) -> str:

@@ -12,17 +12,16 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from threading import Event, Thread
 
+from ..integration.cases import LOVE_QUERY
 from ..integration.http_connection import TIMEOUT, HTTPConnection
 from ..integration.server import wait_until
 from .cases import (
     BYSTANDER_ADDRESS,
     FULL_RUN,
-    LOVE_QUERY,
     MEGABYTE,
     MEMORY_METRIC,
     Attack,
     format_counts,
-    parse_metrics,
 )
 
 CLIENT_ADDRESSES = [f"127.0.0.{number}" for number in range(2, 34)]
@@ -61,7 +60,7 @@ class UnfairFault(Attack):
     def wait_for_greps(self) -> None:
         """Wait until most slots are in use."""
         wait_until(
-            lambda: parse_metrics(self.server)["quotes_greps_running"] >= 6, "greps"
+            lambda: self.server.parse_metrics()["quotes_greps_running"] >= 6, "greps"
         )
 
     def compare_latency(self, attack: Callable[[], object]) -> str:
@@ -236,7 +235,7 @@ class LongTermsTests(UnfairFault):
 
     def inject_and_check(self) -> str:
         """Fill the cache, and compare its size with the memory of the process."""
-        before = parse_metrics(self.server)
+        before = self.server.parse_metrics()
         queries = self.make_queries(self.query_count)
         for first in range(0, len(queries), 50):
             batch = queries[first : first + 50]
@@ -244,7 +243,7 @@ class LongTermsTests(UnfairFault):
             for _ in batch:
                 self.assertEqual(connection.read_response().status, 200)
             self.disconnect_attackers()
-        after = parse_metrics(self.server)
+        after = self.server.parse_metrics()
         used, counted = (
             after[name] - before[name] for name in (MEMORY_METRIC, "quotes_cache_bytes")
         )

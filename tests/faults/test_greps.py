@@ -12,10 +12,10 @@ from pathlib import Path
 from statistics import median
 from typing import ClassVar
 
-from ..integration.cases import single_process_only
+from ..integration.cases import LOVE_QUERY, single_process_only
 from ..integration.http_connection import HTTPConnection, Response
 from ..integration.server import wait_until
-from .cases import BOOK_QUERY, LOVE_QUERY, Fault, count_statuses, read_responses
+from .cases import BOOK_QUERY, Fault, count_statuses, read_responses
 
 MAX_RUNNING = 8
 FLOODING_SCRIPT = (

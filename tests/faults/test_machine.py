@@ -15,13 +15,12 @@ from itertools import count, filterfalse, islice
 from pathlib import Path
 from time import monotonic
 
-from ..integration.cases import single_process_only
+from ..integration.cases import LOVE_QUERY, single_process_only
 from ..integration.http_connection import HTTPConnection, Response
 from ..integration.server import UNPRIVILEGED_PREFIX, is_reaper, wait_until
 from .cases import (
     BOOK_QUERY,
     BOOK_TEXT,
-    LOVE_QUERY,
     QUOTES_QUERY,
     UNIT_QUERIES,
     Fault,

@@ -11,10 +11,10 @@ import socket
 from collections import Counter
 from threading import Event, Thread
 
-from ..integration.cases import LibraryTestCase
+from ..integration.cases import LOVE_QUERY, LibraryTestCase
 from ..integration.http_connection import TIMEOUT
 from ..integration.server import Server
-from .cases import FULL_RUN, LOVE_QUERY, format_counts, report
+from .cases import FULL_RUN, format_counts, report
 
 ROUNDS = 100 if FULL_RUN else 4
 CLIENTS = 64
@@ -101,7 +101,9 @@ class ShutdownRoundTests(LibraryTestCase):
                     client.thread.join(TIMEOUT)
                     counts += client.counts
                 self.assertIn(status, (-signal.SIGTERM, -signal.SIGINT))
-                self.assertFalse([x for x in server.lines if "Forcing the shutdown" in x])
+                self.assertFalse(
+                    [x for x in server.lines if "Forcing the shutdown" in x]
+                )
         report(
             f"{ROUNDS} x SIGTERM or SIGINT at any moment, with {CLIENTS} clients",
             "each request that was sent gets a complete response",

@@ -16,7 +16,6 @@ from .cases import (
     MEGABYTE,
     MEMORY_METRIC,
     FaultTestCase,
-    parse_metrics,
     report,
 )
 
@@ -110,7 +109,7 @@ class SoakTests(FaultTestCase):
             self.assertEqual(dict(client.unexpected_statuses), {})
             self.assertGreaterEqual(client.count, count // CLIENTS)
         self.wait_until_restored()
-        return parse_metrics(self.server)[MEMORY_METRIC]
+        return self.server.parse_metrics()[MEMORY_METRIC]
 
     def test_the_memory_does_not_grow(self) -> None:
         """The memory after the last third is the same as after the first third."""

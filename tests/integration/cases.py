@@ -1,5 +1,5 @@
 """
-What the tests of the real process have in common.
+The base of the tests of the real process.
 """
 
 from __future__ import annotations
@@ -13,17 +13,18 @@ from typing import Any, TypeVar
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from .fake_grep import GatedGrep
 from .server import WORKER_COUNT, Server, running_server
+
+LOVE_QUERY = {"action": "search", "term": "love"}
 
 Test = TypeVar("Test", bound=Callable[..., object])
 
 
 def single_process_only(reason: str) -> Callable[[Test], Test]:
     """
-    Mark a test that can be about one process alone, and is left out where servers
-    have several workers.
-
-    @param reason: why that is so.
+    Skip a test, or the tests of a class, where servers have several workers. The reason
+    says why the test is about one process.
     """
 
     def mark(test: Test) -> Test:
@@ -36,10 +37,10 @@ def single_process_only(reason: str) -> Callable[[Test], Test]:
 
 class LibraryTestCase(SynchronousTestCase):
     """
-    A folder with a library in it, and servers that serve it.
+    A library, and servers that serve it.
 
-    @ivar folder: what is in it, but not in the library, is outside.
-    @ivar library: the library's folder.
+    @ivar folder: a temporary folder.
+    @ivar library: the folder of the library in it.
     """
 
     def setUp(self) -> None:
@@ -50,8 +51,14 @@ class LibraryTestCase(SynchronousTestCase):
         self.library = self.folder / "library"
         self.library.mkdir()
 
+    def serve_gated(self, *options: str, **kwargs: Any) -> tuple[GatedGrep, Server]:
+        """Serve the library with a grep that waits until the test opens its gate."""
+        gated = GatedGrep(self.folder)
+        environment = kwargs.pop("environment", {}) | gated.environment
+        return gated, self.serve(*options, environment=environment, **kwargs)
+
     def serve(self, *options: str, **kwargs: Any) -> Server:
-        """Serve the library until the test is over."""
+        """Serve the library until the test ends."""
         server = running_server(f"--dictionaries={self.library}", *options, **kwargs)
         self.addCleanup(server.__exit__, None, None, None)
         return server.__enter__()
@@ -59,14 +66,14 @@ class LibraryTestCase(SynchronousTestCase):
 
 def find_program(name: str, package: str) -> str:
     """
-    Find a program; without it a test is skipped, but fails where all is tested.
+    Return the path of a program. If it is missing, skip the test, or fail in CI.
 
-    @param package: Debian's package that has it.
+    @param package: the Debian package of the program.
     """
-    found = which(name, path=f"{os.environ['PATH']}:/usr/sbin")
-    if found is None:
+    path = which(name, path=f"{os.environ['PATH']}:/usr/sbin")
+    if path is None:
         reason = f"{name} is not installed (Debian has it in {package})"
         if os.environ.get("CI"):
             raise AssertionError(reason)
         raise SkipTest(reason)
-    return found
+    return path

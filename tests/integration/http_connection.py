@@ -1,5 +1,5 @@
 """
-HTTP as it goes over the wire, byte for byte.
+HTTP over a socket, byte for byte.
 """
 
 from __future__ import annotations
@@ -10,29 +10,29 @@ from dataclasses import dataclass
 from typing import Any
 
 TIMEOUT = 30.0
-"""No wait in these tests is longer, in seconds; each is for a condition."""
+"""The maximum time to wait for any condition in these tests, in seconds."""
 
 
 @dataclass(frozen=True)
 class Response:
-    """One HTTP answer, as it came."""
+    """A response."""
 
     status: int
     headers: dict[str, str]
     body: bytes
 
     def json(self) -> Any:
-        """The body, which must be JSON."""
+        """Parse the body as JSON."""
         return json.loads(self.body)
 
 
 class HTTPConnection:
     """
-    One connection to a server.
+    A connection to a server.
 
     @param address: the host and port, or the path of a UNIX socket.
-    @param receive_buffer: the size of the socket's own buffer, for a slow reader.
-    @param source_address: the address of the client, one of 127.0.0.0/8.
+    @param receive_buffer: the size of the receive buffer; a small one for slow reading.
+    @param source_address: the address of the client, for example 127.0.0.2.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class HTTPConnection:
             raise
 
     def send(self, data: bytes) -> HTTPConnection:
-        """Send bytes as they stand."""
+        """Send bytes."""
         self.socket.sendall(data)
         return self
 
@@ -70,7 +70,7 @@ class HTTPConnection:
     def send_query(
         self, query: dict[str, Any] | bytes, *headers: str
     ) -> HTTPConnection:
-        """Send a question to API v1."""
+        """Send a query to API v1."""
         if isinstance(query, dict):
             query = json.dumps(query).encode()
         lines = [
@@ -84,7 +84,7 @@ class HTTPConnection:
         return self.send("\r\n".join(lines).encode() + query)
 
     def read_response(self, head_only: bool = False) -> Response:
-        """Read one whole answer."""
+        """Read a response."""
         while b"\r\n\r\n" not in self._received:
             self._fill_buffer()
         head, _, self._received = self._received.partition(b"\r\n\r\n")
@@ -107,7 +107,6 @@ class HTTPConnection:
         return self._read_exactly(int(size, 16) + 2)[:-2]
 
     def _read_exactly(self, length: int) -> bytes:
-        """Read so many bytes."""
         pieces, missing = [self._received], length - len(self._received)
         while missing > 0:
             pieces.append(self._receive_some())
@@ -126,11 +125,10 @@ class HTTPConnection:
         return data
 
     def is_closed_by_server(self) -> bool:
-        """Wait for the server to close; say whether it sent nothing more."""
+        """Wait until the server closes; return whether it sent nothing more."""
         return not self._received and self.socket.recv(1) == b""
 
     def close(self) -> None:
-        """Close the connection."""
         self.socket.close()
 
     def __enter__(self) -> HTTPConnection:

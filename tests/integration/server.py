@@ -1,5 +1,5 @@
 """
-The real thing: C{twist quotes} as a child process, and ways to talk to it.
+C{twist quotes} as a child process.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 import termios
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
@@ -25,11 +25,10 @@ from .http_connection import TIMEOUT, HTTPConnection, Response
 ROOT = Path(__file__).parents[2]
 METRICS_LIFETIME = 1.0
 MONITOR_ADDRESS = "127.0.0.98"
-"""The address of those who read the metrics: they have a share of their own."""
-# How many workers a server has, if a test says nothing else; with several, it
-# shares and keeps answers as well, as it does unless it is told not to.
+"""The source address for metrics, so that they have their own share of limits."""
+# The default number of workers; with several, responses are cached too.
 WORKER_COUNT = int(os.environ.get("QUOTES_TEST_WORKERS", "1"))
-# Root reads every file; without these capabilities it is as anyone else.
+# Without these capabilities, root cannot read files of others either.
 UNPRIVILEGED_PREFIX = (
     ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
     if os.geteuid() == 0
@@ -40,7 +39,7 @@ UNPRIVILEGED_PREFIX = (
 def wait_until(
     condition: Callable[[], Any], description: str, timeout: float = TIMEOUT
 ) -> Any:
-    """Wait for a condition, and return what it returned."""
+    """Wait until a condition is true; return its value."""
     deadline = time.monotonic() + timeout
     while not (result := condition()):
         if time.monotonic() > deadline:
@@ -52,9 +51,9 @@ def wait_until(
 @contextmanager
 def default_signals() -> Iterator[None]:
     """
-    Have processes that are started meanwhile ignore no signal.
+    Let processes that are started meanwhile handle all signals by default.
 
-    C{nohup}, cron, and C{&} in a script leave some ignored, and that is inherited.
+    C{nohup}, cron, and C{&} in a script make child processes ignore some signals.
     """
     ignored = [
         number
@@ -74,10 +73,9 @@ class Server:
     """
     A running C{twist quotes}.
 
-    @param workers: how many workers it has.
-
-    @ivar process: its process.
-    @ivar lines: what it logged so far.
+    @param workers: the number of workers.
+    @ivar process: the process.
+    @ivar lines: the lines of its log so far.
     @ivar address: the host and port it listens on.
     """
 
@@ -105,7 +103,7 @@ class Server:
             "TWISTED_QUOTES_WORKERS": str(workers),
         }
         if WORKER_COUNT == 1:
-            # Most tests are about greps, of which there would be fewer.
+            # Most tests are about greps, which a cache would avoid.
             variables["TWISTED_QUOTES_CACHE_BYTES"] = "0"
         with default_signals():
             self.process = subprocess.Popen(
@@ -127,11 +125,10 @@ class Server:
         self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()
         try:
-            found = self.wait_for_log_line(r"Listening on (\S+)")
-            tcp = re.fullmatch(r"https?://([\d.]+):(\d+)/", found[1])
+            url = self.wait_for_log_line(r"Listening on (\S+)")[1]
+            tcp = re.fullmatch(r"https?://([\d.]+):(\d+)/", url)
             if tcp:
                 self.address = (tcp[1], int(tcp[2]))
-            # One for each process.
             reapers = 1 + self._worker_count
             wait_until(
                 lambda: sum(map(is_reaper, self.all_child_pids())) == reapers,
@@ -147,26 +144,26 @@ class Server:
             self.lines.append(line.decode("utf-8", "replace").rstrip("\n"))
 
     def wait_for_log_line(self, pattern: str) -> re.Match[str]:
-        """Wait for a line of the log, and return what matched."""
+        """Wait for a line of the log; return the match."""
 
-        def found() -> re.Match[str] | None:
+        def find() -> re.Match[str] | None:
             if self.process.poll() is not None and not self._reader.is_alive():
-                raise AssertionError(f"ended without {pattern!r}: {self.lines}")
+                raise AssertionError(f"exited without {pattern!r}: {self.lines}")
             matches = (re.search(pattern, line) for line in list(self.lines))
-            return next((match for match in matches if match), None)
+            return next(filter(None, matches), None)
 
-        match = wait_until(found, pattern)
+        match = wait_until(find, pattern)
         assert isinstance(match, re.Match)
         return match
 
     def wait_until_ports_closed(self) -> None:
-        """Wait until each of its processes has closed the listening socket."""
+        """Wait until each process has closed its listening sockets."""
 
-        def closed() -> bool:
+        def are_closed() -> bool:
             lines = [each for each in self.lines if re.search("Port .* Closed", each)]
             return len(lines) > self._worker_count
 
-        wait_until(closed, "closed ports")
+        wait_until(are_closed, "closed ports")
 
     @property
     def url(self) -> str:
@@ -176,48 +173,55 @@ class Server:
     def connect(
         self, receive_buffer: int | None = None, source_address: str | None = None
     ) -> HTTPConnection:
-        """Open a connection, which is closed with the server if not before."""
+        """Open a connection, which is closed when the server is killed."""
         connection = HTTPConnection(self.address, receive_buffer, source_address)
         self._connections.append(connection)
         return connection
 
     def get(self, path: str = "/", *headers: str, method: str = "GET") -> Response:
-        """Ask for a URL on a connection of its own."""
+        """Send a request on a new connection."""
         with self.connect() as connection:
             connection.send_get(path, *headers, method=method)
             return connection.read_response(head_only=method == "HEAD")
 
     def read_metrics(self) -> str:
-        """All metrics, as they are by now: the service makes them once a second."""
+        """
+        Return the metrics in text format; the service updates them once per second.
+        """
         time.sleep(
             max(0.0, self._metrics_read_at + METRICS_LIFETIME - time.monotonic())
         )
         with self.connect(source_address=MONITOR_ADDRESS) as connection:
-            answer = connection.send_get("/metrics").read_response()
+            response = connection.send_get("/metrics").read_response()
         self._metrics_read_at = time.monotonic()
-        assert answer.status == 200, answer
-        return answer.body.decode()
+        assert response.status == 200, response
+        return response.body.decode()
+
+    def parse_metrics(self) -> dict[str, float]:
+        """Return all metrics by name and labels."""
+        lines = self.read_metrics().splitlines()
+        pairs = (line.rsplit(" ", 1) for line in lines if line[0] != "#")
+        return {name: float(value) for name, value in pairs}
 
     def post_query(self, query: dict[str, Any] | bytes) -> Response:
-        """Ask API v1 on a connection of its own."""
+        """Send a query to API v1 on a new connection."""
         with self.connect() as connection:
             return connection.send_query(query).read_response()
 
     def query_results(self, **fields: object) -> list[str]:
-        """Ask API v1 something that must succeed, and return the results."""
+        """Send a query to API v1 that must succeed; return the results."""
         response = self.post_query(fields)
         assert response.status == 200, response
-        answer = response.json()
-        assert list(answer) == ["nr of entries", "results"], answer
-        results = answer["results"]
-        assert answer["nr of entries"] == len(results), answer
+        body = response.json()
+        assert list(body) == ["nr of entries", "results"], body
+        results = body["results"]
+        assert body["nr of entries"] == len(results), body
         assert isinstance(results, list)
         return results
 
     def search_pids(self) -> list[int]:
         """
-        The process ids of what it runs now, less its workers and its reapers, and
-        less the greps that were started ahead.
+        Return the ids of child processes, except workers, reapers and prestarted greps.
         """
         workers = set(self.worker_pids())
         return [
@@ -227,50 +231,53 @@ class Server:
         ]
 
     def prestarted_pids(self) -> list[int]:
-        """The process ids of the greps that it started ahead."""
+        """Return the ids of prestarted greps."""
         return [pid for pid in self.all_child_pids() if is_prestarted(pid)]
 
     @property
     def serving_pids(self) -> list[int]:
-        """The process ids of those that serve: its workers, or itself."""
+        """The ids of the processes that serve: the workers, or the process itself."""
         return self.worker_pids() or [self.process.pid]
 
     @property
     def helper_count(self) -> int:
-        """How many of its processes are workers, or reapers."""
+        """The number of workers and reapers."""
         return 1 + 2 * self._worker_count
 
     def all_child_pids(self) -> list[int]:
-        """The process ids of its processes, and of those of its workers."""
-        found = child_pids_of(self.process.pid)
-        if self._worker_count:
-            found += [each for pid in self.worker_pids() for each in child_pids_of(pid)]
-        return found
+        """Return the ids of its child processes, and of those of its workers."""
+        parents = [self.process.pid, *self.worker_pids()]
+        return [child for pid in parents for child in child_pids_of(pid)]
 
     def worker_pids(self) -> list[int]:
-        """The process ids of its workers."""
+        """Return the ids of its workers."""
         if not self._worker_count:
             return []
         child_pids = child_pids_of(self.process.pid)
         return [pid for pid in child_pids if b"quotes\0" in command_line(pid)]
 
     def wait_for_search_pids(self, count: int) -> list[int]:
-        """Wait until it runs so many processes."""
+        """Wait until a number of processes run; return their ids."""
         wait_until(lambda: len(self.search_pids()) == count, f"{count} children")
         return self.search_pids()
 
     def send_signal(self, number: int = signal.SIGTERM) -> None:
-        """Send it a signal."""
         self.process.send_signal(number)
 
     def wait_for_exit(self, timeout: float = TIMEOUT) -> int:
-        """Wait for its end, and return its exit status."""
+        """Wait until it exits; return the status."""
         status = self.process.wait(timeout)
         self._reader.join(timeout)
         return status
 
+    def stop(self) -> None:
+        """Terminate it, and check that it exits as expected."""
+        self.send_signal()
+        status = self.wait_for_exit()
+        assert status == -signal.SIGTERM, status
+
     def kill(self) -> None:
-        """End it for good, if it has not ended."""
+        """Kill it if it runs, and free all resources."""
         for connection in self._connections:
             connection.close()
         if self.process.poll() is None:
@@ -284,7 +291,7 @@ class Server:
 
 @contextmanager
 def running_server(*options: str, **kwargs: Any) -> Iterator[Server]:
-    """Run a server, and end it whatever happens."""
+    """Run a server during a C{with} statement."""
     server = Server(*options, **kwargs)
     try:
         yield server
@@ -295,9 +302,8 @@ def running_server(*options: str, **kwargs: Any) -> Iterator[Server]:
 @contextmanager
 def open_terminal() -> Iterator[tuple[int, dict[str, Any]]]:
     """
-    Open a terminal.
-
-    Give its open file, and how to start a server that it signals.
+    Open a pseudo-terminal. Return its descriptor, and arguments that start a server in
+    it.
     """
     controller_fd, terminal_fd = pty.openpty()
 
@@ -316,7 +322,7 @@ def open_terminal() -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def child_pids_of(pid: int) -> list[int]:
-    """The process ids of the children of a process; none if it is gone."""
+    """Return the ids of the children of a process; none if it has exited."""
     try:
         child_list = Path(f"/proc/{pid}/task/{pid}/children").read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -325,7 +331,7 @@ def child_pids_of(pid: int) -> list[int]:
 
 
 def command_line(pid: int) -> bytes:
-    """The command line of a process; empty if it is gone."""
+    """Return the command line of a process; empty if it has exited."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
@@ -333,19 +339,33 @@ def command_line(pid: int) -> bytes:
 
 
 def is_reaper(pid: int) -> bool:
-    """Whether a process is the one that outlives a service that was killed."""
+    """Return whether a process is the reaper, which outlives a killed service."""
     return b"twisted_quotes.processes.reaper" in command_line(pid)
 
 
 def is_prestarted(pid: int) -> bool:
-    """Whether a process is a grep that was started ahead."""
+    """Return whether a process is a prestarted grep."""
     return b"-f\0/proc/self/fd/" in command_line(pid)
 
 
 def has_exited(pid: int) -> bool:
-    """Whether a process is no more; one that is dead but not reaped is gone."""
+    """Return whether a process has exited; a zombie counts."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
         return True
     return state == "Z"
+
+
+def count_connections(pid: int, port: int) -> int:
+    """Return how many connections a process has on a port."""
+    inodes = set()
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if fields[1].endswith(f":{port:04X}") and fields[3] == "01":
+            inodes.add(f"socket:[{fields[9]}]")
+    count = 0
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        with suppress(OSError):
+            count += os.readlink(f"/proc/{pid}/fd/{name}") in inodes
+    return count

@@ -1,5 +1,5 @@
 """
-Who is let in by the real process.
+Tests of authentication in the real process.
 """
 
 from __future__ import annotations
@@ -17,28 +17,27 @@ QUERY = {"action": "search", "term": "once"}
 
 
 def basic_header(name: str, password: str) -> str:
-    """A header that says who one is."""
+    """Return an Authorization header of the Basic scheme."""
     token = b64encode(f"{name}:{password}".encode()).decode()
     return f"Authorization: Basic {token}"
 
 
 def bearer_header(token: str) -> str:
-    """A header that says the same in another way."""
+    """Return an Authorization header of the Bearer scheme."""
     return f"Authorization: Bearer {token}"
 
 
 class AuthenticationTests(LibraryTestCase):
-    """A service that asks who its callers are."""
+    """Tests of a service that requires authentication."""
 
     def setUp(self) -> None:
-        """Make a library with one story in it, and a file with two users."""
         super().setUp()
         (self.library / "story").write_text("once upon a time\n")
         self.password_file = self.folder / "passwords"
         self.password_file.write_text("alice:secret\nzoë:pässwörd\n", "utf-8")
 
     def serve_authenticated(self, *options: str, environment: dict[str, str]) -> Server:
-        """Serve the library to those who are known, and log all that is logged."""
+        """Serve the library with authentication, and log at debug level."""
         return self.serve(
             f"--auth=file:{self.password_file}",
             *options,
@@ -48,19 +47,19 @@ class AuthenticationTests(LibraryTestCase):
         )
 
     def post_query(self, server: Server, *headers: str) -> Response:
-        """Ask API v1 something, and say who asks."""
+        """Send a query with headers."""
         with server.connect() as connection:
             return connection.send_query(QUERY, *headers).read_response()
 
     def check_unauthorized(self, server: Server, response: Response) -> None:
-        """Check that a request was refused, and has started nothing."""
+        """Check that a request was rejected and no process was started."""
         self.assertEqual(response.status, 401)
         self.assertEqual(response.json()["Code"], 401)
         self.assertIn("www-authenticate", response.headers)
         self.assertEqual(server.search_pids(), [])
 
-    def test_only_who_is_known_starts_a_grep(self) -> None:
-        """Whoever else asks is refused before anything is done."""
+    def test_only_authenticated_requests_start_a_grep(self) -> None:
+        """Others are rejected first."""
         gated = GatedGrep(self.folder)
         server = self.serve_authenticated(environment=gated.environment)
         for headers in (
@@ -80,8 +79,8 @@ class AuthenticationTests(LibraryTestCase):
             self.post_query(server, bearer_header("alice.secret")).status, 200
         )
 
-    def test_what_is_open_and_what_is_not(self) -> None:
-        """Probes may look; a stranger is not told what else there is."""
+    def test_only_health_checks_need_no_credentials(self) -> None:
+        """Without credentials, a missing URL is a 401 too."""
         server = self.serve_authenticated(environment={})
         for path in ("/livez", "/readyz"):
             self.assertEqual(server.get(path).json(), {"status": "ok"})
@@ -93,8 +92,8 @@ class AuthenticationTests(LibraryTestCase):
         self.assertEqual(server.get("/", known).status, 200)
         self.assertEqual(server.get("/nonexistent", known).status, 404)
 
-    def test_the_file_may_be_changed(self) -> None:
-        """Each request is checked against the file as it is."""
+    def test_changes_of_the_file_have_an_immediate_effect(self) -> None:
+        """Each request is checked with the current file."""
         server = self.serve_authenticated(environment={})
         old, new = bearer_header("alice.secret"), bearer_header("alice.terces")
         self.assertEqual(server.get("/", old).status, 200)
@@ -112,13 +111,13 @@ class AuthenticationTests(LibraryTestCase):
     def check_checker_failed(
         self, response: Response, server: Server, reason: str
     ) -> None:
-        """Check that nobody is let in, and that the log says why."""
+        """Check for a 500 whose reason is only in the log."""
         self.assertEqual(response.status, 500)
         server.wait_for_log_line(rf"{reason}.*{self.password_file}")
         self.assertNotIn(str(self.folder), response.json()["message"])
 
-    def test_the_logs_name_who_was_let_in_and_nothing_else(self) -> None:
-        """No password is there, and no name that may be one."""
+    def test_the_logs_have_only_names_of_authenticated_users(self) -> None:
+        """No log has a password, or a name from wrong credentials."""
         log = self.folder / "access.log"
         server = self.serve_authenticated(f"--access-log={log}", environment={})
         headers = [
@@ -145,7 +144,6 @@ class AuthenticationTests(LibraryTestCase):
             self.assertNotIn(secret, lines)
 
     def read_logs(self, server: Server, log: Path) -> str:
-        """All that was logged, when all is over."""
-        server.send_signal()
-        server.wait_for_exit()
+        """Stop the server, and return all of both logs."""
+        server.stop()
         return "\n".join([*server.lines, log.read_text()])

@@ -1,6 +1,6 @@
 """
-A big dictionary: how long its index takes, how much memory, and how much longer
-than grep alone the service is. C{make big} takes half a gigabyte and prints it.
+Tests of a large dictionary: the duration of its index, the memory, and the duration
+of searches compared with grep. C{make big} uses half a gigabyte.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ROUNDS = 7
 
 
 def write_big(path: Path) -> int:
-    """Write quotes made of the words of those that ship; say how many they are."""
+    """Write quotes with words of the included dictionaries; return their number."""
     source = random.Random(1)
     words = (ROOT / "dictionaries" / "authors").read_text("utf-8").split()
     size, count = 0, 0
@@ -47,7 +47,7 @@ def write_big(path: Path) -> int:
 
 
 def read_memory(pid: int, field: str) -> float:
-    """How much memory a process has or had at most, in megabytes."""
+    """Return the current or peak memory of a process in megabytes."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith(f"{field}:"):
             return int(line.split()[1]) / 1024
@@ -55,37 +55,38 @@ def read_memory(pid: int, field: str) -> float:
 
 
 class BigDictionaryTests(LibraryTestCase):
-    """What is promised of big dictionaries."""
+    """Tests of limits of time and memory."""
 
     server: Server
 
     def setUp(self) -> None:
-        """Write the dictionary, beside a small one."""
         super().setUp()
         self.quote_count = write_big(self.library / "big")
         (self.library / "small").write_text("love\n")
         self.cache = self.folder / "cache"
         self.server = self.serve(f"--cache-dir={self.cache}", "--timeout=60")
 
-    def print_figure(self, what: str, seen: str) -> None:
-        """Print a figure."""
-        print(f"\n{MEGABYTES} MB: {what}: {seen}", end="")
+    def print_figure(self, name: str, value: str) -> None:
+        """Print a measured value."""
+        print(f"\n{MEGABYTES} MB: {name}: {value}", end="")
 
-    def test_a_big_dictionary(self) -> None:
-        """Its index, its stream and its searches keep within their bounds."""
+    def test_a_large_dictionary_keeps_within_limits(self) -> None:
+        """Its index, a stream of all quotes, and searches."""
         idle = read_memory(self.server.process.pid, "VmRSS")
         self.check_index()
         self.check_stream(idle)
         self.check_search()
 
     def check_index(self) -> None:
-        """It is made with little memory, and lines are searched meanwhile."""
-        began, latencies, builder = monotonic(), [], 0.0
-        found: list[str] = []
+        """Build the index, and search lines meanwhile."""
+        start, latencies, builder = monotonic(), [], 0.0
+        results: list[str] = []
         query = {"action": "search", "term": f"{NEEDLE} than the", "unit": "quote"}
-        asking = Thread(target=lambda: found.extend(self.server.query_results(**query)))
-        asking.start()
-        while asking.is_alive():
+        client = Thread(
+            target=lambda: results.extend(self.server.query_results(**query))
+        )
+        client.start()
+        while client.is_alive():
             started_at = monotonic()
             self.server.query_results(action="search", term="love", dictionary="small")
             latencies.append(monotonic() - started_at)
@@ -94,21 +95,23 @@ class BigDictionaryTests(LibraryTestCase):
                     builder = max(builder, read_memory(child, "VmHWM"))
                 except (FileNotFoundError, ProcessLookupError):
                     continue
-            asking.join(0.02)
-        self.assertEqual(found, [f"{NEEDLE}\nthan  the days."])
+            client.join(0.02)
+        self.assertEqual(results, [f"{NEEDLE}\nthan  the days."])
         self.assertLess(builder, MAX_BUILDER_MEMORY)
         self.print_figure(
-            "the index, and the first answer from it", f"{monotonic() - began:.1f} s"
+            "the index and its first search", f"{monotonic() - start:.1f} s"
         )
-        self.print_figure("memory of the process that made it", f"{builder:.0f} MB")
         self.print_figure(
-            "lines searched meanwhile, half of them within",
+            "memory of the process that builds the index", f"{builder:.0f} MB"
+        )
+        self.print_figure(
+            "searches for lines meanwhile, and their median duration",
             f"{len(latencies)}, {1000 * median(latencies):.0f} ms",
         )
 
     def check_stream(self, idle: float) -> None:
-        """Every quote comes, and memory stays flat."""
-        began, received = monotonic(), 0
+        """Read all quotes; the memory does not grow with them."""
+        start, received = monotonic(), 0
         with self.server.connect() as connection:
             connection.send_get("/api/v2/quotes", "Accept: application/x-ndjson")
             tail = b""
@@ -122,32 +125,32 @@ class BigDictionaryTests(LibraryTestCase):
         )
         peak = read_memory(self.server.process.pid, "VmHWM") - idle
         self.assertLess(peak, MAX_SERVER_MEMORY)
-        seconds, megabytes = monotonic() - began, received / 1e6
+        seconds, megabytes = monotonic() - start, received / 1e6
         self.print_figure(
-            "the stream of every quote",
+            "a stream of all quotes",
             f"{self.quote_count} quotes, {megabytes:.0f} MB, {seconds:.1f} s",
         )
         self.print_figure("memory of the service beyond idle", f"{peak:.1f} MB")
 
     def check_search(self) -> None:
-        """A rare phrase takes little longer than grep alone on the same file."""
+        """Compare a search for a rare phrase with grep on the same file."""
         (texts,) = self.cache.glob("*/texts")
         grep = which("grep")
         assert grep is not None
         alone, served = [], []
         for _ in range(ROUNDS):
-            began = monotonic()
+            start = monotonic()
             command = [grep, "-c", "-F", "-e", NEEDLE, str(texts)]
             done = subprocess.run(command, env={"LC_ALL": "C"}, stdout=subprocess.PIPE)
             self.assertEqual(done.stdout, b"1\n")
-            alone.append(monotonic() - began)
-            began = monotonic()
+            alone.append(monotonic() - start)
+            start = monotonic()
             page = self.server.get(f"/api/v2/quotes?term={quote(NEEDLE)}").json()
             self.assertEqual(page["total"], 1)
-            served.append(monotonic() - began)
+            served.append(monotonic() - start)
         ratio = median(served) / median(alone)
         self.print_figure(
-            "a rare phrase, against grep -c -F alone",
+            "a rare phrase, compared with grep -c -F",
             f"{1000 * median(served):.0f} ms, {1000 * median(alone):.0f} ms, "
             f"{ratio:.2f} times",
         )

@@ -1,5 +1,5 @@
 """
-The container, as far as it can be tested without building it.
+Tests of the container that do not need to build it.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ from .server import ROOT
 PORT = 8000
 
 
-def instructions(wanted: str) -> list[str]:
-    """The arguments of all instructions of a kind, in order."""
+def instructions(kind: str) -> list[str]:
+    """Return the arguments of all instructions of a kind, in order."""
     text = (ROOT / "Containerfile").read_text()
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     found = []
     for line in re.sub(r"\\\n\s*", "", "\n".join(lines)).splitlines():
         name, _, arguments = line.partition(" ")
-        if name == wanted:
+        if name == kind:
             found.append(arguments)
     return found
 
 
 def copied_sources() -> list[str]:
-    """What is copied from here."""
+    """Return the files and folders that are copied into the image."""
     copies = [each.split() for each in instructions("COPY")]
     return [each for copy in copies if copy[0] != "--from=build" for each in copy[:-1]]
 
 
 class BuildTests(LibraryTestCase):
-    """Tests of what the image is built from."""
+    """Tests of the sources of the image."""
 
-    def test_what_is_copied_is_not_ignored(self) -> None:
-        """Each source is there, and all else is left out."""
+    def test_the_ignore_file_lists_what_is_copied(self) -> None:
+        """All other files are ignored."""
         rules = (ROOT / ".containerignore").read_text().splitlines()
         kept = [each.removeprefix("!") for each in rules if each.startswith("!")]
         self.assertEqual(sorted(kept), sorted(copied_sources()))
@@ -51,13 +51,13 @@ class BuildTests(LibraryTestCase):
         for name in kept:
             self.assertTrue((ROOT / name).exists(), name)
 
-    def test_docker_ignores_the_same(self) -> None:
-        """It looks at a file of another name."""
+    def test_docker_and_podman_ignore_the_same_files(self) -> None:
+        """They read files with different names."""
         docker = ROOT / ".dockerignore"
         self.assertEqual(docker.read_text(), (ROOT / ".containerignore").read_text())
 
-    def test_what_is_copied_makes_the_whole_wheel(self) -> None:
-        """No module, template or dictionary is missing from it."""
+    def test_the_copied_files_make_a_complete_wheel(self) -> None:
+        """No module, template or dictionary is missing."""
         ignore = shutil.ignore_patterns("__pycache__", "dropin.cache")
         source = self.folder / "source"
         source.mkdir()
@@ -88,26 +88,25 @@ class RunTests(LibraryTestCase):
     """Tests of how the image runs."""
 
     def setUp(self) -> None:
-        """Write a dictionary."""
         super().setUp()
         (self.library / "book").write_text("love\n")
 
     def test_the_command_starts_the_service(self) -> None:
-        """As a list, so that no shell stands between it and a signal."""
+        """The command is a list, so that no shell handles its signals."""
         [entrypoint] = instructions("ENTRYPOINT")
         command = json.loads(entrypoint)
         twist = command.index("/opt/twisted_quotes/bin/twist")
-        shown = subprocess.check_output(
+        printed = subprocess.check_output(
             [sys.executable, "-m", "twisted", *command[twist + 1 :], "--version"],
             cwd=ROOT,
             text=True,
             timeout=TIMEOUT,
         )
-        self.assertEqual(shown, f"twisted_quotes {__version__}\n")
+        self.assertEqual(printed, f"twisted_quotes {__version__}\n")
         self.assertEqual(instructions("STOPSIGNAL"), ["SIGTERM"])
 
-    def test_the_environment_sets_options_that_there_are(self) -> None:
-        """It listens on the port that is exposed, and keeps indexes in the volume."""
+    def test_the_environment_sets_known_options(self) -> None:
+        """They match the exposed port and the volume."""
         [variables] = instructions("ENV")
         options = QuotesOptions(dict(re.findall(r"(\w+)=(\S+)", variables)))
         options.parseOptions([])
@@ -115,13 +114,13 @@ class RunTests(LibraryTestCase):
         self.assertEqual([options["cache-dir"]], instructions("VOLUME"))
         self.assertEqual(instructions("EXPOSE"), [str(PORT)])
 
-    def test_it_is_not_run_by_root(self) -> None:
-        """A number can be checked by who runs it, a name cannot."""
+    def test_the_user_is_not_root(self) -> None:
+        """A numeric id can be checked by Kubernetes."""
         [user] = instructions("USER")
         self.assertRegex(user, r"\A[1-9][0-9]+:[1-9][0-9]+\Z")
 
-    def test_the_check_of_its_health_tells_whether_it_is_ready(self) -> None:
-        """It succeeds while the service is, and fails as soon as it ends."""
+    def test_the_health_check_fails_during_a_shutdown(self) -> None:
+        """It succeeds before."""
         [check] = instructions("HEALTHCHECK")
         _, dash_c, program = json.loads(check.partition("CMD")[2])
         server = self.serve("--drain-delay=20")
@@ -137,8 +136,8 @@ class RunTests(LibraryTestCase):
         server.wait_for_log_line("Shutting down")
         self.assertFalse(is_healthy())
 
-    def test_the_access_log_can_go_where_the_log_goes(self) -> None:
-        """A container has nothing but its standard output."""
+    def test_the_access_log_can_be_the_standard_output(self) -> None:
+        """As usual in a container."""
         server = self.serve("--access-log=/dev/stdout")
         server.get("/livez")
         server.wait_for_log_line(r'127\.0\.0\.1 - - .* "GET /livez HTTP/1\.1" 200')

@@ -1,5 +1,5 @@
 """
-Every row of the contract's error table, over a real socket.
+Tests of each row of the contract's table of errors, over a real socket.
 """
 
 from __future__ import annotations
@@ -16,30 +16,29 @@ HOST = b"Host: 127.0.0.1\r\n"
 
 
 class ErrorTests(LibraryTestCase):
-    """What is answered when something is wrong."""
+    """Tests of error responses."""
 
     def setUp(self) -> None:
-        """Make a library with one story in it."""
         super().setUp()
         (self.library / "story").write_text("once upon a time\n")
 
     def check_error(self, response: Response, code: int, *words: str) -> None:
-        """Check that an error has the contract's shape, and says certain words."""
+        """Check the body of an error, and words in its message."""
         self.assertEqual(response.status, code)
         self.assertEqual(response.headers["content-type"], "application/json")
-        answer = response.json()
-        self.assertEqual(list(answer), ["Code", "message"])
-        self.assertEqual(answer["Code"], code)
-        self.assertRegex(answer["message"], r" http://[^ ]+/api/v1/web\Z")
+        body = response.json()
+        self.assertEqual(list(body), ["Code", "message"])
+        self.assertEqual(body["Code"], code)
+        self.assertRegex(body["message"], r" http://[^ ]+/api/v1/web\Z")
         for word in words:
-            self.assertIn(word, answer["message"])
+            self.assertIn(word, body["message"])
         for secret in (str(self.folder), "Traceback", "grep", "site-packages"):
-            self.assertNotIn(secret, answer["message"])
+            self.assertNotIn(secret, body["message"])
 
-    def test_a_question_that_is_not_well_put_is_a_400(self) -> None:
-        """What is wrong with a question is said, and what would be right."""
+    def test_an_invalid_query_is_a_400(self) -> None:
+        """The message says what is wrong."""
         server = self.serve()
-        for question, words in (
+        for query, words in (
             (b"", ["JSON"]),
             (b"{", ["JSON", "line 1 column 2"]),
             (b'{"action":"search","term":"x","term":"y"}', ['"term"', "once"]),
@@ -56,10 +55,10 @@ class ErrorTests(LibraryTestCase):
             ({"action": "all", "term": "x"}, ["term", "all"]),
             ({"action": "search", "term": "(", "regex": True}, ["term", "Unmatched"]),
         ):
-            self.check_error(server.post_query(question), 400, *words)
+            self.check_error(server.post_query(query), 400, *words)
 
     def test_bad_http_is_a_400(self) -> None:
-        """HTTP that no route sees is answered in JSON as well."""
+        """Also if no route handles it, the error is JSON."""
         server = self.serve()
         for request in (
             b"nonsense\r\n\r\n",
@@ -75,8 +74,8 @@ class ErrorTests(LibraryTestCase):
         ):
             self.check_error(server.connect().send(request).read_response(), 400)
 
-    def test_what_may_not_be_read_is_a_403(self) -> None:
-        """Nothing outside the library is read, and nothing that is not a plain file."""
+    def test_a_forbidden_file_is_a_403(self) -> None:
+        """Only regular files in the library can be read."""
         secret = self.folder / "secret"
         secret.write_text("once outside\n")
         (self.library / "leaving").symlink_to(secret)
@@ -88,26 +87,15 @@ class ErrorTests(LibraryTestCase):
         (self.library / "locked").chmod(0)
         server = self.serve("--default-dictionary=story", prefix=UNPRIVILEGED_PREFIX)
         for name in (
-            "../secret",
-            "chapter/../../secret",
-            "chapter/../story",
-            str(secret),
-            "/etc/passwd",
-            "leaving",
-            ".hidden",
-            "showing",
-            "chapter",
-            "pipe",
-            "locked",
-            "story/",
-            ".",
-            "..",
+            *("../secret", "chapter/../../secret", "chapter/../story", str(secret)),
+            *("/etc/passwd", "leaving", ".hidden", "showing", "chapter", "pipe"),
+            *("locked", "story/", ".", ".."),
         ):
-            question = {"action": "search", "term": "once", "dictionary": name}
-            self.check_error(server.post_query(question), 403, "library")
+            query = {"action": "search", "term": "once", "dictionary": name}
+            self.check_error(server.post_query(query), 403, "library")
 
-    def test_what_is_not_there_is_a_404(self) -> None:
-        """A URL or a dictionary that does not exist is a 404."""
+    def test_an_unknown_url_or_method_or_parameter_is_an_error(self) -> None:
+        """A dictionary or an action can be unknown too."""
         server = self.serve()
         for path in (
             "/nothing",
@@ -118,12 +106,8 @@ class ErrorTests(LibraryTestCase):
         ):
             self.check_error(server.get(path), 404)
         for name in ("tale", "story/x", "x" * 300, "a/b/c", "**"):
-            question = {"action": "all", "dictionary": name}
-            self.check_error(server.post_query(question), 404, name, '"story"')
-
-    def test_the_wrong_method_is_a_405_that_says_which_are_right(self) -> None:
-        """A known method that the URL does not take is a 405 with Allow."""
-        server = self.serve()
+            query = {"action": "all", "dictionary": name}
+            self.check_error(server.post_query(query), 404, name, '"story"')
         for path, method, allowed in (
             ("/api/v1/json", "GET", "POST"),
             ("/api/v1/web", "POST", "GET, HEAD"),
@@ -133,18 +117,20 @@ class ErrorTests(LibraryTestCase):
             response = server.get(path, method=method)
             self.check_error(response, 405, allowed)
             self.assertEqual(response.headers["allow"], allowed)
+        response = server.post_query({"action": "serach"})
+        self.check_error(response, 501, "serach", '"search"')
+        for method in ("FOO", "get"):
+            self.check_error(server.get("/", method=method), 501)
+        for text in ("seconds=61", "seconds=-1", "seconds=x", "seconds=", "second=1"):
+            self.check_error(server.get(f"/wait?{text}"), 400, "seconds")
+        self.assertEqual(server.get("/wait?seconds=0").json(), {"waited": 0})
 
-    def test_a_long_body_is_a_413_before_it_is_read(self) -> None:
-        """A body over the limit is refused before it has come to its end."""
+    def test_a_long_body_is_a_413(self) -> None:
+        """The response is sent before the body ends."""
         server = self.serve()
-        announced = (
-            b"POST /api/v1/json HTTP/1.1\r\n" + HOST + b"Content-Length: 65537\r\n\r\n"
-        )
-        chunked = (
-            b"POST /api/v1/json HTTP/1.1\r\n"
-            + HOST
-            + b"Transfer-Encoding: chunked\r\n\r\n"
-        )
+        start = b"POST /api/v1/json HTTP/1.1\r\n" + HOST
+        announced = start + b"Content-Length: 65537\r\n\r\n"
+        chunked = start + b"Transfer-Encoding: chunked\r\n\r\n"
         chunk = b"4000\r\n" + b" " * 0x4000 + b"\r\n"
         for request in (announced, chunked + 5 * chunk):
             connection = server.connect().send(request)
@@ -154,7 +140,7 @@ class ErrorTests(LibraryTestCase):
         self.assertEqual(server.post_query(fits).status, 200)
 
     def test_a_long_head_is_a_414_or_a_431(self) -> None:
-        """A request line or headers that are too long are refused as such."""
+        """The limits of the request line and of the headers differ."""
         server = self.serve()
         line = b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n"
         self.check_error(server.connect().send(line).read_response(), 414)
@@ -162,10 +148,9 @@ class ErrorTests(LibraryTestCase):
             request = b"GET / HTTP/1.1\r\n" + HOST + headers + b"\r\n"
             self.check_error(server.connect().send(request).read_response(), 431)
 
-    def test_what_nobody_foresaw_is_a_500_with_an_id(self) -> None:
-        """A grep that is killed from outside is a 500; the log tells more."""
-        gated = GatedGrep(self.folder)
-        server = self.serve(environment=gated.environment)
+    def test_an_unexpected_error_is_a_500_with_an_id(self) -> None:
+        """The log has the same id and a traceback."""
+        gated, server = self.serve_gated()
         connection = server.connect().send_query({"action": "search", "term": "once"})
         [pid] = server.wait_for_search_pids(1)
         os.kill(pid, signal.SIGKILL)
@@ -179,8 +164,8 @@ class ErrorTests(LibraryTestCase):
             server.query_results(action="search", term="once"), ["once upon a time"]
         )
 
-    def test_a_grep_that_is_gone_is_a_500(self) -> None:
-        """A grep that was removed while the server ran is a 500, and comes back."""
+    def test_a_missing_grep_is_a_500(self) -> None:
+        """Searches work again when it is back."""
         gated = GatedGrep(self.folder)
         gated.open_gate()
         server = self.serve(environment=gated.environment)
@@ -190,27 +175,15 @@ class ErrorTests(LibraryTestCase):
         aside.rename(grep)
         self.assertEqual(server.query_results(action="all"), ["once upon a time"])
 
-    def test_what_is_not_known_is_a_501(self) -> None:
-        """An unknown action, and an unknown HTTP method, are 501s."""
-        server = self.serve()
-        self.check_error(
-            server.post_query({"action": "serach"}), 501, "serach", '"search"'
-        )
-        for method in ("FOO", "get"):
-            self.check_error(server.get("/", method=method), 501)
-
     @single_process_only("each worker has a place, and another one to wait in")
-    def test_too_much_at_once_is_a_503(self) -> None:
-        """When all places are taken, and as many wait as may, the next one is told."""
-        gated = GatedGrep(self.folder)
-        server = self.serve(
-            "--max-running=1", "--max-waiting=1", environment=gated.environment
-        )
-        question = {"action": "search", "term": "once"}
-        first = server.connect().send_query(question)
+    def test_a_full_queue_is_a_503(self) -> None:
+        """The searches that run and wait are not affected."""
+        gated, server = self.serve_gated("--max-running=1", "--max-waiting=1")
+        query = {"action": "search", "term": "once"}
+        first = server.connect().send_query(query)
         server.wait_for_search_pids(1)
-        second = server.connect().send_query(question)
-        third = server.connect().send_query(question).read_response()
+        second = server.connect().send_query(query)
+        third = server.connect().send_query(query).read_response()
         self.check_error(third, 503)
         self.assertGreaterEqual(int(third.headers["retry-after"]), 1)
         gated.open_gate()
@@ -218,7 +191,7 @@ class ErrorTests(LibraryTestCase):
             self.assertEqual(connection.read_response().status, 200)
 
     def test_too_many_connections_are_a_503(self) -> None:
-        """A connection over the limit gets a 503 and is closed."""
+        """The connection is closed."""
         server = self.serve("--max-connections=2")
         held = [server.connect().send_get("/") for _ in range(2)]
         for connection in held:
@@ -230,17 +203,9 @@ class ErrorTests(LibraryTestCase):
         self.assertTrue(surplus.is_closed_by_server())
 
     def test_a_search_that_takes_too_long_is_a_504(self) -> None:
-        """A search past its time limit is a 504, and its grep is killed."""
-        gated = GatedGrep(self.folder)
-        server = self.serve("--timeout=0.2", environment=gated.environment)
+        """Its grep is killed."""
+        _, server = self.serve_gated("--timeout=0.2")
         self.check_error(
             server.post_query({"action": "search", "term": "once"}), 504, "0.2"
         )
         server.wait_for_search_pids(0)
-
-    def test_a_wait_that_is_not_well_put_is_a_400(self) -> None:
-        """The one parameter of /wait is a whole number from 0 to 60."""
-        server = self.serve()
-        for query in ("seconds=61", "seconds=-1", "seconds=x", "seconds=", "second=1"):
-            self.check_error(server.get(f"/wait?{query}"), 400, "seconds")
-        self.assertEqual(server.get("/wait?seconds=0").json(), {"waited": 0})

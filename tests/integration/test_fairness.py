@@ -1,5 +1,5 @@
 """
-Searches while others block.
+Tests of searches while other requests block.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ BLOCKING, ROUNDS, SEARCHES = 200, 5, 30
 
 
 def measure_searches(connection: HTTPConnection) -> float:
-    """How long some searches take, one after the other."""
-    began = time.perf_counter()
+    """Return the duration of some searches, one after another."""
+    start = time.perf_counter()
     for _ in range(SEARCHES):
         connection.send_query({"action": "search", "term": "love"})
         assert connection.read_response().status == 200
-    return time.perf_counter() - began
+    return time.perf_counter() - start
 
 
 class FairnessTests(SynchronousTestCase):
-    """One who blocks does not make others wait."""
+    """Tests of the latency of searches."""
 
-    def test_searches_are_as_quick_while_200_wait(self) -> None:
-        """Beside 200 blocking requests a search takes about as long as with none."""
+    def test_200_blocking_requests_do_not_slow_searches_down(self) -> None:
+        """The duration is about the same as without them."""
         with running_server() as quiet, running_server() as busy:
             for _ in range(BLOCKING):
                 busy.connect().send_get("/wait?seconds=60")

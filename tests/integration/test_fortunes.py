@@ -1,5 +1,5 @@
 """
-Debian's fortunes, served as they are installed, against C{fortune} itself.
+Tests with the fortunes of Debian, compared with the program C{fortune}.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ WORDS = 300
 
 
 def run_fortune(name: str, *arguments: str) -> set[str]:
-    """What C{fortune} prints of the quotes in a file that match."""
+    """Return the matching quotes that C{fortune} prints."""
     # Its exit status says nothing: it is 1 now and then where quotes were found.
     printed = subprocess.run(
         [FORTUNE, *arguments, str(FORTUNES / name)],
@@ -34,25 +34,25 @@ def run_fortune(name: str, *arguments: str) -> set[str]:
 
 
 def last_quote(name: str) -> str | None:
-    """The last quote of a file, where no C{%} follows it."""
+    """Return the last quote of a file, if no C{%} follows it."""
     text = (FORTUNES / name).read_text("utf-8", "replace")
     return None if text.endswith("%\n") else text.rpartition("\n%\n")[2].rstrip("\n")
 
 
 def sample_words(name: str, count: int) -> list[str]:
-    """Words of a file, spread over all that there are."""
+    """Return words of a file, evenly spread in alphabetical order."""
     text = (FORTUNES / name).read_text("utf-8", "replace")
     words = sorted(set(re.findall(r"(?<!\w)[A-Za-z]{3,}(?!\w)", text)))
     return words[:: max(1, len(words) // count)][:count]
 
 
 class FortuneTests(SynchronousTestCase):
-    """What the service finds in Debian's fortunes."""
+    """Tests of searches in the fortunes."""
 
     server: Server
 
     def setUp(self) -> None:
-        """Serve the folder, where Debian's packages are installed."""
+        """Serve the folder; skip the test if the packages are missing."""
         if not (FORTUNES / "paradoxum").exists() or not os.path.exists(FORTUNE):
             reason = "Debian's fortunes, fortunes-min and fortune-mod are not installed"
             if os.environ.get("CI"):
@@ -67,8 +67,8 @@ class FortuneTests(SynchronousTestCase):
             action="search", term=term, dictionary=name, unit="quote", **fields
         )
 
-    def test_the_dictionaries_are_the_files_without_their_companions(self) -> None:
-        """Neither the offsets of strfile nor the links for UTF-8 are served."""
+    def test_files_of_strfile_are_not_dictionaries(self) -> None:
+        """Nor are the links for UTF-8."""
         names = {
             each.name
             for each in FORTUNES.iterdir()
@@ -76,11 +76,13 @@ class FortuneTests(SynchronousTestCase):
         }
         self.assertEqual(set(self.server.query_results(action="list")), names)
         for companion in ("love.dat", "love.u8"):
-            answer = self.server.post_query({"action": "all", "dictionary": companion})
-            self.assertEqual(answer.status, 404)
+            response = self.server.post_query(
+                {"action": "all", "dictionary": companion}
+            )
+            self.assertEqual(response.status, 404)
 
-    def test_each_file_has_as_many_quotes_as_strfile_counted(self) -> None:
-        """The second number in a file's companion is how many strings it has."""
+    def test_the_number_of_quotes_is_that_of_strfile(self) -> None:
+        """It is the second number in the file of strfile."""
         listed = self.server.get("/api/v2/dictionaries").json()["dictionaries"]
         counts = {each["name"]: each["quotes"] for each in listed}
         counted = {
@@ -89,11 +91,8 @@ class FortuneTests(SynchronousTestCase):
         }
         self.assertEqual(counts, counted)
 
-    def test_words_are_found_as_fortune_finds_them(self) -> None:
-        """
-        For hundreds of words, the quotes are the same, but for one: fortune
-        overlooks the last quote of a file where no C{%} follows it.
-        """
+    def test_searches_find_the_same_quotes_as_fortune(self) -> None:
+        """Except for a last quote without a C{%} after it, which fortune ignores."""
         looked_for = 0
         for name in FILES:
             overlooked = last_quote(name)
@@ -108,8 +107,8 @@ class FortuneTests(SynchronousTestCase):
                 looked_for += 1
         self.assertGreaterEqual(looked_for, 250)
 
-    def test_case_is_ignored_as_fortune_ignores_it(self) -> None:
-        """C{-i} does the same as C{ignore_case}."""
+    def test_ignore_case_finds_the_same_quotes_as_fortune(self) -> None:
+        """With its option C{-i}."""
         for word in sample_words("love", 20):
             found = self.search("love", word.upper(), ignore_case=True)
             self.assertEqual(
@@ -118,8 +117,8 @@ class FortuneTests(SynchronousTestCase):
                 word,
             )
 
-    def test_what_breaks_across_lines_is_found_here_alone(self) -> None:
-        """That is the difference: fortune looks at the text as it stands."""
+    def test_phrases_are_found_across_line_breaks(self) -> None:
+        """fortune does not find them."""
         phrases = 0
         for quote in self.server.query_results(
             action="all", dictionary="wisdom", unit="quote", nresults=40

@@ -1,5 +1,5 @@
 """
-Limits: of time for clients, and of what greps may use.
+Tests of timeouts for clients, and of resource limits.
 """
 
 from __future__ import annotations
@@ -14,23 +14,19 @@ from resource import RLIMIT_AS, RLIMIT_CPU, RLIMIT_NOFILE, prlimit, setrlimit
 from select import poll
 from typing import Any
 
-from .cases import LibraryTestCase
-from .fake_grep import GatedGrep
+from .cases import LOVE_QUERY, LibraryTestCase
 from .server import command_line, has_exited, wait_until
-
-LOVE_QUERY = {"action": "search", "term": "love"}
 
 
 class ClientTests(LibraryTestCase):
-    """Tests of clients that take their time."""
+    """Tests of slow clients."""
 
     def setUp(self) -> None:
-        """Write a dictionary."""
         super().setUp()
         (self.library / "book").write_text("love\n" * 2_000_000)
 
-    def test_a_request_that_drips_is_a_408(self) -> None:
-        """However steadily its bytes come."""
+    def test_a_slow_request_is_a_408(self) -> None:
+        """Also if its bytes arrive at a steady rate."""
         server = self.serve("--request-timeout=1")
         client = server.connect()
         client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -47,52 +43,50 @@ class ClientTests(LibraryTestCase):
         self.assertIn(b"408", head.split(b"\r\n")[0])
         self.assertEqual(json.loads(body)["Code"], 408)
 
-    def test_a_reader_who_takes_nothing_is_cut(self) -> None:
-        """And one who takes a little at a time is not."""
+    def test_a_client_that_reads_nothing_is_disconnected(self) -> None:
+        """A client that reads slowly is not."""
         server = self.serve("--send-timeout=2")
-        question = {"action": "all", "dictionary": "book"}
+        query = {"action": "all", "dictionary": "book"}
         stalled, slow = (server.connect(receive_buffer=4096) for _ in range(2))
-        stalled.send_query(question)
-        slow.send_query(question)
-        ends = poll()
-        ends.register(stalled.socket, 0)
-
-        def cut() -> bool:
-            return len(slow.socket.recv(2000)) > 0 and bool(ends.poll(0))
-
-        wait_until(cut, "the stalled reader cut")
+        stalled.send_query(query)
+        slow.send_query(query)
+        poller = poll()
+        poller.register(stalled.socket, 0)
+        wait_until(
+            lambda: slow.socket.recv(2000) and poller.poll(0),
+            "the end of the stalled connection",
+        )
         slow.socket.settimeout(30)
         self.assertTrue(slow.socket.recv(1))
 
 
 class GrepTests(LibraryTestCase):
-    """Tests of what greps may use."""
+    """Tests of the resource limits of grep."""
 
-    def test_a_grep_is_limited(self) -> None:
-        """In memory and processor time, so that none outlives the service long."""
+    def test_memory_and_processor_time_of_grep_are_limited(self) -> None:
+        """A grep cannot outlive the service for long."""
         (self.library / "book").write_text("love\n")
-        gated = GatedGrep(self.folder)
-        server = self.serve("--timeout=5", environment=gated.environment)
+        _, server = self.serve_gated("--timeout=5")
         server.connect().send_query({"action": "search", "term": "love"})
         [grep] = server.wait_for_search_pids(1)
         wait_until(lambda: prlimit(grep, RLIMIT_CPU)[0] == 6, "the limits")
         self.assertGreater(prlimit(grep, RLIMIT_AS)[0], 0)
         os.kill(grep, signal.SIGKILL)
-        wait_until(lambda: has_exited(grep), "grep's end")
+        wait_until(lambda: has_exited(grep), "the end of grep")
 
-    def test_a_pattern_cannot_use_up_the_memory(self) -> None:
-        """It is refused, or takes too long; others are answered as ever."""
+    def test_a_pattern_cannot_use_all_memory(self) -> None:
+        """It is rejected or times out; other searches work."""
         (self.library / "book").write_text("a" * 5000 + "\n")
         server = self.serve("--timeout=5")
         for term in ("(a{1,32767}){1,9}", "a{1,32767}b{1,32767}"):
-            answer = server.post_query(
+            response = server.post_query(
                 {"action": "search", "term": term, "regex": True}
             )
-            self.assertIn(answer.status, (400, 504), answer)
+            self.assertIn(response.status, (400, 504), response)
         self.assertEqual(server.query_results(action="search", term="b"), [])
 
-    def test_too_long_a_line_is_no_failure_of_the_service(self) -> None:
-        """Whoever would have it searched is told; what stands before it is found."""
+    def test_a_line_that_is_too_long_is_a_400(self) -> None:
+        """Matches before it are found."""
         book = self.library / "book"
         book.write_text("love\n")
         os.truncate(book, 600_000_000)
@@ -102,20 +96,20 @@ class GrepTests(LibraryTestCase):
         server = self.serve("--timeout=60")
         common = {"action": "search", "dictionary": "book", "term": "love"}
         for more in ({}, {"ignore_case": True}, {"regex": True}, {"n_after": 1}):
-            answer = server.post_query({**common, **more})
-            self.assertEqual(answer.status, 400, answer)
+            response = server.post_query({**common, **more})
+            self.assertEqual(response.status, 400, response)
             self.assertIn(
-                "a line of the dictionary is too long", answer.json()["message"]
+                "a line of the dictionary is too long", response.json()["message"]
             )
-        answer = server.post_query({"action": "all", "dictionary": "book"})
-        self.assertEqual(answer.status, 400, answer)
+        response = server.post_query({"action": "all", "dictionary": "book"})
+        self.assertEqual(response.status, 400, response)
         self.assertEqual(server.query_results(**common, nresults=1), ["love"])
         self.assertEqual(
             server.query_results(**{**common, "dictionary": "other"}), ["love"]
         )
 
-    def test_a_service_that_was_killed_leaves_nothing_behind(self) -> None:
-        """What searched, what blocked, and what was to see to that are gone."""
+    def test_a_killed_service_leaves_no_processes(self) -> None:
+        """Neither greps, nor waits, nor the reaper."""
         line = "a" * 30_000 + "\n"
         (self.library / "book").write_text(line * 3)
         server = self.serve("--timeout=60")
@@ -123,37 +117,35 @@ class GrepTests(LibraryTestCase):
         server.connect().send_query({"action": "search", "term": term, "regex": True})
         server.connect().send_get("/wait?seconds=60")
 
-        def searching_and_blocking() -> list[int] | None:
-            children = server.search_pids()
-            lines = b"".join(map(command_line, children))
-            return children if term.encode() in lines else None
-
-        wait_until(searching_and_blocking, "a long search")
+        wait_until(
+            lambda: term.encode() in b"".join(map(command_line, server.search_pids())),
+            "a long search",
+        )
         server.wait_for_search_pids(2)
         children = server.all_child_pids()
         self.assertEqual(len(children), 2 + server.helper_count)
         server.process.kill()
         for child in children:
-            wait_until(partial(has_exited, child), "their end")
+            wait_until(partial(has_exited, child), "the end of all processes")
 
 
 class DescriptorTests(LibraryTestCase):
-    """Tests of machines that let a process open few files."""
+    """Tests of low limits of descriptors."""
 
     def limited_options(self, soft: int, hard: int) -> dict[str, Any]:
-        """How a server is started with such limits."""
+        """Return how to start a server with limits."""
         return {"preexec_fn": lambda: setrlimit(RLIMIT_NOFILE, (soft, hard))}
 
-    def test_the_limit_is_raised_where_it_may_be(self) -> None:
-        """A service that is allowed more takes what it needs."""
+    def test_the_soft_limit_is_raised(self) -> None:
+        """As far as the hard limit allows."""
         (self.library / "book").write_text("love\n")
         server = self.serve("--max-connections=500", **self.limited_options(100, 4000))
         soft, _ = prlimit(server.process.pid, RLIMIT_NOFILE)
         self.assertGreater(soft, 500)
         self.assertFalse([x for x in server.lines if "connections may be open" in x])
 
-    def test_with_few_files_there_are_few_connections(self) -> None:
-        """One too many is told to come again; nobody meets an error."""
+    def test_few_descriptors_allow_few_connections(self) -> None:
+        """Others get a 503."""
         (self.library / "book").write_text("love\n")
         server = self.serve("--max-running=2", **self.limited_options(128, 128))
         server.wait_for_log_line(
@@ -165,11 +157,11 @@ class DescriptorTests(LibraryTestCase):
         for client in clients:
             client.close()
         wait_until(
-            lambda: server.post_query(LOVE_QUERY).status == 200, "an answer as before"
+            lambda: server.post_query(LOVE_QUERY).status == 200, "a response as before"
         )
 
-    def test_with_far_too_few_it_does_not_start(self) -> None:
-        """And says so in one line."""
+    def test_too_few_descriptors_stop_the_start(self) -> None:
+        """One line says why."""
         (self.library / "book").write_text("love\n")
         with self.assertRaises(AssertionError) as raised:
             self.serve(**self.limited_options(60, 60))

@@ -1,5 +1,5 @@
 """
-The access log under the real logrotate, while requests are answered.
+Tests of the access log with the real logrotate, under load.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ ROTATIONS = 6
 
 class PollingClient:
     """
-    One that asks again and again, for something else each time.
+    A client that sends requests with unique names.
 
-    @ivar response_count: how many times it was answered.
+    @ivar response_count: the number of responses.
     """
 
     def __init__(self, server: Server, name: str, stop_event: Event) -> None:
@@ -43,15 +43,15 @@ class PollingClient:
 
     @property
     def requested_names(self) -> set[str]:
-        """What it asked for."""
+        """The names that it has requested."""
         return {f"{self._name}.{number}" for number in range(self.response_count)}
 
 
 class RotationTests(LibraryTestCase):
-    """Tests of the access log while logrotate works on it."""
+    """Tests of the configuration of logrotate."""
 
     def setUp(self) -> None:
-        """Have logrotate look after a log of this test's."""
+        """Adapt the configuration to an access log in the folder of the test."""
         super().setUp()
         (self.library / "book").write_text("love\n")
         self.log = self.folder / "access.log"
@@ -64,8 +64,8 @@ class RotationTests(LibraryTestCase):
         self.configuration.chmod(0o644)
 
     def logrotate(self, *options: str) -> str:
-        """Run logrotate; it must find nothing wrong."""
-        done = subprocess.run(
+        """Run logrotate without errors; return its messages."""
+        completed = subprocess.run(
             [
                 find_program("logrotate", "logrotate"),
                 *options,
@@ -76,34 +76,34 @@ class RotationTests(LibraryTestCase):
             text=True,
             timeout=TIMEOUT,
         )
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertNotIn("error", done.stderr)
-        return done.stderr
+        self.assertEqual(completed.returncode, 0, completed.stderr)
+        self.assertNotIn("error", completed.stderr)
+        return completed.stderr
 
     def log_files(self) -> list[Path]:
-        """The log and all that came of it."""
+        """Return the access log and the rotated files."""
         return sorted(self.folder.glob("access.log*"))
 
     def read_lines(self) -> list[str]:
-        """The lines of all of them."""
-        found = []
+        """Return the lines of all of them."""
+        lines: list[str] = []
         for path in self.log_files():
-            opened = gzip.open if path.suffix == ".gz" else open
-            with opened(path, "rt") as file:
-                found += file.read().splitlines()
-        return found
+            open_file = gzip.open if path.suffix == ".gz" else open
+            with open_file(path, "rt") as file:
+                lines += file.read().splitlines()
+        return lines
 
-    def test_logrotate_understands_its_file(self) -> None:
-        """It would do what it says, with a log and without one."""
+    def test_logrotate_accepts_the_configuration(self) -> None:
+        """With and without a log."""
         self.assertIn("does not exist -- skipping", self.logrotate("--debug"))
         self.log.write_text("line\n")
         self.assertIn("14 rotations", self.logrotate("--debug"))
 
-    def test_no_line_is_lost(self) -> None:
-        """However often the log is rotated, each request has its line, once."""
+    def test_no_line_is_lost_in_a_rotation(self) -> None:
+        """Each request has exactly one line."""
         server = self.serve(f"--access-log={self.log}")
         stop_event = Event()
-        visitors = [
+        clients = [
             PollingClient(server, f"v{number}", stop_event) for number in range(4)
         ]
         for _ in range(ROTATIONS):
@@ -111,17 +111,18 @@ class RotationTests(LibraryTestCase):
             self.logrotate("--force")
         wait_until(lambda: self.log.exists() and self.log.stat().st_size, "a line")
         stop_event.set()
-        for visitor in visitors:
-            visitor.thread.join(TIMEOUT)
-        server.send_signal()
-        server.wait_for_exit()
+        for client in clients:
+            client.thread.join(TIMEOUT)
+        server.stop()
         names = [path.name.removeprefix("access.log") for path in self.log_files()]
         compressed = [f".{number}.gz" for number in range(2, ROTATIONS + 1)]
         self.assertEqual(names, ["", ".1", *compressed])
-        visits = re.findall(r'"GET /livez\?(\S+) HTTP', "\n".join(self.read_lines()))
-        self.assertEqual(
-            len(visits), sum(visitor.response_count for visitor in visitors)
+        names_in_log = re.findall(
+            r'"GET /livez\?(\S+) HTTP', "\n".join(self.read_lines())
         )
         self.assertEqual(
-            set(visits), set().union(*(each.requested_names for each in visitors))
+            len(names_in_log), sum(client.response_count for client in clients)
+        )
+        self.assertEqual(
+            set(names_in_log), set().union(*(each.requested_names for each in clients))
         )

@@ -1,5 +1,5 @@
 """
-The package as others install it.
+Tests of the package as it is installed.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from .server import ROOT, running_server
 
 
 class WheelTests(SynchronousTestCase):
-    """A wheel, unpacked where nothing else is."""
+    """Tests of a wheel that is unpacked elsewhere."""
 
-    def test_a_wheel_serves_its_dictionaries_from_an_empty_folder(self) -> None:
-        """Templates, style, dictionaries and plugin are all in the wheel."""
+    def test_a_wheel_is_complete(self) -> None:
+        """It has templates, style, dictionaries and the plugin."""
         with tempfile.TemporaryDirectory() as folder:
             empty, installed = Path(folder, "empty"), Path(folder, "installed")
             empty.mkdir()
@@ -46,19 +46,19 @@ class WheelTests(SynchronousTestCase):
             with running_server(
                 folder=empty, environment={"PYTHONPATH": str(installed)}
             ) as server:
-                shipped = sorted(
-                    each.name for each in (ROOT / "dictionaries").iterdir()
-                )
-                self.assertGreaterEqual(len(shipped), 3)
-                for name in shipped:
+                names = sorted(each.name for each in (ROOT / "dictionaries").iterdir())
+                self.assertGreaterEqual(len(names), 3)
+                for name in names:
                     lines = (ROOT / "dictionaries" / name).read_text("utf-8")
-                    found = server.query_results(action="all", dictionary=name)
-                    self.assertEqual("\n".join(found) + "\n", lines)
+                    results = server.query_results(action="all", dictionary=name)
+                    self.assertEqual("\n".join(results) + "\n", lines)
                 for path in ("/", "/api/v1/web", "/style.css"):
                     self.assertEqual(server.get(path).status, 200)
 
     def copy(self, target: Path) -> Path:
-        """Copy what git would, so that building leaves the source as it was."""
+        """
+        Copy the files that git knows, so that building does not change the source.
+        """
         listed = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
             cwd=ROOT,
@@ -77,10 +77,10 @@ class WheelTests(SynchronousTestCase):
 
 
 class DictionaryTests(SynchronousTestCase):
-    """The dictionaries that ship."""
+    """Tests of the dictionaries of the package."""
 
-    def test_each_quote_names_where_it_is_from(self) -> None:
-        """Quotes are separated by blank lines, and end with their author."""
+    def test_each_quote_has_an_author(self) -> None:
+        """Quotes are separated by blank lines."""
         quotes = []
         for path in (ROOT / "dictionaries").iterdir():
             text = path.read_text("utf-8")

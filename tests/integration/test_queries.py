@@ -1,5 +1,5 @@
 """
-Unusual questions, put to the real process.
+Tests of unusual queries in the real process.
 """
 
 from __future__ import annotations
@@ -29,22 +29,21 @@ LINES = ["a", "b", "1", "ab 1a", "d", "]a", r"\ab", "aa bb", "", "a.b", "[1]", "
 
 
 class DialectTests(SynchronousTestCase):
-    """Regular expressions that are let pass, read by grep and by another reader."""
+    """Tests of accepted regular expressions in two implementations."""
 
     @settings(max_examples=200)
     @example(r"[\.]")
     @given(st.lists(PATTERN_TOKENS, min_size=1, max_size=5).map("".join))
-    def test_what_is_let_pass_means_the_same_elsewhere(self, term: str) -> None:
+    def test_an_accepted_pattern_means_the_same_in_python(self, term: str) -> None:
         """
-        What both take finds the same lines.
-
-        In brackets a backslash before punctuation is a backslash, which few texts have.
+        In brackets, grep takes a backslash before punctuation literally, so lines with
+        one are left out.
         """
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
                 check_dialect(term)
-                elsewhere = re.compile(term)
+                compiled = re.compile(term)
             except (BadRequest, re.error):
                 return
         has_escape = re.search(r"\[[^]]*\\[^\\]", term)
@@ -58,24 +57,23 @@ class DialectTests(SynchronousTestCase):
             check=False,
         )
         if grep.returncode != 2:
-            expected = [line for line in lines if elsewhere.search(line)]
+            expected = [line for line in lines if compiled.search(line)]
             self.assertEqual(grep.stdout.splitlines(), expected)
 
 
 class QueryTests(LibraryTestCase):
-    """Questions that few clients ask."""
+    """Tests of queries that few clients send."""
 
     server: Server
 
     def setUp(self) -> None:
-        """Serve two dictionaries, and keep answers."""
         super().setUp()
         (self.library / "a").write_text("one love\n\ntwo loves\n\nthree\n")
         (self.library / "b").write_text("four loves\n")
         self.server = self.serve(environment={"TWISTED_QUOTES_CACHE_BYTES": str(2**20)})
 
-    def test_numbers_of_any_size_are_numbers(self) -> None:
-        """No number of entries and no offset is too large, alone or together."""
+    def test_limits_and_offsets_can_be_very_large(self) -> None:
+        """Together or alone."""
         actions: list[dict[str, Any]] = [
             {"action": "search", "term": "love"},
             {"action": "search", "term": "love", "n_before": 1, "n_after": 1000},
@@ -86,46 +84,47 @@ class QueryTests(LibraryTestCase):
         ]
         queries = [{**each, "dictionary": name} for each in actions for name in "a*"]
         queries.append({"action": "list"})
-        for question in queries:
-            every = self.server.query_results(**{"nresults": 0, **question})
+        for query in queries:
+            results = self.server.query_results(**{"nresults": 0, **query})
             for huge in HUGE:
-                question["nresults"] = huge
-                self.assertEqual(self.server.query_results(**question), every)
+                query["nresults"] = huge
+                self.assertEqual(self.server.query_results(**query), results)
                 self.assertEqual(
-                    self.server.query_results(**question, offset=1), every[1:]
+                    self.server.query_results(**query, offset=1), results[1:]
                 )
-                self.assertEqual(self.server.query_results(**question, offset=huge), [])
+                self.assertEqual(self.server.query_results(**query, offset=huge), [])
 
-    def test_a_url_takes_numbers_of_any_size(self) -> None:
-        """An offset passes over everything, and a seed is a seed."""
+    def test_numbers_in_a_url_can_be_very_large(self) -> None:
+        """Offsets and seeds."""
         for path in ("quotes?", "quotes/random?", "quotes/random?seed=1&"):
             for huge in HUGE:
-                answer = self.server.get(f"/api/v2/{path}offset={huge}")
-                self.assertEqual((answer.status, answer.json()["quotes"]), (200, []))
+                response = self.server.get(f"/api/v2/{path}offset={huge}")
+                self.assertEqual(
+                    (response.status, response.json()["quotes"]), (200, [])
+                )
         for huge in HUGE:
             url = f"/api/v2/quotes/random?limit=3&seed=-{huge}"
             self.assertEqual(self.server.get(url).status, 200)
             self.assertEqual(self.server.get(url).body, self.server.get(url).body)
 
-    def test_nesting_in_a_url_is_no_number(self) -> None:
-        """However deep it is."""
+    def test_deep_nesting_in_a_url_is_a_400(self) -> None:
         for name in ("limit", "offset", "regex"):
-            answer = self.server.get(f"/api/v2/quotes?{name}={'[' * 3000}")
-            self.assertEqual(answer.status, 400)
+            response = self.server.get(f"/api/v2/quotes?{name}={'[' * 3000}")
+            self.assertEqual(response.status, 400)
 
     def test_a_pattern_of_another_dialect_is_a_400(self) -> None:
-        """grep would take it for another pattern, and find nothing or too much."""
+        """grep would find nothing or too much."""
         for term in (r"lo\d", "lov.*?e", "(?i)LOVE", r"[\d]"):
-            question = {"action": "search", "term": term, "regex": True}
-            for answer in (
-                self.server.post_query(question),
-                self.server.post_query({**question, "action": "random"}),
+            query = {"action": "search", "term": term, "regex": True}
+            for response in (
+                self.server.post_query(query),
+                self.server.post_query({**query, "action": "random"}),
                 self.server.get(
                     f"/api/v2/quotes?{urlencode({'term': term, 'regex': 'true'})}"
                 ),
             ):
-                self.assertEqual(answer.status, 400)
-                self.assertIn("POSIX", answer.json()["message"])
+                self.assertEqual(response.status, 400)
+                self.assertIn("POSIX", response.json()["message"])
         self.assertEqual(
             self.server.query_results(
                 action="search", term=r"\blo[[:alpha:]]", regex=True
@@ -136,8 +135,8 @@ class QueryTests(LibraryTestCase):
             self.server.query_results(action="search", term="(?i)LOVE"), []
         )
 
-    def test_a_pattern_without_regex_is_told_of_in_the_log(self) -> None:
-        """It is a fixed string, which is nowhere."""
+    def test_a_pattern_without_regex_is_logged(self) -> None:
+        """It is searched as a fixed string, and not found."""
         self.assertEqual(self.server.query_results(action="search", term="^one"), [])
         self.server.wait_for_log_line(
             r"\[.*#info\] Request \w+ found nothing with a term .* \^ at"

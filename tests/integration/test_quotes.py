@@ -1,5 +1,5 @@
 """
-Whole quotes from the real process: any file, and files that change under way.
+Tests of whole quotes in the real process: any file, and files that change.
 """
 
 from __future__ import annotations
@@ -8,8 +8,6 @@ import json
 import os
 import re
 import signal
-from contextlib import AbstractContextManager
-from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 from unicodedata import combining
@@ -22,9 +20,9 @@ from twisted_quotes.text.normalization import normalize_for_search, normalize_te
 from twisted_quotes.text.quotes import parse_author, quote_id
 
 from ..text.test_quotes import plain_quotes
-from .cases import LibraryTestCase, single_process_only
+from .cases import LOVE_QUERY, LibraryTestCase, single_process_only
 from .http_connection import HTTPConnection
-from .server import WORKER_COUNT, Server, running_server, wait_until
+from .server import WORKER_COUNT, Server, command_line, wait_until
 
 ALPHABET = "aAb\u00e9\u00c9\u0301_0 .-\t\u2019'\u201c\"\u2014\u65e5"
 PIECE = st.one_of(
@@ -41,14 +39,11 @@ NDJSON = "Accept: application/x-ndjson"
 
 
 def plain_lines(data: bytes) -> list[str]:
-    """The lines of a file as readers see them."""
+    """Return the lines of a file as clients get them."""
     return [
         line.removesuffix(b"\r").decode("utf-8", "replace")
         for line in data.split(b"\n")
     ]
-
-
-LOVE_QUERY = {"action": "search", "term": "love"}
 
 
 class QuotesTestCase(LibraryTestCase):
@@ -57,26 +52,28 @@ class QuotesTestCase(LibraryTestCase):
     server: Server
 
     def setUp(self) -> None:
-        """Run a server until the test is over."""
         super().setUp()
         self.write(b"")
         self.server = self.serve("--timeout=60")
 
     def write(self, data: bytes) -> None:
-        """Write the dictionary, long ago, so that nobody waits for its writer."""
+        """
+        Write the dictionary with an old time, so that the service does not wait until
+        it is stable.
+        """
         path = self.library / "book"
         self.written = getattr(self, "written", 0) + 1
         path.write_bytes(data)
         os.utime(path, (self.written, self.written))
 
     def get_page(self, url: str = "quotes", **parameters: Any) -> Any:
-        """Ask API v2 for something that is there."""
-        answer = self.server.get(f"/api/v2/{url}?{urlencode(parameters)}")
-        self.assertEqual(answer.status, 200, answer)
-        return answer.json()
+        """Return a successful response of API v2."""
+        response = self.server.get(f"/api/v2/{url}?{urlencode(parameters)}")
+        self.assertEqual(response.status, 200, response)
+        return response.json()
 
     def read_stream(self, **parameters: Any) -> list[Any]:
-        """Ask for a stream, and read it all."""
+        """Return all values of a stream."""
         with self.server.connect() as connection:
             connection.send_get(f"/api/v2/quotes?{urlencode(parameters)}", NDJSON)
             return [
@@ -86,10 +83,10 @@ class QuotesTestCase(LibraryTestCase):
 
 
 class PropertyTests(QuotesTestCase):
-    """The service's quotes against a plain reading of the file."""
+    """Tests that compare quotes with a simple parser."""
 
-    def test_quotes_are_as_a_plain_reading_of_the_file_has_them(self) -> None:
-        """Whatever the file: by v1, by v2 and as a stream, by number and by id."""
+    def test_quotes_are_the_same_as_with_a_simple_parser(self) -> None:
+        """For any file: in API v1, in API v2, as a stream, and by id."""
 
         @settings(max_examples=150)
         @given(data=FILE, term=st.text(ALPHABET, min_size=1, max_size=3))
@@ -97,16 +94,16 @@ class PropertyTests(QuotesTestCase):
             self.write(data)
             text = data.removeprefix(b"\xef\xbb\xbf")
             lines = plain_lines(text)
-            percent = re.search(rb"(?m)^%\r?$(?!\r)", text) is not None
+            has_separators = re.search(rb"(?m)^%\r?$(?!\r)", text) is not None
             spans = [
                 (line, line + len(each) - 1)
-                for line, each in plain_quotes(text, percent)
+                for line, each in plain_quotes(text, has_separators)
             ]
             quotes = ["\n".join(lines[a - 1 : b]) for a, b in spans]
-            everything = self.server.query_results(
+            results = self.server.query_results(
                 action="all", unit="quote", dictionary="book"
             )
-            self.assertEqual(everything, quotes)
+            self.assertEqual(results, quotes)
             page = self.get_page(limit=1000)
             self.assertEqual([each["text"] for each in page["quotes"]], quotes)
             self.assertEqual(
@@ -128,71 +125,64 @@ class PropertyTests(QuotesTestCase):
         check()
 
     def check_search(self, quotes: list[str], term: str) -> None:
-        """A search finds the quotes that hold the term, and where it stands."""
-        wanted = normalize_term(term, regex=False)
-        holding = [quote for quote in quotes if wanted in normalize_for_search(quote)]
+        """Check the quotes that contain a term, and the positions of matches."""
+        normalized = normalize_term(term, regex=False)
+        expected = [
+            quote for quote in quotes if normalized in normalize_for_search(quote)
+        ]
         parameters = {"term": term, "dictionary": "book"}
         self.assertEqual(
             self.server.query_results(action="search", unit="quote", **parameters),
-            holding,
+            expected,
         )
         page = self.get_page(limit=1000, **parameters)
-        self.assertEqual(page["total"], len(holding))
-        self.assertEqual([each["text"] for each in page["quotes"]], holding)
+        self.assertEqual(page["total"], len(expected))
+        self.assertEqual([each["text"] for each in page["quotes"]], expected)
         for quote in page["quotes"]:
-            count = normalize_for_search(quote["text"]).count(wanted)
-            if combining(wanted[0]) or combining(wanted[-1]):
-                # Several may stand in what was folded together.
+            count = normalize_for_search(quote["text"]).count(normalized)
+            if combining(normalized[0]) or combining(normalized[-1]):
+                # A match is extended to whole letters, and may contain several.
                 self.assertTrue(1 <= len(quote["matches"]) <= count, quote)
             else:
                 self.assertEqual(len(quote["matches"]), count, quote)
             for match in quote["matches"]:
                 piece = quote["text"][match["start"] : match["end"]]
-                self.assertIn(wanted.strip(), normalize_for_search(piece))
+                self.assertIn(normalized.strip(), normalize_for_search(piece))
 
 
 class ChangeTests(QuotesTestCase):
-    """Dictionaries that are edited or replaced while they are searched."""
+    """Tests of dictionaries that change while they are searched."""
 
-    def test_a_file_with_size_and_time_put_back_is_read_anew(self) -> None:
-        """By the index, by what is kept, and by the next service."""
+    def test_a_changed_file_with_the_same_size_and_time_is_read_again(self) -> None:
+        """By the index, by the cache, and by the next service."""
         path, cache = self.library / "book", str(self.folder / "cache")
-        with self.serve_with_cache(cache) as server:
-            old = self.tag_and_texts(server, b"one love\n\ntwo\n")
-        status = path.stat()
-        path.write_bytes(b"two\n\none love\n")
-        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-        with self.serve_with_cache(cache) as server:
-            tag, texts = self.tag_and_texts(server, None)
-        self.assertNotEqual(tag, old[0])
-        self.assertEqual((old[1], texts), (["one love"], ["one love"]))
+        tags = []
+        path.write_bytes(b"one love\n\ntwo\n")
+        for _ in range(2):
+            server = self.serve(f"--cache-dir={cache}")
+            response = server.get("/api/v2/quotes?term=love")
+            texts = [each["text"] for each in response.json()["quotes"]]
+            self.assertEqual(texts, ["one love"], response)
+            tags.append(response.headers["etag"])
+            server.stop()
+            status = path.stat()
+            path.write_bytes(b"two\n\none love\n")
+            os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        self.assertNotEqual(*tags)
 
-    def serve_with_cache(self, cache: str) -> AbstractContextManager[Server]:
-        """Serve the library, with a folder of indexes of its own."""
-        return running_server(f"--dictionaries={self.library}", f"--cache-dir={cache}")
-
-    def tag_and_texts(self, server: Server, data: bytes | None) -> tuple[str, Any]:
-        """Ask for the quotes that hold a word, of a file written before or now."""
-        if data is not None:
-            (self.library / "book").write_bytes(data)
-        answer = server.get("/api/v2/quotes?term=love")
-        self.assertEqual(answer.status, 200, answer)
-        texts = [each["text"] for each in answer.json()["quotes"]]
-        return answer.headers["etag"], texts
-
-    def test_every_answer_is_wholly_from_one_state(self) -> None:
-        """In lines and in quotes, whichever way the file is changed."""
+    def test_every_response_is_from_one_version_of_the_file(self) -> None:
+        """For lines and quotes, with changes in place and by a rename."""
         path, new = self.library / "book", self.library / ".new"
-        states = [
-            "\n\n".join(f"love {state} {n}" for n in range(count)).encode() + b"\n"
-            for state, count in (("one", 400), ("two", 150), ("three", 900))
+        versions = [
+            "\n\n".join(f"love {name} {n}" for n in range(count)).encode() + b"\n"
+            for name, count in (("one", 400), ("two", 150), ("three", 900))
         ]
-        path.write_bytes(states[0])
+        path.write_bytes(versions[0])
         stop_event, changes = Event(), [0]
 
         def change() -> None:
             while not stop_event.wait(0.03):
-                data = states[changes[0] % len(states)]
+                data = versions[changes[0] % len(versions)]
                 if changes[0] % 2:
                     path.write_bytes(data)
                 else:
@@ -200,41 +190,41 @@ class ChangeTests(QuotesTestCase):
                     new.rename(path)
                 changes[0] += 1
 
-        changing = Thread(target=change)
-        changing.start()
+        thread = Thread(target=change)
+        thread.start()
         try:
             expected = {
                 len(quotes): quotes
-                for quotes in (data.decode().strip().split("\n\n") for data in states)
+                for quotes in (data.decode().strip().split("\n\n") for data in versions)
             }
-            wanted = set(expected)
-            # It is empty before it is written to in place.
+            sizes = set(expected)
+            # A write in place truncates the file first.
             expected[0] = []
             seen: set[int] = set()
-            while changes[0] < 40 or not seen >= wanted:
+            while changes[0] < 40 or not seen >= sizes:
                 for response in (
                     self.server.post_query(LOVE_QUERY),
                     self.server.post_query({**LOVE_QUERY, "unit": "quote"}),
                     self.server.get("/api/v2/quotes?term=love&limit=1000"),
                 ):
-                    # On a busy machine it may be written to at every attempt.
+                    # On a busy machine it may change during each attempt.
                     if response.status == 503:
                         self.assertIn("written to", response.json()["message"])
                         continue
                     self.assertEqual(response.status, 200)
-                    answer = response.json()
-                    found = answer.get("results")
-                    if found is None:
-                        found = [each["text"] for each in answer["quotes"]]
-                    self.assertEqual(found, expected.get(len(found)))
-                    seen.add(len(found))
-            self.assertGreaterEqual(seen, wanted)
+                    body = response.json()
+                    results = body.get("results")
+                    if results is None:
+                        results = [each["text"] for each in body["quotes"]]
+                    self.assertEqual(results, expected.get(len(results)))
+                    seen.add(len(results))
+            self.assertGreaterEqual(seen, sizes)
         finally:
             stop_event.set()
-            changing.join()
+            thread.join()
 
-    def test_ids_stay_while_the_file_around_them_changes(self) -> None:
-        """A permalink outlives edits elsewhere, and other line ends."""
+    def test_ids_do_not_change_with_the_rest_of_the_file(self) -> None:
+        """Nor with its line ends."""
         self.write(b"First.\n\nTo stay\nor not.\n-- H\n")
         [quote] = self.get_page(term="stay or")["quotes"]
         for data in (
@@ -243,36 +233,35 @@ class ChangeTests(QuotesTestCase):
             b"\xef\xbb\xbf%\nTo stay\nor not.\n-- H\n%\nother\n",
         ):
             self.write(data)
-            again = self.get_page(f"quotes/{quote['id']}")
-            self.assertEqual(again["text"], quote["text"])
+            same = self.get_page(f"quotes/{quote['id']}")
+            self.assertEqual(same["text"], quote["text"])
         self.write(b"To stay\nor go.\n-- H\n")
         self.assertEqual(self.server.get(f"/api/v2/quotes/{quote['id']}").status, 404)
 
 
 class StreamTests(QuotesTestCase):
-    """Streams over a real socket."""
+    """Tests of streams over a real socket."""
 
     def setUp(self) -> None:
-        """Have more quotes than sockets hold."""
+        """Write more quotes than socket buffers can hold."""
         super().setUp()
         self.write(b"\n\n".join(b"love %d " % n + b"x" * 500 for n in range(20_000)))
 
     def start_stream(self, query: str = "") -> HTTPConnection:
-        """Ask for a stream, and read no more than its head."""
+        """Request a stream, and do not read it."""
         connection = self.server.connect(receive_buffer=4096)
         connection.send_get(f"/api/v2/quotes?{query}", NDJSON)
         return connection
 
-    def test_the_first_quote_comes_before_the_search_has_ended(self) -> None:
-        """And the search goes no further than its reader."""
+    def test_a_stream_starts_before_the_search_has_ended(self) -> None:
+        """The search continues only as fast as the client reads."""
         connection = self.start_stream("term=love")
         self.assertIn(b"200 OK", connection.socket.recv(100))
-        wait_until(lambda: not self.server.search_pids(), "grep gone")
+        wait_until(lambda: not self.server.search_pids(), "the end of grep")
         self.assertEqual(len(self.server.query_results(action="all", nresults=1)), 1)
         self.assertFalse([x for x in self.server.lines if "/api/v2/quotes 200" in x])
 
-    def test_a_stream_under_way_is_answered_in_full_before_the_end(self) -> None:
-        """SIGTERM loses nothing of it."""
+    def test_a_shutdown_completes_a_stream(self) -> None:
         connection = self.start_stream()
         wait_until(lambda: connection.socket.recv(1, 2), "the first byte")
         self.server.send_signal(signal.SIGTERM)
@@ -282,8 +271,8 @@ class StreamTests(QuotesTestCase):
         self.assertEqual(json.loads(lines[-1])["returned"], 20_000)
         self.assertEqual(self.server.wait_for_exit(), -signal.SIGTERM)
 
-    def test_a_reader_who_leaves_is_forgotten(self) -> None:
-        """Nothing is left of it, neither grep nor place nor open file."""
+    def test_all_resources_of_a_disconnected_client_are_freed(self) -> None:
+        """The grep and the descriptors."""
         descriptors = f"/proc/{self.server.process.pid}/fd"
         self.server.query_results(action="search", term="love 19999", unit="quote")
         before = len(os.listdir(descriptors))
@@ -294,17 +283,17 @@ class StreamTests(QuotesTestCase):
 
 
 class LargeDictionaryTests(LibraryTestCase):
-    """A dictionary whose index is made by a process of its own."""
+    """Tests of a dictionary whose index is built in another process."""
 
     def setUp(self) -> None:
-        """Write one of more than four megabytes."""
+        """Write a dictionary of more than four megabytes."""
         super().setUp()
         quote = "A quote that is neither short\nnor very long.\n-- Somebody\n\n"
         path = self.library / "large"
         path.write_text(quote * 90_000 + "The needle in\nthe haystack.\n")
         (self.library / "small").write_text("love\n")
 
-    question = {
+    query = {
         "action": "search",
         "term": "needle in the haystack",
         "unit": "quote",
@@ -312,26 +301,23 @@ class LargeDictionaryTests(LibraryTestCase):
     }
 
     def stop_builder(self, server: Server) -> None:
-        """Wait for the process that makes the index, and hold it up."""
+        """Wait for the process that builds the index, and stop it."""
 
-        def builder() -> int | None:
-            for child in server.search_pids():
-                # Before that it is the server's twin, which waits for it.
-                if (
-                    b"twisted_quotes.library.build_index"
-                    in Path(f"/proc/{child}/cmdline").read_bytes()
-                ):
-                    return child
-            return None
+        def find_builder() -> list[int]:
+            # Before it calls exec, a child has the command line of the server.
+            return [
+                pid
+                for pid in server.search_pids()
+                if b"twisted_quotes.library.build_index" in command_line(pid)
+            ]
 
-        found = wait_until(builder, "the process that makes the index")
-        assert isinstance(found, int)
-        os.kill(found, signal.SIGSTOP)
+        [pid] = wait_until(find_builder, "the process that builds the index")
+        os.kill(pid, signal.SIGSTOP)
 
-    def test_all_who_need_it_wait_for_one_index(self) -> None:
-        """Meanwhile lines are searched as ever, even with a single place."""
+    def test_searches_share_one_build_of_an_index(self) -> None:
+        """Meanwhile lines can be searched, even with a single slot."""
         server = self.serve("--max-running=1")
-        waiting = [server.connect().send_query(self.question) for _ in range(30)]
+        waiting = [server.connect().send_query(self.query) for _ in range(30)]
         [_] = server.wait_for_search_pids(1)
         self.assertEqual(
             server.query_results(action="search", term="love", dictionary="small"),
@@ -341,11 +327,11 @@ class LargeDictionaryTests(LibraryTestCase):
             results = connection.read_response().json()["results"]
             self.assertEqual(results, ["The needle in\nthe haystack."])
 
-    @single_process_only("each one finds out for itself what takes too long")
-    def test_an_index_that_takes_too_long_is_given_up(self) -> None:
-        """That dictionary alone has none; meanwhile and later, others are served."""
+    @single_process_only("each worker has its own timeout")
+    def test_a_build_that_takes_too_long_is_a_503(self) -> None:
+        """Other dictionaries can be searched."""
         server = self.serve()
-        waiting = server.connect().send_query(self.question)
+        waiting = server.connect().send_query(self.query)
         self.stop_builder(server)
         stopped = server.search_pids()
         (self.library / "another").write_bytes((self.library / "large").read_bytes())
@@ -354,69 +340,64 @@ class LargeDictionaryTests(LibraryTestCase):
                 action="all", unit="quote", nresults=1, dictionary=name
             )
         self.assertEqual(server.search_pids(), stopped)
-        answer = waiting.read_response()
-        self.assertEqual(answer.status, 503, answer)
+        response = waiting.read_response()
+        self.assertEqual(response.status, 503, response)
         self.assertEqual(server.search_pids(), [])
-        self.assertEqual(server.post_query(self.question).status, 503)
-        [needle] = server.query_results(**{**self.question, "dictionary": "*"})
+        self.assertEqual(server.post_query(self.query).status, 503)
+        [needle] = server.query_results(**{**self.query, "dictionary": "*"})
         self.assertEqual(needle, "The needle in\nthe haystack.")
         server.wait_for_log_line("'large' is left out")
 
-    def test_the_next_service_finds_it_in_the_cache(self) -> None:
-        """No process is started to make it again."""
+    def test_the_next_service_uses_the_cached_index(self) -> None:
+        """No process is started to build it."""
         cache = f"--cache-dir={self.folder / 'cache'}"
         for _ in range(2):
             server = self.serve(cache)
-            self.assertEqual(len(server.query_results(**self.question)), 1)
-            server.send_signal()
-            server.wait_for_exit()
+            self.assertEqual(len(server.query_results(**self.query)), 1)
+            server.stop()
         (index,) = (self.folder / "cache").iterdir()
         self.assertEqual(oct(index.parent.stat().st_mode & 0o777), "0o700")
 
-    def test_a_cache_that_cannot_be_written_is_said_once(self) -> None:
-        """The service works all the same, and leaves nothing behind."""
+    def test_an_unwritable_cache_is_logged_once(self) -> None:
+        """Searches work, and no files are left."""
         temporary = self.folder / "temporary"
         temporary.mkdir()
         server = self.serve(
             "--cache-dir=/proc/none", environment={"TMPDIR": str(temporary)}
         )
         for _ in range(2):
-            self.assertEqual(len(server.query_results(**self.question)), 1)
-        server.send_signal()
-        self.assertEqual(server.wait_for_exit(), -signal.SIGTERM)
+            self.assertEqual(len(server.query_results(**self.query)), 1)
+        server.stop()
         log_lines = [line for line in server.lines if "cache folder" in line]
-        # Each process says it.
         self.assertEqual(len(log_lines), WORKER_COUNT, server.lines)
         self.assertEqual(list(temporary.iterdir()), [])
 
-    def test_the_end_waits_for_who_waits_for_the_index(self) -> None:
-        """Who asked is answered."""
+    def test_a_shutdown_waits_for_an_index_that_is_needed(self) -> None:
         server = self.serve()
-        asking = server.connect().send_query(self.question)
+        client = server.connect().send_query(self.query)
         server.wait_for_search_pids(1)
         server.send_signal()
-        self.assertEqual(len(asking.read_response().json()["results"]), 1)
+        self.assertEqual(len(client.read_response().json()["results"]), 1)
         self.assertEqual(server.wait_for_exit(), -signal.SIGTERM)
 
-    def test_the_end_does_not_wait_for_an_index_that_nobody_wants(self) -> None:
-        """Its process is killed, and no half of it is kept."""
+    def test_a_shutdown_does_not_wait_for_an_unused_index(self) -> None:
+        """Its process is killed, and no partial index is kept."""
         cache = self.folder / "cache"
         server = self.serve(f"--cache-dir={cache}")
-        asking = server.connect().send_query(self.question)
+        client = server.connect().send_query(self.query)
         self.stop_builder(server)
-        asking.close()
+        client.close()
         server.wait_for_log_line(" 499 ")
-        server.send_signal()
-        self.assertEqual(server.wait_for_exit(), -signal.SIGTERM)
+        server.stop()
         self.assertEqual(list(cache.iterdir()), [])
 
-    def test_a_second_signal_ends_the_wait_for_an_index(self) -> None:
-        """Who waits is told so."""
+    def test_a_second_signal_does_not_wait_for_an_index(self) -> None:
+        """The requests get a 503."""
         server = self.serve()
-        asking = server.connect().send_query(self.question)
+        client = server.connect().send_query(self.query)
         self.stop_builder(server)
         server.send_signal()
         server.wait_for_log_line("Shutting down")
         server.send_signal()
-        self.assertEqual(asking.read_response().status, 503)
+        self.assertEqual(client.read_response().status, 503)
         self.assertEqual(server.wait_for_exit(), -signal.SIGTERM)

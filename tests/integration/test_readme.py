@@ -1,5 +1,5 @@
 """
-Run each example of the README and of the documents against a real server.
+Tests that run the examples of the documentation.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ EXAMPLES = sorted(
 
 
 def run_curl(server: Server, command: str) -> str:
-    """Do what a curl command does, with curl itself where there is one."""
+    """Run a curl command, or send its request if curl is missing."""
     arguments = shlex.split(command.replace("http://127.0.0.1:8000", server.url))
     if shutil.which("curl"):
         return subprocess.run(
@@ -65,19 +65,18 @@ def run_curl(server: Server, command: str) -> str:
 
 
 class ReadmeTests(SynchronousTestCase):
-    """Tests that the documents are correct."""
+    """Tests that the documentation is correct."""
 
-    def test_every_example_answers_as_it_says(self) -> None:
-        """Each curl command prints exactly what stands below it."""
+    def test_every_example_prints_what_the_documentation_says(self) -> None:
         self.assertGreaterEqual(len(EXAMPLES), 14)
         with running_server() as server:
             for command, expected in EXAMPLES:
                 printed = run_curl(server, command)
-                here = expected.replace("http://127.0.0.1:8000", server.url)
-                self.assertEqual(printed, here, command)
+                adapted = expected.replace("http://127.0.0.1:8000", server.url)
+                self.assertEqual(printed, adapted, command)
 
-    def test_callers_are_let_in_as_it_says(self) -> None:
-        """Both ways to say who one is do, where that is asked for."""
+    def test_the_examples_of_authentication_work(self) -> None:
+        """Both schemes; wrong passwords are rejected."""
         [line] = re.findall(r"echo '(.*)' > passwords", DOCUMENTS["README.md"])
         examples = [each for each in EXAMPLES if "alice" in each[0]]
         self.assertEqual(len(examples), 2)
@@ -91,8 +90,8 @@ class ReadmeTests(SynchronousTestCase):
                 wrong = command.replace("correct-horse", "wrong")
                 self.assertIn('"Code":401', run_curl(server, wrong))
 
-    def test_every_option_is_in_the_table(self) -> None:
-        """The table of options has all of them, and no other."""
+    def test_the_table_of_options_is_complete(self) -> None:
+        """It has no unknown options."""
         options = QuotesOptions(environment={})
         options.parseOptions([])
         in_table = re.findall(r"^\| `--([a-z-]+) ", DOCUMENTS["configuration.md"], re.M)

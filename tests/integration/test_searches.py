@@ -1,22 +1,18 @@
 """
-Real searches by the real process, hazards of grep among them.
+Tests of searches in the real process, including special cases of grep.
 """
 
 from __future__ import annotations
 
 import re
-import tempfile
-from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.trial.unittest import SynchronousTestCase
 
-from .cases import LibraryTestCase
-from .fake_grep import GatedGrep
-from .server import Server, running_server, wait_until
+from .cases import LOVE_QUERY, LibraryTestCase
+from .server import Server, wait_until
 
-# Letters whose case, and whose being part of a word, nobody doubts.
+# Letters for which grep and Python agree on case and words.
 ALPHABET = "aAbBéÉñÑ_0 .,-*[(\\+$^|\t\u2014日"
 LINE = st.text(ALPHABET, max_size=12)
 TERM = LINE.filter(str.strip)
@@ -31,14 +27,14 @@ BYTES = st.lists(
 
 
 def plain_lines(data: bytes) -> list[str]:
-    """The lines of a file as the contract has readers see them."""
+    """Return the lines of a file as clients get them."""
     lines = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
     if not lines[-1]:
         del lines[-1]
     return [line.removesuffix(b"\r").decode("utf-8", "replace") for line in lines]
 
 
-def expected(
+def expected_entries(
     lines: list[str],
     term: str,
     before: int,
@@ -48,7 +44,7 @@ def expected(
     nresults: int,
     offset: int,
 ) -> list[str]:
-    """What the service should answer, by a plain reading of the file."""
+    """Return the expected entries, with a simple search in Python."""
     pattern = re.escape(term)
     if whole_word:
         pattern = rf"(?<!\w){pattern}(?!\w)"
@@ -67,13 +63,12 @@ class LibraryServerTestCase(LibraryTestCase):
     server: Server
 
     def setUp(self) -> None:
-        """Run a server until the test is over."""
         super().setUp()
         self.write(b"", "an empty one")
         self.server = self.serve("--timeout=60")
 
     def write(self, data: bytes, name: str = "book") -> None:
-        """Put a dictionary into the library."""
+        """Write a dictionary."""
         (self.library / name).write_bytes(data)
 
     def search(self, term: str, **fields: object) -> list[str]:
@@ -84,10 +79,10 @@ class LibraryServerTestCase(LibraryTestCase):
 
 
 class PropertyTests(LibraryServerTestCase):
-    """The service's answers against a plain reading of the file."""
+    """Tests that compare results with a simple search in Python."""
 
-    def test_a_search_answers_as_a_plain_reading_of_the_file_does(self) -> None:
-        """Whatever the file, the term and the options, the entries are the same."""
+    def test_results_are_the_same_as_with_a_simple_search(self) -> None:
+        """For any file, term and options."""
 
         @settings(max_examples=400)
         @given(
@@ -126,7 +121,7 @@ class PropertyTests(LibraryServerTestCase):
             data = b"\xef\xbb\xbf" * bom + data
             text = plain_lines(data)
             if picked is not None:
-                # A piece of the file itself finds something more often.
+                # A part of the file has matches more often than random text.
                 joined = " ".join(text)
                 start, length = picked
                 substring = joined[start % max(1, len(joined)) :][:length]
@@ -143,7 +138,7 @@ class PropertyTests(LibraryServerTestCase):
                     nresults=nresults,
                     offset=offset,
                 ),
-                expected(
+                expected_entries(
                     text, term, before, after, ignore_case, whole_word, nresults, offset
                 ),
             )
@@ -158,10 +153,10 @@ class PropertyTests(LibraryServerTestCase):
 
 
 class HazardTests(LibraryServerTestCase):
-    """What grep does with things that nobody expects."""
+    """Tests of special cases of grep."""
 
-    def test_a_term_with_a_leading_dash_is_a_term(self) -> None:
-        """No term is taken for an option, not even one that would read a file."""
+    def test_a_term_with_a_leading_dash_is_not_an_option(self) -> None:
+        """Not even one that would read a file."""
         secret = self.library / "secret"
         secret.write_text("password\n")
         self.write(f"password\n-v\n-f{secret}\n--help\n-- \n".encode())
@@ -169,8 +164,7 @@ class HazardTests(LibraryServerTestCase):
             self.assertEqual(self.search(term), [term])
             self.assertEqual(self.search(term, regex=True), [term])
 
-    def test_nothing_that_a_shell_would_run_is_run(self) -> None:
-        """Terms and names go to no shell."""
+    def test_no_shell_runs_terms_or_names(self) -> None:
         mark = self.library / "mark"
         for hostile in (f"$(touch {mark})", f"`touch {mark}`", f"; touch {mark} #"):
             self.write(hostile.encode() + b"\n")
@@ -178,102 +172,96 @@ class HazardTests(LibraryServerTestCase):
             self.server.post_query({"action": "all", "dictionary": hostile})
         self.assertFalse(mark.exists())
 
-    def test_a_line_with_nul_or_bad_bytes_is_found(self) -> None:
-        """Such a line is text like any other, bad bytes read as U+FFFD."""
-        self.write(b"a \x00 quote\na \xff quote\na quote\n")
-        self.assertEqual(
-            self.search("quote"), ["a \0 quote", "a \ufffd quote", "a quote"]
-        )
-        self.assertEqual(
-            self.search("a . q", regex=True), ["a \0 quote", "a \ufffd quote"]
-        )
-        self.assertEqual(self.search("\ufffd"), ["a \ufffd quote"])
+    def check_searches(
+        self, data: bytes, *cases: tuple[str, dict[str, object], list[str]]
+    ) -> None:
+        """Check the results of several searches in a text."""
+        self.write(data)
+        for term, fields, expected in cases:
+            self.assertEqual(self.search(term, **fields), expected, (term, fields))
 
-    def test_letters_outside_ascii_have_their_case(self) -> None:
-        """École finds école when the case is ignored."""
-        self.write("l'école\nÉCOLE\nEcole\n".encode())
-        self.assertEqual(self.search("École", ignore_case=True), ["l'école", "ÉCOLE"])
-        self.assertEqual(self.search("école"), ["l'école"])
-
-    def test_letters_outside_ascii_are_parts_of_words(self) -> None:
-        """The na in naïve is no word."""
-        self.write("naïve\nna, na\n".encode())
-        self.assertEqual(self.search("na", whole_word=True), ["na, na"])
-
-    def test_neighbouring_matches_are_entries_of_their_own(self) -> None:
-        """Each match has its own context, though they share lines."""
-        self.write(b"one\ntwo dogs\nthree dogs\nfour\n")
-        self.assertEqual(
-            self.search("dogs", n_before=1, n_after=1),
-            ["one\ntwo dogs\nthree dogs", "two dogs\nthree dogs\nfour"],
-        )
-        self.assertEqual(
-            self.search("dogs", n_after=1, nresults=1), ["two dogs\nthree dogs"]
+    def test_lines_with_nul_or_invalid_bytes_are_found(self) -> None:
+        """Invalid bytes are read as U+FFFD."""
+        nul, invalid = "a \0 quote", "a \ufffd quote"
+        self.check_searches(
+            b"a \x00 quote\na \xff quote\na quote\n",
+            ("quote", {}, [nul, invalid, "a quote"]),
+            ("a . q", {"regex": True}, [nul, invalid]),
+            ("\ufffd", {}, [invalid]),
         )
 
-    def test_text_that_looks_like_a_separator_is_text(self) -> None:
-        """Lines of dashes, and lines that look numbered, come back as they are."""
-        self.write(b"--\n1:dog\n2-dog\n--\n--\n--\n7:dog\n")
-        self.assertEqual(
-            self.search("dog", n_before=1),
-            ["--\n1:dog", "1:dog\n2-dog", "--\n7:dog"],
+    def test_case_and_words_of_non_ascii_letters(self) -> None:
+        self.check_searches(
+            "l'école\nÉCOLE\nEcole\nnaïve\nna, na\n".encode(),
+            ("École", {"ignore_case": True}, ["l'école", "ÉCOLE"]),
+            ("école", {}, ["l'école"]),
+            ("na", {"whole_word": True}, ["na, na"]),
         )
 
-    def test_line_ends_and_a_mark_are_no_part_of_the_text(self) -> None:
-        """A pattern's ends are those of the text, in any kind of file."""
-        self.write(b"\xef\xbb\xbfThe dog\r\nA dog\r\nthe end\r\n")
-        self.assertEqual(self.search("^The", regex=True), ["The dog"])
-        self.assertEqual(self.search("dog$", regex=True), ["The dog", "A dog"])
-        self.assertEqual(self.search("^.{5}$", regex=True), ["A dog"])
-        self.assertEqual(
-            self.search("dog$", regex=True, n_before=1), ["The dog", "The dog\nA dog"]
+    def test_adjacent_matches_are_separate_entries(self) -> None:
+        """Their contexts may overlap; several matches in a line are one entry."""
+        self.check_searches(
+            b"one\ntwo dogs\nthree dogs, dogs\nfour\n",
+            (
+                "dogs",
+                {"n_before": 1, "n_after": 1},
+                ["one\ntwo dogs\nthree dogs, dogs", "two dogs\nthree dogs, dogs\nfour"],
+            ),
+            ("dogs", {"n_after": 1, "nresults": 1}, ["two dogs\nthree dogs, dogs"]),
         )
 
-    def test_a_long_file_with_odd_line_ends_is_searched_to_its_end(self) -> None:
-        """What is fed to grep through a pipe arrives whole, and may be left early."""
+    def test_lines_that_look_like_output_of_grep_are_text(self) -> None:
+        """Dashes, and lines with numbers."""
+        self.check_searches(
+            b"--\n1:dog\n2-dog\n--\n--\n--\n7:dog\n",
+            ("dog", {"n_before": 1}, ["--\n1:dog", "1:dog\n2-dog", "--\n7:dog"]),
+        )
+
+    def test_line_ends_and_a_byte_order_mark_are_not_text(self) -> None:
+        """Anchors match next to them."""
+        self.check_searches(
+            b"\xef\xbb\xbfThe dog\r\nA dog\r\nthe end\r\n",
+            ("^The", {"regex": True}, ["The dog"]),
+            ("dog$", {"regex": True}, ["The dog", "A dog"]),
+            ("^.{5}$", {"regex": True}, ["A dog"]),
+            ("dog$", {"regex": True, "n_before": 1}, ["The dog", "The dog\nA dog"]),
+        )
+
+    def test_a_long_file_with_crlf_is_searched_to_its_end(self) -> None:
+        """It is written to a pipe of grep, which a limit may close early."""
         lines = [f"line {number} of quotes" for number in range(60_000)]
         self.write("\r\n".join(lines).encode())
         self.assertEqual(self.search("[0-9] of quotes$", regex=True), lines)
         first = self.search("of quotes$", regex=True, nresults=1)
         self.assertEqual(first, lines[:1])
-        wait_until(lambda: not self.server.search_pids(), "grep gone")
+        wait_until(lambda: not self.server.search_pids(), "the end of grep")
 
-    def test_all_is_the_file_again(self) -> None:
-        """Every line comes back in order, blank ones too."""
+    def test_all_lines_are_in_order(self) -> None:
+        """Including blank lines."""
         self.write(b"one\n\n\ntwo\n \nthree")
         results = self.server.query_results(action="all", dictionary="book")
         self.assertEqual("\n".join(results), "one\n\n\ntwo\n \nthree")
 
-    def test_nothing_found_is_a_success(self) -> None:
-        """A term that is nowhere, and an empty dictionary, give empty answers."""
+    def test_no_results_are_a_success(self) -> None:
+        """Also of an empty dictionary."""
         self.write(b"one\n")
         self.assertEqual(self.search("two"), [])
-        question = {"action": "all", "dictionary": "an empty one"}
-        answer = self.server.post_query(question)
-        self.assertEqual(answer.body, b'{"nr of entries":0,"results":[]}\n')
-
-    def test_without_a_limit_there_are_as_many_entries_as_grep_counts(self) -> None:
-        """Lines are counted, not occurrences."""
-        self.write(b"a a a\nb\na\n")
-        self.assertEqual(len(self.search("a")), 2)
+        query = {"action": "all", "dictionary": "an empty one"}
+        response = self.server.post_query(query)
+        self.assertEqual(response.body, b'{"nr of entries":0,"results":[]}\n')
 
 
-class ClientTests(SynchronousTestCase):
-    """What is done for clients who do not behave as most do."""
+class ClientTests(LibraryTestCase):
+    """Tests of clients that disconnect."""
 
-    def test_a_client_who_leaves_takes_its_grep_along(self) -> None:
-        """The greps of clients who left are killed, and their places given back."""
-        with tempfile.TemporaryDirectory() as folder:
-            gated = GatedGrep(Path(folder))
-            with running_server(
-                "--max-running=2", environment=gated.environment
-            ) as server:
-                question = {"action": "search", "term": "love"}
-                leaving = [server.connect().send_query(question) for _ in range(3)]
-                server.wait_for_search_pids(2)
-                for connection in leaving:
-                    connection.close()
-                server.wait_for_search_pids(0)
-                server.wait_for_log_line("POST /api/v1/json 499")
-                gated.open_gate()
-                self.assertEqual(server.post_query(question).status, 200)
+    def test_a_disconnect_kills_the_grep_and_frees_its_slot(self) -> None:
+        (self.library / "book").write_text("love\n")
+        gated, server = self.serve_gated("--max-running=2")
+        clients = [server.connect().send_query(LOVE_QUERY) for _ in range(3)]
+        server.wait_for_search_pids(2)
+        for connection in clients:
+            connection.close()
+        server.wait_for_search_pids(0)
+        server.wait_for_log_line("POST /api/v1/json 499")
+        gated.open_gate()
+        self.assertEqual(server.post_query(LOVE_QUERY).status, 200)

@@ -1,5 +1,5 @@
 """
-How the real process starts, or does not.
+Tests of the start of the real process.
 """
 
 from __future__ import annotations
@@ -15,14 +15,13 @@ from signal import SIGKILL, SIGTERM
 
 from .cases import LibraryTestCase
 from .http_connection import TIMEOUT, HTTPConnection
-from .server import ROOT, UNPRIVILEGED_PREFIX, has_exited, running_server, wait_until
+from .server import ROOT, UNPRIVILEGED_PREFIX, has_exited, wait_until
 
 
 class StartTests(LibraryTestCase):
-    """What C{twist quotes} makes of its options."""
+    """Tests of options, and of errors that stop the start."""
 
     def setUp(self) -> None:
-        """Make a library of two dictionaries."""
         super().setUp()
         (self.library / "b").write_text("second\n")
         (self.library / "a").write_text("first\n")
@@ -30,12 +29,12 @@ class StartTests(LibraryTestCase):
     def check_failure(
         self,
         *arguments: str,
-        says: str,
+        error: str,
         prefix: tuple[str, ...] = (),
         **environment: str,
     ) -> None:
-        """Check that the start fails with one clear line."""
-        ended = subprocess.run(
+        """Check that the start fails with one line of output."""
+        completed = subprocess.run(
             [*prefix, sys.executable, "-m", "twisted", "quotes", *arguments],
             cwd=ROOT,
             env={**os.environ, **environment},
@@ -43,13 +42,13 @@ class StartTests(LibraryTestCase):
             text=True,
             timeout=TIMEOUT,
         )
-        self.assertEqual(ended.stdout, "")
-        self.assertEqual(len(ended.stderr.splitlines()), 1, ended.stderr)
-        self.assertIn(says, ended.stderr)
-        self.assertGreater(ended.returncode, 0)
+        self.assertEqual(completed.stdout, "")
+        self.assertEqual(len(completed.stderr.splitlines()), 1, completed.stderr)
+        self.assertIn(error, completed.stderr)
+        self.assertGreater(completed.returncode, 0)
 
-    def test_a_bad_option_stops_the_start(self) -> None:
-        """Each option that is wrong is named in one line."""
+    def test_an_invalid_option_stops_the_start(self) -> None:
+        """The message has its name."""
         for option, value in (
             ("--timeout", "0"),
             ("--timeout", "nan"),
@@ -60,18 +59,18 @@ class StartTests(LibraryTestCase):
             ("--drain-timeout", "soon"),
             ("--nonsense", "1"),
         ):
-            self.check_failure(option, value, says=option.lstrip("-"))
-        self.check_failure("nonsense", says="arguments")
-        self.check_failure(says="TWISTED_QUOTES_TIMEOUT", TWISTED_QUOTES_TIMEOUT="x")
+            self.check_failure(option, value, error=option.lstrip("-"))
+        self.check_failure("nonsense", error="arguments")
+        self.check_failure(error="TWISTED_QUOTES_TIMEOUT", TWISTED_QUOTES_TIMEOUT="x")
 
-    def test_a_misspelt_variable_stops_the_start(self) -> None:
-        """Also one that is like the name of a variable of the service's own."""
+    def test_an_unknown_variable_stops_the_start(self) -> None:
+        """Also one similar to a variable of a worker."""
         for name in ("WORKER", "SERVICE", "MAX_RUNING"):
             variable = f"TWISTED_QUOTES_{name}"
-            self.check_failure(says=variable, prefix=(), **{variable: "2"})
+            self.check_failure(error=variable, prefix=(), **{variable: "2"})
 
-    def test_off_a_terminal_the_log_is_a_json_object_a_line(self) -> None:
-        """By default, and where JSON is asked for; of the workers, too."""
+    def test_without_a_terminal_the_log_is_json(self) -> None:
+        """One object per line, also of the workers."""
         for options in ((), ("--log-format=json",)):
             with subprocess.Popen(
                 [
@@ -96,8 +95,8 @@ class StartTests(LibraryTestCase):
                                 client.send_get("/x").read_response().status, 404
                             )
                         process.terminate()
-            [refused] = [each for each in events if each.get("code") == 404]
-            self.assertEqual((refused["method"], refused["uri"]), ("GET", "/x"))
+            [event] = [each for each in events if each.get("code") == 404]
+            self.assertEqual((event["method"], event["uri"]), ("GET", "/x"))
             for event in events:
                 self.assertLessEqual(
                     {"time", "level", "logger", "message"}, set(event), event
@@ -106,101 +105,95 @@ class StartTests(LibraryTestCase):
                     [each for each in event.values() if isinstance(each, dict | list)]
                 )
 
-    def test_what_cannot_be_listened_on_stops_the_start(self) -> None:
-        """A port in use, and what is no endpoint, are named in one line."""
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            port = taken.getsockname()[1]
+    def test_an_invalid_endpoint_stops_the_start(self) -> None:
+        """Or a port that is in use."""
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            port = listening.getsockname()[1]
             endpoint = f"tcp:{port}:interface=127.0.0.1"
-            self.check_failure("--listen", endpoint, says=str(port))
+            self.check_failure("--listen", endpoint, error=str(port))
             self.check_failure(
                 "--listen",
                 "tcp:0:interface=127.0.0.1",
                 "--listen",
                 endpoint,
-                says=str(port),
+                error=str(port),
             )
-        self.check_failure("--listen", "carrier-pigeon:1", says="carrier-pigeon")
+        self.check_failure("--listen", "carrier-pigeon:1", error="carrier-pigeon")
 
-    def test_a_library_that_cannot_be_served_stops_the_start(self) -> None:
-        """A missing, empty or unreadable library is named in one line."""
+    def test_an_invalid_library_stops_the_start(self) -> None:
+        """It is missing, empty or unreadable."""
         missing = str(self.folder / "missing")
-        self.check_failure("--dictionaries", missing, says=missing)
+        self.check_failure("--dictionaries", missing, error=missing)
         empty = self.folder / "empty"
         empty.mkdir()
-        self.check_failure("--dictionaries", str(empty), says=str(empty))
+        self.check_failure("--dictionaries", str(empty), error=str(empty))
         self.library.chmod(0)
         self.addCleanup(self.library.chmod, 0o755)
         self.check_failure(
             "--dictionaries",
             str(self.library),
-            says="Permission",
+            error="Permission",
             prefix=UNPRIVILEGED_PREFIX,
         )
 
     def test_a_missing_default_dictionary_stops_the_start(self) -> None:
-        """A default dictionary that is not there is named in one line."""
         library = f"--dictionaries={self.library}"
-        self.check_failure(library, "--default-dictionary=c", says='"c"')
-        self.check_failure(library, "--default-dictionary=../library/a", says="default")
+        self.check_failure(library, "--default-dictionary=c", error='"c"')
+        self.check_failure(
+            library, "--default-dictionary=../library/a", error="default"
+        )
 
     def test_a_missing_grep_stops_the_start(self) -> None:
-        """A PATH without grep is told in one line."""
-        self.check_failure(says="grep", PATH=str(self.folder))
+        self.check_failure(error="grep", PATH=str(self.folder))
 
-    def test_an_access_log_that_cannot_be_written_stops_the_start(self) -> None:
-        """An access log in a folder that is not there is told in one line."""
+    def test_an_unwritable_access_log_stops_the_start(self) -> None:
         log = str(self.folder / "missing" / "access.log")
-        self.check_failure("--access-log", log, says=log)
+        self.check_failure("--access-log", log, error=log)
 
-    def test_callers_that_cannot_be_checked_stop_the_start(self) -> None:
-        """What is no checker, and what cannot be read, are told in one line."""
+    def test_an_invalid_authentication_stops_the_start(self) -> None:
+        """An unknown checker, or a file that cannot be read."""
         missing = self.folder / "missing"
-        self.check_failure("--auth", f"file:{missing}", says=str(missing))
-        self.check_failure("--auth", f"file:{self.folder}", says="regular file")
-        self.check_failure("--auth", "nonsense:1", says="nonsense")
-        self.check_failure("--auth", "memory:alice:secret", says="file:")
-        self.check_failure(says="TWISTED_QUOTES_AUTH", TWISTED_QUOTES_AUTH="nonsense")
+        self.check_failure("--auth", f"file:{missing}", error=str(missing))
+        self.check_failure("--auth", f"file:{self.folder}", error="regular file")
+        self.check_failure("--auth", "nonsense:1", error="nonsense")
+        self.check_failure("--auth", "memory:alice:secret", error="file:")
+        self.check_failure(error="TWISTED_QUOTES_AUTH", TWISTED_QUOTES_AUTH="nonsense")
         locked = self.folder / "locked"
         locked.write_text("alice:secret\n")
         locked.chmod(0)
         self.check_failure(
-            "--auth", f"file:{locked}", says="Permission", prefix=UNPRIVILEGED_PREFIX
+            "--auth", f"file:{locked}", error="Permission", prefix=UNPRIVILEGED_PREFIX
         )
 
-    def test_options_come_from_the_environment_too(self) -> None:
-        """An option on the command line beats the same one in the environment."""
+    def test_options_can_be_set_in_the_environment(self) -> None:
+        """The command line has priority."""
         environment = {
             "TWISTED_QUOTES_DICTIONARIES": str(self.library),
             "TWISTED_QUOTES_DEFAULT_DICTIONARY": "b",
         }
-        with running_server(environment=environment) as server:
-            self.assertEqual(server.query_results(action="all"), ["second"])
-        with running_server(
-            "--default-dictionary=a", environment=environment
-        ) as server:
-            self.assertEqual(server.query_results(action="all"), ["first"])
+        server = self.serve(environment=environment)
+        self.assertEqual(server.query_results(action="all"), ["second"])
+        server = self.serve("--default-dictionary=a", environment=environment)
+        self.assertEqual(server.query_results(action="all"), ["first"])
 
     def test_the_first_dictionary_by_name_is_the_default(self) -> None:
-        """Without a default dictionary it is the first."""
-        with running_server(f"--dictionaries={self.library}") as server:
-            self.assertEqual(server.query_results(action="all"), ["first"])
+        server = self.serve()
+        self.assertEqual(server.query_results(action="all"), ["first"])
 
     def test_several_endpoints_are_served_and_logged(self) -> None:
-        """Each listener logs its real address, and answers there."""
+        """With their real addresses."""
         path = str(self.folder / "socket")
-        with running_server(
-            f"--dictionaries={self.library}",
-            f"--listen=unix:{path}",
-            "--listen=tcp:0:interface=127.0.0.1",
-        ) as server:
-            server.wait_for_log_line(f"Listening on unix:{path}")
-            self.assertEqual(server.query_results(action="all"), ["first"])
-            with HTTPConnection(path) as connection:
-                answer = connection.send_query({"action": "all"}).read_response().json()
-                self.assertEqual(answer["results"], ["first"])
+        server = self.serve(
+            f"--listen=unix:{path}", "--listen=tcp:0:interface=127.0.0.1"
+        )
+        server.wait_for_log_line(f"Listening on unix:{path}")
+        self.assertEqual(server.query_results(action="all"), ["first"])
+        with HTTPConnection(path) as connection:
+            response = connection.send_query({"action": "all"}).read_response().json()
+            self.assertEqual(response["results"], ["first"])
 
-    def test_on_loopback_alone_other_hosts_are_refused(self) -> None:
-        """Unless they are named, or it can be reached otherwise."""
+    def test_on_loopback_other_hosts_are_rejected(self) -> None:
+        """Unless they are allowed, or there is another endpoint."""
         library = f"--dictionaries={self.library}"
         evil = b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n"
         path = str(self.folder / "socket")
@@ -211,74 +204,66 @@ class StartTests(LibraryTestCase):
             (("--host=*",), 200),
             ((f"--listen=unix:{path}", "--listen=tcp:0:interface=127.0.0.1"), 200),
         ):
-            with running_server(library, *options) as server:
-                with server.connect() as client:
-                    self.assertEqual(
-                        client.send(evil).read_response().status, code, options
-                    )
-                self.assertEqual(server.get("/livez").status, 200)
+            server = self.serve(library, *options)
+            with server.connect() as client:
+                self.assertEqual(
+                    client.send(evil).read_response().status, code, options
+                )
+            self.assertEqual(server.get("/livez").status, 200)
 
-    def test_a_unix_socket_that_a_killed_service_left_is_taken_over(self) -> None:
-        """Even where its process id is used again; one that is used is refused."""
+    def test_a_stale_unix_socket_is_replaced(self) -> None:
+        """
+        Also if another process has the id of the killed service. A socket in use is an
+        error.
+        """
         path, lock = self.folder / "socket", self.folder / "socket.lock"
         listen = f"--listen=unix:{path}"
         for workers in (1, 2):
             for signal in (SIGKILL, SIGTERM):
-                with running_server(
-                    f"--dictionaries={self.library}", listen, workers=workers
-                ) as server:
-                    with HTTPConnection(str(path)) as connection:
-                        answer = connection.send_query(
-                            {"action": "all"}
-                        ).read_response()
-                    self.assertEqual(answer.json()["results"], ["first"])
-                    self.check_failure(listen, says="Cannot acquire lock")
-                    pids = server.all_child_pids()
-                    server.send_signal(signal)
-                    server.wait_for_exit()
-                    for pid in pids:
-                        wait_until(partial(has_exited, pid), "none left")
+                server = self.serve(listen, workers=workers)
+                with HTTPConnection(str(path)) as connection:
+                    response = connection.send_query({"action": "all"}).read_response()
+                self.assertEqual(response.json()["results"], ["first"])
+                self.check_failure(listen, error="Cannot acquire lock")
+                pids = server.all_child_pids()
+                server.send_signal(signal)
+                server.wait_for_exit()
+                for pid in pids:
+                    wait_until(partial(has_exited, pid), "the end of all processes")
                 if signal == SIGKILL:
                     lock.unlink()
                     lock.symlink_to(str(os.getpid()))
         self.assertFalse(path.exists() or lock.is_symlink())
 
-    def test_a_proxy_that_knows_no_client_is_served(self) -> None:
-        """As the PROXY protocol says: its own address stands for the client's."""
+    def test_a_proxy_header_without_an_address_is_accepted(self) -> None:
+        """The address of the proxy is used, as its protocol says."""
         log = self.folder / "access.log"
-        with running_server(
-            f"--dictionaries={self.library}",
-            f"--access-log={log}",
-            listen="haproxy:tcp:0:interface=127.0.0.1",
-        ) as server:
-            for header in (b"PROXY UNKNOWN\r\n", b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"):
-                with server.connect() as client:
-                    client.socket.sendall(header)
-                    client.send_get("/livez")
-                    self.assertEqual(client.read_response().status, 200)
+        server = self.serve(
+            f"--access-log={log}", listen="haproxy:tcp:0:interface=127.0.0.1"
+        )
+        for header in (b"PROXY UNKNOWN\r\n", b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"):
+            with server.connect() as client:
+                client.socket.sendall(header)
+                client.send_get("/livez")
+                self.assertEqual(client.read_response().status, 200)
         for line in log.read_text().splitlines():
             self.assertTrue(line.startswith("127.0.0.1 - "), line)
 
-    def test_it_runs_on_another_reactor(self) -> None:
-        """C{--reactor=asyncio} is taken, and answers and ends as well."""
-        with running_server(
-            f"--dictionaries={self.library}", twist_options=("--reactor=asyncio",)
-        ) as server:
-            with server.connect() as wait:
-                wait.send_get("/wait?seconds=1")
-                server.wait_for_search_pids(1)
-                server.send_signal()
-                self.assertEqual(wait.read_response().json(), {"waited": 1})
-            server.wait_for_exit()
+    def test_the_asyncio_reactor_works(self) -> None:
+        server = self.serve(twist_options=("--reactor=asyncio",))
+        with server.connect() as wait:
+            wait.send_get("/wait?seconds=1")
+            server.wait_for_search_pids(1)
+            server.send_signal()
+            self.assertEqual(wait.read_response().json(), {"waited": 1})
+        server.wait_for_exit()
 
     def test_the_access_log_has_combined_format(self) -> None:
-        """Each request has one line, with the referrer and the user agent."""
+        """With the referrer and the user agent."""
         log = self.folder / "access.log"
-        with running_server(
-            f"--dictionaries={self.library}", f"--access-log={log}"
-        ) as server:
-            server.get("/", "User-Agent: agent", "Referer: page")
-            server.get("/nothing")
+        server = self.serve(f"--access-log={log}")
+        server.get("/", "User-Agent: agent", "Referer: page")
+        server.get("/nothing")
         first, second = log.read_text().splitlines()
         self.assertRegex(
             first,

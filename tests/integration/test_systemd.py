@@ -1,5 +1,5 @@
 """
-What systemd does with the real process: watch over it, and hand it a socket.
+Tests of the units of systemd, its notifications and its sockets.
 """
 
 from __future__ import annotations
@@ -18,16 +18,15 @@ from twisted_quotes.option_checks import ENVIRONMENT_PREFIX
 from twisted_quotes.options import QuotesOptions
 
 from ..faults.test_shutdown_rounds import RepeatingClient
-from .cases import LibraryTestCase, find_program
+from .cases import LOVE_QUERY, LibraryTestCase, find_program
 from .fake_grep import GatedGrep
 from .http_connection import TIMEOUT, HTTPConnection
 from .server import ROOT, Server, wait_until
 
 DEPLOY = ROOT / "deploy"
 UNITS = ("twisted_quotes.service", "twisted_quotes.socket")
-LOVE_QUERY = {"action": "search", "term": "love"}
 
-# Hands a socket over as systemd does (sd_listen_fds(3)).
+# Passes sockets as systemd does; see sd_listen_fds(3).
 ACTIVATE = """
 import fcntl, os, sys
 names, sockets = sys.argv[1], map(int, sys.argv[2].split(","))
@@ -42,7 +41,7 @@ os.execv(sys.argv[3], sys.argv[3:])
 
 
 def settings(unit: str) -> dict[str, list[str]]:
-    """The settings of a unit; each may be there several times."""
+    """Return the settings of a unit; each may occur several times."""
     found: dict[str, list[str]] = {}
     for line in (DEPLOY / unit).read_text().splitlines():
         name, is_setting, value = line.partition("=")
@@ -52,16 +51,16 @@ def settings(unit: str) -> dict[str, list[str]]:
 
 
 def environment(unit: str) -> dict[str, str]:
-    """What a unit puts into the environment."""
+    """Return the environment variables of a unit."""
     pairs = (each.partition("=") for each in settings(unit)["Environment"])
     return {name: value for name, _, value in pairs}
 
 
 class UnitTests(LibraryTestCase):
-    """Tests of the units as they stand."""
+    """Tests of the units."""
 
     def setUp(self) -> None:
-        """Copy the units to where the program is that they start."""
+        """Copy the units, with the path of this program."""
         super().setUp()
         for name in UNITS:
             text = (DEPLOY / name).read_text()
@@ -69,7 +68,7 @@ class UnitTests(LibraryTestCase):
             (self.folder / name).write_text(text)
 
     def analyze(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Have systemd look at the units."""
+        """Run systemd-analyze."""
         return subprocess.run(
             [find_program("systemd-analyze", "systemd"), *arguments],
             cwd=self.folder,
@@ -78,43 +77,39 @@ class UnitTests(LibraryTestCase):
             timeout=TIMEOUT,
         )
 
-    def test_systemd_understands_the_units(self) -> None:
-        """Each setting is known, and each value allowed."""
-        looked = self.analyze("verify", "--man=no", *(f"./{each}" for each in UNITS))
-        about = [
-            each for each in looked.stderr.splitlines() if "twisted_quotes" in each
-        ]
-        self.assertEqual((about, looked.returncode), ([], 0), looked.stderr)
+    def test_systemd_accepts_the_units(self) -> None:
+        """Each setting and each value."""
+        result = self.analyze("verify", "--man=no", *(f"./{each}" for each in UNITS))
+        messages = [x for x in result.stderr.splitlines() if "twisted_quotes" in x]
+        self.assertEqual((messages, result.returncode), ([], 0), result.stderr)
 
-    def test_the_service_is_shut_in(self) -> None:
-        """systemd gives it at most 1.0 of 10.0 for what it could do."""
-        looked = self.analyze(
+    def test_the_exposure_level_is_low(self) -> None:
+        """At most 1.0 of 10.0, as computed by systemd."""
+        result = self.analyze(
             "security", "--offline=true", "--threshold=10", "./twisted_quotes.service"
         )
-        self.assertEqual(looked.returncode, 0, looked.stdout)
+        self.assertEqual(result.returncode, 0, result.stdout)
 
-    def test_the_service_has_the_time_that_it_may_take(self) -> None:
-        """systemd does not kill what the drain timeout still allows."""
+    def test_the_stop_timeout_is_longer_than_the_drain_timeout(self) -> None:
         options = QuotesOptions({})
         options.parseOptions([])
         [limit] = settings("twisted_quotes.service")["TimeoutStopSec"]
         self.assertGreater(float(limit), options["drain-timeout"] + 10)
 
     def test_the_command_starts_the_service(self) -> None:
-        """But for where the program is, it is what anybody would type."""
+        """Its arguments work with this program."""
         [command] = settings("twisted_quotes.service")["ExecStart"]
         _, *arguments = command.split()
-        shown = subprocess.check_output(
+        printed = subprocess.check_output(
             [sys.executable, "-m", "twisted", *arguments, "--version"],
             cwd=ROOT,
             env={"PATH": os.environ["PATH"]},
             text=True,
             timeout=TIMEOUT,
         )
-        self.assertEqual(shown, f"twisted_quotes {__version__}\n")
+        self.assertEqual(printed, f"twisted_quotes {__version__}\n")
 
-    def test_the_environment_sets_options_that_there_are(self) -> None:
-        """With values that are allowed."""
+    def test_the_environment_sets_known_options(self) -> None:
         variables = environment("twisted_quotes.service")
         options = QuotesOptions(variables)
         options.parseOptions([])
@@ -124,10 +119,9 @@ class UnitTests(LibraryTestCase):
 
 
 class NotifyTests(LibraryTestCase):
-    """Tests of what the real process tells systemd."""
+    """Tests of notifications to systemd."""
 
     def setUp(self) -> None:
-        """Listen as systemd does."""
         super().setUp()
         (self.library / "book").write_text("love\n")
         self.notified = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -135,11 +129,11 @@ class NotifyTests(LibraryTestCase):
         self.notified.settimeout(TIMEOUT)
 
     def read_notification(self) -> list[str]:
-        """The lines of the next datagram."""
+        """Return the lines of the next datagram."""
         return self.notified.recv(4096).decode().splitlines()
 
     def check_notifications(self, name: str) -> None:
-        """Check what is told of a start, and of an end that follows at once."""
+        """Check the notifications of a start and a shutdown."""
         server = self.serve(environment={"NOTIFY_SOCKET": name})
         ready, status = self.read_notification()
         server.send_signal()
@@ -150,28 +144,28 @@ class NotifyTests(LibraryTestCase):
         self.assertRegex(status, "^STATUS=Shutting down")
         self.assertEqual(server.wait_for_exit(), -signal.SIGTERM)
 
-    def test_the_start_and_the_end_are_told(self) -> None:
-        """Each comes once, with the address, and with how many are under way."""
+    def test_start_and_shutdown_are_notified(self) -> None:
+        """With the address and the number of requests."""
         path = str(self.folder / "notify")
         self.notified.bind(path)
         self.check_notifications(path)
 
-    def test_they_are_told_to_an_abstract_socket(self) -> None:
-        """The kernel makes up a name, which begins with a NUL."""
+    def test_an_abstract_socket_can_be_used(self) -> None:
+        """Its name starts with a NUL."""
         self.notified.bind("")
         self.check_notifications(
             self.notified.getsockname().decode().replace("\0", "@")
         )
 
-    def test_signs_of_life_are_given(self) -> None:
-        """Until the last answer, and none to a process that is not meant."""
+    def test_the_watchdog_is_notified_until_the_exit(self) -> None:
+        """Not if it is for another process."""
         path = str(self.folder / "notify")
         self.notified.bind(path)
-        wanted = {"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "200000"}
-        self.serve(environment={**wanted, "WATCHDOG_PID": "1"}).send_signal()
+        variables = {"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "200000"}
+        self.serve(environment={**variables, "WATCHDOG_PID": "1"}).send_signal()
         self.assertEqual(self.read_notification()[0], "READY=1")
         self.assertEqual(self.read_notification()[0], "STOPPING=1")
-        server = self.serve(environment=wanted)
+        server = self.serve(environment=variables)
         self.assertEqual(self.read_notification()[0], "READY=1")
         self.assertEqual(self.read_notification(), ["WATCHDOG=1"])
         wait = server.connect().send_get("/wait?seconds=1")
@@ -184,65 +178,58 @@ class NotifyTests(LibraryTestCase):
         wait.close()
         self.assertEqual(server.wait_for_exit(), -signal.SIGTERM)
 
-    def test_no_other_process_is_told_of_the_socket(self) -> None:
-        """Neither greps nor what waits could speak for the service."""
+    def test_child_processes_do_not_get_the_socket(self) -> None:
+        """They cannot send notifications for the service."""
         path = str(self.folder / "notify")
         self.notified.bind(path)
-        gated = GatedGrep(self.folder)
-        server = self.serve(environment={"NOTIFY_SOCKET": path, **gated.environment})
+        gated, server = self.serve_gated(environment={"NOTIFY_SOCKET": path})
         server.connect().send_query(LOVE_QUERY)
         server.connect().send_get("/wait?seconds=2")
-        paths = [
-            Path(f"/proc/{each}/environ") for each in server.wait_for_search_pids(2)
-        ]
-
-        def untold() -> bool:
-            return not any(b"NOTIFY" in path.read_bytes() for path in paths)
-
-        # A process that is just being started is a copy of the service.
-        wait_until(untold, "environments of their own")
+        paths = [Path(f"/proc/{pid}/environ") for pid in server.wait_for_search_pids(2)]
+        # Before it calls exec, a child has the environment of the service.
+        wait_until(
+            lambda: not any(b"NOTIFY" in path.read_bytes() for path in paths),
+            "the environments of the child processes",
+        )
         gated.open_gate()
 
-    def test_a_socket_that_is_gone_stops_nothing(self) -> None:
-        """That is logged, and requests are answered."""
+    def test_a_missing_socket_is_only_logged(self) -> None:
         server = self.serve(environment={"NOTIFY_SOCKET": str(self.folder / "gone")})
         server.wait_for_log_line(
             "Cannot notify systemd at '.*/gone': 'No such file or directory'"
         )
         self.assertEqual(server.query_results(**LOVE_QUERY), ["love"])
-        server.send_signal()
-        self.assertEqual(server.wait_for_exit(), -signal.SIGTERM)
+        server.stop()
 
 
 class ActivationTests(LibraryTestCase):
-    """Tests of a socket that systemd has opened, and keeps."""
+    """Tests of sockets that systemd opens and passes."""
 
     def setUp(self) -> None:
-        """Open the socket."""
         super().setUp()
         (self.library / "book").write_text("love\n" * 50)
         self.socket = socket.create_server(("127.0.0.1", 0), backlog=500)
         self.addCleanup(self.socket.close)
 
     def activate(self, *options: str, **variables: str) -> Server:
-        """Start a service on the socket, as the unit does."""
-        handed = self.socket.fileno()
+        """Start a service on the socket as the unit does."""
+        descriptor = self.socket.fileno()
         return self.serve(
             *options,
             listen=environment("twisted_quotes.service")[f"{ENVIRONMENT_PREFIX}LISTEN"],
-            prefix=(sys.executable, "-c", ACTIVATE, "quotes", str(handed)),
+            prefix=(sys.executable, "-c", ACTIVATE, "quotes", str(descriptor)),
             environment=variables,
-            pass_fds=(handed,),
+            pass_fds=(descriptor,),
         )
 
     def connect(self) -> HTTPConnection:
-        """Connect to whoever listens on the socket, now or later."""
+        """Connect to the socket; a service may accept later."""
         client = HTTPConnection(self.socket.getsockname())
         self.addCleanup(client.close)
         return client
 
-    def test_the_service_answers_on_the_socket(self) -> None:
-        """Its address is logged as any other."""
+    def test_the_service_uses_the_socket(self) -> None:
+        """Its address is logged."""
         server = self.activate()
         self.assertEqual(server.address, self.socket.getsockname())
         self.assertEqual(server.query_results(**LOVE_QUERY), ["love"] * 50)
@@ -252,16 +239,15 @@ class ActivationTests(LibraryTestCase):
         self.other = socket.create_server(("127.0.0.1", 0), backlog=500)
         self.addCleanup(self.other.close)
         numbers = self.socket.fileno(), self.other.fileno()
-        handed = ",".join(map(str, numbers))
         return self.serve(
             listen=listen,
-            prefix=(sys.executable, "-c", ACTIVATE, names, handed),
+            prefix=(sys.executable, "-c", ACTIVATE, names, ",".join(map(str, numbers))),
             pass_fds=numbers,
             workers=workers,
         )
 
-    def test_sockets_of_one_name_are_all_served(self) -> None:
-        """A unit with two ListenStream= gives both the same name."""
+    def test_all_sockets_with_the_same_name_are_used(self) -> None:
+        """As of a unit with two lines ListenStream."""
         for workers in (1, 2):
             server = self.serve_on_two_sockets(
                 "systemd:domain=INET:name=web", "web:web", workers
@@ -271,11 +257,10 @@ class ActivationTests(LibraryTestCase):
                     self.assertEqual(
                         client.send_get("/livez").read_response().status, 200
                     )
-            server.send_signal()
-            server.wait_for_exit()
+            server.stop()
 
-    def test_an_index_is_enough_where_sockets_have_no_names(self) -> None:
-        """A socket that nobody listens on is told, once."""
+    def test_a_socket_can_be_selected_by_index(self) -> None:
+        """An unused socket is logged once."""
         for workers in (1, 2):
             server = self.serve_on_two_sockets(
                 "systemd:domain=INET:index=1", "", workers
@@ -285,11 +270,10 @@ class ActivationTests(LibraryTestCase):
             lines = [each for each in server.lines if "No --listen names" in each]
             self.assertEqual(len(lines), 1, lines)
             self.assertIn("socket 0 (without a name)", lines[0])
-            server.send_signal()
-            server.wait_for_exit()
+            server.stop()
 
-    def test_a_socket_that_was_not_handed_over_stops_the_start(self) -> None:
-        """With a line that says which ones were."""
+    def test_an_unknown_socket_stops_the_start(self) -> None:
+        """The message lists the sockets that were passed."""
         with self.assertRaises(AssertionError) as raised:
             self.serve_on_two_sockets("systemd:domain=INET:name=x", "web:admin")
         self.assertIn(
@@ -297,10 +281,10 @@ class ActivationTests(LibraryTestCase):
             str(raised.exception),
         )
 
-    def test_a_restart_loses_nobody(self) -> None:
+    def test_a_restart_loses_no_request(self) -> None:
         """
-        Who had asked is answered by the service that ends; who comes after that
-        waits on the socket, and is answered by the next.
+        Requests that were sent before get a response of the old service, later ones of
+        the new service.
         """
         gated = GatedGrep(self.folder)
         first = self.activate(
@@ -329,24 +313,22 @@ class ActivationTests(LibraryTestCase):
         for client in late:
             self.assertEqual(client.read_response().json()["results"], ["love"] * 50)
 
-    def test_no_request_is_lost_under_load(self) -> None:
-        """Whoever asks while services follow one another gets a whole answer."""
+    def test_restarts_under_load_lose_no_request(self) -> None:
         stop_event = Event()
         server = self.activate()
         closing_clients, keep_alive_clients = (
-            [RepeatingClient(server, keeps, stop_event) for _ in range(16)]
-            for keeps in (False, True)
+            [RepeatingClient(server, keep_alive, stop_event) for _ in range(16)]
+            for keep_alive in (False, True)
         )
         for _ in range(2):
             stop_event.wait(0.3)
-            server.send_signal()
-            server.wait_for_exit()
+            server.stop()
             server = self.activate()
         stop_event.wait(0.3)
         stop_event.set()
         for client in closing_clients:
             client.thread.join(TIMEOUT)
-        # Who keeps a connection asks on until it is told that this was the last.
+        # These clients continue until the server closes their connections.
         server.send_signal()
         for client in keep_alive_clients:
             client.thread.join(TIMEOUT)

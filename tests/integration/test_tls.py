@@ -1,10 +1,9 @@
 """
-TLS for real, with a certificate that is thrown away.
+Tests of TLS with a temporary certificate.
 """
 
 from __future__ import annotations
 
-import signal
 import socket
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -23,7 +22,7 @@ REQUEST = b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n%b\r\n"
 
 
 def write_certificate(folder: Path) -> None:
-    """Write a key and a certificate of a day for 127.0.0.1."""
+    """Write a key and a certificate for 127.0.0.1 that is valid for a day."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "quotes")])
     now = datetime.now(UTC)
@@ -53,12 +52,11 @@ def write_certificate(folder: Path) -> None:
 
 
 class TLSTests(LibraryTestCase):
-    """Tests of a listener that speaks TLS."""
+    """Tests of an endpoint with TLS."""
 
     server: Server
 
     def setUp(self) -> None:
-        """Serve over TLS."""
         super().setUp()
         (self.library / "book").write_text("love\n")
         write_certificate(self.folder)
@@ -74,30 +72,29 @@ class TLSTests(LibraryTestCase):
         )
 
     def connect(self) -> ssl.SSLSocket:
-        """Connect, and check the certificate."""
+        """Connect, and verify the certificate."""
         plain = socket.create_connection(self.server.address, TIMEOUT)
         secure = self.context.wrap_socket(plain, server_hostname="127.0.0.1")
         self.addCleanup(secure.close)
         return secure
 
-    def test_a_request_is_answered_and_links_are_secure(self) -> None:
-        """Errors lead to instructions over TLS."""
+    def test_links_in_responses_use_https(self) -> None:
         client = self.connect()
         client.sendall(REQUEST.replace(b"livez", b"nothing") % b"Connection: close\r\n")
         received = b"".join(iter(lambda: client.recv(1 << 16), b""))
         self.assertIn(b"404", received)
         self.assertIn(b"https://127.0.0.1/api/v1/web", received)
 
-    def test_what_is_not_tls_gets_no_answer(self) -> None:
-        """And harms nobody else."""
+    def test_plain_http_gets_no_response(self) -> None:
+        """Other clients are not affected."""
         with socket.create_connection(self.server.address, TIMEOUT) as plain:
             plain.sendall(REQUEST % b"")
             received = plain.recv(100)
             self.assertNotIn(b"HTTP", received)
-        self.test_a_request_is_answered_and_links_are_secure()
+        self.test_links_in_responses_use_https()
 
-    def test_a_client_that_never_shakes_hands_does_not_hold_up_the_end(self) -> None:
-        """An idle one, one that was answered last, and one that says nothing."""
+    def test_open_connections_do_not_delay_the_shutdown(self) -> None:
+        """Idle, just closed, or without a handshake."""
         idle, last = self.connect(), self.connect()
         idle.sendall(REQUEST % b"")
         self.assertIn(b"200 OK", idle.recv(1 << 16))
@@ -105,6 +102,5 @@ class TLSTests(LibraryTestCase):
         self.server.wait_for_log_line("GET /livez 200(?s:.*)")
         silent = socket.create_connection(self.server.address, TIMEOUT)
         self.addCleanup(silent.close)
-        self.server.send_signal(signal.SIGTERM)
-        self.assertEqual(self.server.wait_for_exit(), -signal.SIGTERM)
+        self.server.stop()
         self.assertFalse([x for x in self.server.lines if "Forcing the shutdown" in x])
