@@ -36,7 +36,6 @@ class UnreadFault(Attack):
     options = ("--drain-timeout=2",)
 
     def prepare_server(self) -> None:
-        """Write dictionaries with long responses."""
         quotes = "\n\n".join(f"{number} love {'x' * 8000}" for number in range(1100))
         (self.library / "long").write_text(quotes)
         (self.library / "lines").write_text("love\n" * 2_000_000)
@@ -46,12 +45,10 @@ class UnreadFault(Attack):
         return self.connect_attacker(receive_buffer=4096)
 
     def inject_with_requests(self) -> list[HTTPConnection]:
-        """Attack while other clients wait for their responses."""
         self.attack()
         return [self.connect_bystander().send_get("/wait?seconds=1") for _ in range(5)]
 
     def inject_and_check(self) -> str:
-        """Compare the memory, and the latency of another client."""
         memory = self.server.parse_metrics()[MEMORY_METRIC]
         latency = self.measure_latency()
         self.attack()
@@ -70,8 +67,6 @@ class UnreadFault(Attack):
 
 
 class PipelineTests(UnreadFault):
-    """Tests of pipelined requests and of an endless body."""
-
     fault_description = (
         f"{ATTACKERS} clients send {PAGES} pipelined requests and then an endless "
         "body, and do not read"
@@ -83,7 +78,6 @@ class PipelineTests(UnreadFault):
     growth = 64 * MEGABYTE
 
     def attack(self) -> None:
-        """Send as much as the service accepts."""
         pages = GET % "/api/v1/web" * PAGES + GET % "/wait?seconds=5"
         quotes = GET % "/api/v2/quotes?dictionary=*&limit=1000" * PAGES
         body = POST % 10**9 + b"x" * (32 * MEGABYTE)
@@ -97,8 +91,6 @@ class PipelineTests(UnreadFault):
 
 
 class UnreadPagesTests(UnreadFault):
-    """Tests of long responses that are not read."""
-
     fault_description = (
         f"{READERS} clients do not read pages of 8 MiB, {READERS} others do not read "
         "all lines of a dictionary"
@@ -123,8 +115,6 @@ class UnreadPagesTests(UnreadFault):
 
 
 class DescriptorUseTests(UnreadFault):
-    """Tests of requests and connections that use descriptors, with a low limit."""
-
     fault_description = (
         f"{WAIT_REQUESTS} requests to /wait, {IDLE_CONNECTIONS} idle connections and "
         f"{STREAMS} unread streams, with ulimit -n 2048"

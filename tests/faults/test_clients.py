@@ -95,8 +95,6 @@ class SlowFault(Fault):
 
 
 class SlowHeadersTests(SlowFault):
-    """Tests of slow headers."""
-
     fault_description = (
         f"{SLOW_CLIENTS} clients send headers slowly without end (slowhttptest -H)"
     )
@@ -107,8 +105,6 @@ class SlowHeadersTests(SlowFault):
 
 
 class SlowBodiesTests(SlowFault):
-    """Tests of slow bodies."""
-
     fault_description = (
         f"{SLOW_CLIENTS} clients send bodies slowly without end (slowhttptest -B)"
     )
@@ -117,8 +113,6 @@ class SlowBodiesTests(SlowFault):
 
 
 class SlowReadersTests(SlowFault):
-    """Tests of slow reading."""
-
     fault_description = (
         f"{SLOW_CLIENTS} clients read 5 bytes per second (slowhttptest -X)"
     )
@@ -152,8 +146,6 @@ class SlowReadersTests(SlowFault):
 
 
 class TooManyConnectionsTests(Fault):
-    """Tests of more connections than allowed."""
-
     fault_description = (
         f"{MAX_CONNECTIONS + 1000} connections, --max-connections={MAX_CONNECTIONS}"
     )
@@ -199,8 +191,6 @@ class TooManyConnectionsTests(Fault):
 
 
 class DisconnectTests(Fault):
-    """Tests of clients that disconnect during a request."""
-
     fault_description = (
         f"{DISCONNECTS} clients disconnect at any point of a request, half of them "
         "with a reset"
@@ -237,8 +227,6 @@ class DisconnectTests(Fault):
 
 
 class PipeliningTests(Fault):
-    """Tests of pipelined requests."""
-
     fault_description = f"{PIPELINED} pipelined searches on each of 4 connections"
     expected_behavior = "responses are in order; other clients are served in between"
 
@@ -254,7 +242,6 @@ class PipeliningTests(Fault):
         return [self.pipeline(20)] * 20
 
     def inject_and_check(self) -> str:
-        """Check that each response belongs to its request."""
         with BackgroundClients(self.server, OTHER_QUERY) as others:
             pipelines = [self.pipeline(PIPELINED) for _ in range(4)]
             before = others.codes.total()
@@ -271,15 +258,12 @@ class PipeliningTests(Fault):
 
 
 class LongResponseTests(Fault):
-    """Tests of clients that read long responses slowly."""
-
     fault_description = f"{READERS} clients slowly read {MEGABYTES} MB each"
     expected_behavior = (
         "less than 400 MB of memory is used; other clients are served as usual"
     )
 
     def prepare_server(self) -> None:
-        """Write two long dictionaries."""
         block = "".join(f"Quote {n} is about love, and long.\n" for n in range(10_000))
         with (self.library / "long").open("w") as file:
             while file.tell() < MEGABYTES * MEGABYTE:

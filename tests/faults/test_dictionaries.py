@@ -78,13 +78,11 @@ class ReplacedFault(DictionaryFault):
         self.book_path.unlink()
 
     def inject_with_requests(self) -> list[HTTPConnection]:
-        """It is searched before and after."""
         connections = self.send_searches(3)
         self.replace_book()
         return connections + self.send_searches(3)
 
     def inject_and_check(self) -> str:
-        """Search the book, and all dictionaries."""
         with self.background_searches():
             self.replace_book()
             observed = self.check_rejected()
@@ -111,8 +109,6 @@ class ReplacedFault(DictionaryFault):
 
 
 class DeletedTests(ReplacedFault):
-    """Tests of a deleted dictionary."""
-
     fault_description = "dictionary deleted, then written again"
     expected_behavior = "404 with the names of the others; searches of others work"
     error = (404, 'There are: "other"')
@@ -125,8 +121,6 @@ class DeletedTests(ReplacedFault):
 
 
 class UnreadableTests(ReplacedFault):
-    """Tests of a dictionary without read permission."""
-
     fault_description = "dictionary made unreadable (chmod 0)"
     expected_behavior = "403; searches of other dictionaries work"
     prefix = UNPRIVILEGED_PREFIX
@@ -136,8 +130,6 @@ class UnreadableTests(ReplacedFault):
 
 
 class FifoTests(ReplacedFault):
-    """Tests of a FIFO."""
-
     fault_description = "dictionary replaced by a FIFO"
     expected_behavior = "403; the service does not wait for a writer"
 
@@ -153,8 +145,6 @@ class FifoTests(ReplacedFault):
 
 
 class FolderTests(ReplacedFault):
-    """Tests of a folder."""
-
     fault_description = "dictionary replaced by a folder"
     expected_behavior = UnreadableTests.expected_behavior
 
@@ -167,8 +157,6 @@ class FolderTests(ReplacedFault):
 
 
 class LinkTests(ReplacedFault):
-    """Tests of a symbolic link to a file outside the library."""
-
     fault_description = "dictionary replaced by a symbolic link to a file outside"
     expected_behavior = "403; nothing outside the library is read"
 
@@ -180,8 +168,6 @@ class LinkTests(ReplacedFault):
 
 
 class DeviceTests(ReplacedFault):
-    """Tests of a symbolic link to a device."""
-
     fault_description = "dictionary replaced by a symbolic link to /dev/zero"
     expected_behavior = "403; nothing is read from the device"
 
@@ -245,13 +231,11 @@ class ChangingFault(DictionaryFault):
         self.assertEqual(errors, [])
 
     def inject_with_requests(self) -> list[HTTPConnection]:
-        """It is searched during the changes."""
         self.reset_book()
         with self.keep_changing():
             return self.send_searches(10)
 
     def inject_and_check(self) -> str:
-        """Search during frequent and during rare changes."""
         observed = []
         with self.background_searches():
             for query in UNIT_QUERIES:
@@ -283,8 +267,6 @@ class ChangingFault(DictionaryFault):
 
 
 class RewrittenTests(ChangingFault):
-    """Tests of a dictionary that is truncated and rewritten."""
-
     fault_description = "dictionary truncated and rewritten in place, repeatedly"
 
     def change_book(self, number: int) -> None:
@@ -292,8 +274,6 @@ class RewrittenTests(ChangingFault):
 
 
 class AppendedTests(ChangingFault):
-    """Tests of a dictionary that grows."""
-
     fault_description = "lines appended to a dictionary, repeatedly"
 
     def change_book(self, number: int) -> None:
@@ -308,8 +288,6 @@ class AppendedTests(ChangingFault):
 
 
 class RenamedTests(ChangingFault):
-    """Tests of a dictionary that is replaced by a rename."""
-
     fault_description = "dictionary replaced by a rename, repeatedly"
     expected_behavior = (
         "each response is of one version of the file; searches for quotes may be a 503 "
@@ -368,21 +346,17 @@ class LongFault(DictionaryFault):
 
 
 class LongReplacedTests(LongFault):
-    """Tests of a rename during a long response."""
-
     fault_description = (
         "dictionary replaced by a rename while a client slowly reads a long response"
     )
     expected_behavior = "the client gets the complete old version"
 
     def inject_with_requests(self) -> list[HTTPConnection]:
-        """Replace it after the responses have started."""
         readers = self.start_reading()
         self.replace_file(self.long, "short now\n")
         return readers
 
     def inject_and_check(self) -> str:
-        """Compare the responses with the old version."""
         readers = self.inject_with_requests()
         with self.background_searches():
             lines, quotes = read_responses(readers)
@@ -395,8 +369,6 @@ class LongReplacedTests(LongFault):
 
 
 class LongWrittenTests(LongFault):
-    """Tests of a write in place during a long response."""
-
     fault_description = (
         "dictionary rewritten in place while a client slowly reads a long response"
     )
@@ -423,7 +395,6 @@ class LongWrittenTests(LongFault):
             self.cut.append(reader)
 
     def inject_and_check(self) -> str:
-        """Check that no response is complete."""
         connections = self.inject_with_requests()
         with self.background_searches():
             read_responses(connections)

@@ -46,7 +46,6 @@ class UnfairFault(Attack):
     options = (f"--cache-bytes={CACHE_BYTES}", "--drain-timeout=5")
 
     def prepare_server(self) -> None:
-        """Write a dictionary that takes long to search."""
         lines = (f"Quote {n} is about love, and takes a while." for n in range(20_000))
         (self.library / "long").write_text("\n".join(lines))
 
@@ -75,8 +74,6 @@ class UnfairFault(Attack):
 
 
 class ExpensiveSearchesTests(UnfairFault):
-    """Tests of expensive regular expressions."""
-
     fault_description = (
         f"{len(CLIENT_ADDRESSES)} clients, each with 4 very expensive regular "
         "expressions"
@@ -93,7 +90,6 @@ class ExpensiveSearchesTests(UnfairFault):
         self.wait_for_greps()
 
     def inject_with_requests(self) -> list[HTTPConnection]:
-        """Another client searches."""
         self.attack()
         return [self.connect_bystander().send_query(LOVE_QUERY) for _ in range(5)]
 
@@ -104,8 +100,6 @@ class ExpensiveSearchesTests(UnfairFault):
 
 
 class FullQueueTests(UnfairFault):
-    """Tests of a client that uses all positions of the queue."""
-
     search_count = 1100
     fault_description = (
         f"one client with {search_count} searches, more than may run and wait"
@@ -116,12 +110,10 @@ class FullQueueTests(UnfairFault):
     )
 
     def attack(self) -> None:
-        """Fill the queue."""
         self.send_expensive_searches(CLIENT_ADDRESSES[0], self.search_count)
         self.wait_for_greps()
 
     def inject_with_requests(self) -> list[HTTPConnection]:
-        """Another client sends expensive searches too."""
         self.attack()
         self.send_expensive_searches(BYSTANDER_ADDRESS, 5)
         return self.attackers[-5:]
@@ -153,20 +145,16 @@ class FullQueueTests(UnfairFault):
 
 
 class PagesFloodTests(UnfairFault):
-    """Tests of clients that request pages and metrics without pause."""
-
     fault_description = "8 clients request pages and metrics without pause"
     expected_behavior = ExpensiveSearchesTests.expected_behavior
 
     def inject_with_requests(self) -> list[HTTPConnection]:
-        """Many requests are pipelined."""
         connection = self.server.connect(source_address=CLIENT_ADDRESSES[0])
         for _ in range(50):
             connection.send_get("/api/v1/web")
         return [connection] * 50
 
     def inject_and_check(self) -> str:
-        """Compare the latency while the clients run in threads."""
         stop_event = Event()
         responses = count()
         errors: list[BaseException] = []
@@ -204,8 +192,6 @@ class PagesFloodTests(UnfairFault):
 
 
 class LongTermsTests(UnfairFault):
-    """Tests of cached responses with long terms."""
-
     query_count = TERM_COUNT
     fault_description = (
         f"searches for {TERM_COUNT} different terms of {LONG_TERM_LENGTH} characters"
@@ -255,8 +241,6 @@ class LongTermsTests(UnfairFault):
 
 
 class ManyDictionariesTests(LongTermsTests):
-    """Tests of cached responses that depend on many dictionaries."""
-
     query_count = QUERY_COUNT
     fault_description = (
         f"{QUERY_COUNT} searches, each in {DICTIONARY_COUNT} dictionaries"

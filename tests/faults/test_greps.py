@@ -72,13 +72,10 @@ class GrepFault(Fault):
 
 
 class KilledTests(GrepFault):
-    """Tests of greps that are killed by another process."""
-
     fault_description = "kill -9 of 8 running greps while 8 searches wait"
     expected_behavior = "500 for the running searches, results for the waiting ones"
 
     def inject_with_requests(self) -> list[HTTPConnection]:
-        """Kill all greps that run."""
         connections = self.fill_slots(2 * MAX_RUNNING)
         pids = self.server.search_pids()
         self.grep.restore_real_grep()
@@ -93,14 +90,11 @@ class KilledTests(GrepFault):
 
 
 class KilledPrestartedTests(GrepFault):
-    """Tests of prestarted greps that are killed before they get their search."""
-
     fault_description = "kill -9 of the prestarted grep before a search, 50 times"
     expected_behavior = "results for each search"
     options = ("--timeout=2", "--cache-bytes=0")
 
     def inject_with_requests(self) -> list[HTTPConnection]:
-        """Kill a prestarted grep, and search."""
         connection = self.server.connect()
 
         def is_prestarted() -> bool:
@@ -125,8 +119,6 @@ class KilledPrestartedTests(GrepFault):
 
 @single_process_only("each worker has a slot, and batches its own searches")
 class KilledBatchTests(GrepFault):
-    """Tests of a grep that is killed during a batch of searches."""
-
     fault_description = "kill -9 of a grep, then of the next one with 7 searches"
     expected_behavior = "500 for the two searches that started them, results for others"
     options = ("--max-running=1", "--timeout=60", "--cache-bytes=0")
@@ -151,8 +143,6 @@ class KilledBatchTests(GrepFault):
 
 
 class RemovedTests(GrepFault):
-    """Tests of a missing grep."""
-
     fault_description = "grep removed, then installed again"
     expected_behavior = "500 for searches and 503 from /readyz until it is installed"
 
@@ -166,7 +156,6 @@ class RemovedTests(GrepFault):
         return connections
 
     def inject_and_check(self) -> str:
-        """Search, and check the health."""
         self.disable_grep()
         responses = [self.search_book() for _ in range(10)]
         statuses = self.check_statuses(responses, *[500] * 10)
@@ -178,8 +167,6 @@ class RemovedTests(GrepFault):
 
 
 class NotExecutableTests(RemovedTests):
-    """Tests of a grep without execute permission."""
-
     fault_description = "grep made not executable, then executable again"
     expected_behavior = RemovedTests.expected_behavior
 
@@ -189,13 +176,10 @@ class NotExecutableTests(RemovedTests):
 
 
 class HangingTests(GrepFault):
-    """Tests of a grep that hangs."""
-
     fault_description = "grep replaced by a program that hangs, --timeout=2"
     expected_behavior = "504, and it is killed; other searches wait for a slot"
 
     def inject_with_requests(self) -> list[HTTPConnection]:
-        """Use all slots, and send more searches."""
         self.grep.replace_with_hanging()
         connections = self.send_line_searches()
         self.grep.wait_for_hanging_count(MAX_RUNNING)
@@ -203,7 +187,6 @@ class HangingTests(GrepFault):
         return connections + self.send_line_searches()
 
     def inject_and_check(self) -> str:
-        """Check the responses in order."""
         responses = read_responses(self.inject_with_requests())
         self.assertEqual(
             [each.status for each in responses],
@@ -213,8 +196,6 @@ class HangingTests(GrepFault):
 
 
 class FloodingTests(GrepFault):
-    """Tests of a grep that prints without end."""
-
     fault_description = "grep replaced by a program with endless output"
     expected_behavior = "500 or 504, and it is killed; the memory is limited"
 
@@ -226,7 +207,6 @@ class FloodingTests(GrepFault):
         return self.send_line_searches()
 
     def inject_and_check(self) -> str:
-        """Search for quotes too."""
         responses = read_responses(self.inject_with_requests())
         for response in (*responses, self.search_book(unit="quote")):
             self.check_error(response, 500, 504)
@@ -235,13 +215,10 @@ class FloodingTests(GrepFault):
 
 
 class FloodingErrorsTests(GrepFault):
-    """Tests of a grep that prints errors without end."""
-
     fault_description = "grep replaced by a program with endless error messages"
     expected_behavior = "504 after the timeout; the memory is limited"
 
     def inject_with_requests(self) -> list[HTTPConnection]:
-        """The messages go to standard error."""
         self.grep.replace_with(
             *(line.format(stream="stderr") for line in FLOODING_SCRIPT)
         )
@@ -254,8 +231,6 @@ class FloodingErrorsTests(GrepFault):
 
 
 class CrashingTests(GrepFault):
-    """Tests of a grep that crashes."""
-
     fault_description = "grep replaced by a program that crashes (SIGSEGV)"
     expected_behavior = "500 with an id that is also in the log"
 
@@ -265,7 +240,6 @@ class CrashingTests(GrepFault):
         return self.send_line_searches()
 
     def inject_and_check(self) -> str:
-        """Compare the responses with the log."""
         responses = read_responses(self.inject_with_requests())
         for response in responses:
             request_id = response.headers["x-request-id"]
@@ -276,8 +250,6 @@ class CrashingTests(GrepFault):
 
 
 class GarbageTests(GrepFault):
-    """Tests of a grep that prints random bytes."""
-
     fault_description = "grep replaced by a program that prints random bytes"
     expected_behavior = "a complete JSON response: 200 with its output, or 500"
 
@@ -312,8 +284,6 @@ class GarbageTests(GrepFault):
 
 
 class DisconnectTests(GrepFault):
-    """Tests of clients that disconnect while their grep runs."""
-
     fault_description = "clients disconnect while their searches run or wait"
     expected_behavior = "grep ends within 100 ms, and its slot is free immediately"
     options = (
@@ -331,7 +301,6 @@ class DisconnectTests(GrepFault):
         return waiting
 
     def inject_and_check(self) -> str:
-        """Measure how long grep runs after the client has disconnected."""
         times = []
         for _ in range(10):
             self.grep.replace_with_hanging()

@@ -64,8 +64,6 @@ class MachineFault(Fault):
 
 @single_process_only("it counts the descriptors of one process")
 class DescriptorTests(MachineFault):
-    """Tests of a lack of descriptors."""
-
     fault_description = "RLIMIT_NOFILE lowered to a few more than the open descriptors"
     expected_behavior = (
         "200 or 503 for clients that are connected; new clients do not wait without end"
@@ -100,7 +98,6 @@ class DescriptorTests(MachineFault):
         return [each.send_query(BOOK_QUERY) for each in connections]
 
     def inject_and_check(self) -> str:
-        """Search with fewer and fewer descriptors."""
         responses: list[Response] = []
         connections = self.connect_clients()
         closed = 0
@@ -149,8 +146,6 @@ class DescriptorTests(MachineFault):
 
 
 class SpawnTests(MachineFault):
-    """Tests of processes that cannot be started."""
-
     fault_description = "starting a process fails with EAGAIN, ENOMEM, EMFILE"
     expected_behavior = "503 with Retry-After, a metric and a log line; no slot is lost"
     options = (
@@ -241,7 +236,6 @@ class CacheFault(MachineFault):
         ]
 
     def inject_and_check(self) -> str:
-        """Check the responses during the fault and after it."""
         responses = read_responses(self.inject_with_requests())
         self.check_results()
         self.assertEqual([each.status for each in responses], [200, 503, 200, 503])
@@ -269,8 +263,6 @@ class CacheFault(MachineFault):
 
 
 class FullDiskTests(CacheFault):
-    """Tests of a lack of disk space."""
-
     fault_description = "no disk space for indexes (RLIMIT_FSIZE)"
     expected_behavior = (
         "searches for lines work; 503 for quotes, with the reason in the log; no "
@@ -286,8 +278,6 @@ class FullDiskTests(CacheFault):
 
 
 class UnwritableCacheTests(CacheFault):
-    """Tests of a folder of indexes without write permission."""
-
     fault_description = "the folder of indexes made unwritable"
     expected_behavior = (
         "searches for lines work; existing indexes are used; 503 for quotes without "
@@ -305,8 +295,6 @@ class UnwritableCacheTests(CacheFault):
 
 
 class RemovedCacheTests(CacheFault):
-    """Tests of a folder of indexes that is removed."""
-
     fault_description = "the folder of indexes removed"
     expected_behavior = "the folder and the indexes are created again"
 
@@ -314,7 +302,6 @@ class RemovedCacheTests(CacheFault):
         self.cache.rename(self.folder / f"cache-{monotonic()}")
 
     def inject_and_check(self) -> str:
-        """Check that all indexes exist again."""
         responses = read_responses(self.inject_with_requests())
         self.assertEqual({each.status for each in responses}, {200})
         self.check_results()
@@ -323,8 +310,6 @@ class RemovedCacheTests(CacheFault):
 
 
 class SuspendedTests(MachineFault):
-    """Tests of a service that is stopped for some time."""
-
     fault_description = (
         "SIGSTOP for 2 s, then SIGCONT, with 8 running searches, 8 waiting searches "
         "and 18 new requests"
@@ -379,8 +364,6 @@ class SuspendedTests(MachineFault):
 
 
 class ReaperTests(MachineFault):
-    """Tests of the process that ends the greps of a service that was killed."""
-
     fault_description = "the reaper killed"
     expected_behavior = "an error in the log; the service continues"
 

@@ -5,16 +5,19 @@ The base of the tests of the real process.
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from shutil import which
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from .fake_grep import GatedGrep
-from .server import WORKER_COUNT, Server, running_server
+from .http_connection import TIMEOUT
+from .server import ROOT, WORKER_COUNT, Server, running_server
 
 LOVE_QUERY = {"action": "search", "term": "love"}
 
@@ -41,15 +44,20 @@ class LibraryTestCase(SynchronousTestCase):
 
     @ivar folder: a temporary folder.
     @ivar library: the folder of the library in it.
+    @cvar dictionaries: the texts of its dictionaries by name.
     """
 
+    dictionaries: ClassVar[Mapping[str, str]] = {}
+
     def setUp(self) -> None:
-        """Make an empty library."""
+        """Write the library."""
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
         self.library = self.folder / "library"
         self.library.mkdir()
+        for name, text in self.dictionaries.items():
+            (self.library / name).write_text(text)
 
     def serve_gated(self, *options: str, **kwargs: Any) -> tuple[GatedGrep, Server]:
         """Serve the library with a grep that waits until the test opens its gate."""
@@ -77,3 +85,31 @@ def find_program(name: str, package: str) -> str:
             raise AssertionError(reason)
         raise SkipTest(reason)
     return path
+
+
+def run_twist(*arguments: str) -> str:
+    """Run C{twist} to its end; return its output."""
+    return subprocess.check_output(
+        [sys.executable, "-m", "twisted", *arguments],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"]},
+        text=True,
+        timeout=TIMEOUT,
+    )
+
+
+def build_wheel(source: Path, folder: Path) -> Path:
+    """Build a wheel from a copy of the source."""
+    subprocess.run(
+        [
+            *(sys.executable, "setup.py", "--quiet", "bdist_wheel"),
+            *(f"--dist-dir={folder}", f"--bdist-dir={folder}/bdist"),
+        ],
+        cwd=source,
+        env={**os.environ, "PYTHONWARNINGS": "ignore"},
+        check=True,
+        capture_output=True,
+        timeout=TIMEOUT,
+    )
+    [wheel] = folder.glob("*.whl")
+    return wheel

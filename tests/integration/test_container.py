@@ -14,8 +14,7 @@ import zipfile
 from twisted_quotes import __version__
 from twisted_quotes.options import QuotesOptions
 
-from .cases import LibraryTestCase
-from .http_connection import TIMEOUT
+from .cases import LibraryTestCase, build_wheel, run_twist
 from .server import ROOT
 
 PORT = 8000
@@ -68,15 +67,7 @@ class BuildTests(LibraryTestCase):
                 )
             else:
                 shutil.copy(ROOT / name, source)
-        subprocess.run(
-            [sys.executable, "setup.py", "--quiet", "bdist_wheel", f"-d{self.folder}"],
-            cwd=source,
-            check=True,
-            capture_output=True,
-            timeout=TIMEOUT,
-        )
-        [wheel] = self.folder.glob("*.whl")
-        with zipfile.ZipFile(wheel) as archive:
+        with zipfile.ZipFile(build_wheel(source, self.folder)) as archive:
             names = set(archive.namelist())
         for folder in ("twisted", "twisted_quotes", "twisted_quotes/dictionaries"):
             for path in (source / folder).rglob("*"):
@@ -87,21 +78,14 @@ class BuildTests(LibraryTestCase):
 class RunTests(LibraryTestCase):
     """Tests of how the image runs."""
 
-    def setUp(self) -> None:
-        super().setUp()
-        (self.library / "book").write_text("love\n")
+    dictionaries = {"book": "love\n"}
 
     def test_the_command_starts_the_service(self) -> None:
         """The command is a list, so that no shell handles its signals."""
         [entrypoint] = instructions("ENTRYPOINT")
         command = json.loads(entrypoint)
         twist = command.index("/opt/twisted_quotes/bin/twist")
-        printed = subprocess.check_output(
-            [sys.executable, "-m", "twisted", *command[twist + 1 :], "--version"],
-            cwd=ROOT,
-            text=True,
-            timeout=TIMEOUT,
-        )
+        printed = run_twist(*command[twist + 1 :], "--version")
         self.assertEqual(printed, f"twisted_quotes {__version__}\n")
         self.assertEqual(instructions("STOPSIGNAL"), ["SIGTERM"])
 

@@ -18,9 +18,7 @@ HOST = b"Host: 127.0.0.1\r\n"
 class ErrorTests(LibraryTestCase):
     """Tests of error responses."""
 
-    def setUp(self) -> None:
-        super().setUp()
-        (self.library / "story").write_text("once upon a time\n")
+    dictionaries = {"story": "once upon a time\n"}
 
     def check_error(self, response: Response, code: int, *words: str) -> None:
         """Check the body of an error, and words in its message."""

@@ -21,9 +21,7 @@ from .server import command_line, has_exited, wait_until
 class ClientTests(LibraryTestCase):
     """Tests of slow clients."""
 
-    def setUp(self) -> None:
-        super().setUp()
-        (self.library / "book").write_text("love\n" * 2_000_000)
+    dictionaries = {"book": "love\n" * 2_000_000}
 
     def test_a_slow_request_is_a_408(self) -> None:
         """Also if its bytes arrive at a steady rate."""
@@ -116,7 +114,6 @@ class GrepTests(LibraryTestCase):
         term = r"(a*)*\1\1$"
         server.connect().send_query({"action": "search", "term": term, "regex": True})
         server.connect().send_get("/wait?seconds=60")
-
         wait_until(
             lambda: term.encode() in b"".join(map(command_line, server.search_pids())),
             "a long search",
@@ -132,13 +129,14 @@ class GrepTests(LibraryTestCase):
 class DescriptorTests(LibraryTestCase):
     """Tests of low limits of descriptors."""
 
+    dictionaries = {"book": "love\n"}
+
     def limited_options(self, soft: int, hard: int) -> dict[str, Any]:
         """Return how to start a server with limits."""
         return {"preexec_fn": lambda: setrlimit(RLIMIT_NOFILE, (soft, hard))}
 
     def test_the_soft_limit_is_raised(self) -> None:
         """As far as the hard limit allows."""
-        (self.library / "book").write_text("love\n")
         server = self.serve("--max-connections=500", **self.limited_options(100, 4000))
         soft, _ = prlimit(server.process.pid, RLIMIT_NOFILE)
         self.assertGreater(soft, 500)
@@ -146,7 +144,6 @@ class DescriptorTests(LibraryTestCase):
 
     def test_few_descriptors_allow_few_connections(self) -> None:
         """Others get a 503."""
-        (self.library / "book").write_text("love\n")
         server = self.serve("--max-running=2", **self.limited_options(128, 128))
         server.wait_for_log_line(
             "No more than [0-9]+ connections may be open, not 4000"
@@ -162,7 +159,6 @@ class DescriptorTests(LibraryTestCase):
 
     def test_too_few_descriptors_stop_the_start(self) -> None:
         """One line says why."""
-        (self.library / "book").write_text("love\n")
         with self.assertRaises(AssertionError) as raised:
             self.serve(**self.limited_options(60, 60))
         self.assertIn("too few files may be open", str(raised.exception))

@@ -6,14 +6,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import tempfile
 import zipfile
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from .http_connection import TIMEOUT
+from .cases import build_wheel
 from .server import ROOT, running_server
 
 
@@ -25,17 +24,7 @@ class WheelTests(SynchronousTestCase):
         with tempfile.TemporaryDirectory() as folder:
             empty, installed = Path(folder, "empty"), Path(folder, "installed")
             empty.mkdir()
-            subprocess.run(
-                [
-                    *(sys.executable, "setup.py", "--quiet", "bdist_wheel"),
-                    *(f"--dist-dir={folder}", f"--bdist-dir={folder}/bdist"),
-                ],
-                cwd=self.copy(Path(folder, "source")),
-                env={**os.environ, "PYTHONWARNINGS": "ignore"},
-                check=True,
-                timeout=TIMEOUT,
-            )
-            [wheel] = Path(folder).glob("*.whl")
+            wheel = build_wheel(self.copy(Path(folder, "source")), Path(folder))
             with zipfile.ZipFile(wheel) as archive:
                 archive.extractall(installed)
                 names = archive.namelist()
@@ -56,9 +45,7 @@ class WheelTests(SynchronousTestCase):
                     self.assertEqual(server.get(path).status, 200)
 
     def copy(self, target: Path) -> Path:
-        """
-        Copy the files that git knows, so that building does not change the source.
-        """
+        """Copy the files in git, so that the build does not change the source."""
         listed = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
             cwd=ROOT,

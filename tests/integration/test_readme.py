@@ -6,17 +6,15 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 import subprocess
 import tempfile
-from argparse import ArgumentParser
-from base64 import b64encode
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.options import QuotesOptions
 
+from .cases import find_program
 from .http_connection import TIMEOUT
 from .server import ROOT, Server, running_server
 
@@ -34,34 +32,15 @@ EXAMPLES = sorted(
 
 
 def run_curl(server: Server, command: str) -> str:
-    """Run a curl command, or send its request if curl is missing."""
+    """Run a curl command with the URL of a server."""
     arguments = shlex.split(command.replace("http://127.0.0.1:8000", server.url))
-    if shutil.which("curl"):
-        return subprocess.run(
-            arguments, capture_output=True, check=True, text=True, timeout=TIMEOUT
-        ).stdout
-    parser = ArgumentParser()
-    parser.add_argument("-d", dest="data")
-    parser.add_argument("-u", dest="user")
-    parser.add_argument("-H", dest="headers", action="append", default=[])
-    parser.add_argument("url")
-    parsed = parser.parse_args(arguments[1:])
-    path = parsed.url.removeprefix(server.url)
-    with server.connect() as connection:
-        lines = ["Host: {}:{}".format(*server.address), *parsed.headers]
-        if parsed.user is not None:
-            token = b64encode(parsed.user.encode()).decode()
-            lines.append(f"Authorization: Basic {token}")
-        head = "\r\n".join(lines)
-        if parsed.data is None:
-            request = f"GET {path} HTTP/1.1\r\n{head}\r\n\r\n"
-        else:
-            length = len(parsed.data.encode())
-            request = (
-                f"POST {path} HTTP/1.1\r\n{head}\r\n"
-                f"Content-Length: {length}\r\n\r\n{parsed.data}"
-            )
-        return connection.send(request.encode()).read_response().body.decode()
+    return subprocess.run(
+        [find_program("curl", "curl"), *arguments[1:]],
+        capture_output=True,
+        check=True,
+        text=True,
+        timeout=TIMEOUT,
+    ).stdout
 
 
 class ReadmeTests(SynchronousTestCase):

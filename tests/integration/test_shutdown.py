@@ -59,9 +59,7 @@ class OutstandingRequests:
 class ShutdownTests(LibraryTestCase):
     """Tests of signals."""
 
-    def setUp(self) -> None:
-        super().setUp()
-        (self.library / "story").write_text("\n".join(LINES) + "\n")
+    dictionaries = {"story": "\n".join(LINES) + "\n"}
 
     def serve(self, *options: str, **kwargs: Any) -> Server:
         """Serve the library without a cache."""

@@ -4,7 +4,6 @@ Tests of the units of systemd, its notifications and its sockets.
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
@@ -18,7 +17,7 @@ from twisted_quotes.option_checks import ENVIRONMENT_PREFIX
 from twisted_quotes.options import QuotesOptions
 
 from ..faults.test_shutdown_rounds import RepeatingClient
-from .cases import LOVE_QUERY, LibraryTestCase, find_program
+from .cases import LOVE_QUERY, LibraryTestCase, find_program, run_twist
 from .fake_grep import GatedGrep
 from .http_connection import TIMEOUT, HTTPConnection
 from .server import ROOT, Server, wait_until
@@ -100,13 +99,7 @@ class UnitTests(LibraryTestCase):
         """Its arguments work with this program."""
         [command] = settings("twisted_quotes.service")["ExecStart"]
         _, *arguments = command.split()
-        printed = subprocess.check_output(
-            [sys.executable, "-m", "twisted", *arguments, "--version"],
-            cwd=ROOT,
-            env={"PATH": os.environ["PATH"]},
-            text=True,
-            timeout=TIMEOUT,
-        )
+        printed = run_twist(*arguments, "--version")
         self.assertEqual(printed, f"twisted_quotes {__version__}\n")
 
     def test_the_environment_sets_known_options(self) -> None:
@@ -121,9 +114,10 @@ class UnitTests(LibraryTestCase):
 class NotifyTests(LibraryTestCase):
     """Tests of notifications to systemd."""
 
+    dictionaries = {"book": "love\n"}
+
     def setUp(self) -> None:
         super().setUp()
-        (self.library / "book").write_text("love\n")
         self.notified = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.addCleanup(self.notified.close)
         self.notified.settimeout(TIMEOUT)
@@ -205,9 +199,10 @@ class NotifyTests(LibraryTestCase):
 class ActivationTests(LibraryTestCase):
     """Tests of sockets that systemd opens and passes."""
 
+    dictionaries = {"book": "love\n" * 50}
+
     def setUp(self) -> None:
         super().setUp()
-        (self.library / "book").write_text("love\n" * 50)
         self.socket = socket.create_server(("127.0.0.1", 0), backlog=500)
         self.addCleanup(self.socket.close)
 

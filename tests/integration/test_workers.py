@@ -32,9 +32,7 @@ from .test_tls import write_certificate
 class WorkersTestCase(LibraryTestCase):
     """A library, and servers with two workers."""
 
-    def setUp(self) -> None:
-        super().setUp()
-        (self.library / "book").write_text("love\n" * 3)
+    dictionaries = {"book": "love\n" * 3}
 
     def serve(self, *options: str, **kwargs: Any) -> Server:
         """Serve the library with two workers until the test ends."""
