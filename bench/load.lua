@@ -12,7 +12,7 @@ end
 
 local threads = {}
 local requests = {}
-asked = 0
+bodies_used = 0
 
 function setup(thread)
     table.insert(threads, thread)
@@ -35,18 +35,18 @@ function init(args)
 end
 
 function request()
-    asked = asked + 1
-    return requests[(asked - 1) % #requests + 1]
+    bodies_used = bodies_used + 1
+    return requests[(bodies_used - 1) % #requests + 1]
 end
 
 function done(summary, latency)
     local total = 0
     for _, thread in ipairs(threads) do
-        total = total + thread:get("asked")
+        total = total + thread:get("bodies_used")
     end
     local errors = summary.errors
     io.write(string.format(
-        'report: {"asked": %d, "requests": %d, "microseconds": %d, "bytes": %.0f, '
+        'report: {"bodies_used": %d, "requests": %d, "microseconds": %d, "bytes": %.0f, '
         .. '"connect": %d, "read": %d, "write": %d, "status": %d, "timeout": %d, '
         .. '"mean": %.1f, "p50": %.1f, "p99": %.1f}\n',
         total, summary.requests, summary.duration, summary.bytes,

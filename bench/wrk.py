@@ -78,7 +78,7 @@ def parse_report(output: str) -> WrkReport:
         if line.startswith(_REPORT):
             values = json.loads(line.removeprefix(_REPORT))
             return WrkReport(
-                values["asked"],
+                values["bodies_used"],
                 values["requests"],
                 values["microseconds"] / 1e6,
                 values["bytes"],

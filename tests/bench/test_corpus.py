@@ -46,9 +46,9 @@ class SmallTests(SynchronousTestCase):
         terms = distinct_terms(texts)
         self.assertGreater(len(terms), 15_000)
         for term in terms[::7]:
-            found = [number for number, line in enumerate(lines) if term in line]
-            self.assertEqual(len(found), COPIES_PER_SENTENCE, term)
-            self.assertGreater(found[1] - found[0], 1)
+            numbers = [number for number, line in enumerate(lines) if term in line]
+            self.assertEqual(len(numbers), COPIES_PER_SENTENCE, term)
+            self.assertGreater(numbers[1] - numbers[0], 1)
 
     def test_terms_are_distinct(self) -> None:
         """A cache cannot help a server."""
@@ -91,8 +91,8 @@ class BigTests(SynchronousTestCase):
     def test_a_common_term_is_in_every_twentieth_line(self) -> None:
         """A search for the first ten ends early."""
         lines = make_big_block(make_sentences()).decode().splitlines()
-        found = [number for number, line in enumerate(lines) if COMMON_TERM in line]
-        self.assertEqual(found, list(range(0, len(lines), 20)))
+        numbers = [number for number, line in enumerate(lines) if COMMON_TERM in line]
+        self.assertEqual(numbers, list(range(0, len(lines), 20)))
 
     def test_missing_disk_space_is_an_error(self) -> None:
         """No large dictionary is written."""

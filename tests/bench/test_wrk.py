@@ -13,7 +13,7 @@ from bench.errors import RunFailed
 from bench.wrk import WrkReport, WrkRun, parse_report
 
 GOOD_REPORT = {
-    "asked": 1005,
+    "bodies_used": 1005,
     "requests": 1000,
     "microseconds": 2_000_000,
     "bytes": 250_000,

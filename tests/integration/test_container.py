@@ -24,12 +24,12 @@ def instructions(kind: str) -> list[str]:
     """Return the arguments of all instructions of a kind, in order."""
     text = (ROOT / "Containerfile").read_text()
     lines = [line for line in text.splitlines() if not line.startswith("#")]
-    found = []
+    results = []
     for line in re.sub(r"\\\n\s*", "", "\n".join(lines)).splitlines():
         name, _, arguments = line.partition(" ")
         if name == kind:
-            found.append(arguments)
-    return found
+            results.append(arguments)
+    return results
 
 
 def copied_sources() -> list[str]:

@@ -173,7 +173,7 @@ class ErrorTests(LibraryTestCase):
         aside.rename(grep)
         self.assertEqual(server.query_results(action="all"), ["once upon a time"])
 
-    @single_process_only("each worker has a place, and another one to wait in")
+    @single_process_only("each worker has its own slot and queue")
     def test_a_full_queue_is_a_503(self) -> None:
         """The searches that run and wait are not affected."""
         gated, server = self.serve_gated("--max-running=1", "--max-waiting=1")

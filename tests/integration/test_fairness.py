@@ -34,7 +34,7 @@ class FairnessTests(SynchronousTestCase):
                 busy.connect().send_get("/wait?seconds=60")
             busy.wait_for_search_pids(BLOCKING)
             connections = quiet.connect(), busy.connect()
-            # Taken in turns, so that a noisy machine slows both alike.
+            # In turns, so that other load on the machine slows both down.
             times = [
                 [measure_searches(connection) for connection in connections]
                 for _ in range(ROUNDS)

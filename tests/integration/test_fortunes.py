@@ -22,7 +22,7 @@ WORDS = 300
 
 def run_fortune(name: str, *arguments: str) -> set[str]:
     """Return the matching quotes that C{fortune} prints."""
-    # Its exit status says nothing: it is 1 now and then where quotes were found.
+    # The exit status is sometimes 1 although there are matches.
     printed = subprocess.run(
         [FORTUNE, *arguments, str(FORTUNES / name)],
         stdout=subprocess.PIPE,
@@ -97,22 +97,22 @@ class FortuneTests(SynchronousTestCase):
         for name in FILES:
             overlooked = last_quote(name)
             for word in sample_words(name, WORDS // len(FILES)):
-                found = {each.rstrip("\n") for each in self.search(name, word)}
-                self.assertTrue(found)
+                results = {each.rstrip("\n") for each in self.search(name, word)}
+                self.assertTrue(results)
                 expected = run_fortune(name, "-m", word)
                 if overlooked is not None:
                     self.assertNotIn(overlooked, expected)
                     expected |= {overlooked} if word in overlooked else set()
-                self.assertEqual(found, expected, (name, word))
+                self.assertEqual(results, expected, (name, word))
                 looked_for += 1
         self.assertGreaterEqual(looked_for, 250)
 
     def test_ignore_case_finds_the_same_quotes_as_fortune(self) -> None:
         """With its option C{-i}."""
         for word in sample_words("love", 20):
-            found = self.search("love", word.upper(), ignore_case=True)
+            results = self.search("love", word.upper(), ignore_case=True)
             self.assertEqual(
-                {quote.rstrip("\n") for quote in found},
+                {quote.rstrip("\n") for quote in results},
                 run_fortune("love", "-i", "-m", word),
                 word,
             )

@@ -25,15 +25,15 @@ from .http_connection import HTTPConnection
 from .server import WORKER_COUNT, Server, command_line, wait_until
 
 ALPHABET = "aAb\u00e9\u00c9\u0301_0 .-\t\u2019'\u201c\"\u2014\u65e5"
-PIECE = st.one_of(
+PART = st.one_of(
     st.text(ALPHABET, max_size=8).map(str.encode),
     st.sampled_from((b"\n", b"\r\n", b"\n\n", b"\n \t\n", b"\n%\n", b"\n--  Who\n")),
     st.sampled_from((b"\xff", b"\0", b"\xc3", b"\xef\xbb\xbf")),
 )
 FILE = st.builds(
-    lambda bom, pieces: b"\xef\xbb\xbf" * bom + b"".join(pieces),
+    lambda bom, parts: b"\xef\xbb\xbf" * bom + b"".join(parts),
     st.booleans(),
-    st.lists(PIECE, max_size=14),
+    st.lists(PART, max_size=14),
 )
 NDJSON = "Accept: application/x-ndjson"
 
@@ -146,8 +146,8 @@ class PropertyTests(QuotesTestCase):
             else:
                 self.assertEqual(len(quote["matches"]), count, quote)
             for match in quote["matches"]:
-                piece = quote["text"][match["start"] : match["end"]]
-                self.assertIn(normalized.strip(), normalize_for_search(piece))
+                part = quote["text"][match["start"] : match["end"]]
+                self.assertIn(normalized.strip(), normalize_for_search(part))
 
 
 class ChangeTests(QuotesTestCase):

@@ -84,9 +84,9 @@ class StartTests(LibraryTestCase):
                 events = []
                 for line in process.stdout:
                     events.append(json.loads(line))
-                    found = re.search(r"http://([\d.]+):(\d+)", events[-1]["message"])
-                    if found:
-                        address = (found[1], int(found[2]))
+                    match = re.search(r"http://([\d.]+):(\d+)", events[-1]["message"])
+                    if match:
+                        address = (match[1], int(match[2]))
                         with HTTPConnection(address) as client:
                             self.assertEqual(
                                 client.send_get("/x").read_response().status, 404

@@ -41,12 +41,12 @@ os.execv(sys.argv[3], sys.argv[3:])
 
 def settings(unit: str) -> dict[str, list[str]]:
     """Return the settings of a unit; each may occur several times."""
-    found: dict[str, list[str]] = {}
+    result: dict[str, list[str]] = {}
     for line in (DEPLOY / unit).read_text().splitlines():
         name, is_setting, value = line.partition("=")
         if is_setting and not line.startswith("#"):
-            found.setdefault(name, []).append(value)
-    return found
+            result.setdefault(name, []).append(value)
+    return result
 
 
 def environment(unit: str) -> dict[str, str]:
