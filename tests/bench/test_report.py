@@ -155,6 +155,5 @@ class PageTests(SynchronousTestCase):
             self.assertRaises(ValueError, put_between_markers, page, "new")
 
     def test_the_page_of_the_project_has_the_markers(self) -> None:
-        """A full run can update it."""
         page = (ROOT / "docs" / "performance.md").read_text("utf-8")
         self.assertIn("new", put_between_markers(page, "new"))
