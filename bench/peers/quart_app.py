@@ -19,26 +19,11 @@ app = Quart(__name__)
 
 @app.post("/api/v1/json")
 async def run_query() -> dict[str, Any]:
-    """Run grep and return the groups of lines in its output."""
+    """Run grep or cat and return the lines of the output."""
     query = await request.get_json()
     path = quote(f"{LIBRARY}/{query['dictionary']}")
-    if query["action"] == "all":
-        return _response_body(
-            (await _shell_output(f"cat {path}")).removesuffix("\n").split("\n")
-        )
-    ignore_case = "-i" if query.get("ignore_case") else ""
-    before, after = int(query.get("n_before", 0)), int(query.get("n_after", 0))
-    output = await _shell_output(
-        f"grep {ignore_case} -B {before} -A {after} -e {quote(query['term'])} {path}"
-    )
-    return _response_body(output.removesuffix("\n").split("\n--\n"))
-
-
-async def _shell_output(command: str) -> str:
-    process = await asyncio.create_subprocess_shell(command, stdout=PIPE)
+    command = f"grep -e {quote(query['term'])}" if "term" in query else "cat"
+    process = await asyncio.create_subprocess_shell(f"{command} {path}", stdout=PIPE)
     output, _ = await process.communicate()
-    return output.decode()
-
-
-def _response_body(results: list[str]) -> dict[str, Any]:
+    results = output.decode().removesuffix("\n").split("\n")
     return {"nr of entries": len(results), "results": results}
