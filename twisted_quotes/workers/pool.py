@@ -5,6 +5,7 @@ The workers of a supervisor: starting, replacing, and collecting their metrics.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
@@ -28,48 +29,43 @@ class NoWorkerStarted(Exception):
     """None of the first workers could serve."""
 
 
+@dataclass(eq=False)
 class WorkerPool:
     """
     A fixed number of workers, which replaces those that end.
 
-    @param count: the number of workers, 2 or more.
-    @param retirement_timeout: the time limit for a retiring worker to end, in seconds;
+    @ivar count: the number of workers, 2 or more.
+    @ivar retirement_timeout: the time limit for a retiring worker to end, in seconds;
         then it is killed.
-    @param metrics: the metrics of this process, which has some of its own.
-
+    @ivar metrics: the metrics of this process, which has some of its own.
     @ivar outstanding: has the C{ended} of each worker.
     @ivar started: fires when each of the first workers serves or has ended; fails with
         L{NoWorkerStarted} if none of them serves.
     """
 
-    _log = Logger()
+    clock: IReactorTime
+    count: int
+    start_worker: StartWorker
+    shared_counters: SharedCounters
+    retirement_timeout: float
+    metrics: Metrics
 
-    def __init__(
-        self,
-        clock: IReactorTime,
-        count: int,
-        start_worker: StartWorker,
-        shared_counters: SharedCounters,
-        retirement_timeout: float,
-        metrics: Metrics,
-    ) -> None:
+    _log = Logger()
+    _has_any_started = _closed = False
+
+    def __post_init__(self) -> None:
         self.outstanding = Outstanding()
         self.started: Deferred[None] = Deferred()
-        self._clock = clock
-        self._count = count
-        self._start_worker = start_worker
-        self._shared_counters = shared_counters
-        self._retirement_timeout = retirement_timeout
-        self._metrics = metrics
         self._workers: list[Worker] = []
         self._restart_backoff = RestartBackoff()
         self._pending_restarts: set[IDelayedCall] = set()
         self._ended_workers_metrics: list[MetricFamily] = []
         # The shares of the first workers that neither serve nor have ended yet.
-        self._pending_shares = set(range(count))
-        self._has_any_started = self._closed = False
-        metrics.add_gauge("workers", "Workers that serve.", lambda: self._serving_count)
-        self._workers_lost = metrics.add_counter(
+        self._pending_shares = set(range(self.count))
+        self.metrics.add_gauge(
+            "workers", "Workers that serve.", lambda: self._serving_count
+        )
+        self._workers_lost = self.metrics.add_counter(
             "workers_lost", "Workers that ended unexpectedly, or with an error."
         )
 
@@ -80,15 +76,15 @@ class WorkerPool:
     def fill(self) -> None:
         """Start the missing workers."""
         shares = {each.share for each in self._workers if not each.is_retiring}
-        for share in sorted(set(range(self._count)) - shares):
+        for share in sorted(set(range(self.count)) - shares):
             if not self._closed:
                 self._start(share)
 
     def _start(self, share: int) -> None:
         rows = {each.row for each in self._workers}
-        row = min(set(range(self._shared_counters.rows)) - rows)
+        row = min(set(range(self.shared_counters.rows)) - rows)
         try:
-            worker = self._start_worker(self, row, share)
+            worker = self.start_worker(self, row, share)
         except OSError as error:
             self._worker_lost(share, f"it could not be started: {error.strerror}", 0)
             return
@@ -109,7 +105,7 @@ class WorkerPool:
             self._pending_restarts.remove(call)
             self.fill()
 
-        call = self._clock.callLater(delay, restart)
+        call = self.clock.callLater(delay, restart)
         self._pending_restarts.add(call)
 
     # Events of the workers
@@ -133,13 +129,13 @@ class WorkerPool:
         """Replace a worker that received SIGTERM, and have it finish."""
         if self._closed or worker.is_retiring:
             return
-        if len(self._workers) == self._shared_counters.rows:
+        if len(self._workers) == self.shared_counters.rows:
             self._log.warn("Too many workers are retiring already.")
             return
         self._log.info("Worker {pid} is retiring.", pid=worker.transport.pid)
         worker.is_retiring = True
         worker.control.send(Message.RETIRE)
-        kill_call = self._clock.callLater(self._retirement_timeout, self._kill, worker)
+        kill_call = self.clock.callLater(self.retirement_timeout, self._kill, worker)
         worker.ended.addCallback(
             lambda _: kill_call.cancel() if kill_call.active() else None
         )
@@ -148,7 +144,7 @@ class WorkerPool:
     def worker_ended(self, worker: Worker, reason: str, exited_cleanly: bool) -> None:
         """Replace a worker that has ended, and keep what it has counted."""
         self._workers.remove(worker)
-        self._shared_counters.clear(worker.row)
+        self.shared_counters.clear(worker.row)
         self._ended_workers_metrics = aggregate(
             [self._ended_workers_metrics, cumulative_only(worker.last_metrics)]
         )
@@ -177,7 +173,7 @@ class WorkerPool:
     def _aggregate_metrics(self, _: object) -> list[MetricFamily]:
         reports = [each.last_metrics for each in self._workers]
         return aggregate(
-            [self._metrics.families(), self._ended_workers_metrics, *reports]
+            [self.metrics.families(), self._ended_workers_metrics, *reports]
         )
 
     def check_health(self, max_silence: float | None) -> Deferred[Any]:
@@ -198,7 +194,7 @@ class WorkerPool:
             since = worker.silent_since
             if since is None or max_silence is None:
                 continue
-            if self._clock.seconds() - since > max_silence:
+            if self.clock.seconds() - since > max_silence:
                 self._log.error(
                     "Worker {pid} does not respond.", pid=worker.transport.pid
                 )

@@ -58,13 +58,13 @@ class WorkerSupervisor(Protocol):
         """Collect the metrics of all workers."""
 
 
+@dataclass(eq=False)
 class Worker(ProcessProtocol):
     """
     A worker process.
 
-    @param row: its row of the shared counters.
-    @param share: the index of its share of the limits.
-
+    @ivar row: its row of the shared counters.
+    @ivar share: the index of its share of the limits.
     @ivar is_retiring: whether another worker replaces it already.
     @ivar last_metrics: the metrics that it last reported.
     @ivar silent_since: when the first request for metrics that it did not answer was
@@ -72,19 +72,18 @@ class Worker(ProcessProtocol):
     @ivar ended: fires when the process has ended.
     """
 
-    transport: IProcessTransport
-    _log = Logger()
+    clock: IReactorTime
+    supervisor: WorkerSupervisor
+    row: int
+    share: int
 
-    def __init__(
-        self, clock: IReactorTime, supervisor: WorkerSupervisor, row: int, share: int
-    ) -> None:
-        self._clock = clock
-        self._supervisor = supervisor
-        self.row = row
-        self.share = share
+    _log = Logger()
+    is_retiring = False
+
+    def __post_init__(self) -> None:
+        self.transport: IProcessTransport
         self.control = ControlProtocol()
         self.control.receiver = self
-        self.is_retiring = False
         self.last_metrics: list[MetricFamily] = []
         self.silent_since: float | None = None
         self.ended: Deferred[None] = Deferred()
@@ -102,22 +101,22 @@ class Worker(ProcessProtocol):
         """The time since it started to serve, in seconds; 0 if it has not."""
         if self._serving_since is None:
             return 0.0
-        return self._clock.seconds() - self._serving_since
+        return self.clock.seconds() - self._serving_since
 
     # Messages and requests of the worker
 
     def serving_started(self) -> None:
         """Handle the message that it listens."""
-        self._serving_since = self._clock.seconds()
-        self._supervisor.serving_started(self)
+        self._serving_since = self.clock.seconds()
+        self.supervisor.serving_started(self)
 
     def retirement_requested(self) -> None:
         """Handle the message that it received SIGTERM."""
-        self._supervisor.retirement_requested(self)
+        self.supervisor.retirement_requested(self)
 
     def report_metrics(self) -> Deferred[list[MetricFamily]]:
         """Collect the metrics of all workers, for one whose client requests them."""
-        return self._supervisor.collect_all_metrics()
+        return self.supervisor.collect_all_metrics()
 
     def metrics_received(self, families: list[MetricFamily]) -> None:
         """Keep the metrics that it reports."""
@@ -130,7 +129,7 @@ class Worker(ProcessProtocol):
         description = "it exited by itself"
         if not exited_cleanly:
             description = reason.getErrorMessage()
-        self._supervisor.worker_ended(self, description, exited_cleanly)
+        self.supervisor.worker_ended(self, description, exited_cleanly)
         self.ended.callback(None)
 
     # What the supervisor does with it
@@ -142,8 +141,8 @@ class Worker(ProcessProtocol):
         @return: fires when it has responded, or L{REPORT_TIMEOUT} after the request.
         """
         if self._report_timeout is None:
-            requested_at = self._clock.seconds()
-            self._report_timeout = self._clock.callLater(
+            requested_at = self.clock.seconds()
+            self._report_timeout = self.clock.callLater(
                 REPORT_TIMEOUT, self._report_timed_out, requested_at
             )
             report = self.control.request_metrics()

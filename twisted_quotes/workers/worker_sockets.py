@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from twisted.internet import tcp, unix
@@ -114,6 +115,7 @@ class _SharedUNIXPort(unix.Port):
 
 
 @implementer(IReadDescriptor)
+@dataclass(eq=False)
 class FairAcceptor:
     """
     Accepts connections on a port, one per reactor turn, and leaves them to a worker
@@ -123,25 +125,23 @@ class FairAcceptor:
     have all of a burst. A worker that accepts nothing through many delays hangs, and
     causes no more of them until it accepts or closes a connection.
 
-    @param row: the row of this worker of the shared counters.
+    @ivar row: the row of this worker of the shared counters.
     """
 
-    def __init__(
-        self, reactor: Any, port: tcp.Port, shared_counters: SharedCounters, row: int
-    ) -> None:
-        self._reactor = reactor
-        self._port = port
-        self._shared_counters = shared_counters
-        self._row = row
-        self._last_minimum: int | None = None
-        self._wasted_delays = 0
-        self._has_delayed = False
-        self._delay_call: IDelayedCall | None = None
+    reactor: Any
+    port: tcp.Port
+    shared_counters: SharedCounters
+    row: int
+
+    _last_minimum: int | None = field(init=False, default=None)
+    _delay_call: IDelayedCall | None = field(init=False, default=None)
+    _wasted_delays = 0
+    _has_delayed = False
 
     def start(self) -> None:
         """Accept instead of the port itself."""
-        self._port.stopReading()
-        self._reactor.addReader(self)
+        self.port.stopReading()
+        self.reactor.addReader(self)
 
     def stop(self) -> None:
         """Stop accepting, and have the port accept batches again."""
@@ -149,23 +149,23 @@ class FairAcceptor:
             self._delay_call.cancel()
             self._delay_call = None
         else:
-            self._reactor.removeReader(self)
-        self._port.numberAccepts = _ACCEPTS_PER_READ
+            self.reactor.removeReader(self)
+        self.port.numberAccepts = _ACCEPTS_PER_READ
 
     def doRead(self) -> None:
         """Accept a connection, if it is still pending, or delay that once."""
         if self._has_delayed or not self._is_delay_needed():
             self._has_delayed = False
-            self._port.numberAccepts = 1
-            self._port.doRead()
+            self.port.numberAccepts = 1
+            self.port.doRead()
             return
         self._has_delayed = True
-        self._reactor.removeReader(self)
-        self._delay_call = self._reactor.callLater(ACCEPT_DELAY, self._resume_accepting)
+        self.reactor.removeReader(self)
+        self._delay_call = self.reactor.callLater(ACCEPT_DELAY, self._resume_accepting)
 
     def _is_delay_needed(self) -> bool:
-        own = self._shared_counters.read(self._row, Column.CONNECTIONS)
-        minimum = self._shared_counters.minimum_connections_elsewhere(self._row)
+        own = self.shared_counters.read(self.row, Column.CONNECTIONS)
+        minimum = self.shared_counters.minimum_connections_elsewhere(self.row)
         # A few connections among many make no difference.
         if minimum is None or own <= minimum + own // 8:
             return False
@@ -176,13 +176,13 @@ class FairAcceptor:
 
     def _resume_accepting(self) -> None:
         self._delay_call = None
-        self._reactor.addReader(self)
+        self.reactor.addReader(self)
 
     def fileno(self) -> int:
-        return int(self._port.fileno())
+        return int(self.port.fileno())
 
     def connectionLost(self, reason: Failure) -> None:
-        self._port.connectionLost(reason)
+        self.port.connectionLost(reason)
 
     def logPrefix(self) -> str:
         return "accept"
