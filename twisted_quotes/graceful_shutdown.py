@@ -1,25 +1,35 @@
 """
-The base of services that shut down gracefully: the reaction to signals, and the order
-of the shutdown.
+The base of services: listening, the reaction to signals, and the order of the shutdown.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from signal import SIGHUP, Signals
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorCore, IReactorTime
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, maybeDeferred
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IListeningPort,
+    IProtocolFactory,
+    IReactorCore,
+    IReactorTime,
+    IStreamServerEndpoint,
+)
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from twisted_quotes.concurrency.outstanding import Outstanding
+from twisted_quotes.listening.sockets import format_listening_address, set_backlog
 from twisted_quotes.monitoring.systemd import SystemdNotifier
 from twisted_quotes.processes.signals import SignalSubscriber, stop_by_signal
+
+from .startup import CannotStart
 
 
 class IServiceReactor(IReactorCore, IReactorTime):
@@ -29,8 +39,9 @@ class IServiceReactor(IReactorCore, IReactorTime):
 @dataclass(kw_only=True, eq=False, repr=False)
 class GracefulService(Service, ABC):
     """
-    A service that shuts down gracefully (contract, section 2).
+    A service that listens, and shuts down gracefully (contract, section 2).
 
+    @ivar endpoints: the endpoints to listen on, each with its description.
     @ivar outstanding: what the shutdown waits for.
     @ivar drain_delay: how long the service goes on serving after the shutdown has
         started, in seconds.
@@ -43,6 +54,7 @@ class GracefulService(Service, ABC):
     _shutdown_message = "Shutting down: {count} outstanding."
 
     reactor: IServiceReactor
+    endpoints: Sequence[tuple[str, IStreamServerEndpoint]]
     outstanding: Outstanding
     drain_delay: float
     drain_timeout: float
@@ -50,6 +62,8 @@ class GracefulService(Service, ABC):
     systemd_notifier: SystemdNotifier
     stops_on_hangup: bool = False
 
+    _ports: list[tuple[IListeningPort, str]] = field(init=False, default_factory=list)
+    _failure: str | None = field(init=False, default=None)
     _restore_signals: Callable[[], None] | None = field(init=False, default=None)
     _shutdown_trigger: Any = field(init=False, default=None)
     _pending_drain_delay: Deferred[None] | None = field(init=False, default=None)
@@ -59,15 +73,57 @@ class GracefulService(Service, ABC):
     )
     _shutdown_requested = _reactor_stopping = _ended = _forced = False
 
-    # Starting
+    def _listen(self, factory: IProtocolFactory) -> None:
+        """
+        Listen on all endpoints, and prepare the shutdown.
 
-    def _add_shutdown_trigger(self) -> None:
-        """Have the reactor wait for the shutdown, and signals start it."""
+        @raise CannotStart: an endpoint cannot be listened on.
+        """
+        for description, endpoint in self.endpoints:
+            listening = maybeDeferred(endpoint.listen, factory)
+            listening.addCallback(self._listening_started, description)
+            listening.addErrback(self._listening_failed, description)
+            if not listening.called:
+                self._listening_delayed(description)
+        if self._failure is not None:
+            self._close_ports()
+            raise CannotStart(self._failure)
         self._shutdown_trigger = self.reactor.addSystemEventTrigger(
             "before", "shutdown", self._reactor_shutdown_started
         )
         # These replace the handlers that Twisted installs when the reactor starts.
         self.reactor.callWhenRunning(self._install_signal_handlers)
+
+    def _listening_started(self, port: IListeningPort, description: str) -> None:
+        set_backlog(port, description)
+        self._ports.append((port, description))
+
+    def _listening_delayed(self, description: str) -> None:
+        """Handle an endpoint that will listen later."""
+
+    def _listening_failed(self, failure: Failure, description: str) -> None:
+        """Have the start fail, or stop the program if it has started."""
+        self._failure = f"cannot listen on {description!r}: {failure.getErrorMessage()}"
+        if self._shutdown_trigger is not None:
+            self._log.critical("The start failed: {reason}", reason=self._failure)
+            self.reactor.stop()
+
+    def _close_ports(self) -> Deferred[Any]:
+        return DeferredList(
+            [maybeDeferred(port.stopListening) for port, _ in self._ports]
+        )
+
+    def _notify_ready(self) -> None:
+        """Log the address of each port, and notify systemd."""
+        if self._shutdown_done is not None:
+            return
+        addresses = []
+        for port, description in self._ports:
+            addresses.append(format_listening_address(port.getHost(), description))
+            self._log.info(
+                "Listening on {address}", address=addresses[-1], endpoint=description
+            )
+        self.systemd_notifier.notify_ready(f"Listening on {', '.join(addresses)}")
 
     def _reactor_shutdown_started(self) -> Deferred[list[tuple[bool, Any]]]:
         self._reactor_stopping = True
@@ -76,8 +132,6 @@ class GracefulService(Service, ABC):
     def _install_signal_handlers(self) -> None:
         if self._shutdown_done is None:
             self._restore_signals = self.on_signal(self.signal_received)
-
-    # Signals
 
     def signal_received(self, number: int) -> None:
         """

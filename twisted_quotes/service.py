@@ -4,13 +4,11 @@ The service that listens and serves: its start, and the steps of its shutdown.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
 
-from twisted.internet.defer import DeferredList, maybeDeferred
-from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import deferLater
-from twisted.python.failure import Failure
 
 from twisted_quotes.library.readiness import Readiness
 from twisted_quotes.listening.sockets import (
@@ -18,12 +16,11 @@ from twisted_quotes.listening.sockets import (
     is_on_loopback,
     is_systemd_socket,
     reject_new_connections,
-    set_backlog,
 )
 from twisted_quotes.web.server.site import QuotesSite
 
 from .graceful_shutdown import GracefulService
-from .startup import CannotStart, log_listening_addresses
+from .startup import CannotStart
 
 FLUSH_TIMEOUT = 0.5
 """How long a forced shutdown waits for clients to read responses, in seconds."""
@@ -34,7 +31,6 @@ class QuotesService(GracefulService):
     """
     Listens, and shuts down without losing a request.
 
-    @ivar endpoints: the endpoints to listen on, each with its description.
     @ivar site_closed: called when new requests are refused.
     @ivar clean_up: called when nothing is outstanding; the shutdown waits for it.
     @ivar host_names: the names of the service besides those of loopback, or C{"*"} for
@@ -42,14 +38,10 @@ class QuotesService(GracefulService):
     """
 
     site: QuotesSite
-    endpoints: Sequence[tuple[str, IStreamServerEndpoint]]
     site_closed: Callable[[], object]
     clean_up: Callable[[], Awaitable[None]]
     readiness: Readiness
     host_names: Collection[str]
-
-    _ports: list[tuple[IListeningPort, str]] = field(init=False, default_factory=list)
-    _failure: str | None = field(init=False, default=None)
 
     def startService(self) -> None:
         """
@@ -60,39 +52,19 @@ class QuotesService(GracefulService):
         super().startService()
         # A start of our own keeps the access log open after the last port has closed.
         self.site.doStart()
-        for description, endpoint in self.endpoints:
-            listening = endpoint.listen(self.site)
-            listening.addCallback(self._listening_started, description)
-            listening.addErrback(self._listening_failed, description)
-        if self._failure is not None:
-            for port, _ in self._ports:
-                port.stopListening()
+        try:
+            self._listen(self.site)
+        except CannotStart:
             self.site.doStop()
-            raise CannotStart(self._failure)
-        self._add_shutdown_trigger()
+            raise
 
     def _listening_started(self, port: IListeningPort, description: str) -> None:
-        self._ports.append((port, description))
-        self._port_opened(port, description)
+        super()._listening_started(port, description)
         if len(self._ports) == len(self.endpoints):
             if all(is_on_loopback(*each) for each in self._ports):
                 self.site.allowed_hosts = self.host_names
             # From then on, a signal starts the shutdown instead of killing the process.
             self.reactor.callWhenRunning(self._notify_ready)
-
-    def _port_opened(self, port: IListeningPort, description: str) -> None:
-        set_backlog(port, description)
-
-    def _notify_ready(self) -> None:
-        if self._shutdown_done is None:
-            self.systemd_notifier.notify_ready(log_listening_addresses(self._ports))
-
-    def _listening_failed(self, failure: Failure, description: str) -> None:
-        """Have the start fail, or stop the program if it has started."""
-        self._failure = f"cannot listen on {description!r}: {failure.getErrorMessage()}"
-        if self._shutdown_trigger is not None:
-            self._log.critical("The start failed: {reason}", reason=self._failure)
-            self.reactor.stop()
 
     def reload(self) -> None:
         """Reopen the access log."""
@@ -129,11 +101,6 @@ class QuotesService(GracefulService):
             # The socket closes in the next turn, and resets what is not accepted.
             self.reactor.callLater(0, list, accept_batches(port))
         await self._close_ports()
-
-    async def _close_ports(self) -> None:
-        await DeferredList(
-            [maybeDeferred(port.stopListening) for port, _ in self._ports]
-        )
 
     def _force_shutdown(self) -> None:
         self._log.warn(

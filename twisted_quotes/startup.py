@@ -14,7 +14,7 @@ from typing import Any
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.portal import Portal
 from twisted.internet.endpoints import serverFromString
-from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python.filepath import FilePath
 from twisted.python.procutils import which
@@ -23,7 +23,6 @@ from twisted_quotes.library.index_cache import default_cache_folder
 from twisted_quotes.library.library import Library, LibraryUnusable
 from twisted_quotes.listening.proxy_protocol import proxy_protocol_endpoint
 from twisted_quotes.listening.sockets import (
-    format_listening_address,
     remove_stale_socket,
     unix_socket_path,
 )
@@ -96,19 +95,6 @@ def endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
     except Exception as error:
         raise CannotStart(f"cannot listen on {description!r}: {error}") from None
     return endpoint
-
-
-def log_listening_addresses(ports: Iterable[tuple[IListeningPort, str]]) -> str:
-    """
-    Log the address of each port, and return a line with all of them.
-
-    @param ports: the ports, each with the description of its endpoint.
-    """
-    addresses = []
-    for port, description in ports:
-        addresses.append(format_listening_address(port.getHost(), description))
-        _log.info("Listening on {address}", address=addresses[-1], endpoint=description)
-    return f"Listening on {', '.join(addresses)}"
 
 
 def check_writable(path: str | None) -> str | None:

@@ -4,15 +4,23 @@ Fakes of workers and of what starts them.
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Sequence
 from typing import Any
 
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IProtocolFactory
+from twisted.internet.tcp import Port
 
 from twisted_quotes.monitoring.metrics import Metrics
 from twisted_quotes.workers.control import ControlProtocol, Message
 from twisted_quotes.workers.worker_process import Worker, WorkerSupervisor
 
 from ..fakes import FakeProcess, FakeReactor
+
+# The backlog is given, because the socket of the port is not bound.
+SHARED_ENDPOINT = "tcp:8000:interface=127.0.0.1:backlog=50"
 
 
 class FakeControl(ControlProtocol):
@@ -69,10 +77,49 @@ class FakeStarter:
         self.error: OSError | None = None
 
     def __call__(
-        self, supervisor: WorkerSupervisor, row: int, share: int
+        self,
+        supervisor: WorkerSupervisor,
+        row: int,
+        share: int,
+        listener_fds: Sequence[int],
     ) -> FakeWorker:
         """Start a worker."""
         if self.error is not None:
             raise self.error
         self.started.append(FakeWorker(self.reactor, supervisor, row, share))
         return self.started[-1]
+
+
+class SharedPort(Port):
+    """A port without a listening socket, which stops in the next turn."""
+
+    def __init__(self, reactor: Any, factory: IProtocolFactory) -> None:
+        super().__init__(0, factory, reactor=reactor)
+        self.clock = reactor
+        self.socket = socket.socket()
+        self.listening = True
+        factory.doStart()
+
+    def stopReading(self) -> None:
+        """Do nothing."""
+
+    def fileno(self) -> int:
+        """Return no descriptor."""
+        return -1
+
+    def getHost(self) -> IPv4Address:
+        """Return an address."""
+        return IPv4Address("TCP", "127.0.0.1", 8000)
+
+    def stopListening(self, connDone: object = None) -> Deferred[None]:
+        """Stop in the next turn."""
+        stopped: Deferred[None] = Deferred()
+        self.clock.callLater(0, self._stop, stopped)
+        return stopped
+
+    def _stop(self, stopped: Deferred[None]) -> None:
+        self.listening = False
+        self.socket.close()
+        assert self.factory is not None
+        self.factory.doStop()
+        stopped.callback(None)

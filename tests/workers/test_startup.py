@@ -58,7 +58,7 @@ class SupervisedServiceTests(SynchronousTestCase):
     def test_each_worker_has_its_configuration(self) -> None:
         """It has the share of the worker, and the limits of all workers."""
         service = self.make_supervisor("--max-connections=55")
-        service.listeners.open = lambda: None  # type: ignore[method-assign]
+        service.endpoints = []
         service.startService()
         self.reactor.start_running()
         for _, _, factory in self.reactor.adoptedStreamConnections:

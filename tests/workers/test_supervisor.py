@@ -5,10 +5,14 @@ Tests of the supervisor: how it starts, and how it shuts down.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from signal import SIGHUP, SIGTERM
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.internet.defer import Deferred, DeferredList, fail, succeed
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.internet.protocol import Factory
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -23,37 +27,13 @@ from twisted_quotes.workers.supervisor import (
     Supervisor,
 )
 
-from ..test_service import FakeSignals, FakeSystemdNotifier, ListeningReactor
-from .fakes import FakeStarter
-
-
-class FakeListeners:
-    """
-    Fake listening sockets.
-
-    @ivar calls: the names of the methods that were called.
-    @ivar error: raised by C{open}, if set.
-    """
-
-    def __init__(self) -> None:
-        self.calls: list[str] = []
-        self.error: CannotStart | None = None
-
-    def open(self) -> None:
-        """Open the sockets."""
-        if self.error is not None:
-            raise self.error
-        self.calls.append("open")
-
-    def log_addresses(self) -> str:
-        """Return the addresses."""
-        self.calls.append("log_addresses")
-        return "Listening on http://127.0.0.1:8000/"
-
-    def close(self) -> Deferred[None]:
-        """Close the sockets."""
-        self.calls.append("close")
-        return succeed(None)
+from ..test_service import (
+    FakeEndpoint,
+    FakeSignals,
+    FakeSystemdNotifier,
+    ListeningReactor,
+)
+from .fakes import SHARED_ENDPOINT, FakeStarter, SharedPort
 
 
 class FakeReaper:
@@ -77,26 +57,30 @@ class SupervisorTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         """Make the fakes."""
         self.reactor = ListeningReactor()
-        self.listeners = FakeListeners()
         self.starter = FakeStarter(self.reactor)
         self.signals = FakeSignals()
         self.systemd = FakeSystemdNotifier(self.reactor)
         self.reaper = FakeReaper()
         self.failures: list[str] = []
 
-    def start_supervisor(self, delay: float = 0.0, timeout: float = 30.0) -> Supervisor:
+    def start_supervisor(
+        self,
+        delay: float = 0.0,
+        timeout: float = 30.0,
+        endpoints: Sequence[tuple[str, IStreamServerEndpoint]] = (),
+    ) -> Supervisor:
         """Make a supervisor, and start it."""
         shared_counters = SharedCounters.create(8)
         self.addCleanup(os.close, shared_counters.descriptor)
         pool = WorkerPool(
             *(self.reactor, 2, self.starter, shared_counters, timeout, Metrics())
         )
-        fakes: dict[str, Any] = {
-            "reactor": self.reactor,
-            "listeners": self.listeners,
-            "reaper": self.reaper,
-        }
+        self.port = SharedPort(self.reactor, Factory())
+        self.addCleanup(self.port.socket.close)
+        endpoints = endpoints or [(SHARED_ENDPOINT, FakeEndpoint(succeed(self.port)))]
+        fakes: dict[str, Any] = {"reactor": self.reactor, "reaper": self.reaper}
         supervisor = Supervisor(
+            endpoints=endpoints,
             pool=pool,
             outstanding=pool.outstanding,
             drain_delay=delay,
@@ -130,11 +114,10 @@ class StartTests(SupervisorTestCase):
         self.assertFalse(self.reaper.is_running)
         self.reactor.start_running()
         self.assertTrue(self.reaper.is_running)
-        self.assertEqual(
-            (self.listeners.calls, self.systemd.notifications), (["open"], [])
-        )
-        self.start_serving()
-        self.assertEqual(self.listeners.calls, ["open", "log_addresses"])
+        self.assertEqual(self.systemd.notifications, [])
+        with capturedLogs() as events:
+            self.start_serving()
+        self.assertEqual(events[-1]["address"], "http://127.0.0.1:8000/")
         self.assertEqual(
             self.systemd.notifications[0],
             ("READY=1", "STATUS=Listening on http://127.0.0.1:8000/"),
@@ -157,8 +140,10 @@ class StartTests(SupervisorTestCase):
 
     def test_an_error_in_listening_stops_the_start(self) -> None:
         """No worker is started."""
-        self.listeners.error = CannotStart("a port is in use")
-        self.assertRaises(CannotStart, self.start_supervisor)
+        endpoint = FakeEndpoint(fail(CannotListenError("127.0.0.1", 8000, "in use")))
+        with self.assertRaises(CannotStart) as raised:
+            self.start_supervisor(endpoints=[("tcp:8000", endpoint)])
+        self.assertIn("127.0.0.1:8000", str(raised.exception))
         self.assertEqual(self.starter.started, [])
 
     def test_if_no_worker_serves_the_program_ends(self) -> None:
@@ -183,10 +168,10 @@ class ShutdownTests(SupervisorTestCase):
         [finished] = self.reactor.fire_shutdown()
         self.assertIsInstance(finished, DeferredList)
         self.assertEqual(self.messages(), [[Message.DRAIN]] * 2)
-        self.assertNotIn("close", self.listeners.calls)
+        self.assertTrue(self.port.listening)
         self.assertIn("STOPPING=1", self.systemd.notifications[-1])
-        self.reactor.advance(3)
-        self.assertEqual(self.listeners.calls[-1], "close")
+        self.reactor.pump([3, 0])
+        self.assertFalse(self.port.listening)
         self.assertEqual(self.messages(), [[Message.DRAIN, Message.CLOSE]] * 2)
         first, second = self.starter.started
         first.end()
@@ -213,6 +198,7 @@ class ShutdownTests(SupervisorTestCase):
         self.start_serving()
         [finished] = self.reactor.fire_shutdown()
         self.signals.send(SIGTERM, SIGTERM)
+        self.reactor.advance(0)
         sent = [Message.DRAIN, Message.FORCE, Message.CLOSE]
         self.assertEqual(self.messages(), [sent] * 2)
         first, second = self.starter.started
@@ -231,9 +217,11 @@ class ShutdownTests(SupervisorTestCase):
         [finished] = self.reactor.fire_shutdown()
         first, second = self.starter.started
         first.end(9)
-        self.assertNotIn("close", self.listeners.calls)
+        self.reactor.advance(0)
+        self.assertTrue(self.port.listening)
         second.end(9)
-        self.assertEqual(self.listeners.calls[-1], "close")
+        self.reactor.advance(0)
+        self.assertFalse(self.port.listening)
         self.successResultOf(finished)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 

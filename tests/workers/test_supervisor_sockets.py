@@ -11,71 +11,74 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.task import deferLater
-from twisted.logger import capturedLogs
 from twisted.trial.unittest import TestCase
 
 from twisted_quotes.startup import CannotStart
-from twisted_quotes.workers.supervisor_sockets import Listeners
+from twisted_quotes.workers.supervisor import Supervisor
 
 from ..test_service import FakeEndpoint
+from .test_supervisor import SupervisorTestCase
 
 ANY_PORT = "tcp:0:interface=127.0.0.1"
 
 
-class ListenersTests(TestCase):
-    """Tests of L{Listeners}."""
+class SocketTests(SupervisorTestCase, TestCase):
+    """Tests with real sockets."""
 
     def setUp(self) -> None:
-        """Have a reactor of any type."""
+        """Import the reactor."""
         from twisted.internet import reactor
 
-        self.reactor: Any = reactor
+        super().setUp()
+        self.real_reactor: Any = reactor
 
-    def make_listeners(self, *descriptions: str) -> Listeners:
-        """Make listeners from descriptions of endpoints."""
-        return Listeners(
-            [(each, serverFromString(self.reactor, each)) for each in descriptions]
+    def listen(self, *descriptions: str) -> Supervisor:
+        """Start a supervisor that listens on endpoints."""
+        return self.start_supervisor(
+            endpoints=[
+                (each, serverFromString(self.real_reactor, each))
+                for each in descriptions
+            ]
         )
 
     async def test_sockets_are_open_but_do_not_accept(self) -> None:
         """When they are closed here, a duplicate still has its pending connections."""
-        listeners = self.make_listeners(ANY_PORT, ANY_PORT)
-        listeners.open()
+        supervisor = self.listen(ANY_PORT, ANY_PORT)
         first, second = (
-            socket.socket(fileno=os.dup(each)) for each in listeners.descriptors
+            socket.socket(fileno=os.dup(each)) for each in supervisor.pool.listener_fds
         )
         with first, second, socket.create_connection(second.getsockname()):
-            self.assertEqual(self.reactor.getReaders().count(listeners), 0)
-            with capturedLogs() as events:
-                line = listeners.log_addresses()
-            self.assertEqual(len(events), 2)
             host, port = first.getsockname()
-            self.assertIn(f"http://{host}:{port}/, http://", line)
-            await listeners.close()
+            supervisor._notify_ready()
+            [(_, status), *_] = self.systemd.notifications
+            self.assertIn(f"http://{host}:{port}/, http://", status)
+            for listening_port, _ in supervisor._ports:
+                self.assertNotIn(listening_port, self.real_reactor.getReaders())
+            await supervisor._close_ports()
             second.settimeout(10)
             second.accept()[0].close()
-        self.assertEqual(listeners.descriptors, [])
 
     async def test_if_one_cannot_be_opened_all_are_closed(self) -> None:
         """The error names its endpoint."""
         with socket.create_server(("127.0.0.1", 0)) as used:
             port = used.getsockname()[1]
-            listeners = self.make_listeners(ANY_PORT, f"tcp:{port}:interface=127.0.0.1")
             with self.assertRaises(CannotStart) as raised:
-                listeners.open()
+                self.listen(ANY_PORT, f"tcp:{port}:interface=127.0.0.1")
             self.assertIn(str(port), str(raised.exception))
-        self.assertEqual(listeners.descriptors, [])
-        await deferLater(self.reactor, 0.01)
+        # Trial checks that no socket is left.
+        await deferLater(self.real_reactor, 0.01)
 
     async def test_an_endpoint_without_a_socket_is_refused(self) -> None:
         """Workers cannot share it. A port that opens later is closed."""
         listening: Deferred[Any] = Deferred()
-        for listeners in (
-            Listeners([("onion:80", FakeEndpoint(listening))]),
-            self.make_listeners("stdio:"),
+        for start in (
+            lambda: self.listen("stdio:"),
+            lambda: self.start_supervisor(
+                endpoints=[("onion:80", FakeEndpoint(listening))]
+            ),
         ):
             with self.assertRaises(CannotStart) as raised:
-                listeners.open()
+                start()
             self.assertIn("--workers=1", str(raised.exception))
         port = PortWithoutSocket()
         listening.callback(port)

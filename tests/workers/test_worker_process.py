@@ -205,7 +205,6 @@ class WorkerStarterTests(SynchronousTestCase):
         self.reactor = SpawningReactor()
         self.environment = {"TWISTED_QUOTES_TIMEOUT": "3", "PATH": "/bin"}
         self.command = ["/bin/python", "-m", "twisted", "quotes"]
-        listeners: Any = self
         self.starter = WorkerStarter(
             self.reactor,
             self.command,
@@ -216,15 +215,12 @@ class WorkerStarterTests(SynchronousTestCase):
                 SERVICE_ID_VARIABLE: "other",
             },
             77,
-            listeners,
             make_configuration(),
         )
 
-    descriptors = (10, 12)
-
     def test_a_worker_has_the_command_line_of_this_process(self) -> None:
         """And its environment, but for what is only for the supervisor."""
-        worker = self.starter(FakeSupervisor(), 3, 1)
+        worker = self.starter(FakeSupervisor(), 3, 1, [10, 12])
         [process] = self.reactor.processes
         self.assertIs(process.protocol, worker)
         self.assertEqual(process.executable, "/bin/python")
@@ -236,13 +232,11 @@ class WorkerStarterTests(SynchronousTestCase):
 
     def test_a_worker_inherits_sockets_and_the_log(self) -> None:
         """But not the standard input."""
-        worker = self.starter(FakeSupervisor(), 1, 0)
+        worker = self.starter(FakeSupervisor(), 1, 0, [10, 12])
         [process] = self.reactor.processes
         fds = process.child_fds
         self.assertEqual((fds[1], fds[2], fds[SHARED_COUNTERS_FD]), (1, 2, 77))
-        self.assertEqual(
-            (fds[FIRST_LISTENER_FD], fds[FIRST_LISTENER_FD + 1]), self.descriptors
-        )
+        self.assertEqual((fds[FIRST_LISTENER_FD], fds[FIRST_LISTENER_FD + 1]), (10, 12))
         self.assertEqual(set(fds), {0, 1, 2, CONTROL_FD, 4, 5, 6})
         [factory] = self.reactor.adopted_factories
         self.assertIs(factory.buildProtocol(None), worker.control)
@@ -251,6 +245,6 @@ class WorkerStarterTests(SynchronousTestCase):
         """The error is raised."""
         self.reactor.spawn_error = OSError("no more processes")
         before = os.listdir("/proc/self/fd")
-        self.assertRaises(OSError, self.starter, FakeSupervisor(), 1, 0)
+        self.assertRaises(OSError, self.starter, FakeSupervisor(), 1, 0, [])
         self.assertEqual(os.listdir("/proc/self/fd"), before)
         self.assertEqual(self.reactor.adopted_factories, [])

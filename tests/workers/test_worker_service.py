@@ -10,11 +10,8 @@ from collections.abc import Callable
 from signal import SIGTERM
 from typing import Any
 
-from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IProtocolFactory
-from twisted.internet.tcp import Port
 from twisted.internet.testing import StringTransport
 from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
@@ -34,43 +31,9 @@ from twisted_quotes.workers.worker_service import (
     WorkerService,
 )
 
-from ..test_service import ENDPOINT, FakeEndpoint, ServiceTestCase
+from ..test_service import FakeEndpoint, ServiceTestCase
 from ..web.clients import FakeSocket, get_request
-
-
-class SharedPort(Port):
-    """A port without a listening socket, which stops in the next turn."""
-
-    def __init__(self, reactor: Any, factory: IProtocolFactory) -> None:
-        super().__init__(0, factory, reactor=reactor)
-        self.clock = reactor
-        self.socket = socket.socket()
-        self.listening = True
-        factory.doStart()
-
-    def stopReading(self) -> None:
-        """Do nothing."""
-
-    def fileno(self) -> int:
-        """Return no descriptor."""
-        return -1
-
-    def getHost(self) -> IPv4Address:
-        """Return an address."""
-        return IPv4Address("TCP", "127.0.0.1", 8000)
-
-    def stopListening(self, connDone: object = None) -> Deferred[None]:
-        """Stop in the next turn."""
-        stopped: Deferred[None] = Deferred()
-        self.clock.callLater(0, self._stop, stopped)
-        return stopped
-
-    def _stop(self, stopped: Deferred[None]) -> None:
-        self.listening = False
-        self.socket.close()
-        assert self.factory is not None
-        self.factory.doStop()
-        stopped.callback(None)
+from .fakes import SHARED_ENDPOINT, SharedPort
 
 
 class FakeConnection(SupervisorConnection):
@@ -120,7 +83,7 @@ class WorkerTestCase(ServiceTestCase):
         self.port = SharedPort(self.reactor, self.web.site)
         service = WorkerService(
             **self.service_arguments(0.0, 30.0),
-            endpoints=[(ENDPOINT, FakeEndpoint(succeed(self.port)))],
+            endpoints=[(SHARED_ENDPOINT, FakeEndpoint(succeed(self.port)))],
             supervisor=self.supervisor,
             shared_counters=self.shared_counters,
             row=1,

@@ -4,7 +4,7 @@ The workers of a supervisor: starting, replacing, and collecting their metrics.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +21,8 @@ from twisted_quotes.processes.restart_backoff import RestartBackoff
 from .control import Message
 from .worker_process import Worker, WorkerSupervisor
 
-StartWorker = Callable[[WorkerSupervisor, int, int], Worker]
-"""Starts a worker with a row and a share, or raises L{OSError}."""
+StartWorker = Callable[[WorkerSupervisor, int, int, Sequence[int]], Worker]
+"""Starts a worker with a row, a share and sockets, or raises L{OSError}."""
 
 
 class NoWorkerStarted(Exception):
@@ -38,6 +38,8 @@ class WorkerPool:
     @ivar retirement_timeout: the time limit for a retiring worker to end, in seconds;
         then it is killed.
     @ivar metrics: the metrics of this process, which has some of its own.
+    @ivar listener_fds: the file descriptors of the listening sockets, in the order of
+        the endpoints.
     @ivar outstanding: has the C{ended} of each worker.
     @ivar started: fires when each of the first workers serves or has ended; fails with
         L{NoWorkerStarted} if none of them serves.
@@ -56,6 +58,7 @@ class WorkerPool:
     def __post_init__(self) -> None:
         self.outstanding = Outstanding()
         self.started: Deferred[None] = Deferred()
+        self.listener_fds: list[int] = []
         self._workers: list[Worker] = []
         self._restart_backoff = RestartBackoff()
         self._pending_restarts: set[IDelayedCall] = set()
@@ -84,7 +87,7 @@ class WorkerPool:
         rows = {each.row for each in self._workers}
         row = min(set(range(self.shared_counters.rows)) - rows)
         try:
-            worker = self.start_worker(self, row, share)
+            worker = self.start_worker(self, row, share, self.listener_fds)
         except OSError as error:
             self._worker_lost(share, f"it could not be started: {error.strerror}", 0)
             return

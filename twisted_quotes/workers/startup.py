@@ -24,7 +24,6 @@ from twisted_quotes.processes.signals import (
 from .inherited_fds import WorkerConfiguration
 from .pool import WorkerPool
 from .supervisor import GRACE_PERIOD, Supervisor
-from .supervisor_sockets import Listeners
 from .worker_process import WorkerStarter
 
 
@@ -42,7 +41,7 @@ def supervised_service(
     @raise CannotStart: what an option names cannot be used.
     """
     _check_options(options)
-    listeners = Listeners(startup.endpoints(reactor, options["listen"]))
+    endpoints = startup.endpoints(reactor, options["listen"])
     shared_counters = SharedCounters.create(ROWS_PER_WORKER * options["workers"])
     configuration = WorkerConfiguration(
         row=0,
@@ -55,7 +54,7 @@ def supervised_service(
     )
     starter = WorkerStarter(
         *(reactor, command_line, environment, shared_counters.descriptor),
-        *(listeners, configuration),
+        configuration,
     )
     pool = WorkerPool(
         reactor,
@@ -67,7 +66,7 @@ def supervised_service(
     )
     return Supervisor(
         reactor=reactor,
-        listeners=listeners,
+        endpoints=endpoints,
         pool=pool,
         outstanding=pool.outstanding,
         drain_delay=options["drain-delay"],

@@ -6,9 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NoReturn
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IListeningPort
+from twisted.internet.protocol import Factory
 from twisted.internet.task import LoopingCall
+from twisted.internet.tcp import Port
 from twisted.python.failure import Failure
 
 from twisted_quotes.graceful_shutdown import GracefulService
@@ -16,13 +20,24 @@ from twisted_quotes.processes.orphans import Reaper
 
 from .control import Message
 from .pool import WorkerPool
-from .supervisor_sockets import Listeners
 
 GRACE_PERIOD = 5.0
 """How long a worker may take to end when it has to, in seconds; then it is killed."""
 
 HEALTH_CHECK_INTERVAL = 10.0
 """The interval at which the supervisor checks its workers, in seconds."""
+
+
+_NOT_SHAREABLE = "workers cannot share it: use --workers=1"
+
+
+class _RefusingFactory(Factory):
+    """Refuses the protocol that an endpoint without a socket needs when it listens."""
+
+    noisy = False
+
+    def buildProtocol(self, addr: object) -> NoReturn:
+        raise ValueError(_NOT_SHAREABLE)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -39,7 +54,6 @@ class Supervisor(GracefulService):
 
     _shutdown_message = "Shutting down {count} workers."
 
-    listeners: Listeners
     pool: WorkerPool
     reaper: Reaper
     exit_with_error: Callable[[str], object]
@@ -53,14 +67,28 @@ class Supervisor(GracefulService):
 
     def startService(self) -> None:
         """
-        Open the listening sockets, and start the workers when the reactor runs.
+        Listen on all endpoints, and start the workers when the reactor runs.
 
-        @raise CannotStart: a socket cannot be opened.
+        @raise CannotStart: an endpoint cannot be listened on, or has no socket that
+            workers can share.
         """
         super().startService()
-        self.listeners.open()
-        self._add_shutdown_trigger()
+        self._listen(_RefusingFactory())
         self.reactor.callWhenRunning(self._start_workers)
+
+    def _listening_started(self, port: IListeningPort, description: str) -> None:
+        if not isinstance(port, Port) or self._failure is not None:
+            port.stopListening()
+            raise ValueError(_NOT_SHAREABLE)
+        super()._listening_started(port, description)
+        # Only the workers accept connections.
+        port.stopReading()
+        # A shutdown(2) here would end the listening in the workers as well.
+        port._shouldShutdown = False
+        self.pool.listener_fds.append(int(port.fileno()))
+
+    def _listening_delayed(self, description: str) -> None:
+        self._listening_failed(Failure(ValueError(_NOT_SHAREABLE)), description)
 
     def _start_workers(self) -> None:
         if self._shutdown_done is None:
@@ -69,7 +97,7 @@ class Supervisor(GracefulService):
             self._health_check.start(HEALTH_CHECK_INTERVAL, now=False)
 
     def _workers_started(self, _: None) -> None:
-        self.systemd_notifier.notify_ready(self.listeners.log_addresses())
+        self._notify_ready()
 
     def _no_worker_started(self, failure: Failure) -> None:
         reason = failure.getErrorMessage()
@@ -95,7 +123,7 @@ class Supervisor(GracefulService):
 
     async def _stop_serving(self) -> None:
         # The workers close the sockets last, and accept the remaining connections.
-        await self.listeners.close()
+        await self._close_ports()
         self.pool.broadcast(Message.CLOSE)
 
     async def _finish(self) -> None:

@@ -33,7 +33,6 @@ from .inherited_fds import (
     SHARED_COUNTERS_FD,
     WorkerConfiguration,
 )
-from .supervisor_sockets import Listeners
 
 REPORT_TIMEOUT = 1.0
 """The time limit for a worker to report its metrics, in seconds."""
@@ -197,17 +196,22 @@ class WorkerStarter:
     command_line: Sequence[str]
     environment: Mapping[str, str]
     shared_counters_fd: int
-    listeners: Listeners
     configuration: WorkerConfiguration
 
-    def __call__(self, supervisor: WorkerSupervisor, row: int, share: int) -> Worker:
+    def __call__(
+        self,
+        supervisor: WorkerSupervisor,
+        row: int,
+        share: int,
+        listener_fds: Sequence[int],
+    ) -> Worker:
         """
         Start a worker.
 
+        @param listener_fds: the file descriptors of the listening sockets.
         @raise OSError: the process cannot be started.
         """
         worker = Worker(self.reactor, supervisor, row, share)
-        listener_fds = self.listeners.descriptors
         supervisor_socket, worker_socket = socket.socketpair()
         with supervisor_socket, worker_socket, open(os.devnull, "rb") as dev_null:
             with block_terminal_signals():

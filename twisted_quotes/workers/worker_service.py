@@ -96,11 +96,12 @@ class WorkerService(QuotesService):
         self.supervisor.receiver = self
         self.supervisor.connect_to(CONTROL_FD)
 
-    def _port_opened(self, port: IListeningPort, description: str) -> None:
+    def _listening_started(self, port: IListeningPort, description: str) -> None:
         assert isinstance(port, Port)
         acceptor = FairAcceptor(self.reactor, port, self.shared_counters, self.row)
         acceptor.start()
         self._acceptors.append(acceptor)
+        super()._listening_started(port, description)
 
     def _notify_ready(self) -> None:
         if self._shutdown_done is None:
