@@ -278,19 +278,14 @@ class ServiceTestCase(WebTestCase):
 class StartTests(ServiceTestCase):
     """Tests of starting."""
 
-    def test_it_listens_on_its_endpoint(self) -> None:
+    def test_it_listens_on_its_endpoints(self) -> None:
         """With the site as the factory."""
-        self.start_service()
-        [(port, factory, _, interface)] = self.reactor.tcpServers
-        self.assertEqual((port, interface), (8000, "127.0.0.1"))
-        self.assertIs(factory, self.web.site)
-
-    def test_it_listens_on_several_endpoints(self) -> None:
         reactor: Any = self.reactor
         self.make_service(
             *((each, serverFromString(reactor, each)) for each in ("tcp:1", "tcp:2"))
         ).startService()
         self.assertEqual([each[0] for each in self.reactor.tcpServers], [1, 2])
+        self.assertIs(self.reactor.tcpServers[0][1], self.web.site)
 
     def test_the_address_of_each_port_is_logged(self) -> None:
         """In a form that scripts can use, in a line for each port."""
@@ -928,33 +923,17 @@ class BacklogPort(FakePort):
 class AcceptBacklogTests(ServiceTestCase):
     """Tests of connections that are pending when the shutdown starts."""
 
-    def shut_down_with(
-        self, port: BacklogPort, clients: int, description: str = ENDPOINT
-    ) -> None:
-        """Shut down with a number of pending connections."""
-        self.addCleanup(port.close)
-        os.write(port.write_fd, b"." * clients)
-        service = self.make_service((description, FakeEndpoint(succeed(port))))
-        port.startListening()
-        service.startService()
-        self.assert_ended(self.start_shutdown())
-
-    def test_all_are_accepted(self) -> None:
-        """Closing the socket would reset them."""
-        port = BacklogPort(self.reactor, self.web.site)
-        self.shut_down_with(port, 3)
-        self.assertEqual(port.accepted, 3)
-
-    def test_those_on_a_systemd_socket_are_left_to_the_next_service(self) -> None:
-        """The socket stays open, so they are not reset."""
-        port = BacklogPort(self.reactor, self.web.site)
-        self.shut_down_with(port, 3, "systemd:domain=INET:index=0")
-        self.assertEqual(port.accepted, 0)
-
-    def test_without_one_nothing_blocks(self) -> None:
-        port = BacklogPort(self.reactor, self.web.site)
-        self.shut_down_with(port, 0)
-        self.assertEqual(port.accepted, 0)
+    def test_pending_connections_are_accepted(self) -> None:
+        """Closing the socket would reset them, unless it is one of systemd."""
+        for clients, description, accepted in (
+            (3, ENDPOINT, 3),
+            (0, ENDPOINT, 0),
+            (3, "systemd:domain=INET:index=0", 0),
+        ):
+            self.setUp()
+            port = BacklogPort(self.reactor, self.web.site)
+            self.shut_down_with(port, clients, description)
+            self.assertEqual(port.accepted, accepted)
 
     def test_accepting_is_limited(self) -> None:
         """Clients that keep connecting do not delay the shutdown for ever."""
@@ -969,3 +948,14 @@ class AcceptBacklogTests(ServiceTestCase):
         port.connected = False
         self.shut_down_with(port, 3)
         self.assertEqual(port.accepted, 0)
+
+    def shut_down_with(
+        self, port: BacklogPort, clients: int, description: str = ENDPOINT
+    ) -> None:
+        """Shut down with a number of pending connections."""
+        self.addCleanup(port.close)
+        os.write(port.write_fd, b"." * clients)
+        service = self.make_service((description, FakeEndpoint(succeed(port))))
+        port.startListening()
+        service.startService()
+        self.assert_ended(self.start_shutdown())

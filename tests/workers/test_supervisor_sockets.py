@@ -63,7 +63,7 @@ class SocketTests(SupervisorTestCase, TestCase):
         with socket.create_server(("127.0.0.1", 0)) as used:
             port = used.getsockname()[1]
             with self.assertRaises(CannotStart) as raised:
-                self.listen(ANY_PORT, f"tcp:{port}:interface=127.0.0.1")
+                self.listen(ANY_PORT, f"tcp:{port}:interface=127.0.0.1", ANY_PORT)
             self.assertIn(str(port), str(raised.exception))
         # Trial checks that no socket is left.
         await deferLater(self.real_reactor, 0.01)

@@ -163,11 +163,7 @@ class SharedConcurrencyLimiter(ConcurrencyLimiter):
     def acquire(
         self, slot_request: SlotRequest = DEFAULT_SLOT_REQUEST
     ) -> Deferred[Slot]:
-        """
-        Acquire a slot.
-
-        @return: fires with the slot, or fails with L{TooBusy}.
-        """
+        """Acquire a slot, or fail with L{TooBusy}."""
         if not self._capacity.try_acquire():
             return fail(TooBusy())
         return super().acquire(slot_request)

@@ -77,7 +77,7 @@ class Supervisor(GracefulService):
         self.reactor.callWhenRunning(self._start_workers)
 
     def _listening_started(self, port: IListeningPort, description: str) -> None:
-        if not isinstance(port, Port) or self._failure is not None:
+        if not isinstance(port, Port):
             port.stopListening()
             raise ValueError(_NOT_SHAREABLE)
         super()._listening_started(port, description)
