@@ -44,11 +44,7 @@ class QuotesService(GracefulService):
     host_names: Collection[str]
 
     def startService(self) -> None:
-        """
-        Listen on all endpoints.
-
-        @raise CannotStart: an endpoint cannot be listened on.
-        """
+        """Listen on all endpoints, or raise L{CannotStart}."""
         super().startService()
         # A start of our own keeps the access log open after the last port has closed.
         self.site.doStart()
@@ -67,7 +63,6 @@ class QuotesService(GracefulService):
             self.reactor.callWhenRunning(self._notify_ready)
 
     def reload(self) -> None:
-        """Reopen the access log."""
         self.site.reopen_log()
 
     def _start_draining(self) -> None:

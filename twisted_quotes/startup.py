@@ -73,9 +73,7 @@ def find_executable(name: str) -> str:
 def endpoints(
     reactor: Any, descriptions: Iterable[str]
 ) -> list[tuple[str, IStreamServerEndpoint]]:
-    """
-    Return endpoints, each with its description, and remove stale UNIX sockets.
-    """
+    """Return endpoints, each with its description, and remove stale UNIX sockets."""
     made = [(each, endpoint(reactor, each)) for each in descriptions]
     for description, _ in made:
         path = unix_socket_path(description)

@@ -44,9 +44,7 @@ class WorkerConfiguration(msgspec.Struct, frozen=True):
         return range(FIRST_LISTENER_FD, FIRST_LISTENER_FD + self.listeners)
 
     def share_of(self, total: int) -> int:
-        """
-        Return this worker's share of a limit, at least 1 unless the limit is 0.
-        """
+        """Return this worker's share of a limit, at least 1 unless that is 0."""
         if not total:
             return 0
         return max(1, total // self.shares + (self.share < total % self.shares))

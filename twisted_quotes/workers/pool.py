@@ -188,19 +188,17 @@ class WorkerPool:
             for no limit.
         @return: fires when each worker has responded, or its time is over.
         """
-        return self._collect_metrics().addCallback(
-            lambda _: self._kill_unresponsive(max_silence)
-        )
+        collected = self._collect_metrics()
+        if max_silence is not None:
+            collected.addCallback(lambda _: self._kill_unresponsive(max_silence))
+        return collected
 
-    def _kill_unresponsive(self, max_silence: float | None) -> None:
+    def _kill_unresponsive(self, max_silence: float) -> None:
+        now = self.clock.seconds()
         for worker in self._workers:
             since = worker.silent_since
-            if since is None or max_silence is None:
-                continue
-            if self.clock.seconds() - since > max_silence:
-                self._log.error(
-                    "Worker {pid} does not respond.", pid=worker.transport.pid
-                )
+            if since is not None and now - since > max_silence:
+                self._log.error("Worker {pid} hangs.", pid=worker.transport.pid)
                 worker.kill()
 
     # Shutdown

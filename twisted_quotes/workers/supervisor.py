@@ -66,12 +66,7 @@ class Supervisor(GracefulService):
         self._health_check.clock = self.reactor
 
     def startService(self) -> None:
-        """
-        Listen on all endpoints, and start the workers when the reactor runs.
-
-        @raise CannotStart: an endpoint cannot be listened on, or has no socket that
-            workers can share.
-        """
+        """Listen on all endpoints, and start the workers when the reactor runs."""
         super().startService()
         self._listen(_RefusingFactory())
         self.reactor.callWhenRunning(self._start_workers)
@@ -105,7 +100,6 @@ class Supervisor(GracefulService):
         self.exit_with_error(f"no worker can serve: {reason}")
 
     def reload(self) -> None:
-        """Have all workers reopen the access log."""
         self.pool.broadcast(Message.RELOAD)
 
     def _start_draining(self) -> None:

@@ -105,12 +105,10 @@ class Worker(ProcessProtocol):
     # Messages and requests of the worker
 
     def serving_started(self) -> None:
-        """Handle the message that it listens."""
         self._serving_since = self.clock.seconds()
         self.supervisor.serving_started(self)
 
     def retirement_requested(self) -> None:
-        """Handle the message that it received SIGTERM."""
         self.supervisor.retirement_requested(self)
 
     def report_metrics(self) -> Deferred[list[MetricFamily]]:
@@ -118,17 +116,13 @@ class Worker(ProcessProtocol):
         return self.supervisor.collect_all_metrics()
 
     def metrics_received(self, families: list[MetricFamily]) -> None:
-        """Keep the metrics that it reports."""
         self.last_metrics = families
         self.silent_since = None
 
     def processEnded(self, reason: Failure = connectionDone) -> None:
-        """Tell the supervisor how the process ended."""
         exited_cleanly = reason.check(ProcessDone) is not None
-        description = "it exited by itself"
-        if not exited_cleanly:
-            description = reason.getErrorMessage()
-        self.supervisor.worker_ended(self, description, exited_cleanly)
+        how = "it exited by itself" if exited_cleanly else reason.getErrorMessage()
+        self.supervisor.worker_ended(self, how, exited_cleanly)
         self.ended.callback(None)
 
     # What the supervisor does with it
