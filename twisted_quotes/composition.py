@@ -7,7 +7,7 @@ installed one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import time
@@ -25,7 +25,7 @@ from twisted_quotes.library.index_cache import IndexCache
 from twisted_quotes.library.indexes import Indexes
 from twisted_quotes.library.library import Library
 from twisted_quotes.library.readiness import Readiness
-from twisted_quotes.monitoring.metrics import Metrics
+from twisted_quotes.monitoring.metrics import MetricFamily, Metrics
 from twisted_quotes.processes.orphans import Reaper
 from twisted_quotes.processes.resource_limits import apply_limits
 from twisted_quotes.processes.signals import (
@@ -74,20 +74,13 @@ def quotes_service(reactor: Any, options: Mapping[str, Any]) -> IService:
 def worker_service(
     reactor: Any, options: Mapping[str, Any], configuration: WorkerConfiguration
 ) -> IService:
-    """
-    Make the service of a worker.
-
-    @param options: the options, as L{QuotesOptions} parses them.
-    @raise CannotStart: what an option names cannot be used.
-    """
+    """Make the service of a worker, like L{quotes_service}."""
     metrics = Metrics()
     supervisor = SupervisorConnection(reactor, metrics)
     shared_counters = SharedCounters(SHARED_COUNTERS_FD, configuration.rows)
-    share = worker_share(
-        *(reactor, options, configuration, shared_counters),
-        supervisor.collect_all_metrics,
-    )
-    composition = _Composition(reactor, options, share, metrics)
+    share = worker_share(reactor, options, configuration, shared_counters)
+    collect_all_metrics = supervisor.collect_all_metrics
+    composition = _Composition(reactor, options, share, metrics, collect_all_metrics)
     return WorkerService(
         **composition.service_arguments(),
         on_signal=partial(subscribe_to_signals, reactor, in_worker=True),
@@ -105,6 +98,7 @@ class _Composition:
     options: Mapping[str, Any]
     share: ResourceShare
     metrics: Metrics
+    collect_all_metrics: Callable[[], Awaitable[Sequence[MetricFamily]]] | None = None
 
     def service_arguments(self) -> dict[str, Any]:
         """Return the arguments of L{QuotesService} but C{on_signal}."""
@@ -208,7 +202,7 @@ class _Composition:
                 *(reactor, startup.find_executable("sleep"), share.wait_limiter),
                 *(finder.outstanding, share.max_waits_per_client),
             ),
-            Probes(reactor, readiness, metrics, share.collect_all_metrics),
+            Probes(reactor, readiness, metrics, self.collect_all_metrics),
             ResponseCache(share.cache_bytes, metrics),
             startup.portal(self.options),
         )

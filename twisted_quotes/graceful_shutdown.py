@@ -71,7 +71,7 @@ class GracefulService(Service, ABC):
     _shutdown_done: Deferred[list[tuple[bool, Any]]] | None = field(
         init=False, default=None
     )
-    _shutdown_requested = _reactor_stopping = _ended = _forced = False
+    _shutdown_requested = _ended = _forced = False
 
     def _listen(self, factory: IProtocolFactory) -> None:
         """
@@ -89,7 +89,7 @@ class GracefulService(Service, ABC):
             self._close_ports()
             raise CannotStart(self._failure)
         self._shutdown_trigger = self.reactor.addSystemEventTrigger(
-            "before", "shutdown", self._reactor_shutdown_started
+            "before", "shutdown", self.start_shutdown
         )
         # These replace the handlers that Twisted installs when the reactor starts.
         self.reactor.callWhenRunning(self._install_signal_handlers)
@@ -124,10 +124,6 @@ class GracefulService(Service, ABC):
                 "Listening on {address}", address=addresses[-1], endpoint=description
             )
         self.systemd_notifier.notify_ready(f"Listening on {', '.join(addresses)}")
-
-    def _reactor_shutdown_started(self) -> Deferred[list[tuple[bool, Any]]]:
-        self._reactor_stopping = True
-        return self.start_shutdown()
 
     def _install_signal_handlers(self) -> None:
         if self._shutdown_done is None:
@@ -169,6 +165,7 @@ class GracefulService(Service, ABC):
         super().stopService()
         if self._shutdown_done is None and self._shutdown_trigger is not None:
             self.reactor.removeSystemEventTrigger(self._shutdown_trigger)
+            self._shutdown_trigger = None
         return self.start_shutdown()
 
     def start_shutdown(self) -> Deferred[list[tuple[bool, Any]]]:
@@ -206,7 +203,7 @@ class GracefulService(Service, ABC):
             self._release()
             self.systemd_notifier.stop_watchdog()
             # If the reactor stops as well, further signals have no effect.
-            if self._restore_signals is not None and not self._reactor_stopping:
+            if self._restore_signals is not None and self._shutdown_trigger is None:
                 self._restore_signals()
 
     async def _wait_drain_delay(self) -> None:

@@ -66,8 +66,7 @@ def find_executable(name: str) -> str:
     candidates = which(name)
     if not candidates:
         raise CannotStart(f"{name} is not on the PATH")
-    path: str = os.path.abspath(candidates[0])
-    return path
+    return os.path.abspath(str(candidates[0]))
 
 
 def endpoints(
@@ -118,8 +117,7 @@ def core_count() -> int:
 
 def max_running(options: Mapping[str, Any]) -> int:
     """Return the maximum number of greps that run."""
-    limit = options["max-running"] or max(8, 4 * core_count())
-    return int(limit)
+    return int(options["max-running"] or max(8, 4 * core_count()))
 
 
 def descriptor_budget(options: Mapping[str, Any]) -> DescriptorBudget:

@@ -45,15 +45,11 @@ class ResourceShareTests(SynchronousTestCase):
         """Return the share of one of two workers."""
         reactor: Any = FakeReactor()
 
-        async def collect_all_metrics() -> list[Any]:
-            return []
-
         return worker_share(
             reactor,
             self.parse_options(*arguments),
             WorkerConfiguration(share, 8, share, 2, 3, 1),
             self.shared_counters,
-            collect_all_metrics,
         )
 
     def test_a_single_process_has_all_resources(self) -> None:
@@ -69,7 +65,6 @@ class ResourceShareTests(SynchronousTestCase):
             (found.cache_bytes, found.connection_capacity.limit), (64 * 1024 * 1024, 3)
         )
         self.assertEqual(found.max_waits_per_client, 500)
-        self.assertIsNone(found.collect_all_metrics)
 
     def test_limits_are_divided_among_workers(self) -> None:
         """Their sum is the limit of a single process."""

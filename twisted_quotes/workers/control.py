@@ -10,16 +10,13 @@ from enum import StrEnum, auto
 from typing import Any
 from zlib import compress, decompress
 
-from msgspec.msgpack import Decoder, Encoder
+from msgspec import msgpack
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.protocols.amp import AMP, Argument, BinaryBoxProtocol, Command, Unicode
 from twisted.python.failure import Failure
 
 from twisted_quotes.monitoring.metrics import MetricFamily
-
-_encoder = Encoder()
-_decoder = Decoder(list[MetricFamily])
 
 
 class Message(StrEnum):
@@ -42,10 +39,10 @@ class MetricFamilies(Argument):
     """Metrics, compressed because AMP limits a value to 64 KiB."""
 
     def toString(self, inObject: Sequence[MetricFamily]) -> bytes:
-        return compress(_encoder.encode(inObject), 1)
+        return compress(msgpack.encode(inObject), 1)
 
     def fromString(self, inString: bytes) -> list[MetricFamily]:
-        return _decoder.decode(decompress(inString))
+        return msgpack.decode(decompress(inString), type=list[MetricFamily])
 
 
 class Notify(Command):

@@ -5,7 +5,7 @@ The share that a process has of the limits and of the listening sockets.
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,6 @@ from twisted_quotes.listening.socket_activation import (
     resolve_socket_indexes,
     unused_sockets,
 )
-from twisted_quotes.monitoring.metrics import MetricFamily
 from twisted_quotes.processes.descriptors import DescriptorBudget
 
 from .inherited_fds import WorkerConfiguration
@@ -60,8 +59,6 @@ class ResourceShare:
         have some.
     @ivar budget: the limits that follow from the number of file descriptors.
     @ivar endpoints: the endpoints to listen on, each with its description.
-    @ivar collect_all_metrics: collects the metrics of all workers; L{None} in a single
-        process.
     """
 
     max_running: int
@@ -74,7 +71,6 @@ class ResourceShare:
     connection_capacity: Capacity
     wait_limiter: ConcurrencyLimiter
     endpoints: list[tuple[str, IStreamServerEndpoint]]
-    collect_all_metrics: Callable[[], Awaitable[Sequence[MetricFamily]]] | None = None
 
 
 def total_share(reactor: Any, options: Mapping[str, Any]) -> ResourceShare:
@@ -99,7 +95,6 @@ def worker_share(
     options: Mapping[str, Any],
     configuration: WorkerConfiguration,
     shared_counters: SharedCounters,
-    collect_all_metrics: Callable[[], Awaitable[Sequence[MetricFamily]]],
 ) -> ResourceShare:
     """
     Return the share of a worker.
@@ -127,7 +122,6 @@ def worker_share(
                 options["listen"], configuration.listener_fds, strict=True
             )
         ],
-        collect_all_metrics=collect_all_metrics,
     )
 
 
