@@ -239,6 +239,7 @@ class OtherTests(V2TestCase):
         """One by default, the same ones for the same seed, and no two equal."""
         body = self.get_response("quotes/random", dictionary="quotes").json
         self.assertEqual((body["total"], body["returned"]), (3, 1))
+        self.assertEqual((body["truncated"], body["reason"]), (False, None))
         self.assertIn(body["quotes"][0]["text"], QUOTES)
         seeded = {"dictionary": "quotes", "seed": 4, "limit": 3}
         first, again = (self.get_texts("quotes/random", **seeded) for _ in range(2))

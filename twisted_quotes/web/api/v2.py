@@ -92,7 +92,8 @@ class QuotesV2:
             if isinstance(query, SampleQuotes) or not page.quotes:
                 raise
             reason = "timeout"
-        summary = _summarize(request, page, query.offset, reason)
+        offset = query.offset if isinstance(query, FindQuotes) else None
+        summary = _summarize(request, page, offset, reason)
         body = PageBody(
             offset=query.offset,
             quotes=[quote_body(quote) for quote in page.quotes],
@@ -209,14 +210,19 @@ class QuotesV2:
 
 
 def _summarize(
-    request: IRequest, results: QuoteResults, offset: int, reason: str | None
+    request: IRequest, results: QuoteResults, offset: int | None, reason: str | None
 ) -> SummaryBody:
-    """Log the number of quotes, and return the summary of a search."""
+    """
+    Log the number of quotes, and return the summary of a search.
+
+    @param offset: L{None} for a random sample, which its limit does not truncate
+        (contract, section 4).
+    """
     annotate(request, entries=results.returned)
     if reason is None and results.limit_reached:
         reason = "bytes"
-    if reason is None and offset + results.returned < results.total:
-        reason = "limit"
+    if reason is None and offset is not None:
+        reason = "limit" if offset + results.returned < results.total else None
     return SummaryBody(results.total, results.returned, reason is not None, reason)
 
 
