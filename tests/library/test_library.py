@@ -20,7 +20,7 @@ from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.errors import DictionaryForbidden, DictionaryNotFound
-from twisted_quotes.library.dictionary import PathState
+from twisted_quotes.library.dictionary import DictionaryReader, PathState
 from twisted_quotes.library.library import Library, LibraryUnusable
 
 # Prints what becomes of a library, and of each name in it, without the rights
@@ -448,12 +448,12 @@ class DictionaryTests(_LibraryTestCase):
         """Wherever children, that have been killed perhaps, read on meanwhile."""
         self.write_file("marked", b"\xef\xbb\xbfone\ntwo\n")
         with self.make_library().open("marked") as dictionary:
-            reading = dictionary.open_reader()
+            reading = DictionaryReader(dictionary, dictionary.rewind())
             self.assertEqual(reading.read(4), b"one\n")
             dictionary.seek(0)
             os.read(dictionary.fileno(), 5)
             self.assertEqual((reading.read(100), reading.read(100)), (b"two\n", b""))
-            self.assertEqual(dictionary.open_reader(7).read(3), b"two")
+            self.assertEqual(DictionaryReader(dictionary, 7).read(3), b"two")
 
     def test_it_can_be_read_again(self) -> None:
         """Rewound, it is read from its start."""

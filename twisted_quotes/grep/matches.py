@@ -120,23 +120,22 @@ class _MatchFinder:
         for number in unresolved:
             del spans[number][1:]
         for _ in range(MAX_ROUNDS):
-            unresolved = [n for n in unresolved if 0 < len(spans[n]) < limit]
-            if not unresolved:
-                break
-            starts = [
-                _next_start(lines[n], spans[n][-1][1], word_characters)
-                for n in unresolved
-            ]
-            rests = [
-                _INVALID_BYTE + lines[number][start:]
-                for number, start in zip(unresolved, starts, strict=True)
-            ]
+            starts = {
+                number: _next_start(
+                    lines[number], spans[number][-1][1], word_characters
+                )
+                for number in unresolved
+                if 0 < len(spans[number]) < limit
+            }
+            if not starts:
+                return spans, set()
+            rests = [_INVALID_BYTE + lines[n][start:] for n, start in starts.items()]
             found = await self.find(pattern, rests, 1)
-            for number, start, matches in zip(unresolved, starts, found, strict=True):
+            for (number, start), matches in zip(starts.items(), found, strict=True):
                 shift = start - len(_INVALID_BYTE)
                 spans[number] += [(a + shift, b + shift) for a, b in matches]
             unresolved = [
-                n for n, matches in zip(unresolved, found, strict=True) if matches
+                n for n, matches in zip(starts, found, strict=True) if matches
             ]
         return spans, set(unresolved)
 

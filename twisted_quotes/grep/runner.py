@@ -179,14 +179,14 @@ class GrepSession(Closeable):
         regex: bool = False,
     ) -> Outcome:
         """
-        Wait for a grep within the time limit; parameters and errors as for L{run}.
+        Wait for a grep within the time limit; the errors are those of L{run}.
 
-        @param start_offset: the offset in C{stdin} at which it started to read.
-        @param regex: whether it searches for a regular expression of the client.
+        @param start_offset: the offset in C{stdin} at which it starts to read.
+        @param regex: whether it searches for a regular expression.
         """
-        runner, metrics = self._runner, self._runner.metrics
-        assert self._slot is not None, "a running grep has a slot"
-        self._slot.hold_until(runner.outstanding.add(child.ended))
+        runner, metrics, slot = self._runner, self._runner.metrics, self._slot
+        assert slot is not None, "a running grep has a slot"
+        slot.hold_until(runner.outstanding.add(child.ended))
         metrics.greps_running.inc()
         child.ended.addCallback(lambda _: metrics.greps_running.dec())
         started_at = runner.reactor.seconds()
@@ -203,9 +203,7 @@ class GrepSession(Closeable):
             if not outcome.is_complete:
                 metrics.greps_killed.labels("output").inc()
                 # Until it has ended it may move the offset of the file.
-                ended: Deferred[None] = Deferred()
-                child.ended.addCallback(ended.callback)
-                await ended
+                await _observe(child.ended)
             elif outcome.signal is not None:
                 metrics.greps_killed.labels("outside").inc()
         finally:
@@ -213,6 +211,13 @@ class GrepSession(Closeable):
         self._time_left -= min(runner.reactor.seconds() - started_at, self._time_left)
         grep.check_exit_status(outcome.exit_code, outcome.stderr, regex)
         return outcome
+
+
+def _observe(ended: Deferred[None]) -> Deferred[None]:
+    """Wait for a Deferred without consuming its result, or cancelling it."""
+    observer: Deferred[None] = Deferred()
+    ended.addCallback(observer.callback)
+    return observer
 
 
 def _offset(stdin: int | NormalizedFile) -> int:

@@ -106,14 +106,6 @@ class Dictionary(Closeable):
         start = len(BOM_UTF8) if has_byte_order_mark else 0
         return os.lseek(self._descriptor, start, os.SEEK_SET)
 
-    def open_reader(self, start: int | None = None) -> DictionaryReader:
-        """
-        Return a reader with an offset of its own.
-
-        @param start: its first offset; L{None} for the start of the text.
-        """
-        return DictionaryReader(self, self.rewind() if start is None else start)
-
     def seek(self, offset: int) -> None:
         """Set the file offset."""
         os.lseek(self._descriptor, offset, os.SEEK_SET)

@@ -149,20 +149,15 @@ class IndexCache:
 
         Other services may have left them.
         """
-        latest: dict[str, tuple[float, str]] = {}
+        entries = []
         for entry in os.scandir(self._folder):
-            name_match = _ENTRY_NAME.fullmatch(entry.name)
-            if not name_match:
-                continue
-            path_hash = name_match[1]
+            if name_match := _ENTRY_NAME.fullmatch(entry.name):
+                with suppress(OSError):
+                    entries.append((entry.stat().st_mtime, entry.path, name_match[1]))
+        seen = set()
+        for last_used, folder, path_hash in sorted(entries, reverse=True):
             max_age = _MAX_UNUSED_AGE if path_hash else _MAX_BUILD_AGE
-            with suppress(OSError):
-                last_used = entry.stat().st_mtime
-                if self._now() - last_used > max_age:
-                    self.drop(entry.path)
-                elif path_hash:
-                    candidate = last_used, entry.path
-                    previous = latest.get(path_hash, candidate)
-                    latest[path_hash] = max(candidate, previous)
-                    if previous is not candidate:
-                        self.drop(min(candidate, previous)[1])
+            if self._now() - last_used > max_age or path_hash in seen:
+                self.drop(folder)
+            elif path_hash:
+                seen.add(path_hash)

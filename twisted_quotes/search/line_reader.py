@@ -12,7 +12,7 @@ from twisted_quotes.errors import DictionaryChanging, EntryTooLong
 from twisted_quotes.grep import arguments as grep
 from twisted_quotes.grep import output as grep_output
 from twisted_quotes.grep.runner import GrepSession
-from twisted_quotes.library.dictionary import Dictionary
+from twisted_quotes.library.dictionary import Dictionary, DictionaryReader
 from twisted_quotes.processes.process import Outcome
 from twisted_quotes.query.queries import All, Search
 from twisted_quotes.text.lines import (
@@ -68,7 +68,7 @@ class DictionarySearch:
         self.dictionary.seek(start)
         stdin: int | NormalizedFile = self.dictionary.fileno()
         if self.normalized:
-            stdin = NormalizedFile(self.dictionary.open_reader(start))
+            stdin = NormalizedFile(DictionaryReader(self.dictionary, start))
         return await self.grep_session.run(
             arguments, self.query.selection.pattern, stdin, max_output
         )
