@@ -31,7 +31,7 @@ class BuildTests(SynchronousTestCase):
         self.temporary_folder = Path(temporary_directory.name)
 
     def build(self, folder: str) -> subprocess.CompletedProcess[bytes]:
-        """Run it, with a dictionary that was partly read."""
+        """Run the process with a dictionary of which a part has been read."""
         path = self.temporary_folder / "book"
         path.write_bytes(b"one\n\ntwo\n")
         with path.open("rb") as file:
@@ -49,20 +49,19 @@ class BuildTests(SynchronousTestCase):
                 env={"PYTHONPATH": str(ROOT)},
             )
 
-    def test_it_writes_the_index_of_its_standard_input(self) -> None:
-        """From the start of the file, into the folder it is told."""
+    def test_the_index_of_standard_input_is_written_to_the_folder(self) -> None:
+        """The file is read from its start."""
         done = self.build(str(self.temporary_folder))
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"", b""))
         self.assertEqual(load_index(str(self.temporary_folder)).count, 2)
 
-    def test_it_says_why_it_failed(self) -> None:
-        """A folder that cannot be written is named on standard error."""
+    def test_an_error_is_reported_on_standard_error(self) -> None:
         done = self.build(str(self.temporary_folder / "none"))
         self.assertNotEqual(done.returncode, 0)
         self.assertIn(b"No such file or directory", done.stderr)
 
-    def test_it_loads_nothing_of_twisted(self) -> None:
-        """It starts quickly, and stays small."""
+    def test_neither_twisted_nor_msgspec_is_imported(self) -> None:
+        """So it starts quickly and stays small."""
         loaded = subprocess.run(
             [
                 sys.executable,

@@ -41,7 +41,6 @@ class IndexTestCase(SynchronousTestCase):
     """Writes files and their indexes."""
 
     def setUp(self) -> None:
-        """Make a folder to write in."""
         temporary_directory = TemporaryDirectory()
         self.addCleanup(temporary_directory.cleanup)
         self.temporary_folder = Path(temporary_directory.name)
@@ -58,15 +57,15 @@ class IndexTestCase(SynchronousTestCase):
         return load_index(str(folder))
 
     def column_lines(self, index: Index, name: str) -> list[str]:
-        """The lines of a column."""
+        """Return the lines of a column."""
         return Path(index.folder, name).read_text("utf-8").split("\n")[:-1]
 
 
 class WriteTests(IndexTestCase):
-    """Tests of what an index holds."""
+    """Tests for the content of an index."""
 
-    def test_writing_can_stop_before_any_quote(self) -> None:
-        """Then the index is not complete."""
+    def test_writing_stops_when_it_should(self) -> None:
+        """The index is incomplete then."""
         path, folder = self.temporary_folder / "file", self.temporary_folder / "index"
         path.write_bytes(b"one\n\ntwo\n\nthree\n")
         folder.mkdir()
@@ -77,8 +76,8 @@ class WriteTests(IndexTestCase):
             )
         self.assertRaises(FileNotFoundError, load_index, str(folder))
 
-    def test_each_quote_is_a_line_of_every_column(self) -> None:
-        """Its text in folded form, its author in folded form, and its id."""
+    def test_each_quote_is_one_line_in_each_column(self) -> None:
+        """Texts and authors are normalized."""
         three = "\u201cThree\u201d\n-- Cafe\u0301"
         index = self.write_index_of(f"\n\nOne\n  two\n\n{three}\n".encode())
         self.assertEqual(index.count, 2)
@@ -91,25 +90,22 @@ class WriteTests(IndexTestCase):
             [quote_id("One\n  two"), quote_id(three)],
         )
 
-    def test_it_knows_where_each_quote_stands(self) -> None:
-        """A byte order mark is passed over, but counts."""
+    def test_spans_have_the_offsets_and_the_first_line_of_each_quote(self) -> None:
+        """They count the byte order mark."""
         index = self.write_index_of(b"\xef\xbb\xbfone\r\n\r\ntwo\nthree")
         with index.open() as columns:
             self.assertEqual(columns.read_spans(0, 2), [(3, 6, 1), (10, 19, 3)])
             self.assertEqual(columns.read_spans(1, 2), [(10, 19, 3)])
 
-    def test_it_knows_how_long_a_line_is(self) -> None:
-        """The mean is never 0, not even where there is no quote."""
+    def test_the_mean_size_of_a_text_is_never_0(self) -> None:
         self.assertEqual(self.write_index_of(b"").mean_size, 1)
         self.assertEqual(self.write_index_of(b"abcd\n\nab").mean_size, 5)
 
-    def test_percent_lines_are_found_wherever_they_stand(self) -> None:
-        """One at the very end makes the whole file one of fortunes."""
+    def test_a_percent_line_at_the_end_makes_a_fortune_file(self) -> None:
         self.assertEqual(self.write_index_of(b"a\n\nb\n%").count, 1)
         self.assertEqual(self.write_index_of(b"a\n\nb\n").count, 2)
 
-    def test_every_quote_of_every_file_comes_back_byte_for_byte(self) -> None:
-        """The spans lead to the texts, and these fold to the lines."""
+    def test_the_columns_match_the_quotes_at_the_spans_for_any_file(self) -> None:
 
         @settings(max_examples=200)
         @given(FILE)
@@ -137,10 +133,9 @@ class WriteTests(IndexTestCase):
 
 
 class LoadTests(IndexTestCase):
-    """Tests of looking at an index that was written."""
+    """Tests for loading an index."""
 
-    def test_there_is_none(self) -> None:
-        """A folder that is not there, or not finished, is no index."""
+    def test_a_missing_or_unfinished_index_is_not_found(self) -> None:
         self.assertRaises(
             FileNotFoundError, load_index, str(self.temporary_folder / "none")
         )
@@ -148,8 +143,7 @@ class LoadTests(IndexTestCase):
         os.remove(Path(index.folder, "summary.json"))
         self.assertRaises(FileNotFoundError, load_index, index.folder)
 
-    def test_one_that_is_not_whole_is_not_used(self) -> None:
-        """Whatever is missing, or not as it should be."""
+    def test_a_damaged_index_is_an_error(self) -> None:
         for name, data in (
             ("texts", b"one"),
             ("spans", b""),
@@ -166,8 +160,7 @@ class LoadTests(IndexTestCase):
             Path(index.folder, name).write_bytes(data)
             self.assertRaises(IndexDamaged, load_index, index.folder)
 
-    def test_once_open_it_may_be_removed(self) -> None:
-        """Who has opened the columns reads on."""
+    def test_an_open_index_stays_readable_after_its_removal(self) -> None:
         index = self.write_index_of(b"one")
         with index.open() as columns:
             shutil.rmtree(index.folder)
@@ -176,8 +169,8 @@ class LoadTests(IndexTestCase):
         with self.assertRaises(FileNotFoundError), index.open():
             pass
 
-    def test_no_file_stays_open(self) -> None:
-        """What was opened is closed, also when a column is missing."""
+    def test_all_files_are_closed(self) -> None:
+        """Even if a column is missing."""
         before = os.listdir("/proc/self/fd")
         index = self.write_index_of(b"one")
         with index.open():
@@ -188,11 +181,10 @@ class LoadTests(IndexTestCase):
         self.assertEqual(len(os.listdir("/proc/self/fd")), len(before))
 
 
-class ConsecutiveNumbersTests(SynchronousTestCase):
-    """Tests of numbers that are neighbours."""
+class ConsecutiveRangesTests(SynchronousTestCase):
+    """Tests for L{consecutive_ranges}."""
 
-    def test_neighbours_are_one_run(self) -> None:
-        """Each number is in one run, in order."""
+    def test_consecutive_numbers_are_one_range(self) -> None:
         self.assertEqual(list(consecutive_ranges([])), [])
         self.assertEqual(
             list(consecutive_ranges([0, 1, 2, 5, 7, 8])), [(0, 3), (5, 6), (7, 9)]

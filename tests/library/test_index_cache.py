@@ -22,17 +22,16 @@ OLD, NEW = FileState(1, 2, 3, 4, 5), FileState(1, 2, 3, 4, 6)
 
 
 class DefaultTests(SynchronousTestCase):
-    """Tests of where the cache is if nobody says."""
+    """Tests for the default cache folder."""
 
-    def test_it_is_the_users_cache_folder(self) -> None:
-        """As the XDG Base Directory Specification has it."""
+    def test_the_default_is_in_the_cache_folder_of_the_user(self) -> None:
         self.assertEqual(
             default_cache_folder("/home/me", None), "/home/me/.cache/twisted_quotes"
         )
         self.assertEqual(default_cache_folder("/home/me", "/x"), "/x/twisted_quotes")
 
-    def test_a_relative_path_in_the_environment_does_not_count(self) -> None:
-        """The specification says to ignore it."""
+    def test_a_relative_xdg_cache_home_is_ignored(self) -> None:
+        """The specification demands it."""
         for relative in ("", "x"):
             self.assertEqual(
                 default_cache_folder("/home/me", relative),
@@ -41,10 +40,9 @@ class DefaultTests(SynchronousTestCase):
 
 
 class CacheTests(SynchronousTestCase):
-    """Tests of keeping indexes."""
+    """Tests for storing and finding indexes."""
 
     def setUp(self) -> None:
-        """Make a cache."""
         temporary_directory = TemporaryDirectory()
         self.addCleanup(temporary_directory.cleanup)
         self.temporary_folder = Path(temporary_directory.name)
@@ -55,7 +53,7 @@ class CacheTests(SynchronousTestCase):
     def store_index(
         self, path: str, state: FileState, cache: IndexCache | None = None
     ) -> Index:
-        """Write an index, and have it kept."""
+        """Write an index and store it."""
         cache = cache or self.cache
         book = self.temporary_folder / "book"
         book.write_bytes(b"one\n")
@@ -65,24 +63,23 @@ class CacheTests(SynchronousTestCase):
         return cache.store(written, path, state)
 
     def cached_names(self) -> list[str]:
-        """The names of what is in the cache."""
+        """Return the names of the entries of the cache."""
         return sorted(os.listdir(self.folder))
 
-    def test_what_was_kept_is_found(self) -> None:
-        """By the same service, and by the next one."""
+    def test_a_stored_index_is_found(self) -> None:
+        """By this service and by the next one."""
         index = self.store_index("/books/one", OLD)
         self.assertEqual(index.count, 1)
         self.assertEqual(self.cache.find("/books/one", OLD), index)
         self.assertEqual(IndexCache(str(self.folder)).find("/books/one", OLD), index)
 
-    def test_nothing_else_is_found(self) -> None:
-        """Neither for another file nor for another state of it."""
+    def test_no_index_of_another_path_or_state_is_found(self) -> None:
         self.store_index("/books/one", OLD)
         self.assertIsNone(self.cache.find("/books/two", OLD))
         self.assertIsNone(self.cache.find("/books/one", NEW))
 
-    def test_a_new_state_takes_the_place_of_the_old_one(self) -> None:
-        """A dictionary has one index; those of others stay."""
+    def test_a_new_index_replaces_that_of_an_earlier_state(self) -> None:
+        """Those of other dictionaries stay."""
         self.store_index("/books/one", OLD)
         other = self.store_index("/books/two", OLD)
         index = self.store_index("/books/one", NEW)
@@ -92,14 +89,13 @@ class CacheTests(SynchronousTestCase):
             sorted(Path(each.folder).name for each in (index, other)),
         )
 
-    def test_a_second_index_of_the_same_state_is_not_needed(self) -> None:
-        """Two processes may write the same; one of them is kept."""
+    def test_of_two_indexes_of_the_same_state_the_first_stays(self) -> None:
         first = self.store_index("/books/one", OLD)
         self.assertEqual(self.store_index("/books/one", OLD), first)
         self.assertTrue(os.path.isdir(first.folder))
 
-    def test_another_process_may_be_quicker(self) -> None:
-        """Also where it comes in between looking and keeping."""
+    def test_another_process_may_store_the_same_index_first(self) -> None:
+        """Also between two attempts to store it."""
         keep_elsewhere = self.store_index
 
         class Interrupted(IndexCache):
@@ -111,8 +107,7 @@ class CacheTests(SynchronousTestCase):
         index = self.store_index("/books/one", OLD, cache)
         self.assertEqual(self.cache.find("/books/one", OLD), index)
 
-    def test_what_is_in_the_way_is_removed(self) -> None:
-        """A file where an index is to be, and an index that is damaged."""
+    def test_a_file_or_a_damaged_index_at_the_same_path_is_replaced(self) -> None:
         index = self.store_index("/books/one", OLD)
         self.cache.drop(index.folder)
         Path(index.folder).write_bytes(b"")
@@ -121,8 +116,8 @@ class CacheTests(SynchronousTestCase):
         with capturedLogs():
             self.assertEqual(self.store_index("/books/one", OLD), index)
 
-    def test_what_is_not_used_for_a_month_goes(self) -> None:
-        """Leftovers of an index that was never finished, too; no other thing."""
+    def test_unused_indexes_and_unfinished_builds_are_removed(self) -> None:
+        """Entries with other names stay."""
         unused = self.store_index("/books/one", OLD)
         leftover = self.cache.create_build_folder()
         used = self.store_index("/books/two", OLD)
@@ -138,8 +133,8 @@ class CacheTests(SynchronousTestCase):
         names = [*strangers, Path(index.folder), Path(used.folder)]
         self.assertEqual(self.cached_names(), sorted(each.name for each in names))
 
-    def test_it_is_not_looked_through_for_each_index(self) -> None:
-        """That would take minutes for some thousand of them."""
+    def test_the_folder_is_not_listed_for_each_index(self) -> None:
+        """That would take minutes for thousands of indexes."""
         listed: list[str] = []
         real = os.scandir
 
@@ -154,16 +149,14 @@ class CacheTests(SynchronousTestCase):
         self.assertEqual(listed.count(str(self.folder)), 1)
         self.assertEqual(len(self.cached_names()), 20)
 
-    def test_what_another_service_has_left_goes_at_the_start(self) -> None:
-        """Of each dictionary, the index that was used last stays."""
+    def test_the_first_sweep_keeps_the_last_used_index_of_each_dictionary(self) -> None:
         old = self.store_index("/books/one", OLD)
         os.utime(old.folder, (self.now - 10, self.now - 10))
         cache = IndexCache(str(self.folder))
         new = self.store_index("/books/one", NEW, cache)
         self.assertEqual(self.cached_names(), [Path(new.folder).name])
 
-    def test_a_damaged_index_is_removed(self) -> None:
-        """It is as if it had never been, and the log says so."""
+    def test_a_damaged_index_is_removed_and_logged(self) -> None:
         index = self.store_index("/books/one", OLD)
         Path(index.folder, "texts").write_bytes(b"")
         with capturedLogs() as events:
@@ -171,20 +164,18 @@ class CacheTests(SynchronousTestCase):
         self.assertEqual([e["log_level"] for e in events], [LogLevel.warn])
         self.assertEqual(self.cached_names(), [])
 
-    def test_what_was_given_up_is_dropped(self) -> None:
-        """Half an index leaves nothing behind, dropped once or twice."""
+    def test_a_build_folder_can_be_dropped_twice(self) -> None:
         written = self.cache.create_build_folder()
         Path(written, "texts").write_bytes(b"x")
         for _ in range(2):
             self.cache.drop(written)
         self.assertEqual(self.cached_names(), [])
 
-    def test_it_is_for_its_user_alone(self) -> None:
-        """Nobody else reads what it holds."""
+    def test_only_the_user_can_read_the_folder(self) -> None:
         self.assertEqual(stat.S_IMODE(os.stat(self.folder).st_mode), 0o700)
 
-    def test_a_folder_that_cannot_be_written_is_said_once(self) -> None:
-        """A temporary folder takes its place, and goes at the end."""
+    def test_a_temporary_folder_replaces_one_that_cannot_be_written(self) -> None:
+        """It is removed by C{close}."""
         blocked = self.temporary_folder / "file"
         blocked.write_bytes(b"")
         with capturedLogs() as events:
@@ -197,8 +188,7 @@ class CacheTests(SynchronousTestCase):
         cache.close()
         self.assertFalse(os.path.exists(index.folder))
 
-    def test_closing_leaves_a_real_folder_as_it_is(self) -> None:
-        """The next service finds what this one has kept."""
+    def test_closing_does_not_remove_the_cache_folder(self) -> None:
         index = self.store_index("/books/one", OLD)
         self.cache.close()
         self.assertTrue(os.path.isdir(index.folder))

@@ -40,32 +40,31 @@ class FakeThreads:
         self.waiting: list[Callable[[], object]] = []
 
     def __call__(self, call: Callable[..., Any], /, *arguments: Any) -> Deferred[Any]:
-        """Keep something to be done."""
+        """Queue a call."""
         done: Deferred[Any] = Deferred()
         self.waiting.append(lambda: maybeDeferred(call, *arguments).chainDeferred(done))
         return done
 
     def run(self, count: int = 1) -> None:
-        """Do the next things."""
+        """Make the next calls."""
         for _ in range(count):
             self.waiting.pop(0)()
 
     def run_all(self) -> None:
-        """Do all, and what comes of it."""
+        """Make all calls, and those that follow from them."""
         while self.waiting:
             self.run()
 
 
 def raise_permission_error() -> Dictionary:
-    """What becomes of a file that cannot be opened."""
+    """Raise the error of a file that cannot be opened."""
     raise PermissionError("no")
 
 
 class IndexesTestCase(SynchronousTestCase):
-    """Has a library of one dictionary, and indexes with threads to control."""
+    """Has a library of one dictionary, and threads that a test controls."""
 
     def setUp(self) -> None:
-        """Make them."""
         temporary_directory = TemporaryDirectory()
         self.addCleanup(temporary_directory.cleanup)
         self.book = Path(temporary_directory.name, "library", "book")
@@ -79,22 +78,22 @@ class IndexesTestCase(SynchronousTestCase):
         self.indexes = self.make_indexes()
 
     def make_indexes(self, max_waiting: int = 100) -> Indexes:
-        """Make indexes on the same cache."""
+        """Create indexes that use the same cache."""
         reactor: Any = self.reactor
         return Indexes(reactor, self.threads, self.cache, max_waiting)
 
     def get_index(self, name: str = "book") -> Deferred[Index]:
-        """Ask for the index of a dictionary, which is closed at once."""
+        """Get the index of a dictionary, which is closed at once."""
         with self.library.open(name) as dictionary:
             return self.indexes.get(dictionary)
 
     def find_index(self) -> Index | None:
-        """Look for the index of the book."""
+        """Find the index of the dictionary C{book}."""
         with self.library.open("book") as dictionary:
             return self.indexes.find(dictionary)
 
     def finish_build(self, process: FakeProcess) -> None:
-        """Have a process do what it should."""
+        """Write the index, and end the process."""
         descriptor = process.child_fds[0]
         assert isinstance(descriptor, int)
         with Dictionary(os.dup(descriptor)) as dictionary:
@@ -103,15 +102,14 @@ class IndexesTestCase(SynchronousTestCase):
         self.threads.run_all()
 
     def leftovers(self) -> list[str]:
-        """What is in the cache and no index."""
+        """Return the build folders in the cache."""
         return [n for n in os.listdir(self.cache_folder) if n.startswith("building")]
 
 
 class ThreadTests(IndexesTestCase):
-    """Tests of small dictionaries, whose indexes threads make."""
+    """Tests for small dictionaries, whose indexes a thread writes."""
 
-    def test_an_index_is_made_once_for_all_who_ask(self) -> None:
-        """A hundred wait for the same one; later ones find it."""
+    def test_one_build_serves_all_requests(self) -> None:
         waiting = [self.get_index() for _ in range(100)]
         for each in waiting:
             self.assertNoResult(each)
@@ -122,16 +120,14 @@ class ThreadTests(IndexesTestCase):
         self.assertEqual(self.successResultOf(self.get_index()), self.find_index())
         self.assertEqual(self.leftovers(), [])
 
-    def test_the_next_service_finds_it(self) -> None:
-        """What is in the cache is not made anew."""
+    def test_the_next_service_finds_the_index(self) -> None:
         self.get_index()
         self.threads.run_all()
         self.indexes = self.make_indexes()
         self.assertEqual(self.successResultOf(self.get_index()).count, 2)
         self.assertEqual(self.threads.waiting, [])
 
-    def test_a_changed_dictionary_gets_a_new_one(self) -> None:
-        """The old one is for nobody any more."""
+    def test_a_changed_dictionary_gets_a_new_index(self) -> None:
         self.get_index()
         self.threads.run_all()
         self.book.write_text("one\n\ntwo\n\nthree\n")
@@ -140,8 +136,7 @@ class ThreadTests(IndexesTestCase):
         self.threads.run_all()
         self.assertEqual(self.successResultOf(waiting).count, 3)
 
-    def test_one_that_is_gone_is_made_anew(self) -> None:
-        """Somebody may clear the cache while the service runs."""
+    def test_an_index_that_was_removed_is_built_again(self) -> None:
         self.get_index()
         self.threads.run_all()
         found = self.find_index()
@@ -153,8 +148,7 @@ class ThreadTests(IndexesTestCase):
         self.threads.run_all()
         self.assertEqual(self.successResultOf(waiting).count, 2)
 
-    def test_who_gives_up_leaves_the_others_waiting(self) -> None:
-        """And the index is made even if nobody waits any more."""
+    def test_a_cancelled_wait_affects_neither_other_waits_nor_the_build(self) -> None:
         first, second = self.get_index(), self.get_index()
         first.cancel()
         self.failureResultOf(first, CancelledError)
@@ -164,8 +158,8 @@ class ThreadTests(IndexesTestCase):
         self.threads.run_all()
         self.assertIsNotNone(self.find_index())
 
-    def test_too_many_may_not_wait(self) -> None:
-        """One more than may is turned away, until one of them leaves."""
+    def test_the_number_of_waits_is_limited(self) -> None:
+        """A cancelled one makes room."""
         self.indexes = self.make_indexes(max_waiting=2)
         first, _, _ = (self.get_index() for _ in range(3))
         self.assertRaises(TooBusy, self.get_index)
@@ -174,16 +168,15 @@ class ThreadTests(IndexesTestCase):
         self.get_index()
         self.threads.run_all()
 
-    def test_who_has_it_made_may_always_wait(self) -> None:
-        """Even where nobody else may."""
+    def test_the_request_that_starts_a_build_may_always_wait(self) -> None:
         self.indexes = self.make_indexes(max_waiting=0)
         waiting = self.get_index()
         self.assertRaises(TooBusy, self.get_index)
         self.threads.run_all()
         self.assertEqual(self.successResultOf(waiting).count, 2)
 
-    def test_one_thread_works_at_a_time(self) -> None:
-        """The others are there for who reads."""
+    def test_one_thread_at_a_time_writes_an_index(self) -> None:
+        """The others serve searches."""
         (self.book.parent / "other").write_text("three\n")
         self.get_index()
         self.get_index("other")
@@ -191,8 +184,8 @@ class ThreadTests(IndexesTestCase):
         self.assertEqual(len(self.threads.waiting), 1)
         self.threads.run_all()
 
-    def test_a_file_that_cannot_be_opened_again_is_an_error(self) -> None:
-        """And nothing that others would wait for."""
+    def test_a_dictionary_that_cannot_be_duplicated_is_an_error(self) -> None:
+        """The next request can start a build."""
         with self.library.open("book") as dictionary:
             duplicate = dictionary.duplicate
             dictionary.duplicate = raise_permission_error  # type: ignore[method-assign]
@@ -202,15 +195,13 @@ class ThreadTests(IndexesTestCase):
         self.threads.run_all()
         self.successResultOf(waiting)
 
-    def test_a_cache_that_was_cleared_is_made_anew(self) -> None:
-        """Folder and all."""
+    def test_a_cache_folder_that_was_removed_is_created_again(self) -> None:
         rmtree(self.cache_folder)
         waiting = self.get_index()
         self.threads.run_all()
         self.successResultOf(waiting)
 
-    def test_what_stands_in_the_way_is_removed(self) -> None:
-        """A file is no index."""
+    def test_a_file_at_the_path_of_the_index_is_replaced(self) -> None:
         waiting = self.get_index()
         self.threads.run_all()
         folder = Path(self.successResultOf(waiting).folder)
@@ -221,8 +212,7 @@ class ThreadTests(IndexesTestCase):
         self.threads.run_all()
         self.assertEqual(self.successResultOf(waiting).count, 2)
 
-    def test_one_of_a_file_that_changed_meanwhile_is_not_kept(self) -> None:
-        """It may be of neither state."""
+    def test_the_index_of_a_file_that_changed_meanwhile_is_discarded(self) -> None:
         waiting = self.get_index()
         self.threads.run()
         self.book.write_text("something else altogether\n")
@@ -230,8 +220,7 @@ class ThreadTests(IndexesTestCase):
         self.failureResultOf(waiting, DictionaryChanging)
         self.assertEqual(os.listdir(self.cache_folder), [])
 
-    def test_one_of_a_file_that_was_replaced_is_of_what_was_opened(self) -> None:
-        """The file that was opened lives on while it is read."""
+    def test_a_file_that_is_replaced_meanwhile_does_not_matter(self) -> None:
         waiting = self.get_index()
         new = self.book.with_name("new")
         new.write_text("other\n")
@@ -239,8 +228,8 @@ class ThreadTests(IndexesTestCase):
         self.threads.run_all()
         self.assertEqual(self.successResultOf(waiting).count, 2)
 
-    def test_what_goes_wrong_is_told_to_all_who_wait(self) -> None:
-        """And the next who asks has it tried anew."""
+    def test_an_error_fails_all_waits(self) -> None:
+        """The next request starts a new build."""
         waiting = [self.get_index(), self.get_index()]
         self.threads.run()
         [work] = self.leftovers()
@@ -254,8 +243,7 @@ class ThreadTests(IndexesTestCase):
         self.threads.run_all()
         self.successResultOf(again)
 
-    def test_what_goes_wrong_for_nobody_is_logged(self) -> None:
-        """No failure is lost."""
+    def test_an_error_is_logged_if_no_request_waits(self) -> None:
         waiting = self.get_index()
         waiting.cancel()
         self.failureResultOf(waiting, CancelledError)
@@ -273,15 +261,13 @@ class ThreadTests(IndexesTestCase):
             self.threads.run_all()
         self.assertEqual([each["log_level"] for each in events], [LogLevel.warn])
 
-    def test_no_file_stays_open(self) -> None:
-        """What is opened to be read is closed when the index is made."""
+    def test_all_files_are_closed(self) -> None:
         before = os.listdir("/proc/self/fd")
         self.get_index()
         self.threads.run_all()
         self.assertEqual(len(os.listdir("/proc/self/fd")), len(before))
 
-    def test_a_thread_gives_up_at_the_end(self) -> None:
-        """It is asked before each quote."""
+    def test_shutdown_stops_the_thread(self) -> None:
         waiting = self.get_index()
         self.threads.run()
         stopped = self.indexes.stop()
@@ -291,8 +277,8 @@ class ThreadTests(IndexesTestCase):
         self.successResultOf(stopped)
         self.assertEqual(self.leftovers(), [])
 
-    def test_a_thread_that_takes_long_leaves_it_to_a_process(self) -> None:
-        """So that no other dictionary waits for it."""
+    def test_a_process_replaces_a_thread_that_takes_too_long(self) -> None:
+        """So no other dictionary waits for it."""
         self.slow_down_quotes()
         (self.book.parent / "other").write_text("three\n")
         slow, other = self.get_index(), self.get_index("other")
@@ -304,7 +290,7 @@ class ThreadTests(IndexesTestCase):
         self.assertEqual(self.successResultOf(slow).count, 2)
 
     def slow_down_quotes(self) -> None:
-        """Have the time of a thread pass with each quote of the book."""
+        """Advance the time by the limit of a thread with each quote."""
         real = split_quotes
 
         def split_slowly(*arguments: Any) -> Iterator[Any]:
@@ -316,21 +302,19 @@ class ThreadTests(IndexesTestCase):
 
 
 class ProcessTests(IndexesTestCase):
-    """Tests of large dictionaries, whose indexes a process makes."""
+    """Tests for large dictionaries, whose indexes a process writes."""
 
     def setUp(self) -> None:
-        """Call every dictionary large."""
         super().setUp()
         self.patch(index_builder, "MAX_SIZE_FOR_THREAD", 0)
         (self.book.parent / "other").write_text("three\n")
 
     def running_process(self) -> FakeProcess:
-        """The process that runs now."""
+        """Return the one running process."""
         [process] = [each for each in self.reactor.processes if each.pid is not None]
         return process
 
-    def test_a_process_is_given_the_file_and_a_folder(self) -> None:
-        """It is Python itself, with a small environment."""
+    def test_a_process_gets_the_file_and_a_folder(self) -> None:
         waiting = self.get_index()
         self.threads.run_all()
         process = self.running_process()
@@ -342,8 +326,8 @@ class ProcessTests(IndexesTestCase):
         self.finish_build(process)
         self.assertEqual(self.successResultOf(waiting).count, 2)
 
-    def test_two_processes_run_at_a_time(self) -> None:
-        """A slow one holds up no other, and searches need the machine, too."""
+    def test_two_processes_run_at_the_same_time(self) -> None:
+        """A slow one does not delay other dictionaries."""
         (self.book.parent / "third").write_text("four\n")
         _, second, third = (
             self.get_index(),
@@ -359,7 +343,7 @@ class ProcessTests(IndexesTestCase):
         self.finish_build(slow)
 
     def time_out(self) -> None:
-        """Have the time of the processes pass, and end them as they are told to."""
+        """Exceed the time limit of the processes, and end them."""
         self.reactor.advance(index_builder.BASE_TIME_LIMIT + 1)
         for process in self.reactor.processes:
             if process.pid is not None:
@@ -367,8 +351,7 @@ class ProcessTests(IndexesTestCase):
                 process.end(signal=9)
         self.threads.run_all()
 
-    def test_a_process_has_a_time_limit(self) -> None:
-        """All who wait are told, and it is not tried again for a while."""
+    def test_a_process_that_takes_too_long_is_not_repeated_at_once(self) -> None:
         waiting = [self.get_index(), self.get_index()]
         self.threads.run_all()
         self.time_out()
@@ -383,8 +366,7 @@ class ProcessTests(IndexesTestCase):
         self.finish_build(self.running_process())
         self.successResultOf(again)
 
-    def test_another_state_is_tried_at_once(self) -> None:
-        """What was wrong with the file may be right by then."""
+    def test_a_new_state_of_a_dictionary_is_built_at_once(self) -> None:
         self.get_index().addErrback(lambda _: None)
         self.threads.run_all()
         self.time_out()
@@ -395,8 +377,7 @@ class ProcessTests(IndexesTestCase):
         self.finish_build(self.running_process())
         self.successResultOf(again)
 
-    def test_who_has_no_patience_does_not_wait_for_a_second_try(self) -> None:
-        """It is made all the same, and is there for those who ask later."""
+    def test_a_request_may_start_a_retry_without_a_wait(self) -> None:
         self.get_index().addErrback(lambda _: None)
         self.threads.run_all()
         self.time_out()
@@ -411,8 +392,8 @@ class ProcessTests(IndexesTestCase):
         self.finish_build(self.running_process())
         self.assertIsNotNone(self.find_index())
 
-    def test_a_process_that_fails_is_not_the_callers_fault(self) -> None:
-        """What it said is for the log, and the next one may run."""
+    def test_a_process_that_fails_makes_the_service_not_ready(self) -> None:
+        """Its standard error is logged, and the next request starts a new build."""
         waiting = self.get_index()
         self.threads.run_all()
         self.running_process().print(errors=b"No space left on device\n")
@@ -427,8 +408,7 @@ class ProcessTests(IndexesTestCase):
         self.finish_build(self.running_process())
         self.successResultOf(again)
 
-    def test_a_process_that_cannot_be_started_is_an_error(self) -> None:
-        """It holds up nobody after it."""
+    def test_a_process_that_cannot_be_started_makes_the_service_not_ready(self) -> None:
         self.reactor.spawn_error = OSError("too many processes")
         for _ in range(2):
             waiting = self.get_index()
@@ -436,8 +416,7 @@ class ProcessTests(IndexesTestCase):
             self.failureResultOf(waiting, ServiceNotReady)
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 2)
 
-    def test_the_end_kills_the_process(self) -> None:
-        """It is over when the process is gone and nothing of it is left."""
+    def test_shutdown_kills_the_processes_and_waits_for_them(self) -> None:
         (self.book.parent / "third").write_text("four\n")
         first, second, third = (
             self.get_index(),

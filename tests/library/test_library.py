@@ -1,5 +1,5 @@
 """
-Tests for L{twisted_quotes.make_library.make_library}.
+Tests for the modules C{library} and C{dictionary} of L{twisted_quotes.library}.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ from twisted_quotes.errors import DictionaryForbidden, DictionaryNotFound
 from twisted_quotes.library.dictionary import DictionaryReader, PathState
 from twisted_quotes.library.library import Library, LibraryUnusable
 
-# Prints what becomes of a library, and of each name in it, without the rights
-# that let root read anything.
+# Opens a library, and prints the result for each name.
 OPEN_SCRIPT = """
 import sys
 from twisted.python.filepath import FilePath
@@ -47,7 +46,7 @@ UNPRIVILEGED_PREFIX = ["setpriv", "--bounding-set=-dac_override,-dac_read_search
 
 
 def open_unprivileged(root: Path, *names: str) -> list[str]:
-    """Open dictionaries in a process that permissions hold for."""
+    """Open dictionaries in a process without the privileges of root."""
     return subprocess.run(
         [
             *(UNPRIVILEGED_PREFIX if os.geteuid() == 0 else []),
@@ -62,7 +61,6 @@ def open_unprivileged(root: Path, *names: str) -> list[str]:
 
 class _LibraryTestCase(SynchronousTestCase):
     def setUp(self) -> None:
-        """Make a library with one dictionary, and a file outside of it."""
         folder = TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.outside = Path(folder.name, "outside")
@@ -79,110 +77,85 @@ class _LibraryTestCase(SynchronousTestCase):
         return path
 
     def make_library(self, default: str | None = None) -> Library:
-        """The library as it is now."""
+        """Return the library."""
         return Library(FilePath(str(self.root)), default)
 
     def read_dictionary(self, name: str) -> bytes:
-        """All of a dictionary."""
+        """Read a dictionary."""
         with self.make_library().open(name) as dictionary:
             return dictionary.read(100)
 
 
 class OpenTests(_LibraryTestCase):
-    """Names to open files."""
+    """Tests for L{Library.open}."""
 
     def assert_forbidden(self, name: str) -> None:
-        """A name may not be read, and the message tells no path."""
+        """Assert that a name is forbidden, with a message that has no path."""
         error = self.assertRaises(DictionaryForbidden, self.make_library().open, name)
         self.assertNotIn(str(self.root.parent), error.message)
 
     def assert_not_found(self, name: str) -> None:
-        """A name is not there, and the message tells which are."""
+        """Assert that a name is not found, with a message that has the others."""
         error = self.assertRaises(DictionaryNotFound, self.make_library().open, name)
         self.assertIn('There are: "cats"', error.message)
         self.assertNotIn(str(self.root.parent), error.message)
 
-    def test_a_file(self) -> None:
-        """A file in the library is opened at its start."""
+    def test_a_file_is_opened_at_its_start(self) -> None:
         self.assertEqual(self.read_dictionary("cats"), b"miaow\n")
 
-    def test_a_file_in_a_folder(self) -> None:
-        """Folders are named with slashes."""
+    def test_slashes_separate_folders(self) -> None:
         self.write_file("pets/big/dogs", b"woof\n")
         self.assertEqual(self.read_dictionary("pets/big/dogs"), b"woof\n")
 
-    def test_names_of_many_kinds(self) -> None:
-        """A name may hold blanks, dashes, dots and any letters."""
+    def test_names_may_have_blanks_dashes_dots_and_any_letters(self) -> None:
         for name in ("a b", "-e", "--", "c..d", "e.txt", "é 🐈"):
             self.write_file(name, b"x")
             self.assertEqual(self.read_dictionary(name), b"x")
 
-    def test_a_link_to_a_file_inside(self) -> None:
-        """A link may be followed as long as it stays inside."""
+    def test_links_inside_the_library_are_followed(self) -> None:
         self.write_file("pets/dogs", b"woof\n")
         (self.root / "dogs").symlink_to("pets/dogs")
         (self.root / "animals").symlink_to(self.root / "pets")
         self.assertEqual(self.read_dictionary("dogs"), b"woof\n")
         self.assertEqual(self.read_dictionary("animals/dogs"), b"woof\n")
 
-    def test_a_library_that_is_a_link_itself(self) -> None:
-        """The library may be reached by a link, and nothing else changes."""
+    def test_the_library_may_be_a_link(self) -> None:
         link = self.root.with_name("link")
         link.symlink_to(self.root)
         self.root = link
         self.assertEqual(self.read_dictionary("cats"), b"miaow\n")
         self.assert_forbidden("../outside")
 
-    def test_no_such_file(self) -> None:
-        """A name that is not there is not found."""
-        self.assert_not_found("dogs")
-        self.assert_not_found("pets/dogs")
-
-    def test_below_a_file(self) -> None:
-        """A file is no folder."""
-        self.assert_not_found("cats/tom")
-
-    def test_a_link_to_nothing(self) -> None:
-        """A link whose file is gone is not found."""
+    def test_a_missing_file_is_not_found(self) -> None:
+        """Nor is one that no name or link can lead to."""
         (self.root / "gone").symlink_to("nothing")
-        self.assert_not_found("gone")
+        long_path = "/".join(["x" * 200] * 21)
+        for name in ("dogs", "pets/dogs", "cats/tom", "gone", "x" * 256, long_path):
+            self.assert_not_found(name)
 
-    def test_names_too_long_for_a_file(self) -> None:
-        """No file can have such a name, so there is none."""
-        self.assert_not_found("x" * 256)
-        self.assert_not_found("/".join(["x" * 200] * 21))
-
-    def test_a_file_that_was_removed(self) -> None:
-        """What is there is looked at for every call."""
+    def test_a_file_that_was_removed_is_not_found(self) -> None:
         library = self.make_library()
         (self.root / "cats").unlink()
         self.assertRaises(DictionaryNotFound, library.open, "cats")
 
-    def test_dots(self) -> None:
-        """A name with C{..} is refused, even one that would end inside."""
-        for name in ("..", "../outside", "../library/cats", "pets/../cats", "x/../.."):
+    def test_names_other_than_relative_paths_are_forbidden(self) -> None:
+        """Even if they would lead to a dictionary."""
+        self.write_file("pets/dogs")
+        for name in (
+            *("..", "../outside", "../library/cats", "pets/../cats", "x/../.."),
+            *("/etc/passwd", "/", str(self.root / "cats"), "//cats"),
+            *("", "cats/", "pets//dogs", "./cats", "pets/./dogs"),
+        ):
             self.assert_forbidden(name)
 
-    def test_absolute(self) -> None:
-        """An absolute path is refused, even that of a dictionary."""
-        for name in ("/etc/passwd", "/", str(self.root / "cats"), "//cats"):
-            self.assert_forbidden(name)
-
-    def test_hidden(self) -> None:
-        """Hidden files and all in hidden folders are refused, there or not."""
+    def test_hidden_files_and_folders_are_forbidden(self) -> None:
+        """Whether they exist or not."""
         self.write_file(".hidden")
         self.write_file(".git/config")
         for name in (".hidden", ".git/config", ".nothing", "pets/.nothing", "."):
             self.assert_forbidden(name)
 
-    def test_segments_that_are_no_names(self) -> None:
-        """Empty segments and single dots are refused."""
-        self.write_file("pets/dogs")
-        for name in ("", "cats/", "pets//dogs", "./cats", "pets/./dogs"):
-            self.assert_forbidden(name)
-
-    def test_a_link_that_leaves_the_library(self) -> None:
-        """A link is no way out, by file, by folder, by detour or to nothing."""
+    def test_a_link_that_leaves_the_library_is_forbidden(self) -> None:
         (self.root / "file").symlink_to("../outside")
         (self.root / "folder").symlink_to("..")
         (self.root / "twice").symlink_to("file")
@@ -190,8 +163,7 @@ class OpenTests(_LibraryTestCase):
         for name in ("file", "folder/outside", "twice", "nowhere", "folder"):
             self.assert_forbidden(name)
 
-    def test_a_link_that_leaves_tells_nothing_of_what_is_outside(self) -> None:
-        """Whatever is there, or is not, and whatever it may be."""
+    def test_errors_do_not_depend_on_what_is_outside(self) -> None:
         outside = self.root.parent / "etc"
         (outside / "folder").mkdir(parents=True)
         for name in ("passwd", "passwd.dat", ".hidden"):
@@ -208,8 +180,8 @@ class OpenTests(_LibraryTestCase):
             ):
                 self.assert_forbidden(f"{folder}/{name}")
 
-    def test_nothing_outside_is_looked_at(self) -> None:
-        """How long an answer takes tells nothing, either."""
+    def test_nothing_outside_is_accessed(self) -> None:
+        """So response times do not depend on it, either."""
         (self.root / "out").symlink_to("/etc")
         (self.root / "stray").symlink_to("/etc/passwd")
         self.write_file("stray.dat", b"miaow\n")
@@ -229,8 +201,7 @@ class OpenTests(_LibraryTestCase):
         self.assertEqual([each for each in seen if each.startswith("/etc")], [])
         self.assertEqual([each for each in seen if "out/passwd" in each], [])
 
-    def test_a_link_through_the_library_s_other_name(self) -> None:
-        """Where the library is reached by a link, its links may name that."""
+    def test_a_link_may_name_the_library_by_another_link(self) -> None:
         other = self.root.with_name("other")
         other.symlink_to(self.root)
         (self.root / "far").symlink_to(other / "cats")
@@ -241,42 +212,25 @@ class OpenTests(_LibraryTestCase):
             self.assertEqual(self.read_dictionary(name), b"miaow\n")
         self.assert_forbidden("whole")
 
-    def test_a_link_to_something_hidden(self) -> None:
-        """A link does not uncover what is hidden."""
-        self.write_file(".hidden")
-        (self.root / "shown").symlink_to(".hidden")
-        self.assert_forbidden("shown")
-
-    def test_a_link_to_itself(self) -> None:
-        """A link that goes round in circles is refused."""
-        (self.root / "round").symlink_to("round")
-        self.assert_forbidden("round")
-
-    def test_a_neighbour_whose_name_starts_alike(self) -> None:
-        """A folder beside the library is outside, whatever its name."""
+    def test_a_folder_with_the_library_name_as_a_prefix_is_outside(self) -> None:
         self.root.with_name("library2").mkdir()
         self.root.with_name("library2").joinpath("dogs").touch()
         (self.root / "dogs").symlink_to("../library2/dogs")
         self.assert_forbidden("dogs")
 
-    def test_a_folder(self) -> None:
-        """A folder is no dictionary."""
+    def test_other_than_regular_visible_files_are_forbidden(self) -> None:
+        """A FIFO does not block, though nothing writes to it."""
         self.write_file("pets/dogs")
-        self.assert_forbidden("pets")
-
-    def test_a_fifo_does_not_block(self) -> None:
-        """A FIFO is refused at once, though nobody writes to it."""
+        self.write_file(".hidden")
+        (self.root / "shown").symlink_to(".hidden")
+        (self.root / "round").symlink_to("round")
         os.mkfifo(self.root / "fifo")
-        self.assert_forbidden("fifo")
-
-    def test_a_socket(self) -> None:
-        """A socket is refused."""
         with socket.socket(socket.AF_UNIX) as server:
             server.bind(str(self.root / "socket"))
-            self.assert_forbidden("socket")
+            for name in ("pets", "shown", "round", "fifo", "socket"):
+                self.assert_forbidden(name)
 
-    def test_what_may_not_be_read(self) -> None:
-        """A file without permission, or in a folder without, is refused."""
+    def test_files_without_permission_are_forbidden(self) -> None:
         self.write_file("readable")
         self.write_file("secret").chmod(0o000)
         self.write_file("closed/dogs").parent.chmod(0o000)
@@ -286,8 +240,7 @@ class OpenTests(_LibraryTestCase):
             ["opened", "DictionaryForbidden", "DictionaryForbidden"],
         )
 
-    def test_refusals_leave_no_file_open(self) -> None:
-        """However opening ends, nothing stays open behind it."""
+    def test_errors_leave_no_file_open(self) -> None:
         self.write_file("pets/dogs")
         library = self.make_library()
         before = os.listdir("/proc/self/fd")
@@ -297,8 +250,7 @@ class OpenTests(_LibraryTestCase):
         self.assertRaises(DictionaryNotFound, library.open, "pets/cats/tom")
         self.assertEqual(os.listdir("/proc/self/fd"), before)
 
-    def test_errors_of_the_machine_are_not_the_name_s_fault(self) -> None:
-        """Where no file can be opened at all, that is what is raised."""
+    def test_other_system_errors_are_raised(self) -> None:
         library = self.make_library()
         before = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
@@ -312,25 +264,25 @@ class OpenTests(_LibraryTestCase):
         self.assertEqual([error.errno for error in errors], [EMFILE, EMFILE])
 
 
-class FileStateTests(_LibraryTestCase):
-    """Tests of looking at a dictionary from outside."""
+class PathStateTests(_LibraryTestCase):
+    """Tests for L{Library.path_state}."""
 
-    def file_state(self, name: str = "cats") -> PathState | None:
-        """Look at one."""
+    def path_state(self, name: str = "cats") -> PathState | None:
+        """Return the state of a path."""
         return self.make_library().path_state(name)
 
-    def test_a_file_that_stays_as_it_is_has_one_version(self) -> None:
-        """However often it is read, and if the library itself is a link."""
-        before = self.file_state()
+    def test_the_state_of_an_unchanged_file_stays_the_same(self) -> None:
+        """Even if the library is a link."""
+        before = self.path_state()
         (self.root / "cats").read_bytes()
         self.assertIsNotNone(before)
-        self.assertEqual(self.file_state(), before)
+        self.assertEqual(self.path_state(), before)
         link = self.root.parent / "link"
         link.symlink_to(self.root)
         self.assertEqual(Library(FilePath(str(link))).path_state("cats"), before)
 
-    def test_whatever_is_done_to_it_makes_another(self) -> None:
-        """Even where its size and the time of its last change are put back."""
+    def test_any_change_changes_the_state(self) -> None:
+        """Even if size and modification time are restored."""
         path = self.root / "cats"
         status = path.stat()
 
@@ -347,16 +299,15 @@ class FileStateTests(_LibraryTestCase):
             self.check_change("cats", change)
 
     def check_change(self, name: str, change: Callable[[], object]) -> None:
-        """Make a change until it is seen: the kernel's clock goes on in steps."""
-        before = self.file_state(name)
+        """Repeat a change until it has an effect: the clock of the kernel is coarse."""
+        before = self.path_state(name)
         for _ in range(100_000):
             change()
-            if self.file_state(name) != before:
+            if self.path_state(name) != before:
                 break
-        self.assertNotIn(self.file_state(name), (before, None))
+        self.assertNotIn(self.path_state(name), (before, None))
 
-    def test_so_does_what_is_done_to_the_folders_on_the_way(self) -> None:
-        """Even where they are moved away and back, or may no longer be listed."""
+    def test_changes_of_its_folders_change_the_state(self) -> None:
         self.write_file("pets/small/mice", b"peep\n")
         pets, away = self.root / "pets", self.root.parent / "away"
 
@@ -367,8 +318,7 @@ class FileStateTests(_LibraryTestCase):
         for change in (move, lambda: (pets / "small").chmod(0o711)):
             self.check_change("pets/small/mice", change)
 
-    def test_what_is_done_to_it_is_seen_beside_a_folder_of_the_future(self) -> None:
-        """Such as a clock leaves behind that was set back."""
+    def test_a_folder_with_a_time_in_the_future_hides_no_change(self) -> None:
         real, future = os.stat, time() + 3600
 
         def stat(path: str) -> os.stat_result:
@@ -379,48 +329,42 @@ class FileStateTests(_LibraryTestCase):
         path = self.root / "cats"
         self.check_change("cats", lambda: os.chmod(path, 0o600))
 
-    def test_what_a_link_leads_to_has_none(self) -> None:
-        """It could lead elsewhere meanwhile, and back."""
+    def test_a_path_with_a_link_has_no_state(self) -> None:
         self.write_file("pets/mice", b"peep\n")
         (self.root / "link").symlink_to("cats")
         (self.root / "folder").symlink_to("pets")
         (self.root / "leaving").symlink_to(self.outside)
         for name in ("link", "folder/mice", "leaving"):
-            self.assertIsNone(self.file_state(name), name)
+            self.assertIsNone(self.path_state(name), name)
 
-    def test_nothing_outside_is_looked_at(self) -> None:
-        """Not even whether it is there."""
+    def test_a_path_that_cannot_be_opened_has_no_state(self) -> None:
         self.write_file(".hidden", b"secret\n")
-        for name in ("../outside", str(self.outside), ".hidden", "pets//mice", ""):
-            self.assertIsNone(self.file_state(name), name)
-
-    def test_what_is_not_there_has_none(self) -> None:
-        """Nor has what could never be opened."""
-        (self.root / "cats.dat").write_bytes(b"strfile's")
+        self.write_file("cats.dat")
         os.mkfifo(self.root / "fifo")
         for name in (
-            "fifo",
-            "cats/cats",
-            "nothing",
-            "a" * 5000,
-            "a\0b",
-            "a\ud800",
-            "cats.dat",
+            *("../outside", str(self.outside), ".hidden", "pets//mice", ""),
+            *(
+                "fifo",
+                "cats/cats",
+                "nothing",
+                "a" * 5000,
+                "a\0b",
+                "a\ud800",
+                "cats.dat",
+            ),
         ):
-            self.assertIsNone(self.file_state(name), name)
+            self.assertIsNone(self.path_state(name), name)
 
 
 class DictionaryTests(_LibraryTestCase):
-    """A dictionary that is open."""
+    """Tests for L{Dictionary<twisted_quotes.library.dictionary.Dictionary>}."""
 
-    def test_it_is_read_piece_by_piece(self) -> None:
-        """Each read goes on where the last one ended."""
+    def test_each_read_continues_after_the_last_one(self) -> None:
         with self.make_library().open("cats") as dictionary:
             pieces = [dictionary.read(4) for _ in range(3)]
         self.assertEqual(pieces, [b"miao", b"w\n", b""])
 
-    def test_what_is_in_memory_is_read_at_once(self) -> None:
-        """As far as the file goes, wherever it was last read."""
+    def test_cached_data_is_read_without_blocking(self) -> None:
         with self.make_library().open("cats") as dictionary:
             dictionary.read(3)
             # There is nothing where the file system cannot tell.
@@ -428,8 +372,7 @@ class DictionaryTests(_LibraryTestCase):
             self.assertIn(dictionary.read_nowait(4, 99), (b"w\n", None))
             self.assertEqual(dictionary.read(2), b"ow")
 
-    def test_what_is_not_in_memory_is_not_waited_for(self) -> None:
-        """Nor is half of it enough, nor a file system that cannot tell."""
+    def test_data_that_is_not_cached_is_not_waited_for(self) -> None:
 
         def half(_: int, buffers: list[bytearray], *at: int) -> int:
             self.assertEqual(at, (1, os.RWF_NOWAIT))
@@ -444,8 +387,8 @@ class DictionaryTests(_LibraryTestCase):
                 self.patch(os, "preadv", read)
                 self.assertIsNone(dictionary.read_nowait(1, 4))
 
-    def test_it_can_be_read_from_a_position_of_its_own(self) -> None:
-        """Wherever children, that have been killed perhaps, read on meanwhile."""
+    def test_a_reader_has_an_offset_of_its_own(self) -> None:
+        """Child processes move that of the file."""
         self.write_file("marked", b"\xef\xbb\xbfone\ntwo\n")
         with self.make_library().open("marked") as dictionary:
             reading = DictionaryReader(dictionary, dictionary.rewind())
@@ -455,15 +398,8 @@ class DictionaryTests(_LibraryTestCase):
             self.assertEqual((reading.read(100), reading.read(100)), (b"two\n", b""))
             self.assertEqual(DictionaryReader(dictionary, 7).read(3), b"two")
 
-    def test_it_can_be_read_again(self) -> None:
-        """Rewound, it is read from its start."""
-        with self.make_library().open("cats") as dictionary:
-            dictionary.read(4)
-            dictionary.rewind()
-            self.assertEqual(dictionary.read(9), b"miaow\n")
-
-    def test_a_byte_order_mark_is_passed_over(self) -> None:
-        """A mark at the start is not read, here or by a child, at any time."""
+    def test_a_byte_order_mark_is_skipped(self) -> None:
+        """Here and in child processes."""
         self.write_file("marked", b"\xef\xbb\xbfmiaow\n")
         with self.make_library().open("marked") as dictionary:
             for _ in range(2):
@@ -474,8 +410,7 @@ class DictionaryTests(_LibraryTestCase):
                 dictionary.rewind()
             self.assertEqual(dictionary.read(9), b"miaow\n")
 
-    def test_one_mark_is_passed_over(self) -> None:
-        """A second mark, half a mark, or one elsewhere is text."""
+    def test_only_one_complete_mark_at_the_start_is_skipped(self) -> None:
         mark = b"\xef\xbb\xbf"
         for data, text in (
             (mark + mark, mark),
@@ -487,8 +422,7 @@ class DictionaryTests(_LibraryTestCase):
             self.write_file("marked", data)
             self.assertEqual(self.read_dictionary("marked"), text)
 
-    def test_it_is_unchanged_until_it_is_written_to(self) -> None:
-        """Replaced or removed, it stays what was opened; put back, it does not."""
+    def test_a_dictionary_is_unchanged_until_it_is_written_to(self) -> None:
         path = self.root / "cats"
         with self.make_library().open("cats") as dictionary:
             self.write_file("new", b"other\n").rename(path)
@@ -500,15 +434,14 @@ class DictionaryTests(_LibraryTestCase):
                 os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
             self.assertFalse(dictionary.is_unchanged())
 
-    def test_it_is_closed_at_the_end(self) -> None:
-        """Left, it holds no file descriptor any more."""
+    def test_leaving_the_context_closes_the_file(self) -> None:
         with self.make_library().open("cats") as dictionary:
             descriptor = dictionary.fileno()
             os.fstat(descriptor)
         self.assertRaises(OSError, os.fstat, descriptor)
 
-    def test_closed_it_reads_no_other_file(self) -> None:
-        """One that is closed cannot take bytes from a file opened after it."""
+    def test_a_closed_dictionary_does_not_read_another_file(self) -> None:
+        """Which has its former descriptor."""
         self.write_file("dogs", b"woof\n")
         library = self.make_library()
         dictionary = library.open("cats")
@@ -519,39 +452,32 @@ class DictionaryTests(_LibraryTestCase):
 
 
 class LibraryTests(_LibraryTestCase):
-    """The library as a whole."""
+    """Tests for L{Library}, except for opening."""
 
     def unusable_reason(self, default: str | None = None) -> str:
-        """Why the library cannot be served."""
+        """Return the message of L{LibraryUnusable}."""
         message = str(self.assertRaises(LibraryUnusable, self.make_library, default))
         self.assertNotIn("\n", message)
         return message
 
-    def test_the_default_is_the_first_by_name(self) -> None:
-        """Where none is named, the first one is the default."""
+    def test_the_default_is_the_first_by_name_or_another(self) -> None:
         self.write_file("birds")
-        self.write_file("zebras")
-        self.assertEqual(self.make_library().default, "birds")
-
-    def test_the_default_is_the_one_named(self) -> None:
-        """One that is named need not be the first."""
         self.write_file("pets/dogs")
+        self.assertEqual(self.make_library().default, "birds")
         self.assertEqual(self.make_library("pets/dogs").default, "pets/dogs")
 
-    def test_no_such_folder(self) -> None:
-        """A folder that is not there is named."""
-        self.root = self.root / "nothing"
-        message = self.unusable_reason()
-        self.assertIn(str(self.root), message)
-        self.assertIn("No such file or directory", message)
+    def test_a_missing_folder_or_a_file_is_unusable(self) -> None:
+        folder = self.root
+        for name, reason in (
+            ("nothing", "No such file or directory"),
+            ("cats", "Not a directory"),
+        ):
+            self.root = folder / name
+            message = self.unusable_reason()
+            self.assertIn(str(self.root), message)
+            self.assertIn(reason, message)
 
-    def test_not_a_folder(self) -> None:
-        """A file is no library."""
-        self.root = self.root / "cats"
-        self.assertIn("Not a directory", self.unusable_reason())
-
-    def test_a_folder_that_may_not_be_read(self) -> None:
-        """A library without permission cannot be served."""
+    def test_a_folder_without_permission_is_unusable(self) -> None:
         self.write_file("readable")
         self.root.chmod(0o000)
         self.addCleanup(self.root.chmod, 0o700)
@@ -559,24 +485,20 @@ class LibraryTests(_LibraryTestCase):
         self.assertIn("LibraryUnusable cannot read the dictionaries in", line)
         self.assertIn("Permission denied", line)
 
-    def test_an_empty_folder(self) -> None:
-        """A library needs a dictionary."""
+    def test_a_folder_without_dictionaries_is_unusable(self) -> None:
         (self.root / "cats").unlink()
         self.write_file(".hidden")
         self.assertIn("there is no dictionary in", self.unusable_reason())
 
-    def test_no_such_default(self) -> None:
-        """A default that is not there is named, with those that are."""
+    def test_a_missing_or_forbidden_default_is_unusable(self) -> None:
+        """The message has the other names."""
         message = self.unusable_reason("dogs")
         self.assertIn("the default dictionary: ", message)
         self.assertIn('no dictionary "dogs". There are: "cats"', message)
-
-    def test_a_forbidden_default(self) -> None:
-        """The default has to be inside like any other."""
         self.assertIn("may not be read", self.unusable_reason("../outside"))
 
-    def test_names_are_in_order(self) -> None:
-        """The names of all dictionaries, those in folders too, are sorted."""
+    def test_names_are_sorted(self) -> None:
+        """Those in folders, too."""
         for name in ("zebras", "pets/dogs", "pets/big/cats", "Ants", "é"):
             self.write_file(name)
         self.assertEqual(
@@ -584,8 +506,7 @@ class LibraryTests(_LibraryTestCase):
             ["Ants", "cats", "pets/big/cats", "pets/dogs", "zebras", "é"],
         )
 
-    def test_folders_may_be_nested_as_deep_as_a_path_goes(self) -> None:
-        """What is deeper down is no dictionary, and stops nothing."""
+    def test_folders_may_be_nested_up_to_the_limit_of_the_kernel(self) -> None:
         for name, depth in (("d", 1200), ("e", 2100)):
             self.make_nested_file(name, depth)
         deep = "d/" * 1200 + "tom"
@@ -596,11 +517,12 @@ class LibraryTests(_LibraryTestCase):
             self.assertEqual(self.read_dictionary(deep), b"x")
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, before)
-        self.assert_absent("e/" * 2100 + "tom")
-        self.assertIsNone(self.make_library().path_state(deep))
+        library = self.make_library()
+        self.assertRaises(DictionaryNotFound, library.open, "e/" * 2100 + "tom")
+        self.assertIsNone(library.path_state(deep))
 
     def make_nested_file(self, name: str, depth: int) -> None:
-        """Make a folder in a folder in a folder, with a file in the last one."""
+        """Create a file in nested folders."""
         # What Python has to remove such folders is recursive.
         path = str(self.root / name)
         self.addCleanup(subprocess.run, ["rm", "-r", path], check=True)
@@ -615,12 +537,8 @@ class LibraryTests(_LibraryTestCase):
         os.close(file)
         os.close(folder)
 
-    def assert_absent(self, name: str) -> None:
-        """There is no such dictionary."""
-        self.assertRaises(DictionaryNotFound, self.make_library().open, name)
-
-    def test_a_message_looks_at_a_part_of_a_large_library(self) -> None:
-        """What names it gives costs the same, however many there are."""
+    def test_an_error_lists_a_part_of_a_large_library(self) -> None:
+        """Its cost is bounded."""
         for number in range(1000):
             self.write_file(f"{number}.dat")
         library = self.make_library()
@@ -638,8 +556,7 @@ class LibraryTests(_LibraryTestCase):
         self.assertEqual(len(library.names()), 1001)
         self.assertEqual(library.count, 1001)
 
-    def test_names_are_of_what_can_be_opened(self) -> None:
-        """What is hidden, no regular file, gone or no text is no name."""
+    def test_names_exclude_what_cannot_be_opened(self) -> None:
         self.write_file(".hidden")
         self.write_file(".git/config")
         self.write_file("pets/.hidden")
@@ -649,20 +566,14 @@ class LibraryTests(_LibraryTestCase):
         Path(os.fsdecode(os.fsencode(self.root) + b"/bad\xff")).touch()
         self.assertEqual(self.make_library().names(), ["cats"])
 
-    def test_names_hold_links_that_stay_inside(self) -> None:
-        """A link to a dictionary is a dictionary."""
-        (self.root / "toms").symlink_to("cats")
-        self.assertEqual(self.make_library().names(), ["cats", "toms"])
-
-    def test_names_hold_no_link_that_is_refused(self) -> None:
-        """A link that leaves the library, or uncovers something, is no name."""
+    def test_names_include_only_links_inside_the_library(self) -> None:
         self.write_file(".hidden")
+        (self.root / "toms").symlink_to("cats")
         (self.root / "out").symlink_to("../outside")
         (self.root / "shown").symlink_to(".hidden")
-        self.assertEqual(self.make_library().names(), ["cats"])
+        self.assertEqual(self.make_library().names(), ["cats", "toms"])
 
     def test_companions_of_fortune_files_are_no_dictionaries(self) -> None:
-        """What strfile and Debian put beside a file is neither listed nor opened."""
         for name in ("cats.dat", "pets/dogs", "pets/dogs.dat", "lone.dat"):
             self.write_file(name)
         (self.root / "cats.u8").symlink_to("cats")
@@ -672,8 +583,7 @@ class LibraryTests(_LibraryTestCase):
             self.assertRaises(DictionaryNotFound, library.open, name)
         library.open("lone.dat").close()
 
-    def test_names_are_of_what_may_be_read(self) -> None:
-        """A file or a folder without permission is not listed, and stops nothing."""
+    def test_names_exclude_files_without_permission(self) -> None:
         self.write_file("secret").chmod(0)
         self.write_file("closed/dogs")
         (self.root / "closed").chmod(0)

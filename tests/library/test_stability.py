@@ -19,10 +19,9 @@ WRITTEN_AT = 1_000_000.0
 
 
 class WaitUntilStableTests(SynchronousTestCase):
-    """Tests of waiting for the end of a writing."""
+    """Tests for L{wait_until_stable}."""
 
     def setUp(self) -> None:
-        """Open a file that was written at a certain time."""
         temporary_directory = TemporaryDirectory()
         self.addCleanup(temporary_directory.cleanup)
         self.path = Path(temporary_directory.name) / "book"
@@ -33,29 +32,27 @@ class WaitUntilStableTests(SynchronousTestCase):
         self.clock.advance(WRITTEN_AT)
 
     def write(self, text: str, time: float) -> None:
-        """Write the file, and say when."""
+        """Write the file, and set its modification time."""
         self.path.write_text(text)
         os.utime(self.path, (time, time))
 
     def wait_until_stable(self) -> Deferred[Dictionary]:
-        """Wait until nobody writes to it."""
         return Deferred.fromCoroutine(
             wait_until_stable(self.clock, self.clock.seconds, self.dictionary)
         )
 
-    def test_what_was_written_long_ago_is_settled(self) -> None:
-        """There is nothing to wait for."""
+    def test_an_old_file_is_stable(self) -> None:
         self.clock.advance(1)
         self.assertIs(self.successResultOf(self.wait_until_stable()), self.dictionary)
 
-    def test_what_was_written_in_the_future_is_settled(self) -> None:
-        """Another machine's clock is not waited for."""
+    def test_a_time_in_the_future_is_stable(self) -> None:
+        """It comes from the clock of another machine."""
         self.write("one", WRITTEN_AT + 1)
         self.dictionary.refresh_state()
         self.successResultOf(self.wait_until_stable())
 
-    def test_a_time_that_was_put_back_is_not_believed(self) -> None:
-        """Archives and copies bring old times along; the ctime tells."""
+    def test_an_old_modification_time_with_a_new_ctime_is_not_stable(self) -> None:
+        """Archives and copies restore modification times."""
         changed = self.dictionary.state.changed / 1e9
         self.clock.advance(changed + 0.005 - self.clock.seconds())
         settling = self.wait_until_stable()
@@ -63,8 +60,8 @@ class WaitUntilStableTests(SynchronousTestCase):
         self.clock.advance(0.02)
         self.successResultOf(settling)
 
-    def test_what_was_written_just_now_is_waited_for(self) -> None:
-        """After a moment it is settled, in the state in which it then is."""
+    def test_a_new_file_is_waited_for(self) -> None:
+        """Its state is refreshed."""
         self.clock.advance(0.005)
         settling = self.wait_until_stable()
         self.assertNoResult(settling)
@@ -73,8 +70,7 @@ class WaitUntilStableTests(SynchronousTestCase):
         self.successResultOf(settling)
         self.assertEqual(self.dictionary.state.size, len("one and two"))
 
-    def test_a_further_writing_is_waited_for_too(self) -> None:
-        """The moment counts from the last one."""
+    def test_a_further_write_prolongs_the_wait(self) -> None:
         settling = self.wait_until_stable()
         self.clock.advance(0.015)
         self.write("two", WRITTEN_AT + 0.015)
@@ -83,8 +79,7 @@ class WaitUntilStableTests(SynchronousTestCase):
         self.clock.advance(0.02)
         self.successResultOf(settling)
 
-    def test_what_is_written_all_the_time_is_not_waited_for_without_end(self) -> None:
-        """It is taken as it is."""
+    def test_the_wait_is_bounded(self) -> None:
         settling = self.wait_until_stable()
         for number in range(3):
             self.assertNoResult(settling)
