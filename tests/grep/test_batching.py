@@ -1,5 +1,5 @@
 """
-Tests of searching batching.
+Tests for L{twisted_quotes.grep.batching}.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ TEXT = "love and life\nlove\nlife\nlove of life\nnothing\n"
 
 
 class SplitOutputTests(SynchronousTestCase):
-    """Tests of dealing out what grep printed, with the real grep."""
+    """Tests for splitting the output of one grep, with the real grep."""
 
     # Few bytes, so that terms are found, with all that is not text among them.
     @settings(max_examples=150)
@@ -50,10 +50,9 @@ class SplitOutputTests(SynchronousTestCase):
         st.lists(st.sampled_from(list(b"aab \n\n\r\0\xc3\xa9\xff\\.*")), max_size=60),
         st.lists(st.text("ab \r\u00e9\\.*-", min_size=1, max_size=3), min_size=1),
     )
-    def test_each_gets_what_a_grep_of_its_own_prints(
+    def test_the_part_of_a_term_is_what_a_grep_for_it_prints(
         self, text: list[int], terms: list[str]
     ) -> None:
-        """Byte for byte, whatever the terms have in common."""
         data = bytes(text)
         output = run_real_grep(any_term_arguments(terms), data)
         for term in terms:
@@ -62,10 +61,9 @@ class SplitOutputTests(SynchronousTestCase):
 
 
 class BatchingTestCase(SynchronousTestCase):
-    """Has greps that do what a test says."""
+    """Has greps that a test controls."""
 
     def setUp(self) -> None:
-        """Make a library of two dictionaries."""
         temporary_directory = TemporaryDirectory()
         self.addCleanup(temporary_directory.cleanup)
         self.folder = Path(temporary_directory.name, "library")
@@ -78,7 +76,7 @@ class BatchingTestCase(SynchronousTestCase):
         self.finder = self.make_finder()
 
     def make_finder(self, batch_threshold: int = 100, **kwargs: Any) -> Finder:
-        """A finder on the library, with one place if nothing else is said."""
+        """Return a finder, with one slot by default."""
         cache = self.folder.parent / "cache"
         finder = make_test_finder(
             *(self.reactor, self.library, cache),
@@ -90,20 +88,20 @@ class BatchingTestCase(SynchronousTestCase):
         return finder
 
     def end_all(self, finder: Finder) -> None:
-        """End what a test has left."""
+        """Cancel all searches, and end their greps."""
         finder.outstanding.cancel()
         for grep in self.running_greps():
             grep.end(signal=9)
 
     def start_search(self, term: str, **fields: object) -> Deferred[list[str]]:
-        """Look for a term."""
+        """Search for a term."""
         query = Search(term=term, **fields)  # type: ignore[arg-type]
         found = find_entries(self.finder, query)
         self.addCleanup(found.addErrback, lambda failure: None)
         return found
 
     def running_greps(self) -> list[FakeProcess]:
-        """The greps that run."""
+        """Return the running greps."""
         return [each for each in self.reactor.processes if each.pid is not None]
 
     def end_grep(self, output: bytes | None = None, status: int = 0) -> FakeProcess:
@@ -120,25 +118,23 @@ class BatchingTestCase(SynchronousTestCase):
         return grep
 
     def searched_terms(self, grep: FakeProcess) -> list[str]:
-        """What a grep looks for."""
+        """Return the terms of a grep."""
         pairs = zip(grep.arguments, grep.arguments[1:], strict=False)
         return [value for option, value in pairs if option == "-e"]
 
 
 class BatchingTests(BatchingTestCase):
-    """Tests with one place, which is taken."""
+    """Tests with one slot, which is in use."""
 
     def setUp(self) -> None:
-        """Take the place; five may wait for it."""
         super().setUp()
         self.finder = self.make_finder(waiting=5)
         self.first = self.start_search("first")
 
-    def test_who_need_not_wait_is_searched_alone(self) -> None:
-        """At once."""
+    def test_a_search_that_need_not_wait_runs_at_once(self) -> None:
         self.assertEqual(self.searched_terms(self.running_greps()[0]), ["first"])
 
-    def test_who_waits_shares_a_grep(self) -> None:
+    def test_searches_that_wait_share_a_grep(self) -> None:
         """Each gets the lines with its own term, in order."""
         waiting = [
             self.start_search(term) for term in ("love", "life", "none", "of life")
@@ -157,8 +153,7 @@ class BatchingTests(BatchingTestCase):
             b"quotes_searches_together_total 3.0", self.metrics.render("text/plain")[1]
         )
 
-    def test_each_gets_the_part_that_it_asked_for(self) -> None:
-        """What a grep of its own would not have printed is left out."""
+    def test_each_search_gets_its_own_page(self) -> None:
         waiting = [
             self.start_search("love", nresults=1),
             self.start_search("love", nresults=1, offset=1),
@@ -171,8 +166,7 @@ class BatchingTests(BatchingTestCase):
             [["love and life"], ["love"], ["love of life"]],
         )
 
-    def test_only_what_can_be_dealt_out_is_searched_together(self) -> None:
-        """Neither patterns nor context, nor what is in another dictionary."""
+    def test_only_bytewise_searches_of_one_dictionary_are_batched(self) -> None:
         alone = (
             {"regex": True},
             {"ignore_case": True},
@@ -187,8 +181,7 @@ class BatchingTests(BatchingTestCase):
             self.assertEqual(len(self.searched_terms(self.end_grep(b"1:love\n"))), 1)
         self.assertGreater(len(self.reactor.processes), 1 + len(alone))
 
-    def test_no_more_terms_than_one_grep_may_have(self) -> None:
-        """The others are searched after them."""
+    def test_the_number_of_terms_of_a_grep_is_limited(self) -> None:
         self.patch(batching, "MAX_TERMS", 2)
         waiting = [self.start_search(term) for term in ("love", "life", "none")]
         self.end_grep()
@@ -198,8 +191,7 @@ class BatchingTests(BatchingTestCase):
             [len(self.successResultOf(each)) for each in waiting], [3, 3, 0]
         )
 
-    def test_a_large_dictionary_is_searched_alone(self) -> None:
-        """What grep printed for all could be much."""
+    def test_searches_of_a_large_dictionary_are_not_batched(self) -> None:
         self.patch(batching, "MAX_BUFFERED", len(TEXT))
         for term in ("love", "life"):
             self.start_search(term)
@@ -207,8 +199,7 @@ class BatchingTests(BatchingTestCase):
         self.assertEqual(self.searched_terms(self.end_grep()), ["love"])
         self.assertEqual(self.searched_terms(self.end_grep()), ["life"])
 
-    def test_who_waits_with_others_counts_as_waiting(self) -> None:
-        """Beyond the limit there is no more room."""
+    def test_searches_that_wait_for_a_batch_count_as_waiting(self) -> None:
         for _ in range(5):
             self.start_search("love")
         self.failureResultOf(self.start_search("love"), TooBusy)
@@ -216,10 +207,9 @@ class BatchingTests(BatchingTestCase):
         self.end_grep()
         self.assertFalse(self.running_greps())
 
-    def test_who_waits_with_others_can_lose_the_position_to_another_client(
+    def test_another_client_may_replace_a_search_that_waits_for_a_batch(
         self,
     ) -> None:
-        """The one that came last is told so, and the others are answered."""
         waiting = [self.start_search("love") for _ in range(5)]
         query = Search(term="life")
         other = self.finder.find_entries(query, CollectedEntries(), "another")
@@ -230,8 +220,7 @@ class BatchingTests(BatchingTestCase):
             self.assertTrue(self.successResultOf(each))
         self.successResultOf(other)
 
-    def test_who_leaves_is_not_looked_for(self) -> None:
-        """Nobody else minds."""
+    def test_a_cancelled_search_is_not_part_of_a_batch(self) -> None:
         leaving, staying = self.start_search("love"), self.start_search("life")
         leaving.cancel()
         self.failureResultOf(leaving, CancelledError)
@@ -239,8 +228,7 @@ class BatchingTests(BatchingTestCase):
         self.assertEqual(self.searched_terms(self.end_grep()), ["life"])
         self.assertEqual(len(self.successResultOf(staying)), 3)
 
-    def test_who_leaves_while_others_find_for_it_stops_nobody(self) -> None:
-        """The grep goes on for those who stay."""
+    def test_a_search_cancelled_during_its_batch_does_not_stop_the_grep(self) -> None:
         staying, leaving, other = map(self.start_search, ("love", "life", "of"))
         self.end_grep()
         leaving.cancel()
@@ -250,8 +238,8 @@ class BatchingTests(BatchingTestCase):
         self.assertEqual(len(self.successResultOf(other)), 1)
         self.assertFalse(self.running_greps())
 
-    def test_where_the_one_with_the_place_leaves_the_others_gather_again(self) -> None:
-        """However many wait by then: who leaves cannot have each searched alone."""
+    def test_if_the_search_with_the_slot_is_cancelled_others_wait_again(self) -> None:
+        """Even if the queue is full by then."""
         leaving, *staying = map(self.start_search, ("love", "life", "of"))
         self.end_grep()
         [grep] = self.running_greps()
@@ -267,8 +255,7 @@ class BatchingTests(BatchingTestCase):
         found = [self.searched_terms(each) for each in self.reactor.processes]
         self.assertEqual(found.count(["life", "of"]), 1)
 
-    def test_who_is_let_down_again_and_again_searches_alone(self) -> None:
-        """Nobody can hold it up for ever."""
+    def test_after_repeated_failures_a_search_runs_alone(self) -> None:
         self.patch(batching, "MAX_ATTEMPTS", 0)
         leaving, *staying = map(self.start_search, ("love", "life", "of"))
         self.end_grep()
@@ -279,8 +266,7 @@ class BatchingTests(BatchingTestCase):
         self.assertEqual(self.searched_terms(self.end_grep()), ["of"])
         self.assertEqual([len(self.successResultOf(each)) for each in staying], [3, 1])
 
-    def test_no_more_bytes_than_one_grep_may_have(self) -> None:
-        """The kernel would refuse to start it."""
+    def test_the_size_of_the_terms_of_a_grep_is_limited(self) -> None:
         self.patch(batching, "MAX_BYTES", 10)
         for term in ("love", "life", "\N{EURO SIGN}" * 2, "of"):
             self.start_search(term)
@@ -290,8 +276,7 @@ class BatchingTests(BatchingTestCase):
         )
         self.assertEqual(self.searched_terms(self.end_grep()), ["of"])
 
-    def test_a_grep_that_prints_garbage_leaves_nobody_waiting(self) -> None:
-        """Though its last line does not end."""
+    def test_unexpected_output_leaves_no_search_waiting(self) -> None:
         waiting = [self.start_search(term) for term in ("love", "life", "of")]
         self.end_grep()
         self.end_grep(b"life\nlove of life")
@@ -299,8 +284,7 @@ class BatchingTests(BatchingTestCase):
             [len(self.successResultOf(each)) for each in waiting], [1, 2, 1]
         )
 
-    def test_a_grep_that_fails_fails_the_one_who_ran_it(self) -> None:
-        """The others search by themselves."""
+    def test_a_failure_of_grep_fails_only_the_search_with_the_slot(self) -> None:
         failing, staying = self.start_search("love"), self.start_search("life")
         self.end_grep()
         self.reactor.advance(10)
@@ -309,8 +293,7 @@ class BatchingTests(BatchingTestCase):
         self.assertEqual(self.searched_terms(self.end_grep()), ["life"])
         self.assertEqual(len(self.successResultOf(staying)), 3)
 
-    def test_a_dictionary_that_changes_meanwhile_is_searched_alone(self) -> None:
-        """Each answer is from one state of it."""
+    def test_a_dictionary_that_changes_meanwhile_is_searched_again(self) -> None:
         waiting = [self.start_search(term) for term in ("love", "life")]
         self.end_grep()
         (self.folder / "alpha").write_text("life\n")
@@ -321,8 +304,7 @@ class BatchingTests(BatchingTestCase):
             [self.successResultOf(each) for each in waiting], [["love"]] * 2
         )
 
-    def test_a_dictionary_that_is_gone_meanwhile_is_missed_by_each(self) -> None:
-        """Each is told which are there."""
+    def test_a_dictionary_that_is_removed_meanwhile_is_an_error_for_each(self) -> None:
         waiting = [self.start_search(term) for term in ("love", "life")]
         (self.folder / "alpha").unlink()
         self.end_grep()
@@ -330,8 +312,8 @@ class BatchingTests(BatchingTestCase):
             self.failureResultOf(each, DictionaryNotFound)
         self.assertFalse(self.running_greps())
 
-    def test_who_asks_again_as_soon_as_it_is_answered_is_answered(self) -> None:
-        """While the answers of those who waited with it are still dealt out."""
+    def test_a_result_may_start_another_search(self) -> None:
+        """While results are delivered to the rest of the batch."""
         again: list[Deferred[list[str]]] = []
 
         def ask_again(lines: list[str]) -> list[str]:
@@ -344,8 +326,7 @@ class BatchingTests(BatchingTestCase):
             self.end_grep()
         self.assertEqual([len(self.successResultOf(each)) for each in again], [3] * 3)
 
-    def test_it_can_be_off(self) -> None:
-        """Then each is searched alone."""
+    def test_batching_can_be_disabled(self) -> None:
         self.finder = self.make_finder(batch_threshold=0)
         self.end_grep()
         for term in ("love", "life", "of"):
@@ -355,10 +336,9 @@ class BatchingTests(BatchingTestCase):
 
 
 class MultipleSlotsTests(BatchingTestCase):
-    """Tests with more places than greps that should look through one dictionary."""
+    """Tests with more slots than greps that may read one dictionary without delay."""
 
     def setUp(self) -> None:
-        """Have two greps run, and three searches wait."""
         super().setUp()
         self.finder = self.make_finder(running=8, batch_threshold=2)
         self.running_searches = [self.start_search("love"), self.start_search("life")]
@@ -366,8 +346,8 @@ class MultipleSlotsTests(BatchingTestCase):
             self.start_search(term) for term in ("love", "of", "none")
         ]
 
-    def test_more_greps_than_cores_would_help_nobody(self) -> None:
-        """Who comes then waits for one of them to end, and shares the next."""
+    def test_with_as_many_greps_as_cores_further_searches_wait(self) -> None:
+        """They share the next grep."""
         first, second = self.running_greps()
         self.assertEqual(
             [self.searched_terms(first), self.searched_terms(second)],
@@ -382,8 +362,8 @@ class MultipleSlotsTests(BatchingTestCase):
         )
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
-    def test_greps_that_take_long_hold_up_nobody_for_long(self) -> None:
-        """After a moment the next begins beside them, as long as there are places."""
+    def test_further_searches_wait_only_for_a_moment(self) -> None:
+        """As long as there are slots."""
         self.reactor.advance(BATCHING_DELAY)
         *_, third = self.running_greps()
         self.assertEqual(self.searched_terms(third), ["love", "of", "none"])
@@ -395,10 +375,9 @@ class MultipleSlotsTests(BatchingTestCase):
         self.reactor.advance(BATCHING_DELAY)
         self.assertEqual(len(self.running_greps()), 8)
 
-    def test_who_leaves_while_another_searches_for_it_gives_back_no_place_twice(
+    def test_a_search_cancelled_during_its_batch_does_not_release_a_slot_again(
         self,
     ) -> None:
-        """It has left it to others already."""
         self.running_greps()[0].end()
         leaving = self.pending_searches[1]
         leaving.cancel()
@@ -415,13 +394,11 @@ class MultipleSlotsTests(BatchingTestCase):
             self.running_greps()[0].end()
         self.assertEqual([self.successResultOf(each) for each in others], [[]] * 9)
 
-    def test_another_dictionary_is_another_matter(self) -> None:
-        """Nobody waits for greps that look through something else."""
+    def test_greps_for_other_dictionaries_do_not_count(self) -> None:
         self.start_search("love", dictionary="beta")
         self.assertEqual(len(self.running_greps()), 3)
 
-    def test_who_leaves_gives_back_its_place(self) -> None:
-        """And nothing is left of it."""
+    def test_a_cancelled_search_releases_its_slot(self) -> None:
         for each in self.pending_searches:
             each.cancel()
             self.failureResultOf(each, CancelledError)
@@ -437,10 +414,9 @@ class MultipleSlotsTests(BatchingTestCase):
 
 
 class ManySearchesTests(BatchingTestCase):
-    """Tests of many who wait."""
+    """Tests with many searches that wait."""
 
-    def test_a_thousand_that_fail_at_once_do_not_nest(self) -> None:
-        """However many wait for what is gone."""
+    def test_a_thousand_failures_at_once_do_not_nest(self) -> None:
         self.finder = self.make_finder(batch_threshold=1, waiting=2000)
         self.start_search("love")
         waiting = [self.start_search("love") for _ in range(1500)]
@@ -453,8 +429,7 @@ class ManySearchesTests(BatchingTestCase):
 class RealGrepTests(RealGrepTestCase):
     """Tests with the real grep."""
 
-    async def test_many_at_once_get_what_each_gets_alone(self) -> None:
-        """Two at a time, beside searches of other kinds."""
+    async def test_batched_searches_find_what_each_finds_alone(self) -> None:
         self.write("dreams", b"caf\xe9 love\r\nlove\0life\r\nL\xc3\xb6ve\nlove" * 20)
         searches = [
             Search(term=term, ignore_case=ignore_case)

@@ -1,5 +1,5 @@
 """
-Tests for L{twisted_quotes.grep.find_matches}, with the real grep.
+Tests for L{twisted_quotes.grep.matches}, with the real grep.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ ANCHORS = ("", "", "^", r"\b")
 
 
 def is_word(character: str) -> bool:
-    """Whether a character is part of a word."""
+    """Return whether a character is part of a word."""
     return character.isalnum() or character == "_"
 
 
 def expected_matches(pattern: Pattern, text: str) -> list[str]:
-    """Where a pattern is found: as a match and its place, leftmost, then longest."""
+    """Return the matches of a pattern with their positions: leftmost, then longest."""
     term = pattern.term.replace("$", r"\Z")
     found, start = [], 0
     while start < len(text):
@@ -48,7 +48,7 @@ def expected_matches(pattern: Pattern, text: str) -> list[str]:
 
 
 def random_expression(source: Random, depth: int = 0) -> str:
-    """An expression that does not match nothing."""
+    """Return an expression that does not match the empty string."""
     atoms = (
         "a",
         "b",
@@ -80,12 +80,12 @@ def random_expression(source: Random, depth: int = 0) -> str:
 
 
 class MatchesTests(TestCase):
-    """Tests of where lines match."""
+    """Tests for L{matches.find_matches}, with the real grep."""
 
     async def find_matches(
         self, pattern: Pattern, *texts: str, limit: int = 1000
     ) -> list[list[str]]:
-        """What is found in each of some texts, and where."""
+        """Return the matches in each text, with their positions."""
         from twisted.internet import reactor
 
         given: Any = reactor
@@ -109,23 +109,21 @@ class MatchesTests(TestCase):
         ]
 
     async def test_a_whole_word_may_be_shorter_than_the_longest_match(self) -> None:
-        """Wherever in its line it stands."""
         pattern = Pattern("a(-b)?|xx", whole_word=True, regex=True)
         self.assertEqual(
             await self.find_matches(pattern, "xx a-bc a-bc a-bc", "a-b", "a-bc xx"),
             [["0:xx", "3:a", "8:a", "13:a"], ["0:a-b"], ["0:a", "5:xx"]],
         )
 
-    async def test_what_bounds_a_match_is_what_grep_takes_for_no_word(self) -> None:
-        """Among them marks that are no letters to Python."""
+    async def test_word_characters_are_those_of_grep(self) -> None:
+        """They include marks that are no letters for Python."""
         pattern = Pattern("(a(-b)?|\u05b8|-)", whole_word=True, regex=True)
         self.assertEqual(
             await self.find_matches(pattern, "a-bc \u05b8- a-bc", "-- a-bc -a-bc"),
             [["0:a", "5:\u05b8", "8:a"], ["0:-", "1:-", "3:a", "9:a"]],
         )
 
-    async def test_any_expression_is_found_where_it_matches(self) -> None:
-        """Leftmost, then longest, whatever else matches."""
+    async def test_random_expressions_match_as_in_python(self) -> None:
         source = Random(20261128)
         for _ in range(120):
             texts = [
@@ -145,8 +143,7 @@ class MatchesTests(TestCase):
                     (pattern, texts),
                 )
 
-    async def test_no_more_are_told_than_are_wanted(self) -> None:
-        """The first ones of each line."""
+    async def test_the_number_of_matches_in_a_line_is_limited(self) -> None:
         for pattern in (
             Pattern("x"),
             Pattern("x|y", regex=True),
@@ -156,15 +153,14 @@ class MatchesTests(TestCase):
             self.assertEqual([len(each) for each in found], [2, 0, 2])
             self.assertEqual(self.truncated, [True, False, True])
 
-    async def test_so_many_greps_are_enough(self) -> None:
-        """What is not found by then is said to be missing."""
+    async def test_the_number_of_greps_is_limited(self) -> None:
+        """Lines with further matches are truncated."""
         pattern = Pattern("a(-b)?", whole_word=True, regex=True)
         found = await self.find_matches(pattern, "a-bc " * 100, "a-bc")
         self.assertEqual(self.truncated, [True, False])
         self.assertEqual(len(found[0]), 1 + matches.MAX_ROUNDS)
 
-    async def test_a_match_may_be_longer_than_what_grep_prints_at_a_time(self) -> None:
-        """The first one of many, too."""
+    async def test_a_match_may_be_longer_than_the_maximum_output(self) -> None:
         with patch.object(matches, "_MAX_OUTPUT", 10):
             for texts in (("a" * 5000,), ("b", "a" * 5000, "a" * 50 + "b" + "a" * 50)):
                 self.assertEqual(

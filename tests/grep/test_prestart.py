@@ -1,5 +1,5 @@
 """
-Tests of greps that are started ahead.
+Tests for L{twisted_quotes.grep.prestart}.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ TEXT = b"love and life\nlove\nlife\nlove of life\nnothing\n"
 
 
 class PatternFileTests(SynchronousTestCase):
-    """Tests of telling grep what to look for when it runs, with the real grep."""
+    """Tests for reading the term from a file, with the real grep."""
 
     # Few bytes, so that terms are found, with all that is not text among them.
     @settings(max_examples=150)
@@ -47,10 +47,9 @@ class PatternFileTests(SynchronousTestCase):
         st.lists(st.sampled_from(list(b"aab \n\n\r\0\xc3\xa9\xff\\.*")), max_size=60),
         st.text("ab \r\u00e9\\.*-", min_size=1, max_size=3),
     )
-    def test_it_prints_what_it_would_have_printed(
+    def test_the_output_is_that_of_a_grep_with_the_term_as_an_argument(
         self, text: list[int], term: str
     ) -> None:
-        """Byte for byte."""
         theirs, ours = os.pipe()
         os.write(ours, encode_pattern_file(term))
         os.close(ours)
@@ -63,7 +62,7 @@ class PatternFileTests(SynchronousTestCase):
 
 
 class PrestartReactor(FakeReactor):
-    """Starts fake greps, and knows what they are told."""
+    """Starts fake greps, and keeps the pipes from which they read their terms."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,7 +70,7 @@ class PrestartReactor(FakeReactor):
         self.prestart_error: OSError | None = None
 
     def spawnProcess(self, *arguments: Any, **kwargs: Any) -> FakeProcess:
-        """Spawn a process, and keep the file that tells it what to look for."""
+        """Spawn a process, and duplicate the pipe for its term."""
         child_fds = kwargs["childFDs"]
         if 3 in child_fds and self.prestart_error is not None:
             raise self.prestart_error
@@ -82,12 +81,11 @@ class PrestartReactor(FakeReactor):
 
 
 class GrepPoolTestCase(SynchronousTestCase):
-    """Has greps that do what a test says."""
+    """Has greps that a test controls."""
 
     max_running = 8
 
     def setUp(self) -> None:
-        """Make a library of three dictionaries."""
         temporary_directory = TemporaryDirectory()
         self.addCleanup(temporary_directory.cleanup)
         self.folder = Path(temporary_directory.name, "library")
@@ -101,7 +99,7 @@ class GrepPoolTestCase(SynchronousTestCase):
         self.make_finder(self.cache)
 
     def make_finder(self, cache: Path, now: float = 2.0**33) -> Finder:
-        """A finder on the library."""
+        """Return a finder."""
         finder = make_test_finder(
             self.reactor,
             Library(FilePath(str(self.folder))),
@@ -121,7 +119,7 @@ class GrepPoolTestCase(SynchronousTestCase):
         return finder
 
     def end_all(self, finder: Finder) -> None:
-        """End what a test has left; then nothing is open, and nothing is due."""
+        """End all greps, and assert that nothing is left."""
         finder.grep_pool.stop()
         finder.outstanding.cancel()
         for process in self.reactor.processes:
@@ -136,7 +134,7 @@ class GrepPoolTestCase(SynchronousTestCase):
     def start_search(
         self, term: str, dictionary: str = "alpha", **fields: Any
     ) -> Deferred[list[str]]:
-        """Look for a term."""
+        """Search for a term."""
         query = Search(term=term, dictionary=dictionary, **fields)
         found = find_entries(self.finder, query)
         self.addCleanup(found.addErrback, lambda failure: None)
@@ -144,50 +142,49 @@ class GrepPoolTestCase(SynchronousTestCase):
 
     @property
     def ordinary_greps(self) -> list[FakeProcess]:
-        """The greps that were told what to look for when they were started."""
+        """The greps that were started with their terms."""
         return [each for each in self.reactor.processes if "-e" in each.arguments]
 
     @property
     def prestarted_greps(self) -> list[FakeProcess]:
-        """The greps that were started ahead."""
+        """The prestarted greps."""
         return [each for each in self.reactor.processes if "-f" in each.arguments]
 
     def received_patterns(self, process: FakeProcess) -> bytes:
-        """All that a grep was told, up to the end of it."""
+        """Return all that was written to the pipe of a grep."""
         os.set_blocking(self.reactor.pattern_fds[process], False)
         message = os.read(self.reactor.pattern_fds[process], 10_000)
         self.assertEqual(os.read(self.reactor.pattern_fds[process], 1), b"")
         return message
 
     def end_grep(self, process: FakeProcess, output: bytes = b"love\n") -> None:
-        """Have a grep find something."""
+        """Have a grep find something and end."""
         process.print(output)
         process.end()
 
     def search_with_new_grep(
         self, term: str, dictionary: str = "alpha", **fields: Any
     ) -> None:
-        """Search by a grep that is started for it, from the beginning to the end."""
+        """Run a search with a grep that is started for it."""
         found = self.start_search(term, dictionary, **fields)
         self.end_grep(self.ordinary_greps[-1])
         self.successResultOf(found)
 
     def read_metric(self, name: str) -> float:
-        """The value of a metric."""
+        """Return the value of a metric."""
         text = self.metrics.render("text/plain")[1].decode()
         [line] = [each for each in text.splitlines() if each.startswith(f"{name} ")]
         return float(line.rpartition(" ")[2])
 
     def used_count(self, result: str = "used") -> float:
-        """How many of them were of use, or were not."""
+        """Return how many prestarted greps were used, or were not."""
         return self.read_metric(f'quotes_spare_greps_total{{result="{result}"}}')
 
 
 class GrepPoolTests(GrepPoolTestCase):
-    """Tests of what is started ahead, and of what becomes of it."""
+    """Tests for starting, using and closing prestarted greps."""
 
-    def test_one_is_started_while_a_grep_looks(self) -> None:
-        """It reads what to look for from a file that nobody else has."""
+    def test_a_grep_is_prestarted_while_another_runs(self) -> None:
         self.start_search("love")
         [prestarted] = self.prestarted_greps
         self.assertEqual(
@@ -197,8 +194,8 @@ class GrepPoolTests(GrepPoolTestCase):
         self.assertEqual(self.read_metric("quotes_greps_total"), 1 + 2)
         self.assertEqual(self.read_metric("quotes_greps_running"), 1)
 
-    def test_the_next_search_has_only_to_tell_it(self) -> None:
-        """Another one is started then, for the search after it."""
+    def test_the_next_search_uses_the_prestarted_grep(self) -> None:
+        """Meanwhile another one is started."""
         self.search_with_new_grep("life")
         found = self.start_search("love")
         first, second = self.prestarted_greps
@@ -210,22 +207,20 @@ class GrepPoolTests(GrepPoolTestCase):
             (len(self.ordinary_greps), self.used_count(), second.signals), (1, 1, [])
         )
 
-    def test_it_finds_the_part_that_is_asked_for(self) -> None:
-        """It does not know how much that is."""
+    def test_a_page_of_its_output_can_be_selected(self) -> None:
         self.search_with_new_grep("life")
         found = self.start_search("love", nresults=1, offset=1)
         self.end_grep(self.prestarted_greps[0], b"love and life\nlove\nlove of life\n")
         self.assertEqual(self.successResultOf(found), ["love"])
 
-    def test_one_that_finds_nothing_is_well(self) -> None:
-        """It ends with a status of 1, as ever."""
+    def test_a_prestarted_grep_may_find_nothing(self) -> None:
         self.search_with_new_grep("life")
         found = self.start_search("nobody")
         self.prestarted_greps[0].end(1)
         self.assertEqual(self.successResultOf(found), [])
 
-    def test_one_that_is_not_told_anything_for_a_while_is_ended(self) -> None:
-        """Nobody may ask again."""
+    def test_a_prestarted_grep_is_killed_after_the_idle_timeout(self) -> None:
+        """The shutdown waits until it has ended."""
         self.search_with_new_grep("life")
         self.reactor.advance(IDLE_TIMEOUT - 1)
         self.assertEqual(self.prestarted_greps[0].signals, [])
@@ -235,16 +230,14 @@ class GrepPoolTests(GrepPoolTestCase):
         # Until it is gone, the end would wait for it.
         self.assertEqual(len(self.finder.outstanding), 1)
 
-    def test_each_dictionary_has_one_of_its_own(self) -> None:
-        """As many as there may be; who has one keeps it."""
+    def test_each_dictionary_has_its_own_grep_up_to_the_limit(self) -> None:
         for name in ("alpha", "beta", "delta"):
             self.search_with_new_grep("life", name)
         self.assertEqual(len(self.prestarted_greps), 2)
         self.start_search("love", "beta")
         self.assertEqual(self.received_patterns(self.prestarted_greps[1]), b"love\n")
 
-    def test_who_does_not_search_alone_has_none(self) -> None:
-        """Where searches come at the same time, none is started ahead or used."""
+    def test_simultaneous_searches_neither_start_nor_use_one(self) -> None:
         first = self.start_search("love")
         self.start_search("life")
         self.start_search("nothing")
@@ -255,8 +248,7 @@ class GrepPoolTests(GrepPoolTestCase):
         self.start_search("of life")
         self.assertEqual((len(self.prestarted_greps), self.used_count()), (1, 0))
 
-    def test_after_such_a_time_two_must_have_come_one_after_another(self) -> None:
-        """It may have been a moment between them."""
+    def test_after_simultaneous_searches_two_sequential_ones_start_one(self) -> None:
         for term in ("love", "life"):
             self.start_search(term)
         for process in self.ordinary_greps:
@@ -270,21 +262,18 @@ class GrepPoolTests(GrepPoolTestCase):
             self.end_prestarted()
         self.assertEqual(counts, [0, 1, 2])
 
-    def test_what_is_not_looked_for_as_it_stands_has_none(self) -> None:
-        """Nor have patterns, context, and all dictionaries together."""
+    def test_other_than_bytewise_searches_start_none(self) -> None:
         self.start_search("love", ignore_case=True)
         self.start_search("love", n_after=1)
         self.start_search("love", "*")
         self.assertEqual(self.prestarted_greps, [])
 
-    def test_a_long_dictionary_has_none(self) -> None:
-        """It is the search that takes its time there."""
+    def test_a_large_dictionary_has_none(self) -> None:
         (self.folder / "alpha").write_bytes(TEXT + b"x" * MAX_BUFFERED)
         self.start_search("love")
         self.assertEqual((len(self.ordinary_greps), len(self.prestarted_greps)), (1, 0))
 
-    def test_a_dictionary_that_has_just_changed_has_none(self) -> None:
-        """It could change once more, and look the same."""
+    def test_a_recently_changed_dictionary_has_none(self) -> None:
         changed = (self.folder / "alpha").stat().st_ctime
         for later, count in (0.01, 0), (1.0, 1):
             self.make_finder(self.cache, changed + later)
@@ -293,13 +282,11 @@ class GrepPoolTests(GrepPoolTestCase):
             self.end_prestarted()
 
     def test_a_dictionary_behind_a_link_has_none(self) -> None:
-        """It could lead elsewhere by then, unseen."""
         (self.folder / "link").symlink_to(self.folder / "alpha")
         self.start_search("love", "link")
         self.assertEqual((len(self.ordinary_greps), len(self.prestarted_greps)), (1, 0))
 
-    def test_one_that_was_made_for_another_state_is_not_used(self) -> None:
-        """It is ended, and another grep is run."""
+    def test_after_a_change_of_the_dictionary_another_grep_is_run(self) -> None:
         for change in self.dictionary_changes():
             self.search_with_new_grep("life")
             prestarted = self.prestarted_greps[-1]
@@ -310,7 +297,7 @@ class GrepPoolTests(GrepPoolTestCase):
             self.end_prestarted()
 
     def dictionary_changes(self) -> list[Callable[[], object]]:
-        """What may become of a dictionary."""
+        """Return changes of the dictionary."""
         path, other = self.folder / "alpha", self.folder / "other"
         other.write_bytes(TEXT)
         return [
@@ -321,26 +308,24 @@ class GrepPoolTests(GrepPoolTestCase):
         ]
 
     def change_permissions(self, path: Path) -> None:
-        """Change who may read a file, as soon as that can be seen."""
+        """Change the permissions of a file until its ctime changes."""
         before = path.stat().st_ctime_ns
         while path.stat().st_ctime_ns == before:
             path.chmod(0o600)
 
     def end_prestarted(self) -> None:
-        """Have all end that wait, or have been killed."""
+        """Let the idle timeout pass, and end the prestarted greps."""
         self.reactor.advance(IDLE_TIMEOUT)
         for prestarted in self.prestarted_greps:
             if prestarted.pid is not None:
                 prestarted.end(signal=9)
 
-    def test_a_dictionary_that_is_gone_is_not_found(self) -> None:
-        """Though a grep has it open."""
+    def test_a_removed_dictionary_is_not_found(self) -> None:
         self.search_with_new_grep("life")
         (self.folder / "alpha").unlink()
         self.failureResultOf(self.start_search("love"), DictionaryNotFound)
 
-    def test_a_dictionary_that_changes_under_it_is_searched_again(self) -> None:
-        """What it has printed is of no state at all."""
+    def test_a_dictionary_that_changes_during_the_search_is_read_again(self) -> None:
         self.search_with_new_grep("life")
         found = self.start_search("love")
         (self.folder / "alpha").write_bytes(TEXT + b"love is all\n")
@@ -349,8 +334,8 @@ class GrepPoolTests(GrepPoolTestCase):
         self.end_grep(self.ordinary_greps[-1], b"love is all\n")
         self.assertEqual(self.successResultOf(found), ["love is all"])
 
-    def test_one_that_takes_too_long_is_killed(self) -> None:
-        """What counts is the time since it was told."""
+    def test_a_prestarted_grep_has_the_time_limit_of_a_search(self) -> None:
+        """The time counts from when it gets the term."""
         self.search_with_new_grep("life")
         self.reactor.advance(IDLE_TIMEOUT - 1)
         found = self.start_search("love")
@@ -360,14 +345,12 @@ class GrepPoolTests(GrepPoolTestCase):
         self.failureResultOf(found, SearchTimedOut)
         self.assertEqual(self.prestarted_greps[0].signals, ["KILL"])
 
-    def test_one_whose_caller_leaves_is_killed(self) -> None:
-        """As any grep."""
+    def test_a_cancelled_search_kills_the_prestarted_grep(self) -> None:
         self.search_with_new_grep("life")
         self.start_search("love").cancel()
         self.assertEqual(self.prestarted_greps[0].signals, ["KILL"])
 
-    def test_one_that_was_killed_is_not_missed(self) -> None:
-        """The next search has a grep of its own, and the one after it has a spare."""
+    def test_after_one_is_killed_an_ordinary_grep_is_run(self) -> None:
         self.search_with_new_grep("life")
         with capturedLogs() as events:
             self.prestarted_greps[0].end(signal=9)
@@ -375,10 +358,9 @@ class GrepPoolTests(GrepPoolTestCase):
         self.search_with_new_grep("love")
         self.assertEqual((len(self.ordinary_greps), len(self.prestarted_greps)), (2, 2))
 
-    def test_one_that_is_killed_when_it_has_been_told_is_not_missed_either(
+    def test_after_one_is_killed_during_a_search_an_ordinary_grep_is_run(
         self,
     ) -> None:
-        """It may have been about to die before; another grep is run."""
         self.search_with_new_grep("life")
         found = self.start_search("love")
         self.assertEqual(self.received_patterns(self.prestarted_greps[0]), b"love\n")
@@ -387,8 +369,8 @@ class GrepPoolTests(GrepPoolTestCase):
         self.end_grep(self.ordinary_greps[-1])
         self.assertEqual(self.successResultOf(found), ["love"])
 
-    def test_where_one_ends_by_itself_no_other_is_started(self) -> None:
-        """What is called grep there is another one, or cannot read what it is told."""
+    def test_after_one_ends_by_itself_no_other_is_started(self) -> None:
+        """It is not GNU grep, or cannot read the pipe."""
         self.search_with_new_grep("life")
         with capturedLogs() as events:
             self.prestarted_greps[0].print(errors=b"grep: unknown option")
@@ -397,8 +379,8 @@ class GrepPoolTests(GrepPoolTestCase):
         self.search_with_new_grep("love")
         self.assertEqual((len(self.ordinary_greps), len(self.prestarted_greps)), (2, 1))
 
-    def test_one_that_floods_is_ended_and_the_end_waits_for_that(self) -> None:
-        """Though it has answered, in a way."""
+    def test_one_that_prints_without_a_term_is_killed(self) -> None:
+        """The shutdown waits until it has ended."""
         self.search_with_new_grep("life")
         with capturedLogs() as events:
             self.prestarted_greps[0].print(b"x" * 2 * MAX_BUFFERED)
@@ -406,8 +388,7 @@ class GrepPoolTests(GrepPoolTestCase):
         self.assertEqual(len(self.finder.outstanding), 1)
         self.assertEqual([len(formatEvent(each)) < 100 for each in events], [True])
 
-    def test_of_what_one_says_that_ends_by_itself_the_end_is_logged(self) -> None:
-        """It may say a lot, and what is wrong last."""
+    def test_the_end_of_its_standard_error_is_logged(self) -> None:
         self.search_with_new_grep("life")
         with capturedLogs() as events:
             self.prestarted_greps[0].print(
@@ -419,8 +400,7 @@ class GrepPoolTests(GrepPoolTestCase):
         self.assertIn("grep: no such option", logged)
         self.assertLess(len(logged), 300)
 
-    def test_a_term_that_may_not_be_told_at_once_has_a_grep_of_its_own(self) -> None:
-        """What is longer could be read in parts."""
+    def test_a_term_that_is_too_long_for_the_pipe_gets_an_ordinary_grep(self) -> None:
         self.search_with_new_grep("life")
         term = "\U0001f600" * 1024
         found = self.start_search(term)
@@ -430,16 +410,14 @@ class GrepPoolTests(GrepPoolTestCase):
         self.end_grep(self.ordinary_greps[-1])
         self.successResultOf(found)
 
-    def test_one_that_cannot_be_started_is_not_missed(self) -> None:
-        """Who searches meanwhile is answered."""
+    def test_searches_do_not_fail_if_none_can_be_started(self) -> None:
         self.reactor.prestart_error = OSError(errno.EAGAIN, "too many")
         self.search_with_new_grep("life")
         self.search_with_new_grep("love")
         self.assertEqual(self.prestarted_greps, [])
         self.assertEqual(self.read_metric("quotes_spawn_failures_total"), 2)
 
-    def test_when_no_more_searches_come_all_are_ended(self) -> None:
-        """And none is started for those who search still."""
+    def test_stopping_closes_all_and_starts_no_more(self) -> None:
         self.search_with_new_grep("life")
         found = self.start_search("love", "beta")
         self.finder.grep_pool.stop()
@@ -453,37 +431,33 @@ class GrepPoolTests(GrepPoolTestCase):
 
 
 class TwoSlotsTests(GrepPoolTestCase):
-    """Tests with two places."""
+    """Tests with two slots."""
 
     max_running = 2
 
-    def test_one_that_waits_is_ended_for_the_last_place(self) -> None:
-        """There are never more greps than may be."""
+    def test_a_search_takes_the_last_slot_from_a_prestarted_grep(self) -> None:
         self.start_search("love")
         [prestarted] = self.prestarted_greps
         self.start_search("love", ignore_case=True)
         self.assertEqual(prestarted.signals, ["KILL"])
 
-    def test_it_has_a_place_that_no_other_one_has(self) -> None:
-        """While one waits, and a search runs, there is no place for a second one."""
+    def test_the_slot_of_a_prestarted_grep_is_not_used_twice(self) -> None:
         self.search_with_new_grep("life")
         self.start_search("love", "beta")
         self.assertEqual([each.signals for each in self.prestarted_greps], [[]])
 
-    def test_none_is_started_where_all_places_are_taken(self) -> None:
-        """It would be one too many."""
+    def test_none_is_started_without_a_free_slot(self) -> None:
         self.start_search("love", ignore_case=True)
         self.start_search("love")
         self.assertEqual(self.prestarted_greps, [])
 
 
 class ThreeSlotsTests(GrepPoolTestCase):
-    """Tests with three places."""
+    """Tests with three slots."""
 
     max_running = 3
 
-    def test_those_that_wait_leave_their_places_one_after_another(self) -> None:
-        """The one that has waited longest begins; no more are ended than must be."""
+    def test_the_oldest_prestarted_grep_is_closed_first(self) -> None:
         for name in ("alpha", "beta"):
             self.search_with_new_grep("life", name)
         counts = []
@@ -497,7 +471,6 @@ class RealGrepPoolTests(RealGrepTestCase):
     """Tests with the real grep."""
 
     def setUp(self) -> None:
-        """Have a finder that starts greps ahead."""
         super().setUp()
         self.write("alpha", TEXT)
         self.metrics = Metrics()
@@ -507,23 +480,21 @@ class RealGrepPoolTests(RealGrepTestCase):
         self.addCleanup(self.finder.grep_pool.stop)
 
     async def search(self, term: str) -> list[str]:
-        """Look for a term."""
+        """Search for a term."""
         return await find_entries(self.finder, Search(term=term, dictionary="alpha"))
 
     def used_count(self) -> bytes:
-        """How many of them were of use."""
+        """Return how many prestarted greps were used."""
         text = self.metrics.render("text/plain")[1]
         return text.partition(b'spare_greps_total{result="used"} ')[2].split()[0]
 
-    async def test_searches_one_after_another_find_what_they_look_for(self) -> None:
-        """From the third on by a grep that was there."""
+    async def test_the_third_sequential_search_uses_a_prestarted_grep(self) -> None:
         for term in ("nothing", "love of", "none", "nothing", "\u00e9"):
             expected = [line for line in TEXT.decode().splitlines() if term in line]
             self.assertEqual(await self.search(term), expected)
         self.assertEqual(self.used_count(), b"3.0")
 
-    async def test_a_change_is_found_at_once(self) -> None:
-        """Whatever way it was made."""
+    async def test_a_change_of_the_dictionary_is_found_at_once(self) -> None:
         for _ in range(2):
             await self.search("love")
         self.write("alpha", "new\n")
@@ -532,8 +503,8 @@ class RealGrepPoolTests(RealGrepTestCase):
         (self.folder / "other").replace(self.folder / "alpha")
         self.assertEqual(await self.search("new"), ["newer"])
 
-    async def test_one_that_has_just_been_killed_is_not_missed(self) -> None:
-        """Though nobody has told us yet."""
+    async def test_a_grep_that_has_just_been_killed_is_replaced(self) -> None:
+        """Before its end has been reported."""
         for _ in range(2):
             await self.search("love")
         [child] = (
@@ -543,8 +514,7 @@ class RealGrepPoolTests(RealGrepTestCase):
         os.waitid(os.P_PID, int(child), os.WEXITED | os.WNOWAIT)
         self.assertEqual(await self.search("nothing"), ["nothing"])
 
-    async def test_a_byte_order_mark_is_no_part_of_what_is_searched(self) -> None:
-        """Nor is it for one that was started ahead."""
+    async def test_a_byte_order_mark_is_not_searched(self) -> None:
         self.write("alpha", b"\xef\xbb\xbflove\n")
         for _ in range(2):
             await self.search("love")

@@ -27,10 +27,9 @@ from ..fakes import FakeProcess, FakeReactor
 
 
 class GrepRunnerTestCase(SynchronousTestCase):
-    """Has a runner of greps, with processes that a test ends."""
+    """Has a runner with one slot, and processes that a test ends."""
 
     def setUp(self) -> None:
-        """Have one place, and room for one to wait."""
         self.reactor = FakeReactor()
         reactor: Any = self.reactor
         self.outstanding = Outstanding()
@@ -50,11 +49,11 @@ class GrepRunnerTestCase(SynchronousTestCase):
         self.file.seek(0)
 
     def apply_limits(self, pid: int, seconds: float, slow: bool) -> None:
-        """Note what is limited."""
+        """Record the limits."""
         self.applied_limits.append((pid, seconds, slow))
 
-    def acquire_slot(self) -> Deferred[GrepSession]:
-        """Wait for the place."""
+    def acquire_session(self) -> Deferred[GrepSession]:
+        """Wait for a session."""
         return Deferred.fromCoroutine(self.runner.acquire_session())
 
     def run_grep(self, greps: GrepSession, regex: bool = False) -> Deferred[Outcome]:
@@ -65,11 +64,10 @@ class GrepRunnerTestCase(SynchronousTestCase):
 
 
 class GrepRunnerTests(GrepRunnerTestCase):
-    """Tests of the greps of one search."""
+    """Tests for running the greps of one search."""
 
-    def test_a_grep_is_run_as_it_is_told(self) -> None:
-        """With its arguments, its environment and what it reads."""
-        greps = self.successResultOf(self.acquire_slot())
+    def test_a_grep_gets_arguments_environment_and_input(self) -> None:
+        greps = self.successResultOf(self.acquire_session())
         ran = self.run_grep(greps)
         [process] = self.reactor.processes
         self.assertEqual(process.arguments, ("grep", "-c"))
@@ -80,8 +78,8 @@ class GrepRunnerTests(GrepRunnerTestCase):
         self.assertEqual(self.successResultOf(ran).stdout, b"12\n")
         self.assertEqual(self.applied_limits, [(4711, 10.0, False)])
 
-    def test_the_grep_of_a_slow_search_is_restrained_as_such(self) -> None:
-        """Each of them, also after the place was given back meanwhile."""
+    def test_the_greps_of_a_slow_search_get_the_limits_of_slow_ones(self) -> None:
+        """Also after the slot was released."""
         claim = SlotRequest("a", slow=True)
         taken = Deferred.fromCoroutine(self.runner.acquire_session(claim))
         greps = self.successResultOf(taken)
@@ -91,10 +89,10 @@ class GrepRunnerTests(GrepRunnerTestCase):
             greps.release_slot()
         self.assertEqual([slow for _, _, slow in self.applied_limits], [True, True])
 
-    def test_one_that_cannot_be_restrained_is_ended(self) -> None:
-        """The end waits until it is gone, for nobody else does."""
+    def test_a_grep_without_limits_is_killed(self) -> None:
+        """The shutdown waits until it has ended."""
         self.runner = replace(self.runner, apply_limits=self.fail_to_apply_limits)
-        with self.successResultOf(self.acquire_slot()) as greps:
+        with self.successResultOf(self.acquire_session()) as greps:
             self.failureResultOf(self.run_grep(greps), PermissionError)
         [process] = self.reactor.processes
         self.assertEqual((process.signals, len(self.outstanding)), (["KILL"], 1))
@@ -102,12 +100,11 @@ class GrepRunnerTests(GrepRunnerTestCase):
         self.assertEqual(len(self.outstanding), 0)
 
     def fail_to_apply_limits(self, pid: int, seconds: float, slow: bool) -> None:
-        """Let nothing be limited."""
+        """Raise an error."""
         raise PermissionError
 
-    def test_the_greps_of_a_search_share_its_time(self) -> None:
-        """A second one has what the first one left of it."""
-        greps = self.successResultOf(self.acquire_slot())
+    def test_the_greps_of_a_search_share_its_time_limit(self) -> None:
+        greps = self.successResultOf(self.acquire_session())
         first = self.run_grep(greps)
         self.reactor.advance(6)
         self.reactor.processes[0].end()
@@ -122,10 +119,10 @@ class GrepRunnerTests(GrepRunnerTestCase):
         self.reactor.processes[1].end(signal=9)
         self.assertEqual(len(self.outstanding), 0)
 
-    def test_a_grep_that_floods_is_ended(self) -> None:
-        """It prints more than it can have been asked for."""
+    def test_a_grep_with_too_much_output_is_killed(self) -> None:
+        """The result waits for its end: it may move the offset of the file."""
         self.patch(runner, "DEFAULT_MAX_OUTPUT", 1000)
-        searching = self.successResultOf(self.acquire_slot())
+        searching = self.successResultOf(self.acquire_session())
         ran = Deferred.fromCoroutine(searching.run((), None, self.file.fileno()))
         [process] = self.reactor.processes
         process.print(b"1:love\n" * 200)
@@ -135,16 +132,16 @@ class GrepRunnerTests(GrepRunnerTestCase):
         process.end(signal=9)
         self.failureResultOf(ran, GrepFailed)
 
-    def test_at_rest_it_holds_no_place(self) -> None:
-        """Another may have it meanwhile; the next grep waits for it again."""
-        greps = self.successResultOf(self.acquire_slot())
+    def test_a_session_can_release_its_slot_between_greps(self) -> None:
+        """The next grep waits for a slot, even if the queue is full."""
+        greps = self.successResultOf(self.acquire_session())
         greps.release_slot()
-        other = self.successResultOf(self.acquire_slot())
-        waiting = self.acquire_slot()
+        other = self.successResultOf(self.acquire_session())
+        waiting = self.acquire_session()
         ran = self.run_grep(greps)
         self.assertEqual(self.reactor.processes, [])
         self.assertNoResult(ran)
-        self.failureResultOf(self.acquire_slot(), TooBusy)
+        self.failureResultOf(self.acquire_session(), TooBusy)
         with other:
             pass
         with self.successResultOf(waiting):
@@ -154,11 +151,10 @@ class GrepRunnerTests(GrepRunnerTestCase):
         self.successResultOf(ran)
         with greps:
             pass
-        self.successResultOf(self.acquire_slot())
+        self.successResultOf(self.acquire_session())
 
-    def test_after_a_rest_the_time_counts_anew(self) -> None:
-        """How long its reader took is not the search's fault."""
-        greps = self.successResultOf(self.acquire_slot())
+    def test_releasing_the_slot_resets_the_time_limit(self) -> None:
+        greps = self.successResultOf(self.acquire_session())
         for _ in range(3):
             ran = self.run_grep(greps)
             self.reactor.advance(9)
@@ -166,53 +162,50 @@ class GrepRunnerTests(GrepRunnerTestCase):
             self.successResultOf(ran)
             greps.release_slot()
 
-    def test_what_grep_complains_of_is_an_error(self) -> None:
-        """The caller's, where a regular expression is wrong; else nobody's."""
-        greps = self.successResultOf(self.acquire_slot())
+    def test_an_error_of_grep_depends_on_the_pattern(self) -> None:
+        greps = self.successResultOf(self.acquire_session())
         for regex, kind in ((True, BadRequest), (False, GrepFailed)):
             ran = self.run_grep(greps, regex)
             self.reactor.processes[-1].print(errors=b"grep: Unmatched (\n")
             self.reactor.processes[-1].end(2)
             self.failureResultOf(ran, kind)
 
-    def test_a_place_is_held_while_a_killed_grep_dies(self) -> None:
-        """No more greps run than may."""
-        greps = self.successResultOf(self.acquire_slot())
+    def test_a_slot_is_held_until_a_killed_grep_has_ended(self) -> None:
+        greps = self.successResultOf(self.acquire_session())
         ran = self.run_grep(greps)
         ran.cancel()
         self.failureResultOf(ran, CancelledError)
         greps.release_slot()
-        waiting = self.acquire_slot()
+        waiting = self.acquire_session()
         self.assertNoResult(waiting)
         self.reactor.processes[0].end(signal=9)
         self.successResultOf(waiting)
 
 
 class MetricsTests(GrepRunnerTestCase):
-    """Tests of what is counted of greps."""
+    """Tests for the metrics of greps."""
 
     def read_metric(self, name: str) -> float:
-        """The value of a metric."""
+        """Return the value of a metric."""
         line = rf"^quotes_{name} ([0-9.]+)$".encode()
         [value] = re.findall(line, self.metrics.render("")[1], re.MULTILINE)
         return float(value)
 
     def assert_greps(self, total: int, running: int) -> None:
-        """So many greps were started, and so many run."""
+        """Assert how many greps were started, and how many are running."""
         counts = self.read_metric("greps_total"), self.read_metric("greps_running")
         self.assertEqual(counts, (total, running))
 
     def killed_count(self, reason: str) -> float:
-        """How many greps were killed for a reason."""
+        """Return how many greps were killed for a reason."""
         return self.read_metric(rf'greps_killed_total\{{reason="{reason}"\}}')
 
     def start_grep(self) -> tuple[Deferred[Outcome], FakeProcess]:
-        """Run a grep in a place of its own."""
+        """Run a grep in a new slot."""
         ran = self.run_grep(self.successResultOf(self.acquire_new_slot()))
         return ran, self.reactor.processes[-1]
 
-    def test_greps_are_counted_until_they_are_gone(self) -> None:
-        """One that is being killed still runs."""
+    def test_greps_are_counted_until_they_have_ended(self) -> None:
         ran, process = self.start_grep()
         self.assertEqual(
             (self.read_metric("greps_total"), self.read_metric("greps_running")), (1, 1)
@@ -225,7 +218,7 @@ class MetricsTests(GrepRunnerTestCase):
             (self.read_metric("greps_total"), self.read_metric("greps_running")), (1, 0)
         )
 
-    def test_those_that_are_killed_are_counted_by_reason(self) -> None:
+    def test_killed_greps_are_counted_by_reason(self) -> None:
         """Each for one reason only."""
         ran, process = self.start_grep()
         self.reactor.advance(10)
@@ -250,18 +243,16 @@ class MetricsTests(GrepRunnerTestCase):
         for reason in ("timeout", "left", "output", "outside", "shutdown"):
             self.assertEqual(self.killed_count(reason), 1, reason)
 
-    def test_what_cannot_be_started_is_counted(self) -> None:
-        """It is no grep."""
+    def test_spawn_failures_are_counted(self) -> None:
         self.reactor.spawn_error = OSError("no more processes")
-        ran = self.run_grep(self.successResultOf(self.acquire_slot()))
+        ran = self.run_grep(self.successResultOf(self.acquire_session()))
         self.failureResultOf(ran, OSError)
         self.assertEqual(self.read_metric("spawn_failures_total"), 1)
         self.assertEqual(
             (self.read_metric("greps_total"), self.read_metric("greps_running")), (0, 0)
         )
 
-    def test_the_bytes_that_were_searched_are_counted(self) -> None:
-        """Those that grep read, not those that there are; and what it was fed."""
+    def test_the_bytes_that_grep_reads_are_counted(self) -> None:
         ran, process = self.start_grep()
         self.file.seek(20)
         process.end()
@@ -275,6 +266,6 @@ class MetricsTests(GrepRunnerTestCase):
         self.assertEqual(self.read_metric("bytes_searched_total"), 50)
 
     def acquire_new_slot(self) -> Deferred[GrepSession]:
-        """Wait for one of new places."""
+        """Wait for a session with a new slot."""
         self.runner = replace(self.runner, limiter=ConcurrencyLimiter(1, 1))
-        return self.acquire_slot()
+        return self.acquire_session()
