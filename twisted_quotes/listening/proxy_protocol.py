@@ -27,8 +27,7 @@ _V1_PREFIX = b"PROXY "
 _V1_MAX_LENGTH = 107
 _V2_SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 _V2_FIXED_LENGTH = 16
-_VERSION_2 = 0x20
-_LOCAL, _PROXY = 0, 1
+_V2_LOCAL, _V2_PROXY = 0x20, 0x21
 # The length of the addresses by family: none, IPv4, IPv6, UNIX.
 _ADDRESS_BYTES = {0: 0, 1: 12, 2: 36, 3: 216}
 _TRANSPORTS = (0, 1, 2)
@@ -86,11 +85,10 @@ def _split_v2(data: bytes) -> tuple[bytes, bytes] | None:
     if len(data) < _V2_FIXED_LENGTH:
         return None
     size = int.from_bytes(data[14:16], "big")
-    version, command = data[12] & 0xF0, data[12] & 0x0F
-    family, transport = data[13] >> 4, data[13] & 0x0F
-    if version != _VERSION_2 or command not in (_LOCAL, _PROXY):
+    command, family, transport = data[12], data[13] >> 4, data[13] & 0x0F
+    if command not in (_V2_LOCAL, _V2_PROXY):
         raise ValueError("its PROXY header has an unknown version or command")
-    if command == _PROXY and not (
+    if command == _V2_PROXY and not (
         transport in _TRANSPORTS and size >= _ADDRESS_BYTES.get(family, size + 1)
     ):
         raise ValueError("its PROXY header has wrong addresses")
