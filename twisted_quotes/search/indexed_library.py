@@ -12,7 +12,7 @@ from typing import TypeVar
 from twisted.logger import Logger
 
 from twisted_quotes.concurrency.limiter import SlotRequest
-from twisted_quotes.concurrency.pauses import CooperativeScheduler
+from twisted_quotes.concurrency.scheduler import CooperativeScheduler
 from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.errors import (
     DictionaryChanging,

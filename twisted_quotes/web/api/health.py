@@ -11,7 +11,7 @@ from functools import partial
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.iweb import IRequest
 
-from twisted_quotes.concurrency.recent import CachedResult
+from twisted_quotes.concurrency.cached_result import CachedResult
 from twisted_quotes.library.readiness import Readiness
 from twisted_quotes.monitoring.metrics import (
     MetricFamily,

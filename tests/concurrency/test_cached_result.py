@@ -1,5 +1,5 @@
 """
-Tests for L{twisted_quotes.concurrency.recent}.
+Tests for L{twisted_quotes.concurrency.cached_result}.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.concurrency.recent import CachedResult
+from twisted_quotes.concurrency.cached_result import CachedResult
 
 
 class CachedResultTests(SynchronousTestCase):

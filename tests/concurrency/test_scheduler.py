@@ -1,5 +1,5 @@
 """
-Tests for L{twisted_quotes.concurrency.pauses}, and of the loops that use it.
+Tests for L{twisted_quotes.concurrency.scheduler}, and of the loops that use it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.concurrency.pauses import TIME_SLICE, CooperativeScheduler
+from twisted_quotes.concurrency.scheduler import TIME_SLICE, CooperativeScheduler
 from twisted_quotes.library.dictionary import Dictionary
 from twisted_quotes.library.library import Library
 from twisted_quotes.query.queries import All, SampleQuotes, StreamQuotes
