@@ -134,9 +134,7 @@ class _MatchFinder:
             for (number, start), matches in zip(starts.items(), found, strict=True):
                 shift = start - len(_INVALID_BYTE)
                 spans[number] += [(a + shift, b + shift) for a, b in matches]
-            unresolved = [
-                n for n, matches in zip(starts, found, strict=True) if matches
-            ]
+            unresolved = [n for n, new in zip(starts, found, strict=True) if new]
         return spans, set(unresolved)
 
     async def _find_word_characters(self, lines: Sequence[bytes]) -> set[str]:
