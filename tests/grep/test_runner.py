@@ -207,16 +207,12 @@ class MetricsTests(GrepRunnerTestCase):
 
     def test_greps_are_counted_until_they_have_ended(self) -> None:
         ran, process = self.start_grep()
-        self.assertEqual(
-            (self.read_metric("greps_total"), self.read_metric("greps_running")), (1, 1)
-        )
+        self.assert_greps(1, running=1)
         ran.cancel()
         self.failureResultOf(ran, CancelledError)
         self.assert_greps(1, running=1)
         process.end(signal=9)
-        self.assertEqual(
-            (self.read_metric("greps_total"), self.read_metric("greps_running")), (1, 0)
-        )
+        self.assert_greps(1, running=0)
 
     def test_killed_greps_are_counted_by_reason(self) -> None:
         """Each for one reason only."""
@@ -248,9 +244,7 @@ class MetricsTests(GrepRunnerTestCase):
         ran = self.run_grep(self.successResultOf(self.acquire_session()))
         self.failureResultOf(ran, OSError)
         self.assertEqual(self.read_metric("spawn_failures_total"), 1)
-        self.assertEqual(
-            (self.read_metric("greps_total"), self.read_metric("greps_running")), (0, 0)
-        )
+        self.assert_greps(0, running=0)
 
     def test_the_bytes_that_grep_reads_are_counted(self) -> None:
         ran, process = self.start_grep()

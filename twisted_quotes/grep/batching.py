@@ -147,14 +147,13 @@ class SearchBatcher:
                 running = grep_session.run(
                     arguments, None, dictionary.fileno(), MAX_OUTPUT
                 )
-                outcome = await self._wait_and_prestart(dictionary_name, running)
-                output = _consistent_output(outcome, dictionary)
+                output = await self._wait_for_output(
+                    dictionary_name, dictionary, running
+                )
             finally:
                 for search in batch:
-                    search.deliver(_lines_containing(search.term, output))
-        if batch:
-            return _lines_containing(query.term, output)
-        return None if output is None else parse_lines(output)
+                    search.deliver(_parse(output, search.term))
+        return _parse(output, query.term if batch else None)
 
     async def _use_prestarted(
         self,
@@ -168,21 +167,26 @@ class SearchBatcher:
             prestarted.child, dictionary.fileno(), prestarted.start_offset
         )
         try:
-            outcome = await self._wait_and_prestart(dictionary_name, running)
+            return _parse(
+                await self._wait_for_output(dictionary_name, dictionary, running)
+            )
         except GrepFailed:
             # It may have been killed before it got the term.
             return None
-        output = _consistent_output(outcome, dictionary)
-        return None if output is None else parse_lines(output)
 
-    async def _wait_and_prestart(
-        self, dictionary_name: str, running: Coroutine[Deferred[Any], Any, Outcome]
-    ) -> Outcome:
+    async def _wait_for_output(
+        self,
+        dictionary_name: str,
+        dictionary: Dictionary,
+        running: Coroutine[Deferred[Any], Any, Outcome],
+    ) -> bytes | None:
         """
-        Wait for a grep, and prestart the next one meanwhile.
+        Wait for the output of a grep, and prestart the next one meanwhile.
 
         While several searches are in progress a prestarted grep would not make any of
         them faster, but use time of this process.
+
+        @return: L{None} if the output is incomplete, or the dictionary has changed.
         """
         deferred = Deferred.fromCoroutine(running)
         if (
@@ -191,14 +195,13 @@ class SearchBatcher:
             and not deferred.called
         ):
             self._grep_pool.prestart(dictionary_name)
-        return await deferred
+        outcome = await deferred
+        is_consistent = outcome.is_complete and dictionary.is_unchanged()
+        return outcome.stdout if is_consistent else None
 
 
-def _consistent_output(outcome: Outcome, dictionary: Dictionary) -> bytes | None:
-    """Return the output if it is complete and from one state of the dictionary."""
-    is_consistent = outcome.is_complete and dictionary.is_unchanged()
-    return outcome.stdout if is_consistent else None
-
-
-def _lines_containing(term: str, output: bytes | None) -> Lines | None:
-    return None if output is None else parse_lines(lines_containing(term, output))
+def _parse(output: bytes | None, term: str | None = None) -> Lines | None:
+    """Parse the lines of the output; only those that contain the term, if given."""
+    if output is None:
+        return None
+    return parse_lines(output if term is None else lines_containing(term, output))
