@@ -87,6 +87,12 @@ class IndexesTestCase(SynchronousTestCase):
         with self.library.open(name) as dictionary:
             return self.indexes.get(dictionary)
 
+    def build_index(self) -> Index:
+        """Get an index that a thread writes."""
+        waiting = self.get_index()
+        self.threads.run_all()
+        return self.successResultOf(waiting)
+
     def find_index(self) -> Index | None:
         """Find the index of the dictionary C{book}."""
         with self.library.open("book") as dictionary:
@@ -121,32 +127,22 @@ class ThreadTests(IndexesTestCase):
         self.assertEqual(self.leftovers(), [])
 
     def test_the_next_service_finds_the_index(self) -> None:
-        self.get_index()
-        self.threads.run_all()
+        self.build_index()
         self.indexes = self.make_indexes()
         self.assertEqual(self.successResultOf(self.get_index()).count, 2)
         self.assertEqual(self.threads.waiting, [])
 
     def test_a_changed_dictionary_gets_a_new_index(self) -> None:
-        self.get_index()
-        self.threads.run_all()
+        self.build_index()
         self.book.write_text("one\n\ntwo\n\nthree\n")
         self.assertIsNone(self.find_index())
-        waiting = self.get_index()
-        self.threads.run_all()
-        self.assertEqual(self.successResultOf(waiting).count, 3)
+        self.assertEqual(self.build_index().count, 3)
 
     def test_an_index_that_was_removed_is_built_again(self) -> None:
-        self.get_index()
-        self.threads.run_all()
-        found = self.find_index()
-        assert found is not None
-        self.cache.drop(found.folder)
+        self.cache.drop(self.build_index().folder)
         with self.library.open("book") as dictionary:
             self.indexes.invalidate(dictionary)
-        waiting = self.get_index()
-        self.threads.run_all()
-        self.assertEqual(self.successResultOf(waiting).count, 2)
+        self.assertEqual(self.build_index().count, 2)
 
     def test_a_cancelled_wait_affects_neither_other_waits_nor_the_build(self) -> None:
         first, second = self.get_index(), self.get_index()
@@ -165,8 +161,7 @@ class ThreadTests(IndexesTestCase):
         self.assertRaises(TooBusy, self.get_index)
         first.cancel()
         self.failureResultOf(first, CancelledError)
-        self.get_index()
-        self.threads.run_all()
+        self.build_index()
 
     def test_the_request_that_starts_a_build_may_always_wait(self) -> None:
         self.indexes = self.make_indexes(max_waiting=0)
@@ -197,20 +192,14 @@ class ThreadTests(IndexesTestCase):
 
     def test_a_cache_folder_that_was_removed_is_created_again(self) -> None:
         rmtree(self.cache_folder)
-        waiting = self.get_index()
-        self.threads.run_all()
-        self.successResultOf(waiting)
+        self.build_index()
 
     def test_a_file_at_the_path_of_the_index_is_replaced(self) -> None:
-        waiting = self.get_index()
-        self.threads.run_all()
-        folder = Path(self.successResultOf(waiting).folder)
+        folder = Path(self.build_index().folder)
         rmtree(folder)
         folder.write_bytes(b"")
         self.indexes = self.make_indexes()
-        waiting = self.get_index()
-        self.threads.run_all()
-        self.assertEqual(self.successResultOf(waiting).count, 2)
+        self.assertEqual(self.build_index().count, 2)
 
     def test_the_index_of_a_file_that_changed_meanwhile_is_discarded(self) -> None:
         waiting = self.get_index()
@@ -239,9 +228,7 @@ class ThreadTests(IndexesTestCase):
             self.failureResultOf(each, ServiceNotReady)
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
         self.assertEqual(self.leftovers(), [])
-        again = self.get_index()
-        self.threads.run_all()
-        self.successResultOf(again)
+        self.build_index()
 
     def test_an_error_is_logged_if_no_request_waits(self) -> None:
         waiting = self.get_index()
@@ -263,8 +250,7 @@ class ThreadTests(IndexesTestCase):
 
     def test_all_files_are_closed(self) -> None:
         before = os.listdir("/proc/self/fd")
-        self.get_index()
-        self.threads.run_all()
+        self.build_index()
         self.assertEqual(len(os.listdir("/proc/self/fd")), len(before))
 
     def test_shutdown_stops_the_thread(self) -> None:
@@ -314,6 +300,13 @@ class ProcessTests(IndexesTestCase):
         [process] = [each for each in self.reactor.processes if each.pid is not None]
         return process
 
+    def build_in_process(self) -> None:
+        """Get an index that a process writes."""
+        waiting = self.get_index()
+        self.threads.run_all()
+        self.finish_build(self.running_process())
+        self.successResultOf(waiting)
+
     def test_a_process_gets_the_file_and_a_folder(self) -> None:
         waiting = self.get_index()
         self.threads.run_all()
@@ -361,26 +354,22 @@ class ProcessTests(IndexesTestCase):
         self.assertEqual(self.leftovers(), [])
         self.assertEqual(len(self.reactor.processes), 1)
         self.reactor.advance(20 * index_builder.BASE_TIME_LIMIT)
-        again = self.get_index()
-        self.threads.run_all()
-        self.finish_build(self.running_process())
-        self.successResultOf(again)
+        self.build_in_process()
 
     def test_a_new_state_of_a_dictionary_is_built_at_once(self) -> None:
-        self.get_index().addErrback(lambda _: None)
+        waiting = self.get_index()
         self.threads.run_all()
         self.time_out()
+        self.failureResultOf(waiting, ServiceNotReady)
         self.flushLoggedErrors(BuildFailed)
         self.book.write_text("all is well\n")
-        again = self.get_index()
-        self.threads.run_all()
-        self.finish_build(self.running_process())
-        self.successResultOf(again)
+        self.build_in_process()
 
     def test_a_request_may_start_a_retry_without_a_wait(self) -> None:
-        self.get_index().addErrback(lambda _: None)
+        waiting = self.get_index()
         self.threads.run_all()
         self.time_out()
+        self.failureResultOf(waiting, ServiceNotReady)
         self.flushLoggedErrors(BuildFailed)
         self.reactor.advance(20 * index_builder.BASE_TIME_LIMIT)
         for _ in range(2):
@@ -403,10 +392,7 @@ class ProcessTests(IndexesTestCase):
         [logged] = self.flushLoggedErrors(BuildFailed)
         self.assertIn("No space left", str(logged.value))
         self.assertEqual(self.leftovers(), [])
-        again = self.get_index()
-        self.threads.run_all()
-        self.finish_build(self.running_process())
-        self.successResultOf(again)
+        self.build_in_process()
 
     def test_a_process_that_cannot_be_started_makes_the_service_not_ready(self) -> None:
         self.reactor.spawn_error = OSError("too many processes")
