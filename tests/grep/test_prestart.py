@@ -369,7 +369,7 @@ class GrepPoolTests(GrepPoolTestCase):
         self.assertEqual(self.successResultOf(found), ["love"])
 
     def test_after_one_ends_by_itself_no_other_is_started(self) -> None:
-        """It is not GNU grep, or cannot read the pipe. A part of its error is logged."""
+        """It is not GNU grep, or cannot read the pipe. The end of stderr is logged."""
         self.search_with_new_grep("life")
         with capturedLogs() as events:
             self.prestarted_greps[0].print(
