@@ -297,7 +297,11 @@ def make_test_finder(
     )
     indexes = Indexes(reactor, in_thread, IndexCache(str(cache)), waiting)
     return make_finder(
-        *(runner, library, indexes, in_thread, lambda: now),
+        runner,
+        library,
+        indexes,
+        in_thread,
+        lambda: now,
         batch_threshold=batch_threshold,
         max_prestarted=max_prestarted,
     )

@@ -166,7 +166,11 @@ class _Composition:
         )
         batching = self.options["search-together"]
         return make_finder(
-            *(runner, library, indexes, in_thread, time),
+            runner,
+            library,
+            indexes,
+            in_thread,
+            time,
             batch_threshold=self.share.cores if batching else 0,
         )
 
@@ -199,8 +203,11 @@ class _Composition:
         return root_resource(
             finder,
             WaitRoute(
-                *(reactor, startup.find_executable("sleep"), share.wait_limiter),
-                *(finder.outstanding, share.max_waits_per_client),
+                reactor,
+                startup.find_executable("sleep"),
+                share.wait_limiter,
+                finder.outstanding,
+                share.max_waits_per_client,
             ),
             Probes(reactor, readiness, metrics, self.collect_all_metrics),
             ResponseCache(share.cache_bytes, metrics),

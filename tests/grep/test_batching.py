@@ -79,7 +79,9 @@ class BatchingTestCase(SynchronousTestCase):
         """Return a finder, with one slot by default."""
         cache = self.folder.parent / "cache"
         finder = make_test_finder(
-            *(self.reactor, self.library, cache),
+            self.reactor,
+            self.library,
+            cache,
             metrics=self.metrics,
             batch_threshold=batch_threshold,
             **kwargs,

@@ -283,7 +283,9 @@ class ActivationTests(LibraryTestCase):
         """
         gated = GatedGrep(self.folder)
         first = self.activate(
-            *("--max-running=40", "--cache-bytes=0", "--search-together=no"),
+            "--max-running=40",
+            "--cache-bytes=0",
+            "--search-together=no",
             **gated.environment,
         )
         connections = [self.connect().send_query(LOVE_QUERY) for _ in range(20)]

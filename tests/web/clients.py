@@ -289,8 +289,11 @@ class InMemoryService:
         self.resource = resource or root_resource(
             finder,
             WaitRoute(
-                *(process_reactor, "/sleep", ConcurrencyLimiter(waits, 0)),
-                *(self.outstanding, max(1, waits // 2)),
+                process_reactor,
+                "/sleep",
+                ConcurrencyLimiter(waits, 0),
+                self.outstanding,
+                max(1, waits // 2),
             ),
             Probes(self.reactor, self.readiness, self.metrics),
             ResponseCache(cache_bytes, self.metrics),

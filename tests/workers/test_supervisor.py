@@ -73,7 +73,7 @@ class SupervisorTestCase(SynchronousTestCase):
         shared_counters = SharedCounters.create(8)
         self.addCleanup(os.close, shared_counters.descriptor)
         pool = WorkerPool(
-            *(self.reactor, 2, self.starter, shared_counters, timeout, Metrics())
+            self.reactor, 2, self.starter, shared_counters, timeout, Metrics()
         )
         self.port = SharedPort(self.reactor, Factory())
         self.addCleanup(self.port.socket.close)

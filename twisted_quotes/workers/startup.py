@@ -53,7 +53,10 @@ def supervised_service(
         from_systemd=options.get("from_systemd", ()),
     )
     starter = WorkerStarter(
-        *(reactor, command_line, environment, shared_counters.descriptor),
+        reactor,
+        command_line,
+        environment,
+        shared_counters.descriptor,
         configuration,
     )
     pool = WorkerPool(
