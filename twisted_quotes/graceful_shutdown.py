@@ -74,11 +74,7 @@ class GracefulService(Service, ABC):
     _shutdown_requested = _ended = _forced = False
 
     def _listen(self, factory: IProtocolFactory) -> None:
-        """
-        Listen on all endpoints, and prepare the shutdown.
-
-        @raise CannotStart: an endpoint cannot be listened on.
-        """
+        """Listen on all endpoints; raise L{CannotStart} if that is impossible."""
         for description, endpoint in self.endpoints:
             listening = maybeDeferred(endpoint.listen, factory)
             listening.addCallback(self._listening_started, description)
@@ -157,11 +153,7 @@ class GracefulService(Service, ABC):
     # Shutdown
 
     def stopService(self) -> Deferred[list[tuple[bool, Any]]]:
-        """
-        Shut down, whether or not the reactor stops.
-
-        @return: fires when the shutdown is complete.
-        """
+        """Shut down, whether or not the reactor stops; fires when it is complete."""
         super().stopService()
         if self._shutdown_done is None and self._shutdown_trigger is not None:
             self.reactor.removeSystemEventTrigger(self._shutdown_trigger)

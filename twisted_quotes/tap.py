@@ -36,11 +36,7 @@ class Options(QuotesOptions):
     """
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
-        """
-        Parse the command line.
-
-        @raise CannotStart: an option is not valid.
-        """
+        """Parse the command line; raise L{CannotStart} if an option is not valid."""
         try:
             super().parseOptions(options)
         except UsageError as error:
@@ -55,11 +51,7 @@ class Options(QuotesOptions):
 
 
 def makeService(options: Mapping[str, Any]) -> IService:
-    """
-    Make the service, on the reactor that C{twist} has installed.
-
-    @raise CannotStart: what an option names cannot be used.
-    """
+    """Make the service; raise L{CannotStart} if an option cannot be used."""
     from twisted.internet import reactor
 
     from .composition import quotes_service, worker_service

@@ -111,8 +111,6 @@ class WorkerPool:
         call = self.clock.callLater(delay, restart)
         self._pending_restarts.add(call)
 
-    # Events of the workers
-
     def serving_started(self, worker: Worker) -> None:
         """Handle a worker that listens."""
         if self._closed:
@@ -158,8 +156,6 @@ class WorkerPool:
         if unexpected:
             self._worker_lost(worker.share, reason, worker.uptime)
 
-    # Metrics
-
     def collect_all_metrics(self) -> Deferred[list[MetricFamily]]:
         """
         Collect the metrics of all workers, past ones included, and of this process.
@@ -200,8 +196,6 @@ class WorkerPool:
             if since is not None and now - since > max_silence:
                 self._log.error("Worker {pid} hangs.", pid=worker.transport.pid)
                 worker.kill()
-
-    # Shutdown
 
     def close(self) -> None:
         """Start no more workers."""

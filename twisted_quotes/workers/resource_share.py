@@ -74,11 +74,7 @@ class ResourceShare:
 
 
 def total_share(reactor: Any, options: Mapping[str, Any]) -> ResourceShare:
-    """
-    Return the limits of a single process.
-
-    @raise CannotStart: too few files can be open, or an endpoint is invalid.
-    """
+    """Return the limits of a single process, or raise L{CannotStart}."""
     budget = startup.descriptor_budget(options)
     return _divide(
         options,
@@ -96,11 +92,7 @@ def worker_share(
     configuration: WorkerConfiguration,
     shared_counters: SharedCounters,
 ) -> ResourceShare:
-    """
-    Return the share of a worker.
-
-    @raise CannotStart: too few files can be open.
-    """
+    """Return the share of a worker, or raise L{CannotStart}."""
     budget = startup.descriptor_budget(options)
 
     def shared_capacity(limit: int, column: Column) -> SharedCapacity:

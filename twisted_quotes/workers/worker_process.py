@@ -102,8 +102,6 @@ class Worker(ProcessProtocol):
             return 0.0
         return self.clock.seconds() - self._serving_since
 
-    # Messages and requests of the worker
-
     def serving_started(self) -> None:
         self._serving_since = self.clock.seconds()
         self.supervisor.serving_started(self)
@@ -124,8 +122,6 @@ class Worker(ProcessProtocol):
         how = "it exited by itself" if exited_cleanly else reason.getErrorMessage()
         self.supervisor.worker_ended(self, how, exited_cleanly)
         self.ended.callback(None)
-
-    # What the supervisor does with it
 
     def collect_metrics(self) -> Deferred[Any]:
         """

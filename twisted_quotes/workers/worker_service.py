@@ -46,11 +46,7 @@ class SupervisorConnection(ControlProtocol):
             self.connect(self._reactor, control_socket)
 
     async def collect_all_metrics(self) -> list[MetricFamily]:
-        """
-        Request the metrics of all workers.
-
-        @raise ServiceNotReady: the supervisor does not respond.
-        """
+        """Request the metrics of all workers, or raise L{ServiceNotReady}."""
         try:
             return await self.request_metrics().addTimeout(
                 METRICS_TIMEOUT, self._reactor
