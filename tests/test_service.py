@@ -255,6 +255,17 @@ class ServiceTestCase(WebTestCase):
         for client in clients:
             client.deliver()
 
+    def shut_down_while_searching(self) -> tuple[FakeSocket, Deferred[Any]]:
+        """Start a service, and shut it down while a client waits for a response."""
+        self.start_service()
+        return self.start_search(), self.start_shutdown()
+
+    def complete(self, client: FakeSocket, finished: Deferred[Any]) -> None:
+        """Have a client read its response and close, and check the shutdown."""
+        self.finish_searches(client)
+        client.half_close()
+        self.assert_ended(finished)
+
     def assert_refused(self, client: FakeSocket, response_count: int = 1) -> None:
         """Check that the last of a number of responses is a 503 for the shutdown."""
         self.assertEqual(len(client.responses()), response_count)
@@ -388,9 +399,7 @@ class SystemdTests(ServiceTestCase):
         self.assertEqual(self.systemd.notifications[2:], [("STOPPING=1", status)])
         self.reactor.advance(5)
         self.assertEqual(self.systemd.notifications[3:], [("WATCHDOG=1",)])
-        self.finish_searches(client)
-        client.half_close()
-        self.assert_ended(finished)
+        self.complete(client, finished)
         self.assertEqual(len(self.systemd.notifications), 4)
 
     def test_a_service_that_stops_before_the_reactor_runs_is_never_ready(self) -> None:
@@ -413,17 +422,9 @@ class ShutdownTests(ServiceTestCase):
         self.assertTrue(self.web.readiness.draining)
         self.assert_ended(finished)
 
-    def test_the_reactor_gets_a_deferred_list(self) -> None:
-        """Of all that is outstanding."""
-        self.start_service()
-        [finished] = self.reactor.fire_shutdown()
-        self.assertIsInstance(finished, DeferredList)
-
     def test_it_waits_until_the_client_has_the_response(self) -> None:
         """A running search is completed."""
-        self.start_service()
-        client = self.start_search()
-        finished = self.start_shutdown()
+        client, finished = self.shut_down_while_searching()
         self.assertNoResult(finished)
         self.finish_searches()
         self.assertNoResult(finished)
@@ -453,9 +454,7 @@ class ShutdownTests(ServiceTestCase):
 
     def test_it_waits_two_seconds_for_a_client_to_close(self) -> None:
         """After the response. Then it closes the connection."""
-        self.start_service()
-        client = self.start_search()
-        finished = self.start_shutdown()
+        client, finished = self.shut_down_while_searching()
         self.finish_searches(client)
         self.reactor.advance(1.9)
         self.assertNoResult(finished)
@@ -475,13 +474,9 @@ class ShutdownTests(ServiceTestCase):
 
     def test_the_callback_for_the_closed_site_is_called_once(self) -> None:
         """While requests are outstanding."""
-        self.start_service()
-        client = self.start_search()
-        finished = self.start_shutdown()
+        client, finished = self.shut_down_while_searching()
         self.assertEqual(self.outstanding_at_close, [len(self.web.outstanding)])
-        self.finish_searches(client)
-        client.half_close()
-        self.assert_ended(finished)
+        self.complete(client, finished)
         self.assertEqual(len(self.outstanding_at_close), 1)
 
     def test_it_waits_for_searches_that_wait_for_a_slot(self) -> None:
@@ -519,9 +514,7 @@ class ShutdownTests(ServiceTestCase):
 
     def test_a_new_request_on_a_connection_is_refused(self) -> None:
         """With a 503, and the connection is closed."""
-        self.start_service()
-        client = self.start_search()
-        finished = self.start_shutdown()
+        client, finished = self.shut_down_while_searching()
         client.send(get_request())
         self.finish_searches(client)
         self.assertEqual(client.responses()[0].code, 200)
@@ -568,15 +561,11 @@ class ShutdownTests(ServiceTestCase):
 
     def test_the_access_log_stays_open(self) -> None:
         """It has the requests during the shutdown."""
-        self.start_service()
-        client = self.start_search()
-        finished = self.start_shutdown()
+        client, finished = self.shut_down_while_searching()
         self.assertFalse(self.reactor.ports[0].listening)
         client.send(get_request())
         with captured_events() as events:
-            self.finish_searches(client)
-        client.half_close()
-        self.assert_ended(finished)
+            self.complete(client, finished)
         lines = self.log.read_text().splitlines()
         self.assertIn('" 200 ', lines[0])
         self.assertIn('" 503 ', lines[1])
@@ -584,9 +573,10 @@ class ShutdownTests(ServiceTestCase):
         self.assertEqual([each["code"] for each in request_events(events)], [200, 503])
 
     def test_it_is_started_once(self) -> None:
-        """Further calls return the same Deferred."""
+        """Further calls return the DeferredList that the reactor waits for."""
         service = self.start_service()
         [finished] = self.reactor.fire_shutdown()
+        self.assertIsInstance(finished, DeferredList)
         self.assertIs(service.start_shutdown(), finished)
         self.assertIs(service.stopService(), finished)
 
@@ -702,9 +692,7 @@ class StopServiceTests(ServiceTestCase):
         self.reactor.advance(0)
         self.assertFalse(service.running)
         self.assertNoResult(finished)
-        self.finish_searches(client)
-        client.half_close()
-        self.assert_ended(finished)
+        self.complete(client, finished)
         self.assertEqual([each.code for each in client.responses()], [200])
 
     def test_a_stopped_service_leaves_the_reactor_alone(self) -> None:
@@ -757,6 +745,11 @@ class ForcedShutdownTests(ServiceTestCase):
         self.assertNoResult(finished)
         self.signals.send(SIGTERM)
         return finished
+
+    def force_while_searching(self) -> tuple[FakeSocket, Deferred[Any]]:
+        """Start a service, and force it to shut down while a client waits."""
+        self.start_service()
+        return self.start_search(), self.start_forced_shutdown()
 
     def test_a_second_signal_kills_greps(self) -> None:
         """Their clients get a 503."""
@@ -850,9 +843,7 @@ class ForcedShutdownTests(ServiceTestCase):
 
     def test_a_client_that_has_read_is_not_reset(self) -> None:
         """Its connection is closed, not aborted."""
-        self.start_service()
-        client = self.start_search()
-        finished = self.start_forced_shutdown()
+        client, finished = self.force_while_searching()
         client.deliver()
         self.reactor.advance(FLUSH_TIMEOUT)
         self.assertTrue(client.disconnected)

@@ -149,8 +149,7 @@ class WorkerServiceTests(WorkerTestCase):
 
     def test_a_signal_to_the_process_group_forces_nothing(self) -> None:
         """The supervisor may have received it before."""
-        service = self.start_worker()
-        client = self.start_search()
+        service, client = self.start_worker(), self.start_search()
         service.drain()
         self.signals.send(SIGTERM)
         client.deliver()
@@ -166,8 +165,7 @@ class WorkerServiceTests(WorkerTestCase):
 
     def test_it_drains_until_it_is_told_to_close(self) -> None:
         """Then it closes its sockets, and responds to outstanding requests."""
-        service = self.start_worker()
-        client = self.start_search()
+        service, client = self.start_worker(), self.start_search()
         for _ in range(2):
             service.drain()
         self.assertTrue(self.web.readiness.draining)
@@ -247,8 +245,7 @@ class WorkerServiceTests(WorkerTestCase):
 
     def test_without_a_supervisor_it_shuts_down_at_once(self) -> None:
         """The other workers may go on, so the sockets do not change."""
-        service = self.start_worker()
-        client = self.start_search()
+        service, client = self.start_worker(), self.start_search()
         with capturedLogs() as events:
             service.supervisor_lost()
         self.assertIn("supervisor is lost", events[0]["log_format"])
