@@ -111,19 +111,15 @@ class ValidOptionsTests(SynchronousTestCase):
     def test_each_option_has_a_default(self) -> None:
         self.assertEqual(parse_options(), DEFAULTS)
 
-    def test_each_on_the_command_line(self) -> None:
-        """It is converted, and changes no other option."""
+    def test_each_option(self) -> None:
+        """On the command line, which overrides the environment, or as its variable."""
         for name, (text, value) in VALID_OPTIONS.items():
-            self.assertEqual(
-                parse_options(f"--{name}", text), {**DEFAULTS, name: value}
-            )
-
-    def test_each_in_the_environment(self) -> None:
-        """As its variable."""
-        for name, (text, value) in VALID_OPTIONS.items():
-            self.assertEqual(
-                parse_options(**{variable_name(name): text}), {**DEFAULTS, name: value}
-            )
+            expected = {**DEFAULTS, name: value}
+            variable = variable_name(name)
+            self.assertEqual(parse_options(f"--{name}", text), expected)
+            self.assertEqual(parse_options(**{variable: text}), expected)
+            found = parse_options(f"--{name}", text, **{variable: ""})
+            self.assertEqual(found, expected)
 
     def test_all_at_once(self) -> None:
         """The options are independent."""
@@ -135,14 +131,6 @@ class ValidOptionsTests(SynchronousTestCase):
         """That this process may use."""
         cores = len(os.sched_getaffinity(0))
         self.assertEqual(parse_options("--workers=auto")["workers"], cores)
-
-    def test_the_command_line_overrides_the_environment(self) -> None:
-        """The variable is not read."""
-        for name, (text, value) in VALID_OPTIONS.items():
-            self.assertEqual(
-                parse_options(f"--{name}", text, **{variable_name(name): ""}),
-                {**DEFAULTS, name: value},
-            )
 
     def test_variables_without_the_prefix_are_ignored(self) -> None:
         """Also if the rest is an option."""
@@ -337,23 +325,16 @@ class InvalidOptionsTests(SynchronousTestCase):
             self.assertRaises(UsageError, parse_options, *arguments, **environment)
         )
 
-    def test_each_on_the_command_line(self) -> None:
-        """The message has the option, its values, and the text."""
+    def test_each_option(self) -> None:
+        """The message has the option or variable, the allowed values, and the text."""
         for name, (allowed, texts) in INVALID_OPTIONS.items():
             for text in texts:
-                self.assertEqual(
-                    self.error_message(f"--{name}={text}"),
-                    f"--{name} must be {allowed}, not {text!r}",
-                )
-
-    def test_each_in_the_environment(self) -> None:
-        """The message has the variable."""
-        for name, (allowed, texts) in INVALID_OPTIONS.items():
-            for text in texts:
-                self.assertEqual(
-                    self.error_message(**{variable_name(name): text}),
-                    f"{variable_name(name)} must be {allowed}, not {text!r}",
-                )
+                error = f"must be {allowed}, not {text!r}"
+                variable = variable_name(name)
+                message = self.error_message(f"--{name}={text}")
+                self.assertEqual(message, f"--{name} {error}")
+                message = self.error_message(**{variable: text})
+                self.assertEqual(message, f"{variable} {error}")
 
     def test_a_number_too_large_for_a_float(self) -> None:
         """Of any option with a number."""
@@ -374,18 +355,12 @@ class InvalidOptionsTests(SynchronousTestCase):
             parse_options("--drain-delay=30"), {**DEFAULTS, "drain-delay": 30.0}
         )
 
-    def test_an_unknown_option(self) -> None:
-        """The message names it."""
+    def test_other_arguments(self) -> None:
+        """An unknown option, one without its value, and an argument that is none."""
         self.assertIn(
             "--dictionary-folder", self.error_message("--dictionary-folder=x")
         )
-
-    def test_an_option_without_its_value(self) -> None:
-        """The message names it."""
         self.assertIn("--timeout", self.error_message("--timeout"))
-
-    def test_an_argument_that_is_not_an_option(self) -> None:
-        """There are none."""
         self.error_message("authors")
 
 
@@ -393,16 +368,13 @@ class HelpTests(SynchronousTestCase):
     """Tests of C{--help} and C{--version}."""
 
     def test_help_names_every_option(self) -> None:
-        """With its default."""
+        """With its default, and an example of a variable."""
         text = str(QuotesOptions({}))
         for name in DEFAULTS:
             self.assertIn(f"--{name}=", text)
         words = " ".join(text.split())
         self.assertEqual(words.count("[default: "), len(DEFAULTS))
-
-    def test_help_describes_the_environment(self) -> None:
-        """By an example."""
-        self.assertIn("TWISTED_QUOTES_MAX_RUNNING", str(QuotesOptions({})))
+        self.assertIn("TWISTED_QUOTES_MAX_RUNNING", words)
 
     def test_version(self) -> None:
         """It is printed, and the program ends."""
