@@ -7,8 +7,10 @@ from __future__ import annotations
 import gzip
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 
 from .cases import LibraryTestCase, find_program
 from .http_connection import TIMEOUT
@@ -18,42 +20,24 @@ ROTATION = ROOT / "deploy" / "twisted_quotes.logrotate"
 ROTATIONS = 6
 
 
-class PollingClient:
-    """
-    A client that sends requests with unique names.
-
-    @ivar response_count: the number of responses.
-    """
-
-    def __init__(self, server: Server, name: str, stop_event: Event) -> None:
-        self.response_count = 0
-        self._server = server
-        self._name = name
-        self._stop_event = stop_event
-        self.thread = Thread(target=self._run)
-        self.thread.start()
-
-    def _run(self) -> None:
-        with self._server.connect() as connection:
-            while not self._stop_event.is_set():
-                connection.send_get(
-                    f"/livez?{self._name}.{self.response_count}"
-                ).read_response()
-                self.response_count += 1
-
-    @property
-    def requested_names(self) -> set[str]:
-        """The names that it has requested."""
-        return {f"{self._name}.{number}" for number in range(self.response_count)}
+def send_requests(server: Server, name: str, stop_event: Event) -> list[str]:
+    """Send requests with unique names until the event is set; return the names."""
+    names: list[str] = []
+    with server.connect() as connection:
+        while not stop_event.is_set():
+            names.append(f"{name}.{len(names)}")
+            connection.send_get(f"/livez?{names[-1]}").read_response()
+    return names
 
 
 class RotationTests(LibraryTestCase):
     """Tests of the configuration of logrotate."""
 
+    dictionaries = {"book": "love\n"}
+
     def setUp(self) -> None:
         """Adapt the configuration to an access log in the folder of the test."""
         super().setUp()
-        (self.library / "book").write_text("love\n")
         self.log = self.folder / "access.log"
         self.configuration = self.folder / "rotation"
         text = ROTATION.read_text()
@@ -93,6 +77,10 @@ class RotationTests(LibraryTestCase):
                 lines += file.read().splitlines()
         return lines
 
+    def wait_for_line(self) -> None:
+        """Wait until the access log has a line."""
+        wait_until(lambda: self.log.exists() and self.log.stat().st_size, "a line")
+
     def test_logrotate_accepts_the_configuration(self) -> None:
         """With and without a log."""
         self.assertIn("does not exist -- skipping", self.logrotate("--debug"))
@@ -103,26 +91,21 @@ class RotationTests(LibraryTestCase):
         """Each request has exactly one line."""
         server = self.serve(f"--access-log={self.log}")
         stop_event = Event()
-        clients = [
-            PollingClient(server, f"v{number}", stop_event) for number in range(4)
-        ]
-        for _ in range(ROTATIONS):
-            wait_until(lambda: self.log.exists() and self.log.stat().st_size, "a line")
-            self.logrotate("--force")
-        wait_until(lambda: self.log.exists() and self.log.stat().st_size, "a line")
-        stop_event.set()
-        for client in clients:
-            client.thread.join(TIMEOUT)
+        with ThreadPoolExecutor() as pool:
+            clients = [
+                pool.submit(send_requests, server, f"v{number}", stop_event)
+                for number in range(4)
+            ]
+            with ExitStack() as stack:
+                stack.callback(stop_event.set)
+                for _ in range(ROTATIONS):
+                    self.wait_for_line()
+                    self.logrotate("--force")
+                self.wait_for_line()
         server.stop()
         names = [path.name.removeprefix("access.log") for path in self.log_files()]
         compressed = [f".{number}.gz" for number in range(2, ROTATIONS + 1)]
         self.assertEqual(names, ["", ".1", *compressed])
-        names_in_log = re.findall(
-            r'"GET /livez\?(\S+) HTTP', "\n".join(self.read_lines())
-        )
-        self.assertEqual(
-            len(names_in_log), sum(client.response_count for client in clients)
-        )
-        self.assertEqual(
-            set(names_in_log), set().union(*(each.requested_names for each in clients))
-        )
+        logged = re.findall(r'"GET /livez\?(\S+) HTTP', "\n".join(self.read_lines()))
+        requested = [name for client in clients for name in client.result()]
+        self.assertEqual(sorted(logged), sorted(requested))

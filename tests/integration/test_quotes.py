@@ -319,10 +319,8 @@ class LargeDictionaryTests(LibraryTestCase):
         server = self.serve("--max-running=1")
         waiting = [server.connect().send_query(self.query) for _ in range(30)]
         [_] = server.wait_for_search_pids(1)
-        self.assertEqual(
-            server.query_results(action="search", term="love", dictionary="small"),
-            ["love"],
-        )
+        results = server.query_results(**LOVE_QUERY, dictionary="small")
+        self.assertEqual(results, ["love"])
         for connection in waiting:
             results = connection.read_response().json()["results"]
             self.assertEqual(results, ["The needle in\nthe haystack."])
@@ -336,9 +334,8 @@ class LargeDictionaryTests(LibraryTestCase):
         stopped = server.search_pids()
         (self.library / "another").write_bytes((self.library / "large").read_bytes())
         for name in ("another", "small"):
-            server.query_results(
-                action="all", unit="quote", nresults=1, dictionary=name
-            )
+            query = {"action": "all", "unit": "quote", "dictionary": name}
+            server.query_results(**query, nresults=1)
         self.assertEqual(server.search_pids(), stopped)
         response = waiting.read_response()
         self.assertEqual(response.status, 503, response)

@@ -235,42 +235,32 @@ class ActivationTests(LibraryTestCase):
         self.addCleanup(self.other.close)
         numbers = self.socket.fileno(), self.other.fileno()
         return self.serve(
-            listen=listen,
+            listen=f"systemd:domain=INET:{listen}",
             prefix=(sys.executable, "-c", ACTIVATE, names, ",".join(map(str, numbers))),
             pass_fds=numbers,
             workers=workers,
         )
 
-    def test_all_sockets_with_the_same_name_are_used(self) -> None:
-        """As of a unit with two lines ListenStream."""
-        for workers in (1, 2):
-            server = self.serve_on_two_sockets(
-                "systemd:domain=INET:name=web", "web:web", workers
-            )
-            for each in (self.socket, self.other):
+    def test_sockets_can_be_selected_by_name_or_index(self) -> None:
+        """Several can have the same name; an unused socket is logged once."""
+        for listen, names, unused, workers in (
+            *(("name=web", "web:web", 0, workers) for workers in (1, 2)),
+            *(("index=1", "", 1, workers) for workers in (1, 2)),
+        ):
+            server = self.serve_on_two_sockets(listen, names, workers)
+            for each in (self.socket, self.other)[unused:]:
                 with HTTPConnection(each.getsockname()) as client:
-                    self.assertEqual(
-                        client.send_get("/livez").read_response().status, 200
-                    )
-            server.stop()
-
-    def test_a_socket_can_be_selected_by_index(self) -> None:
-        """An unused socket is logged once."""
-        for workers in (1, 2):
-            server = self.serve_on_two_sockets(
-                "systemd:domain=INET:index=1", "", workers
-            )
-            with HTTPConnection(self.other.getsockname()) as client:
-                self.assertEqual(client.send_get("/livez").read_response().status, 200)
+                    response = client.send_get("/livez").read_response()
+                    self.assertEqual(response.status, 200)
             lines = [each for each in server.lines if "No --listen names" in each]
-            self.assertEqual(len(lines), 1, lines)
-            self.assertIn("socket 0 (without a name)", lines[0])
+            self.assertEqual(len(lines), unused, lines)
+            self.assertEqual("socket 0 (without a name)" in "".join(lines), unused > 0)
             server.stop()
 
     def test_an_unknown_socket_stops_the_start(self) -> None:
         """The message lists the sockets that were passed."""
         with self.assertRaises(AssertionError) as raised:
-            self.serve_on_two_sockets("systemd:domain=INET:name=x", "web:admin")
+            self.serve_on_two_sockets("name=x", "web:admin")
         self.assertIn(
             "there is no socket 'x': systemd handed over 0 (web), 1 (admin)",
             str(raised.exception),
