@@ -42,31 +42,7 @@ def supervised_service(
     """
     _check_options(options)
     endpoints = startup.endpoints(reactor, options["listen"])
-    shared_counters = SharedCounters.create(ROWS_PER_WORKER * options["workers"])
-    configuration = WorkerConfiguration(
-        row=0,
-        rows=shared_counters.rows,
-        share=0,
-        shares=options["workers"],
-        connections=startup.descriptor_budget(options).max_connections,
-        listeners=len(options["listen"]),
-        from_systemd=options.get("from_systemd", ()),
-    )
-    starter = WorkerStarter(
-        reactor,
-        command_line,
-        environment,
-        shared_counters.descriptor,
-        configuration,
-    )
-    pool = WorkerPool(
-        reactor,
-        options["workers"],
-        starter,
-        shared_counters,
-        options["drain-timeout"] + GRACE_PERIOD,
-        Metrics(),
-    )
+    pool = _make_pool(reactor, options, command_line, environment)
     return Supervisor(
         reactor=reactor,
         endpoints=endpoints,
@@ -79,6 +55,35 @@ def supervised_service(
         systemd_notifier=startup.systemd_notifier(reactor),
         exit_with_error=partial(_exit_with_error, reactor),
         stops_on_hangup=has_controlling_terminal(),
+    )
+
+
+def _make_pool(
+    reactor: Any,
+    options: Mapping[str, Any],
+    command_line: Sequence[str],
+    environment: Mapping[str, str],
+) -> WorkerPool:
+    shared_counters = SharedCounters.create(ROWS_PER_WORKER * options["workers"])
+    configuration = WorkerConfiguration(
+        row=0,
+        rows=shared_counters.rows,
+        share=0,
+        shares=options["workers"],
+        connections=startup.descriptor_budget(options).max_connections,
+        listeners=len(options["listen"]),
+        from_systemd=options.get("from_systemd", ()),
+    )
+    return WorkerPool(
+        reactor,
+        options["workers"],
+        WorkerStarter(
+            *(reactor, command_line, environment, shared_counters.descriptor),
+            configuration,
+        ),
+        shared_counters,
+        options["drain-timeout"] + GRACE_PERIOD,
+        Metrics(),
     )
 
 
