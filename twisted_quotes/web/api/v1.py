@@ -29,12 +29,7 @@ from twisted_quotes.query.regex_dialect import find_regex_syntax
 from twisted_quotes.search.finder import Finder
 from twisted_quotes.search.results import TooLargeToBuffer
 from twisted_quotes.web.http.clients import client_key_for_request
-from twisted_quotes.web.http.request_log import (
-    IRequestLogEntry,
-    annotate,
-    annotate_term,
-    header,
-)
+from twisted_quotes.web.http.request_log import IRequestLogEntry, header
 from twisted_quotes.web.http.responses import render_body
 
 from .response_cache import CachedResponse, ResponseCache, cache_key
@@ -61,103 +56,18 @@ class QuotesV1:
 
         Most responses are cached. They are returned without a coroutine.
         """
-        if request.requestHeaders.hasHeader(b"content-encoding"):
-            encoding = header(request, b"content-encoding").lower()
-            if encoding not in ("", "identity"):
-                raise UnsupportedContentEncoding(
-                    "The body has a Content-Encoding, which is not supported. "
-                    "Send it without that header."
-                )
+        encoding = header(request, b"content-encoding").lower()
+        if encoding not in ("", "identity"):
+            raise UnsupportedContentEncoding(
+                "The body has a Content-Encoding, which is not supported. "
+                "Send it without that header."
+            )
         query = parse_query(request.content.read())
-        if isinstance(query, List):
-            annotate(request, action="list")
-            return self._stream(request, query)
-        dictionary_name = self.finder.resolve_dictionary_name(query.dictionary)
-        annotate(request, action=action_name(query), dictionary=dictionary_name)
-        if query.selection.pattern is not None:
-            annotate_term(request, query.selection.pattern.term)
-        is_random = isinstance(query, Random) and query.seed is UNSET
-        if is_random or not self.response_cache.is_enabled:
-            return self._stream(request, query)
-        respond = partial(self._respond, request, query, dictionary_name)
-        if dictionary_name == ALL_DICTIONARIES:
-            return _await_then(self.finder.read_all_versions(), respond)
-        return respond(self.finder.versions(dictionary_name))
+        return _QueryRequest(self, query, request).respond()
 
-    def _respond(
-        self,
-        request: IRequest,
-        query: Query,
-        dictionary_name: str,
-        versions: Sequence[PathState] | None,
-    ) -> _Response:
-        """
-        Respond from the cache, or search.
-
-        @param versions: the versions of the dictionaries; L{None} if the dictionaries
-            could change without a new version.
-        """
-        if versions is None:
-            return self._stream(request, query)
-        key = cache_key((query, dictionary_name), versions)
-        cached = self.response_cache.get_cached(key)
-        if cached is not None:
-            return self._send(request, query, cached)
-        client_key = client_key_for_request(request)
-        response = self.response_cache.find_coalesced(
-            key,
-            partial(self._search, query, dictionary_name, versions, client_key),
-            client_key,
-        )
-        return _await_then(response, partial(self._send, request, query))
-
-    async def _search(
-        self,
-        query: Query,
-        dictionary_name: str,
-        versions: Sequence[PathState],
-        client_key: str | None,
-    ) -> CachedResponse:
-        """Find all entries, unless they are too large to buffer."""
-        entries = JSONEntries()
-        try:
-            await self.finder.find_entries(query, entries, client_key)
-        except TooLargeToBuffer:
-            return CachedResponse(0, None)
-        # The dictionaries may have changed while the search waited for a slot.
-        if dictionary_name == ALL_DICTIONARIES:
-            latest = await self.finder.read_all_versions()
-        else:
-            latest = self.finder.versions(dictionary_name)
-        is_cacheable = entries.is_complete and latest == versions
-        return CachedResponse(entries.count, entries.finish(), is_cacheable)
-
-    def _send(
-        self, request: IRequest, query: Query, response: CachedResponse
-    ) -> _Response:
-        if response.body is None:
-            return self._stream(request, query, is_large=True)
-        self._log_entry_count(request, query, response.count)
-        return render_body(request, JSON, response.body)
-
-    async def _stream(
-        self, request: IRequest, query: Query, is_large: bool = False
-    ) -> bytes:
-        """Search for this request alone, and stream the entries if they are many."""
-        entries = JSONEntries(request, is_large)
-        try:
-            client_key = client_key_for_request(request)
-            await self.finder.find_entries(query, entries, client_key)
-            self._log_entry_count(request, query, entries.count)
-            return entries.finish()
-        except Exception:
-            await entries.abort(Failure())
-            raise
-
-    def _log_entry_count(self, request: IRequest, query: Query, count: int) -> None:
-        """Log the number of entries, and once that a term looks like a regex."""
-        annotate(request, entries=count)
-        if count or self._regex_hint_logged or isinstance(query, List) or query.offset:
+    def log_regex_hint(self, query: Query, request_id: str) -> None:
+        """Log once that a term without results looks like a regular expression."""
+        if self._regex_hint_logged or isinstance(query, List) or query.offset:
             return
         pattern = query.selection.pattern
         if pattern is None or pattern.regex:
@@ -168,9 +78,95 @@ class QuotesV1:
                 "Request {id} found nothing with a term that has {sign}: without "
                 '"regex" a term is a fixed string. Further such requests are not '
                 "logged.",
-                id=IRequestLogEntry(request).id,
+                id=request_id,
                 sign=sign,
             )
+
+
+class _QueryRequest:
+    """A request with its query, until the response."""
+
+    def __init__(self, api: QuotesV1, query: Query, request: IRequest) -> None:
+        self._api = api
+        self._finder = api.finder
+        self._query = query
+        self._request = request
+        self._client_key = client_key_for_request(request)
+        self._log_entry = IRequestLogEntry(request)
+
+    def respond(self) -> _Response:
+        """Respond from the cache, or search."""
+        query = self._query
+        self._log_entry.fields["action"] = action_name(query)
+        if isinstance(query, List):
+            return self._stream()
+        name = self._finder.resolve_dictionary_name(query.dictionary)
+        self._log_entry.fields["dictionary"] = self._dictionary_name = name
+        if query.selection.pattern is not None:
+            self._log_entry.term = query.selection.pattern.term
+        is_random = isinstance(query, Random) and query.seed is UNSET
+        if is_random or not self._api.response_cache.is_enabled:
+            return self._stream()
+        if name == ALL_DICTIONARIES:
+            return _await_then(
+                self._finder.read_all_versions(), self._respond_for_versions
+            )
+        return self._respond_for_versions(self._finder.versions(name))
+
+    def _respond_for_versions(self, versions: Sequence[PathState] | None) -> _Response:
+        """
+        Respond from the cache, or search.
+
+        @param versions: the versions of the dictionaries; L{None} if the dictionaries
+            could change without a new version.
+        """
+        if versions is None:
+            return self._stream()
+        key = cache_key((self._query, self._dictionary_name), versions)
+        cached = self._api.response_cache.get_cached(key)
+        if cached is not None:
+            return self._send(cached)
+        response = self._api.response_cache.find_coalesced(
+            key, partial(self._search, versions), self._client_key
+        )
+        return _await_then(response, self._send)
+
+    async def _search(self, versions: Sequence[PathState]) -> CachedResponse:
+        """Find all entries, unless they are too large to buffer."""
+        entries = JSONEntries()
+        try:
+            await self._finder.find_entries(self._query, entries, self._client_key)
+        except TooLargeToBuffer:
+            return CachedResponse(0, None)
+        # The dictionaries may have changed while the search waited for a slot.
+        if self._dictionary_name == ALL_DICTIONARIES:
+            latest = await self._finder.read_all_versions()
+        else:
+            latest = self._finder.versions(self._dictionary_name)
+        is_cacheable = entries.is_complete and latest == versions
+        return CachedResponse(entries.count, entries.finish(), is_cacheable)
+
+    def _send(self, response: CachedResponse) -> _Response:
+        if response.body is None:
+            return self._stream(is_large=True)
+        self._log_entry_count(response.count)
+        return render_body(self._request, JSON, response.body)
+
+    async def _stream(self, is_large: bool = False) -> bytes:
+        """Search for this request alone, and stream the entries if they are many."""
+        entries = JSONEntries(self._request, is_large)
+        try:
+            await self._finder.find_entries(self._query, entries, self._client_key)
+            self._log_entry_count(entries.count)
+            return entries.finish()
+        except Exception:
+            await entries.abort(Failure())
+            raise
+
+    def _log_entry_count(self, count: int) -> None:
+        self._log_entry.fields["entries"] = count
+        if not count:
+            self._api.log_regex_hint(self._query, self._log_entry.id)
 
 
 async def _await_then(
