@@ -201,6 +201,16 @@ class ThreadTests(IndexesTestCase):
         self.indexes = self.make_indexes()
         self.assertEqual(self.build_index().count, 2)
 
+    def test_a_file_that_changes_after_it_was_opened_does_not_block_the_wait(
+        self,
+    ) -> None:
+        with self.library.open("book") as dictionary:
+            self.book.write_text("something else altogether\n")
+            waiting = self.indexes.get(dictionary)
+        self.threads.run_all()
+        self.assertEqual(self.successResultOf(waiting).count, 1)
+        self.assertEqual(self.indexes.building, 0)
+
     def test_the_index_of_a_file_that_changed_meanwhile_is_discarded(self) -> None:
         waiting = self.get_index()
         self.threads.run()

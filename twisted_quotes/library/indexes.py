@@ -87,7 +87,7 @@ class Indexes:
             waiters = self._builds[key] = []
             # The build may finish at once, so its first waiter has to exist before.
             index_ready = _wait(waiters) if may_wait else fail(_index_not_ready())
-            self._outstanding.add(Deferred.fromCoroutine(self._build(duplicate)))
+            self._outstanding.add(Deferred.fromCoroutine(self._build(key, duplicate)))
             return index_ready
         if not may_wait:
             return fail(_index_not_ready())
@@ -118,9 +118,14 @@ class Indexes:
         self._builder.stop()
         return self._outstanding.when_done().addCallback(lambda _: self._cache.close())
 
-    async def _build(self, dictionary: Dictionary) -> None:
-        """Build the index of a dictionary, close it, and fire what waits for it."""
-        key = path, state = dictionary.path, dictionary.state
+    async def _build(self, key: tuple[str, FileState], dictionary: Dictionary) -> None:
+        """
+        Build the index of a dictionary, close it, and fire what waits for it.
+
+        @param key: the key of the build. The state of the file may be another one if
+            the file was written to after it was opened.
+        """
+        path, state = key
         result: Index | Failure
         try:
             result = await self._write_and_store(dictionary)
