@@ -285,6 +285,14 @@ class GrepPoolTests(GrepPoolTestCase):
             self.assertEqual(len(self.prestarted_greps), count)
             self.end_prestarted()
 
+    def test_a_dictionary_replaced_before_it_is_opened_has_none(self) -> None:
+        path_state = Library.path_state
+        self.patch(
+            Library, "path_state", lambda library, _: path_state(library, "beta")
+        )
+        self.search_with_new_grep("love")
+        self.assertEqual(self.prestarted_greps, [])
+
     def test_after_a_change_of_the_dictionary_another_grep_is_run(self) -> None:
         for change in self.dictionary_changes():
             self.search_with_new_grep("life")

@@ -21,7 +21,7 @@ from twisted.logger import Logger
 
 from twisted_quotes.concurrency.closing import Closeable
 from twisted_quotes.concurrency.outstanding import Outstanding
-from twisted_quotes.errors import QuotesError
+from twisted_quotes.errors import DictionaryChanging, QuotesError
 from twisted_quotes.library.dictionary import Dictionary, PathState
 from twisted_quotes.library.library import Library
 from twisted_quotes.library.stability import is_recently_changed
@@ -162,6 +162,9 @@ class GrepPool:
         runner = self._runner
         with ExitStack() as stack:
             dictionary = stack.enter_context(self._library.open(dictionary_name))
+            opened = dictionary.state
+            if path_state[-1] != (opened.device, opened.inode, opened.changed):
+                raise DictionaryChanging()
             if dictionary.state.size >= MAX_BUFFERED:
                 return
             start_offset = dictionary.rewind()
