@@ -1,16 +1,16 @@
-# serve: look for quotes on http://127.0.0.1:8000/
-# test: the tests of all parts and of the real process, in under three minutes
-# test-all: every test, the faults too, with coverage; those of the parts and of the
-#   real process once more under trial, and the latter with two workers
-# check: lint and types
-# hostile: a hundred thousand hostile bodies; big: a dictionary of half a gigabyte
-# faults: all that can go wrong, made on purpose; each fault in a line
-# bench: measure it beside its peers, a quarter of an hour; BENCH=quick, three minutes
-# news: what the next release brings
+# serve: run the service on http://127.0.0.1:8000/
+# test: run the unit tests and the integration tests, in less than three minutes
+# test-all: run all tests with coverage, again under trial, and those of the real process
+#   and of faults again with two workers
+# check: check style and types
+# hostile: send a hundred thousand invalid bodies; big: search half a gigabyte
+# faults: cause each fault in docs/reliability.md at full size
+# bench: compare with other servers in a quarter of an hour; BENCH=quick, three minutes
+# news: show the changelog of the next release
 
 PYTHON ?= python3
 BENCH ?= full
-# How many tests run at one time. Most of them wait more than they work.
+# The number of parallel test processes. Most tests wait more than they compute.
 JOBS ?= 4
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
@@ -25,8 +25,7 @@ serve: .venv/.serve
 
 test: .venv/.test
 	$(PYTEST) --ignore=tests/faults --ignore=tests/bench
-	@echo 'There is more: "make test-all" runs every test in every way, "make check"'
-	@echo 'looks for lint and wrong types.'
+	@echo '"make test-all" runs all tests, "make check" checks style and types.'
 
 test-all: .venv/.test
 	$(PYTEST) --cov
@@ -39,7 +38,7 @@ check: .venv/.check
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Every change that users notice has a fragment; the next release needs one.
+# Each change that users notice has a fragment.
 news: .venv/.check
 	$(BIN)/towncrier build --draft --version next
 
