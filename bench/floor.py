@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import chain, cycle, repeat
 from multiprocessing import get_context
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from shutil import which
 from statistics import fmean, quantiles
@@ -19,8 +20,8 @@ from .errors import RunFailed
 from .rounds import Numbers
 
 _ENVIRONMENT = {"LC_ALL": "C"}
-_START_DELAY = 0.5
-"""The delay, in seconds, after which all loops start at the same time."""
+_START_TIMEOUT = 60.0
+"""How long the processes wait for each other before their loops, in seconds."""
 
 
 def run_grep(grep: str, arguments: Sequence[str], dictionary: str) -> bytes:
@@ -57,20 +58,17 @@ def find_grep() -> str:
     return grep
 
 
-def run_loop(
-    terms: Sequence[str], dictionary: str, start: float, end: float
-) -> list[float]:
+def run_loop(terms: Sequence[str], dictionary: str, seconds: float) -> list[float]:
     """
     Run one grep after another, each with the next term.
 
-    @param start: when to start, in seconds of the monotonic clock.
-    @param end: when to stop.
+    @param seconds: how long to start greps.
     @return: the duration of each grep in seconds.
     """
     grep = find_grep()
     durations = []
-    time.sleep(max(0.0, start - time.monotonic()))
     started = time.monotonic()
+    end = started + seconds
     for term in cycle(terms):
         if started >= end:
             break
@@ -79,6 +77,12 @@ def run_loop(
         durations.append(ended - started)
         started = ended
     return durations
+
+
+def _prepare_process(cores: Sequence[int], others: Barrier) -> None:
+    """Use only some cores, and wait until the other processes run, too."""
+    os.sched_setaffinity(0, cores)
+    others.wait(_START_TIMEOUT)
 
 
 def summarize_durations(durations: Sequence[float], seconds: float) -> Numbers:
@@ -109,21 +113,17 @@ def measure_floor(
     available = sorted(os.sched_getaffinity(0))
     if len(available) < cores:
         raise RunFailed(f"only {len(available)} cores are available")
+    # A forked copy of this large process would be slower.
+    context = get_context("spawn")
     with ProcessPoolExecutor(
         loops,
-        # A forked copy of this large process would be slower.
-        get_context("spawn"),
-        os.sched_setaffinity,
-        (0, available[:cores]),
+        context,
+        _prepare_process,
+        (available[:cores], context.Barrier(loops)),
     ) as pool:
-        start = time.monotonic() + _START_DELAY
         try:
             durations = pool.map(
-                run_loop,
-                repeat(terms, loops),
-                repeat(str(dictionary)),
-                repeat(start),
-                repeat(start + seconds),
+                run_loop, repeat(terms, loops), repeat(str(dictionary)), repeat(seconds)
             )
             return summarize_durations(list(chain(*durations)), seconds)
         except OSError as error:

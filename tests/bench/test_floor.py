@@ -5,7 +5,6 @@ Tests for L{bench.floor}.
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -41,9 +40,8 @@ class FloorTests(SynchronousTestCase):
 
     def test_a_loop_ends_in_time(self) -> None:
         """It returns the duration of each grep."""
-        start = time.monotonic()
-        durations = run_loop(["love"], str(self.dictionary), start, start + 0.2)
-        self.assertGreater(len(durations), 1)
+        durations = run_loop(["love"], str(self.dictionary), 0.2)
+        self.assertTrue(durations)
         self.assertLess(sum(durations[:-1]), 0.2)
 
     def test_loops_run_in_parallel_processes(self) -> None:
