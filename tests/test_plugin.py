@@ -55,7 +55,7 @@ class PluginTests(SynchronousTestCase):
                 "werkzeug",
                 "twisted.internet.reactor",
                 "twisted_quotes.tap",
-                "twisted_quotes.service",
+                "twisted_quotes.service.quotes_service",
             },
             set(),
         )

@@ -26,8 +26,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes import composition
 from twisted_quotes.composition import quotes_service
-from twisted_quotes.service import FLUSH_TIMEOUT, QuotesService
-from twisted_quotes.startup import CannotStart
+from twisted_quotes.service.quotes_service import FLUSH_TIMEOUT, QuotesService
+from twisted_quotes.service.startup import CannotStart
 from twisted_quotes.tap import Options
 
 from .fakes import FakeReactor

@@ -33,6 +33,8 @@ from twisted_quotes.processes.signals import (
     subscribe_to_signals,
 )
 from twisted_quotes.search.finder import Finder, make_finder
+from twisted_quotes.service import startup
+from twisted_quotes.service.quotes_service import QuotesService
 from twisted_quotes.web.api.health import Probes
 from twisted_quotes.web.api.response_cache import ResponseCache
 from twisted_quotes.web.api.routes import root_resource
@@ -48,9 +50,6 @@ from twisted_quotes.workers.resource_share import (
     worker_share,
 )
 from twisted_quotes.workers.worker_service import SupervisorConnection, WorkerService
-
-from . import startup
-from .service import QuotesService
 
 MAX_THREADS = 4
 """The maximum number of threads that read and write files."""

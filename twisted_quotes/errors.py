@@ -34,8 +34,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from twisted_quotes.text.display import printable
-
 _MAX_LISTED_NAMES = 8
 
 
@@ -106,16 +104,17 @@ class DictionaryNotFound(QuotesError):
     """
     No file in the library has that name.
 
-    @param known_names: the names of the dictionaries, in order.
+    @param name: the name, without control characters.
+    @param known_names: the names of the dictionaries, in order, like C{name}.
     """
 
     code = 404
 
     def __init__(self, name: str, known_names: Sequence[str]) -> None:
-        names = ", ".join(f'"{printable(n)}"' for n in known_names[:_MAX_LISTED_NAMES])
+        names = ", ".join(f'"{each}"' for each in known_names[:_MAX_LISTED_NAMES])
         more = ", ..." if len(known_names) > _MAX_LISTED_NAMES else ""
         super().__init__(
-            f'There is no dictionary "{printable(name)}". There are: '
+            f'There is no dictionary "{name}". There are: '
             f'{names or "none"}{more}. Send {{"action": "list"}} to list all of them.'
         )
 

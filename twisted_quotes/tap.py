@@ -16,6 +16,7 @@ from twisted.python.usage import UsageError
 
 from twisted_quotes.monitoring.json_log import json_observer
 from twisted_quotes.processes.descriptors import restrict_descriptor_scan
+from twisted_quotes.service.startup import CannotStart
 from twisted_quotes.workers.inherited_fds import (
     FIRST_LISTENER_FD,
     take_worker_configuration,
@@ -24,7 +25,6 @@ from twisted_quotes.workers.resource_share import resolve_systemd_sockets
 from twisted_quotes.workers.startup import supervised_service
 
 from .options import QuotesOptions
-from .startup import CannotStart
 
 _LOG_OBSERVER_KEY = "fileLogObserverFactory"
 

@@ -133,6 +133,13 @@ class OpenTests(_LibraryTestCase):
         for name in ("dogs", "pets/dogs", "cats/tom", "gone", "x" * 256, long_path):
             self.assert_not_found(name)
 
+    def test_the_error_has_no_control_characters(self) -> None:
+        """A terminal could obey them."""
+        (self.root / "b\x7f").touch()
+        error = self.assertRaises(DictionaryNotFound, self.make_library().open, "\x1b")
+        self.assertIn('"\u241b"', error.message)
+        self.assertIn('"b\u2421"', error.message)
+
     def test_a_file_that_was_removed_is_not_found(self) -> None:
         library = self.make_library()
         (self.root / "cats").unlink()

@@ -14,12 +14,12 @@ from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.options import QuotesOptions
-from twisted_quotes.startup import CannotStart
+from twisted_quotes.service.startup import CannotStart
 from twisted_quotes.workers.inherited_fds import CONFIGURATION_VARIABLE
 from twisted_quotes.workers.startup import supervised_service
 from twisted_quotes.workers.supervisor import Supervisor
 
-from ..test_service import ListeningReactor
+from ..service.test_quotes_service import ListeningReactor
 
 COMMAND = ["/bin/python", "-m", "twisted", "quotes"]
 

@@ -18,7 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.concurrency.shared_counters import SharedCounters
 from twisted_quotes.monitoring.metrics import Metrics
-from twisted_quotes.startup import CannotStart
+from twisted_quotes.service.startup import CannotStart
 from twisted_quotes.workers.control import Message
 from twisted_quotes.workers.pool import WorkerPool
 from twisted_quotes.workers.supervisor import (
@@ -27,7 +27,7 @@ from twisted_quotes.workers.supervisor import (
     Supervisor,
 )
 
-from ..test_service import (
+from ..service.test_quotes_service import (
     FakeEndpoint,
     FakeSignals,
     FakeSystemdNotifier,

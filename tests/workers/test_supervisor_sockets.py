@@ -13,10 +13,10 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from twisted_quotes.startup import CannotStart
+from twisted_quotes.service.startup import CannotStart
 from twisted_quotes.workers.supervisor import Supervisor
 
-from ..test_service import FakeEndpoint
+from ..service.test_quotes_service import FakeEndpoint
 from .test_supervisor import SupervisorTestCase
 
 ANY_PORT = "tcp:0:interface=127.0.0.1"

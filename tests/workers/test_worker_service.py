@@ -16,10 +16,10 @@ from twisted.internet.testing import StringTransport
 from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 
-from twisted_quotes import service
 from twisted_quotes.concurrency.shared_counters import Column, SharedCounters
 from twisted_quotes.errors import ServiceNotReady
-from twisted_quotes.service import FLUSH_TIMEOUT
+from twisted_quotes.service import quotes_service
+from twisted_quotes.service.quotes_service import FLUSH_TIMEOUT
 from twisted_quotes.workers.control import (
     Message,
     ReportMetrics,
@@ -31,7 +31,7 @@ from twisted_quotes.workers.worker_service import (
     WorkerService,
 )
 
-from ..test_service import FakeEndpoint, ServiceTestCase
+from ..service.test_quotes_service import FakeEndpoint, ServiceTestCase
 from ..web.clients import FakeSocket, get_request
 from .fakes import SHARED_ENDPOINT, SharedPort
 
@@ -70,7 +70,7 @@ class WorkerTestCase(ServiceTestCase):
         super().setUp()
         self.rejecting_ports: list[object] = []
         self.patch(
-            service,
+            quotes_service,
             "reject_new_connections",
             lambda *port: self.rejecting_ports.append(port),
         )

@@ -17,6 +17,7 @@ from twisted.python.filepath import FilePath
 
 from twisted_quotes.errors import DictionaryForbidden, DictionaryNotFound, QuotesError
 from twisted_quotes.query.queries import ALL_DICTIONARIES
+from twisted_quotes.text.display import printable
 
 from .dictionary import Dictionary, PathState
 from .paths import is_hidden, open_below, resolve
@@ -118,7 +119,9 @@ class Library:
         """Return an error that names some dictionaries, in a small library all."""
         entries = islice(self._scan(), _MAX_SCANNED_ENTRIES)
         names = sorted(name for name, entry in entries if self._may_read(name, entry))
-        return DictionaryNotFound(dictionary_name, names)
+        return DictionaryNotFound(
+            printable(dictionary_name), [printable(each) for each in names]
+        )
 
     def path_state(self, dictionary_name: str) -> PathState | None:
         """

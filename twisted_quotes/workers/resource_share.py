@@ -13,7 +13,6 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.logger import Logger
 
-from twisted_quotes import startup
 from twisted_quotes.concurrency.capacity import Capacity
 from twisted_quotes.concurrency.limiter import (
     DEFAULT_SLOT_REQUEST,
@@ -35,6 +34,7 @@ from twisted_quotes.listening.socket_activation import (
     unused_sockets,
 )
 from twisted_quotes.processes.descriptors import DescriptorBudget
+from twisted_quotes.service import startup
 
 from .inherited_fds import WorkerConfiguration
 from .worker_sockets import AdoptingReactor, open_placeholders, set_systemd_sockets

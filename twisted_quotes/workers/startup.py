@@ -12,7 +12,6 @@ from typing import Any
 
 from twisted.application.service import IService
 
-from twisted_quotes import startup
 from twisted_quotes.concurrency.shared_counters import ROWS_PER_WORKER, SharedCounters
 from twisted_quotes.monitoring.metrics import Metrics
 from twisted_quotes.processes.orphans import Reaper
@@ -20,6 +19,7 @@ from twisted_quotes.processes.signals import (
     has_controlling_terminal,
     subscribe_to_signals,
 )
+from twisted_quotes.service import startup
 
 from .inherited_fds import WorkerConfiguration
 from .pool import WorkerPool

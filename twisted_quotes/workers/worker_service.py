@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from twisted_quotes.concurrency.shared_counters import Column, SharedCounters
 from twisted_quotes.errors import ServiceNotReady
 from twisted_quotes.monitoring.metrics import MetricFamily, Metrics
-from twisted_quotes.service import QuotesService
+from twisted_quotes.service.quotes_service import QuotesService
 
 from .control import ControlProtocol, Message, SendFinalMetrics
 from .inherited_fds import CONTROL_FD

@@ -11,12 +11,11 @@ from twisted.web.http import NOT_MODIFIED
 from twisted.web.iweb import IRequest
 
 from twisted_quotes import __version__
-from twisted_quotes.library.dictionary import FileState
 
 from .request_log import header
 
 
-def entity_tag(query: str, file_states: Mapping[str, FileState]) -> str:
+def entity_tag(query: str, file_states: Mapping[str, object]) -> str:
     """
     Return the entity tag of the response to a query.
 

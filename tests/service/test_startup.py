@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.errors import QuotesError
-from twisted_quotes.startup import CannotStart
+from twisted_quotes.service.startup import CannotStart
 
 
 class CannotStartTests(SynchronousTestCase):

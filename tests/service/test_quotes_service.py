@@ -28,12 +28,12 @@ from zope.interface import implementer
 from twisted_quotes.errors import ShuttingDown
 from twisted_quotes.listening.sockets import MAX_ACCEPT_BATCHES
 from twisted_quotes.monitoring.systemd import SystemdNotifier
-from twisted_quotes.service import FLUSH_TIMEOUT, QuotesService
-from twisted_quotes.startup import CannotStart
+from twisted_quotes.service.quotes_service import FLUSH_TIMEOUT, QuotesService
+from twisted_quotes.service.startup import CannotStart
 from twisted_quotes.web.server.channel import NEXT_REQUEST_TIMEOUT
 
-from .fakes import FakeReactor
-from .web.clients import (
+from ..fakes import FakeReactor
+from ..web.clients import (
     FakeSocket,
     WebTestCase,
     captured_events,
