@@ -19,7 +19,7 @@ from twisted_quotes.workers.inherited_fds import CONFIGURATION_VARIABLE
 from twisted_quotes.workers.startup import supervised_service
 from twisted_quotes.workers.supervisor import Supervisor
 
-from ..service.test_quotes_service import ListeningReactor
+from ..service.cases import ListeningReactor
 
 COMMAND = ["/bin/python", "-m", "twisted", "quotes"]
 

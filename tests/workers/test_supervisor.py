@@ -27,7 +27,7 @@ from twisted_quotes.workers.supervisor import (
     Supervisor,
 )
 
-from ..service.test_quotes_service import (
+from ..service.cases import (
     FakeEndpoint,
     FakeSignals,
     FakeSystemdNotifier,

@@ -16,7 +16,7 @@ from twisted.trial.unittest import TestCase
 from twisted_quotes.service.startup import CannotStart
 from twisted_quotes.workers.supervisor import Supervisor
 
-from ..service.test_quotes_service import FakeEndpoint
+from ..service.cases import FakeEndpoint
 from .test_supervisor import SupervisorTestCase
 
 ANY_PORT = "tcp:0:interface=127.0.0.1"

@@ -31,7 +31,7 @@ from twisted_quotes.workers.worker_service import (
     WorkerService,
 )
 
-from ..service.test_quotes_service import FakeEndpoint, ServiceTestCase
+from ..service.cases import FakeEndpoint, ServiceTestCase
 from ..web.clients import FakeSocket, get_request
 from .fakes import SHARED_ENDPOINT, SharedPort
 
