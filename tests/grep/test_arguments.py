@@ -337,7 +337,7 @@ class ExitStatusTests(SynchronousTestCase):
         )
         self.assertEqual(
             error.message,
-            'The field "term" is not a POSIX extended regular expression: '
+            'The "term" is not a POSIX extended regular expression: '
             'Unmatched (. Correct it, or leave out "regex" to search for it as a fixed '
             "string.",
         )

@@ -39,7 +39,7 @@ class DecodeTests(SynchronousTestCase):
             ('{\n "a": 1,\n "b": ?}', "Expecting value: line 3 column 7"),
             ("{'a': 1}", "property name enclosed in double quotes: line 1 column 2"),
             ("{} {}", "Extra data: line 1 column 4"),
-            ("\ufeff{}", "line 1 column 1 (char 0)."),
+            ("\ufeff{}", "it starts with a byte order mark."),
             ("", "it is empty."),
             (" \n", "it is empty."),
             ("[" * 60_000, "it is nested too deeply."),
@@ -84,10 +84,10 @@ class DescribeTests(SynchronousTestCase):
             (-5, "-5"),
             ("\u00e9\0", '"\u00e9\\u0000"'),
             ("\ud800", '"?"'),
-            ("x" * 58, f'"{"x" * 58}"'),
-            ("x" * 59, f'"{"x" * 59}...'),
-            ("x" * 5000, f'"{"x" * 59}...'),
-            (10**60, f"1{'0' * 59}..."),
+            ("x" * 60, f'"{"x" * 60}"'),
+            ("x" * 61, f'"{"x" * 60}…"'),
+            ("\0" * 61, '"' + r"\u0000" * 60 + '…"'),
+            (10**60, f"1{'0' * 59}…"),
         ):
             self.assertEqual(describe_value(value), description)
 

@@ -21,7 +21,6 @@ from twisted_quotes.query.queries import (
     SampleQuotes,
     Search,
     Selection,
-    StreamQuotes,
     action_name,
 )
 
@@ -70,7 +69,6 @@ class QueryTests(SynchronousTestCase):
             self.assertEqual((query.limit, query.offset), (sys.maxsize, sys.maxsize))
             self.assertEqual(List(nresults=huge), List(nresults=sys.maxsize))
             self.assertIsNone(All(nresults=-huge).limit)
-            self.assertEqual(StreamQuotes(offset=huge).offset, sys.maxsize)
         seeds = [sys.maxsize, 2**63, 2**64, 2**100, 2**128 - 1, -(2**70), -(2**71)]
         for kind in (Random, SampleQuotes):
             drawn = [kind(seed=seed).seed for seed in seeds]

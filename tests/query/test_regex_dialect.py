@@ -52,7 +52,7 @@ class DialectTests(SynchronousTestCase):
         """GNU grep would accept it without an error."""
         for term in OTHER_DIALECTS.split():
             message = self.error_message(term)
-            self.assertIn('The field "term" has ', message)
+            self.assertIn('The "term" has ', message)
             self.assertIn("which POSIX extended regular expressions", message)
 
     def test_the_error_has_the_position_and_the_posix_form(self) -> None:
@@ -61,7 +61,7 @@ class DialectTests(SynchronousTestCase):
             (r"secret \d", r"\d at character 8", "Write [0-9]."),
             (r"\H", r"\H at character 1", "Write [^[:blank:]]."),
             (r"\t", r"\t at character 1", "Write the character itself, or a class"),
-            (r"(?i)a", "(? at character 1", '"ignore_case" is a field.'),
+            (r"(?i)a", "(? at character 1", '"ignore_case" makes case irrelevant.'),
             (r".*?a", "? after * at character 3", "leave out the ?."),
             (r"a{2}+", "+ after {2} at character 5", "leave out the +."),
             (r"[a\d]", r"\d in brackets at character 3", r"Write 0-9 there, or \\ for"),
@@ -69,7 +69,7 @@ class DialectTests(SynchronousTestCase):
             (r"[^\]]", r"\] in brackets at character 3", "Write ] first there"),
         ):
             message = self.error_message(term)
-            self.assertIn(f'The field "term" has {construct}, which POSIX', message)
+            self.assertIn(f'The "term" has {construct}, which POSIX', message)
             self.assertIn(advice, message)
             self.assertNotIn("secret", message)
 

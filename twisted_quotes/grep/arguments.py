@@ -188,7 +188,7 @@ def check_exit_status(status: int | None, errors: bytes, regex: bool) -> None:
     if status is None or not regex or not error_message or is_about_input:
         raise GrepFailed(f"grep ended with status {status}, saying {error_message!r}")
     raise BadRequest(
-        'The field "term" is not a POSIX extended regular expression: '
+        'The "term" is not a POSIX extended regular expression: '
         f"{error_message}. "
         'Correct it, or leave out "regex" to search for it as a fixed string.'
     )

@@ -34,6 +34,8 @@ def decode_json(body: bytes) -> Any:
     """
     try:
         text = body.decode()
+        if text.startswith("\ufeff"):
+            raise _invalid_json_error("it starts with a byte order mark")
         if not text.strip(" \t\r\n"):
             raise _invalid_json_error("it is empty")
         decoded = _decoder.decode(text)
@@ -59,28 +61,35 @@ def parse_integer(digits: str) -> int:
 
 
 def describe_value(value: object) -> str:
-    """Describe a decoded value with up to 60 characters of it."""
+    """Describe a decoded value: as JSON, or an array or object by its type."""
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else "an array"
-    shown = json.dumps(value, ensure_ascii=False)
-    if len(shown) > _MAX_SHOWN:
-        shown = f"{shown[:_MAX_SHOWN]}..."
-    # A lone surrogate cannot be sent.
-    return shown.encode(errors="replace").decode()
+    if isinstance(value, str):
+        # A lone surrogate cannot be sent.
+        value = value.encode(errors="replace").decode()
+        return json.dumps(_truncate(value), ensure_ascii=False)
+    return _truncate(json.dumps(value))
 
 
-def unique_fields(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+def _truncate(text: str) -> str:
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
+
+
+def unique_fields(
+    pairs: Sequence[tuple[str, Any]], noun: str = "field"
+) -> dict[str, Any]:
     """
     Return a dictionary of names and values.
 
+    @param noun: what a pair is called.
     @raise BadRequest: a name occurs twice.
     """
     fields = dict(pairs)
     if len(fields) != len(pairs):
         [(name, _)] = Counter(name for name, _ in pairs).most_common(1)
         raise BadRequest(
-            f"The field {describe_value(name)} occurs more than once. "
-            "Give each field once."
+            f"The {noun} {describe_value(name)} occurs more than once. "
+            f"Give each {noun} once."
         )
     return fields
 

@@ -78,7 +78,7 @@ def parse_query(body: bytes) -> Query:
             for name, value in fields.items()
             if value is not None or name not in _FIELD_NAMES
         }
-    return _convert(fields, fields, ACTIONS[action])
+    return _convert(fields, fields, ACTIONS[action], "field")
 
 
 def parse_parameters(query_string: bytes, query_type: type[T]) -> T:
@@ -101,13 +101,14 @@ def parse_parameters(query_string: bytes, query_type: type[T]) -> T:
     except UnicodeDecodeError:
         raise BadRequest("The query of the URL is not UTF-8.") from None
     texts = unique_fields(
-        [pair for pair in parameters if not _TRACKING_PARAMETER.fullmatch(pair[0])]
+        [pair for pair in parameters if not _TRACKING_PARAMETER.fullmatch(pair[0])],
+        "parameter",
     )
     fields = fields_of(query_type)
     values = {
         name: _parse_value(text, fields.get(name)) for name, text in texts.items()
     }
-    return _convert(values, texts, query_type)
+    return _convert(values, texts, query_type, "parameter")
 
 
 def _parse_value(text: str, field: Field | None) -> object:
@@ -120,13 +121,21 @@ def _parse_value(text: str, field: Field | None) -> object:
 
 
 def _convert(
-    values: Mapping[str, Any], given: Mapping[str, Any], query_type: type[T]
+    values: Mapping[str, Any],
+    given: Mapping[str, Any],
+    query_type: type[T],
+    noun: str,
 ) -> T:
-    """Make a query of values. C{given} has them as sent, for error messages."""
+    """
+    Make a query of values.
+
+    @param given: the values as sent, for error messages.
+    @param noun: what the client calls a field.
+    """
     try:
         query = msgspec.convert(values, query_type)
     except msgspec.ValidationError as error:
-        raise _explain_validation_error(given, query_type, str(error)) from None
+        raise _explain_validation_error(given, query_type, noun, str(error)) from None
     term = getattr(query, "term", UNSET)
     if isinstance(term, str) and getattr(query, "regex", False):
         check_dialect(term)
@@ -134,7 +143,10 @@ def _convert(
 
 
 def _explain_validation_error(
-    given: Mapping[str, Any], query_type: type[Struct], msgspec_message: str
+    given: Mapping[str, Any],
+    query_type: type[Struct],
+    noun: str,
+    msgspec_message: str,
 ) -> BadRequest:
     """Name the field that is wrong, and what it must be."""
     fields, action = fields_of(query_type), query_type.__struct_config__.tag
@@ -144,13 +156,13 @@ def _explain_validation_error(
             continue
         if action and name in _FIELD_NAMES:
             return BadRequest(
-                f'The field "{name}" does not go with the action "{action}".'
+                f'The {noun} "{name}" does not go with the action "{action}".'
             )
         return BadRequest(
-            f"The field {describe_value(name)} is not known."
+            f"The {noun} {describe_value(name)} is not known."
             f"{suggest_name(name, names)} "
             + (
-                f"The fields are {', '.join(names)}."
+                f"The {noun}s are {', '.join(names)}."
                 if names
                 else "The URL takes no parameters."
             )
@@ -158,15 +170,27 @@ def _explain_validation_error(
     for field in fields.values():
         if field.required and field.name not in given:
             return BadRequest(
-                f'The field "{field.name}" is missing: the action "{action}" needs '
+                f'The {noun} "{field.name}" is missing: the action "{action}" needs '
                 f"{field.allowed}."
             )
     # The message ends with the path, such as "at `$.offset`".
     name = msgspec_message.rpartition("$.")[2].rstrip("`")
     field, value = fields[name], given[name]
-    description = describe_value(value)
-    if field.name in _PRIVATE_FIELDS and isinstance(value, str):
-        description = f"a string of {len(value)} characters that is not allowed"
-    return BadRequest(
-        f'The field "{field.name}" is {description}. It must be {field.allowed}.'
-    )
+    if name in _PRIVATE_FIELDS and isinstance(value, str):
+        problem = _describe_private_text(value)
+    else:
+        problem = f"is {describe_value(value)}"
+    return BadRequest(f'The {noun} "{name}" {problem}. It must be {field.allowed}.')
+
+
+def _describe_private_text(text: str) -> str:
+    """Describe why a text is not allowed, without the text itself."""
+    if not text:
+        return "is empty"
+    if text.isspace():
+        return "has only blanks"
+    if "\0" in text:
+        return "has a NUL"
+    if "\n" in text or "\r" in text:
+        return "has a line break"
+    return f"has {len(text)} characters"

@@ -8,8 +8,9 @@ API v1, section 4 for API v2.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import force_setattr
@@ -94,8 +95,10 @@ class Selection:
 class _BoundedNumbers(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of all queries. Their numbers fit into 64 bits; those of JSON may not."""
 
+    _bounded: ClassVar[Sequence[str]] = ("nresults", "offset", "seed")
+
     def __post_init__(self) -> None:
-        for name in ("nresults", "offset", "seed"):
+        for name in self._bounded:
             value = getattr(self, name, 0)
             if value is UNSET or abs(value) <= sys.maxsize:
                 continue
@@ -203,6 +206,9 @@ def action_name(query: Query) -> str:
 
 class _QuoteFields(_SearchFields, frozen=True, kw_only=True):
     """The fields of every query for quotes."""
+
+    # The response repeats the offset.
+    _bounded = ("seed",)
 
     term: _Term | UnsetType = UNSET
     author: Annotated[

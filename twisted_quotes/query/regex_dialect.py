@@ -61,7 +61,7 @@ def check_dialect(term: str) -> None:
                 advice = f"[{'^' * escaped.isupper()}{posix_class}]"
             raise _dialect_error(token[0], token.start(), f"Write {advice}.")
         if token["group"]:
-            advice = 'A group begins with (, and "ignore_case" is a field.'
+            advice = 'A group begins with (, and "ignore_case" makes case irrelevant.'
             raise _dialect_error("(?", token.start(), advice)
         if modifier := token["modifier"]:
             raise _dialect_error(
@@ -92,6 +92,6 @@ def _check_bracket(term: str, bracket: str, start: int) -> None:
 
 def _dialect_error(construct: str, position: int, advice: str) -> BadRequest:
     return BadRequest(
-        f'The field "term" has {construct} at character {position + 1}, which POSIX '
+        f'The "term" has {construct} at character {position + 1}, which POSIX '
         f"extended regular expressions do not have. {advice}"
     )
