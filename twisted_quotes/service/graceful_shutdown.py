@@ -98,7 +98,7 @@ class GracefulService(Service, ABC):
         """Handle an endpoint that will listen later."""
 
     def _listening_failed(self, failure: Failure, description: str) -> None:
-        """Have the start fail, or stop the program if it has started."""
+        """Make the start fail, or stop the reactor if the start is over."""
         self._failure = f"cannot listen on {description!r}: {failure.getErrorMessage()}"
         if self._shutdown_trigger is not None:
             self._log.critical("The start failed: {reason}", reason=self._failure)
@@ -219,7 +219,7 @@ class GracefulService(Service, ABC):
             self._pending_drain_delay.cancel()
 
     def _set_deadline(self, seconds: float, call: Callable[[], object]) -> None:
-        """Have the shutdown call a function after a time, and no other one before."""
+        """Call a function after a time, and no longer the one scheduled before."""
         self._cancel_deadline()
         self._deadline = self.reactor.callLater(seconds, call)
 
@@ -243,7 +243,7 @@ class GracefulService(Service, ABC):
 
     @abstractmethod
     async def _finish(self) -> None:
-        """Do what has to wait until nothing is outstanding."""
+        """Do what must wait until nothing is outstanding."""
 
     def _release(self) -> None:
-        """Release what is still open, also if a step before has failed."""
+        """Release what is still open. This is called even if an earlier step fails."""

@@ -46,7 +46,8 @@ class QuotesService(GracefulService):
     def startService(self) -> None:
         """Listen on all endpoints, or raise L{CannotStart}."""
         super().startService()
-        # A start of our own keeps the access log open after the last port has closed.
+        # One more than the starts of the ports: so the access log stays open after the
+        # last port has closed.
         self.site.doStart()
         try:
             self._listen(self.site)
