@@ -106,16 +106,19 @@ class DictionaryNotFound(QuotesError):
 
     @param name: the name, without control characters.
     @param known_names: the names of the dictionaries, in order, like C{name}.
+    @param suggestion: a sentence after a space, or nothing.
     """
 
     code = 404
 
-    def __init__(self, name: str, known_names: Sequence[str]) -> None:
+    def __init__(
+        self, name: str, known_names: Sequence[str], suggestion: str = ""
+    ) -> None:
         names = ", ".join(f'"{each}"' for each in known_names[:_MAX_LISTED_NAMES])
-        more = ", ..." if len(known_names) > _MAX_LISTED_NAMES else ""
+        more = " and others" if len(known_names) > _MAX_LISTED_NAMES else ""
         super().__init__(
-            f'There is no dictionary "{name}". There are: '
-            f'{names or "none"}{more}. Send {{"action": "list"}} to list all of them.'
+            f'There is no dictionary "{name}".{suggestion} '
+            f"There are: {names or 'none'}{more}."
         )
 
 

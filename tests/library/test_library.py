@@ -498,10 +498,13 @@ class LibraryTests(_LibraryTestCase):
         self.assertIn("there is no dictionary in", self.unusable_reason())
 
     def test_a_missing_or_forbidden_default_is_unusable(self) -> None:
-        """The message has the other names."""
-        message = self.unusable_reason("dogs")
-        self.assertIn("the default dictionary: ", message)
-        self.assertIn('no dictionary "dogs". There are: "cats"', message)
+        """The message has the folder and the other names."""
+        message = self.unusable_reason("Cat")
+        self.assertEqual(
+            message,
+            f"the default dictionary, in {self.root}: "
+            'There is no dictionary "Cat". The nearest is "cats". There are: "cats".',
+        )
         self.assertIn("may not be read", self.unusable_reason("../outside"))
 
     def test_names_are_sorted(self) -> None:

@@ -17,6 +17,7 @@ from twisted.python.filepath import FilePath
 
 from twisted_quotes.errors import DictionaryForbidden, DictionaryNotFound, QuotesError
 from twisted_quotes.query.queries import ALL_DICTIONARIES
+from twisted_quotes.query.suggestions import suggest_similar
 from twisted_quotes.text.display import printable
 
 from .dictionary import Dictionary, PathState
@@ -72,7 +73,9 @@ class Library:
                 f"cannot read the dictionaries in {self._root}: {error.strerror}"
             ) from None
         except QuotesError as error:
-            raise LibraryUnusable(f"the default dictionary: {error.message}") from None
+            raise LibraryUnusable(
+                f"the default dictionary, in {self._root}: {error.message}"
+            ) from None
 
     def open(self, dictionary_name: str) -> Dictionary:
         """
@@ -118,10 +121,11 @@ class Library:
     def _not_found(self, dictionary_name: str) -> DictionaryNotFound:
         """Return an error that names some dictionaries, in a small library all."""
         entries = islice(self._scan(), _MAX_SCANNED_ENTRIES)
-        names = sorted(name for name, entry in entries if self._may_read(name, entry))
-        return DictionaryNotFound(
-            printable(dictionary_name), [printable(each) for each in names]
-        )
+        names = [
+            printable(name) for name, entry in entries if self._may_read(name, entry)
+        ]
+        name = printable(dictionary_name)
+        return DictionaryNotFound(name, sorted(names), suggest_similar(name, names))
 
     def path_state(self, dictionary_name: str) -> PathState | None:
         """

@@ -37,8 +37,7 @@ def suggest_name(name: str, known_names: Collection[str]) -> str:
 
     @return: a sentence after a space; empty if no known name is a synonym or similar.
     """
-    name = name[:100].lower()
-    plain_name = name.replace("_", "").replace("-", "")
+    plain_name = name[:100].lower().replace("_", "").replace("-", "")
     synonyms = [
         f'"{known_name}"'
         for known_name in known_names
@@ -46,5 +45,11 @@ def suggest_name(name: str, known_names: Collection[str]) -> str:
     ]
     if synonyms:
         return f" Try {' and '.join(synonyms)}."
+    return suggest_similar(name, known_names)
+
+
+def suggest_similar(name: str, known_names: Collection[str]) -> str:
+    """Suggest the most similar name, in the form of L{suggest_name}."""
+    name = name[:100].lower()
     close_matches = get_close_matches(name, known_names, n=1, cutoff=0.7)
     return f' The nearest is "{close_matches[0]}".' if close_matches else ""

@@ -182,7 +182,7 @@ class ErrorTests(SearchTestCase):
         response = self.successResultOf(
             self.web.post_query(action="all", dictionary="x")
         )
-        self.assert_error(response, 404, '"x"', '"alpha"', '"sub/beta"')
+        self.assert_error(response, 404, '"x"', '"alpha"', '"sub/beta"', '"list"')
 
     def test_an_unknown_action_is_a_501(self) -> None:
         response = self.post_body(b'{"action": "serch", "term": "x"}')

@@ -195,7 +195,9 @@ class QuotesTests(V2TestCase):
             self.assert_error(self.get_response(url, **parameters), 400, words)
 
     def test_an_unknown_or_forbidden_dictionary_is_an_error(self) -> None:
-        self.assert_error(self.get_response("quotes", dictionary="none"), 404, '"none"')
+        response = self.get_response("quotes", dictionary="none")
+        self.assert_error(response, 404, '"none"', "GET /api/v2/dictionaries lists all")
+        self.assertNotIn("action", response.message)
         self.assert_error(self.get_response("quotes", dictionary="../x"), 403)
 
     def test_the_default_dictionary_is_searched(self) -> None:

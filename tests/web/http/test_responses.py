@@ -50,6 +50,7 @@ SECRET = "/srv/secret/library"
 def make_request() -> Request:
     channel: Any = DummyChannel()
     made = Request(channel)
+    made.path = b"/api/v1/json"
     made.requestHeaders.setRawHeaders(b"host", [HOST.encode()])
     return made
 

@@ -16,6 +16,7 @@ from twisted.web.iweb import IRequest
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from twisted_quotes.errors import (
+    DictionaryNotFound,
     NotAuthenticated,
     QuotesError,
     ServiceNotReady,
@@ -142,6 +143,13 @@ def _error_headers(error: BaseException) -> Mapping[bytes, Sequence[bytes]]:
     return {}
 
 
+def _listing_advice(request: IRequest) -> str:
+    """Return how a client of the requested API lists the dictionaries."""
+    if request.path.startswith(b"/api/v2/"):
+        return "GET /api/v2/dictionaries lists all of them."
+    return 'Send {"action": "list"} to list all of them.'
+
+
 def _allowed_methods(error: MethodNotAllowed) -> str:
     return ", ".join(sorted(error.valid_methods or ()))
 
@@ -153,6 +161,8 @@ def render_error(request: IRequest, failure: Failure) -> bytes:
     It is the error handler of the Klein app.
     """
     code, message, headers = log_error(request, failure)
+    if isinstance(failure.value, DictionaryNotFound):
+        message += f" {_listing_advice(request)}"
     request.setResponseCode(code)
     request.responseHeaders.removeHeader(b"etag")
     request.setHeader(b"cache-control", b"no-store")
