@@ -109,7 +109,7 @@ def log_error(
             error = ServiceNotReady("any more processes, files or memory")
     match error:
         case QuotesError():
-            code, message = error.code, error.message
+            code, message = error.code, error.message + _advice(request, error)
         case MethodNotAllowed():
             code = 405
             message = f"That URL takes the methods {_allowed_methods(error)}."
@@ -143,11 +143,13 @@ def _error_headers(error: BaseException) -> Mapping[bytes, Sequence[bytes]]:
     return {}
 
 
-def _listing_advice(request: IRequest) -> str:
-    """Return how a client of the requested API lists the dictionaries."""
+def _advice(request: IRequest, error: QuotesError) -> str:
+    """Return what the message for a client of the requested API has in addition."""
+    if not isinstance(error, DictionaryNotFound):
+        return ""
     if request.path.startswith(b"/api/v2/"):
-        return "GET /api/v2/dictionaries lists all of them."
-    return 'Send {"action": "list"} to list all of them.'
+        return " GET /api/v2/dictionaries lists all of them."
+    return ' Send {"action": "list"} to list all of them.'
 
 
 def _allowed_methods(error: MethodNotAllowed) -> str:
@@ -161,8 +163,6 @@ def render_error(request: IRequest, failure: Failure) -> bytes:
     It is the error handler of the Klein app.
     """
     code, message, headers = log_error(request, failure)
-    if isinstance(failure.value, DictionaryNotFound):
-        message += f" {_listing_advice(request)}"
     request.setResponseCode(code)
     request.responseHeaders.removeHeader(b"etag")
     request.setHeader(b"cache-control", b"no-store")
