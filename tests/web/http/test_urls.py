@@ -22,16 +22,15 @@ from twisted_quotes.web.http.urls import (
 
 
 def make_request(
-    host: bytes | None = None, address: IAddress | None = None, secure: bool = False
+    *hosts: bytes, address: IAddress | None = None, secure: bool = False
 ) -> Request:
-    """Make a request that came to an address and names a host."""
+    """Make a request that came to an address and names hosts."""
     channel: Any = DummyChannel()
     if secure:
         channel.transport = channel.SSL()
     made = Request(channel)
     made.host = address or IPv4Address("TCP", "127.0.0.1", 8000)
-    if host is not None:
-        made.requestHeaders.setRawHeaders(b"host", [host])
+    made.requestHeaders.setRawHeaders(b"host", hosts)
     return made
 
 
@@ -130,6 +129,7 @@ class BaseUrlTests(SynchronousTestCase):
             (make_request(b"a.test", secure=True), "https://a.test"),
             (make_request(), "http://127.0.0.1:8000"),
             (make_request(b'"><script>'), "http://127.0.0.1:8000"),
+            (make_request(b"a", b"b"), "http://127.0.0.1:8000"),
             (make_request(address=ipv6), "http://[::1]:8000"),
             (make_request(address=UNIXAddress("/run/quotes")), ""),
         ):

@@ -74,12 +74,14 @@ def base_url(request: IRequest) -> str:
     """
     Return the URL of the service as the client sees it, without a trailing slash.
 
-    It is empty if neither the request nor the socket has a host.
+    It has the address of the socket if the request has no host, several, or one that
+    is not valid or not allowed. It is empty if the socket has no host, either.
     """
     scheme = "https" if request.isSecure() else "http"
-    host = request.getHeader(b"host")
-    if host is not None and is_valid_host(host):
-        return f"{scheme}://{host.decode()}"
+    allowed_hosts = getattr(request, "allowed_hosts", ("*",))
+    match request.requestHeaders.getRawHeaders(b"host"):
+        case [host] if is_valid_host(host) and is_allowed_host(host, allowed_hosts):
+            return f"{scheme}://{host.decode()}"
     address = request.getHost()
     if isinstance(address, IPv4Address | IPv6Address):
         return f"{scheme}://{authority(address)}"

@@ -82,6 +82,7 @@ class QuotesRequest(Request):
     A request.
 
     @ivar started_at: when its first line arrived, in seconds of the reactor.
+    @ivar allowed_hosts: see L{is_allowed_host}.
     """
 
     channel: Connection
@@ -90,6 +91,7 @@ class QuotesRequest(Request):
     def __init__(self, channel: Connection, queued: bool = False) -> None:
         super().__init__(channel, queued)
         self.started_at: float = channel.site.reactor.seconds()
+        self.allowed_hosts = channel.site.allowed_hosts
         # For the log, if the request is refused before it is complete.
         self.method, self.uri, self.clientproto = b"-", b"-", b"HTTP/1.1"
         self._code_if_aborted = CLIENT_CLOSED_REQUEST
@@ -145,9 +147,8 @@ class QuotesRequest(Request):
                 validate_request_head(self.method, b"/", self.clientproto, hosts)
                 self.path, hosts = absolute[2] or b"/", [absolute[1]]
                 self.requestHeaders.setRawHeaders(b"host", hosts)
-            allowed_hosts = self.channel.site.allowed_hosts
             validate_request_head(
-                self.method, self.path, self.clientproto, hosts, allowed_hosts
+                self.method, self.path, self.clientproto, hosts, self.allowed_hosts
             )
         except QuotesError:
             self.fail(Failure())
