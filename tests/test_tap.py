@@ -25,13 +25,15 @@ from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes import composition
-from twisted_quotes.composition import quotes_service
+from twisted_quotes.composition import quotes_service, worker_service
+from twisted_quotes.concurrency.shared_counters import SharedCounters
 from twisted_quotes.service.quotes_service import FLUSH_TIMEOUT, QuotesService
 from twisted_quotes.service.startup import CannotStart
 from twisted_quotes.tap import Options
+from twisted_quotes.workers.inherited_fds import WorkerConfiguration
 
 from .fakes import FakeReactor
-from .web.clients import get_request, query_request, read_responses
+from .web.clients import LOVE_QUERY, get_request, query_request, read_responses
 
 
 class TapTestCase(SynchronousTestCase):
@@ -49,12 +51,16 @@ class TapTestCase(SynchronousTestCase):
         os.utime(self.library / "alpha", (0, 0))
         self.reactor = FakeReactor()
 
-    def make_service(self, *arguments: str) -> QuotesService:
-        """Make a service from a command line."""
+    def parse_options(self, *arguments: str) -> Options:
+        """Parse a command line; nothing is cached."""
         options = Options({})
         cache = f"--cache-dir={self.temporary_folder / 'cache'}", "--cache-bytes=0"
         options.parseOptions([*cache, *arguments])
-        service = quotes_service(self.reactor, options)
+        return options
+
+    def make_service(self, *arguments: str) -> QuotesService:
+        """Make a service from a command line."""
+        service = quotes_service(self.reactor, self.parse_options(*arguments))
         assert isinstance(service, QuotesService)
         return service
 
@@ -82,9 +88,9 @@ class TapTestCase(SynchronousTestCase):
                 process.end(signal=9)
         self.successResultOf(finished)
 
-    def connect(self) -> tuple[IProtocol, StringTransport]:
-        """Connect to the service."""
-        factory = self.reactor.tcpServers[0][1]
+    def connect(self, factory: Any = None) -> tuple[IProtocol, StringTransport]:
+        """Connect to a factory, or to the service that listens."""
+        factory = factory or self.reactor.tcpServers[0][1]
         protocol = factory.buildProtocol(IPv4Address("TCP", "192.0.2.1", 31337))
         assert protocol is not None
         transport = StringTransportWithDisconnection()
@@ -159,6 +165,27 @@ class ServiceTests(TapTestCase):
         self.reactor.advance(2)
         codes = [[each.code for each in read_responses(t.value())] for t in transports]
         self.assertEqual(codes, [[504], [], [503], [503]])
+
+    def test_a_worker_has_its_share_of_the_requests_that_wait_for_an_index(
+        self,
+    ) -> None:
+        """Not counting the one that has the index built."""
+        counters = SharedCounters.create(8)
+        self.addCleanup(os.close, counters.descriptor)
+        self.patch(composition, "SharedCounters", lambda *_: counters)
+        self.patch(composition, "time", lambda: 2.0**33)
+        service = worker_service(
+            self.reactor,
+            self.parse_options(f"--dictionaries={self.library}", "--max-waiting=5"),
+            WorkerConfiguration(0, 8, 1, 2, 100, 1),
+        )
+        assert isinstance(service, QuotesService)
+        codes = []
+        for _ in range(4):
+            protocol, transport = self.connect(service.site)
+            protocol.dataReceived(query_request({**LOVE_QUERY, "unit": "quote"}))
+            codes.append([each.code for each in read_responses(transport.value())])
+        self.assertEqual(codes, [[], [], [], [503]])
 
     def test_by_default_at_least_eight_greps_run(self) -> None:
         """Or four per core."""

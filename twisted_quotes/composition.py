@@ -154,7 +154,7 @@ class _Composition:
         in_thread = ThreadRunner(
             self.reactor, self.reactor.getThreadPool(), MAX_THREADS
         )
-        indexes = Indexes(self.reactor, in_thread, cache, self.options["max-waiting"])
+        indexes = Indexes(self.reactor, in_thread, cache, self.share.max_waiting)
         self.metrics.add_gauge(
             "dictionaries",
             "Dictionaries served.",
