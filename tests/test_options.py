@@ -18,7 +18,7 @@ from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes import __version__
-from twisted_quotes.options import QuotesOptions
+from twisted_quotes.options import MAX_WORKERS, QuotesOptions
 
 DEFAULTS: Mapping[str, Any] = {
     "listen": ["tcp:8000:interface=127.0.0.1"],
@@ -72,7 +72,10 @@ INVALID_OPTIONS = {
     "cache-dir": (TEXT_RULE, [""]),
     "cache-bytes": ("a whole number, 0 or more", ["-1", "1.5", "1M"]),
     "search-together": ("yes or no", ["", "maybe", "1", "true"]),
-    "workers": ("a whole number, 1 or more, or auto", ["", "0", "-1", "1.5", "all"]),
+    "workers": (
+        f"a whole number, 1 to {MAX_WORKERS}, or auto",
+        ["", "0", "-1", "1.5", "all", f"{MAX_WORKERS + 1}", "100000"],
+    ),
     "timeout": (
         "a number, 0.001 or more",
         ["", "x", "0", "-1", "nan", "inf", "1e999", "1s", "1_0"],
@@ -128,8 +131,9 @@ class ValidOptionsTests(SynchronousTestCase):
         self.assertEqual(parse_options(*arguments), {**DEFAULTS, **values})
 
     def test_workers_can_be_one_per_core(self) -> None:
-        """That this process may use."""
+        """That this process may use. A few more are allowed, too."""
         cores = len(os.sched_getaffinity(0))
+        self.assertEqual(MAX_WORKERS, max(32, 4 * cores))
         self.assertEqual(parse_options("--workers=auto")["workers"], cores)
 
     def test_variables_without_the_prefix_are_ignored(self) -> None:

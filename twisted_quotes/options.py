@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from math import isfinite
+from math import inf, isfinite
 from typing import Any, NamedTuple
 
 from twisted.cred.credentials import IUsernamePassword
@@ -21,6 +21,14 @@ from .option_checks import (
     environment_variable,
 )
 
+_CORES = len(os.sched_getaffinity(0))
+
+MAX_WORKERS = max(32, 4 * _CORES)
+"""
+The maximum number of workers. A worker uses one core for its Python code, and as much
+memory as a single process, so that more of them only make the service slower.
+"""
+
 DEFAULT_ENDPOINT = "tcp:8000:interface=127.0.0.1"
 
 
@@ -31,17 +39,20 @@ class _Type(NamedTuple):
     convert: Callable[[str], Any]
 
 
-def _number(number_type: type[int | float], minimum: float) -> _Type:
+def _number(
+    number_type: type[int | float], minimum: float, maximum: float = inf
+) -> _Type:
     def convert(text: str) -> float:
         if "_" in text or not text.isascii():
             raise ValueError("a notation of Python")
         value = number_type(text)
-        if not isfinite(value) or value < minimum:
+        if not isfinite(value) or not minimum <= value <= maximum:
             raise ValueError("out of range")
         return value
 
     noun = "whole number" if number_type is int else "number"
-    return _Type(f"a {noun}, {minimum:g} or more", convert)
+    limits = f"{minimum:g} " + ("or more" if maximum == inf else f"to {maximum:g}")
+    return _Type(f"a {noun}, {limits}", convert)
 
 
 def _convert_text(text: str) -> str:
@@ -56,11 +67,10 @@ _POSITIVE = _number(int, 1)
 _COUNT = _number(int, 0)
 _TIME_LIMIT = _number(float, 0.001)
 _DRAIN_TIME = _number(float, 0)
+_WORKER_COUNT = _number(int, 1, MAX_WORKERS)
 _WORKERS = _Type(
-    "a whole number, 1 or more, or auto",
-    lambda text: (
-        len(os.sched_getaffinity(0)) if text == "auto" else _POSITIVE.convert(text)
-    ),
+    f"{_WORKER_COUNT.description}, or auto",
+    lambda text: _CORES if text == "auto" else _WORKER_COUNT.convert(text),
 )
 
 # Of each option: its type, its description, and its default (contract, section 2).
