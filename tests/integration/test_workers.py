@@ -21,6 +21,7 @@ from .http_connection import TIMEOUT, HTTPConnection
 from .server import (
     ROOT,
     Server,
+    child_pids_of,
     count_connections,
     has_exited,
     open_terminal,
@@ -57,6 +58,31 @@ class WorkersTestCase(LibraryTestCase):
         wait_until(lambda: len(server.worker_pids()) == 4, "two more workers")
         wait_until(lambda: server.parse_metrics()["quotes_workers"] == 2, "new workers")
         return pids
+
+    def start_broken_workers(self, action: str, count: int) -> subprocess.Popen[str]:
+        """
+        Start a server whose workers do something else instead of serving.
+
+        @param action: a Python statement.
+        """
+        (self.folder / "sitecustomize.py").write_text(
+            f"import os, time\nif '_TWISTED_QUOTES_WORKER' in os.environ: {action}\n"
+        )
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "twisted", "quotes", f"--workers={count}"),
+                "--listen=tcp:0:interface=127.0.0.1",
+            ],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(self.folder)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        return process
 
     def count_by_worker(self, server: Server) -> list[int]:
         """Return the number of connections of each worker."""
@@ -249,24 +275,11 @@ class ReplacingTests(WorkersTestCase):
 
     def test_the_program_stops_if_no_worker_can_start(self) -> None:
         """With an error and an exit status."""
-        broken = self.folder / "sitecustomize.py"
-        broken.write_text(
-            "import os\nif '_TWISTED_QUOTES_WORKER' in os.environ: os._exit(3)\n"
-        )
-        completed = subprocess.run(
-            [
-                *(sys.executable, "-m", "twisted", "quotes", "--workers=2"),
-                "--listen=tcp:0:interface=127.0.0.1",
-            ],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(self.folder)},
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT,
-        )
-        self.assertEqual(completed.returncode, 1)
-        self.assertEqual(len(completed.stderr.splitlines()), 1, completed.stderr)
-        self.assertIn("no worker can serve", completed.stderr)
+        process = self.start_broken_workers("os._exit(3)", 2)
+        _, errors = process.communicate(timeout=TIMEOUT)
+        self.assertEqual(process.returncode, 1)
+        self.assertEqual(len(errors.splitlines()), 1, errors)
+        self.assertIn("no worker can serve", errors)
 
 
 class ShutdownTests(WorkersTestCase):
@@ -300,6 +313,17 @@ class ShutdownTests(WorkersTestCase):
         self.assertEqual(set(counts) - statuses - {"refused"}, set(), counts)
         lines = log.read_text().splitlines()
         self.assertEqual(len(lines), sum(counts[each] for each in statuses))
+
+    def test_a_signal_ends_the_start(self) -> None:
+        """Also that of workers which never serve. No process is left."""
+        process = self.start_broken_workers("time.sleep(3600)", 24)
+        wait_until(lambda: child_pids_of(process.pid), "a first worker")
+        process.terminate()
+        output, errors = process.communicate(timeout=TIMEOUT)
+        self.assertEqual((process.returncode, errors), (-signal.SIGTERM, ""))
+        self.assertRegex(output, r"Shutting down \d+ workers")
+        self.assertNotRegex(output, "Traceback|lost|does not end")
+        self.assertRaises(ProcessLookupError, os.killpg, process.pid, 0)
 
     def test_connections_that_were_not_accepted_yet_are_served(self) -> None:
         server = self.serve()

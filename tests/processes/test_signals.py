@@ -12,6 +12,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.processes.signals import (
+    ABORT_START_SIGNAL,
     block_terminal_signals,
     subscribe_to_signals,
 )
@@ -138,7 +139,12 @@ class SubscribeToSignalsTests(SynchronousTestCase):
         self.assertEqual(self.received, ["returned", "old"])
 
     def test_a_worker_handles_sigterm_and_keeps_the_rest_blocked(self) -> None:
-        """A SIGTERM that arrived before is not lost. Ctrl-Z stops the process."""
+        """
+        A SIGTERM that arrived before is not lost. Ctrl-Z stops the process, and the
+        signal that ends the start has no effect any more.
+        """
+        previous = signal.getsignal(ABORT_START_SIGNAL)
+        self.addCleanup(signal.signal, ABORT_START_SIGNAL, previous)
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, TERMINAL_SIGNALS)
         self.addCleanup(signal.pthread_sigmask, signal.SIG_SETMASK, mask)
         signal.raise_signal(signal.SIGTERM)
@@ -147,5 +153,6 @@ class SubscribeToSignalsTests(SynchronousTestCase):
         self.assertEqual(self.received, [])
         self.reactor.turn()
         self.assertEqual(self.received, [signal.SIGTERM] * 2)
+        signal.raise_signal(ABORT_START_SIGNAL)
         still_blocked = TERMINAL_SIGNALS - {signal.SIGTERM, signal.SIGTSTP}
         self.assertEqual(blocked_signals() & TERMINAL_SIGNALS, still_blocked)

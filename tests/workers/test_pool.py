@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted_quotes.concurrency.shared_counters import Column, SharedCounters
 from twisted_quotes.monitoring.metrics import Metrics
 from twisted_quotes.processes.restart_backoff import MIN_UPTIME
+from twisted_quotes.processes.signals import ABORT_START_SIGNAL
 from twisted_quotes.workers.control import Message
 from twisted_quotes.workers.pool import NoWorkerStarted, WorkerPool
 
@@ -32,16 +33,17 @@ class PoolTestCase(SynchronousTestCase):
         """Make the pool, and start its workers."""
         self.reactor = FakeReactor()
         self.starter = FakeStarter(self.reactor)
-        self.shared_counters = SharedCounters.create(4)
+        self.shared_counters = SharedCounters.create(12)
         self.addCleanup(os.close, self.shared_counters.descriptor)
         self.pool = self.make_pool()
         self.pool.fill()
+        self.reactor.advance(0)
 
-    def make_pool(self) -> WorkerPool:
+    def make_pool(self, count: int = 2) -> WorkerPool:
         """Make a pool that has not started."""
         return WorkerPool(
             self.reactor,
-            2,
+            count,
             self.starter,
             self.shared_counters,
             RETIREMENT_TIMEOUT,
@@ -68,6 +70,16 @@ class StartTests(PoolTestCase):
         """They are numbered from 0."""
         started = [(each.row, each.share) for each in self.starter.started]
         self.assertEqual(started, [(0, 0), (1, 1)])
+
+    def test_one_is_started_in_each_turn(self) -> None:
+        """So a signal can stop that: then no more are started."""
+        pool = self.make_pool(9)
+        before = len(self.starter.started)
+        self.reactor.callLater(0, pool.close)
+        pool.fill()
+        self.reactor.advance(0)
+        self.assertEqual(len(self.starter.started), before + 1)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_the_pool_has_started_when_all_serve(self) -> None:
         """Replacements do not change that."""
@@ -116,6 +128,7 @@ class StartTests(PoolTestCase):
         self.starter.error = NO_MORE_PROCESSES
         pool = self.make_pool()
         pool.fill()
+        self.reactor.advance(0)
         failure = self.failureResultOf(pool.started, NoWorkerStarted)
         self.assertIn("no more processes", failure.getErrorMessage())
 
@@ -205,13 +218,12 @@ class ReplacementTests(PoolTestCase):
 
     def test_without_a_free_row_no_worker_retires(self) -> None:
         """It goes on serving."""
-        self.start_serving()
-        for worker in list(self.starter.started):
-            worker.retirement_requested()
-        third = self.start_serving()[2]
+        for _ in range(10):
+            self.start_serving()[-1].retirement_requested()
+        *_, last = self.start_serving()
         with capturedLogs() as events:
-            third.retirement_requested()
-        self.assertEqual(third.messages, [])
+            last.retirement_requested()
+        self.assertEqual(last.messages, [])
         self.assertIn("Too many", events[0]["log_format"])
 
     def test_counters_never_decrease(self) -> None:
@@ -262,6 +274,20 @@ class ShutdownTests(PoolTestCase):
         self.assertEqual(self.metric_values()["quotes_workers_lost_total"], 2)
         self.pool.fill()
         self.assertEqual(len(self.starter.started), 2)
+        self.assertEqual(len(self.pool.outstanding), 0)
+
+    def test_workers_that_do_not_serve_yet_are_ended(self) -> None:
+        """None of them counts as lost."""
+        first, second = self.starter.started
+        first.serving_started()
+        self.pool.close()
+        self.assertEqual(first.process.signals, [])
+        self.assertEqual(second.process.signals, [ABORT_START_SIGNAL])
+        with capturedLogs() as events:
+            second.end(ABORT_START_SIGNAL)
+            first.end()
+        self.assertEqual(events, [])
+        self.assertEqual(self.metric_values()["quotes_workers_lost_total"], 0)
         self.assertEqual(len(self.pool.outstanding), 0)
 
     def test_a_worker_that_serves_too_late_changes_nothing(self) -> None:

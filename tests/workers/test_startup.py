@@ -61,6 +61,7 @@ class SupervisedServiceTests(SynchronousTestCase):
         service.endpoints = []
         service.startService()
         self.reactor.start_running()
+        self.reactor.pump([0, 0])
         for _, _, factory in self.reactor.adoptedStreamConnections:
             factory.buildProtocol(None).makeConnection(StringTransport())
         configurations = [

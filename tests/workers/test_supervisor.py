@@ -18,6 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.concurrency.shared_counters import SharedCounters
 from twisted_quotes.monitoring.metrics import Metrics
+from twisted_quotes.processes.signals import ABORT_START_SIGNAL
 from twisted_quotes.service.startup import CannotStart
 from twisted_quotes.workers.control import Message
 from twisted_quotes.workers.pool import WorkerPool
@@ -93,10 +94,15 @@ class SupervisorTestCase(SynchronousTestCase):
         supervisor.startService()
         return supervisor
 
+    def run_reactor(self) -> None:
+        """Run the reactor until all workers are started."""
+        self.reactor.start_running()
+        self.reactor.advance(0)
+
     def start_serving(self) -> None:
         """Run the reactor, and have all workers serve."""
         if not self.starter.started:
-            self.reactor.start_running()
+            self.run_reactor()
         for worker in self.starter.started:
             worker.serving_started()
 
@@ -112,7 +118,7 @@ class StartTests(SupervisorTestCase):
         """The addresses are logged at the same time."""
         self.start_supervisor()
         self.assertFalse(self.reaper.is_running)
-        self.reactor.start_running()
+        self.run_reactor()
         self.assertTrue(self.reaper.is_running)
         self.assertEqual(self.systemd.notifications, [])
         with capturedLogs() as events:
@@ -149,7 +155,7 @@ class StartTests(SupervisorTestCase):
     def test_if_no_worker_serves_the_program_ends(self) -> None:
         """The reason is logged and printed."""
         self.start_supervisor()
-        self.reactor.start_running()
+        self.run_reactor()
         with capturedLogs() as events:
             for worker in list(self.starter.started):
                 worker.end(11)
@@ -237,6 +243,18 @@ class ShutdownTests(SupervisorTestCase):
             self.assertEqual(worker.process.signals, ["KILL"])
             worker.end(9)
         self.successResultOf(finished)
+
+    def test_a_signal_ends_the_start(self) -> None:
+        """No more workers are started, and those that do not serve yet are ended."""
+        supervisor = self.start_supervisor()
+        self.reactor.start_running()
+        finished = supervisor.start_shutdown()
+        self.reactor.pump([0] * 3)
+        [worker] = self.starter.started
+        self.assertEqual(worker.process.signals, [ABORT_START_SIGNAL])
+        worker.end(ABORT_START_SIGNAL)
+        self.successResultOf(finished)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_it_can_be_stopped_before_the_reactor_runs(self) -> None:
         """Then no worker is started."""

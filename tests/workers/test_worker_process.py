@@ -16,6 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.monitoring.metrics import MetricFamily, Metrics
 from twisted_quotes.processes.reaper import SERVICE_ID_VARIABLE
+from twisted_quotes.processes.signals import ABORT_START_SIGNAL
 from twisted_quotes.workers.control import ReportMetrics
 from twisted_quotes.workers.inherited_fds import (
     CONFIGURATION_VARIABLE,
@@ -186,9 +187,10 @@ class WorkerTests(SynchronousTestCase):
             self.assertEqual(self.worker.silent_since, since)
 
     def test_it_can_be_killed(self) -> None:
-        """Also after the process has exited."""
+        """Or ended if it does not serve yet. Also after the process has exited."""
         self.worker.kill()
-        self.assertEqual(self.process.signals, ["KILL"])
+        self.worker.abort_start()
+        self.assertEqual(self.process.signals, ["KILL", ABORT_START_SIGNAL])
 
         def exited(_: object) -> None:
             raise ProcessExitedAlready()

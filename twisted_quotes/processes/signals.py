@@ -24,6 +24,9 @@ _TERMINAL_SIGNALS = {
 _SERVICE_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 _WORKER_SIGNALS = (signal.SIGTERM,)
 
+ABORT_START_SIGNAL = signal.SIGUSR1
+"""Ends a worker that is still starting. One that serves ignores it."""
+
 SignalSubscriber = Callable[[Callable[[int], object]], Callable[[], None]]
 """Makes signals call a function with their number; returns what undoes that."""
 
@@ -57,8 +60,9 @@ def subscribe_to_signals(
 
     @param callback: called with the number of each signal.
     @param in_worker: whether this process was started by the supervisor, within
-        L{block_terminal_signals}. Then only SIGTERM is handled, and Ctrl-Z stops the
-        process. The rest stays blocked: the supervisor decides when a worker ends.
+        L{block_terminal_signals}. Then only SIGTERM is handled, Ctrl-Z stops the
+        process, and L{ABORT_START_SIGNAL} is ignored from now on. The rest stays
+        blocked: the supervisor decides when a worker ends.
     @return: restores the previous handlers.
     """
     if current_thread() is not main_thread():
@@ -74,6 +78,7 @@ def subscribe_to_signals(
         if signal.getsignal(number) is not signal.SIG_IGN
     }
     if in_worker:
+        signal.signal(ABORT_START_SIGNAL, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {*signals, signal.SIGTSTP})
 
     def restore() -> None:

@@ -4,8 +4,9 @@ The workers of a supervisor: starting, replacing, and collecting their metrics.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
@@ -61,7 +62,7 @@ class WorkerPool:
         self.listener_fds: list[int] = []
         self._workers: list[Worker] = []
         self._restart_backoff = RestartBackoff()
-        self._pending_restarts: set[IDelayedCall] = set()
+        self._pending_starts: set[IDelayedCall] = set()
         self._ended_workers_metrics: list[MetricFamily] = []
         # The shares of the first workers that neither serve nor have ended yet.
         self._pending_shares = set(range(self.count))
@@ -77,11 +78,28 @@ class WorkerPool:
         return sum(each.is_serving and not each.is_retiring for each in self._workers)
 
     def fill(self) -> None:
-        """Start the missing workers."""
-        shares = {each.share for each in self._workers if not each.is_retiring}
-        for share in sorted(set(range(self.count)) - shares):
-            if not self._closed:
-                self._start(share)
+        """
+        Start the missing workers, one in each turn of the reactor, so that a signal
+        can stop that.
+        """
+        if not self._closed:
+            self._start_missing(range(self.count))
+
+    def _start_missing(self, shares: Iterable[int]) -> None:
+        taken = {each.share for each in self._workers if not each.is_retiring}
+        missing = [each for each in shares if each not in taken]
+        if missing:
+            self._start(missing.pop(0))
+        if missing:
+            self._schedule(0, partial(self._start_missing, missing))
+
+    def _schedule(self, delay: float, start: Callable[[], None]) -> None:
+        def call_start() -> None:
+            self._pending_starts.remove(call)
+            start()
+
+        call = self.clock.callLater(delay, call_start)
+        self._pending_starts.add(call)
 
     def _start(self, share: int) -> None:
         rows = {each.row for each in self._workers}
@@ -99,17 +117,9 @@ class WorkerPool:
         self._pending_shares.discard(share)
         if self._has_any_started:
             self._check_all_started()
-            self._schedule_restart(self._restart_backoff.next_delay(uptime))
+            self._schedule(self._restart_backoff.next_delay(uptime), self.fill)
         elif not self._pending_shares:
             self.started.errback(NoWorkerStarted(reason))
-
-    def _schedule_restart(self, delay: float) -> None:
-        def restart() -> None:
-            self._pending_restarts.remove(call)
-            self.fill()
-
-        call = self.clock.callLater(delay, restart)
-        self._pending_restarts.add(call)
 
     def serving_started(self, worker: Worker) -> None:
         """Handle a worker that listens."""
@@ -150,7 +160,7 @@ class WorkerPool:
             [self._ended_workers_metrics, cumulative_only(worker.last_metrics)]
         )
         unexpected = not self._closed and not worker.is_retiring
-        if unexpected or not exited_cleanly:
+        if unexpected or (worker.is_serving and not exited_cleanly):
             self._log.error("A worker is lost: {how}", how=reason)
             self._workers_lost.inc()
         if unexpected:
@@ -198,11 +208,14 @@ class WorkerPool:
                 worker.kill()
 
     def close(self) -> None:
-        """Start no more workers."""
+        """Start no more workers, and end those that do not serve yet."""
         self._closed = True
-        for call in self._pending_restarts:
+        for call in self._pending_starts:
             call.cancel()
-        self._pending_restarts.clear()
+        self._pending_starts.clear()
+        for worker in self._workers:
+            if not worker.is_serving:
+                worker.abort_start()
 
     def broadcast(self, message: Message) -> None:
         """Send a message to all workers."""

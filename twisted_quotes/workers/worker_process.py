@@ -23,7 +23,7 @@ from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.monitoring.metrics import MetricFamily
 from twisted_quotes.processes.process import SERVICE_ID
 from twisted_quotes.processes.reaper import SERVICE_ID_VARIABLE
-from twisted_quotes.processes.signals import block_terminal_signals
+from twisted_quotes.processes.signals import ABORT_START_SIGNAL, block_terminal_signals
 
 from .control import ControlProtocol
 from .inherited_fds import (
@@ -167,8 +167,15 @@ class Worker(ProcessProtocol):
 
     def kill(self) -> None:
         """Kill the process."""
+        self._send_signal("KILL")
+
+    def abort_start(self) -> None:
+        """End the process, unless it serves."""
+        self._send_signal(ABORT_START_SIGNAL)
+
+    def _send_signal(self, signal: str | int) -> None:
         with suppress(ProcessExitedAlready):
-            self.transport.signalProcess("KILL")
+            self.transport.signalProcess(signal)
 
 
 @dataclass(frozen=True)
