@@ -266,11 +266,11 @@ class AuthTests(SynchronousTestCase):
         """The message is one line with the option or variable, and the reason."""
         missing = str(self.temporary_folder / "missing")
         for description, words in (
-            ("nonsense:1", ["nonsense"]),
+            ("nonsense:1", ["nonsense", "use file:PATH"]),
             ("non\nsense", ["non sense"]),
-            ("", ["not recognized"]),
-            ("file", ["filename"]),
-            ("file:", ["filename"]),
+            ("", ["not recognized", "use file:PATH"]),
+            ("file", ["it needs a path, as file:PATH"]),
+            ("file:", ["it needs a path, as file:PATH"]),
             ("file: ", ["' '"]),
             (f"file:{missing}", [missing, os.strerror(2)]),
             (
@@ -278,15 +278,17 @@ class AuthTests(SynchronousTestCase):
                 [str(self.temporary_folder), "not a regular file"],
             ),
             ("anonymous", ["IAnonymous"]),
-            ("memory:alice:hunter2", ["memory:", "file:"]),
+            ("memory:alice:hunter2", ["accepts no client", "use file:PATH"]),
         ):
             line = self.error_message("--auth", description)
-            self.assertTrue(line.startswith("--auth cannot be used: "), line)
+            kind = description.partition(":")[0]
+            self.assertTrue(line.startswith(f"--auth {kind!r} cannot be used: "), line)
             for word in words:
                 self.assertIn(word, line)
             self.assertNotIn("hunter2", line)
         line = self.error_message(TWISTED_QUOTES_AUTH=f"{self.files[0]} file:{missing}")
-        self.assertTrue(line.startswith("TWISTED_QUOTES_AUTH cannot be used: "), line)
+        start = "TWISTED_QUOTES_AUTH 'file' cannot be used: "
+        self.assertTrue(line.startswith(start), line)
 
     def error_message(self, *arguments: str, **environment: str) -> str:
         """Return the error of these options, a line that is printed nowhere else."""

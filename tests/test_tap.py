@@ -405,8 +405,21 @@ class CannotStartTests(TapTestCase):
     def test_an_invalid_endpoint(self) -> None:
         """Whatever its parser raises, the error is a line with the endpoint."""
         for endpoint in ("bogus", "bogus:1", "tcp", "tcp:", "tcp:x", "tcp:1:2:3:4:5"):
-            self.assert_cannot_start([repr(endpoint)], f"--listen={endpoint}")
+            words = [f"--listen {endpoint!r} cannot be used: ", "such as tcp:8000"]
+            self.assert_cannot_start(words, f"--listen={endpoint}")
         self.assert_cannot_start(["'bogus:'"], "--listen=tcp:1", "--listen=bogus:")
+
+    def test_an_invalid_parameter_of_an_endpoint(self) -> None:
+        """The error names it without the words of Python."""
+        missing = self.temporary_folder / "missing"
+        for endpoint, reason in (
+            ("tcp:80x", "'80x' is not a whole number; "),
+            ("haproxy:tcp:80x", "'80x' is not a whole number; "),
+            ("tcp:1:host=a", "its parameters are wrong; "),
+            (f"ssl:1:privateKey={missing}", f"{missing}: {os.strerror(ENOENT)}; "),
+        ):
+            words = [f"--listen {endpoint!r} cannot be used: {reason}"]
+            self.assert_cannot_start(words, f"--listen={endpoint}")
 
     def test_a_missing_program(self) -> None:
         """grep and sleep must be on the PATH."""
@@ -425,7 +438,7 @@ class CannotStartTests(TapTestCase):
             (["--timeout"], ["--timeout"]),
             (["--timeout=x"], ["--timeout", "'x'"]),
             (["--max-running=0"], ["--max-running", "'0'"]),
-            (["argument"], []),
+            (["argument"], ["'argument' is not an option"]),
             (["--auth=nonsense:1"], ["--auth", "nonsense"]),
             (["--drain-delay=31"], ["--drain-delay"]),
         ):

@@ -58,8 +58,10 @@ def check_auth_description(description: str) -> None:
     kind, _, path = description.partition(":")
     if kind == "memory":
         # It compares text with the bytes of the request.
-        raise UsageError("memory: accepts no client; use file:")
-    if kind == "file" and path:
+        raise UsageError("it accepts no client")
+    if kind == "file":
+        if not path:
+            raise UsageError("it needs a path, as file:PATH")
         try:
             if not S_ISREG(os.stat(path).st_mode):
                 raise UsageError(f"{path!r} is not a regular file")

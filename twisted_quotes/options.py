@@ -160,6 +160,13 @@ class QuotesOptions(Options, AuthOptionMixin):
         print(f"twisted_quotes {__version__}")
         raise SystemExit(0)
 
+    def parseArgs(self, *arguments: str) -> None:
+        """Refuse arguments that are not options."""
+        if arguments:
+            raise UsageError(
+                f"{arguments[0]!r} is not an option; an option begins with --"
+            )
+
     def postOptions(self) -> None:
         """
         Add the options from the environment, and the defaults.
@@ -201,5 +208,11 @@ class QuotesOptions(Options, AuthOptionMixin):
                 check_auth_description(description)
                 super().opt_auth(description)
             except UsageError as error:
+                # What follows may be a password.
+                kind = description.partition(":")[0]
                 reason = " ".join(str(error).split())
-                raise UsageError(f"{source} cannot be used: {reason}") from None
+                if kind != "file":
+                    reason += "; use file:PATH"
+                raise UsageError(
+                    f"{source} {kind!r} cannot be used: {reason}"
+                ) from None

@@ -57,7 +57,7 @@ class StartTests(LibraryTestCase):
             ("--nonsense", "1"),
         ):
             self.check_failure(option, value, error=option.lstrip("-"))
-        self.check_failure("nonsense", error="arguments")
+        self.check_failure("nonsense", error="'nonsense' is not an option")
         self.check_failure(error="TWISTED_QUOTES_TIMEOUT", TWISTED_QUOTES_TIMEOUT="x")
 
     def test_an_unknown_variable_stops_the_start(self) -> None:

@@ -5,7 +5,7 @@ Tests of the service: how it starts, and how it shuts down.
 from __future__ import annotations
 
 import os
-from errno import EADDRINUSE
+from errno import EACCES, EADDRINUSE
 from signal import SIGHUP, SIGINT, SIGTERM
 from typing import Any
 
@@ -91,14 +91,20 @@ class StartTests(ServiceTestCase):
         self.assertEqual(self.reactor.fire_shutdown(), [])
 
     def test_an_error_in_listening_names_the_endpoint(self) -> None:
-        """Its own message may not."""
+        """The error of the lock of a UNIX socket does not."""
+        denied = PermissionError(
+            EACCES, os.strerror(EACCES), "29666", None, b"/run/quotes.lock"
+        )
         with self.assertRaises(CannotStart) as raised:
             self.make_service(
                 (ENDPOINT, FakeEndpoint(succeed(self.make_port()))),
-                ("unix:/run/quotes", FakeEndpoint(fail(PermissionError("denied")))),
+                ("unix:/run/quotes", FakeEndpoint(fail(denied))),
             ).startService()
-        self.assertIn("unix:/run/quotes", str(raised.exception))
-        self.assertIn("denied", str(raised.exception))
+        self.assertEqual(
+            str(raised.exception),
+            "twist quotes: --listen 'unix:/run/quotes' cannot be used: "
+            "Permission denied; the folder of the socket must exist and be writable",
+        )
 
     def make_port(self) -> FakePort:
         """Make a port."""

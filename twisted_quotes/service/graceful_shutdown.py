@@ -29,7 +29,7 @@ from twisted_quotes.listening.sockets import format_listening_address, set_backl
 from twisted_quotes.monitoring.systemd import SystemdNotifier
 from twisted_quotes.processes.signals import SignalSubscriber, stop_by_signal
 
-from .startup import CannotStart
+from .startup import CannotStart, describe_listen_error
 
 
 class IServiceReactor(IReactorCore, IReactorTime):
@@ -99,7 +99,7 @@ class GracefulService(Service, ABC):
 
     def _listening_failed(self, failure: Failure, description: str) -> None:
         """Make the start fail, or stop the reactor if the start is over."""
-        self._failure = f"cannot listen on {description!r}: {failure.getErrorMessage()}"
+        self._failure = describe_listen_error(description, failure.value)
         if self._shutdown_trigger is not None:
             self._log.critical("The start failed: {reason}", reason=self._failure)
             self.reactor.stop()

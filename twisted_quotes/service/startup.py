@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
+from re import compile
 from typing import Any
 
 from twisted.cred.checkers import ICredentialsChecker
@@ -32,6 +33,11 @@ from twisted_quotes.processes.descriptors import (
     raise_open_files_limit,
 )
 from twisted_quotes.web.authentication.credentials import PasswordFile, make_portal
+
+_INT_ERROR = compile(r"invalid literal for int\(\) with base 10: (.*)")
+_ENDPOINT_EXAMPLES = (
+    "an endpoint is such as tcp:8000, tcp:8000:interface=127.0.0.1 or unix:PATH"
+)
 
 _log = Logger()
 
@@ -90,8 +96,25 @@ def endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
         endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
     # The parser of an endpoint type, a plugin, can raise any exception.
     except Exception as error:
-        raise CannotStart(f"cannot listen on {description!r}: {error}") from None
+        reason = f"{describe_listen_error(description, error)}; {_ENDPOINT_EXAMPLES}"
+        raise CannotStart(reason) from None
     return endpoint
+
+
+def describe_listen_error(description: str, error: BaseException | None) -> str:
+    """Return a line for an error that prevents listening on an endpoint."""
+    match error:
+        case TypeError():
+            reason = "its parameters are wrong"
+        case ValueError():
+            reason = _INT_ERROR.sub(r"\1 is not a whole number", str(error))
+        case OSError(strerror=str(reason)) if unix_socket_path(description):
+            reason += "; the folder of the socket must exist and be writable"
+        case OSError(strerror=str(reason), filename=str(path)):
+            reason = f"{path}: {reason}"
+        case _:
+            reason = str(error)
+    return f"--listen {description!r} cannot be used: {reason}"
 
 
 def check_writable(path: str | None) -> str | None:
@@ -100,7 +123,8 @@ def check_writable(path: str | None) -> str | None:
         try:
             open(path, "a").close()
         except OSError as error:
-            raise CannotStart(f"cannot write {path}: {error.strerror}") from None
+            reason = f"--access-log {path!r} cannot be used: {error.strerror}"
+            raise CannotStart(reason) from None
     return path
 
 
