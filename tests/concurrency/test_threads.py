@@ -4,7 +4,9 @@ Tests for L{twisted_quotes.concurrency.threads}.
 
 from __future__ import annotations
 
+from errno import EAGAIN
 from threading import Event, Semaphore
+from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.threadpool import ThreadPool
@@ -19,10 +21,10 @@ class ThreadRunnerTests(TestCase):
     def setUp(self) -> None:
         from twisted.internet import reactor
 
-        pool = ThreadPool(2, 2)
-        pool.start()
-        self.addCleanup(pool.stop)
-        self.runner = ThreadRunner(reactor, pool, 2)  # type: ignore[arg-type]
+        self.pool = ThreadPool(0, 2)
+        self.pool.start()
+        self.addCleanup(self.pool.stop)
+        self.runner = ThreadRunner(reactor, self.pool, 2)  # type: ignore[arg-type]
         self.started_numbers: list[int] = []
         self.gate = Event()
         self.started = Semaphore(0)
@@ -39,6 +41,20 @@ class ThreadRunnerTests(TestCase):
         self.assertEqual(await self.runner(divmod, 7, 3), (2, 1))
         with self.assertRaises(ZeroDivisionError):
             await self.runner(divmod, 7, 0)
+
+    async def test_a_function_fails_while_no_thread_can_be_started(self) -> None:
+        """It does not count towards the limit."""
+
+        def start_thread(**arguments: Any) -> None:
+            # The interpreter raises this if the system refuses another thread.
+            raise RuntimeError("can't start new thread")
+
+        patch = self.patch(self.pool, "threadFactory", start_thread)
+        for _ in range(3):
+            failed = self.runner(divmod, 7, 3)
+            self.assertEqual(self.failureResultOf(failed, OSError).value.errno, EAGAIN)
+        patch.restore()
+        self.assertEqual(await self.runner(divmod, 7, 3), (2, 1))
 
     async def test_functions_beyond_the_limit_wait_in_order(self) -> None:
         results = [self.runner(self.block, number) for number in range(5)]

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from errno import EAGAIN
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.defer import Deferred, DeferredSemaphore, fail
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
@@ -43,15 +44,20 @@ class ThreadRunner:
         """
         Call a function in a thread.
 
-        @return: fires with what the function returns, or fails with what it raises.
-            Cancelling it ends the wait. A function that runs already cannot be
-            stopped, and counts towards the limit until it ends.
+        @return: fires with what the function returns, or fails with what it raises,
+            or with an L{OSError} if no thread can be started. Cancelling it ends the
+            wait. A function that runs already cannot be stopped, and counts towards
+            the limit until it ends.
         """
         acquired = self._semaphore.acquire()
         result: Deferred[Any] = Deferred(lambda _: acquired.cancel())
 
         def start(_: object) -> None:
-            done = deferToThreadPool(self.reactor, self.pool, function, *arguments)
+            try:
+                done = deferToThreadPool(self.reactor, self.pool, function, *arguments)
+            except RuntimeError as error:
+                # The threads of the pool start when they are needed.
+                done = fail(OSError(EAGAIN, str(error)))
             done.addBoth(release_and_fire)
 
         def release_and_fire(value: object) -> None:
