@@ -62,3 +62,14 @@ class CachedResultTests(SynchronousTestCase):
         [call] = self.calls
         call.callback("x")
         self.assertEqual(self.successResultOf(waiting), "x")
+
+    def test_a_request_after_an_error_starts_a_new_call(self) -> None:
+        """This holds also while the error is passed on to the others."""
+        first, second = self.cached.get(), self.cached.get()
+        first.addErrback(lambda _: self.cached.get())
+        second.addErrback(lambda _: self.cached.get())
+        self.calls[0].errback(KeyError())
+        self.assertEqual(len(self.calls), 2)
+        self.calls[1].callback("x")
+        for each in (first, second):
+            self.assertEqual(self.successResultOf(each), "x")

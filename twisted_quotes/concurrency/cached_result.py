@@ -28,7 +28,6 @@ class CachedResult(Generic[T]):
     lifetime: float
     compute: Callable[[], Awaitable[T]]
     _result: tuple[float, T] | None = None
-    _is_computing: bool = False
     _waiting: list[Deferred[T]] = field(default_factory=list)
 
     def get(self) -> Deferred[T]:
@@ -40,10 +39,9 @@ class CachedResult(Generic[T]):
         """
         if self._result is not None and self.clock.seconds() < self._result[0]:
             return succeed(self._result[1])
-        waiter: Deferred[T] = Deferred(self._waiting.remove)
+        waiter: Deferred[T] = Deferred()
         self._waiting.append(waiter)
-        if not self._is_computing:
-            self._is_computing = True
+        if len(self._waiting) == 1:
             ensureDeferred(self._refresh()).addBoth(self._fire_waiting)
         return waiter
 
@@ -54,6 +52,7 @@ class CachedResult(Generic[T]):
         return result
 
     def _fire_waiting(self, result: T | Failure) -> None:
-        self._is_computing = False
-        while self._waiting:
-            self._waiting.pop().callback(result)
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            # This has no effect on one that was cancelled.
+            waiter.callback(result)
