@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import socket
+from errno import EMFILE
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -249,4 +250,13 @@ class WorkerStarterTests(SynchronousTestCase):
         before = os.listdir("/proc/self/fd")
         self.assertRaises(OSError, self.starter, FakeSupervisor(), 1, 0, [])
         self.assertEqual(os.listdir("/proc/self/fd"), before)
-        self.assertEqual(self.reactor.adopted_factories, [])
+
+    def test_without_a_control_connection_no_process_is_started(self) -> None:
+        """For example, if too many files are open."""
+
+        def adopt(*_: object) -> None:
+            raise OSError(EMFILE, "too many files")
+
+        self.patch(self.reactor, "adoptStreamConnection", adopt)
+        self.assertRaises(OSError, self.starter, FakeSupervisor(), 1, 0, [])
+        self.assertEqual(self.reactor.processes, [])

@@ -211,6 +211,8 @@ class WorkerStarter:
         worker = Worker(self.reactor, supervisor, row, share)
         supervisor_socket, worker_socket = socket.socketpair()
         with supervisor_socket, worker_socket, open(os.devnull, "rb") as dev_null:
+            # If the process cannot be started, the connection is lost.
+            worker.control.connect(self.reactor, supervisor_socket)
             with block_terminal_signals():
                 self.reactor.spawnProcess(
                     worker,
@@ -226,7 +228,6 @@ class WorkerStarter:
                         **dict(enumerate(listener_fds, FIRST_LISTENER_FD)),
                     },
                 )
-            worker.control.connect(self.reactor, supervisor_socket)
         return worker
 
     def _environment(self, row: int, share: int) -> dict[str, str]:
