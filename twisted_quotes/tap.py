@@ -22,7 +22,7 @@ from twisted_quotes.workers.inherited_fds import (
     take_worker_configuration,
 )
 from twisted_quotes.workers.resource_share import resolve_systemd_sockets
-from twisted_quotes.workers.startup import supervised_service
+from twisted_quotes.workers.supervisor_composition import supervised_service
 
 from .options import QuotesOptions
 

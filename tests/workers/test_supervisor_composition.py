@@ -16,8 +16,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted_quotes.options import QuotesOptions
 from twisted_quotes.service.startup import CannotStart
 from twisted_quotes.workers.inherited_fds import CONFIGURATION_VARIABLE
-from twisted_quotes.workers.startup import supervised_service
 from twisted_quotes.workers.supervisor import Supervisor
+from twisted_quotes.workers.supervisor_composition import supervised_service
 
 from ..service.cases import ListeningReactor
 
