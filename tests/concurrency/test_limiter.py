@@ -4,8 +4,10 @@ Tests for L{twisted_quotes.concurrency.limiter}.
 
 from __future__ import annotations
 
+import contextlib
+
 from hypothesis import given
-from hypothesis.strategies import booleans, integers, lists, sampled_from, tuples
+from hypothesis.strategies import integers, lists, sampled_from, tuples
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -237,30 +239,37 @@ class FairConcurrencyLimiterTests(SynchronousTestCase):
     @given(
         integers(1, 5),
         integers(0, 5),
-        lists(tuples(sampled_from("aaabcd"), booleans(), booleans())),
+        lists(
+            tuples(
+                sampled_from("aaabcd"),
+                sampled_from(("acquire", "acquire slow", "release", "cancel")),
+            )
+        ),
     )
     def test_any_sequence_of_requests_and_releases(
-        self, running: int, waiting: int, steps: list[tuple[str, bool, bool]]
+        self, running: int, waiting: int, steps: list[tuple[str, str]]
     ) -> None:
         """No slot is lost or idle, the queue is bounded, each request ends once."""
         self.setUp()
         self.limiter = limiter = ConcurrencyLimiter(running, waiting)
-        accepted = 0
-        for client, slow, release in steps:
-            if release and self.acquired:
+        requests: list[Deferred[None]] = []
+        released = 0
+        for client, action in steps:
+            if action == "release" and self.acquired:
                 self.release_first()
+                released += 1
+            elif action == "cancel" and requests:
+                requests[len(requests) // 2].cancel()
             else:
-                try:
-                    self.acquire_slot(client, slow)
-                    accepted += 1
-                except (TooBusy, TooManyRequests):
-                    pass
+                with contextlib.suppress(TooBusy, TooManyRequests):
+                    requests.append(self.acquire_slot(client, action == "acquire slow"))
             self.assertEqual(limiter.in_use, len(self.acquired))
             self.assertLessEqual(limiter.queue_length, waiting)
             if any(not request.slow for request in limiter._waiting.values()):
                 self.assertEqual(limiter.available, 0)
-            self.assertGreaterEqual(
-                accepted - len(self.rejected), limiter.in_use + limiter.queue_length
+            self.assertEqual(
+                len(requests),
+                len(self.rejected) + released + limiter.in_use + limiter.queue_length,
             )
         while self.acquired:
             self.release_first()

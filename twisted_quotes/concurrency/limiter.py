@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import count
 from typing import NamedTuple
 
 from twisted.internet.defer import Deferred, DeferredList, succeed
@@ -59,8 +58,8 @@ class ConcurrencyLimiter:
     has waited longest. So a client may have all slots while it is alone, and no more
     than its share otherwise.
 
-    Slow requests may hold three quarters of the slots, so that other requests never
-    wait for a slow one to end.
+    At least a quarter of the slots is never used by slow requests, so that other
+    requests need not wait until a slow one ends. A single slot is used by both.
 
     When the queue is full, a client with fewer waiting requests replaces the newest
     request of the client with the most.
@@ -79,11 +78,12 @@ class ConcurrencyLimiter:
         self._max_waiting = max_waiting
         self._held_slots: dict[str | None, int] = {}
         self._waiting: dict[Deferred[Slot], SlotRequest] = {}
-        changes = count()
-        # For quick and for slow requests. Priorities are the numbers of held slots.
-        self._queues = [FairQueue[Deferred[Slot]](changes) for _ in range(2)]
-        # Requests without a slot before. Priorities are their numbers, negated.
-        self._evictable = FairQueue[Deferred[Slot]](changes)
+        # For quick and for slow requests. The priority of a client is the number of
+        # slots that it holds.
+        self._queues = [FairQueue[Deferred[Slot]]() for _ in range(2)]
+        # Requests that may be replaced. The priority of a client is their number,
+        # negated: the client with the most comes first.
+        self._evictable = FairQueue[Deferred[Slot]]()
         self._is_dispatching = False
 
     @property
@@ -115,8 +115,8 @@ class ConcurrencyLimiter:
             evicted = self._find_evictable(client_key)
             self._remove_waiter(evicted)
         waiter = self._enqueue(slot_request)
-        self._evictable.add(client_key, waiter, 0)
-        self._evictable.set_priority(client_key, -self._evictable.count(client_key))
+        waiting_count = self._evictable.count(client_key) + 1
+        self._evictable.add(client_key, waiter, -waiting_count)
         if evicted is not None:
             evicted.errback(TooManyRequests())
         return waiter
@@ -162,8 +162,8 @@ class ConcurrencyLimiter:
     def _remove_waiter(self, waiter: Deferred[Slot]) -> None:
         client_key, slow = self._waiting.pop(waiter)
         self._queues[slow].remove(client_key, waiter)
-        if self._evictable.remove(client_key, waiter):
-            self._evictable.set_priority(client_key, -self._evictable.count(client_key))
+        self._evictable.remove(client_key, waiter)
+        self._evictable.set_priority(client_key, -self._evictable.count(client_key))
 
     def _make_slot(self, slot_request: SlotRequest) -> Slot:
         self._count_held(slot_request, 1)
