@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from itertools import pairwise, product
+from itertools import chain, pairwise, product
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -38,7 +39,7 @@ from twisted_quotes.grep.output import (
 from twisted_quotes.query.queries import All, Pattern, Search
 from twisted_quotes.text.lines import add_context, parse_lines
 
-from ..cases import letter_case_variants
+from ..cases import letter_case_groups, letter_case_variants
 
 BYTE_LOCALE = {"LC_ALL": "C"}
 UTF8_LOCALE = {"LC_ALL": "C.UTF-8"}
@@ -187,10 +188,46 @@ class RealGrepTests(SynchronousTestCase):
         """Also those that grep itself does not support."""
         for lines in letter_case_variants():
             data = "".join(f"{line}\n" for line in lines).encode()
-            for term in lines:
-                self.assertEqual(
-                    run_query(Search(term=term, ignore_case=True), data), lines
-                )
+            for term, regex in product(lines, (False, True)):
+                query = Search(term=term, ignore_case=True, regex=regex)
+                self.assertEqual(run_query(query, data), lines)
+
+    def test_no_letter_is_found_by_one_that_is_not_its_case(self) -> None:
+        """Such as the dotless i: its capital is I, but it does not fold to i."""
+        groups = letter_case_groups()
+        cased = {letter for group in groups for letter in group}
+        letters = map(chr, range(0x20, 0x110000))
+        groups += [
+            [letter]
+            for letter in letters
+            if letter not in cased and (letter.lower(), letter.upper()) != (letter,) * 2
+        ]
+        lines = "".join(f"{letter}\n" for letter in chain(*groups)).encode()
+        # For any two groups, there is a bit in which their indexes differ.
+        for bit, value, regex in product(range(11), (0, 1), (False, True)):
+            patterns, found = defaultdict(list), defaultdict(set)
+            for index, group in enumerate(groups):
+                for letter in group if index >> bit & 1 == value else ():
+                    query = Search(term=letter, ignore_case=True, regex=regex)
+                    *options, _, pattern = search_arguments(query)
+                    patterns[*options].append(f"-e{pattern}")
+                    found[*options].update(group)
+            for options_, terms in patterns.items():
+                printed = run_grep((*options_, *terms), UTF8_LOCALE, lines).stdout
+                self.assertEqual(set(parse_lines(printed)), found[options_])
+
+    def test_an_expression_ignores_case_by_the_same_rule(self) -> None:
+        """Brackets, too; only with a back-reference grep follows its own rule."""
+        data = "sik\nSIK\n\u017fi\u212a\ns\u0131k\n-]9\n".encode()
+        found = ["sik", "SIK", "\u017fi\u212a"]
+        for term in (
+            *("sik", "^s(i)k$", "s[i]k", "[a-z][h-j]k", "[A-Z]i[J-K]", "[Ss]i[k-]"),
+            *("[[:alpha:]]ik", "s[^ab]k|si", r"\bs[ijk]\w", "[]s]i[^]i]", "[-i-j]k"),
+            *("s[i[]k", "[[:digit:]s]i", "s[0-9i]k", r"(s)i\\?k$"),
+        ):
+            query = Search(term=term, ignore_case=True, regex=True)
+            expected = data.decode().split()[:-1] if term[1:4] == "[^a" else found
+            self.assertEqual(run_query(query, data), expected, term)
 
     def test_a_fixed_string_in_any_case_is_no_expression(self) -> None:
         term = r".k*[k]\{k}^k$|(k)+k?k\<k-k"

@@ -12,11 +12,9 @@ from collections.abc import Mapping, Sequence
 
 from twisted_quotes.errors import BadRequest
 from twisted_quotes.query.queries import All, Pattern, Search
-from twisted_quotes.text.letter_case import (
-    expand_case_variants,
-    has_unsupported_case_variants,
-)
 from twisted_quotes.text.lines import VALID_UTF8_LINE_PATTERN
+
+from .letter_case import expand_case_variants
 
 C_LOCALE = {"LC_ALL": "C"}
 _UTF8_LOCALE = {"LC_ALL": "C.UTF-8"}
@@ -128,12 +126,13 @@ def _pattern_arguments(pattern: Pattern | None) -> list[str]:
     """Return the arguments for a pattern; L{None} matches every line."""
     if pattern is None:
         return ["-e", ""]
-    kind, term = "-E" if pattern.regex else "-F", pattern.term
-    is_literal = not pattern.regex
-    if pattern.ignore_case and is_literal and has_unsupported_case_variants(term):
-        kind, term = "-E", expand_case_variants(term)
-    options = ["-i"] * pattern.ignore_case + ["-w"] * pattern.whole_word
-    return [kind, *options, "-e", term]
+    options = ["-E" if pattern.regex else "-F"]
+    term = pattern.term
+    if pattern.ignore_case:
+        expanded = expand_case_variants(term, pattern.regex)
+        options = [*options, "-i"] if expanded is None else ["-E"]
+        term = expanded or term
+    return [*options, *["-w"] * pattern.whole_word, "-e", term]
 
 
 def environment(pattern: Pattern | None) -> Mapping[str, str]:
