@@ -63,6 +63,15 @@ class RefusalTests(WebTestCase):
         ):
             self.assert_refused(sent, 400, "not valid HTTP")
 
+    def test_one_empty_line_before_a_request_is_ignored(self) -> None:
+        """Some clients send one after a body (RFC 9112, section 2.2)."""
+        client = self.web.connect()
+        client.send(b"\r\n" + get_request() + b"\r\n" + get_request())
+        client.deliver()
+        client.send(b"\r\n" + get_request())
+        client.deliver()
+        self.assertEqual(client.codes, [200, 200, 200])
+
     def test_a_header_with_a_long_name_is_a_431(self) -> None:
         """Twisted caches header names for good."""
         known = _nameEncoder._canonicalHeaderCache

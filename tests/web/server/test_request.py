@@ -26,6 +26,9 @@ from ..clients import (
     request_events,
 )
 
+CHUNKED_HEAD = (
+    b"POST /api/v1/json HTTP/1.1\r\nHost: %s\r\nTransfer-Encoding: chunked\r\n\r\n"
+) % HOST.encode()
 SOCKET_INSTRUCTIONS = "http://127.0.0.1:8000/api/v1/web"
 
 
@@ -235,10 +238,7 @@ class BodyTests(WebTestCase):
 
     def test_a_longer_chunked_body_is_a_413_while_it_arrives(self) -> None:
         client = self.web.connect()
-        client.send(
-            b"POST /api/v1/json HTTP/1.1\r\nHost: " + HOST.encode() + b"\r\n"
-            b"Transfer-Encoding: chunked\r\n\r\n"
-        )
+        client.send(CHUNKED_HEAD)
         chunk = b"8000\r\n" + b" " * 0x8000 + b"\r\n"
         client.send(chunk + chunk)
         self.assertEqual(client.responses(), [])
@@ -249,13 +249,33 @@ class BodyTests(WebTestCase):
         client.send(b"0\r\n\r\n")
         self.assertEqual(len(client.responses()), 1)
 
+    def test_a_chunk_that_is_too_large_is_a_413_before_it_arrives(self) -> None:
+        """However many digits its size has, and together with the chunks before it."""
+        for body in (
+            b"10001\r\n",
+            b"f" * 17 + b"\r\n",
+            b"f" * 1000 + b"\r\n",
+            b"1\r\n \r\n10000\r\n",
+        ):
+            client = self.web.connect()
+            client.send(CHUNKED_HEAD)
+            for byte in (body[:-1], body[-1:]):
+                self.assertEqual(client.responses(), [])
+                client.send(byte)
+            [response] = client.responses()
+            self.assert_error(response, 413, "65536 bytes")
+            self.assertTrue(response.closes_connection)
+
+    def test_a_chunk_of_the_maximum_size_is_received(self) -> None:
+        client = self.web.connect()
+        client.send(CHUNKED_HEAD + b"0" * 20 + b"10000\r\n" + b" " * 0x10000)
+        client.send(b"\r\n0\r\n\r\n")
+        [response] = client.responses()
+        self.assert_error(response, 400, "not JSON")
+
     def test_a_chunked_body_is_answered(self) -> None:
         client = self.web.connect()
-        client.send(
-            b"POST /api/v1/json HTTP/1.1\r\nHost: a\r\n"
-            b"Transfer-Encoding: chunked\r\n\r\n"
-            b'3\r\n{"a\r\ne\r\nction": "all"}\r\n0\r\n\r\n'
-        )
+        client.send(CHUNKED_HEAD + b'3\r\n{"a\r\ne\r\nction": "all"}\r\n0\r\n\r\n')
         [process] = self.web.running_processes()
         process.end()
         client.deliver()

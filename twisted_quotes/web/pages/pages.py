@@ -20,7 +20,7 @@ from twisted_quotes.search.finder import Finder
 from twisted_quotes.text.display import printable
 from twisted_quotes.web.http.responses import render_body
 from twisted_quotes.web.http.urls import base_url
-from twisted_quotes.web.server.connection import MAX_BODY_SIZE
+from twisted_quotes.web.server.refusal import MAX_BODY_SIZE
 
 from .reference import ERRORS, EXAMPLES, FIELDS, LINKS, PARAMETERS, URLS
 

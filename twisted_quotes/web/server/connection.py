@@ -21,11 +21,8 @@ from twisted_quotes.errors import (
 from twisted_quotes.web.http.clients import client_key_for_address
 
 from .channel import NEXT_REQUEST_TIMEOUT
-from .refusal import RefusingChannel, RequestState
+from .refusal import MAX_BODY_SIZE, RefusingChannel, RequestState
 from .timeouts import LINGER_TIMEOUT
-
-MAX_BODY_SIZE = 64 * 1024
-"""The maximum size of a request body, in bytes (contract, section 1)."""
 
 _MAX_LATE_BYTES = 16 * 1024
 

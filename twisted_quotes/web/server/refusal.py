@@ -5,12 +5,14 @@ Requests that are refused while they arrive, such as malformed ones.
 from __future__ import annotations
 
 from enum import Enum, auto
+from typing import Any
 
 from twisted.python.failure import Failure
 from twisted.web.server import Request
 
 from twisted_quotes.errors import (
     BadRequest,
+    BodyTooLarge,
     HeadersTooLarge,
     QuotesError,
     RequestLineTooLong,
@@ -19,6 +21,9 @@ from twisted_quotes.errors import (
 from twisted_quotes.web.http.request_log import header
 
 from .channel import TimeoutChannel
+
+MAX_BODY_SIZE = 64 * 1024
+"""The maximum size of a request body, in bytes (contract, section 1)."""
 
 MAX_HEADER_NAME_LENGTH = 128
 """The maximum length of a header name. Twisted caches 10,000 names for good."""
@@ -86,6 +91,19 @@ class RefusingChannel(TimeoutChannel):
             # A Content-Length of thousands of digits.
             self._respondToBadRequestAndDisconnect()
             return False
+
+    def rawDataReceived(self, data: bytes) -> None:
+        """Receive a part of the body, or refuse a chunk that would be too large."""
+        super().rawDataReceived(data)
+        if self.state is not RequestState.BODY or self.is_closing:
+            return
+        decoder: Any = self._transferDecoder
+        # The decoder of a body that is not in chunks has no state.
+        if getattr(decoder, "state", None) == "BODY":
+            received: int = self.requests[-1].content.tell()
+            # The length is what is left of the chunk.
+            if received + decoder.length > MAX_BODY_SIZE:
+                self.refuse(BodyTooLarge(MAX_BODY_SIZE))
 
     def checkPersistence(self, request: Request, version: bytes) -> bool:
         """Return whether another request may follow (RFC 9112, section 9.3)."""

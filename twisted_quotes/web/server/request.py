@@ -23,7 +23,8 @@ from twisted_quotes.web.http.responses import log_error, render_error
 from twisted_quotes.web.http.urls import is_allowed_host, is_valid_host
 from twisted_quotes.web.limits.output import OutputQuota
 
-from .connection import MAX_BODY_SIZE, Connection
+from .connection import Connection
+from .refusal import MAX_BODY_SIZE
 
 # RFC 9110, section 9, and RFC 5789.
 _METHODS = {method.encode() for method in HTTPMethod}
