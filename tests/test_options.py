@@ -196,6 +196,18 @@ class RepeatableOptionsTests(SynchronousTestCase):
             found = parse_options(**{variable_name(option): " a  b "})
             self.assertEqual(found, {**DEFAULTS, option: ["a", "b"]})
 
+    def test_a_host_is_a_name_or_an_address(self) -> None:
+        for host in ("*", "a.example", "localhost:80", "::1", "[::1]:80", "127.0.0.1"):
+            self.assertEqual(parse_options("--host", host)["host"], [host])
+        for host in ("http://a.example", "a.example/", "", "a b", "a:port", "\udcff"):
+            with self.assertRaises(UsageError) as raised:
+                parse_options("--host", host)
+            self.assertIn("--host must be a host name", str(raised.exception))
+            self.assertIn(repr(host), str(raised.exception))
+        with self.assertRaises(UsageError) as raised:
+            parse_options(**{variable_name("host"): "a http://b"})
+        self.assertIn(f"{variable_name('host')} must be", str(raised.exception))
+
     def test_a_blank_variable_has_no_values(self) -> None:
         """The default applies."""
         for option in ("listen", "host", "auth"):

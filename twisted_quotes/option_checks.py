@@ -10,7 +10,10 @@ from difflib import get_close_matches
 from re import compile
 from stat import S_ISREG
 
+from twisted.internet.abstract import isIPv6Address
 from twisted.python.usage import UsageError
+
+from twisted_quotes.web.http.urls import is_valid_host
 
 ENVIRONMENT_PREFIX = "TWISTED_QUOTES_"
 
@@ -47,6 +50,21 @@ def check_environment_variables(
         nearest = get_close_matches(suffix.upper(), suffixes, n=1)
         hint = f"; did you mean {ENVIRONMENT_PREFIX}{nearest[0]}?" if nearest else ""
         raise UsageError(f"{name} is set, but there is no such option{hint}")
+
+
+def check_host(host: str, source: str) -> None:
+    """
+    Check a host name.
+
+    @param source: the option or the variable that has it.
+    @raise UsageError: it is neither a name, nor an address, nor C{*}.
+    """
+    encoded = host.encode("utf-8", "surrogateescape")
+    if not (host == "*" or is_valid_host(encoded) or isIPv6Address(host)):
+        raise UsageError(
+            f"{source} must be a host name, such as quotes.example.org, an address, "
+            f"or *, not {host!r}"
+        )
 
 
 def check_auth_description(description: str) -> None:

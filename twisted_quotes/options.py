@@ -18,6 +18,7 @@ from .option_checks import (
     ENVIRONMENT_PREFIX,
     check_auth_description,
     check_environment_variables,
+    check_host,
     environment_variable,
 )
 
@@ -179,12 +180,15 @@ class QuotesOptions(Options, AuthOptionMixin):
         )
         for name, (type_, _, default) in _OPTIONS.items():
             self[name] = self._convert(name, type_, default)
-        auth_source = "--auth" if self["auth"] else environment_variable("auth")
+        sources = {}
         for name in _REPEATABLE_OPTIONS:
+            sources[name] = f"--{name}" if self[name] else environment_variable(name)
             value = self._environment.get(environment_variable(name), "")
             self[name] = self[name] or value.split()
         self["listen"] = self["listen"] or [DEFAULT_ENDPOINT]
-        self._make_checkers(auth_source)
+        for host in self["host"]:
+            check_host(host, sources["host"])
+        self._make_checkers(sources["auth"])
         if self["drain-delay"] > self["drain-timeout"]:
             raise UsageError("--drain-delay must not be longer than --drain-timeout")
 
