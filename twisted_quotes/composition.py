@@ -197,14 +197,14 @@ class _Composition:
         metrics.add_gauge(
             "waits",
             "Requests to /wait that block.",
-            lambda: share.wait_limiter.in_use,
+            lambda: share.wait_capacity.in_use,
         )
         return root_resource(
             finder,
             WaitRoute(
                 reactor,
                 startup.find_executable("sleep"),
-                share.wait_limiter,
+                share.wait_capacity,
                 finder.outstanding,
                 share.max_waits_per_client,
             ),

@@ -28,7 +28,6 @@ from twisted.web.resource import IResource
 from zope.interface import implementer
 
 from twisted_quotes.concurrency.capacity import Capacity
-from twisted_quotes.concurrency.limiter import ConcurrencyLimiter
 from twisted_quotes.library.library import Library
 from twisted_quotes.library.readiness import Readiness
 from twisted_quotes.monitoring.metrics import Metrics
@@ -291,7 +290,7 @@ class InMemoryService:
             WaitRoute(
                 process_reactor,
                 "/sleep",
-                ConcurrencyLimiter(waits, 0),
+                Capacity(waits),
                 self.outstanding,
                 max(1, waits // 2),
             ),

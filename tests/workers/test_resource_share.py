@@ -9,17 +9,11 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.concurrency.shared_counters import (
-    Column,
-    SharedCapacity,
-    SharedCounters,
-)
-from twisted_quotes.errors import TooBusy
+from twisted_quotes.concurrency.shared_counters import SharedCounters
 from twisted_quotes.options import QuotesOptions
 from twisted_quotes.workers.inherited_fds import WorkerConfiguration
 from twisted_quotes.workers.resource_share import (
     ResourceShare,
-    SharedConcurrencyLimiter,
     total_share,
     worker_share,
 )
@@ -80,25 +74,13 @@ class ResourceShareTests(SynchronousTestCase):
         none = self.make_resource_share(0, "--max-waiting=0", "--cache-bytes=0")
         self.assertEqual((none.max_waiting, none.cache_bytes), (0, 0))
 
-    def test_the_limit_of_connections_is_that_of_all_workers(self) -> None:
-        """One worker can have all of them."""
-        one, other = (
-            self.make_resource_share(each).connection_capacity for each in (0, 1)
-        )
-        self.assertEqual([one.try_acquire() for _ in range(4)], [True] * 3 + [False])
-        self.assertFalse(other.try_acquire())
-
-    def test_the_limit_of_waits_is_that_of_all_workers(self) -> None:
-        """One worker can have all of them."""
-        one, other = (
-            SharedConcurrencyLimiter(
-                SharedCapacity(2, self.shared_counters, row, Column.WAITS)
-            )
-            for row in (0, 1)
-        )
-        slots = [self.successResultOf(one.acquire()) for _ in range(2)]
-        self.assertEqual(one.in_use, 2)
-        self.failureResultOf(other.acquire(), TooBusy)
-        slots[0].close()
-        self.successResultOf(other.acquire())
-        self.failureResultOf(one.acquire(), TooBusy)
+    def test_one_worker_may_use_all_of_a_shared_limit(self) -> None:
+        one, other = (self.make_resource_share(each) for each in (0, 1))
+        self.assertEqual(one.connection_capacity.limit, 3)
+        for name in ("connection_capacity", "wait_capacity"):
+            own, others = getattr(one, name), getattr(other, name)
+            self.assertTrue(all(own.try_acquire() for _ in range(own.limit)))
+            self.assertFalse(own.try_acquire())
+            self.assertFalse(others.try_acquire())
+            own.release()
+            self.assertTrue(others.try_acquire())

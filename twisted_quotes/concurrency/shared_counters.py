@@ -86,10 +86,9 @@ class SharedCapacity(Capacity):
     """
     A capacity that all workers share.
 
-    @param row: the row of this worker.
-    @param column: what is counted.
-
-    @ivar in_use: the current count of this worker.
+    @ivar in_use: the number of units that this worker has acquired.
+    @ivar row: the row of this worker.
+    @ivar column: what is counted.
     """
 
     shared_counters: SharedCounters
@@ -97,14 +96,14 @@ class SharedCapacity(Capacity):
     column: Column
 
     def try_acquire(self) -> bool:
-        """Count one more, unless the limit is reached; return whether it was."""
+        """Acquire a unit; return L{False} if all are in use."""
         if self.shared_counters.total(self.column) >= self.limit:
             return False
         self._set_in_use(self.in_use + 1)
         return True
 
     def release(self) -> None:
-        """Count one less."""
+        """Release a unit."""
         self._set_in_use(self.in_use - 1)
 
     def _set_in_use(self, value: int) -> None:

@@ -9,23 +9,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.logger import Logger
 
 from twisted_quotes.concurrency.capacity import Capacity
-from twisted_quotes.concurrency.limiter import (
-    DEFAULT_SLOT_REQUEST,
-    ConcurrencyLimiter,
-    Slot,
-    SlotRequest,
-)
 from twisted_quotes.concurrency.shared_counters import (
     Column,
     SharedCapacity,
     SharedCounters,
 )
-from twisted_quotes.errors import TooBusy
 from twisted_quotes.listening.socket_activation import (
     LISTEN_FDS_START,
     activated_socket_names,
@@ -69,7 +61,7 @@ class ResourceShare:
     max_waits_per_client: int
     budget: DescriptorBudget
     connection_capacity: Capacity
-    wait_limiter: ConcurrencyLimiter
+    wait_capacity: Capacity
     endpoints: list[tuple[str, IStreamServerEndpoint]]
 
 
@@ -81,7 +73,7 @@ def total_share(reactor: Any, options: Mapping[str, Any]) -> ResourceShare:
         budget,
         lambda total: total,
         connection_capacity=Capacity(budget.max_connections),
-        wait_limiter=ConcurrencyLimiter(budget.max_waits, 0),
+        wait_capacity=Capacity(budget.max_waits),
         endpoints=startup.endpoints(reactor, options["listen"]),
     )
 
@@ -105,9 +97,7 @@ def worker_share(
         connection_capacity=shared_capacity(
             configuration.connections, Column.CONNECTIONS
         ),
-        wait_limiter=SharedConcurrencyLimiter(
-            shared_capacity(budget.max_waits, Column.WAITS)
-        ),
+        wait_capacity=shared_capacity(budget.max_waits, Column.WAITS),
         endpoints=[
             (each, startup.endpoint(AdoptingReactor(reactor, descriptor), each))
             for each, descriptor in zip(
@@ -133,30 +123,6 @@ def _divide(
         budget=budget,
         **resources,
     )
-
-
-class SharedConcurrencyLimiter(ConcurrencyLimiter):
-    """
-    A limiter without a queue, whose slots all workers share.
-
-    @param capacity: counts the slots in use.
-    """
-
-    def __init__(self, capacity: Capacity) -> None:
-        super().__init__(capacity.limit, 0)
-        self._capacity = capacity
-
-    def acquire(
-        self, slot_request: SlotRequest = DEFAULT_SLOT_REQUEST
-    ) -> Deferred[Slot]:
-        """Acquire a slot, or fail with L{TooBusy}."""
-        if not self._capacity.try_acquire():
-            return fail(TooBusy())
-        return super().acquire(slot_request)
-
-    def _release(self, slot_request: SlotRequest) -> None:
-        self._capacity.release()
-        super()._release(slot_request)
 
 
 def resolve_systemd_sockets(

@@ -4,6 +4,8 @@ Tests of C{/wait}.
 
 from __future__ import annotations
 
+from errno import EAGAIN
+
 from twisted_quotes.web.api.wait import SleepFailed
 
 from ..clients import get_request
@@ -71,6 +73,15 @@ class WaitTests(SearchTestCase):
         self.assert_error(response, 503, "Too many")
         self.assertEqual(response.header("retry-after"), "1")
         self.assertNoResult(first)
+
+    def test_a_process_that_cannot_start_takes_no_slot(self) -> None:
+        self.web = self.make_web(waits=1)
+        for _ in range(2):
+            self.web.reactor.spawn_error = OSError(EAGAIN, "no more processes")
+            response = self.successResultOf(self.web.request("GET", "/wait"))
+            self.assert_error(response, 503, "processes")
+        self.web.reactor.spawn_error = None
+        self.assertEqual(self.finish(self.web.request("GET", "/wait")).code, 200)
 
     def test_a_client_has_half_of_the_slots_while_others_wait(self) -> None:
         """It may have all slots while it is the only client."""

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from twisted.internet.defer import Deferred
 from twisted.web.iweb import IRequest
 
-from twisted_quotes.concurrency.limiter import ConcurrencyLimiter
+from twisted_quotes.concurrency.capacity import Capacity
 from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.errors import TooBusy, TooManyRequests
 from twisted_quotes.grep.runner import ReactorForProcesses
@@ -44,14 +44,14 @@ class WaitRoute:
     The route of C{/wait}.
 
     @ivar executable: the absolute path of C{sleep}.
-    @ivar limiter: limits the processes; it is not shared with searches.
+    @ivar capacity: limits the processes, of all workers together.
     @ivar max_waits_per_client: the maximum number of waits of one client while there
         are waits of other clients.
     """
 
     reactor: ReactorForProcesses
     executable: str
-    limiter: ConcurrencyLimiter
+    capacity: Capacity
     outstanding: Outstanding
     max_waits_per_client: int
     _active_waits: Counter[str | None] = field(default_factory=Counter, init=False)
@@ -81,9 +81,15 @@ class WaitRoute:
         return render_json(request, {"waited": seconds})
 
     async def _sleep(self, seconds: int) -> None:
-        with await self.limiter.acquire() as slot:
+        if not self.capacity.try_acquire():
+            raise TooBusy()
+        try:
             child = spawn(self.reactor, Command(self.executable, (str(seconds),), {}))
-            slot.hold_until(self.outstanding.add(child.ended))
-            outcome = await child.result
+        except BaseException:
+            self.capacity.release()
+            raise
+        child.ended.addCallback(lambda _: self.capacity.release())
+        self.outstanding.add(child.ended)
+        outcome = await child.result
         if outcome.exit_code != 0:
             raise SleepFailed(f"sleep ended with {outcome}")
