@@ -593,6 +593,20 @@ class LibraryTests(_LibraryTestCase):
             self.assertRaises(DictionaryNotFound, library.open, name)
         library.open("lone.dat").close()
 
+    def test_a_file_with_the_name_for_all_dictionaries_is_not_served(self) -> None:
+        """C{*} never means that file; in a folder it is a name like any other."""
+        path = self.write_file("*")
+        self.write_file("folder/*")
+        library = self.make_library()
+        self.assertEqual(library.default, "cats")
+        self.assertEqual(library.names(), ["cats", "folder/*"])
+        self.assertRaises(DictionaryNotFound, library.open, "*")
+        self.assertIsNone(library.path_state("*"))
+        self.assertRaises(LibraryUnusable, self.make_library, "*")
+        path.unlink()
+        self.write_file("*/cats")
+        self.assertEqual(library.names(), ["*/cats", "cats", "folder/*"])
+
     def test_names_exclude_files_without_permission(self) -> None:
         self.write_file("secret").chmod(0)
         self.write_file("closed/dogs")

@@ -101,7 +101,7 @@ class Library:
             os.close(descriptor)
             raise DictionaryForbidden()
         # These checks may look at the path only now: it does not lead outside.
-        if self._is_companion(dictionary_name) or len(os.fsencode(path)) >= _PATH_MAX:
+        if self._is_excluded(dictionary_name) or len(os.fsencode(path)) >= _PATH_MAX:
             os.close(descriptor)
             raise self._not_found(dictionary_name)
         return Dictionary(descriptor, path)
@@ -153,7 +153,7 @@ class Library:
                 status = os.lstat(path)
         except (OSError, ValueError):
             return None
-        if not stat.S_ISREG(status.st_mode) or self._is_companion(dictionary_name):
+        if not stat.S_ISREG(status.st_mode) or self._is_excluded(dictionary_name):
             return None
         return (*states, (status.st_dev, status.st_ino, status.st_ctime_ns))
 
@@ -215,7 +215,7 @@ class Library:
     def _may_read(self, name: str, entry: os.DirEntry[str]) -> bool:
         """Return whether a file, or the target of a link, is a readable dictionary."""
         try:
-            if entry.name.startswith(".") or self._is_companion(name):
+            if entry.name.startswith(".") or self._is_excluded(name):
                 return False
             name.encode()
             if entry.is_symlink():
@@ -225,6 +225,10 @@ class Library:
             )
         except (OSError, UnicodeEncodeError, DictionaryForbidden):
             return False
+
+    def _is_excluded(self, name: str) -> bool:
+        """Return whether a name cannot be requested, or is that of a companion."""
+        return name == ALL_DICTIONARIES or self._is_companion(name)
 
     def _is_companion(self, name: str) -> bool:
         """Return whether a file belongs to a fortune file."""
