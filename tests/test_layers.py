@@ -26,7 +26,7 @@ LAYERS = [
     ["service", "web.pages"],
     ["search", "web.authentication", "web.server"],
     ["grep", "web.http"],
-    ["library", "web.limits"],
+    ["library"],
     ["concurrency", "processes", "query", "listening", "monitoring"],
     ["errors", "text"],
 ]

@@ -35,9 +35,9 @@ from twisted_quotes.web.api.health import Probes
 from twisted_quotes.web.api.response_cache import ResponseCache
 from twisted_quotes.web.api.routes import root_resource
 from twisted_quotes.web.api.wait import WaitRoute
-from twisted_quotes.web.limits.connections import ConnectionLimiter
-from twisted_quotes.web.limits.output import OutputLimiter
+from twisted_quotes.web.http.output_limiter import OutputLimiter
 from twisted_quotes.web.server.connection import Connection
+from twisted_quotes.web.server.connection_limiter import ConnectionLimiter
 from twisted_quotes.web.server.site import QuotesSite
 from twisted_quotes.web.server.timeouts import ConnectionTimeouts
 from twisted_quotes.web.server.transports import buffered_bytes

@@ -20,8 +20,8 @@ from twisted_quotes.search.results import (
 )
 from twisted_quotes.text.lines import Lines
 from twisted_quotes.text.quotes import Quote
+from twisted_quotes.web.http.output_limiter import OutputQuota
 from twisted_quotes.web.http.responses import render_body, set_content_type
-from twisted_quotes.web.limits.output import OutputQuota
 
 from .schemas import quote_body
 

@@ -24,7 +24,7 @@ from twisted_quotes.errors import (
     Unavailable,
     UnsupportedContentEncoding,
 )
-from twisted_quotes.web.limits.output import SMALL_RESPONSE, OutputQuota
+from twisted_quotes.web.http.output_limiter import SMALL_RESPONSE, OutputQuota
 
 from .request_log import IRequestLogEntry, annotate
 from .urls import base_url

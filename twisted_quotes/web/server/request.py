@@ -18,10 +18,10 @@ from twisted.web.http_headers import Headers
 from twisted.web.server import Request
 
 from twisted_quotes.errors import BadRequest, BodyTooLarge, QuotesError, UnknownMethod
+from twisted_quotes.web.http.output_limiter import OutputQuota
 from twisted_quotes.web.http.request_log import IRequestLogEntry, RequestLogEntry
 from twisted_quotes.web.http.responses import log_error, render_error
 from twisted_quotes.web.http.urls import is_allowed_host, is_valid_host
-from twisted_quotes.web.limits.output import OutputQuota
 
 from .connection import Connection
 from .refusal import MAX_BODY_SIZE

@@ -20,9 +20,9 @@ from zope.interface import provider
 
 from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.monitoring.metrics import Metrics
+from twisted_quotes.web.http.output_limiter import OutputLimiter
 from twisted_quotes.web.http.request_log import IRequestLogEntry
-from twisted_quotes.web.limits.connections import ConnectionLimiter
-from twisted_quotes.web.limits.output import OutputLimiter
+from twisted_quotes.web.server.connection_limiter import ConnectionLimiter
 
 from .access_log import AccessLog
 from .connection import Connection

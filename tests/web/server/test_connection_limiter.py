@@ -1,5 +1,5 @@
 """
-Tests for L{twisted_quotes.web.limits.connections}.
+Tests for L{twisted_quotes.web.server.connection_limiter}.
 """
 
 from __future__ import annotations

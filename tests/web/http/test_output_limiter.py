@@ -1,5 +1,5 @@
 """
-Tests for L{twisted_quotes.web.limits.output}.
+Tests for L{twisted_quotes.web.http.output_limiter}.
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.errors import TooBusy, TooManyRequests
-from twisted_quotes.web.limits.output import (
+from twisted_quotes.web.http.output_limiter import (
     SMALL_RESPONSE,
     OutputLimiter,
     OutputQuota,

@@ -1,5 +1,0 @@
-"""
-Limits that all connections share.
-
-Read L{connections<twisted_quotes.web.limits.connections>} first.
-"""
