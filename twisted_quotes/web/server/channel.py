@@ -22,8 +22,8 @@ from zope.interface import implementer
 from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.web.http.clients import client_key_for_address
 from twisted_quotes.web.http.output_limiter import OutputLimiter
-from twisted_quotes.web.server.connection_limiter import ConnectionLimiter
 
+from .connection_limiter import ConnectionLimiter
 from .request_queue import RequestQueue
 from .timeouts import LINGER_TIMEOUT, ConnectionTimeouts, ConnectionTimer
 from .transports import (

@@ -22,10 +22,10 @@ from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.monitoring.metrics import Metrics
 from twisted_quotes.web.http.output_limiter import OutputLimiter
 from twisted_quotes.web.http.request_log import IRequestLogEntry
-from twisted_quotes.web.server.connection_limiter import ConnectionLimiter
 
 from .access_log import AccessLog
 from .connection import Connection
+from .connection_limiter import ConnectionLimiter
 from .request import QuotesRequest
 from .request_queue import RequestQueue
 from .timeouts import ConnectionTimeouts
