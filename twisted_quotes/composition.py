@@ -26,7 +26,7 @@ from twisted_quotes.library.indexes import Indexes
 from twisted_quotes.library.library import Library
 from twisted_quotes.library.readiness import Readiness
 from twisted_quotes.monitoring.metrics import MetricFamily, Metrics
-from twisted_quotes.processes.orphans import Reaper
+from twisted_quotes.processes.reaper import Reaper
 from twisted_quotes.processes.resource_limits import apply_limits
 from twisted_quotes.processes.signals import (
     has_controlling_terminal,

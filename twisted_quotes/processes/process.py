@@ -21,14 +21,14 @@ from twisted.python.failure import Failure
 
 from twisted_quotes.text.lines import Readable
 
-from .reaper import SERVICE_ID_VARIABLE
+from .kill_orphans import SERVICE_ID_VARIABLE
 from .signals import block_terminal_signals
 
 MAX_STDERR_BYTES = 64 * 1024
 """How much of the standard error of a command is kept, in bytes."""
 
 SERVICE_ID = token_hex(16)
-"""Marks the child processes of this service (L{twisted_quotes.processes.reaper})."""
+"""The id by which L{twisted_quotes.processes.reaper} finds the child processes."""
 
 
 @dataclass(frozen=True)
@@ -169,17 +169,17 @@ def spawn(
     extra_descriptors: Mapping[int, int] = MappingProxyType({}),
 ) -> ChildProcess:
     """
-    Start a command, without the open files of this process, and with the signals of
-    a terminal blocked.
+    Start a command.
 
-    Its environment has the mark that L{twisted_quotes.processes.reaper} looks for.
+    It inherits no open file, the signals of a terminal are blocked in it, and
+    L{SERVICE_ID} is part of its environment.
 
     @param stdin: a descriptor for its standard input, C{"w"} for a pipe, or L{None}
         for an empty file.
     @param max_output: as for L{ChildProcess}.
     @param extra_descriptors: further descriptors for it, by their number in the child.
-    @raise OSError: it could not be started: missing, too many processes or files,
-        arguments too long.
+    @raise OSError: it cannot be started: it is missing, its arguments are too long, or
+        there are too many processes or open files.
     """
     if stdin is None:
         with open(os.devnull, "rb") as devnull:

@@ -1,47 +1,51 @@
 """
-A process that outlives the service, to kill its child processes if it is killed:
-C{python -m twisted_quotes.processes.reaper}.
-
-It waits until its standard input is closed, which happens when the service is killed; a
-service that shuts down in order kills this process first. Then it kills every process
-that has the mark of the service in its environment.
+A process that kills the other child processes of a service that is killed.
 """
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
-import time
-from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 
-# The prefix TWISTED_QUOTES_ is for options alone.
-SERVICE_ID_VARIABLE = "_TWISTED_QUOTES_SERVICE"
-"""The environment variable that marks the child processes of one service."""
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorProcess
+from twisted.logger import Logger
 
-_SCANS = 5
-_SCAN_INTERVAL = 0.05
-
-
-def kill_marked_processes(service_id: str) -> None:
-    """Kill the processes with L{SERVICE_ID_VARIABLE} in their environment."""
-    marker = f"{SERVICE_ID_VARIABLE}={service_id}".encode()
-    for name in os.listdir("/proc"):
-        if name.isdigit() and int(name) != os.getpid():
-            # The process may have ended, or belong to another user.
-            with suppress(OSError), open(f"/proc/{name}/environ", "rb") as environment:
-                if marker in environment.read().split(b"\0"):
-                    os.kill(int(name), signal.SIGKILL)
+from .process import ChildProcess, Command, Outcome, spawn
 
 
-def main() -> None:
-    """Wait for the end of the service, and kill its remaining processes."""
-    sys.stdin.buffer.read()
-    # A process that is being started may not have its environment yet.
-    for _ in range(_SCANS):
-        kill_marked_processes(os.environ[SERVICE_ID_VARIABLE])
-        time.sleep(_SCAN_INTERVAL)
+@dataclass
+class Reaper:
+    """Runs the program L{kill_orphans<twisted_quotes.processes.kill_orphans>}."""
 
+    reactor: IReactorProcess
+    _process: ChildProcess | None = None
+    _log = Logger()
 
-if __name__ == "__main__":
-    main()
+    def start(self) -> None:
+        """Start the process. A failure is logged."""
+        command = Command(
+            sys.executable,
+            ("-P", "-S", "-m", "twisted_quotes.processes.kill_orphans"),
+            {"PYTHONPATH": str(Path(__file__).parents[2])},
+        )
+        try:
+            self._process = spawn(self.reactor, command, "w")
+        except OSError as error:
+            self._log_failure(error)
+        else:
+            self._process.result.addCallback(self._log_failure)
+
+    def stop(self) -> Deferred[None]:
+        """Kill the process, and wait for its end."""
+        if self._process is None:
+            return succeed(None)
+        self._process.cancel()
+        return self._process.ended
+
+    def _log_failure(self, reason: Outcome | OSError) -> None:
+        self._log.error(
+            "Child processes may go on if the service is killed: {reason!a}",
+            reason=str(reason),
+        )

@@ -15,7 +15,7 @@ from twisted.internet.task import LoopingCall
 from twisted.internet.tcp import Port
 from twisted.python.failure import Failure
 
-from twisted_quotes.processes.orphans import Reaper
+from twisted_quotes.processes.reaper import Reaper
 from twisted_quotes.service.graceful_shutdown import GracefulService
 
 from .control import Message

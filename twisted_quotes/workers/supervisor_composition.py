@@ -14,7 +14,7 @@ from twisted.application.service import IService
 
 from twisted_quotes.concurrency.shared_counters import ROWS_PER_WORKER, SharedCounters
 from twisted_quotes.monitoring.metrics import Metrics
-from twisted_quotes.processes.orphans import Reaper
+from twisted_quotes.processes.reaper import Reaper
 from twisted_quotes.processes.signals import (
     has_controlling_terminal,
     subscribe_to_signals,
