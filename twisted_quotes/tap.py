@@ -54,8 +54,6 @@ def makeService(options: Mapping[str, Any]) -> IService:
     """Make the service; raise L{CannotStart} if an option cannot be used."""
     from twisted.internet import reactor
 
-    from .composition import quotes_service, worker_service
-
     configuration = take_worker_configuration(os.environ)
     options = resolve_systemd_sockets(options, configuration)
     restrict_descriptor_scan(
@@ -64,10 +62,13 @@ def makeService(options: Mapping[str, Any]) -> IService:
     # Freeze long-lived objects so that the garbage collector skips them.
     reactor.callWhenRunning(gc.collect)
     reactor.callWhenRunning(gc.freeze)
-    if configuration is not None:
-        return worker_service(reactor, options, configuration)
-    if options["workers"] > 1:
+    if configuration is None and options["workers"] > 1:
         return supervised_service(
             reactor, options, [sys.executable, *sys.orig_argv[1:]], os.environ
         )
-    return quotes_service(reactor, options)
+    # The supervisor does not need these modules, which take a while to import.
+    from .composition import quotes_service, worker_service
+
+    if configuration is None:
+        return quotes_service(reactor, options)
+    return worker_service(reactor, options, configuration)
