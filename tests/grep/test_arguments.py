@@ -22,11 +22,11 @@ from twisted_quotes.grep.arguments import (
     GrepFailed,
     check_exit_status,
     count_arguments,
-    environment,
     line_arguments,
     line_number_arguments,
     match_position_arguments,
     needs_normalized_text,
+    pattern_environment,
     whole_line_arguments,
 )
 from twisted_quotes.grep.output import (
@@ -63,7 +63,7 @@ def search_arguments(query: Search | All) -> tuple[str, ...]:
 
 def search_environment(query: Search | All) -> dict[str, str]:
     """Return the environment for a query."""
-    return dict(environment(query.selection.pattern))
+    return dict(pattern_environment(query.selection.pattern))
 
 
 def run_query(query: Search | All, data: bytes) -> list[str]:
@@ -130,7 +130,7 @@ class ArgumentsTests(SynchronousTestCase):
 
 
 class EnvironmentTests(SynchronousTestCase):
-    """Tests for L{environment}."""
+    """Tests for L{pattern_environment}."""
 
     def test_fixed_strings_are_matched_as_bytes(self) -> None:
         self.assertEqual(search_environment(Search(term="é")), BYTE_LOCALE)
@@ -519,7 +519,7 @@ class ColumnTests(SynchronousTestCase):
         """Return the output of the real grep, from the current file offset on."""
         return subprocess.run(
             ["grep", *arguments],
-            env=dict(environment(pattern)),
+            env=dict(pattern_environment(pattern)),
             stdin=self.lines,
             capture_output=True,
         ).stdout

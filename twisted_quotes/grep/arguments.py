@@ -69,7 +69,7 @@ def is_bytewise_search(query: Search) -> bool:
     return (
         pattern is not None
         and not (query.n_before or query.n_after)
-        and environment(pattern) is C_LOCALE
+        and pattern_environment(pattern) is C_LOCALE
         and not needs_normalized_text(pattern)
     )
 
@@ -135,7 +135,7 @@ def _pattern_arguments(pattern: Pattern | None) -> list[str]:
     return [*options, *["-w"] * pattern.whole_word, "-e", term]
 
 
-def environment(pattern: Pattern | None) -> Mapping[str, str]:
+def pattern_environment(pattern: Pattern | None) -> Mapping[str, str]:
     """
     Return the environment of grep for a pattern.
 

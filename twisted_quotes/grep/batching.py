@@ -29,8 +29,11 @@ from twisted_quotes.processes.process import Outcome
 from twisted_quotes.query.queries import Search
 from twisted_quotes.text.lines import Lines, lines_containing, parse_lines
 
-from . import arguments as grep
-from .arguments import GrepFailed
+from .arguments import (
+    GrepFailed,
+    any_term_arguments,
+    line_arguments,
+)
 from .batch_queue import BatchQueue
 from .prestart import MAX_OUTPUT, GrepPool, PrestartedGrep
 from .runner import MAX_BUFFERED, GrepRunner, GrepSession
@@ -67,7 +70,7 @@ class SearchBatcher:
         """
         Find the lines that contain a term, or get a slot to search for them alone.
 
-        @param query: a L{bytewise search<grep.is_bytewise_search>}.
+        @param query: a L{bytewise search<is_bytewise_search>}.
         @return: the lines, of which the query may select a part; or a session in
             which to search without a batch.
         @raise TooBusy: the queue is full.
@@ -138,10 +141,10 @@ class SearchBatcher:
             if dictionary.state.size >= MAX_BUFFERED:
                 return None
             batch = queue.take_batch(MAX_TERMS - 1, MAX_BYTES)
-            arguments = grep.line_arguments(query, query.end)
+            arguments = line_arguments(query, query.end)
             if batch:
                 terms = [query.term, *(search.term for search in batch)]
-                arguments = grep.any_term_arguments(terms)
+                arguments = any_term_arguments(terms)
             output = None
             try:
                 running = grep_session.run(

@@ -14,8 +14,8 @@ from typing import NamedTuple, TypeAlias
 from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.query.queries import Pattern
 
-from . import arguments as grep
-from . import output as grep_output
+from .arguments import line_number_arguments, match_position_arguments
+from .output import parse_line_numbers, parse_match_positions
 from .runner import GrepSession
 
 MatchSpans: TypeAlias = list[tuple[int, int]]
@@ -87,7 +87,7 @@ class _MatchFinder:
             max_output = max(_MAX_OUTPUT, len(rest[0]) + limit * _MATCH_OVERHEAD)
             with _memory_file(b"".join(rest)) as descriptor:
                 outcome = await self.grep_session.run(
-                    grep.match_position_arguments(pattern),
+                    match_position_arguments(pattern),
                     pattern,
                     descriptor,
                     max_output,
@@ -144,12 +144,12 @@ class _MatchFinder:
             return set()
         with _memory_file("".join(f"{each}\n" for each in characters).encode()) as file:
             outcome = await self.grep_session.run(
-                grep.line_number_arguments(_WORD_CHARACTER, len(characters)),
+                line_number_arguments(_WORD_CHARACTER, len(characters)),
                 _WORD_CHARACTER,
                 file,
                 _MAX_OUTPUT * 16,
             )
-        numbers = grep_output.parse_line_numbers(outcome.stdout)
+        numbers = parse_line_numbers(outcome.stdout)
         return {characters[number] for number in numbers}
 
 
@@ -165,7 +165,7 @@ def _parse_spans(
     spans_by_line = {
         number: [(start, end) for _, start, end in positions][:limit]
         for number, positions in groupby(
-            grep_output.parse_match_positions(output), lambda position: position[0]
+            parse_match_positions(output), lambda position: position[0]
         )
     }
     line_count = len(lines)

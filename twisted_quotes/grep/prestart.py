@@ -27,7 +27,7 @@ from twisted_quotes.library.library import Library
 from twisted_quotes.library.stability import is_recently_changed
 from twisted_quotes.processes.process import ChildProcess, Outcome
 
-from . import arguments as grep
+from .arguments import C_LOCALE, encode_pattern_file, pattern_file_arguments
 from .runner import MAX_BUFFERED, GrepRunner
 
 MAX_PRESTARTED = 4
@@ -77,7 +77,7 @@ class PrestartedGrep(Closeable):
         @return: L{False} if it has been killed, or if the term is too long to be
             written in one piece.
         """
-        message = grep.encode_pattern_file(term)
+        message = encode_pattern_file(term)
         if len(message) > select.PIPE_BUF:
             return False
         try:
@@ -173,8 +173,8 @@ class GrepPool:
             pipe = stack.enter_context(os.fdopen(write_end, "wb", 0))
             with os.fdopen(read_end, "rb", 0):
                 child = runner.start(
-                    grep.pattern_file_arguments(_PATTERN_FD),
-                    grep.C_LOCALE,
+                    pattern_file_arguments(_PATTERN_FD),
+                    C_LOCALE,
                     dictionary.fileno(),
                     MAX_OUTPUT,
                     {_PATTERN_FD: read_end},

@@ -27,8 +27,7 @@ from twisted_quotes.processes.process import ChildProcess, Command, Outcome, spa
 from twisted_quotes.query.queries import Pattern
 from twisted_quotes.text.lines import NormalizedFile
 
-from . import arguments as grep
-from .arguments import GrepFailed
+from .arguments import GrepFailed, check_exit_status, pattern_environment
 
 MAX_BUFFERED = 1024 * 1024
 """The approximate maximum of output in bytes to hold in memory before sending it."""
@@ -158,7 +157,7 @@ class GrepSession(Closeable):
         start_offset = _offset(stdin)
         child = runner.start(
             arguments,
-            grep.environment(pattern),
+            pattern_environment(pattern),
             stdin if isinstance(stdin, int) else "w",
             max_output or DEFAULT_MAX_OUTPUT,
             slow=self._slot_request.slow,
@@ -209,7 +208,7 @@ class GrepSession(Closeable):
         finally:
             metrics.bytes_searched.inc(max(0, _offset(stdin) - start_offset))
         self._time_left -= min(runner.reactor.seconds() - started_at, self._time_left)
-        grep.check_exit_status(outcome.exit_code, outcome.stderr, regex)
+        check_exit_status(outcome.exit_code, outcome.stderr, regex)
         return outcome
 
 

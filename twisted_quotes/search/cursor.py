@@ -10,9 +10,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from twisted_quotes.grep import arguments as grep
-from twisted_quotes.grep import output as grep_output
-from twisted_quotes.grep.arguments import GrepFailed
+from twisted_quotes.grep.arguments import (
+    GrepFailed,
+    count_arguments,
+    line_number_arguments,
+)
+from twisted_quotes.grep.output import parse_count, parse_line_numbers
 from twisted_quotes.grep.runner import GrepSession
 from twisted_quotes.query.queries import Pattern
 from twisted_quotes.text.normalization import normalize_term
@@ -92,7 +95,7 @@ class MatchCursor(Cursor):
             batch_size = min(limit - len(fetched), batch_size)
             offset = os.lseek(self.file_descriptor, 0, os.SEEK_CUR)
             outcome = await self.grep_session.run(
-                grep.line_number_arguments(self.pattern, batch_size),
+                line_number_arguments(self.pattern, batch_size),
                 self.pattern,
                 self.file_descriptor,
                 2 * _MAX_OUTPUT,
@@ -104,7 +107,7 @@ class MatchCursor(Cursor):
                 os.lseek(self.file_descriptor, offset, os.SEEK_SET)
                 batch_size = max(1, batch_size // 8)
                 continue
-            lines = grep_output.parse_line_numbers(outcome.stdout)
+            lines = parse_line_numbers(outcome.stdout)
             fetched += [self.next_position + line for line in lines]
             if lines:
                 self.next_position += lines[-1] + 1
@@ -118,9 +121,9 @@ class MatchCursor(Cursor):
             return 0
         self.at_end = True
         outcome = await self.grep_session.run(
-            grep.count_arguments(self.pattern), self.pattern, self.file_descriptor
+            count_arguments(self.pattern), self.pattern, self.file_descriptor
         )
-        return grep_output.parse_count(outcome.stdout)
+        return parse_count(outcome.stdout)
 
 
 @dataclass

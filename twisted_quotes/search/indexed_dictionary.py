@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.errors import DictionaryChanging, EntryTooLong
-from twisted_quotes.grep import arguments as grep
-from twisted_quotes.grep import output as grep_output
+from twisted_quotes.grep.arguments import whole_line_arguments
+from twisted_quotes.grep.output import parse_line_numbers
 from twisted_quotes.grep.runner import GrepSession
 from twisted_quotes.library.dictionary import Dictionary
 from twisted_quotes.library.index import Index, IndexFiles, consecutive_ranges
@@ -73,9 +73,9 @@ class IndexedDictionary:
     async def position_of(self, grep_session: GrepSession, quote_id: str) -> int | None:
         """Return the position of the first quote with an id, or L{None}."""
         outcome = await grep_session.run(
-            grep.whole_line_arguments(quote_id), None, self.index_files.ids
+            whole_line_arguments(quote_id), None, self.index_files.ids
         )
-        return next(iter(grep_output.parse_line_numbers(outcome.stdout)), None)
+        return next(iter(parse_line_numbers(outcome.stdout)), None)
 
     async def read(
         self, positions: Sequence[int], size: int, before: int = 0, after: int = 0

@@ -9,8 +9,12 @@ from dataclasses import dataclass
 
 from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.errors import DictionaryChanging, EntryTooLong
-from twisted_quotes.grep import arguments as grep
-from twisted_quotes.grep import output as grep_output
+from twisted_quotes.grep.arguments import count_arguments, line_arguments
+from twisted_quotes.grep.output import (
+    parse_count,
+    parse_numbered_lines,
+    strip_line_numbers,
+)
 from twisted_quotes.grep.runner import GrepSession
 from twisted_quotes.library.dictionary import Dictionary, DictionaryReader
 from twisted_quotes.processes.process import Outcome
@@ -75,8 +79,8 @@ class DictionarySearch:
 
     async def count(self) -> int:
         """Count the entries."""
-        arguments = grep.count_arguments(self.query.selection.pattern)
-        return grep_output.parse_count((await self.run_grep(arguments)).stdout)
+        arguments = count_arguments(self.query.selection.pattern)
+        return parse_count((await self.run_grep(arguments)).stdout)
 
     async def find(self, limit: int | None, max_characters: int) -> Entries | None:
         """
@@ -92,7 +96,7 @@ class DictionarySearch:
         ):
             return None
         outcome = await self.run_grep(
-            grep.line_arguments(self.query, limit), max(1, max_characters)
+            line_arguments(self.query, limit), max(1, max_characters)
         )
         if not outcome.is_complete:
             return None
@@ -100,7 +104,7 @@ class DictionarySearch:
         if not self.has_context:
             return lines[:limit]
         entries = add_context(
-            *grep_output.parse_numbered_lines(lines),
+            *parse_numbered_lines(lines),
             self.query.n_before,
             self.query.n_after,
         )
@@ -188,7 +192,7 @@ class MatchReader:
         @raise DictionaryChanging: if the dictionary has become shorter.
         """
         search = self.search
-        arguments = grep.line_arguments(search.query, None, numbered=True)
+        arguments = line_arguments(search.query, None, numbered=True)
         # With their context, entries may be much longer than the output.
         max_output = CHUNK_SIZE // 4 if search.has_context else CHUNK_SIZE
         while True:
@@ -209,7 +213,7 @@ class MatchReader:
 
     async def _parse_without_context(self, output: bytes) -> Lines:
         """Return the matching lines, and advance past them."""
-        printed, last_line = grep_output.strip_line_numbers(output)
+        printed, last_line = strip_line_numbers(output)
         await self._advance_past(last_line)
         lines = parse_lines(printed, self.search.normalized)
         skipped = min(self.skip, len(lines))
@@ -219,7 +223,7 @@ class MatchReader:
     async def _parse_with_context(self, output: bytes) -> Iterable[str] | None:
         """Return the complete entries, and advance past them; L{None} for none."""
         before, after = self.search.query.n_before, self.search.query.n_after
-        lines, matches = grep_output.parse_numbered_lines(
+        lines, matches = parse_numbered_lines(
             parse_lines(output, self.search.normalized)
         )
         matches = [

@@ -13,7 +13,11 @@ from twisted_quotes.errors import (
     DictionaryForbidden,
     DictionaryNotFound,
 )
-from twisted_quotes.grep import arguments as grep
+from twisted_quotes.grep.arguments import (
+    UNNORMALIZED_LINE_ARGUMENTS,
+    is_bytewise_search,
+    needs_normalized_text,
+)
 from twisted_quotes.grep.batching import SearchBatcher
 from twisted_quotes.grep.runner import MAX_BUFFERED, GrepRunner, GrepSession
 from twisted_quotes.library.dictionary import Dictionary, FileState
@@ -57,7 +61,7 @@ class LineSearch:
             self.batcher is not None
             and dictionary_name != ALL_DICTIONARIES
             and isinstance(query, Search)
-            and grep.is_bytewise_search(query)
+            and is_bytewise_search(query)
         ):
             found = await self.batcher.search(dictionary_name, query, slot_request)
         else:
@@ -136,9 +140,9 @@ class _Search:
     async def _start_search(self, dictionary: Dictionary) -> DictionarySearch:
         """Find out whether grep must read the normalized text of a dictionary."""
         normalized = False
-        if grep.needs_normalized_text(self.query.selection.pattern):
+        if needs_normalized_text(self.query.selection.pattern):
             outcome = await self.grep_session.run(
-                grep.UNNORMALIZED_LINE_ARGUMENTS, None, dictionary.fileno()
+                UNNORMALIZED_LINE_ARGUMENTS, None, dictionary.fileno()
             )
             normalized = outcome.exit_code == 0
         start = dictionary.rewind()
