@@ -251,23 +251,14 @@ class AuthTests(SynchronousTestCase):
         self.assertEqual({**options, "auth": []}, DEFAULTS)
 
     def test_several_checkers(self) -> None:
-        """They are in their order."""
+        """In their order, on the command line, which overrides the environment."""
         one, two = self.files
-        self.assert_checkers(parse_options(f"--auth={two}", f"--auth={one}"), two, one)
-
-    def test_several_checkers_in_the_environment(self) -> None:
-        """Separated by blanks."""
-        one, two = self.files
-        self.assert_checkers(
-            parse_options(TWISTED_QUOTES_AUTH=f" {one}  {two} "), one, two
-        )
-
-    def test_the_command_line_overrides_the_environment(self) -> None:
-        """The variable is not read."""
-        options = parse_options(
-            "--auth", self.files[0], TWISTED_QUOTES_AUTH="nonsense:"
-        )
-        self.assert_checkers(options, self.files[0])
+        for arguments, variable in (
+            ([], f" {one}  {two} "),
+            ([f"--auth={one}", "--auth", two], "nonsense:"),
+        ):
+            options = parse_options(*arguments, TWISTED_QUOTES_AUTH=variable)
+            self.assert_checkers(options, one, two)
 
     def test_checkers_are_not_kept_for_the_next_parse(self) -> None:
         """The lists are not shared."""

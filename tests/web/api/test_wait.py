@@ -36,20 +36,16 @@ class WaitTests(SearchTestCase):
             self.assertEqual(response.json, {"waited": int(seconds)})
 
     def test_wrong_parameters_are_a_400(self) -> None:
-        wrong = (
-            "seconds=61 seconds=100 seconds=-1 seconds=1.5 seconds=1e1 seconds= "
-            "seconds=%0a1 seconds=%D9%A3 seconds"
-        )
-        for query in wrong.split():
+        for query, words in (
+            ("seconds=61", "0 to 60"),
+            ("seconds=-1", "0 to 60"),
+            ("seconds", "0 to 60"),
+            ("seconds=1;x=2", "0 to 60"),
+            ("seconds=1&x", '"x"'),
+            ("seconds=%ff", "UTF-8"),
+        ):
             response = self.successResultOf(self.web.request("GET", f"/wait?{query}"))
-            self.assert_error(response, 400, '"seconds"', "0 to 60")
-        wrong = (
-            "seconds=%ff seconds=1&seconds=2 seconds=1&x=2 second=1 x seconds=1&x "
-            "seconds=1;x=2 %ff"
-        )
-        for query in wrong.split():
-            response = self.successResultOf(self.web.request("GET", f"/wait?{query}"))
-            self.assert_error(response, 400)
+            self.assert_error(response, 400, words)
         self.assertEqual(self.web.reactor.processes, [])
 
     def test_a_rejected_client_gets_a_slot_later(self) -> None:
