@@ -26,7 +26,7 @@ from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.grep.runner import GrepRunner
 from twisted_quotes.library.index_cache import IndexCache
-from twisted_quotes.library.indexes import Indexes
+from twisted_quotes.library.index_provider import IndexProvider
 from twisted_quotes.library.library import Library
 from twisted_quotes.monitoring.metrics import Metrics
 from twisted_quotes.processes.kill_orphans import SERVICE_ID_VARIABLE
@@ -295,7 +295,7 @@ def make_test_finder(
         apply_no_limits,
         metrics or Metrics(),
     )
-    indexes = Indexes(reactor, in_thread, IndexCache(str(cache)), waiting)
+    indexes = IndexProvider(reactor, in_thread, IndexCache(str(cache)), waiting)
     return make_finder(
         runner,
         library,

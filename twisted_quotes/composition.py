@@ -22,7 +22,7 @@ from twisted_quotes.concurrency.shared_counters import SharedCounters
 from twisted_quotes.concurrency.threads import ThreadRunner
 from twisted_quotes.grep.runner import GrepRunner
 from twisted_quotes.library.index_cache import IndexCache
-from twisted_quotes.library.indexes import Indexes
+from twisted_quotes.library.index_provider import IndexProvider
 from twisted_quotes.library.library import Library
 from twisted_quotes.library.readiness import Readiness
 from twisted_quotes.monitoring.metrics import MetricFamily, Metrics
@@ -154,7 +154,7 @@ class _Composition:
         in_thread = ThreadRunner(
             self.reactor, self.reactor.getThreadPool(), MAX_THREADS
         )
-        indexes = Indexes(self.reactor, in_thread, cache, self.share.max_waiting)
+        indexes = IndexProvider(self.reactor, in_thread, cache, self.share.max_waiting)
         self.metrics.add_gauge(
             "dictionaries",
             "Dictionaries served.",

@@ -308,7 +308,7 @@ class LargeDictionaryTests(LibraryTestCase):
             return [
                 pid
                 for pid in server.search_pids()
-                if b"twisted_quotes.library.build_index" in command_line(pid)
+                if b"twisted_quotes.library.index_process" in command_line(pid)
             ]
 
         [pid] = wait_until(find_builder, "the process that builds the index")

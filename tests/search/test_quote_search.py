@@ -21,8 +21,8 @@ from twisted_quotes.errors import (
     ServiceNotReady,
 )
 from twisted_quotes.library.dictionary import Dictionary
-from twisted_quotes.library.index import Index
-from twisted_quotes.library.indexes import Indexes
+from twisted_quotes.library.index_format import Index
+from twisted_quotes.library.index_provider import IndexProvider
 from twisted_quotes.query.queries import All, FindQuotes, Random, Search
 from twisted_quotes.search import (
     cursor,
@@ -301,16 +301,16 @@ class ChangeTests(RealGrepTestCase):
 
     def make_finder_without(self, name: str, error: Exception) -> Finder:
         """Return a finder that has no index of a dictionary."""
-        get = Indexes.get
+        get = IndexProvider.get
 
         def get_unless(
-            indexes: Indexes, dictionary: Dictionary, wait_for_retry: bool = True
+            indexes: IndexProvider, dictionary: Dictionary, wait_for_retry: bool = True
         ) -> Deferred[Index]:
             if dictionary.path.endswith(name):
                 return fail(error)
             return get(indexes, dictionary, wait_for_retry)
 
-        self.patch(Indexes, "get", get_unless)
+        self.patch(IndexProvider, "get", get_unless)
         return self.make_finder()
 
     async def test_a_dictionary_without_an_index_is_left_out(self) -> None:

@@ -1,5 +1,5 @@
 """
-Writing indexes: in a thread or in a process, each within a time limit.
+Where and for how long an index is written: in a thread, or else in a process.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.processes.process import ChildProcess, Command, spawn
 
 from .dictionary import Dictionary
-from .index import write_index
+from .index_format import write_index
 
 MAX_SIZE_FOR_THREAD = 4 * 1024 * 1024
 """The size in bytes up to which a thread writes the index of a dictionary."""
@@ -108,7 +108,7 @@ class IndexBuilder:
         # -B: on a full disk, Python would leave a truncated .pyc file.
         command = Command(
             sys.executable,
-            ("-B", "-P", "-m", "twisted_quotes.library.build_index", folder),
+            ("-B", "-P", "-m", "twisted_quotes.library.index_process", folder),
             {"PYTHONPATH": str(Path(__file__).parents[2])},
         )
         started_at = self._reactor.seconds()

@@ -1,5 +1,5 @@
 """
-The cache folder: indexes that are kept from one run of the service to the next.
+The folder of finished indexes, which are kept from one run of the service to the next.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from time import time
 from twisted.logger import Logger
 
 from .dictionary import FileState
-from .index import FORMAT_VERSION, Index, IndexDamaged, load_index
+from .index_format import FORMAT_VERSION, Index, IndexDamaged, load_index
 
 # Only entries with such names are ever removed.
 _ENTRY_NAME = compile(r"([0-9a-f]{16})-[0-9a-f]{16}|building-\w+")

@@ -18,7 +18,7 @@ from twisted_quotes.grep.batching import SearchBatcher
 from twisted_quotes.grep.prestart import MAX_PRESTARTED, GrepPool
 from twisted_quotes.grep.runner import GrepRunner
 from twisted_quotes.library.dictionary import FileState, PathState
-from twisted_quotes.library.indexes import Indexes
+from twisted_quotes.library.index_provider import IndexProvider
 from twisted_quotes.library.library import Library
 from twisted_quotes.query.queries import (
     ALL_DICTIONARIES,
@@ -58,7 +58,7 @@ class Finder:
     """
 
     library: Library
-    indexes: Indexes
+    indexes: IndexProvider
     indexed_library: IndexedLibrary
     line_search: LineSearch
     quote_search: QuoteSearch
@@ -167,7 +167,7 @@ class Finder:
 def make_finder(
     runner: GrepRunner,
     library: Library,
-    indexes: Indexes,
+    indexes: IndexProvider,
     in_thread: DeferToThread,
     now: Callable[[], float],
     batch_threshold: int = 1,

@@ -14,8 +14,8 @@ from twisted.internet.defer import Deferred, fail
 
 from twisted_quotes.errors import ServiceNotReady
 from twisted_quotes.library.dictionary import Dictionary
-from twisted_quotes.library.index import Index
-from twisted_quotes.library.indexes import Indexes
+from twisted_quotes.library.index_format import Index
+from twisted_quotes.library.index_provider import IndexProvider
 
 from ..clients import ClientResponse, WebTestCase
 
@@ -52,14 +52,14 @@ class SearchTestCase(WebTestCase):
 @contextmanager
 def index_missing(path: Path) -> Iterator[None]:
     """Let a dictionary have no index in time."""
-    get = Indexes.get
+    get = IndexProvider.get
 
     def get_others(
-        indexes: Indexes, dictionary: Dictionary, *arguments: Any
+        indexes: IndexProvider, dictionary: Dictionary, *arguments: Any
     ) -> Deferred[Index]:
         if dictionary.path == str(path):
             return fail(ServiceNotReady("an index"))
         return get(indexes, dictionary, *arguments)
 
-    with patch.object(Indexes, "get", get_others):
+    with patch.object(IndexProvider, "get", get_others):
         yield

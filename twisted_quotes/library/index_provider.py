@@ -1,5 +1,6 @@
 """
-Indexes: found in the cache, or built once for all requests that need them.
+Provides the index of a dictionary: from the cache, or from a build that all requests
+for it share.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.errors import DictionaryChanging, ServiceNotReady, TooBusy
 
 from .dictionary import Dictionary, FileState
-from .index import Index
 from .index_builder import BuildFailed, IndexBuilder, ReactorForBuilder
 from .index_cache import IndexCache
+from .index_format import Index
 
 _SLOW_FAILURE = 5.0
 """A build that fails sooner, in seconds, is repeated for the next request."""
@@ -24,13 +25,13 @@ _RETRY_FACTOR = 10
 """After a slow failure, how many times its duration to wait before a retry."""
 
 
-class Indexes:
+class IndexProvider:
     """
-    The indexes of all dictionaries.
+    Provides the indexes of all dictionaries.
 
     @param cache: where indexes are stored.
-    @param max_waiting: the maximum number of requests that wait for builds, 0 or
-        more, not counting the one request that started each build.
+    @param max_waiting: the maximum number of requests that wait for builds that other
+        requests started, 0 or more.
     """
 
     _log = Logger()

@@ -1,7 +1,8 @@
 """
-The index of a dictionary: the spans of its quotes, and the text that grep searches.
+The files of an index: how they are written, checked and opened.
 
-An index is a folder of columns. C{texts}, C{authors} and C{ids} have one line for
+An index has the spans of the quotes of a dictionary, and the text that grep searches.
+It is a folder of columns. C{texts}, C{authors} and C{ids} have one line for
 each quote, so that the line number that grep prints is the number of a quote.
 C{spans} has one record for each quote. Texts and authors are normalized.
 """

@@ -1,5 +1,5 @@
 """
-Tests for L{twisted_quotes.library.indexes}.
+Tests for L{twisted_quotes.library.index_provider}.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.errors import DictionaryChanging, ServiceNotReady, TooBusy
-from twisted_quotes.library import index, index_builder
+from twisted_quotes.library import index_builder, index_format
 from twisted_quotes.library.dictionary import Dictionary
-from twisted_quotes.library.index import Index, write_index
 from twisted_quotes.library.index_builder import BuildFailed
 from twisted_quotes.library.index_cache import IndexCache
-from twisted_quotes.library.indexes import Indexes
+from twisted_quotes.library.index_format import Index, write_index
+from twisted_quotes.library.index_provider import IndexProvider
 from twisted_quotes.library.library import Library
 from twisted_quotes.text.quotes import split_quotes
 
@@ -61,7 +61,7 @@ def raise_permission_error() -> Dictionary:
     raise PermissionError("no")
 
 
-class IndexesTestCase(SynchronousTestCase):
+class IndexProviderTestCase(SynchronousTestCase):
     """Has a library of one dictionary, and threads that a test controls."""
 
     def setUp(self) -> None:
@@ -77,10 +77,10 @@ class IndexesTestCase(SynchronousTestCase):
         self.cache = IndexCache(str(self.cache_folder))
         self.indexes = self.make_indexes()
 
-    def make_indexes(self, max_waiting: int = 100) -> Indexes:
+    def make_indexes(self, max_waiting: int = 100) -> IndexProvider:
         """Create indexes that use the same cache."""
         reactor: Any = self.reactor
-        return Indexes(reactor, self.threads, self.cache, max_waiting)
+        return IndexProvider(reactor, self.threads, self.cache, max_waiting)
 
     def get_index(self, name: str = "book") -> Deferred[Index]:
         """Get the index of a dictionary, which is closed at once."""
@@ -112,7 +112,7 @@ class IndexesTestCase(SynchronousTestCase):
         return [n for n in os.listdir(self.cache_folder) if n.startswith("building")]
 
 
-class ThreadTests(IndexesTestCase):
+class ThreadTests(IndexProviderTestCase):
     """Tests for small dictionaries, whose indexes a thread writes."""
 
     def test_one_build_serves_all_requests(self) -> None:
@@ -294,10 +294,10 @@ class ThreadTests(IndexesTestCase):
                 yield each
                 self.reactor.rightNow += index_builder.THREAD_TIME_LIMIT
 
-        self.patch(index, "split_quotes", split_slowly)
+        self.patch(index_format, "split_quotes", split_slowly)
 
 
-class ProcessTests(IndexesTestCase):
+class ProcessTests(IndexProviderTestCase):
     """Tests for large dictionaries, whose indexes a process writes."""
 
     def setUp(self) -> None:
@@ -323,7 +323,7 @@ class ProcessTests(IndexesTestCase):
         process = self.running_process()
         self.assertEqual(
             process.arguments[1:5],
-            ("-B", "-P", "-m", "twisted_quotes.library.build_index"),
+            ("-B", "-P", "-m", "twisted_quotes.library.index_process"),
         )
         self.assertEqual(list(process.environment), ["PYTHONPATH"])
         self.finish_build(process)

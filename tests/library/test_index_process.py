@@ -1,5 +1,5 @@
 """
-Tests for L{twisted_quotes.library.build_index}.
+Tests for L{twisted_quotes.library.index_process}.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from tempfile import TemporaryDirectory
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.library.index import load_index
+from twisted_quotes.library.index_format import load_index
 
 ROOT = Path(__file__).parents[2]
 LOADED_MODULES_SCRIPT = """
-import sys, twisted_quotes.library.build_index
+import sys, twisted_quotes.library.index_process
 print([each for each in ("twisted", "msgspec") if each in sys.modules])
 """
 
@@ -41,7 +41,7 @@ class BuildTests(SynchronousTestCase):
                     sys.executable,
                     "-P",
                     "-m",
-                    "twisted_quotes.library.build_index",
+                    "twisted_quotes.library.index_process",
                     folder,
                 ],
                 stdin=file,

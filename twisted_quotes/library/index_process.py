@@ -1,5 +1,7 @@
 """
-A process that writes one index: C{python -m twisted_quotes.library.build_index FOLDER}.
+The program of a process that writes one index.
+
+Run it as C{python -m twisted_quotes.library.index_process FOLDER}.
 
 It reads the dictionary from its standard input. It does not import Twisted, so that
 it starts quickly and stays small.
@@ -11,7 +13,7 @@ import os
 import sys
 
 from .dictionary import Dictionary
-from .index import write_index
+from .index_format import write_index
 
 # The increment of nice(2), so that the service and its greps run first.
 _NICE = 10
