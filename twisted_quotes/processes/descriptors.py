@@ -5,6 +5,7 @@ Open files: how many connections they allow, and what they cost each child proce
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import suppress
 from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 from typing import Any, NamedTuple
@@ -31,12 +32,12 @@ _MAX_REFUSED = 1024
 
 class DescriptorBudget(NamedTuple):
     """
-    The maximum numbers that this process has enough descriptors for at the same time.
+    What this process has enough descriptors for at the same time.
 
-    @ivar max_connections: open connections.
-    @ivar max_waits: C{/wait} requests.
-    @ivar max_streams: streamed responses.
-    @ivar max_refused: refused connections that wait for their clients to close.
+    @ivar max_waits: the maximum number of C{/wait} requests.
+    @ivar max_streams: the maximum number of streamed responses.
+    @ivar max_refused: the maximum number of refused connections that wait for their
+        clients to close.
     """
 
     max_connections: int
@@ -46,14 +47,10 @@ class DescriptorBudget(NamedTuple):
 
     @property
     def required_files(self) -> int:
-        """The number of descriptors that the budget takes."""
+        """The number of descriptors that all of this takes."""
         waits = self.max_waits * _FILES_PER_WAIT
         streams = self.max_streams * _FILES_PER_STREAM
         return self.max_connections + self.max_refused + waits + streams
-
-
-def _full_budget(max_connections: int) -> DescriptorBudget:
-    return DescriptorBudget(max_connections, MAX_WAITS, max_connections, _MAX_REFUSED)
 
 
 def compute_descriptor_budget(max_connections: int, max_files: int) -> DescriptorBudget:
@@ -63,9 +60,11 @@ def compute_descriptor_budget(max_connections: int, max_files: int) -> Descripto
     @param max_connections: the desired number of connections, 1 or more.
     @param max_files: the number of descriptors, 0 or more.
     """
-    full_budget = _full_budget(max_connections)
-    if max_files >= full_budget.required_files:
-        return full_budget
+    desired = DescriptorBudget(
+        max_connections, MAX_WAITS, max_connections, _MAX_REFUSED
+    )
+    if max_files >= desired.required_files:
+        return desired
     max_connections = min(max_connections, max_files // 2)
     # Twisted accepts about a hundred connections in one reactor turn.
     max_refused = min(_MAX_REFUSED, max(max_files // 8, min(128, max_files // 4)))
@@ -85,7 +84,8 @@ def raise_open_files_limit(max_connections: int, max_running: int) -> Descriptor
     @param max_running: the maximum number of concurrent searches.
     """
     reserve = _RESERVED_FILES + _FILES_PER_SEARCH * max_running
-    needed = reserve + _full_budget(max_connections).required_files
+    desired = compute_descriptor_budget(max_connections, sys.maxsize)
+    needed = reserve + desired.required_files
     # Linux does not allow an infinite limit.
     soft, hard = getrlimit(RLIMIT_NOFILE)
     if soft < needed:

@@ -4,20 +4,20 @@ The delay before a worker that has ended is replaced.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from twisted.application.internet import backoffPolicy
 
 MIN_UPTIME = 10.0
 """A worker that serves for less than this time counts as failed, in seconds."""
 
 _IMMEDIATE_RESTARTS = 2
-_INITIAL_DELAY, _MAX_DELAY = 0.25, 30.0
+
+_delay_after = backoffPolicy(0.25, 30.0, factor=2.0, jitter=lambda: 0.0)
 
 
-@dataclass
 class RestartBackoff:
     """Computes delays that grow exponentially, from the third failure in a row."""
 
-    _consecutive_failures: int = 0
+    _consecutive_failures = 0
 
     def next_delay(self, uptime: float) -> float:
         """
@@ -27,9 +27,7 @@ class RestartBackoff:
         """
         if uptime >= MIN_UPTIME:
             self._consecutive_failures = 0
-            return 0.0
-        self._consecutive_failures += 1
-        doublings = min(self._consecutive_failures - _IMMEDIATE_RESTARTS - 1, 10)
-        return (
-            0.0 if doublings < 0 else min(_MAX_DELAY, _INITIAL_DELAY * 2.0**doublings)
-        )
+        else:
+            self._consecutive_failures += 1
+        delayed_restarts = self._consecutive_failures - _IMMEDIATE_RESTARTS
+        return _delay_after(delayed_restarts - 1) if delayed_restarts > 0 else 0.0
