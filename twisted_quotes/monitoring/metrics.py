@@ -53,7 +53,7 @@ class Metrics:
     """
     The metrics of one process.
 
-    Each attribute is a metric, which is documented by its text in L{__init__}.
+    Each public attribute is a metric. Its documentation is part of the metric.
     """
 
     _log = Logger()
@@ -79,7 +79,8 @@ class Metrics:
         )
         self.cache_results = self.add_counter(
             "cache",
-            "Searches answered from the cache, by another search, or by their own.",
+            "Searches; hit: the response was cached; shared: an equal search was in "
+            "progress; miss: neither.",
             result=("hit", "shared", "miss"),
         )
         self.batched_searches = self.add_counter(
@@ -94,7 +95,7 @@ class Metrics:
         )
         self.greps_killed = self.add_counter(
             "greps_killed",
-            "Greps killed: time limit, client left, output limit, shutdown, others.",
+            "Greps killed, by reason; left: the client; outside: by another process.",
             reason=("timeout", "left", "output", "shutdown", "outside"),
         )
         self.spawn_failures = self.add_counter(
@@ -102,7 +103,7 @@ class Metrics:
         )
         self.prestarted_greps = self.add_counter(
             "spare_greps",
-            "Prestarted greps that were given a pattern, or ended before.",
+            "Prestarted greps, by whether a search used them.",
             result=("used", "unused"),
         )
         self.bytes_searched = self.add_counter(
