@@ -177,7 +177,7 @@ class ServiceTests(TapTestCase):
         service = worker_service(
             self.reactor,
             self.parse_options(f"--dictionaries={self.library}", "--max-waiting=5"),
-            WorkerConfiguration(0, 8, 1, 2, 100, 1),
+            WorkerConfiguration(0, 1, 2, 1),
         )
         assert isinstance(service, QuotesService)
         codes = []

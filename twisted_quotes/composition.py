@@ -76,7 +76,7 @@ def worker_service(
     """Make the service of a worker, like L{quotes_service}."""
     metrics = Metrics()
     supervisor = SupervisorConnection(reactor, metrics)
-    shared_counters = SharedCounters(SHARED_COUNTERS_FD, configuration.rows)
+    shared_counters = SharedCounters(SHARED_COUNTERS_FD)
     share = worker_share(reactor, options, configuration, shared_counters)
     collect_all_metrics = supervisor.collect_all_metrics
     composition = _Composition(reactor, options, share, metrics, collect_all_metrics)

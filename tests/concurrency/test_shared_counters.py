@@ -21,7 +21,7 @@ class SharedCountersTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.counters = SharedCounters.create(3)
         self.addCleanup(os.close, self.counters.descriptor)
-        self.other_counters = SharedCounters(self.counters.descriptor, 3)
+        self.other_counters = SharedCounters(self.counters.descriptor)
 
     def test_what_one_process_writes_the_other_reads(self) -> None:
         self.assertEqual(self.counters.total(Column.CONNECTIONS), 0)

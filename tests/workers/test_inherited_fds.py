@@ -23,7 +23,7 @@ def make_configuration(
     share: int = 0, shares: int = 2, listeners: int = 0
 ) -> WorkerConfiguration:
     """Make the configuration of a worker."""
-    return WorkerConfiguration(1, 8, share, shares, 100, listeners, ("a", ""))
+    return WorkerConfiguration(1, share, shares, listeners, ("a", ""))
 
 
 class WorkerConfigurationTests(SynchronousTestCase):

@@ -42,7 +42,7 @@ class ResourceShareTests(SynchronousTestCase):
         return worker_share(
             reactor,
             self.parse_options(*arguments),
-            WorkerConfiguration(share, 8, share, 2, 3, 1),
+            WorkerConfiguration(share, share, 2, 1),
             self.shared_counters,
         )
 
@@ -75,7 +75,9 @@ class ResourceShareTests(SynchronousTestCase):
         self.assertEqual((none.max_waiting, none.cache_bytes), (0, 0))
 
     def test_one_worker_may_use_all_of_a_shared_limit(self) -> None:
-        one, other = (self.make_resource_share(each) for each in (0, 1))
+        one, other = (
+            self.make_resource_share(each, "--max-connections=3") for each in (0, 1)
+        )
         self.assertEqual(one.connection_capacity.limit, 3)
         for name in ("connection_capacity", "wait_capacity"):
             own, others = getattr(one, name), getattr(other, name)

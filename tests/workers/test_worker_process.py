@@ -229,7 +229,7 @@ class WorkerStarterTests(SynchronousTestCase):
         self.assertEqual(process.executable, "/bin/python")
         self.assertEqual(process.arguments, tuple(self.command))
         configuration = process.environment.pop(CONFIGURATION_VARIABLE)
-        self.assertIn('"row":3,"rows":8,"share":1,"shares":2', configuration)
+        self.assertIn('"row":3,"share":1,"shares":2', configuration)
         self.assertEqual(process.environment, self.environment)
         self.assertNotIn("other", self.reactor.service_ids)
 

@@ -34,21 +34,20 @@ class SharedCounters:
     The counters of all workers.
 
     @param descriptor: an open file, created by L{create}.
-    @param rows: the number of rows, 1 or more.
     """
 
-    def __init__(self, descriptor: int, rows: int) -> None:
+    def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
-        self.rows = rows
         # Aligned groups of eight bytes are read and written atomically.
         self._cells = memoryview(mmap.mmap(descriptor, 0)).cast("q")
+        self.rows = len(self._cells) // len(Column)
 
     @classmethod
     def create(cls, rows: int) -> SharedCounters:
         """Create counters in an anonymous file, which inheriting processes share."""
         descriptor = os.memfd_create("scoreboard")
         os.truncate(descriptor, rows * len(Column) * 8)
-        return cls(descriptor, rows)
+        return cls(descriptor)
 
     def read(self, row: int, column: Column) -> int:
         """Return one counter."""

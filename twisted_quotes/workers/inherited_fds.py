@@ -21,20 +21,16 @@ class WorkerConfiguration(msgspec.Struct, frozen=True):
     The configuration of a worker.
 
     @ivar row: its row of the shared counters.
-    @ivar rows: the number of rows.
     @ivar share: the index of its share of the limits, from 0.
     @ivar shares: the number of shares.
-    @ivar connections: the maximum number of connections of all workers together.
     @ivar listeners: the number of listening sockets, which are in the order of the
         endpoints.
     @ivar from_systemd: the names of all sockets that systemd passed to the service.
     """
 
     row: int
-    rows: int
     share: int
     shares: int
-    connections: int
     listeners: int
     from_systemd: tuple[str, ...] = ()
 

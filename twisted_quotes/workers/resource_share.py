@@ -42,11 +42,7 @@ class ResourceShare:
     The limits are divided among the workers, except for connections and C{/wait}: of
     these, one worker can have as many as the limit of all workers leaves.
 
-    @ivar max_running: the maximum number of greps that run.
-    @ivar max_waiting: the maximum number of searches that wait for a slot.
     @ivar cores: the number of cores, at least 1.
-    @ivar cache_bytes: the maximum size of the response cache.
-    @ivar max_unsent_bytes: the maximum number of bytes that clients have yet to read.
     @ivar max_waits_per_client: the maximum number of C{/wait} of a client while others
         have some.
     @ivar budget: the limits that follow from the number of file descriptors.
@@ -67,14 +63,11 @@ class ResourceShare:
 
 def total_share(reactor: Any, options: Mapping[str, Any]) -> ResourceShare:
     """Return the limits of a single process, or raise L{CannotStart}."""
-    budget = startup.descriptor_budget(options)
-    return _divide(
+    return _make_share(
         options,
-        budget,
         lambda total: total,
-        connection_capacity=Capacity(budget.max_connections),
-        wait_capacity=Capacity(budget.max_waits),
-        endpoints=startup.endpoints(reactor, options["listen"]),
+        lambda limit, _: Capacity(limit),
+        startup.endpoints(reactor, options["listen"]),
     )
 
 
@@ -85,20 +78,13 @@ def worker_share(
     shared_counters: SharedCounters,
 ) -> ResourceShare:
     """Return the share of a worker, or raise L{CannotStart}."""
-    budget = startup.descriptor_budget(options)
-
-    def shared_capacity(limit: int, column: Column) -> SharedCapacity:
-        return SharedCapacity(limit, shared_counters, configuration.row, column)
-
-    return _divide(
+    return _make_share(
         options,
-        budget,
         configuration.share_of,
-        connection_capacity=shared_capacity(
-            configuration.connections, Column.CONNECTIONS
+        lambda limit, column: SharedCapacity(
+            limit, shared_counters, configuration.row, column
         ),
-        wait_capacity=shared_capacity(budget.max_waits, Column.WAITS),
-        endpoints=[
+        [
             (each, startup.endpoint(AdoptingReactor(reactor, descriptor), each))
             for each, descriptor in zip(
                 options["listen"], configuration.listener_fds, strict=True
@@ -107,12 +93,13 @@ def worker_share(
     )
 
 
-def _divide(
+def _make_share(
     options: Mapping[str, Any],
-    budget: DescriptorBudget,
     share_of: Callable[[int], int],
-    **resources: Any,
+    make_capacity: Callable[[int, Column], Capacity],
+    endpoints: list[tuple[str, IStreamServerEndpoint]],
 ) -> ResourceShare:
+    budget = startup.descriptor_budget(options)
     return ResourceShare(
         max_running=share_of(startup.max_running(options)),
         max_waiting=share_of(options["max-waiting"]),
@@ -121,7 +108,9 @@ def _divide(
         max_unsent_bytes=share_of(options["max-unsent-bytes"]),
         max_waits_per_client=share_of(budget.max_waits) // 2,
         budget=budget,
-        **resources,
+        connection_capacity=make_capacity(budget.max_connections, Column.CONNECTIONS),
+        wait_capacity=make_capacity(budget.max_waits, Column.WAITS),
+        endpoints=endpoints,
     )
 
 

@@ -67,10 +67,8 @@ def _make_pool(
     shared_counters = SharedCounters.create(ROWS_PER_WORKER * options["workers"])
     configuration = WorkerConfiguration(
         row=0,
-        rows=shared_counters.rows,
         share=0,
         shares=options["workers"],
-        connections=startup.descriptor_budget(options).max_connections,
         listeners=len(options["listen"]),
         from_systemd=options.get("from_systemd", ()),
     )
@@ -94,6 +92,8 @@ def _check_options(options: Mapping[str, Any]) -> None:
         startup.find_executable(program)
     startup.check_writable(options["access-log"])
     startup.portal(options)
+    # Workers inherit the limit that this raises.
+    startup.descriptor_budget(options)
 
 
 def _exit_with_error(reactor: Any, reason: str) -> None:
