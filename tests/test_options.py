@@ -65,6 +65,8 @@ VALID_OPTIONS = {
 }
 
 TEXT_RULE = "a text that is not empty"
+TIME_RULE = "a number, 0.001 to 1000000000"
+DRAIN_RULE = "a number, 0 to 1000000000"
 # Of each option: the description of its values, and texts that are none.
 INVALID_OPTIONS = {
     "dictionaries": (TEXT_RULE, [""]),
@@ -77,8 +79,8 @@ INVALID_OPTIONS = {
         ["", "0", "-1", "1.5", "all", f"{MAX_WORKERS + 1}", "100000"],
     ),
     "timeout": (
-        "a number, 0.001 or more",
-        ["", "x", "0", "-1", "nan", "inf", "1e999", "1s", "1_0"],
+        TIME_RULE,
+        ["", "x", "0", "-1", "nan", "inf", "1e10", "1e999", "1s", "1_0"],
     ),
     "max-running": (
         "a whole number, 1 or more",
@@ -87,11 +89,11 @@ INVALID_OPTIONS = {
     "max-waiting": ("a whole number, 0 or more", ["", "x", "-1", "0.0"]),
     "max-connections": ("a whole number, 1 or more", ["", "x", "0"]),
     "max-unsent-bytes": ("a whole number, 1 or more", ["", "x", "0"]),
-    "request-timeout": ("a number, 0.001 or more", ["", "0", "-1"]),
-    "send-timeout": ("a number, 0.001 or more", ["", "0", "nan"]),
-    "idle-timeout": ("a number, 0.001 or more", ["", "0", "x"]),
-    "drain-delay": ("a number, 0 or more", ["", "x", "-0.1", "nan"]),
-    "drain-timeout": ("a number, 0 or more", ["", "x", "-1", "inf"]),
+    "request-timeout": (TIME_RULE, ["", "0", "-1"]),
+    "send-timeout": (TIME_RULE, ["", "0", "nan"]),
+    "idle-timeout": (TIME_RULE, ["", "0", "x"]),
+    "drain-delay": (DRAIN_RULE, ["", "x", "-0.1", "nan"]),
+    "drain-timeout": (DRAIN_RULE, ["", "x", "-1", "inf", "1e10"]),
     "access-log": (TEXT_RULE, [""]),
 }
 

@@ -30,6 +30,9 @@ The maximum number of workers. A worker uses one core for its Python code, and a
 memory as a single process, so that more of them only make the service slower.
 """
 
+MAX_SECONDS = 10**9
+"""The maximum time. The system has no limit on a process that is much longer."""
+
 DEFAULT_ENDPOINT = "tcp:8000:interface=127.0.0.1"
 
 
@@ -52,7 +55,7 @@ def _number(
         return value
 
     noun = "whole number" if number_type is int else "number"
-    limits = f"{minimum:g} " + ("or more" if maximum == inf else f"to {maximum:g}")
+    limits = f"{minimum:g} " + ("or more" if maximum == inf else f"to {maximum}")
     return _Type(f"a {noun}, {limits}", convert)
 
 
@@ -66,8 +69,8 @@ _TEXT = _Type("a text that is not empty", _convert_text)
 _YES_OR_NO = _Type("yes or no", {"yes": True, "no": False}.__getitem__)
 _POSITIVE = _number(int, 1)
 _COUNT = _number(int, 0)
-_TIME_LIMIT = _number(float, 0.001)
-_DRAIN_TIME = _number(float, 0)
+_TIME_LIMIT = _number(float, 0.001, MAX_SECONDS)
+_DRAIN_TIME = _number(float, 0, MAX_SECONDS)
 _WORKER_COUNT = _number(int, 1, MAX_WORKERS)
 _WORKERS = _Type(
     f"{_WORKER_COUNT.description}, or auto",

@@ -162,3 +162,4 @@ class DescriptorTests(LibraryTestCase):
         with self.assertRaises(AssertionError) as raised:
             self.serve(**self.limited_options(60, 60))
         self.assertIn("too few files may be open", str(raised.exception))
+        self.assertIn("--max-running", str(raised.exception))

@@ -149,7 +149,10 @@ def descriptor_budget(options: Mapping[str, Any]) -> DescriptorBudget:
     requested = options["max-connections"]
     budget = raise_open_files_limit(requested, max_running(options))
     if not (budget.max_connections and budget.max_streams):
-        raise CannotStart("too few files may be open (ulimit -n) for any connection")
+        raise CannotStart(
+            "too few files may be open (ulimit -n) for any connection and "
+            f"--max-running {max_running(options)}"
+        )
     if budget.max_connections < requested:
         _log.warn(
             "No more than {allowed} connections may be open, not {wanted}: "
