@@ -117,11 +117,10 @@ class RealGrepTestCase(TestCase):
 
     def setUp(self) -> None:
         """Create a library of three dictionaries."""
-        temporary_directory = TemporaryDirectory()
-        self.addCleanup(temporary_directory.cleanup)
-        self.folder = Path(temporary_directory.name, "library")
+        temporary_folder = Path(self.enterContext(TemporaryDirectory()))
+        self.folder = temporary_folder / "library"
         self.folder.mkdir()
-        self.cache = Path(temporary_directory.name, "cache")
+        self.cache = temporary_folder / "cache"
         self.write("dreams", LOVE_TEXT)
         self.write("empty", "")
         self.write("fortunes", FORTUNES_TEXT)

@@ -227,9 +227,7 @@ class AuthTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Write two password files."""
-        temporary_directory = TemporaryDirectory()
-        self.addCleanup(temporary_directory.cleanup)
-        self.temporary_folder = Path(temporary_directory.name)
+        self.temporary_folder = Path(self.enterContext(TemporaryDirectory()))
         self.files = []
         for name in ("one", "two"):
             (self.temporary_folder / name).write_text(f"{name}:secret\n")

@@ -41,9 +41,7 @@ class TapTestCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Make a library with a dictionary."""
-        temporary_directory = TemporaryDirectory()
-        self.addCleanup(temporary_directory.cleanup)
-        self.temporary_folder = Path(temporary_directory.name)
+        self.temporary_folder = Path(self.enterContext(TemporaryDirectory()))
         self.library = self.temporary_folder / "library"
         self.library.mkdir()
         (self.library / "alpha").write_text("love\n")

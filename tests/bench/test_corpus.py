@@ -64,9 +64,7 @@ class BigTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Make a folder."""
-        folder = TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
+        self.folder = Path(self.enterContext(TemporaryDirectory()))
 
     def test_a_rare_term_is_in_the_last_line_only(self) -> None:
         """A search must read the whole file; each line has its own number."""

@@ -25,9 +25,7 @@ class FloorTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Write a dictionary."""
-        folder = TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.dictionary = Path(folder.name, "dictionary")
+        self.dictionary = Path(self.enterContext(TemporaryDirectory()), "dictionary")
         self.dictionary.write_text("some love\nno luck\nmore love\n")
 
     def test_grep_reads_the_dictionary_and_leaves_no_file_open(self) -> None:

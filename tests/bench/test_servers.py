@@ -26,9 +26,7 @@ class ServerTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Write a library."""
-        folder = TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
+        self.folder = Path(self.enterContext(TemporaryDirectory()))
         self.library = self.folder / "library"
         self.sentences = make_sentences()
         write_library(self.library, self.sentences, big=False)

@@ -38,9 +38,7 @@ class SmokeTests(SynchronousTestCase):
             if os.environ.get("CI"):
                 self.fail(reason)
             raise SkipTest(reason)
-        folder = TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
+        self.folder = Path(self.enterContext(TemporaryDirectory()))
         self.temporary = self.folder / "tmp"
         self.temporary.mkdir()
 

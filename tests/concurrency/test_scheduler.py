@@ -93,16 +93,15 @@ class LargeLibraryTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Create many small dictionaries, each of which takes some time to open."""
-        temporary_directory = TemporaryDirectory()
-        self.addCleanup(temporary_directory.cleanup)
-        folder = Path(temporary_directory.name, "library")
+        temporary_folder = Path(self.enterContext(TemporaryDirectory()))
+        folder = temporary_folder / "library"
         folder.mkdir()
         for number in range(self.count):
             (folder / f"{number:03}").write_text(f"one {number}\n")
         self.reactor = FakeReactor()
         self.library = Library(FilePath(str(folder)))
         self.finder = make_test_finder(
-            self.reactor, self.library, Path(temporary_directory.name, "cache")
+            self.reactor, self.library, temporary_folder / "cache"
         )
         real = self.library.open
         self.open_count = 0

@@ -508,10 +508,8 @@ class ColumnTests(SynchronousTestCase):
     """Tests for the arguments and the output of searches of an index."""
 
     def setUp(self) -> None:
-        folder = TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.lines = open(f"{folder.name}/lines", "w+b")  # noqa: SIM115
-        self.addCleanup(self.lines.close)
+        folder = self.enterContext(TemporaryDirectory())
+        self.lines = self.enterContext(open(f"{folder}/lines", "w+b"))
         self.lines.write("a b\nb\nbaa\n\né: a\nx\na".encode())
         self.lines.seek(0)
 

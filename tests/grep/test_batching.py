@@ -64,9 +64,7 @@ class BatchingTestCase(SynchronousTestCase):
     """Has greps that a test controls."""
 
     def setUp(self) -> None:
-        temporary_directory = TemporaryDirectory()
-        self.addCleanup(temporary_directory.cleanup)
-        self.folder = Path(temporary_directory.name, "library")
+        self.folder = Path(self.enterContext(TemporaryDirectory()), "library")
         self.folder.mkdir()
         for name in ("alpha", "beta"):
             (self.folder / name).write_text(TEXT)

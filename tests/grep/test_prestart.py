@@ -86,16 +86,15 @@ class GrepPoolTestCase(SynchronousTestCase):
     max_running = 8
 
     def setUp(self) -> None:
-        temporary_directory = TemporaryDirectory()
-        self.addCleanup(temporary_directory.cleanup)
-        self.folder = Path(temporary_directory.name, "library")
+        temporary_folder = Path(self.enterContext(TemporaryDirectory()))
+        self.folder = temporary_folder / "library"
         self.folder.mkdir()
         for name in ("alpha", "beta", "delta"):
             (self.folder / name).write_bytes(TEXT)
         self.reactor = PrestartReactor()
         self.metrics = Metrics()
         self.open_descriptor_count = len(os.listdir("/proc/self/fd"))
-        self.cache = Path(temporary_directory.name, "cache")
+        self.cache = temporary_folder / "cache"
         self.make_finder(self.cache)
 
     def make_finder(self, cache: Path, now: float = 2.0**33) -> Finder:

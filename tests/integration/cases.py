@@ -51,9 +51,7 @@ class LibraryTestCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Write the library."""
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
+        self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
         self.library = self.folder / "library"
         self.library.mkdir()
         for name, text in self.dictionaries.items():
@@ -67,9 +65,9 @@ class LibraryTestCase(SynchronousTestCase):
 
     def serve(self, *options: str, **kwargs: Any) -> Server:
         """Serve the library until the test ends."""
-        server = running_server(f"--dictionaries={self.library}", *options, **kwargs)
-        self.addCleanup(server.__exit__, None, None, None)
-        return server.__enter__()
+        return self.enterContext(
+            running_server(f"--dictionaries={self.library}", *options, **kwargs)
+        )
 
 
 def find_program(name: str, package: str) -> str:

@@ -59,9 +59,7 @@ class ReadmeTests(SynchronousTestCase):
         [line] = re.findall(r"echo '(.*)' > passwords", DOCUMENTS["README.md"])
         examples = [each for each in EXAMPLES if "alice" in each[0]]
         self.assertEqual(len(examples), 2)
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        passwords = Path(folder.name, "passwords")
+        passwords = Path(self.enterContext(tempfile.TemporaryDirectory()), "passwords")
         passwords.write_text(f"{line}\n")
         with running_server(f"--auth=file:{passwords}") as server:
             for command, expected in examples:

@@ -118,8 +118,9 @@ class NotifyTests(LibraryTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.notified = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.addCleanup(self.notified.close)
+        self.notified = self.enterContext(
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        )
         self.notified.settimeout(TIMEOUT)
 
     def read_notification(self) -> list[str]:
@@ -203,8 +204,9 @@ class ActivationTests(LibraryTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.socket = socket.create_server(("127.0.0.1", 0), backlog=500)
-        self.addCleanup(self.socket.close)
+        self.socket = self.enterContext(
+            socket.create_server(("127.0.0.1", 0), backlog=500)
+        )
 
     def activate(self, *options: str, **variables: str) -> Server:
         """Start a service on the socket as the unit does."""
@@ -219,9 +221,7 @@ class ActivationTests(LibraryTestCase):
 
     def connect(self) -> HTTPConnection:
         """Connect to the socket; a service may accept later."""
-        client = HTTPConnection(self.socket.getsockname())
-        self.addCleanup(client.close)
-        return client
+        return self.enterContext(HTTPConnection(self.socket.getsockname()))
 
     def test_the_service_uses_the_socket(self) -> None:
         """Its address is logged."""
@@ -231,8 +231,9 @@ class ActivationTests(LibraryTestCase):
 
     def serve_on_two_sockets(self, listen: str, names: str, workers: int = 1) -> Server:
         """Start a service on two sockets, with names separated by colons."""
-        self.other = socket.create_server(("127.0.0.1", 0), backlog=500)
-        self.addCleanup(self.other.close)
+        self.other = self.enterContext(
+            socket.create_server(("127.0.0.1", 0), backlog=500)
+        )
         numbers = self.socket.fileno(), self.other.fileno()
         return self.serve(
             listen=f"systemd:domain=INET:{listen}",

@@ -100,7 +100,6 @@ class TLSTests(LibraryTestCase):
         self.assertIn(b"200 OK", idle.recv(1 << 16))
         last.sendall(REQUEST % b"Connection: close\r\n")
         self.server.wait_for_log_line("GET /livez 200(?s:.*)")
-        silent = socket.create_connection(self.server.address, TIMEOUT)
-        self.addCleanup(silent.close)
+        self.enterContext(socket.create_connection(self.server.address, TIMEOUT))
         self.server.stop()
         self.assertFalse([x for x in self.server.lines if "Forcing the shutdown" in x])

@@ -43,9 +43,7 @@ class CacheTests(SynchronousTestCase):
     """Tests for storing and finding indexes."""
 
     def setUp(self) -> None:
-        temporary_directory = TemporaryDirectory()
-        self.addCleanup(temporary_directory.cleanup)
-        self.temporary_folder = Path(temporary_directory.name)
+        self.temporary_folder = Path(self.enterContext(TemporaryDirectory()))
         self.folder = self.temporary_folder / "a" / "cache"
         self.now = time()
         self.cache = IndexCache(str(self.folder), lambda: self.now)

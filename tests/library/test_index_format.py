@@ -41,9 +41,7 @@ class IndexTestCase(SynchronousTestCase):
     """Writes files and their indexes."""
 
     def setUp(self) -> None:
-        temporary_directory = TemporaryDirectory()
-        self.addCleanup(temporary_directory.cleanup)
-        self.temporary_folder = Path(temporary_directory.name)
+        self.temporary_folder = Path(self.enterContext(TemporaryDirectory()))
 
     def write_index_of(self, data: bytes) -> Index:
         """Write a file and its index."""

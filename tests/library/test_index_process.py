@@ -26,9 +26,7 @@ class BuildTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Make a folder to write in."""
-        temporary_directory = TemporaryDirectory()
-        self.addCleanup(temporary_directory.cleanup)
-        self.temporary_folder = Path(temporary_directory.name)
+        self.temporary_folder = Path(self.enterContext(TemporaryDirectory()))
 
     def build(self, folder: str) -> subprocess.CompletedProcess[bytes]:
         """Run the process with a dictionary of which a part has been read."""

@@ -65,15 +65,14 @@ class IndexProviderTestCase(SynchronousTestCase):
     """Has a library of one dictionary, and threads that a test controls."""
 
     def setUp(self) -> None:
-        temporary_directory = TemporaryDirectory()
-        self.addCleanup(temporary_directory.cleanup)
-        self.book = Path(temporary_directory.name, "library", "book")
+        temporary_folder = Path(self.enterContext(TemporaryDirectory()))
+        self.book = temporary_folder / "library" / "book"
         self.book.parent.mkdir()
         self.book.write_text("one\n\ntwo\n")
         self.library = Library(FilePath(str(self.book.parent)))
         self.reactor = FakeReactor()
         self.threads = FakeThreads()
-        self.cache_folder = Path(temporary_directory.name, "cache")
+        self.cache_folder = temporary_folder / "cache"
         self.cache = IndexCache(str(self.cache_folder))
         self.indexes = self.make_indexes()
 

@@ -61,11 +61,10 @@ def open_unprivileged(root: Path, *names: str) -> list[str]:
 
 class _LibraryTestCase(SynchronousTestCase):
     def setUp(self) -> None:
-        folder = TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.outside = Path(folder.name, "outside")
+        temporary_folder = Path(self.enterContext(TemporaryDirectory()))
+        self.outside = temporary_folder / "outside"
         self.outside.write_bytes(b"secret\n")
-        self.root = Path(folder.name, "library")
+        self.root = temporary_folder / "library"
         self.root.mkdir()
         self.write_file("cats", b"miaow\n")
 

@@ -22,12 +22,9 @@ class WaitUntilStableTests(SynchronousTestCase):
     """Tests for L{wait_until_stable}."""
 
     def setUp(self) -> None:
-        temporary_directory = TemporaryDirectory()
-        self.addCleanup(temporary_directory.cleanup)
-        self.path = Path(temporary_directory.name) / "book"
+        self.path = Path(self.enterContext(TemporaryDirectory())) / "book"
         self.write("one", WRITTEN_AT)
-        self.dictionary = Dictionary(os.open(self.path, os.O_RDONLY))
-        self.addCleanup(self.dictionary.close)
+        self.dictionary = self.enterContext(Dictionary(os.open(self.path, os.O_RDONLY)))
         self.clock = Clock()
         self.clock.advance(WRITTEN_AT)
 

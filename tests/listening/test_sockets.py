@@ -81,16 +81,14 @@ class StaleSocketTests(SynchronousTestCase):
     """Tests of UNIX sockets that a killed service has left."""
 
     def setUp(self) -> None:
-        temporary_directory = TemporaryDirectory()
-        self.addCleanup(temporary_directory.cleanup)
-        self.path = Path(temporary_directory.name, "socket")
-        self.lock = Path(temporary_directory.name, "socket.lock")
+        temporary_folder = Path(self.enterContext(TemporaryDirectory()))
+        self.path = temporary_folder / "socket"
+        self.lock = temporary_folder / "socket.lock"
 
     def listen(self) -> socket.socket:
         """Listen, with a lock that names a running process."""
         self.lock.symlink_to(str(os.getpid()))
-        listening = socket.socket(socket.AF_UNIX)
-        self.addCleanup(listening.close)
+        listening = self.enterContext(socket.socket(socket.AF_UNIX))
         listening.bind(str(self.path))
         listening.listen(1)
         return listening
@@ -151,8 +149,7 @@ class BacklogTests(TestCase):
 
     def connect(self, port: Any) -> socket.socket:
         """Begin to connect to a port."""
-        client = socket.socket()
-        self.addCleanup(client.close)
+        client = self.enterContext(socket.socket())
         client.setblocking(False)
         client.connect_ex(("127.0.0.1", port.getHost().port))
         return client

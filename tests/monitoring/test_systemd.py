@@ -20,16 +20,13 @@ class SystemdNotifierTests(SynchronousTestCase):
     """Tests with a socket like that of systemd."""
 
     def setUp(self) -> None:
-        temporary_directory = TemporaryDirectory()
-        self.addCleanup(temporary_directory.cleanup)
-        self.address = str(Path(temporary_directory.name) / "notify")
+        self.address = str(Path(self.enterContext(TemporaryDirectory())) / "notify")
         self.clock = Clock()
         self.socket = self.open_socket(self.address)
 
     def open_socket(self, address: str) -> socket.socket:
         """Open a socket that receives datagrams."""
-        opened = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.addCleanup(opened.close)
+        opened = self.enterContext(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
         opened.setblocking(False)
         opened.bind(address)
         return opened

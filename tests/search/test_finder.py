@@ -32,14 +32,13 @@ class FinderTests(SynchronousTestCase):
     """Tests with one slot, one place in the queue and a timeout of 5 seconds."""
 
     def setUp(self) -> None:
-        folder = TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        (Path(folder.name) / "book").write_bytes(b"love\r\n")
+        temporary_folder = Path(self.enterContext(TemporaryDirectory()))
+        (temporary_folder / "book").write_bytes(b"love\r\n")
         self.reactor = FakeReactor()
         self.finder = make_test_finder(
             self.reactor,
-            Library(FilePath(folder.name)),
-            f"{folder.name}/.cache",
+            Library(FilePath(str(temporary_folder))),
+            f"{temporary_folder}/.cache",
             1,
             1,
             5.0,

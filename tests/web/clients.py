@@ -386,9 +386,7 @@ class WebTestCase(SynchronousTestCase):
     """
 
     def setUp(self) -> None:
-        temporary_directory = TemporaryDirectory()
-        self.addCleanup(temporary_directory.cleanup)
-        self.temporary_folder = Path(temporary_directory.name)
+        self.temporary_folder = Path(self.enterContext(TemporaryDirectory()))
         self.folder = self.temporary_folder / "library"
         (self.folder / "sub").mkdir(parents=True)
         (self.folder / "alpha").write_text("All is love.\nLove is all.\n")

@@ -29,9 +29,7 @@ class SupervisedServiceTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """Make a library with a dictionary."""
-        temporary_directory = TemporaryDirectory()
-        self.addCleanup(temporary_directory.cleanup)
-        self.library = Path(temporary_directory.name)
+        self.library = Path(self.enterContext(TemporaryDirectory()))
         (self.library / "book").write_text("love\n")
         self.reactor = ListeningReactor()
 

@@ -45,9 +45,7 @@ class AdoptedSocketTests(TestCase):
 
     def setUp(self) -> None:
         """Make a folder for a UNIX socket."""
-        folder = TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.path = Path(folder.name, "socket")
+        self.path = Path(self.enterContext(TemporaryDirectory()), "socket")
 
     async def listen_on(self, description: str, opened: socket.socket) -> Any:
         """Have an endpoint listen on a duplicate of a socket."""
@@ -92,8 +90,7 @@ class AdoptedSocketTests(TestCase):
         self.assertEqual(await self.read_greeting(client), b"hello")
         await port.stopListening()
         self.assertTrue(self.path.exists())
-        later = socket.socket(socket.AF_UNIX)
-        self.addCleanup(later.close)
+        later = self.enterContext(socket.socket(socket.AF_UNIX))
         later.connect(str(self.path))
 
     async def test_a_closed_port_leaves_the_socket_open_elsewhere(self) -> None:

@@ -91,9 +91,7 @@ class CredentialsTests(SynchronousTestCase):
 
 class PasswordFileTests(SynchronousTestCase):
     def setUp(self) -> None:
-        temporary_directory = TemporaryDirectory()
-        self.addCleanup(temporary_directory.cleanup)
-        self.path = Path(temporary_directory.name, "passwords")
+        self.path = Path(self.enterContext(TemporaryDirectory()), "passwords")
         self.path.write_text("alice:secret\nbob:hunter2\n", "utf-8")
         self.checker = PasswordFile(str(self.path))
 

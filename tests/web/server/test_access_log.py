@@ -18,9 +18,7 @@ from ..clients import WebTestCase, get_request
 
 class AccessLogTests(SynchronousTestCase):
     def setUp(self) -> None:
-        temporary_directory = TemporaryDirectory()
-        self.addCleanup(temporary_directory.cleanup)
-        self.path = Path(temporary_directory.name) / "access.log"
+        self.path = Path(self.enterContext(TemporaryDirectory())) / "access.log"
         self.log = AccessLog(str(self.path))
         self.addCleanup(self.log.close)
 
