@@ -399,6 +399,19 @@ class WebTestCase(SynchronousTestCase):
         self.addCleanup(web.end_processes)
         return web
 
+    def get(
+        self, path: str, method: str = "GET", headers: dict[str, str] | None = None
+    ) -> ClientResponse:
+        """Return the response of a route that needs no process."""
+        return self.successResultOf(self.web.request(method, path, headers=headers))
+
+    def exchange(self, sent: bytes, method: str = "GET") -> ClientResponse:
+        """Send a request on a connection of its own, and return the response."""
+        client = self.web.connect()
+        client.send(sent)
+        [response] = client.responses(method)
+        return response
+
     def assert_error(self, response: ClientResponse, code: int, *words: str) -> None:
         """Assert that a response is a valid error that contains the words."""
         self.assertEqual(response.code, code)

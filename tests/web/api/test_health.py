@@ -10,41 +10,38 @@ from twisted_quotes.errors import ShuttingDown
 from twisted_quotes.monitoring.metrics import Metrics
 from twisted_quotes.web.api.health import METRICS_LIFETIME
 
-from ..clients import ClientResponse, WebTestCase, get_request, query_request
+from ..clients import WebTestCase, get_request, query_request
 
 
 class ProbeTests(WebTestCase):
     """Tests of C{/livez} and C{/readyz}."""
 
-    def get_probe(self, path: str) -> ClientResponse:
-        return self.successResultOf(self.web.request("GET", path))
-
     def test_a_healthy_service_is_alive_and_ready(self) -> None:
         for path in ("/livez", "/readyz"):
-            response = self.get_probe(path)
+            response = self.get(path)
             self.assertEqual((response.code, response.json), (200, {"status": "ok"}))
             self.assertEqual(response.header("cache-control"), "no-store")
 
     def test_a_service_that_shuts_down_is_alive_but_not_ready(self) -> None:
         self.web.readiness.draining = True
-        self.assertEqual(self.get_probe("/livez").code, 200)
-        response = self.get_probe("/readyz")
+        self.assertEqual(self.get("/livez").code, 200)
+        response = self.get("/readyz")
         self.assert_error(response, 503, "shutting down")
         self.assertEqual(response.header("retry-after"), str(ShuttingDown.retry_after))
 
     def test_a_service_without_grep_or_library_is_not_ready(self) -> None:
         """The message names what is missing, without its path."""
         self.web.readiness.executable = str(self.temporary_folder / "no grep")
-        response = self.get_probe("/readyz")
+        response = self.get("/readyz")
         self.assert_error(response, 503, "grep")
         self.assertNotIn(str(self.temporary_folder), response.message)
         self.web.readiness.executable = "/bin/grep"
         os.rename(self.folder, self.temporary_folder / "elsewhere")
-        response = self.get_probe("/readyz")
+        response = self.get("/readyz")
         self.assert_error(response, 503, "default dictionary")
         self.assertNotIn(str(self.temporary_folder), response.message)
         os.rename(self.temporary_folder / "elsewhere", self.folder)
-        self.assertEqual(self.get_probe("/readyz").code, 200)
+        self.assertEqual(self.get("/readyz").code, 200)
 
 
 class MetricsTests(WebTestCase):
@@ -53,7 +50,7 @@ class MetricsTests(WebTestCase):
     def read_metrics(self) -> dict[str, float]:
         """Return all metrics, by name and labels."""
         self.web.reactor.advance(METRICS_LIFETIME)
-        text = self.successResultOf(self.web.request("GET", "/metrics")).body.decode()
+        text = self.get("/metrics").body.decode()
         lines = (each.rsplit(" ", 1) for each in text.splitlines() if each[0] != "#")
         return {name: float(value) for name, value in lines}
 
@@ -132,7 +129,7 @@ class MetricsTests(WebTestCase):
         self.assertEqual(rendered, formats * 2)
 
     def test_metrics_are_text_and_not_cached(self) -> None:
-        response = self.successResultOf(self.web.request("GET", "/metrics"))
+        response = self.get("/metrics")
         self.assertEqual(response.header("cache-control"), "no-store")
         self.assertIn("text/plain", response.header("content-type") or "")
 
@@ -140,15 +137,9 @@ class MetricsTests(WebTestCase):
 class HeaderTests(WebTestCase):
     """Tests of the headers of every response."""
 
-    def read_response(self, sent: bytes) -> ClientResponse:
-        client = self.web.connect()
-        client.send(sent)
-        [response] = client.responses()
-        return response
-
     def test_every_response_has_a_request_id(self) -> None:
         ids = {
-            self.read_response(sent).header("x-request-id")
+            self.exchange(sent).header("x-request-id")
             for sent in (
                 get_request(),
                 get_request("/x"),
@@ -172,12 +163,12 @@ class HeaderTests(WebTestCase):
             ("", False),
         ):
             request = get_request(headers=f"X-Request-ID: {request_id}\r\n")
-            used = self.read_response(request).header("x-request-id")
+            used = self.exchange(request).header("x-request-id")
             self.assertEqual(used == request_id, is_valid, request_id)
 
     def test_no_response_has_the_version_of_the_server(self) -> None:
         for sent in (get_request(), get_request("/x"), b"nonsense\r\n"):
-            self.assertIsNone(self.read_response(sent).header("server"))
+            self.assertIsNone(self.exchange(sent).header("server"))
 
     def test_every_response_has_security_headers(self) -> None:
         for sent in (
@@ -186,7 +177,7 @@ class HeaderTests(WebTestCase):
             get_request("/x"),
             get_request("/api/v2/quotes"),
         ):
-            response = self.read_response(sent)
+            response = self.exchange(sent)
             policy = response.header("content-security-policy") or ""
             self.assertIn("default-src 'none'", policy)
             self.assertIn("frame-ancestors 'none'", policy)

@@ -47,9 +47,7 @@ class UrlTests(WebTestCase):
             (query_request(b"{"), 400, "no-store"),
             (b"hello\r\n", 400, "no-store"),
         ):
-            client = self.web.connect()
-            client.send(sent)
-            [response] = client.responses(sent.split()[0].decode())
+            response = self.exchange(sent, sent.split()[0].decode())
             self.assertEqual(
                 (response.code, response.header("cache-control")),
                 (code, cache_control),
@@ -74,7 +72,7 @@ class UrlTests(WebTestCase):
             "/wait/1 /%00 /%E2%82%AC /api/v1/json;x /api%2Fv1/web/.."
         )
         for url in unknown.split():
-            response = self.successResultOf(self.web.request("GET", url))
+            response = self.get(url)
             self.assert_error(response, 404, "nothing at that URL")
             self.assertIsNone(response.header("location"))
 
@@ -87,9 +85,7 @@ class UrlTests(WebTestCase):
         )
         for url in paths.split():
             for method in ("GET", "OPTIONS"):
-                client = self.web.connect()
-                client.send(get_request(url, method))
-                [response] = client.responses()
+                response = self.exchange(get_request(url, method))
                 code = 404 if url[0] == "/" else 400
                 self.assert_error(response, code)
 
@@ -104,11 +100,11 @@ class UrlTests(WebTestCase):
             (("/api/v1/json",), "POST", ("GET", "PUT", "OPTIONS")),
         ):
             for url, method in product(urls, methods):
-                response = self.successResultOf(self.web.request(method, url))
+                response = self.get(url, method)
                 self.assert_error(response, 405, allow)
                 self.assertEqual(response.header("allow"), allow)
 
     def test_pages_ignore_the_query(self) -> None:
         for query in ("?x=1", "?%ff", "?"):
-            response = self.successResultOf(self.web.request("GET", f"/{query}"))
+            response = self.get(f"/{query}")
             self.assertEqual(response.code, 200)

@@ -22,10 +22,8 @@ class EncodingTests(WebTestCase):
     """Tests of the Content-Encoding of requests."""
 
     def list_dictionaries(self, *encodings: str) -> ClientResponse:
-        client = self.web.connect()
         headers = "".join(f"Content-Encoding: {each}\r\n" for each in encodings)
-        client.send(query_request({"action": "list"}, headers=headers))
-        return client.responses()[0]
+        return self.exchange(query_request({"action": "list"}, headers=headers))
 
     def test_a_compressed_body_is_a_415(self) -> None:
         for encodings in (("gzip",), ("x",), ("identity, br",), ("identity", "gzip")):

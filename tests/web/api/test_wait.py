@@ -44,7 +44,7 @@ class WaitTests(SearchTestCase):
             ("seconds=1&x", '"x"'),
             ("seconds=%ff", "UTF-8"),
         ):
-            response = self.successResultOf(self.web.request("GET", f"/wait?{query}"))
+            response = self.get(f"/wait?{query}")
             self.assert_error(response, 400, words)
         self.assertEqual(self.web.reactor.processes, [])
 
@@ -65,7 +65,7 @@ class WaitTests(SearchTestCase):
     def test_a_full_queue_is_a_503(self) -> None:
         self.web = self.make_web(waits=1)
         first = self.web.request("GET", "/wait")
-        response = self.successResultOf(self.web.request("GET", "/wait"))
+        response = self.get("/wait")
         self.assert_error(response, 503, "Too many")
         self.assertEqual(response.header("retry-after"), "1")
         self.assertNoResult(first)
@@ -74,7 +74,7 @@ class WaitTests(SearchTestCase):
         self.web = self.make_web(waits=1)
         for _ in range(2):
             self.web.reactor.spawn_error = OSError(EAGAIN, "no more processes")
-            response = self.successResultOf(self.web.request("GET", "/wait"))
+            response = self.get("/wait")
             self.assert_error(response, 503, "processes")
         self.web.reactor.spawn_error = None
         self.assertEqual(self.finish(self.web.request("GET", "/wait")).code, 200)

@@ -64,7 +64,7 @@ class PagesTestCase(WebTestCase):
 
     def get_page(self, path: str, **headers: str) -> Page:
         """Get and parse a page."""
-        response = self.successResultOf(self.web.request("GET", path, headers=headers))
+        response = self.get(path, headers=headers)
         self.assertEqual(response.code, 200)
         self.assertEqual(response.header("content-type"), "text/html; charset=utf-8")
         self.assertEqual(response.header("content-length"), str(len(response.body)))
@@ -87,7 +87,7 @@ class EveryPageTests(PagesTestCase):
     def test_all_links_of_a_page_work(self) -> None:
         for path in PATHS:
             for link in self.get_page(path).links:
-                response = self.successResultOf(self.web.request("GET", link))
+                response = self.get(link)
                 self.assertEqual(response.code, 200, link)
 
     def test_a_page_names_the_dictionaries(self) -> None:
@@ -168,7 +168,7 @@ class EveryPageTests(PagesTestCase):
         self.assertIn(b" http://localhost/api/v1/json", response.body)
 
     def test_the_style_sheet_is_css_without_external_assets(self) -> None:
-        response = self.successResultOf(self.web.request("GET", "/style.css"))
+        response = self.get("/style.css")
         self.assertEqual(response.code, 200)
         self.assertEqual(response.header("content-type"), "text/css; charset=utf-8")
         self.assertIn(b"body {", response.body)

@@ -182,9 +182,9 @@ class RefusalTests(WebTestCase):
             self.assertEqual((event["method"], event["uri"]), (method, uri))
 
     def test_a_refused_head_request_gets_no_body(self) -> None:
-        client = self.web.connect()
-        client.send(HEAD.replace(b"GET", b"HEAD") + b"no colon\r\n\r\n")
-        [response] = client.responses("HEAD")
+        response = self.exchange(
+            HEAD.replace(b"GET", b"HEAD") + b"no colon\r\n\r\n", "HEAD"
+        )
         self.assertEqual((response.code, response.body), (400, b""))
 
 

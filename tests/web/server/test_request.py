@@ -105,9 +105,7 @@ class RequestTests(WebTestCase):
             ("GET http://evil.example/style.css HTTP/1.1\r\nHost: localhost", 400),
             ("GET http://localhost/style.css HTTP/1.1\r\nHost: evil.example", 200),
         ):
-            client = self.web.connect()
-            client.send(f"{head}\r\n\r\n".encode())
-            [response] = client.responses()
+            response = self.exchange(f"{head}\r\n\r\n".encode())
             self.assertEqual(response.code, code, head)
             if code == 400:
                 self.assertIn("loopback", response.message)
@@ -122,24 +120,18 @@ class RequestTests(WebTestCase):
             "GET / HTTP/1.1\r\nHost: evil\r\nno colon",
             "POST /api/v1/json HTTP/1.1\r\nHost: evil\r\nContent-Length: 99999",
         ):
-            client = self.web.connect()
-            client.send(f"{head}\r\n\r\n{'x' * 66_000}".encode())
-            [response] = client.responses()
+            response = self.exchange(f"{head}\r\n\r\n{'x' * 66_000}".encode())
             self.assertTrue(response.message.endswith(f" {SOCKET_INSTRUCTIONS}"), head)
 
     def test_an_unknown_method_is_a_501(self) -> None:
         for path in ("/", "/api/v1/json", "/x"):
-            client = self.web.connect()
-            client.send(get_request(path, "BREW"))
-            [response] = client.responses()
+            response = self.exchange(get_request(path, "BREW"))
             self.assert_error(response, 501, "HTTP method")
 
     def test_a_target_without_a_path_is_a_400(self) -> None:
         """RFC 9112, section 3.2."""
         for target in ("x", "?x=1", "xapi/v1/web", "a.test:80"):
-            client = self.web.connect()
-            client.send(get_request(target))
-            [response] = client.responses()
+            response = self.exchange(get_request(target))
             self.assert_error(response, 400)
 
     def test_a_target_may_be_an_absolute_uri(self) -> None:
@@ -194,15 +186,11 @@ class RequestTests(WebTestCase):
         self.assertEqual(response.code, 200)
 
     def test_options_for_the_server_is_answered(self) -> None:
-        client = self.web.connect()
-        client.send(get_request("*", "OPTIONS"))
-        [response] = client.responses()
+        response = self.exchange(get_request("*", "OPTIONS"))
         self.assertEqual((response.code, response.body), (200, b""))
 
     def test_an_error_to_head_has_no_body(self) -> None:
-        client = self.web.connect()
-        client.send(get_request("/%ff", "HEAD"))
-        [response] = client.responses("HEAD")
+        response = self.exchange(get_request("/%ff", "HEAD"), "HEAD")
         self.assertEqual(response.code, 400)
         self.assertNotEqual(response.header("content-length"), "0")
 

@@ -484,9 +484,7 @@ class AccessLogTests(WebTestCase):
     def test_a_request_has_a_line_in_combined_format(self) -> None:
         self.start_service()
         headers = "Referer: http://a.test/\r\nUser-Agent: curl\r\n"
-        client = self.web.connect()
-        client.send(get_request("/style.css?x", headers=headers))
-        [response] = client.responses()
+        response = self.exchange(get_request("/style.css?x", headers=headers))
         [line] = self.lines()
         self.assertIn(" - - [02/Jan/1970:00:00:00 +0000] ", line)
         request = f'"GET /style.css?x HTTP/1.1" 200 {len(response.body)}'
