@@ -10,11 +10,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
-from errno import EAGAIN, EMFILE
+from errno import EAGAIN, EIO, EMFILE
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import time
 from typing import Any
+from unittest.mock import patch
 
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
@@ -254,6 +255,8 @@ class OpenTests(_LibraryTestCase):
         self.assertRaises(DictionaryForbidden, library.open, "pets")
         self.assertRaises(DictionaryForbidden, library.open, "../outside")
         self.assertRaises(DictionaryNotFound, library.open, "pets/cats/tom")
+        with patch("os.pread", side_effect=OSError(EIO, "broken disk")):
+            self.assertRaises(OSError, library.open, "cats")
         self.assertEqual(os.listdir("/proc/self/fd"), before)
 
     def test_other_system_errors_are_raised(self) -> None:

@@ -97,17 +97,20 @@ class Library:
             if error.errno in _FORBIDDEN_ERRNOS:
                 raise DictionaryForbidden() from None
             raise
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise DictionaryForbidden()
+            # The path is checked only now: it does not lead outside.
+            is_too_long = len(os.fsencode(path)) >= _PATH_MAX
+            if is_too_long or self._is_excluded(dictionary_name):
+                raise self._not_found(dictionary_name)
+            return Dictionary(descriptor, path)
+        except BaseException:
             os.close(descriptor)
-            raise DictionaryForbidden()
-        # These checks may look at the path only now: it does not lead outside.
-        if self._is_excluded(dictionary_name) or len(os.fsencode(path)) >= _PATH_MAX:
-            os.close(descriptor)
-            raise self._not_found(dictionary_name)
-        return Dictionary(descriptor, path)
+            raise
 
     def _open(self, dictionary_name: str, segments: list[str]) -> tuple[int, str]:
-        """Open a file; return its file descriptor and its path."""
+        """Return the file descriptor and the path of an opened file."""
         root = self._root
         try:
             descriptor = open_below(root, segments)
