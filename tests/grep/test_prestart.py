@@ -21,7 +21,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.errors import DictionaryNotFound, SearchTimedOut
 from twisted_quotes.grep.arguments import (
-    encode_pattern_file,
     line_arguments,
     pattern_file_arguments,
 )
@@ -51,7 +50,7 @@ class PatternFileTests(SynchronousTestCase):
         self, text: list[int], term: str
     ) -> None:
         theirs, ours = os.pipe()
-        os.write(ours, encode_pattern_file(term))
+        os.write(ours, term.encode() + b"\n")
         os.close(ours)
         try:
             ahead = run_real_grep(pattern_file_arguments(theirs), bytes(text), theirs)

@@ -15,7 +15,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted_quotes.concurrency.limiter import ConcurrencyLimiter, SlotRequest
 from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.errors import BadRequest, SearchTimedOut, TooBusy
-from twisted_quotes.grep import runner
 from twisted_quotes.grep.arguments import GrepFailed
 from twisted_quotes.grep.runner import GrepRunner, GrepSession
 from twisted_quotes.monitoring.metrics import Metrics
@@ -121,7 +120,6 @@ class GrepRunnerTests(GrepRunnerTestCase):
 
     def test_a_grep_with_too_much_output_is_killed(self) -> None:
         """The result waits for its end: it may move the offset of the file."""
-        self.patch(runner, "DEFAULT_MAX_OUTPUT", 1000)
         searching = self.successResultOf(self.acquire_session())
         ran = Deferred.fromCoroutine(searching.run((), None, self.file.fileno()))
         [process] = self.reactor.processes

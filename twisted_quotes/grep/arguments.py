@@ -81,18 +81,13 @@ def any_term_arguments(terms: Sequence[str]) -> tuple[str, ...]:
 
 def pattern_file_arguments(descriptor: int) -> tuple[str, ...]:
     """
-    Return the arguments for reading the term from a file.
+    Return the arguments for reading the term from a file, in which it is a line.
 
     grep reads that file to its end before it reads its standard input.
 
     @param descriptor: its file descriptor in the process of grep.
     """
     return ("-a", "-F", "-f", f"/proc/self/fd/{descriptor}")
-
-
-def encode_pattern_file(term: str) -> bytes:
-    """Return the content of that file for a term without line breaks."""
-    return term.encode() + b"\n"
 
 
 def line_number_arguments(pattern: Pattern, limit: int) -> tuple[str, ...]:
@@ -123,14 +118,12 @@ def whole_line_arguments(line: str) -> tuple[str, ...]:
 
 
 def _pattern_arguments(pattern: Pattern | None) -> list[str]:
-    """Return the arguments for a pattern; L{None} matches every line."""
     if pattern is None:
         return ["-e", ""]
-    options = ["-E" if pattern.regex else "-F"]
-    term = pattern.term
+    term, options = pattern.term, ["-E" if pattern.regex else "-F"]
     if pattern.ignore_case:
         expanded = expand_case_variants(term, pattern.regex)
-        options = [*options, "-i"] if expanded is None else ["-E"]
+        options = ["-E"] if expanded else [*options, "-i"]
         term = expanded or term
     return [*options, *["-w"] * pattern.whole_word, "-e", term]
 

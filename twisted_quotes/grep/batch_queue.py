@@ -52,10 +52,8 @@ class BatchQueue:
     """
     The searches of one dictionary.
 
-    A search starts as soon as it has a slot, as long as fewer than C{limit} are
-    running. Otherwise it waits until one of these ends, but only for a moment.
-
-    @param limit: the number of running searches from which on the next one waits.
+    A search with a slot starts at once if fewer than C{limit} are running. Otherwise
+    it waits until one of these ends, but only for L{BATCHING_DELAY}.
     """
 
     def __init__(self, clock: IReactorTime, limit: int) -> None:
@@ -112,16 +110,14 @@ class BatchQueue:
         return batch
 
     def search_ended(self) -> None:
-        """Note that a running search has ended."""
+        """Note that a running search has ended, and start the next ones."""
         self._running -= 1
         self._start_ready()
 
     def _next_ready(self) -> PendingSearch | None:
-        """Return the first search that has a slot."""
         return next((each for each in self._pending if each.slot is not None), None)
 
     def _start_ready(self) -> None:
-        """Start the searches that have slots, as far as the limit allows."""
         # A search may end at once and call this again. A thousand must not nest.
         if self._is_starting:
             return
@@ -139,7 +135,7 @@ class BatchQueue:
             )
 
     def _start_after_delay(self) -> None:
-        """Start one search although the limit is reached."""
+        # Although the limit is reached.
         self._delayed_start = None
         if search := self._next_ready():
             self._start(search)

@@ -6,9 +6,8 @@ there is no slot for them, or while as many greps read it as are useful. The fir
 that starts has its grep search for the terms of all of them. So under load each
 grep serves more searches, and without load no search waits for another.
 
-The result is exactly what a grep for each search would print: the terms are fixed
-strings of bytes, and each search gets the printed lines that contain its term.
-Other searches are not batched.
+Only searches for fixed strings of bytes are batched. Each gets the printed lines that
+contain its term, which is exactly what a grep for this term alone would print.
 
 A search that is the only one may use a prestarted grep instead.
 """
@@ -16,6 +15,7 @@ A search that is the only one may use a prestarted grep instead.
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from contextlib import ExitStack
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -104,17 +104,14 @@ class SearchBatcher:
     async def _search_in_slot(
         self, dictionary_name: str, query: Search, queue: BatchQueue, slot: Slot
     ) -> Lines | GrepSession:
-        grep_session = GrepSession(self._runner, slot)
         try:
-            lines = await self._find_lines(dictionary_name, query, queue, grep_session)
-        except BaseException:
-            grep_session.close()
-            raise
-        else:
-            if lines is None:
-                return grep_session
-            grep_session.close()
-            return lines
+            with ExitStack() as stack:
+                session = stack.enter_context(GrepSession(self._runner, slot))
+                lines = await self._find_lines(dictionary_name, query, queue, session)
+                if lines is None:
+                    # The caller closes it.
+                    stack.pop_all()
+                return session if lines is None else lines
         finally:
             queue.search_ended()
 
@@ -170,12 +167,11 @@ class SearchBatcher:
             prestarted.child, dictionary.fileno(), prestarted.start_offset
         )
         try:
-            return _parse(
-                await self._wait_for_output(dictionary_name, dictionary, running)
-            )
+            output = await self._wait_for_output(dictionary_name, dictionary, running)
         except GrepFailed:
             # It may have been killed before it got the term.
             return None
+        return _parse(output)
 
     async def _wait_for_output(
         self,
@@ -186,8 +182,8 @@ class SearchBatcher:
         """
         Wait for the output of a grep, and prestart the next one meanwhile.
 
-        While several searches are in progress a prestarted grep would not make any of
-        them faster, but use time of this process.
+        While several searches are in progress, a prestarted grep would make none of
+        them faster, and cost time of this process.
 
         @return: L{None} if the output is incomplete, or the dictionary has changed.
         """

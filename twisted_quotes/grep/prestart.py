@@ -27,7 +27,7 @@ from twisted_quotes.library.library import Library
 from twisted_quotes.library.stability import is_recently_changed
 from twisted_quotes.processes.process import ChildProcess, Outcome
 
-from .arguments import C_LOCALE, encode_pattern_file, pattern_file_arguments
+from .arguments import C_LOCALE, pattern_file_arguments
 from .runner import MAX_BUFFERED, GrepRunner
 
 MAX_PRESTARTED = 4
@@ -77,7 +77,7 @@ class PrestartedGrep(Closeable):
         @return: L{False} if it has been killed, or if the term is too long to be
             written in one piece.
         """
-        message = encode_pattern_file(term)
+        message = term.encode() + b"\n"
         if len(message) > select.PIPE_BUF:
             return False
         try:

@@ -11,7 +11,6 @@ from types import MappingProxyType
 from typing import Literal
 
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
-from twisted.internet.interfaces import IReactorProcess, IReactorTime
 
 from twisted_quotes.concurrency.closing import Closeable
 from twisted_quotes.concurrency.limiter import (
@@ -23,7 +22,13 @@ from twisted_quotes.concurrency.limiter import (
 from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.errors import SearchTimedOut
 from twisted_quotes.monitoring.metrics import Metrics
-from twisted_quotes.processes.process import ChildProcess, Command, Outcome, spawn
+from twisted_quotes.processes.process import (
+    ChildProcess,
+    Command,
+    Outcome,
+    ReactorForProcesses,
+    spawn,
+)
 from twisted_quotes.query.queries import Pattern
 from twisted_quotes.text.lines import NormalizedFile
 
@@ -32,12 +37,8 @@ from .arguments import GrepFailed, check_exit_status, pattern_environment
 MAX_BUFFERED = 1024 * 1024
 """The approximate maximum of output in bytes to hold in memory before sending it."""
 
-DEFAULT_MAX_OUTPUT = 1000
-"""The number of bytes of output after which a grep is killed by default."""
-
-
-class ReactorForProcesses(IReactorProcess, IReactorTime):
-    """The abilities of the reactor that are used to run processes."""
+MAX_SHORT_OUTPUT = 1000
+"""The maximum output in bytes of a grep that prints a number or nothing."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +85,10 @@ class GrepRunner:
         """
         Start and count a grep.
 
-        The parameters are those of L{spawn<twisted_quotes.processes.process.spawn>} and
-        its L{Command}.
+        Most parameters are those of L{spawn<twisted_quotes.processes.process.spawn>}
+        and L{Command}.
 
-        @param slow: whether it may run for long.
+        @param slow: whether it may use its whole time limit.
         @raise OSError: it cannot be started, or its resources cannot be limited.
         """
         command = Command(self.executable, arguments, environment)
@@ -127,9 +128,7 @@ class GrepSession(Closeable):
             self._slot.close()
             self._slot = None
 
-    def close(self) -> None:
-        """Release the slot."""
-        self.release_slot()
+    close = release_slot
 
     async def run(
         self,
@@ -143,9 +142,9 @@ class GrepSession(Closeable):
 
         @param pattern: what it searches for; L{None} for a search of plain bytes.
         @param stdin: what it reads: a file descriptor, or text to feed to it.
-        @param max_output: the number of bytes of output after which it is killed
-            and the result is those bytes; L{None} if grep cannot print more than
-            L{DEFAULT_MAX_OUTPUT}.
+        @param max_output: grep is killed after it has printed this many bytes, which
+            then are the result. L{None} for a grep that prints a number or nothing:
+            for it, more than L{MAX_SHORT_OUTPUT} bytes are an error.
         @raise SearchTimedOut: the greps of this search exceeded the time limit.
         @raise BadRequest: the regular expression is invalid.
         @raise GrepFailed: grep failed for another reason.
@@ -159,7 +158,7 @@ class GrepSession(Closeable):
             arguments,
             pattern_environment(pattern),
             stdin if isinstance(stdin, int) else "w",
-            max_output or DEFAULT_MAX_OUTPUT,
+            max_output or MAX_SHORT_OUTPUT,
             slow=self._slot_request.slow,
         )
         if isinstance(stdin, NormalizedFile):
@@ -181,7 +180,6 @@ class GrepSession(Closeable):
         Wait for a grep within the time limit; the errors are those of L{run}.
 
         @param start_offset: the offset in C{stdin} at which it starts to read.
-        @param regex: whether it searches for a regular expression.
         """
         runner, metrics, slot = self._runner, self._runner.metrics, self._slot
         assert slot is not None, "a running grep has a slot"

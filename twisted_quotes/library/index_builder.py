@@ -13,10 +13,14 @@ from twisted.internet.defer import (
     DeferredSemaphore,
     TimeoutError,
 )
-from twisted.internet.interfaces import IReactorProcess, IReactorTime
 
 from twisted_quotes.concurrency.threads import DeferToThread
-from twisted_quotes.processes.process import ChildProcess, Command, spawn
+from twisted_quotes.processes.process import (
+    ChildProcess,
+    Command,
+    ReactorForProcesses,
+    spawn,
+)
 
 from .dictionary import Dictionary
 from .index_format import write_index
@@ -49,10 +53,6 @@ class BuildFailed(Exception):
         self.seconds = seconds
 
 
-class ReactorForBuilder(IReactorProcess, IReactorTime):
-    """The abilities of the reactor that L{IndexBuilder} uses."""
-
-
 class IndexBuilder:
     """
     Writes indexes.
@@ -62,7 +62,7 @@ class IndexBuilder:
     thread it can be killed, and it does not compete for the interpreter lock.
     """
 
-    def __init__(self, reactor: ReactorForBuilder, in_thread: DeferToThread) -> None:
+    def __init__(self, reactor: ReactorForProcesses, in_thread: DeferToThread) -> None:
         self._reactor = reactor
         self._in_thread = in_thread
         self._thread_lock = DeferredLock()
@@ -93,7 +93,7 @@ class IndexBuilder:
             child.result.cancel()
 
     def _write_in_thread(self, dictionary: Dictionary, folder: str) -> bool:
-        """Write an index in this thread; return whether there was enough time."""
+        """Write an index; return whether there was enough time."""
         deadline = self._reactor.seconds() + THREAD_TIME_LIMIT
 
         def should_stop() -> bool:

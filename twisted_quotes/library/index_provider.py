@@ -12,9 +12,10 @@ from twisted.python.failure import Failure
 from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.errors import DictionaryChanging, ServiceNotReady, TooBusy
+from twisted_quotes.processes.process import ReactorForProcesses
 
 from .dictionary import Dictionary, FileState
-from .index_builder import BuildFailed, IndexBuilder, ReactorForBuilder
+from .index_builder import BuildFailed, IndexBuilder
 from .index_cache import IndexCache
 from .index_format import Index
 
@@ -38,7 +39,7 @@ class IndexProvider:
 
     def __init__(
         self,
-        reactor: ReactorForBuilder,
+        reactor: ReactorForProcesses,
         in_thread: DeferToThread,
         cache: IndexCache,
         max_waiting: int,
@@ -66,8 +67,8 @@ class IndexProvider:
         """
         Get the index of a dictionary in the state in which it was opened.
 
-        @param wait_for_retry: whether to wait for a build that is repeated because it
-            took too long before.
+        @param wait_for_retry: whether to wait for a build after one that failed
+            slowly. It is started in any case.
         @return: fires with the index. Cancelling it stops the wait but not the build.
             It fails with L{DictionaryChanging} if the file is written to meanwhile,
             with L{ServiceNotReady} if the build fails; the log has the reason.
@@ -77,24 +78,25 @@ class IndexProvider:
         if index is not None:
             return succeed(index)
         key = path, state = dictionary.path, dictionary.state
+        index_ready: Deferred[Index]
         failed_state, retry_at = self._failed.get(path, (None, 0.0))
         has_failed = failed_state == state
         if has_failed and self._reactor.seconds() < retry_at:
             return fail(_index_not_ready())
-        may_wait = wait_for_retry or not has_failed
-        waiters = self._builds.get(key)
-        if waiters is None:
-            duplicate = dictionary.duplicate()
-            waiters = self._builds[key] = []
-            # The build may finish at once, so its first waiter has to exist before.
-            index_ready = _wait(waiters) if may_wait else fail(_index_not_ready())
-            self._outstanding.add(Deferred.fromCoroutine(self._build(key, duplicate)))
-            return index_ready
-        if not may_wait:
-            return fail(_index_not_ready())
-        if sum(map(len, self._builds.values())) - self.building >= self._max_waiting:
+        duplicate = None if key in self._builds else dictionary.duplicate()
+        waiters = self._builds.setdefault(key, [])
+        waiting_count = sum(map(len, self._builds.values())) - self.building
+        if has_failed and not wait_for_retry:
+            index_ready = fail(_index_not_ready())
+        elif duplicate is None and waiting_count >= self._max_waiting:
             raise TooBusy()
-        return _wait(waiters)
+        else:
+            index_ready = Deferred(waiters.remove)
+            waiters.append(index_ready)
+        if duplicate is not None:
+            # Only now, as the build may finish at once.
+            self._outstanding.add(Deferred.fromCoroutine(self._build(key, duplicate)))
+        return index_ready
 
     def find(self, dictionary: Dictionary) -> Index | None:
         """Return the index of a dictionary in its state, if it has been built."""
@@ -159,13 +161,6 @@ class IndexProvider:
             finally:
                 await self._in_thread(self._cache.drop, folder)
         return index
-
-
-def _wait(waiters: list[Deferred[Index]]) -> Deferred[Index]:
-    """Return a Deferred in a list, which it leaves when it is cancelled."""
-    waiter: Deferred[Index] = Deferred(waiters.remove)
-    waiters.append(waiter)
-    return waiter
 
 
 def _index_not_ready() -> ServiceNotReady:

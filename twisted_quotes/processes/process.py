@@ -14,7 +14,11 @@ from typing import Literal
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessDone, ProcessExitedAlready, ProcessTerminated
-from twisted.internet.interfaces import IProcessTransport, IReactorProcess
+from twisted.internet.interfaces import (
+    IProcessTransport,
+    IReactorProcess,
+    IReactorTime,
+)
 from twisted.internet.protocol import ProcessProtocol
 from twisted.protocols.basic import FileSender
 from twisted.python.failure import Failure
@@ -29,6 +33,10 @@ MAX_STDERR_BYTES = 64 * 1024
 
 SERVICE_ID = token_hex(16)
 """The id by which L{twisted_quotes.processes.reaper} finds the child processes."""
+
+
+class ReactorForProcesses(IReactorProcess, IReactorTime):
+    """The abilities of the reactor that are used to run processes."""
 
 
 @dataclass(frozen=True)

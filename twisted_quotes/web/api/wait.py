@@ -15,8 +15,7 @@ from twisted.web.iweb import IRequest
 from twisted_quotes.concurrency.capacity import Capacity
 from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.errors import TooBusy, TooManyRequests
-from twisted_quotes.grep.runner import ReactorForProcesses
-from twisted_quotes.processes.process import Command, spawn
+from twisted_quotes.processes.process import Command, ReactorForProcesses, spawn
 from twisted_quotes.query.parsing import parse_parameters
 from twisted_quotes.web.http.clients import client_key_for_request
 from twisted_quotes.web.http.request_log import query_string
