@@ -115,7 +115,7 @@ class FaultTestCase(LibraryTestCase):
             environment=self.grep.environment | self.server_environment(),
         )
         self.check_results()
-        self.metrics_before = self.server.parse_metrics()
+        self.metrics_before = self.server.read_metrics()
 
     def prepare_server(self) -> None:
         """Prepare the library before the server starts."""
@@ -153,7 +153,7 @@ class FaultTestCase(LibraryTestCase):
 
     def metric_increase(self, name: str) -> int:
         """Return how much a metric has increased since the start."""
-        now = self.server.parse_metrics().get(name, 0)
+        now = self.server.read_metrics().get(name, 0)
         return int(now - self.metrics_before.get(name, 0))
 
     def wait_until_restored(self) -> str:
@@ -172,7 +172,7 @@ class FaultTestCase(LibraryTestCase):
         before = self.metrics_before
 
         def is_restored() -> bool:
-            now = self.server.parse_metrics()
+            now = self.server.read_metrics()
             self.differing = {
                 name: (before[name], now[name])
                 for name in _RESTORED_METRICS

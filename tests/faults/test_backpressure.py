@@ -49,13 +49,13 @@ class UnreadFault(Attack):
         return [self.connect_bystander().send_get("/wait?seconds=1") for _ in range(5)]
 
     def inject_and_check(self) -> str:
-        memory = self.server.parse_metrics()[MEMORY_METRIC]
+        memory = self.server.read_metrics()[MEMORY_METRIC]
         latency = self.measure_latency()
         self.attack()
         latency_during = self.measure_latency()
         with self.connect_bystander() as probe:
             self.assertEqual(probe.send_get("/livez").read_response().status, 200)
-        growth = self.server.parse_metrics()[MEMORY_METRIC] - memory
+        growth = self.server.read_metrics()[MEMORY_METRIC] - memory
         self.assertLess(growth, self.growth)
         self.disconnect_attackers()
         # The clients on the same machine use its processors too.
@@ -110,7 +110,7 @@ class UnreadPagesTests(UnreadFault):
             self.connect_slow_client().send_query(ALL_LINES)
         for client in self.attackers:
             client.socket.recv(1, socket.MSG_PEEK)
-        unsent = self.server.parse_metrics()["quotes_unsent_bytes"]
+        unsent = self.server.read_metrics()["quotes_unsent_bytes"]
         self.assertLess(unsent, 256 * MEGABYTE)
 
 

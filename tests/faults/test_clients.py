@@ -69,7 +69,7 @@ class SlowFault(Fault):
         # Not all: the first may be closed before the last connects.
         wait_until(
             lambda: (
-                self.server.parse_metrics()["quotes_connections"] > SLOW_CLIENTS // 2
+                self.server.read_metrics()["quotes_connections"] > SLOW_CLIENTS // 2
             ),
             f"more than {SLOW_CLIENTS // 2} slow clients",
         )
@@ -132,7 +132,7 @@ class SlowReadersTests(SlowFault):
     def check_disconnected(self) -> str:
         """Check that all slow clients have gone, and that their requests count."""
         wait_until(
-            lambda: self.server.parse_metrics()["quotes_connections"] == 1,
+            lambda: self.server.read_metrics()["quotes_connections"] == 1,
             "the end of all other connections",
         )
         count = sum(
@@ -221,7 +221,7 @@ class DisconnectTests(Fault):
             self.disconnect_clients(DISCONNECTS)
             others.wait_for_more()
         self.assertEqual(set(others.codes), {200})
-        metrics = self.server.parse_metrics()
+        metrics = self.server.read_metrics()
         count = sum(value for name, value in metrics.items() if 'code="499"' in name)
         return f"{others.codes[200]} x 200 for others, metrics: {count:.0f} x 499"
 
@@ -288,7 +288,7 @@ class LongResponseTests(Fault):
                 for each in readers:
                     each.socket.recv(2000)
                 others.wait_for_more(1)
-                memory = max(memory, self.server.parse_metrics()[MEMORY_METRIC])
+                memory = max(memory, self.server.read_metrics()[MEMORY_METRIC])
             for each in readers:
                 each.close()
         self.assertEqual(set(others.codes), {200})

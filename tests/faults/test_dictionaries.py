@@ -329,7 +329,7 @@ class LongFault(DictionaryFault):
         for reader in readers:
             reader.socket.recv(1, MSG_PEEK)
         # The third is the request for the metrics.
-        self.assertEqual(self.server.parse_metrics()["quotes_requests_in_flight"], 3)
+        self.assertEqual(self.server.read_metrics()["quotes_requests_in_flight"], 3)
         return readers
 
     def check_new_version(self) -> str:

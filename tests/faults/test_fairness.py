@@ -59,7 +59,7 @@ class UnfairFault(Attack):
     def wait_for_greps(self) -> None:
         """Wait until most slots are in use."""
         wait_until(
-            lambda: self.server.parse_metrics()["quotes_greps_running"] >= 6, "greps"
+            lambda: self.server.read_metrics()["quotes_greps_running"] >= 6, "greps"
         )
 
     def compare_latency(self, attack: Callable[[], object]) -> str:
@@ -213,7 +213,7 @@ class LongTermsTests(UnfairFault):
 
     def inject_and_check(self) -> str:
         """Fill the cache, and compare its size with the memory of the process."""
-        before = self.server.parse_metrics()
+        before = self.server.read_metrics()
         queries = self.make_queries(self.query_count)
         for first in range(0, len(queries), 50):
             batch = queries[first : first + 50]
@@ -221,7 +221,7 @@ class LongTermsTests(UnfairFault):
             for _ in batch:
                 self.assertEqual(connection.read_response().status, 200)
             self.disconnect_attackers()
-        after = self.server.parse_metrics()
+        after = self.server.read_metrics()
         used, counted = (
             after[name] - before[name] for name in (MEMORY_METRIC, "quotes_cache_bytes")
         )

@@ -90,7 +90,7 @@ class SoakTests(FaultTestCase):
         for client in clients:
             self.assertEqual(dict(client.result()), {})
         self.wait_until_restored()
-        return self.server.parse_metrics()[MEMORY_METRIC]
+        return self.server.read_metrics()[MEMORY_METRIC]
 
     def test_the_memory_does_not_grow(self) -> None:
         """The memory after the last third is the same as after the first third."""

@@ -33,6 +33,7 @@ from twisted_quotes.search.finder import Finder
 
 from ..cases import RealGrepTestCase, run_real_grep
 from ..fakes import FakeProcess, FakeReactor, find_entries, make_test_finder
+from ..metrics import metric_values
 
 TEXT = b"love and life\nlove\nlife\nlove of life\nnothing\n"
 
@@ -168,15 +169,10 @@ class GrepPoolTestCase(SynchronousTestCase):
         self.end_grep(self.ordinary_greps[-1])
         self.successResultOf(found)
 
-    def read_metric(self, name: str) -> float:
-        """Return the value of a metric."""
-        text = self.metrics.render("text/plain")[1].decode()
-        [line] = [each for each in text.splitlines() if each.startswith(f"{name} ")]
-        return float(line.rpartition(" ")[2])
-
     def used_count(self, result: str = "used") -> float:
         """Return how many prestarted greps were used, or were not."""
-        return self.read_metric(f'quotes_spare_greps_total{{result="{result}"}}')
+        values = metric_values(self.metrics)
+        return values[f'quotes_spare_greps_total{{result="{result}"}}']
 
 
 class GrepPoolTests(GrepPoolTestCase):
@@ -189,8 +185,8 @@ class GrepPoolTests(GrepPoolTestCase):
             prestarted.arguments, ("grep", "-a", "-F", "-f", "/proc/self/fd/3")
         )
         self.assertEqual(prestarted.environment, {"LC_ALL": "C"})
-        self.assertEqual(self.read_metric("quotes_greps_total"), 1 + 2)
-        self.assertEqual(self.read_metric("quotes_greps_running"), 1)
+        self.assertEqual(metric_values(self.metrics)["quotes_greps_total"], 1 + 2)
+        self.assertEqual(metric_values(self.metrics)["quotes_greps_running"], 1)
 
     def test_the_next_search_uses_the_prestarted_grep(self) -> None:
         """Meanwhile another one is started."""
@@ -198,7 +194,7 @@ class GrepPoolTests(GrepPoolTestCase):
         found = self.start_search("love")
         first, second = self.prestarted_greps
         self.assertEqual(self.received_patterns(first), b"love\n")
-        self.assertEqual(self.read_metric("quotes_greps_running"), 1)
+        self.assertEqual(metric_values(self.metrics)["quotes_greps_running"], 1)
         self.end_grep(first, b"love\nlove of life\n")
         self.assertEqual(self.successResultOf(found), ["love", "love of life"])
         self.assertEqual(
@@ -413,7 +409,7 @@ class GrepPoolTests(GrepPoolTestCase):
         self.search_with_new_grep("life")
         self.search_with_new_grep("love")
         self.assertEqual(self.prestarted_greps, [])
-        self.assertEqual(self.read_metric("quotes_spawn_failures_total"), 2)
+        self.assertEqual(metric_values(self.metrics)["quotes_spawn_failures_total"], 2)
 
     def test_stopping_closes_all_and_starts_no_more(self) -> None:
         self.search_with_new_grep("life")
@@ -481,16 +477,15 @@ class RealGrepPoolTests(RealGrepTestCase):
         """Search for a term."""
         return await find_entries(self.finder, Search(term=term, dictionary="alpha"))
 
-    def used_count(self) -> bytes:
+    def used_count(self) -> float:
         """Return how many prestarted greps were used."""
-        text = self.metrics.render("text/plain")[1]
-        return text.partition(b'spare_greps_total{result="used"} ')[2].split()[0]
+        return metric_values(self.metrics)['quotes_spare_greps_total{result="used"}']
 
     async def test_the_third_sequential_search_uses_a_prestarted_grep(self) -> None:
         for term in ("nothing", "love of", "none", "nothing", "\u00e9"):
             expected = [line for line in TEXT.decode().splitlines() if term in line]
             self.assertEqual(await self.search(term), expected)
-        self.assertEqual(self.used_count(), b"3.0")
+        self.assertEqual(self.used_count(), 3)
 
     async def test_a_change_of_the_dictionary_is_found_at_once(self) -> None:
         for _ in range(2):
@@ -518,4 +513,4 @@ class RealGrepPoolTests(RealGrepTestCase):
             await self.search("love")
         self.assertEqual(await self.search("love"), ["love"])
         self.assertEqual(await self.search("\ufeff"), [])
-        self.assertEqual(self.used_count(), b"2.0")
+        self.assertEqual(self.used_count(), 2)

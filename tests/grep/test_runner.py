@@ -4,7 +4,6 @@ Tests for L{twisted_quotes.grep.runner}.
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from tempfile import TemporaryFile
 from typing import Any
@@ -23,6 +22,7 @@ from twisted_quotes.query.queries import Pattern
 from twisted_quotes.text.lines import NormalizedFile
 
 from ..fakes import FakeProcess, FakeReactor
+from ..metrics import metric_values
 
 
 class GrepRunnerTestCase(SynchronousTestCase):
@@ -185,9 +185,7 @@ class MetricsTests(GrepRunnerTestCase):
 
     def read_metric(self, name: str) -> float:
         """Return the value of a metric."""
-        line = rf"^quotes_{name} ([0-9.]+)$".encode()
-        [value] = re.findall(line, self.metrics.render("")[1], re.MULTILINE)
-        return float(value)
+        return metric_values(self.metrics)[f"quotes_{name}"]
 
     def assert_greps(self, total: int, running: int) -> None:
         """Assert how many greps were started, and how many are running."""
@@ -196,7 +194,7 @@ class MetricsTests(GrepRunnerTestCase):
 
     def killed_count(self, reason: str) -> float:
         """Return how many greps were killed for a reason."""
-        return self.read_metric(rf'greps_killed_total\{{reason="{reason}"\}}')
+        return self.read_metric(f'greps_killed_total{{reason="{reason}"}}')
 
     def start_grep(self) -> tuple[Deferred[Outcome], FakeProcess]:
         """Run a grep in a new slot."""

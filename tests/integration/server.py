@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import Any
 
+from ..metrics import parse_metrics
 from .http_connection import TIMEOUT, HTTPConnection, Response
 
 ROOT = Path(__file__).parents[2]
@@ -184,9 +185,9 @@ class Server:
             connection.send_get(path, *headers, method=method)
             return connection.read_response(head_only=method == "HEAD")
 
-    def read_metrics(self) -> str:
+    def read_metrics(self) -> dict[str, float]:
         """
-        Return the metrics in text format; the service updates them once per second.
+        Return all metrics by name and labels; the service updates them once per second.
         """
         time.sleep(
             max(0.0, self._metrics_read_at + METRICS_LIFETIME - time.monotonic())
@@ -195,13 +196,7 @@ class Server:
             response = connection.send_get("/metrics").read_response()
         self._metrics_read_at = time.monotonic()
         assert response.status == 200, response
-        return response.body.decode()
-
-    def parse_metrics(self) -> dict[str, float]:
-        """Return all metrics by name and labels."""
-        lines = self.read_metrics().splitlines()
-        pairs = (line.rsplit(" ", 1) for line in lines if line[0] != "#")
-        return {name: float(value) for name, value in pairs}
+        return parse_metrics(response.body)
 
     def post_query(self, query: dict[str, Any] | bytes) -> Response:
         """Send a query to API v1 on a new connection."""

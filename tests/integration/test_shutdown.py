@@ -110,7 +110,7 @@ class ShutdownTests(LibraryTestCase):
 
         wait_until(
             lambda: (
-                server.parse_metrics()["quotes_outstanding"]
+                server.read_metrics()["quotes_outstanding"]
                 == 30 + len(server.search_pids())
             ),
             "30 searches",

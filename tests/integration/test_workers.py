@@ -56,7 +56,7 @@ class WorkersTestCase(LibraryTestCase):
         for pid in pids:
             os.kill(pid, signal.SIGTERM)
         wait_until(lambda: len(server.worker_pids()) == 4, "two more workers")
-        wait_until(lambda: server.parse_metrics()["quotes_workers"] == 2, "new workers")
+        wait_until(lambda: server.read_metrics()["quotes_workers"] == 2, "new workers")
         return pids
 
     def start_broken_workers(self, action: str, count: int) -> subprocess.Popen[str]:
@@ -97,7 +97,7 @@ class WorkersTestCase(LibraryTestCase):
             return len(now) == 2 and not set(now) & set(old)
 
         wait_until(are_new, "new workers")
-        wait_until(lambda: server.parse_metrics()["quotes_workers"] == 2, "two workers")
+        wait_until(lambda: server.read_metrics()["quotes_workers"] == 2, "two workers")
 
 
 class ServingTests(WorkersTestCase):
@@ -205,19 +205,19 @@ class ReplacingTests(WorkersTestCase):
         name = 'quotes_requests_total{code="404",route="none"}'
         for _ in range(10):
             server.get("/nothing")
-        counted = server.parse_metrics()[name]
+        counted = server.read_metrics()[name]
         self.assertEqual(counted, 10)
         for lost, pid in enumerate(server.worker_pids(), 1):
             os.kill(pid, signal.SIGKILL)
 
             def is_counted(lost: int = lost) -> bool:
-                now = server.parse_metrics()
+                now = server.read_metrics()
                 self.assertGreaterEqual(now[name], counted)
                 return now["quotes_workers_lost_total"] == lost
 
             wait_until(is_counted, "a lost worker")
             wait_until(
-                lambda: server.parse_metrics()["quotes_workers"] == 2, "a new worker"
+                lambda: server.read_metrics()["quotes_workers"] == 2, "a new worker"
             )
         server.wait_for_log_line("A worker is lost: .*signal 9")
         wait_until(lambda: all(map(has_exited, greps)), "the end of all greps")
@@ -234,7 +234,7 @@ class ReplacingTests(WorkersTestCase):
         gated.open_gate()
         self.check_results(searches)
         self.wait_until_replaced(server, old)
-        self.assertEqual(server.parse_metrics()["quotes_workers_lost_total"], 0)
+        self.assertEqual(server.read_metrics()["quotes_workers_lost_total"], 0)
 
     def test_connections_of_a_terminated_worker_are_served(self) -> None:
         """Also if they have sent no request yet."""
@@ -255,7 +255,7 @@ class ReplacingTests(WorkersTestCase):
             os.kill(pid, signal.SIGTERM)
         self.wait_until_replaced(server, old)
         name = 'quotes_requests_total{code="404",route="none"}'
-        self.assertEqual(server.parse_metrics()[name], 50)
+        self.assertEqual(server.read_metrics()[name], 50)
 
     def test_metrics_are_the_sum_of_all_workers(self) -> None:
         """Also if one does not respond."""
@@ -270,7 +270,7 @@ class ReplacingTests(WorkersTestCase):
         pid, _ = server.worker_pids()
         os.kill(pid, signal.SIGSTOP)
         self.addCleanup(os.kill, pid, signal.SIGCONT)
-        self.assertEqual(server.parse_metrics()[name], 2)
+        self.assertEqual(server.read_metrics()[name], 2)
         server.wait_for_log_line(f"Worker {pid} does not report its metrics")
 
     def test_the_program_stops_if_no_worker_can_start(self) -> None:

@@ -7,16 +7,9 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.monitoring.aggregation import aggregate, cumulative_only
-from twisted_quotes.monitoring.metrics import MetricFamily, Metrics, render_families
+from twisted_quotes.monitoring.metrics import Metrics, render_families
 
-
-def metric_values(families: list[MetricFamily]) -> dict[str, float]:
-    """Return all values, by name and labels as they are rendered."""
-    _, text = render_families(families, "")
-    lines = (each for each in text.decode().splitlines() if each and each[0] != "#")
-    return {
-        name: float(value) for name, value in (each.rsplit(" ", 1) for each in lines)
-    }
+from ..metrics import family_values
 
 
 class AggregationTests(SynchronousTestCase):
@@ -36,7 +29,7 @@ class AggregationTests(SynchronousTestCase):
         self.reports = [one.families(), other.families()]
 
     def test_counters_histograms_and_gauges_are_added_up(self) -> None:
-        values = metric_values(aggregate(self.reports))
+        values = family_values(aggregate(self.reports))
         self.assertEqual(values['quotes_requests_total{code="200",route="/"}'], 5)
         self.assertEqual(values['quotes_requests_total{code="404",route="/"}'], 1)
         name = "quotes_request_duration_seconds"
@@ -46,14 +39,14 @@ class AggregationTests(SynchronousTestCase):
         self.assertEqual(values["quotes_things"], 5)
 
     def test_what_all_processes_share_is_not_added_up(self) -> None:
-        values = metric_values(aggregate(self.reports))
+        values = family_values(aggregate(self.reports))
         self.assertEqual(values["quotes_dictionaries"], 3)
         start = "process_start_time_seconds"
-        starts = [metric_values(each)[start] for each in self.reports]
+        starts = [family_values(each)[start] for each in self.reports]
         self.assertEqual(values[start], min(starts))
 
     def test_only_counts_of_an_ended_process_remain(self) -> None:
-        values = metric_values(
+        values = family_values(
             aggregate([self.reports[0], cumulative_only(self.reports[1])])
         )
         self.assertEqual(values['quotes_requests_total{code="200",route="/"}'], 5)

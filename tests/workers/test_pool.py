@@ -18,7 +18,7 @@ from twisted_quotes.workers.control import Message
 from twisted_quotes.workers.pool import NoWorkerStarted, WorkerPool
 
 from ..fakes import FakeReactor
-from ..monitoring.test_aggregation import metric_values
+from ..metrics import family_values
 from .fakes import FakeStarter, FakeWorker
 
 RETIREMENT_TIMEOUT = 35.0
@@ -60,7 +60,7 @@ class PoolTestCase(SynchronousTestCase):
 
     def metric_values(self) -> dict[str, float]:
         """Return the metrics of all workers."""
-        return metric_values(self.successResultOf(self.pool.collect_all_metrics()))
+        return family_values(self.successResultOf(self.pool.collect_all_metrics()))
 
 
 class StartTests(PoolTestCase):

@@ -10,6 +10,7 @@ from twisted_quotes.errors import ShuttingDown
 from twisted_quotes.monitoring.metrics import Metrics
 from twisted_quotes.web.api.health import METRICS_LIFETIME
 
+from ...metrics import parse_metrics
 from ..clients import WebTestCase, get_request, query_request
 
 
@@ -50,9 +51,7 @@ class MetricsTests(WebTestCase):
     def read_metrics(self) -> dict[str, float]:
         """Return all metrics, by name and labels."""
         self.web.reactor.advance(METRICS_LIFETIME)
-        text = self.get("/metrics").body.decode()
-        lines = (each.rsplit(" ", 1) for each in text.splitlines() if each[0] != "#")
-        return {name: float(value) for name, value in lines}
+        return parse_metrics(self.get("/metrics").body)
 
     def test_requests_are_counted_by_route_and_code(self) -> None:
         """Requests without a route and those of disconnected clients count, too."""

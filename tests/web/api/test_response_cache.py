@@ -20,6 +20,8 @@ from twisted_quotes.web.api.response_cache import (
     cache_key,
 )
 
+from ...metrics import metric_values
+
 
 class ResponseCacheTests(SynchronousTestCase):
     """Tests of caching and coalescing."""
@@ -62,11 +64,16 @@ class ResponseCacheTests(SynchronousTestCase):
             self.failureResultOf(pending, CancelledError)
         return cached
 
+    def assert_results(self, **counts: int) -> None:
+        """Assert how many searches had each result."""
+        values = metric_values(self.metrics)
+        for result, count in counts.items():
+            name = f'quotes_cache_total{{result="{result}"}}'
+            self.assertEqual(values[name], count, result)
+
     def cached_bytes(self) -> float:
         """Return the metric of cached bytes."""
-        _, text = self.metrics.render("")
-        [line] = [x for x in text.splitlines() if x.startswith(b"quotes_cache_bytes ")]
-        return float(line.split()[1])
+        return metric_values(self.metrics)["quotes_cache_bytes"]
 
     def test_equal_requests_share_a_running_search(self) -> None:
         waiting = [self.request(), self.request(), self.request("hate"), self.request()]
@@ -162,10 +169,7 @@ class ResponseCacheTests(SynchronousTestCase):
         self.request("x")
         self.fill_cache("a")
         self.successResultOf(self.request("a"))
-        _, text = self.metrics.render("")
-        for result, count in (("hit", 1), ("shared", 1), ("miss", 2)):
-            line = f'quotes_cache_total{{result="{result}"}} {count}.0\n'
-            self.assertIn(line.encode(), text)
+        self.assert_results(hit=1, shared=1, miss=2)
 
     def test_a_large_response_is_marked_as_such(self) -> None:
         """The mark keeps its size, and each use counts as a miss."""
@@ -178,9 +182,7 @@ class ResponseCacheTests(SynchronousTestCase):
             assert cached is not None
             self.assertIsNone(cached.body)
         self.assertEqual(self.cached_bytes(), counted)
-        _, text = self.metrics.render("")
-        self.assertIn(b'quotes_cache_total{result="miss"} 6.0\n', text)
-        self.assertIn(b'quotes_cache_total{result="hit"} 0.0\n', text)
+        self.assert_results(hit=0, miss=6)
 
     def test_a_response_replaces_the_one_with_the_same_key(self) -> None:
         self.fill_cache("a", 10)
