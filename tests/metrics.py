@@ -4,8 +4,6 @@ Metrics as tests read them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from twisted_quotes.monitoring.metrics import MetricFamily, Metrics, render_families
 
 
@@ -16,7 +14,7 @@ def parse_metrics(text: bytes) -> dict[str, float]:
     return {name: float(value) for name, value in pairs}
 
 
-def family_values(families: Sequence[MetricFamily]) -> dict[str, float]:
+def family_values(families: list[MetricFamily]) -> dict[str, float]:
     """Return the values of metrics by name and labels."""
     return parse_metrics(render_families(families, "")[1])
 
