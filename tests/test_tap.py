@@ -24,13 +24,15 @@ from twisted.logger import LogLevel
 from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes import composition
-from twisted_quotes.composition import quotes_service, worker_service
 from twisted_quotes.concurrency.shared_counters import SharedCounters
+from twisted_quotes.service import composition
+from twisted_quotes.service.composition import quotes_service
 from twisted_quotes.service.quotes_service import FLUSH_TIMEOUT, QuotesService
 from twisted_quotes.service.startup import CannotStart
 from twisted_quotes.tap import Options
+from twisted_quotes.workers import worker_composition
 from twisted_quotes.workers.inherited_fds import WorkerConfiguration
+from twisted_quotes.workers.worker_composition import worker_service
 
 from .fakes import FakeReactor
 from .web.clients import LOVE_QUERY, get_request, query_request, read_responses
@@ -170,7 +172,7 @@ class ServiceTests(TapTestCase):
         """Not counting the one that has the index built."""
         counters = SharedCounters.create(8)
         self.addCleanup(os.close, counters.descriptor)
-        self.patch(composition, "SharedCounters", lambda *_: counters)
+        self.patch(worker_composition, "SharedCounters", lambda *_: counters)
         self.patch(composition, "time", lambda: 2.0**33)
         service = worker_service(
             self.reactor,

@@ -21,8 +21,8 @@ from twisted_quotes.workers.inherited_fds import (
     FIRST_LISTENER_FD,
     take_worker_configuration,
 )
-from twisted_quotes.workers.resource_share import resolve_systemd_sockets
 from twisted_quotes.workers.supervisor_composition import supervised_service
+from twisted_quotes.workers.systemd_sockets import resolve_systemd_sockets
 
 from .options import QuotesOptions
 
@@ -67,8 +67,10 @@ def makeService(options: Mapping[str, Any]) -> IService:
             reactor, options, [sys.executable, *sys.orig_argv[1:]], os.environ
         )
     # The supervisor does not need these modules, which take a while to import.
-    from .composition import quotes_service, worker_service
-
     if configuration is None:
+        from twisted_quotes.service.composition import quotes_service
+
         return quotes_service(reactor, options)
+    from twisted_quotes.workers.worker_composition import worker_service
+
     return worker_service(reactor, options, configuration)

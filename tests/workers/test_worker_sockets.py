@@ -18,13 +18,15 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from twisted_quotes.concurrency.shared_counters import Column, SharedCounters
+from twisted_quotes.workers.systemd_sockets import (
+    open_placeholders,
+    set_systemd_sockets,
+)
 from twisted_quotes.workers.worker_sockets import (
     ACCEPT_DELAY,
     MAX_WASTED_DELAYS,
     AdoptingReactor,
     FairAcceptor,
-    open_placeholders,
-    set_systemd_sockets,
 )
 
 from ..fakes import FakeReactor

@@ -14,8 +14,6 @@ from twisted.internet.defer import Deferred
 from twisted_quotes.concurrency.limiter import SlotRequest
 from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.concurrency.threads import DeferToThread
-from twisted_quotes.grep.batching import SearchBatcher
-from twisted_quotes.grep.prestart import MAX_PRESTARTED, GrepPool
 from twisted_quotes.grep.runner import GrepRunner
 from twisted_quotes.library.dictionary import FileState, PathState
 from twisted_quotes.library.index_provider import IndexProvider
@@ -31,6 +29,8 @@ from twisted_quotes.query.queries import (
 )
 from twisted_quotes.text.quotes import Quote
 
+from .batching.grep_pool import MAX_PRESTARTED, GrepPool
+from .batching.search_batcher import SearchBatcher
 from .indexed_library import IndexedLibrary
 from .line_search import LineSearch
 from .quote_search import DictionaryInfo, QuoteSearch

@@ -18,7 +18,6 @@ from twisted_quotes.grep.arguments import (
     is_bytewise_search,
     needs_normalized_text,
 )
-from twisted_quotes.grep.batching import SearchBatcher
 from twisted_quotes.grep.runner import MAX_BUFFERED, GrepRunner, GrepSession
 from twisted_quotes.library.dictionary import Dictionary, FileState
 from twisted_quotes.library.library import Library
@@ -26,6 +25,7 @@ from twisted_quotes.library.stability import MAX_ATTEMPTS
 from twisted_quotes.query.queries import ALL_DICTIONARIES, All, Search
 from twisted_quotes.text.lines import Lines, approximate_size, concatenate_entries
 
+from .batching.search_batcher import SearchBatcher
 from .indexed_library import open_requested
 from .line_reader import DictionarySearch
 from .results import Entries, EntryResults, TooLargeToBuffer, split_into_chunks

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from twisted.internet import tcp, unix
 from twisted.internet.interfaces import IDelayedCall, IListeningPort, IReadDescriptor
-from twisted.plugins.twisted_core import systemdEndpointParser
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
-from twisted.python.systemd import ListenFDs
 from zope.interface import implementer
 
 from twisted_quotes.concurrency.shared_counters import Column, SharedCounters
@@ -186,19 +183,3 @@ class FairAcceptor:
 
     def logPrefix(self) -> str:
         return "accept"
-
-
-def set_systemd_sockets(descriptors: Sequence[int]) -> None:
-    """
-    Set the sockets that C{systemd:} endpoints refer to.
-
-    @param descriptors: the sockets; in a worker, placeholders, because an endpoint
-        closes its descriptor when an L{AdoptingReactor} adopts the real socket.
-    """
-    parser: Any = systemdEndpointParser
-    parser._sddaemon = ListenFDs(descriptors)
-
-
-def open_placeholders(count: int) -> list[int]:
-    """Open descriptors in place of the sockets that systemd passed on."""
-    return [os.open(os.devnull, os.O_RDONLY) for _ in range(count)]

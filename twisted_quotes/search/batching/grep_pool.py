@@ -22,13 +22,15 @@ from twisted.logger import Logger
 from twisted_quotes.concurrency.closing import Closeable
 from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.errors import DictionaryChanging, QuotesError
+from twisted_quotes.grep.arguments import (
+    C_LOCALE,
+    pattern_file_arguments,
+)
+from twisted_quotes.grep.runner import MAX_BUFFERED, GrepRunner
 from twisted_quotes.library.dictionary import Dictionary, PathState
 from twisted_quotes.library.library import Library
 from twisted_quotes.library.stability import is_recently_changed
 from twisted_quotes.processes.process import ChildProcess, Outcome
-
-from .arguments import C_LOCALE, pattern_file_arguments
-from .runner import MAX_BUFFERED, GrepRunner
 
 MAX_PRESTARTED = 4
 """The maximum number of prestarted greps, each for another dictionary."""

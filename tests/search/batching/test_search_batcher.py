@@ -1,5 +1,5 @@
 """
-Tests for L{twisted_quotes.grep.batching}.
+Tests for L{twisted_quotes.search.batching.search_batcher}.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from twisted_quotes.errors import (
     TooBusy,
     TooManyRequests,
 )
-from twisted_quotes.grep import batching
 from twisted_quotes.grep.arguments import any_term_arguments, line_arguments
-from twisted_quotes.grep.batch_queue import BATCHING_DELAY
 from twisted_quotes.library.library import Library
 from twisted_quotes.monitoring.metrics import Metrics
 from twisted_quotes.query.queries import All, Search
+from twisted_quotes.search.batching import search_batcher
+from twisted_quotes.search.batching.batch_queue import BATCHING_DELAY
 from twisted_quotes.search.finder import Finder
 from twisted_quotes.text.lines import lines_containing
 
-from ..cases import RealGrepTestCase, run_real_grep
-from ..fakes import (
+from ...cases import RealGrepTestCase, run_real_grep
+from ...fakes import (
     CollectedEntries,
     FakeProcess,
     FakeReactor,
     find_entries,
     make_test_finder,
 )
-from ..metrics import metric_values
+from ...metrics import metric_values
 
 TEXT = "love and life\nlove\nlife\nlove of life\nnothing\n"
 
@@ -182,7 +182,7 @@ class BatchingTests(BatchingTestCase):
         self.assertGreater(len(self.reactor.processes), 1 + len(alone))
 
     def test_the_number_of_terms_of_a_grep_is_limited(self) -> None:
-        self.patch(batching, "MAX_TERMS", 2)
+        self.patch(search_batcher, "MAX_TERMS", 2)
         waiting = [self.start_search(term) for term in ("love", "life", "none")]
         self.end_grep()
         self.assertEqual(self.searched_terms(self.end_grep()), ["love", "life"])
@@ -192,7 +192,7 @@ class BatchingTests(BatchingTestCase):
         )
 
     def test_searches_of_a_large_dictionary_are_not_batched(self) -> None:
-        self.patch(batching, "MAX_BUFFERED", len(TEXT))
+        self.patch(search_batcher, "MAX_BUFFERED", len(TEXT))
         for term in ("love", "life"):
             self.start_search(term)
         self.end_grep()
@@ -256,7 +256,7 @@ class BatchingTests(BatchingTestCase):
         self.assertEqual(found.count(["life", "of"]), 1)
 
     def test_after_repeated_failures_a_search_runs_alone(self) -> None:
-        self.patch(batching, "MAX_ATTEMPTS", 0)
+        self.patch(search_batcher, "MAX_ATTEMPTS", 0)
         leaving, *staying = map(self.start_search, ("love", "life", "of"))
         self.end_grep()
         leaving.cancel()
@@ -267,7 +267,7 @@ class BatchingTests(BatchingTestCase):
         self.assertEqual([len(self.successResultOf(each)) for each in staying], [3, 1])
 
     def test_the_size_of_the_terms_of_a_grep_is_limited(self) -> None:
-        self.patch(batching, "MAX_BYTES", 10)
+        self.patch(search_batcher, "MAX_BYTES", 10)
         for term in ("love", "life", "\N{EURO SIGN}" * 2, "of"):
             self.start_search(term)
         self.end_grep()

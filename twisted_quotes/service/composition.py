@@ -18,7 +18,6 @@ from twisted.internet.defer import succeed
 
 from twisted_quotes.concurrency.limiter import ConcurrencyLimiter
 from twisted_quotes.concurrency.outstanding import Outstanding
-from twisted_quotes.concurrency.shared_counters import SharedCounters
 from twisted_quotes.concurrency.threads import ThreadRunner
 from twisted_quotes.grep.runner import GrepRunner
 from twisted_quotes.library.index_cache import IndexCache
@@ -33,8 +32,6 @@ from twisted_quotes.processes.signals import (
     subscribe_to_signals,
 )
 from twisted_quotes.search.finder import Finder, make_finder
-from twisted_quotes.service import startup
-from twisted_quotes.service.quotes_service import QuotesService
 from twisted_quotes.web.api.health import Probes
 from twisted_quotes.web.api.response_cache import ResponseCache
 from twisted_quotes.web.api.routes import root_resource
@@ -43,13 +40,10 @@ from twisted_quotes.web.http.output_limiter import OutputLimiter
 from twisted_quotes.web.server.connection_limiter import ConnectionLimiter
 from twisted_quotes.web.server.site import QuotesSite
 from twisted_quotes.web.server.timeouts import ConnectionTimeouts
-from twisted_quotes.workers.inherited_fds import SHARED_COUNTERS_FD, WorkerConfiguration
-from twisted_quotes.workers.resource_share import (
-    ResourceShare,
-    total_share,
-    worker_share,
-)
-from twisted_quotes.workers.worker_service import SupervisorConnection, WorkerService
+
+from . import startup
+from .quotes_service import QuotesService
+from .resource_share import ResourceShare, total_share
 
 MAX_THREADS = 4
 """The maximum number of threads that read and write files."""
@@ -63,34 +57,15 @@ def quotes_service(reactor: Any, options: Mapping[str, Any]) -> IService:
     @raise CannotStart: what an option names cannot be used.
     """
     share = total_share(reactor, options)
-    composition = _Composition(reactor, options, share, Metrics())
+    composition = Composition(reactor, options, share, Metrics())
     return QuotesService(
         **composition.service_arguments(),
         on_signal=partial(subscribe_to_signals, reactor),
     )
 
 
-def worker_service(
-    reactor: Any, options: Mapping[str, Any], configuration: WorkerConfiguration
-) -> IService:
-    """Make the service of a worker, like L{quotes_service}."""
-    metrics = Metrics()
-    supervisor = SupervisorConnection(reactor, metrics)
-    shared_counters = SharedCounters(SHARED_COUNTERS_FD)
-    share = worker_share(reactor, options, configuration, shared_counters)
-    collect_all_metrics = supervisor.collect_all_metrics
-    composition = _Composition(reactor, options, share, metrics, collect_all_metrics)
-    return WorkerService(
-        **composition.service_arguments(),
-        on_signal=partial(subscribe_to_signals, reactor, in_worker=True),
-        supervisor=supervisor,
-        shared_counters=shared_counters,
-        row=configuration.row,
-    )
-
-
 @dataclass(frozen=True)
-class _Composition:
+class Composition:
     """Makes the parts of a service."""
 
     reactor: Any

@@ -22,6 +22,12 @@ from weakref import WeakValueDictionary
 from twisted.internet.defer import Deferred
 
 from twisted_quotes.concurrency.limiter import Slot, SlotRequest
+from twisted_quotes.grep.arguments import (
+    GrepFailed,
+    any_term_arguments,
+    line_arguments,
+)
+from twisted_quotes.grep.runner import MAX_BUFFERED, GrepRunner, GrepSession
 from twisted_quotes.library.dictionary import Dictionary
 from twisted_quotes.library.library import Library
 from twisted_quotes.library.stability import MAX_ATTEMPTS
@@ -29,14 +35,8 @@ from twisted_quotes.processes.process import Outcome
 from twisted_quotes.query.queries import Search
 from twisted_quotes.text.lines import Lines, lines_containing, parse_lines
 
-from .arguments import (
-    GrepFailed,
-    any_term_arguments,
-    line_arguments,
-)
 from .batch_queue import BatchQueue
-from .prestart import MAX_OUTPUT, GrepPool, PrestartedGrep
-from .runner import MAX_BUFFERED, GrepRunner, GrepSession
+from .grep_pool import MAX_OUTPUT, GrepPool, PrestartedGrep
 
 MAX_TERMS, MAX_BYTES = 64, 64 * 1024
 """The maximum number of terms of one grep, and their maximum total size in bytes."""

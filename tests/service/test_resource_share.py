@@ -11,12 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.concurrency.shared_counters import SharedCounters
 from twisted_quotes.options import QuotesOptions
+from twisted_quotes.service.resource_share import ResourceShare, total_share
 from twisted_quotes.workers.inherited_fds import WorkerConfiguration
-from twisted_quotes.workers.resource_share import (
-    ResourceShare,
-    total_share,
-    worker_share,
-)
+from twisted_quotes.workers.worker_composition import worker_share
 
 from ..fakes import FakeReactor
 

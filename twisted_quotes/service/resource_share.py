@@ -4,34 +4,17 @@ The share that a process has of the limits and of the listening sockets.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.interfaces import IStreamServerEndpoint
-from twisted.logger import Logger
 
 from twisted_quotes.concurrency.capacity import Capacity
-from twisted_quotes.concurrency.shared_counters import (
-    Column,
-    SharedCapacity,
-    SharedCounters,
-)
-from twisted_quotes.listening.socket_activation import (
-    LISTEN_FDS_START,
-    activated_socket_names,
-    initial_environment,
-    resolve_socket_indexes,
-    unused_sockets,
-)
+from twisted_quotes.concurrency.shared_counters import Column
 from twisted_quotes.processes.descriptors import DescriptorBudget
-from twisted_quotes.service import startup
 
-from .inherited_fds import WorkerConfiguration
-from .worker_sockets import AdoptingReactor, open_placeholders, set_systemd_sockets
-
-_log = Logger()
+from . import startup
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +46,7 @@ class ResourceShare:
 
 def total_share(reactor: Any, options: Mapping[str, Any]) -> ResourceShare:
     """Return the limits of a single process, or raise L{CannotStart}."""
-    return _make_share(
+    return make_share(
         options,
         lambda total: total,
         lambda limit, _: Capacity(limit),
@@ -71,34 +54,18 @@ def total_share(reactor: Any, options: Mapping[str, Any]) -> ResourceShare:
     )
 
 
-def worker_share(
-    reactor: Any,
-    options: Mapping[str, Any],
-    configuration: WorkerConfiguration,
-    shared_counters: SharedCounters,
-) -> ResourceShare:
-    """Return the share of a worker, or raise L{CannotStart}."""
-    return _make_share(
-        options,
-        configuration.share_of,
-        lambda limit, column: SharedCapacity(
-            limit, shared_counters, configuration.row, column
-        ),
-        [
-            (each, startup.endpoint(AdoptingReactor(reactor, descriptor), each))
-            for each, descriptor in zip(
-                options["listen"], configuration.listener_fds, strict=True
-            )
-        ],
-    )
-
-
-def _make_share(
+def make_share(
     options: Mapping[str, Any],
     share_of: Callable[[int], int],
     make_capacity: Callable[[int, Column], Capacity],
     endpoints: list[tuple[str, IStreamServerEndpoint]],
 ) -> ResourceShare:
+    """
+    Return a share of the limits, or raise L{CannotStart}.
+
+    @param share_of: returns the share of a number.
+    @param make_capacity: makes a limit that all processes share, from its maximum.
+    """
     budget = startup.descriptor_budget(options)
     return ResourceShare(
         max_running=share_of(startup.max_running(options)),
@@ -112,30 +79,3 @@ def _make_share(
         wait_capacity=make_capacity(budget.max_waits, Column.WAITS),
         endpoints=endpoints,
     )
-
-
-def resolve_systemd_sockets(
-    options: Mapping[str, Any], configuration: WorkerConfiguration | None
-) -> Mapping[str, Any]:
-    """
-    Return the options with the systemd sockets in C{from_systemd}, and have the
-    endpoints refer to them by index.
-
-    @param configuration: L{None} if this process is not a worker.
-    @raise CannotStart: an endpoint refers to a socket that systemd did not pass.
-    """
-    if configuration is None:
-        names = activated_socket_names(initial_environment(), os.getpid())
-        set_systemd_sockets(range(LISTEN_FDS_START, LISTEN_FDS_START + len(names)))
-    else:
-        names = configuration.from_systemd
-        set_systemd_sockets(open_placeholders(len(names)))
-    try:
-        listen = resolve_socket_indexes(options["listen"], names)
-    except ValueError as error:
-        raise startup.CannotStart(f"cannot listen: {error}") from None
-    if configuration is None:
-        # A client that connects to such a socket would wait without end.
-        for each in unused_sockets(listen, names):
-            _log.warn("No --listen names socket {socket} of systemd.", socket=each)
-    return {**options, "listen": listen, "from_systemd": names}
