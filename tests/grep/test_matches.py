@@ -5,6 +5,7 @@ Tests for L{twisted_quotes.grep.matches}, with the real grep.
 from __future__ import annotations
 
 import re
+from itertools import islice
 from random import Random
 from typing import Any
 from unittest.mock import patch
@@ -161,12 +162,14 @@ class MatchesTests(TestCase):
         self.assertEqual(len(found[0]), 1 + matches.MAX_ROUNDS)
 
     async def test_a_match_may_be_longer_than_the_maximum_output(self) -> None:
+        """In each line."""
+        pattern, long = Pattern("a+", regex=True), "a" * 300_000
+        texts = ("b", long, long, f"aa{long}", "a b a", "b", f"a b {long}", "a a a")
         with patch.object(matches, "_MAX_OUTPUT", 10):
-            for texts in (("a" * 5000,), ("b", "a" * 5000, "a" * 50 + "b" + "a" * 50)):
-                self.assertEqual(
-                    await self.find_matches(Pattern("a+", regex=True), *texts),
-                    [
-                        expected_matches(Pattern("a+", regex=True), text)
-                        for text in texts
-                    ],
-                )
+            found = await self.find_matches(pattern, *texts, limit=2)
+        expected = [re.finditer("a+", text) for text in texts]
+        self.assertEqual(
+            found,
+            [[f"{m.start()}:{m[0]}" for m in islice(each, 2)] for each in expected],
+        )
+        self.assertEqual(self.truncated, [False] * 7 + [True])

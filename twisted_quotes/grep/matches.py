@@ -162,16 +162,15 @@ def _parse_spans(
     @param is_complete: whether the output is complete. Otherwise the result has only
         the lines of which all matches are known.
     """
+    positions = parse_match_positions(output)
+    # The last match may be cut off.
+    line_count = len(lines) if is_complete else positions.pop()[0]
     spans_by_line = {
-        number: [(start, end) for _, start, end in positions][:limit]
-        for number, positions in groupby(
-            parse_match_positions(output), lambda position: position[0]
-        )
+        number: [(start, end) for _, start, end in matches][:limit]
+        for number, matches in groupby(positions, lambda position: position[0])
     }
-    line_count = len(lines)
-    if not is_complete:
-        last = max(spans_by_line, default=0)
-        line_count = last + (len(spans_by_line.get(last, ())) == limit)
+    if len(spans_by_line.get(line_count, ())) == limit:
+        line_count += 1
     parsed, line_start = [], 0
     for number, line in enumerate(lines[:line_count]):
         spans = spans_by_line.get(number, ())

@@ -73,13 +73,16 @@ def parse_match_positions(output: bytes) -> list[tuple[int, int, int]]:
     """
     Parse the positions of matches.
 
-    @param output: may be cut off in the middle of a line.
+    @param output: may be cut off. Then the end of the last match may be wrong.
     @return: for each match the number of its line, counted from 0, and the offsets
         of its start and its end in the input of grep.
     @raise GrepFailed: a line has no position.
     """
+    *lines, cut_off = output.split(b"\n")
+    if _MATCH_POSITION.match(cut_off):
+        lines.append(cut_off)
     positions = []
-    for line in output.split(b"\n")[:-1]:
+    for line in lines:
         parts = _MATCH_POSITION.match(line)
         if parts is None:
             raise GrepFailed("grep printed a match without its position")

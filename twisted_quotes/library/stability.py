@@ -15,7 +15,6 @@ MAX_ATTEMPTS = 5
 """How many times a search starts because the file that it reads has changed."""
 
 _STABLE_TIME = 0.02
-_STABLE_TIME_NS = _STABLE_TIME * 1e9
 _MAX_WAITS = 3
 
 
@@ -30,7 +29,7 @@ def is_recently_changed(now: float, *change_times: int) -> bool:
         since 1970. A time in the future comes from another clock and is not recent.
     """
     now_ns = now * 1e9
-    return bool([each for each in change_times if 0 <= now_ns - each < _STABLE_TIME_NS])
+    return any(0 <= now_ns - each < _STABLE_TIME * 1e9 for each in change_times)
 
 
 async def wait_until_stable(
