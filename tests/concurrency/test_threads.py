@@ -42,17 +42,18 @@ class ThreadRunnerTests(TestCase):
         with self.assertRaises(ZeroDivisionError):
             await self.runner(divmod, 7, 0)
 
-    async def test_a_function_fails_while_no_thread_can_be_started(self) -> None:
-        """It does not count towards the limit."""
+    async def test_functions_fail_while_no_thread_can_be_started(self) -> None:
+        """They do not count towards the limit, and thousands in a row do not nest."""
 
         def start_thread(**arguments: Any) -> None:
             # The interpreter raises this if the system refuses another thread.
             raise RuntimeError("can't start new thread")
 
         patch = self.patch(self.pool, "threadFactory", start_thread)
-        for _ in range(3):
-            failed = self.runner(divmod, 7, 3)
-            self.assertEqual(self.failureResultOf(failed, OSError).value.errno, EAGAIN)
+        for failing in [self.runner(divmod, 7, 3) for _ in range(2000)]:
+            with self.assertRaises(OSError) as caught:
+                await failing
+            self.assertEqual(caught.exception.errno, EAGAIN)
         patch.restore()
         self.assertEqual(await self.runner(divmod, 7, 3), (2, 1))
 

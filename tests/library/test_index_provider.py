@@ -86,6 +86,12 @@ class IndexProviderTestCase(SynchronousTestCase):
         with self.library.open(name) as dictionary:
             return self.indexes.get(dictionary)
 
+    def run_turns(self, count: int = 5) -> None:
+        """Run the threads and the reactor for a number of turns."""
+        for _ in range(count):
+            self.threads.run_all()
+            self.reactor.advance(0)
+
     def build_index(self) -> Index:
         """Get an index that a thread writes."""
         waiting = self.get_index()
@@ -267,7 +273,7 @@ class ThreadTests(IndexProviderTestCase):
         self.threads.run()
         stopped = self.indexes.stop()
         self.assertNoResult(stopped)
-        self.threads.run_all()
+        self.run_turns()
         self.failureResultOf(waiting, CancelledError)
         self.successResultOf(stopped)
         self.assertEqual(self.leftovers(), [])
@@ -407,7 +413,7 @@ class ProcessTests(IndexProviderTestCase):
         self.reactor.spawn_error = OSError("too many processes")
         for _ in range(2):
             waiting = self.get_index()
-            self.threads.run_all()
+            self.run_turns()
             self.failureResultOf(waiting, ServiceNotReady)
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 2)
 
@@ -426,9 +432,24 @@ class ProcessTests(IndexProviderTestCase):
         for process in self.reactor.processes:
             self.assertEqual(process.signals, ["KILL"])
             process.end(signal=9)
-        self.threads.run_all()
+        self.run_turns()
         self.successResultOf(stopped)
         for each in (first, second, third):
             self.failureResultOf(each, CancelledError)
         self.assertEqual(len(self.reactor.processes), 2)
         self.assertEqual(self.leftovers(), [])
+
+    def test_hundreds_of_waiting_builds_end_at_a_shutdown(self) -> None:
+        """Those that fail at once do not exhaust the stack."""
+        count = 400
+        for number in range(count):
+            (self.book.parent / f"{number}").write_text("four\n")
+        waiting = [self.get_index(f"{number}") for number in range(count)]
+        self.threads.run_all()
+        stopped = self.indexes.stop()
+        for process in self.reactor.processes:
+            process.end(signal=9)
+        self.run_turns(count)
+        for each in waiting:
+            self.failureResultOf(each, CancelledError)
+        self.successResultOf(stopped)

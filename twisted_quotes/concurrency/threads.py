@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from errno import EAGAIN
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredSemaphore, fail
+from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.threads import deferToThreadPool
+from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
 DeferToThread = Callable[..., Deferred[Any]]
@@ -56,9 +57,12 @@ class ThreadRunner:
             try:
                 done = deferToThreadPool(self.reactor, self.pool, function, *arguments)
             except RuntimeError as error:
-                # The threads of the pool start when they are needed.
-                done = fail(OSError(EAGAIN, str(error)))
-            done.addBoth(release_and_fire)
+                # The pool could not start a thread. If thousands of waiting calls
+                # failed at once, their calls would nest.
+                failure = Failure(OSError(EAGAIN, str(error)))
+                self.reactor.callFromThread(release_and_fire, failure)
+            else:
+                done.addBoth(release_and_fire)
 
         def release_and_fire(value: object) -> None:
             self._semaphore.release()

@@ -13,6 +13,7 @@ from twisted.internet.defer import (
     DeferredSemaphore,
     TimeoutError,
 )
+from twisted.internet.task import deferLater
 
 from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.processes.process import (
@@ -84,7 +85,12 @@ class IndexBuilder:
                 if await self._in_thread(self._write_in_thread, dictionary, folder):
                     return
         async with self._process_semaphore:
-            await self._write_in_process(dictionary, folder)
+            try:
+                await self._write_in_process(dictionary, folder)
+            except (CancelledError, OSError):
+                # If hundreds of waiting builds failed at once, their calls would nest.
+                await deferLater(self._reactor, 0)
+                raise
 
     def stop(self) -> None:
         """Kill the processes, and stop the thread at its next quote."""
