@@ -29,7 +29,7 @@ from twisted_quotes.library.index_cache import IndexCache
 from twisted_quotes.library.index_provider import IndexProvider
 from twisted_quotes.library.library import Library
 from twisted_quotes.monitoring.metrics import Metrics
-from twisted_quotes.processes.kill_orphans import SERVICE_ID_VARIABLE
+from twisted_quotes.processes.reaper_process import SERVICE_ID_VARIABLE
 from twisted_quotes.query.queries import Query
 from twisted_quotes.search.finder import Finder, make_finder
 from twisted_quotes.search.results import Entries, EntryResults

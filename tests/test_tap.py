@@ -82,7 +82,7 @@ class TapTestCase(SynchronousTestCase):
         service.force()
         self.reactor.advance(FLUSH_TIMEOUT)
         for process in self.reactor.processes:
-            if {"twisted_quotes.processes.kill_orphans", "-f"}.intersection(
+            if {"twisted_quotes.processes.reaper_process", "-f"}.intersection(
                 process.arguments
             ):
                 process.end(signal=9)

@@ -335,7 +335,7 @@ def command_line(pid: int) -> bytes:
 
 def is_reaper(pid: int) -> bool:
     """Return whether a process is the reaper, which outlives a killed service."""
-    return b"twisted_quotes.processes.kill_orphans" in command_line(pid)
+    return b"twisted_quotes.processes.reaper_process" in command_line(pid)
 
 
 def is_prestarted(pid: int) -> bool:

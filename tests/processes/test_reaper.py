@@ -13,14 +13,14 @@ from twisted.internet.interfaces import IReactorProcess
 from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.processes.kill_orphans import SERVICE_ID_VARIABLE
+from twisted_quotes.processes.reaper_process import SERVICE_ID_VARIABLE
 from twisted_quotes.processes.reaper import Reaper
 
 from ..fakes import FakeReactor
 from ..integration.server import has_exited, wait_until
 
 ROOT = Path(__file__).parents[2]
-PROGRAM = "twisted_quotes.processes.kill_orphans"
+PROGRAM = "twisted_quotes.processes.reaper_process"
 
 
 class ReaperTests(SynchronousTestCase):

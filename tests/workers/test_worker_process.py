@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.monitoring.metrics import MetricFamily, Metrics
-from twisted_quotes.processes.kill_orphans import SERVICE_ID_VARIABLE
+from twisted_quotes.processes.reaper_process import SERVICE_ID_VARIABLE
 from twisted_quotes.processes.signals import ABORT_START_SIGNAL
 from twisted_quotes.workers.control import ReportMetrics
 from twisted_quotes.workers.inherited_fds import (

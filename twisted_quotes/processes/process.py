@@ -25,7 +25,7 @@ from twisted.python.failure import Failure
 
 from twisted_quotes.text.lines import Readable
 
-from .kill_orphans import SERVICE_ID_VARIABLE
+from .reaper_process import SERVICE_ID_VARIABLE
 from .signals import block_terminal_signals
 
 MAX_STDERR_BYTES = 64 * 1024

@@ -1,5 +1,5 @@
 """
-A process that kills the other child processes of a service that is killed.
+The reaper: a process that kills the other child processes of a killed service.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .process import ChildProcess, Command, Outcome, spawn
 
 @dataclass
 class Reaper:
-    """Runs the program L{kill_orphans<twisted_quotes.processes.kill_orphans>}."""
+    """Starts and stops the L{process<twisted_quotes.processes.reaper_process>}."""
 
     reactor: IReactorProcess
     _process: ChildProcess | None = None
@@ -27,7 +27,7 @@ class Reaper:
         """Start the process. A failure is logged."""
         command = Command(
             sys.executable,
-            ("-P", "-S", "-m", "twisted_quotes.processes.kill_orphans"),
+            ("-P", "-S", "-m", "twisted_quotes.processes.reaper_process"),
             {"PYTHONPATH": str(Path(__file__).parents[2])},
         )
         try:

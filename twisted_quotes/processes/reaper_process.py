@@ -1,6 +1,7 @@
 """
-The program that the L{reaper<twisted_quotes.processes.reaper>} runs, in a process of
-its own: C{python -m twisted_quotes.processes.kill_orphans}.
+The program of a process that kills the other child processes of a killed service.
+
+Run it as C{python -m twisted_quotes.processes.reaper_process}.
 
 It waits until its standard input is closed, which happens when the service is killed; a
 service that shuts down in order kills this process first. Then it kills every process
