@@ -14,7 +14,6 @@ from typing import Any
 from twisted.internet.defer import CancelledError
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from twisted_quotes.processes.reaper_process import SERVICE_ID_VARIABLE
 from twisted_quotes.processes.process import (
     MAX_STDERR_BYTES,
     ChildProcess,
@@ -22,6 +21,7 @@ from twisted_quotes.processes.process import (
     Outcome,
     spawn,
 )
+from twisted_quotes.processes.reaper_process import SERVICE_ID_VARIABLE
 
 from ..fakes import FakeProcess, FakeReactor
 

@@ -13,8 +13,8 @@ from twisted.internet.interfaces import IReactorProcess
 from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.processes.reaper_process import SERVICE_ID_VARIABLE
 from twisted_quotes.processes.reaper import Reaper
+from twisted_quotes.processes.reaper_process import SERVICE_ID_VARIABLE
 
 from ..fakes import FakeReactor
 from ..integration.server import has_exited, wait_until

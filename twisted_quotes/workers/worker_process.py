@@ -21,8 +21,8 @@ from twisted.python.failure import Failure
 
 from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.monitoring.metrics import MetricFamily
-from twisted_quotes.processes.reaper_process import SERVICE_ID_VARIABLE
 from twisted_quotes.processes.process import SERVICE_ID
+from twisted_quotes.processes.reaper_process import SERVICE_ID_VARIABLE
 from twisted_quotes.processes.signals import ABORT_START_SIGNAL, block_terminal_signals
 
 from .control import ControlProtocol
