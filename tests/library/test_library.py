@@ -585,6 +585,16 @@ class LibraryTests(_LibraryTestCase):
         (self.root / "shown").symlink_to(".hidden")
         self.assertEqual(self.make_library().names(), ["cats", "toms"])
 
+    def test_a_large_dictionary_is_recognized_by_its_size(self) -> None:
+        """What a link leads to may be large, too."""
+        self.write_file("large", b"x" * 1024 * 1024)
+        (self.root / "link").symlink_to("large")
+        library = self.make_library()
+        for name, large in (("large", True), ("link", True), ("cats", False)):
+            self.assertEqual(library.is_large(name), large, name)
+        for name in ("nothing", "a\0b", "\ud800"):
+            self.assertFalse(library.is_large(name))
+
     def test_companions_of_fortune_files_are_no_dictionaries(self) -> None:
         for name in ("cats.dat", "pets/dogs", "pets/dogs.dat", "lone.dat"):
             self.write_file(name)

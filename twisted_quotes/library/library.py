@@ -163,9 +163,11 @@ class Library:
     def is_large(self, dictionary_name: str) -> bool:
         """Return whether a search of a dictionary may be slow because of its size."""
         try:
-            return os.lstat(f"{self._root}/{dictionary_name}").st_size >= _LARGE_SIZE
+            status = os.lstat(f"{self._root}/{dictionary_name}")
         except (OSError, ValueError):
             return False
+        # A link is not followed: it may lead outside.
+        return status.st_size >= _LARGE_SIZE or stat.S_ISLNK(status.st_mode)
 
     def names(self) -> list[str]:
         """
