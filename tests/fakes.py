@@ -4,20 +4,19 @@ Fakes of the reactor and of processes, so that tests need no real time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import ProcessDone, ProcessTerminated
 from twisted.internet.interfaces import (
-    IAddress,
     IProcessProtocol,
     IProcessTransport,
     IReactorFromThreads,
     IReactorProcess,
 )
-from twisted.internet.testing import MemoryReactorClock
+from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -36,7 +35,7 @@ from twisted_quotes.search.results import Entries, EntryResults
 
 
 @implementer(IProcessTransport)
-class FakeProcess:
+class FakeProcess(StringTransport):
     """
     A process that the test controls.
 
@@ -45,7 +44,6 @@ class FakeProcess:
     @ivar environment: its environment, without the id of the service.
     @ivar child_fds: how its descriptors are connected.
     @ivar signals: the signals that were sent; they do not end it.
-    @ivar written: what was written to its standard input.
     @ivar closed: the descriptors that were closed, in order.
     """
 
@@ -59,17 +57,23 @@ class FakeProcess:
         environment: Mapping[str, str],
         child_fds: Mapping[int, object],
     ) -> None:
+        super().__init__()
         self.protocol = protocol
         self.executable = executable
         self.arguments = tuple(arguments)
         self.environment = dict(environment)
         self.child_fds = dict(child_fds)
         self.signals: list[str | int] = []
-        self.written = b""
         self.closed: list[int] = []
         protocol.makeConnection(self)
 
     # Called by tests
+
+    @property
+    def written(self) -> bytes:
+        """What was written to its standard input."""
+        written: bytes = self.value()
+        return written
 
     def print(self, output: bytes = b"", errors: bytes = b"") -> None:
         """Write output."""
@@ -95,12 +99,8 @@ class FakeProcess:
         """Record the signal."""
         self.signals.append(signalID)
 
-    def write(self, data: bytes) -> None:
-        """Record what is written to standard input."""
-        self.written += data
-
     def writeToChild(self, childFD: int, data: bytes) -> None:
-        self.written += data
+        self.write(data)
 
     def closeChildFD(self, descriptor: int) -> None:
         """Record the descriptor."""
@@ -116,31 +116,15 @@ class FakeProcess:
         self.closeChildFD(2)
 
     def loseConnection(self) -> None:
-        for descriptor in (0, 1, 2):
-            self.closeChildFD(descriptor)
+        self.closed += [0, 1, 2]
 
-    def writeSequence(self, data: Iterable[bytes]) -> None:
-        self.write(b"".join(data))
-
-    def getHost(self) -> IAddress:
-        """Raise an error: a process has no address."""
-        raise NotImplementedError
-
-    def getPeer(self) -> IAddress:
-        """Raise an error: a process has no address."""
-        raise NotImplementedError
-
-    # IConsumer, for a pull producer
+    # IConsumer
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """Pull all data from a producer."""
-        self._producer = producer
-        while self._producer is not None:
-            self._producer.resumeProducing()
-
-    def unregisterProducer(self) -> None:
-        """Stop pulling."""
-        self._producer = None
+        super().registerProducer(producer, streaming)
+        while self.producer is not None:
+            self.producer.resumeProducing()
 
 
 class FakeThreadPool:
