@@ -9,14 +9,10 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from hypothesis import given, settings
-from hypothesis import strategies as st
-from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs, formatEvent
-from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.errors import DictionaryNotFound, SearchTimedOut
@@ -32,32 +28,27 @@ from twisted_quotes.search.batching.grep_pool import IDLE_TIMEOUT
 from twisted_quotes.search.finder import Finder
 
 from ...cases import RealGrepTestCase, run_real_grep
-from ...fakes import FakeProcess, FakeReactor, find_entries, make_test_finder
+from ...fakes import FakeProcess, FakeReactor, find_entries
 from ...metrics import metric_values
-
-TEXT = b"love and life\nlove\nlife\nlove of life\nnothing\n"
+from .cases import ANY_TERM, ANY_TEXT, TEXT, FakeGrepTestCase
 
 
 class PatternFileTests(SynchronousTestCase):
     """Tests for reading the term from a file, with the real grep."""
 
-    # Few bytes, so that terms are found, with all that is not text among them.
     @settings(max_examples=150)
-    @given(
-        st.lists(st.sampled_from(list(b"aab \n\n\r\0\xc3\xa9\xff\\.*")), max_size=60),
-        st.text("ab \r\u00e9\\.*-", min_size=1, max_size=3),
-    )
+    @given(ANY_TEXT, ANY_TERM)
     def test_the_output_is_that_of_a_grep_with_the_term_as_an_argument(
-        self, text: list[int], term: str
+        self, text: bytes, term: str
     ) -> None:
         theirs, ours = os.pipe()
         os.write(ours, term.encode() + b"\n")
         os.close(ours)
         try:
-            ahead = run_real_grep(pattern_file_arguments(theirs), bytes(text), theirs)
+            ahead = run_real_grep(pattern_file_arguments(theirs), text, theirs)
         finally:
             os.close(theirs)
-        alone = run_real_grep(line_arguments(Search(term=term), None), bytes(text))
+        alone = run_real_grep(line_arguments(Search(term=term), None), text)
         self.assertEqual(ahead, alone, term)
 
 
@@ -80,65 +71,37 @@ class PrestartReactor(FakeReactor):
         return process
 
 
-class GrepPoolTestCase(SynchronousTestCase):
-    """Has greps that a test controls."""
+class GrepPoolTestCase(FakeGrepTestCase):
+    """Has a finder that prestarts greps."""
 
     max_running = 8
+    reactor: PrestartReactor
 
     def setUp(self) -> None:
-        temporary_folder = Path(self.enterContext(TemporaryDirectory()))
-        self.folder = temporary_folder / "library"
-        self.folder.mkdir()
-        for name in ("alpha", "beta", "delta"):
-            (self.folder / name).write_bytes(TEXT)
+        super().setUp()
         self.reactor = PrestartReactor()
-        self.metrics = Metrics()
         self.open_descriptors = {*os.listdir("/proc/self/fd")}
-        self.cache = temporary_folder / "cache"
-        self.make_finder(self.cache)
+        self.use_new_finder()
 
-    def make_finder(self, cache: Path, now: float = 2.0**33) -> Finder:
-        """Return a finder."""
-        finder = make_test_finder(
-            self.reactor,
-            Library(FilePath(str(self.folder))),
-            cache,
-            running=self.max_running,
-            metrics=self.metrics,
-            batch_threshold=2,
-            max_prestarted=2,
-            now=now,
+    def use_new_finder(self, now: float = 2.0**33) -> None:
+        """Set C{finder}."""
+        self.finder = self.make_finder(
+            running=self.max_running, batch_threshold=2, max_prestarted=2, now=now
         )
-        self.addCleanup(self.end_all, finder)
-        self.finder = finder
         # From the second on they come one after another.
         self.search_with_new_grep("first")
         self.assertEqual(self.prestarted_greps, [])
         self.reactor.processes.clear()
-        return finder
 
     def end_all(self, finder: Finder) -> None:
         """End all greps, and assert that nothing is left."""
-        finder.grep_pool.stop()
-        finder.outstanding.cancel()
-        for process in self.reactor.processes:
-            if process.pid is not None:
-                process.end(signal=9)
+        super().end_all(finder)
         while self.reactor.pattern_fds:
             os.close(self.reactor.pattern_fds.popitem()[1])
         # Garbage of other tests may have been closed meanwhile.
         self.assertLessEqual({*os.listdir("/proc/self/fd")}, self.open_descriptors)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
         self.assertEqual(len(finder.outstanding), 0)
-
-    def start_search(
-        self, term: str, dictionary: str = "alpha", **fields: Any
-    ) -> Deferred[list[str]]:
-        """Search for a term."""
-        query = Search(term=term, dictionary=dictionary, **fields)
-        found = find_entries(self.finder, query)
-        self.addCleanup(found.addErrback, lambda failure: None)
-        return found
 
     @property
     def ordinary_greps(self) -> list[FakeProcess]:
@@ -275,7 +238,7 @@ class GrepPoolTests(GrepPoolTestCase):
     def test_a_recently_changed_dictionary_has_none(self) -> None:
         changed = (self.folder / "alpha").stat().st_ctime
         for later, count in (0.01, 0), (1.0, 1):
-            self.make_finder(self.cache, changed + later)
+            self.use_new_finder(changed + later)
             self.search_with_new_grep("love")
             self.assertEqual(len(self.prestarted_greps), count)
             self.end_prestarted()

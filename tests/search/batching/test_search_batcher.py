@@ -4,14 +4,12 @@ Tests for L{twisted_quotes.search.batching.search_batcher}.
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.errors import (
@@ -21,8 +19,6 @@ from twisted_quotes.errors import (
     TooManyRequests,
 )
 from twisted_quotes.grep.arguments import any_term_arguments, line_arguments
-from twisted_quotes.library.library import Library
-from twisted_quotes.monitoring.metrics import Metrics
 from twisted_quotes.query.queries import All, Search
 from twisted_quotes.search.batching import search_batcher
 from twisted_quotes.search.batching.batch_queue import BATCHING_DELAY
@@ -30,80 +26,36 @@ from twisted_quotes.search.finder import Finder
 from twisted_quotes.text.lines import lines_containing
 
 from ...cases import RealGrepTestCase, run_real_grep
-from ...fakes import (
-    CollectedEntries,
-    FakeProcess,
-    FakeReactor,
-    find_entries,
-    make_test_finder,
-)
+from ...fakes import CollectedEntries, FakeProcess, FakeReactor, find_entries
 from ...metrics import metric_values
-
-TEXT = "love and life\nlove\nlife\nlove of life\nnothing\n"
+from .cases import ANY_TERM, ANY_TEXT, TEXT, FakeGrepTestCase
 
 
 class SplitOutputTests(SynchronousTestCase):
     """Tests for splitting the output of one grep, with the real grep."""
 
-    # Few bytes, so that terms are found, with all that is not text among them.
     @settings(max_examples=150)
-    @given(
-        st.lists(st.sampled_from(list(b"aab \n\n\r\0\xc3\xa9\xff\\.*")), max_size=60),
-        st.lists(st.text("ab \r\u00e9\\.*-", min_size=1, max_size=3), min_size=1),
-    )
+    @given(ANY_TEXT, st.lists(ANY_TERM, min_size=1))
     def test_the_part_of_a_term_is_what_a_grep_for_it_prints(
-        self, text: list[int], terms: list[str]
+        self, text: bytes, terms: list[str]
     ) -> None:
-        data = bytes(text)
-        output = run_real_grep(any_term_arguments(terms), data)
+        output = run_real_grep(any_term_arguments(terms), text)
         for term in terms:
-            alone = run_real_grep(line_arguments(Search(term=term), None), data)
+            alone = run_real_grep(line_arguments(Search(term=term), None), text)
             self.assertEqual(lines_containing(term, output), alone, term)
 
 
-class BatchingTestCase(SynchronousTestCase):
-    """Has greps that a test controls."""
+class BatchingTestCase(FakeGrepTestCase):
+    """Has a finder that batches searches."""
 
     def setUp(self) -> None:
-        self.folder = Path(self.enterContext(TemporaryDirectory()), "library")
-        self.folder.mkdir()
-        for name in ("alpha", "beta"):
-            (self.folder / name).write_text(TEXT)
+        super().setUp()
         self.reactor = FakeReactor()
-        self.metrics = Metrics()
-        self.library = Library(FilePath(str(self.folder)))
         self.finder = self.make_finder()
 
     def make_finder(self, batch_threshold: int = 100, **kwargs: Any) -> Finder:
         """Return a finder, with one slot by default."""
-        cache = self.folder.parent / "cache"
-        finder = make_test_finder(
-            self.reactor,
-            self.library,
-            cache,
-            metrics=self.metrics,
-            batch_threshold=batch_threshold,
-            **kwargs,
-        )
-        self.addCleanup(self.end_all, finder)
-        return finder
-
-    def end_all(self, finder: Finder) -> None:
-        """Cancel all searches, and end their greps."""
-        finder.outstanding.cancel()
-        for grep in self.running_greps():
-            grep.end(signal=9)
-
-    def start_search(self, term: str, **fields: object) -> Deferred[list[str]]:
-        """Search for a term."""
-        query = Search(term=term, **fields)  # type: ignore[arg-type]
-        found = find_entries(self.finder, query)
-        self.addCleanup(found.addErrback, lambda failure: None)
-        return found
-
-    def running_greps(self) -> list[FakeProcess]:
-        """Return the running greps."""
-        return [each for each in self.reactor.processes if each.pid is not None]
+        return super().make_finder(batch_threshold=batch_threshold, **kwargs)
 
     def end_grep(self, output: bytes | None = None, status: int = 0) -> FakeProcess:
         """
@@ -113,14 +65,14 @@ class BatchingTestCase(SynchronousTestCase):
         """
         [grep] = self.running_greps()
         if output is None:
-            output = run_real_grep(grep.arguments[1:], TEXT.encode())
+            output = run_real_grep(grep.arguments[1:], TEXT)
         grep.print(output)
         grep.end(status)
         return grep
 
     def searched_terms(self, grep: FakeProcess) -> list[str]:
         """Return the terms of a grep."""
-        pairs = zip(grep.arguments, grep.arguments[1:], strict=False)
+        pairs = pairwise(grep.arguments)
         return [value for option, value in pairs if option == "-e"]
 
 
