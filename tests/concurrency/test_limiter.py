@@ -28,24 +28,6 @@ class ConcurrencyLimiterTests(SynchronousTestCase):
             for ended in process_ends:
                 slot.hold_until(ended)
 
-    def test_a_request_waits_until_a_slot_is_released(self) -> None:
-        with self.successResultOf(self.limiter.acquire()):
-            waiting = self.limiter.acquire()
-            self.assertNoResult(waiting)
-        self.successResultOf(waiting)
-
-    def test_there_are_as_many_slots_as_requested(self) -> None:
-        limiter = ConcurrencyLimiter(max_running=3, max_waiting=1)
-        for _ in range(3):
-            self.successResultOf(limiter.acquire())
-        self.assertNoResult(limiter.acquire())
-
-    def test_slots_in_use_and_waiting_requests_are_counted(self) -> None:
-        with self.successResultOf(self.limiter.acquire()):
-            self.limiter.acquire()
-            self.assertEqual((self.limiter.in_use, self.limiter.queue_length), (1, 1))
-        self.assertEqual((self.limiter.in_use, self.limiter.queue_length), (1, 0))
-
     def test_requests_of_one_client_are_served_in_order(self) -> None:
         with self.successResultOf(self.limiter.acquire()):
             first, second = self.limiter.acquire(), self.limiter.acquire()

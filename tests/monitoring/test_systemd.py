@@ -45,9 +45,13 @@ class SystemdNotifierTests(SynchronousTestCase):
                 return datagrams
 
     def test_each_state_is_sent_in_one_datagram(self) -> None:
-        """A status that is not UTF-8 is sent unchanged."""
+        """
+        A status that is not UTF-8 is sent unchanged. Without a watchdog nothing more
+        is sent.
+        """
         notifier = self.make_notifier()
         notifier.notify_ready("Listening on unix:/run/\udcff")
+        self.assertEqual(self.clock.getDelayedCalls(), [])
         notifier.notify_stopping("Shutting down")
         notifier.stop_watchdog()
         self.assertEqual(
@@ -124,10 +128,6 @@ class SystemdNotifierTests(SynchronousTestCase):
         notifier.stop_watchdog()
         self.clock.advance(5)
         self.assertEqual(self.read_datagrams(), [])
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-
-    def test_nothing_is_scheduled_without_a_watchdog(self) -> None:
-        self.make_notifier().notify_ready("Listening")
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_the_timeout_is_read_from_the_environment(self) -> None:

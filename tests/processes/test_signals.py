@@ -7,7 +7,6 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from threading import Thread
-from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -16,6 +15,8 @@ from twisted_quotes.processes.signals import (
     block_terminal_signals,
     subscribe_to_signals,
 )
+
+from ..fakes import FakeReactor
 
 TERMINAL_SIGNALS = {
     signal.SIGINT,
@@ -65,23 +66,6 @@ class BlockedSignalsTests(SynchronousTestCase):
         self.assertEqual(received, [signal.SIGTERM])
 
 
-class FakeReactor:
-    """A reactor whose turns a test runs."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[Any, ...]] = []
-
-    def callFromThread(self, *call: Any) -> None:
-        """Call a function in the next turn."""
-        self.calls.append(call)
-
-    def turn(self) -> None:
-        """Make all calls that are due."""
-        calls, self.calls = self.calls, []
-        for function, *arguments in calls:
-            function(*arguments)
-
-
 class SubscribeToSignalsTests(SynchronousTestCase):
     """Tests of signals that are handled in turns of the reactor."""
 
@@ -94,8 +78,7 @@ class SubscribeToSignalsTests(SynchronousTestCase):
 
     def subscribe(self, in_worker: bool = False) -> Callable[[], None]:
         """Record signals, until what is returned is called."""
-        reactor: Any = self.reactor
-        restore = subscribe_to_signals(reactor, self.received.append, in_worker)
+        restore = subscribe_to_signals(self.reactor, self.received.append, in_worker)
         self.addCleanup(restore)
         return restore
 
@@ -105,7 +88,7 @@ class SubscribeToSignalsTests(SynchronousTestCase):
         for number in sent:
             signal.raise_signal(number)
         self.assertEqual(self.received, [])
-        self.reactor.turn()
+        self.reactor.advance(0)
         self.assertEqual(self.received, sent)
 
     def test_an_ignored_signal_stays_ignored(self) -> None:
@@ -113,7 +96,7 @@ class SubscribeToSignalsTests(SynchronousTestCase):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         self.subscribe()
         signal.raise_signal(signal.SIGINT)
-        self.reactor.turn()
+        self.reactor.advance(0)
         self.assertEqual(self.received, [])
 
     def test_other_signals_are_not_changed(self) -> None:
@@ -151,7 +134,7 @@ class SubscribeToSignalsTests(SynchronousTestCase):
         self.subscribe(in_worker=True)
         signal.raise_signal(signal.SIGTERM)
         self.assertEqual(self.received, [])
-        self.reactor.turn()
+        self.reactor.advance(0)
         self.assertEqual(self.received, [signal.SIGTERM] * 2)
         signal.raise_signal(ABORT_START_SIGNAL)
         still_blocked = TERMINAL_SIGNALS - {signal.SIGTERM, signal.SIGTSTP}
