@@ -19,8 +19,8 @@ class FileState(NamedTuple):
     """
     What distinguishes one content of a file from another.
 
-    The size and the modification time can be restored, and an inode is reused.
-    Nobody can set the time of the last status change (ctime).
+    The size and the modification time can be restored, and an inode can be reused.
+    But nobody can set the time of the last status change (ctime).
 
     @ivar modified: the modification time, in nanoseconds since 1970.
     @ivar changed: the ctime, in nanoseconds since 1970.

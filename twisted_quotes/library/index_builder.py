@@ -34,12 +34,12 @@ THREAD_TIME_LIMIT = 1.0
 
 BASE_TIME_LIMIT, BYTES_PER_SECOND = 10.0, 1024 * 1024
 """
-The time limit of a process: a number of seconds, and more in proportion to the size
-of the dictionary. It is about twenty times what an ordinary machine needs.
+The time limit of a process is the first, in seconds, and the size of the dictionary
+divided by the second. It is about twenty times what an ordinary machine needs.
 """
 
 MAX_PROCESSES = 2
-"""The maximum number of processes: a slow one does not delay other dictionaries."""
+"""With one process, a slow build would delay those of all other dictionaries."""
 
 
 class BuildFailed(Exception):

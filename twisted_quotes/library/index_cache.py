@@ -19,7 +19,7 @@ from twisted.logger import Logger
 from .dictionary import FileState
 from .index_format import FORMAT_VERSION, Index, IndexDamaged, load_index
 
-# Only entries with such names are ever removed.
+# Entries with other names are never removed.
 _ENTRY_NAME = compile(r"([0-9a-f]{16})-[0-9a-f]{16}|building-\w+")
 _MAX_UNUSED_AGE = 30 * 24 * 3600.0
 _MAX_BUILD_AGE = 3600.0
@@ -47,7 +47,7 @@ class IndexCache:
     """
     A folder of indexes, at most one for each dictionary.
 
-    If the folder cannot be written, a temporary folder replaces it until L{close}.
+    If the folder cannot be written, a temporary folder is used until L{close}.
 
     @param folder: the folder, which is created if it is missing.
     @param now: returns the time, in seconds since 1970.
@@ -144,11 +144,7 @@ class IndexCache:
         return os.path.join(self._folder, "-".join(hashes))
 
     def _sweep(self) -> None:
-        """
-        Remove old entries, and all but the last used index of each dictionary.
-
-        Other services may have left them.
-        """
+        """Remove old entries, and all but the last used index of each dictionary."""
         entries = []
         for entry in os.scandir(self._folder):
             if name_match := _ENTRY_NAME.fullmatch(entry.name):

@@ -1,10 +1,9 @@
 """
 The program of a process that writes one index.
 
-Run it as C{python -m twisted_quotes.library.index_process FOLDER}.
-
-It reads the dictionary from its standard input. It does not import Twisted, so that
-it starts quickly and stays small.
+Run it as C{python -m twisted_quotes.library.index_process FOLDER}. It reads the
+dictionary from its standard input. It does not import Twisted, so that it starts
+quickly and stays small.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ _NICE = 10
 
 
 def main() -> None:
-    """Write the index."""
+    """Write the index of the standard input."""
     os.nice(_NICE)
     with Dictionary(0) as dictionary:
         write_index(dictionary, sys.argv[1])

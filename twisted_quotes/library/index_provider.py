@@ -20,10 +20,10 @@ from .index_cache import IndexCache
 from .index_format import Index
 
 _SLOW_FAILURE = 5.0
-"""A build that fails sooner, in seconds, is repeated for the next request."""
+"""After a build that failed in fewer seconds, the next request starts another one."""
 
 _RETRY_FACTOR = 10
-"""After a slow failure, how many times its duration to wait before a retry."""
+"""After a slow failure, no build is started for its duration times this factor."""
 
 
 class IndexProvider:
@@ -51,9 +51,9 @@ class IndexProvider:
         self._builder = IndexBuilder(reactor, in_thread)
         self._outstanding = Outstanding()
         self._loaded: dict[str, tuple[FileState, Index]] = {}
-        # The builds in progress, each with the Deferreds that wait for its index.
+        # The builds in progress, with the Deferreds that wait for each.
         self._builds: dict[tuple[str, FileState], list[Deferred[Index]]] = {}
-        # The states for which a build failed slowly, and the times of the retries.
+        # The states whose builds failed slowly, and when to start another.
         self._failed: dict[str, tuple[FileState, float]] = {}
 
     @property
@@ -67,8 +67,8 @@ class IndexProvider:
         """
         Get the index of a dictionary in the state in which it was opened.
 
-        @param wait_for_retry: whether to wait for a build after one that failed
-            slowly. It is started in any case.
+        @param wait_for_retry: whether to wait for the build if an earlier one failed
+            slowly. If not, the build is only started.
         @return: fires with the index. Cancelling it stops the wait but not the build.
             It fails with L{DictionaryChanging} if the file is written to meanwhile,
             with L{ServiceNotReady} if the build fails; the log has the reason.
@@ -109,7 +109,7 @@ class IndexProvider:
         return index
 
     def invalidate(self, dictionary: Dictionary) -> None:
-        """Load the index from the cache again, or build it if it is missing there."""
+        """Have the next search load the index from the cache again, or build it."""
         self._loaded.pop(dictionary.path, None)
 
     def stop(self) -> Deferred[None]:
@@ -125,8 +125,8 @@ class IndexProvider:
         """
         Build the index of a dictionary, close it, and fire what waits for it.
 
-        @param key: the key of the build. The state of the file may be another one if
-            the file was written to after it was opened.
+        @param key: the key of the build. If the file has been written to since it was
+            opened, its state is another one.
         """
         path, state = key
         result: Index | Failure

@@ -29,13 +29,13 @@ _SYMLINK_ERRNOS = {ELOOP, ENOTDIR}
 _FORBIDDEN_ERRNOS = {EACCES, EPERM, ELOOP, ENXIO}
 
 _PATH_MAX = 4096
-"""The size in bytes from which on the kernel rejects a path (limits.h)."""
+"""The kernel rejects a path of this size in bytes, or more (limits.h)."""
 
 _MAX_SCANNED_ENTRIES = 300
-"""The maximum number of files and folders to read for the names in an error."""
+"""The maximum number of files and folders that an error for an unknown name costs."""
 
 _MAX_PATH_DEPTH = 32
-"""The maximum depth for L{Library.path_state}, which looks at each folder."""
+"""L{Library.path_state} has no result for deeper paths: it looks at each folder."""
 
 # Files that strfile(1) and Debian store beside a fortune file.
 _COMPANION_SUFFIXES = (".dat", ".u8")
@@ -122,7 +122,7 @@ class Library:
         return descriptor, os.path.join(root, *segments)
 
     def _not_found(self, dictionary_name: str) -> DictionaryNotFound:
-        """Return an error that names some dictionaries, in a small library all."""
+        """Return an error that names dictionaries: in a small library, all of them."""
         entries = islice(self._scan(), _MAX_SCANNED_ENTRIES)
         names = [
             printable(name) for name, entry in entries if self._may_read(name, entry)
@@ -175,8 +175,7 @@ class Library:
 
         Call this in a thread: it blocks for a while if there are thousands.
 
-        @raise OSError: a folder cannot be listed, for another reason than that it is
-            missing or not readable.
+        @raise OSError: a folder cannot be listed, although it exists and is readable.
         """
         names = sorted(
             name for name, entry in self._scan() if self._may_read(name, entry)

@@ -12,7 +12,7 @@ from twisted.internet.task import deferLater
 from .dictionary import Dictionary
 
 MAX_ATTEMPTS = 5
-"""How many times a search starts because the file that it reads has changed."""
+"""The maximum number of starts of a search whose files change meanwhile."""
 
 _STABLE_TIME = 0.02
 _MAX_WAITS = 3
@@ -20,7 +20,7 @@ _MAX_WAITS = 3
 
 def is_recently_changed(now: float, *change_times: int) -> bool:
     """
-    Return whether a file could change again and have the same state.
+    Return whether a further change of a file could leave its state the same.
 
     The kernel's clock for file times advances in steps of some milliseconds.
 

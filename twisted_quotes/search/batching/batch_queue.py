@@ -19,14 +19,13 @@ BATCHING_DELAY = 0.005
 
 class PendingSearch:
     """
-    A search that waits for its turn.
+    A search that waits in a queue.
 
     @param acquiring: fires with a slot for the search.
 
     @ivar slot: that slot, while the search has it.
-    @ivar result: fires with the slot when it is the turn of the search, with the
-        lines that another search found for it, or with L{None} if that one failed.
-        It fails if C{acquiring} does. Cancelling it releases the slot.
+    @ivar result: fires with what L{BatchQueue.wait_for_turn} returns, or fails if
+        C{acquiring} does. Cancelling it releases the slot.
     """
 
     def __init__(self, term: str, acquiring: Deferred[Slot]) -> None:
@@ -68,9 +67,12 @@ class BatchQueue:
         self, term: str, acquiring: Deferred[Slot]
     ) -> Slot | Lines | None:
         """
-        Wait for a turn; parameters and result as for L{PendingSearch}.
+        Wait until a search may start, or another one has searched for its term, too.
 
-        If the result is a slot, call L{search_ended} when the search has ended.
+        @param acquiring: fires with a slot for the search.
+        @return: the slot, if the search may start: call L{search_ended} when it has
+            ended. Otherwise the lines that another search found for it, or L{None} if
+            that one failed.
         """
         search = PendingSearch(term, acquiring)
         self._pending.append(search)
