@@ -41,7 +41,8 @@ class FakeProcess(StringTransport):
 
     @ivar executable: the path of the program.
     @ivar arguments: its C{argv}.
-    @ivar environment: its environment, without the id of the service.
+    @ivar environment: its environment, without C{service_id}.
+    @ivar service_id: the id of the service in its environment.
     @ivar child_fds: how its descriptors are connected.
     @ivar signals: the signals that were sent; they do not end it.
     @ivar closed: the descriptors that were closed, in order.
@@ -62,6 +63,7 @@ class FakeProcess(StringTransport):
         self.executable = executable
         self.arguments = tuple(arguments)
         self.environment = dict(environment)
+        self.service_id = self.environment.pop(SERVICE_ID_VARIABLE, None)
         self.child_fds = dict(child_fds)
         self.signals: list[str | int] = []
         self.closed: list[int] = []
@@ -185,10 +187,8 @@ class FakeReactor(MemoryReactorClock):
         """Make a process that does nothing until the test says so."""
         if self.spawn_error is not None:
             raise self.spawn_error
-        environment = dict(env or {})
-        environment.pop(SERVICE_ID_VARIABLE, None)
         process = FakeProcess(
-            processProtocol, executable, args, environment, childFDs or {}
+            processProtocol, executable, args, env or {}, childFDs or {}
         )
         self.processes.append(process)
         return process

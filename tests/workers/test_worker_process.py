@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.monitoring.metrics import MetricFamily, Metrics
+from twisted_quotes.processes.process import SERVICE_ID
 from twisted_quotes.processes.reaper_process import SERVICE_ID_VARIABLE
 from twisted_quotes.processes.signals import ABORT_START_SIGNAL
 from twisted_quotes.workers.control import ReportMetrics
@@ -60,7 +61,7 @@ class FakeSupervisor:
 
 class SpawningReactor(FakeReactor):
     """
-    A reactor that records connections and the service ids of processes.
+    A reactor that records connections.
 
     @ivar adopted_factories: the factories of the connections.
     """
@@ -68,12 +69,6 @@ class SpawningReactor(FakeReactor):
     def __init__(self) -> None:
         super().__init__()
         self.adopted_factories: list[Any] = []
-        self.service_ids: list[str] = []
-
-    def spawnProcess(self, *args: Any, **kw: Any) -> FakeProcess:
-        """Record the service id."""
-        self.service_ids.append(kw["env"][SERVICE_ID_VARIABLE])
-        return super().spawnProcess(*args, **kw)
 
     def adoptStreamConnection(
         self, fileDescriptor: int, addressFamily: int, factory: Any
@@ -231,7 +226,7 @@ class WorkerStarterTests(SynchronousTestCase):
         configuration = process.environment.pop(CONFIGURATION_VARIABLE)
         self.assertIn('"row":3,"share":1,"shares":2', configuration)
         self.assertEqual(process.environment, self.environment)
-        self.assertNotIn("other", self.reactor.service_ids)
+        self.assertEqual(process.service_id, SERVICE_ID)
 
     def test_a_worker_inherits_sockets_and_the_log(self) -> None:
         """But not the standard input."""
