@@ -228,6 +228,8 @@ class RealGrepTests(SynchronousTestCase):
             query = Search(term=term, ignore_case=True, regex=True)
             expected = data.decode().split()[:-1] if term[1:4] == "[^a" else found
             self.assertEqual(run_query(query, data), expected, term)
+        query = Search(term="\\\u00e9i", ignore_case=True, regex=True)
+        self.assertEqual(run_query(query, "\u00c9I\n".encode()), ["\u00c9I"])
 
     def test_a_fixed_string_in_any_case_is_no_expression(self) -> None:
         term = r".k*[k]\{k}^k$|(k)+k?k\<k-k"

@@ -47,7 +47,7 @@ _ANY_MISMATCHED = compile(f"[{''.join(_MISMATCHED)}]")
 # The parts of a regular expression that can be expanded. A back-reference cannot: only
 # with -i it matches in either case.
 _REGEX_PART = r"""
-    \\[^1-9]
+    \\[\0-0:-\x7f]
     | \[\^?+\]?+ -? (?:
         [a-z]-[a-z] | [A-Z]-[A-Z] | [0-9]-[0-9]
         | \[:(?!lower:|upper:)[a-z]+:\]
