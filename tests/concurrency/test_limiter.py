@@ -15,6 +15,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted_quotes.concurrency.limiter import ConcurrencyLimiter, Slot, SlotRequest
 from twisted_quotes.errors import TooBusy, TooManyRequests
 
+REQUEST = SlotRequest()
+
 
 class ConcurrencyLimiterTests(SynchronousTestCase):
     """Tests of one slot, and a queue of two, where nothing else is said."""
@@ -24,13 +26,16 @@ class ConcurrencyLimiterTests(SynchronousTestCase):
 
     def release_slot(self, *process_ends: Deferred[None]) -> None:
         """Acquire the free slot, and close it while processes run in it."""
-        with self.successResultOf(self.limiter.acquire()) as slot:
+        with self.successResultOf(self.limiter.acquire(REQUEST)) as slot:
             for ended in process_ends:
                 slot.hold_until(ended)
 
     def test_requests_of_one_client_are_served_in_order(self) -> None:
-        with self.successResultOf(self.limiter.acquire()):
-            first, second = self.limiter.acquire(), self.limiter.acquire()
+        with self.successResultOf(self.limiter.acquire(REQUEST)):
+            first, second = (
+                self.limiter.acquire(REQUEST),
+                self.limiter.acquire(REQUEST),
+            )
         with self.successResultOf(first):
             self.assertNoResult(second)
         self.successResultOf(second)
@@ -39,15 +44,18 @@ class ConcurrencyLimiterTests(SynchronousTestCase):
         for max_waiting in (0, 2):
             limiter = ConcurrencyLimiter(max_running=1, max_waiting=max_waiting)
             for _ in range(1 + max_waiting):
-                limiter.acquire()
-            self.assertRaises(TooBusy, limiter.acquire)
+                limiter.acquire(REQUEST)
+            self.assertRaises(TooBusy, limiter.acquire, REQUEST)
 
     def test_a_cancelled_request_leaves_the_queue(self) -> None:
-        with self.successResultOf(self.limiter.acquire()):
-            first, second = self.limiter.acquire(), self.limiter.acquire()
+        with self.successResultOf(self.limiter.acquire(REQUEST)):
+            first, second = (
+                self.limiter.acquire(REQUEST),
+                self.limiter.acquire(REQUEST),
+            )
             first.cancel()
             self.failureResultOf(first, CancelledError)
-            third = self.limiter.acquire()
+            third = self.limiter.acquire(REQUEST)
         with self.successResultOf(second):
             self.assertNoResult(third)
         self.successResultOf(third)
@@ -55,15 +63,15 @@ class ConcurrencyLimiterTests(SynchronousTestCase):
     def test_a_slot_is_released_after_an_error(self) -> None:
         with (
             self.assertRaises(KeyError),
-            self.successResultOf(self.limiter.acquire()),
+            self.successResultOf(self.limiter.acquire(REQUEST)),
         ):
             raise KeyError("x")
-        self.successResultOf(self.limiter.acquire())
+        self.successResultOf(self.limiter.acquire(REQUEST))
 
     def test_a_closed_slot_is_held_until_its_processes_have_ended(self) -> None:
         first, second = Deferred[None](), Deferred[None]()
         self.release_slot(first, second)
-        waiting = self.limiter.acquire()
+        waiting = self.limiter.acquire(REQUEST)
         first.callback(None)
         self.assertNoResult(waiting)
         second.callback(None)
@@ -71,25 +79,25 @@ class ConcurrencyLimiterTests(SynchronousTestCase):
 
     def test_a_process_that_ended_before_does_not_hold_the_slot(self) -> None:
         self.release_slot(succeed(None))
-        self.successResultOf(self.limiter.acquire())
+        self.successResultOf(self.limiter.acquire(REQUEST))
 
     def test_thousands_of_slots_released_in_a_row_do_not_recurse(self) -> None:
         limiter = ConcurrencyLimiter(max_running=1, max_waiting=5000)
 
         async def acquire_and_release() -> None:
-            with await limiter.acquire():
+            with await limiter.acquire(REQUEST):
                 pass
 
-        with self.successResultOf(limiter.acquire()):
+        with self.successResultOf(limiter.acquire(REQUEST)):
             done = [Deferred.fromCoroutine(acquire_and_release()) for _ in range(5000)]
         for each in done:
             self.successResultOf(each)
-        self.successResultOf(limiter.acquire())
+        self.successResultOf(limiter.acquire(REQUEST))
 
     def test_reacquiring_is_never_refused_but_waits_its_turn(self) -> None:
-        with self.successResultOf(self.limiter.acquire()):
-            waiting = [self.limiter.acquire() for _ in range(2)]
-            again = self.limiter.reacquire()
+        with self.successResultOf(self.limiter.acquire(REQUEST)):
+            waiting = [self.limiter.acquire(REQUEST) for _ in range(2)]
+            again = self.limiter.reacquire(REQUEST)
             self.assertNoResult(again)
         for each in waiting:
             with self.successResultOf(each):
@@ -204,7 +212,7 @@ class FairConcurrencyLimiterTests(SynchronousTestCase):
                 with await limiter.acquire(SlotRequest(client)):
                     order.append(client)
 
-        with self.successResultOf(limiter.acquire()):
+        with self.successResultOf(limiter.acquire(REQUEST)):
             for client in "abc":
                 Deferred.fromCoroutine(acquire_twice(client))
         self.assertEqual(order, list("abcabc"))

@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 from twisted.trial.unittest import TestCase
 
-from twisted_quotes.concurrency.limiter import ConcurrencyLimiter
+from twisted_quotes.concurrency.limiter import ConcurrencyLimiter, SlotRequest
 from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.grep import matches
 from twisted_quotes.grep.runner import GrepRunner
@@ -99,7 +99,7 @@ class MatchesTests(TestCase):
             apply_no_limits,
         )
         lines = [text.encode() + b"\n" for text in texts]
-        with await runner.acquire_session() as greps:
+        with await runner.acquire_session(SlotRequest()) as greps:
             found = await matches.find_matches(
                 greps, pattern, lines, limit, run_immediately
             )

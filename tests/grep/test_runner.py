@@ -53,7 +53,7 @@ class GrepRunnerTestCase(SynchronousTestCase):
 
     def acquire_session(self) -> Deferred[GrepSession]:
         """Wait for a session."""
-        return Deferred.fromCoroutine(self.runner.acquire_session())
+        return Deferred.fromCoroutine(self.runner.acquire_session(SlotRequest()))
 
     def run_grep(self, greps: GrepSession, regex: bool = False) -> Deferred[Outcome]:
         """Run a grep."""

@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 from twisted.trial.unittest import TestCase
 
-from twisted_quotes.concurrency.limiter import ConcurrencyLimiter
+from twisted_quotes.concurrency.limiter import ConcurrencyLimiter, SlotRequest
 from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.grep import matches
 from twisted_quotes.grep.runner import GrepRunner
@@ -38,7 +38,7 @@ class MatchPositionsTests(TestCase):
             apply_no_limits,
         )
         quotes = [Quote("book", number, text) for number, text in enumerate(texts)]
-        with await runner.acquire_session() as session:
+        with await runner.acquire_session(SlotRequest()) as session:
             positions = await match_positions.locate_matches(
                 session, pattern, quotes, run_immediately
             )

@@ -28,9 +28,6 @@ class SlotRequest(NamedTuple):
     slow: bool = False
 
 
-DEFAULT_SLOT_REQUEST = SlotRequest()
-
-
 @dataclass(eq=False)
 class Slot(Closeable):
     """The right to run processes."""
@@ -54,9 +51,9 @@ class ConcurrencyLimiter:
     """
     A fixed number of slots, and a bounded queue of requests for one.
 
-    A free slot goes to the client that holds the fewest; among equals, to the one that
-    has waited longest. So a client may have all slots while it is alone, and no more
-    than its share otherwise.
+    A free slot goes to the client that holds the fewest slots; among equals, to the one
+    that has waited longest. So a client may have all slots while it is alone, and no
+    more than its share otherwise.
 
     At least a quarter of the slots is never used by slow requests, so that other
     requests need not wait until a slow one ends. A single slot is used by both.
@@ -96,9 +93,7 @@ class ConcurrencyLimiter:
         """The number of waiting requests."""
         return len(self._waiting)
 
-    def acquire(
-        self, slot_request: SlotRequest = DEFAULT_SLOT_REQUEST
-    ) -> Deferred[Slot]:
+    def acquire(self, slot_request: SlotRequest) -> Deferred[Slot]:
         """
         Acquire a slot, or wait for one.
 
@@ -121,9 +116,7 @@ class ConcurrencyLimiter:
             evicted.errback(TooManyRequests())
         return waiter
 
-    def reacquire(
-        self, slot_request: SlotRequest = DEFAULT_SLOT_REQUEST
-    ) -> Deferred[Slot]:
+    def reacquire(self, slot_request: SlotRequest) -> Deferred[Slot]:
         """
         Acquire a slot for work that has held one before: it is never refused.
 

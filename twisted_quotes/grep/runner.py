@@ -14,7 +14,6 @@ from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 
 from twisted_quotes.concurrency.closing import Closeable
 from twisted_quotes.concurrency.limiter import (
-    DEFAULT_SLOT_REQUEST,
     ConcurrencyLimiter,
     Slot,
     SlotRequest,
@@ -62,9 +61,7 @@ class GrepRunner:
     apply_limits: Callable[[int, float, bool], object]
     metrics: Metrics = field(default_factory=Metrics)
 
-    async def acquire_session(
-        self, slot_request: SlotRequest = DEFAULT_SLOT_REQUEST
-    ) -> GrepSession:
+    async def acquire_session(self, slot_request: SlotRequest) -> GrepSession:
         """
         Wait for a slot to run greps in.
 

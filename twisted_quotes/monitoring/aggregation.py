@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from .metrics import MetricFamily, Sample
 
-# All processes have the same dictionaries, and the service is as old as the oldest.
+# All processes have the same dictionaries. The service started with the first of them.
 _COMBINERS = {"quotes_dictionaries": max, "process_start_time_seconds": min}
 _CUMULATIVE_KINDS = {"counter", "histogram"}
 

@@ -135,7 +135,7 @@ class ChildProcess(ProcessProtocol):
             self.result.cancel()
 
     def _kill(self) -> None:
-        # A command that has exited is about to call processEnded.
+        # For a command that has exited, processEnded is about to be called.
         with suppress(ProcessExitedAlready):
             self.transport.signalProcess("KILL")
 
@@ -158,7 +158,7 @@ class ChildProcess(ProcessProtocol):
 
 
 class _FileSender(FileSender):
-    """Fails if the file cannot be read."""
+    """Fails, instead of raising an error, if the file cannot be read."""
 
     def resumeProducing(self) -> None:
         try:
