@@ -188,6 +188,20 @@ class ChangeTests(LineReaderTestCase):
         found = await find_entries(self.make_finder(), All(dictionary="many", offset=3))
         self.assertEqual(found, ["x" * 21_000])
 
+    async def test_a_dictionary_with_longer_lines_is_read_again(self) -> None:
+        """The first entry is then beyond the previous end of the file."""
+        lines = ["x" * 100_000] * 5
+        offset_after_lines, pending = Dictionary.offset_after_lines, ["\n".join(lines)]
+
+        def grow_and_count(dictionary: Dictionary, start: int, count: int) -> int:
+            if pending:
+                self.write("many", pending.pop())
+            return offset_after_lines(dictionary, start, count)
+
+        self.patch(Dictionary, "offset_after_lines", grow_and_count)
+        found = await find_entries(self.make_finder(), All(dictionary="many", offset=3))
+        self.assertEqual(found, lines[3:])
+
     async def test_a_dictionary_without_the_last_match_is_read_again(self) -> None:
         offset_after_lines = Dictionary.offset_after_lines
 

@@ -88,7 +88,7 @@ class Dictionary(Closeable):
         @return: L{None} if the data is not in memory, or if the file system does not
             support the check (C{RWF_NOWAIT} in preadv2(2)).
         """
-        buffer = bytearray(min(end, self.state.size) - start)
+        buffer = bytearray(max(0, min(end, self.state.size) - start))
         try:
             size = os.preadv(self._descriptor, [buffer], start, os.RWF_NOWAIT)
         except OSError:
