@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -36,8 +35,8 @@ class WorkerPool:
     A fixed number of workers, which replaces those that end.
 
     @ivar count: the number of workers, 2 or more.
-    @ivar retirement_timeout: the time limit for a retiring worker to end, in seconds;
-        then it is killed.
+    @ivar retirement_timeout: the time after which a retiring worker is killed, in
+        seconds.
     @ivar metrics: the metrics of this process, which has some of its own.
     @ivar listener_fds: the file descriptors of the listening sockets, in the order of
         the endpoints.
@@ -166,59 +165,47 @@ class WorkerPool:
         if unexpected:
             self._worker_lost(worker.share, reason, worker.uptime)
 
-    def collect_all_metrics(self) -> Deferred[list[MetricFamily]]:
-        """
-        Collect the metrics of all workers, past ones included, and of this process.
-
-        @return: fires when each worker has responded, or its time is over.
-        """
-        return self._collect_metrics().addCallback(self._aggregate_metrics)
-
-    def _collect_metrics(self) -> Deferred[Any]:
-        return DeferredList(
-            [each.collect_metrics() for each in self._workers if each.is_serving]
-        )
-
-    def _aggregate_metrics(self, _: object) -> list[MetricFamily]:
+    async def collect_all_metrics(self) -> list[MetricFamily]:
+        """Collect the metrics of this process, and of all workers, past ones too."""
+        await self._collect_metrics()
         reports = [each.last_metrics for each in self._workers]
         return aggregate(
             [self.metrics.families(), self._ended_workers_metrics, *reports]
         )
 
-    def check_health(self, max_silence: float | None) -> Deferred[Any]:
+    async def _collect_metrics(self) -> None:
+        """Wait until each worker has responded, or its time is over."""
+        await DeferredList(
+            [each.collect_metrics() for each in self._workers if each.is_serving]
+        )
+
+    async def check_health(self, max_silence: float | None) -> None:
         """
         Collect the metrics of each worker, so that few are lost if it is killed, and
         kill those that do not respond.
 
         @param max_silence: how long a worker may fail to respond, in seconds; L{None}
             for no limit.
-        @return: fires when each worker has responded, or its time is over.
         """
-        collected = self._collect_metrics()
-        if max_silence is not None:
-            collected.addCallback(lambda _: self._kill_unresponsive(max_silence))
-        return collected
-
-    def _kill_unresponsive(self, max_silence: float) -> None:
-        now = self.clock.seconds()
+        await self._collect_metrics()
+        if max_silence is None:
+            return
+        deadline = self.clock.seconds() - max_silence
         for worker in self._workers:
-            since = worker.silent_since
-            if since is not None and now - since > max_silence:
+            if worker.silent_since is not None and worker.silent_since < deadline:
                 self._log.error("Worker {pid} hangs.", pid=worker.transport.pid)
                 worker.kill()
 
     def close(self) -> None:
         """Start no more workers, and end those that do not serve yet."""
         self._closed = True
-        for call in self._pending_starts:
-            call.cancel()
-        self._pending_starts.clear()
+        while self._pending_starts:
+            self._pending_starts.pop().cancel()
         for worker in self._workers:
             if not worker.is_serving:
                 worker.abort_start()
 
     def broadcast(self, message: Message) -> None:
-        """Send a message to all workers."""
         for worker in self._workers:
             worker.control.send(message)
 

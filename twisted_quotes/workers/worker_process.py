@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionClosed, ProcessDone, ProcessExitedAlready
-from twisted.internet.interfaces import IDelayedCall, IProcessTransport, IReactorTime
+from twisted.internet.interfaces import IProcessTransport, IReactorTime
 from twisted.internet.protocol import ProcessProtocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -44,17 +44,15 @@ _SYSTEMD_VARIABLES = {"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"}
 class WorkerSupervisor(Protocol):
     """Handles the events of its workers."""
 
-    def serving_started(self, worker: Worker) -> None:
-        """Handle a worker that listens."""
+    def serving_started(self, worker: Worker) -> None: ...
 
-    def retirement_requested(self, worker: Worker) -> None:
-        """Handle a worker that received SIGTERM."""
+    def retirement_requested(self, worker: Worker) -> None: ...
 
-    def worker_ended(self, worker: Worker, reason: str, exited_cleanly: bool) -> None:
-        """Handle a worker whose process has ended, with status 0 or otherwise."""
+    def worker_ended(
+        self, worker: Worker, reason: str, exited_cleanly: bool
+    ) -> None: ...
 
-    def collect_all_metrics(self) -> Deferred[list[MetricFamily]]:
-        """Collect the metrics of all workers."""
+    def collect_all_metrics(self) -> Awaitable[list[MetricFamily]]: ...
 
 
 @dataclass(eq=False)
@@ -66,8 +64,8 @@ class Worker(ProcessProtocol):
     @ivar share: the index of its share of the limits.
     @ivar is_retiring: whether another worker replaces it already.
     @ivar last_metrics: the metrics that it last reported.
-    @ivar silent_since: when the first request for metrics that it did not answer was
-        sent; L{None} if it answered the last one.
+    @ivar silent_since: when the request for metrics was sent that it has not answered;
+        L{None} if there is none.
     @ivar ended: fires when the process has ended.
     """
 
@@ -88,7 +86,6 @@ class Worker(ProcessProtocol):
         self.ended: Deferred[None] = Deferred()
         self._serving_since: float | None = None
         self._report = Outstanding()
-        self._report_timeout: IDelayedCall | None = None
 
     @property
     def is_serving(self) -> bool:
@@ -109,9 +106,9 @@ class Worker(ProcessProtocol):
     def retirement_requested(self) -> None:
         self.supervisor.retirement_requested(self)
 
-    def report_metrics(self) -> Deferred[list[MetricFamily]]:
+    async def report_metrics(self) -> list[MetricFamily]:
         """Collect the metrics of all workers, for one whose client requests them."""
-        return self.supervisor.collect_all_metrics()
+        return await self.supervisor.collect_all_metrics()
 
     def metrics_received(self, families: list[MetricFamily]) -> None:
         self.last_metrics = families
@@ -129,36 +126,27 @@ class Worker(ProcessProtocol):
 
         @return: fires when it has responded, or L{REPORT_TIMEOUT} after the request.
         """
-        if self._report_timeout is None:
-            requested_at = self.clock.seconds()
-            self._report_timeout = self.clock.callLater(
-                REPORT_TIMEOUT, self._report_timed_out, requested_at
+        if self.silent_since is None:
+            self.silent_since = self.clock.seconds()
+            timeout = self.clock.callLater(REPORT_TIMEOUT, self._report_timed_out)
+            report = self.control.request_metrics().addCallbacks(
+                self.metrics_received, self._report_failed
             )
-            report = self.control.request_metrics()
-            report.addCallback(self.metrics_received)
-            report.addErrback(self._report_failed, requested_at)
-            report.addCallback(self._report_finished, self._report_timeout)
+            report.addCallback(lambda _: timeout.cancel() if timeout.active() else None)
             self._report.add(report)
         return self._report.when_done()
 
-    def _report_finished(self, _: object, timeout: IDelayedCall) -> None:
-        self._report_timeout = None
-        if timeout.active():
-            timeout.cancel()
+    def _report_failed(self, failure: Failure) -> None:
+        # An error is a response, but a lost connection is not.
+        if not failure.check(ConnectionClosed):
+            self.silent_since = None
+        self._log_missing_report(failure.getErrorMessage())
 
-    def _report_failed(self, failure: Failure, requested_at: float) -> None:
-        self._report_missing(
-            failure.getErrorMessage(),
-            requested_at if failure.check(ConnectionClosed) else None,
-        )
-
-    def _report_timed_out(self, requested_at: float) -> None:
-        self._report_missing(f"no response for {REPORT_TIMEOUT:g} s", requested_at)
+    def _report_timed_out(self) -> None:
+        self._log_missing_report(f"no response for {REPORT_TIMEOUT:g} s")
         self._report.discard()
 
-    def _report_missing(self, reason: str, silent_since: float | None) -> None:
-        if self.silent_since is None:
-            self.silent_since = silent_since
+    def _log_missing_report(self, reason: str) -> None:
         self._log.warn(
             "Worker {pid} does not report its metrics: {reason}",
             pid=self.transport.pid,
@@ -236,7 +224,8 @@ class WorkerStarter:
         )
         return {
             **{
-                k: v for k, v in self.environment.items() if k not in _SYSTEMD_VARIABLES
+                k: self.environment[k]
+                for k in self.environment.keys() - _SYSTEMD_VARIABLES
             },
             CONFIGURATION_VARIABLE: msgspec.json.encode(configuration).decode(),
             SERVICE_ID_VARIABLE: SERVICE_ID,
