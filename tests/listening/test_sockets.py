@@ -196,6 +196,29 @@ class BacklogTests(TestCase):
         self.assertEqual(earlier.recv(100), b"hello")
         self.assertFalse(self.is_connected(later))
 
+    async def test_a_unix_socket_can_refuse_connections(self) -> None:
+        """Earlier ones are accepted. The path leads to it until it is closed."""
+        from twisted.internet import reactor as untyped_reactor
+
+        reactor: Any = untyped_reactor
+        path = str(Path(self.enterContext(TemporaryDirectory()), "socket"))
+        factory: Any = Factory.forProtocol(GreetingProtocol)
+        port: Any = reactor.listenUNIX(path, factory)
+        port.stopReading()
+        earlier = [self.enterContext(socket.socket(socket.AF_UNIX)) for _ in range(45)]
+        for client in earlier:
+            client.connect(path)
+        reject_new_connections(port, "unix:x")
+        later = self.enterContext(socket.socket(socket.AF_UNIX))
+        self.assertRaises(ConnectionRefusedError, later.connect, path)
+        self.assertLess(len(list(accept_batches(port))), 5)
+        await port.stopListening()
+        self.assertFalse(os.path.exists(path))
+        await deferLater(reactor, 0)
+        for client in earlier:
+            client.settimeout(10)
+            self.assertEqual(client.recv(100), b"hello")
+
     def test_a_port_that_may_share_its_socket_is_not_changed(self) -> None:
         port = self.listen()
         reject_new_connections(port, "onion:80")

@@ -19,6 +19,7 @@ from select import POLLIN, poll
 from stat import S_ISSOCK
 from struct import pack
 
+from twisted.internet import unix
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IAddress, IListeningPort, IReadDescriptor
 from twisted.internet.tcp import Port
@@ -27,13 +28,15 @@ from twisted.logger import Logger
 MAX_ACCEPT_BATCHES = 1000
 """The maximum number of batches accepted from a socket that is about to be closed."""
 
+_BATCH_SIZE = 100
+
 MAX_BACKLOG = 65535
 """The maximum length of the queue of a socket; the kernel may limit it further."""
 
 _UNIX_ENDPOINT = compile(r"(?:haproxy:)*unix:(?:address=)?((?:\\.|[^:\\])+)")
 
 # Endpoints of these types own their sockets. Those of others may be shared.
-_OWNED_ENDPOINT_TYPES = {"tcp", "tcp6", "ssl", "tls", "haproxy"}
+_OWNED_ENDPOINT_TYPES = {"tcp", "tcp6", "ssl", "tls", "unix", "haproxy"}
 
 # Linux, socket(7). The socket module has no name for it.
 _SO_ATTACH_FILTER = 26
@@ -153,15 +156,18 @@ def set_backlog(port: IListeningPort, description: str) -> None:
 
 def reject_new_connections(port: IListeningPort, description: str) -> None:
     """
-    Make the kernel begin no more connections on a TCP port that owns its socket.
+    Make the kernel begin no more connections on a port that owns its socket.
 
     @param description: the endpoint.
     """
     if (
         not isinstance(port, Port)
         or description.split(":")[0] not in _OWNED_ENDPOINT_TYPES
-        or port.addressFamily not in (socket.AF_INET, socket.AF_INET6)
     ):
+        return
+    if isinstance(port, unix.Port):
+        # Connections can still be accepted.
+        port.socket.shutdown(socket.SHUT_RD)
         return
     bpf_program = create_string_buffer(_DROP_SYN, len(_DROP_SYN))
     filter_ = pack("HP", len(_DROP_SYN) // 8, addressof(bpf_program))
@@ -185,5 +191,10 @@ def accept_batches(port: IListeningPort) -> Iterator[None]:
         ready.register(port.fileno(), POLLIN)
         if not ready.poll(0):
             return
+        if isinstance(port, unix.Port):
+            port.numberAccepts = _BATCH_SIZE
         port.doRead()
+        # A UNIX socket that was shut down is readable even if no connection waits.
+        if isinstance(port, unix.Port) and port.numberAccepts < _BATCH_SIZE:
+            return
         yield
