@@ -12,12 +12,15 @@ from typing import Any
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import TestCase
 
+from twisted_quotes.concurrency.limiter import ConcurrencyLimiter, SlotRequest
+from twisted_quotes.concurrency.outstanding import Outstanding
+from twisted_quotes.grep.runner import GrepRunner, GrepSession
 from twisted_quotes.library.library import Library
 from twisted_quotes.search.finder import Finder
 from twisted_quotes.search.results import QuoteResults
 from twisted_quotes.text.quotes import Quote
 
-from .fakes import make_test_finder
+from .fakes import apply_no_limits, make_test_finder
 
 LOVE_TEXT = """\
 Love looks not
@@ -75,6 +78,18 @@ def run_real_grep(
         capture_output=True,
         pass_fds=inherited_fds,
     ).stdout
+
+
+async def acquire_real_session() -> GrepSession:
+    """Return a session that runs the real grep."""
+    from twisted.internet import reactor
+
+    given: Any = reactor
+    runner = GrepRunner(
+        *(given, "/bin/grep", ConcurrencyLimiter(1, 0), 30.0),
+        *(Outstanding(), apply_no_limits),
+    )
+    return await runner.acquire_session(SlotRequest())
 
 
 class CollectedQuotes(QuoteResults):

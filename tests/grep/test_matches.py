@@ -7,18 +7,15 @@ from __future__ import annotations
 import re
 from itertools import islice
 from random import Random
-from typing import Any
 from unittest.mock import patch
 
 from twisted.trial.unittest import TestCase
 
-from twisted_quotes.concurrency.limiter import ConcurrencyLimiter, SlotRequest
-from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.grep import matches
-from twisted_quotes.grep.runner import GrepRunner
 from twisted_quotes.query.queries import Pattern
 
-from ..fakes import apply_no_limits, run_immediately
+from ..cases import acquire_real_session
+from ..fakes import run_immediately
 
 ANCHORS = ("", "", "^", r"\b")
 
@@ -87,19 +84,8 @@ class MatchesTests(TestCase):
         self, pattern: Pattern, *texts: str, limit: int = 1000
     ) -> list[list[str]]:
         """Return the matches in each text, with their positions."""
-        from twisted.internet import reactor
-
-        given: Any = reactor
-        runner = GrepRunner(
-            given,
-            "/bin/grep",
-            ConcurrencyLimiter(1, 0),
-            30.0,
-            Outstanding(),
-            apply_no_limits,
-        )
         lines = [text.encode() + b"\n" for text in texts]
-        with await runner.acquire_session(SlotRequest()) as greps:
+        with await acquire_real_session() as greps:
             found = await matches.find_matches(
                 greps, pattern, lines, limit, run_immediately
             )

@@ -4,21 +4,17 @@ Tests for L{twisted_quotes.search.match_positions}, with the real grep.
 
 from __future__ import annotations
 
-from typing import Any
 from unittest.mock import patch
 
 from twisted.trial.unittest import TestCase
 
-from twisted_quotes.concurrency.limiter import ConcurrencyLimiter, SlotRequest
-from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.grep import matches
-from twisted_quotes.grep.runner import GrepRunner
 from twisted_quotes.query.queries import Pattern
 from twisted_quotes.search import match_positions
 from twisted_quotes.text.quotes import Quote
 
-from ..cases import letter_case_variants
-from ..fakes import apply_no_limits, run_immediately
+from ..cases import acquire_real_session, letter_case_variants
+from ..fakes import run_immediately
 
 
 class MatchPositionsTests(TestCase):
@@ -26,19 +22,8 @@ class MatchPositionsTests(TestCase):
 
     async def find_positions(self, pattern: Pattern, *texts: str) -> list[list[str]]:
         """Return the matching parts of some texts."""
-        from twisted.internet import reactor
-
-        given: Any = reactor
-        runner = GrepRunner(
-            given,
-            "/bin/grep",
-            ConcurrencyLimiter(1, 0),
-            30.0,
-            Outstanding(),
-            apply_no_limits,
-        )
         quotes = [Quote("book", number, text) for number, text in enumerate(texts)]
-        with await runner.acquire_session(SlotRequest()) as session:
+        with await acquire_real_session() as session:
             positions = await match_positions.locate_matches(
                 session, pattern, quotes, run_immediately
             )
