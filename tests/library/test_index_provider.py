@@ -92,10 +92,15 @@ class IndexProviderTestCase(SynchronousTestCase):
             self.threads.run_all()
             self.reactor.advance(0)
 
+    def start_build(self, *others: str) -> list[Deferred[Index]]:
+        """Get the indexes of C{book} and of others; let the threads do all they can."""
+        waiting = [self.get_index(name) for name in ("book", *others)]
+        self.threads.run_all()
+        return waiting
+
     def build_index(self) -> Index:
         """Get an index that a thread writes."""
-        waiting = self.get_index()
-        self.threads.run_all()
+        [waiting] = self.start_build()
         return self.successResultOf(waiting)
 
     def find_index(self) -> Index | None:
@@ -282,8 +287,7 @@ class ThreadTests(IndexProviderTestCase):
         """So no other dictionary waits for it."""
         self.slow_down_quotes()
         (self.book.parent / "other").write_text("three\n")
-        slow, other = self.get_index(), self.get_index("other")
-        self.threads.run_all()
+        slow, other = self.start_build("other")
         self.assertEqual(self.successResultOf(other).count, 1)
         self.assertNoResult(slow)
         [process] = self.reactor.processes
@@ -308,41 +312,32 @@ class ProcessTests(IndexProviderTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.patch(index_builder, "MAX_SIZE_FOR_THREAD", 0)
-        (self.book.parent / "other").write_text("three\n")
+        for name in ("other", "third"):
+            (self.book.parent / name).write_text("three\n")
 
     def running_process(self) -> FakeProcess:
         """Return the one running process."""
         [process] = [each for each in self.reactor.processes if each.pid is not None]
         return process
 
-    def build_in_process(self) -> None:
+    def build_in_process(self) -> Index:
         """Get an index that a process writes."""
-        waiting = self.get_index()
-        self.threads.run_all()
+        [waiting] = self.start_build()
         self.finish_build(self.running_process())
-        self.successResultOf(waiting)
+        return self.successResultOf(waiting)
 
     def test_a_process_gets_the_file_and_a_folder(self) -> None:
-        waiting = self.get_index()
-        self.threads.run_all()
-        process = self.running_process()
+        self.assertEqual(self.build_in_process().count, 2)
+        [process] = self.reactor.processes
         self.assertEqual(
             process.arguments[1:5],
             ("-B", "-P", "-m", "twisted_quotes.library.index_process"),
         )
         self.assertEqual(list(process.environment), ["PYTHONPATH"])
-        self.finish_build(process)
-        self.assertEqual(self.successResultOf(waiting).count, 2)
 
     def test_two_processes_run_at_the_same_time(self) -> None:
         """A slow one does not delay other dictionaries."""
-        (self.book.parent / "third").write_text("four\n")
-        _, second, third = (
-            self.get_index(),
-            self.get_index("other"),
-            self.get_index("third"),
-        )
-        self.threads.run_all()
+        _, second, third = self.start_build("other", "third")
         slow, process = self.reactor.processes
         self.finish_build(process)
         self.assertEqual(self.successResultOf(second).count, 1)
@@ -351,41 +346,32 @@ class ProcessTests(IndexProviderTestCase):
         self.finish_build(slow)
 
     def time_out(self) -> None:
-        """Exceed the time limit of the processes, and end them."""
+        """Let a process exceed its time limit while two requests wait for it."""
+        waiting = self.start_build("book")
         self.reactor.advance(index_builder.BASE_TIME_LIMIT + 1)
-        for process in self.reactor.processes:
-            if process.pid is not None:
-                self.assertEqual(process.signals, ["KILL"])
-                process.end(signal=9)
+        [process] = self.reactor.processes
+        self.assertEqual(process.signals, ["KILL"])
+        process.end(signal=9)
         self.threads.run_all()
-
-    def test_a_process_that_takes_too_long_is_not_repeated_at_once(self) -> None:
-        waiting = [self.get_index(), self.get_index()]
-        self.threads.run_all()
-        self.time_out()
-        for each in [*waiting, self.get_index()]:
+        for each in waiting:
             self.failureResultOf(each, ServiceNotReady)
         self.assertEqual(len(self.flushLoggedErrors(BuildFailed)), 1)
         self.assertEqual(self.leftovers(), [])
+
+    def test_a_process_that_takes_too_long_is_not_repeated_at_once(self) -> None:
+        self.time_out()
+        self.failureResultOf(self.get_index(), ServiceNotReady)
         self.assertEqual(len(self.reactor.processes), 1)
         self.reactor.advance(20 * index_builder.BASE_TIME_LIMIT)
         self.build_in_process()
 
     def test_a_new_state_of_a_dictionary_is_built_at_once(self) -> None:
-        waiting = self.get_index()
-        self.threads.run_all()
         self.time_out()
-        self.failureResultOf(waiting, ServiceNotReady)
-        self.flushLoggedErrors(BuildFailed)
         self.book.write_text("all is well\n")
         self.build_in_process()
 
     def test_a_request_may_start_a_retry_without_a_wait(self) -> None:
-        waiting = self.get_index()
-        self.threads.run_all()
         self.time_out()
-        self.failureResultOf(waiting, ServiceNotReady)
-        self.flushLoggedErrors(BuildFailed)
         self.reactor.advance(20 * index_builder.BASE_TIME_LIMIT)
         for _ in range(2):
             with self.library.open("book") as dictionary:
@@ -398,8 +384,7 @@ class ProcessTests(IndexProviderTestCase):
 
     def test_a_process_that_fails_makes_the_service_not_ready(self) -> None:
         """Its standard error is logged, and the next request starts a new build."""
-        waiting = self.get_index()
-        self.threads.run_all()
+        [waiting] = self.start_build()
         self.running_process().print(errors=b"No space left on device\n")
         self.running_process().end(1)
         self.threads.run_all()
@@ -418,13 +403,7 @@ class ProcessTests(IndexProviderTestCase):
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 2)
 
     def test_shutdown_kills_the_processes_and_waits_for_them(self) -> None:
-        (self.book.parent / "third").write_text("four\n")
-        first, second, third = (
-            self.get_index(),
-            self.get_index("other"),
-            self.get_index("third"),
-        )
-        self.threads.run_all()
+        waiting = self.start_build("other", "third")
         stopped = self.indexes.stop()
         self.threads.run_all()
         self.assertNoResult(stopped)
@@ -434,7 +413,7 @@ class ProcessTests(IndexProviderTestCase):
             process.end(signal=9)
         self.run_turns()
         self.successResultOf(stopped)
-        for each in (first, second, third):
+        for each in waiting:
             self.failureResultOf(each, CancelledError)
         self.assertEqual(len(self.reactor.processes), 2)
         self.assertEqual(self.leftovers(), [])
@@ -444,8 +423,7 @@ class ProcessTests(IndexProviderTestCase):
         count = 400
         for number in range(count):
             (self.book.parent / f"{number}").write_text("four\n")
-        waiting = [self.get_index(f"{number}") for number in range(count)]
-        self.threads.run_all()
+        waiting = self.start_build(*map(str, range(count)))
         stopped = self.indexes.stop()
         for process in self.reactor.processes:
             process.end(signal=9)

@@ -34,20 +34,18 @@ def is_recently_changed(now: float, *change_times: int) -> bool:
 
 async def wait_until_stable(
     reactor: IReactorTime, now: Callable[[], float], dictionary: Dictionary
-) -> Dictionary:
+) -> None:
     """
-    Wait until a dictionary has not been written to for a moment.
+    Wait until a dictionary has not been written to for a moment; refresh its state.
 
     The wait is bounded. A file that is written to all the time is used as it is;
     errors that this causes last only for a moment.
 
     @param now: returns the time, in seconds since 1970.
-    @return: the dictionary, with its state refreshed.
     """
     for _ in range(_MAX_WAITS):
         state = dictionary.state
         if not is_recently_changed(now(), state.modified, state.changed):
-            return dictionary
+            return
         await deferLater(reactor, _STABLE_TIME)
         dictionary.refresh_state()
-    return dictionary
