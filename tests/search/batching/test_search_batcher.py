@@ -75,6 +75,26 @@ class BatchingTestCase(FakeGrepTestCase):
         pairs = pairwise(grep.arguments)
         return [value for option, value in pairs if option == "-e"]
 
+    def start_searches(self, *terms: str) -> list[Deferred[list[str]]]:
+        """Search for several terms."""
+        return [self.start_search(term) for term in terms]
+
+    def cancel(self, found: Deferred[list[str]]) -> None:
+        """Cancel a search."""
+        found.cancel()
+        self.failureResultOf(found, CancelledError)
+
+    def assert_next_greps(self, *terms: list[str]) -> None:
+        """End one grep after another, and assert what terms each searched for."""
+        self.assertEqual(
+            [self.searched_terms(self.end_grep()) for _ in terms], [*terms]
+        )
+
+    def assert_found(self, searches: list[Deferred[list[str]]], *counts: int) -> None:
+        """Assert how many lines each search has found."""
+        found = [len(self.successResultOf(each)) for each in searches]
+        self.assertEqual(found, [*counts])
+
 
 class BatchingTests(BatchingTestCase):
     """Tests with one slot, which is in use."""
@@ -89,14 +109,10 @@ class BatchingTests(BatchingTestCase):
 
     def test_searches_that_wait_share_a_grep(self) -> None:
         """Each gets the lines with its own term, in order."""
-        waiting = [
-            self.start_search(term) for term in ("love", "life", "none", "of life")
-        ]
+        waiting = self.start_searches("love", "life", "none", "of life")
         self.end_grep()
         self.assertEqual(self.successResultOf(self.first), [])
-        self.assertEqual(
-            self.searched_terms(self.end_grep()), ["love", "life", "none", "of life"]
-        )
+        self.assert_next_greps(["love", "life", "none", "of life"])
         love, life, none, of_life = map(self.successResultOf, waiting)
         self.assertEqual(love, ["love and life", "love", "love of life"])
         self.assertEqual(life, ["love and life", "life", "love of life"])
@@ -135,21 +151,14 @@ class BatchingTests(BatchingTestCase):
 
     def test_the_number_of_terms_of_a_grep_is_limited(self) -> None:
         self.patch(search_batcher, "MAX_TERMS", 2)
-        waiting = [self.start_search(term) for term in ("love", "life", "none")]
-        self.end_grep()
-        self.assertEqual(self.searched_terms(self.end_grep()), ["love", "life"])
-        self.assertEqual(self.searched_terms(self.end_grep()), ["none"])
-        self.assertEqual(
-            [len(self.successResultOf(each)) for each in waiting], [3, 3, 0]
-        )
+        waiting = self.start_searches("love", "life", "none")
+        self.assert_next_greps(["first"], ["love", "life"], ["none"])
+        self.assert_found(waiting, 3, 3, 0)
 
     def test_searches_of_a_large_dictionary_are_not_batched(self) -> None:
         self.patch(search_batcher, "MAX_BUFFERED", len(TEXT))
-        for term in ("love", "life"):
-            self.start_search(term)
-        self.end_grep()
-        self.assertEqual(self.searched_terms(self.end_grep()), ["love"])
-        self.assertEqual(self.searched_terms(self.end_grep()), ["life"])
+        self.start_searches("love", "life")
+        self.assert_next_greps(["first"], ["love"], ["life"])
 
     def test_searches_that_wait_for_a_batch_count_as_waiting(self) -> None:
         for _ in range(5):
@@ -173,80 +182,67 @@ class BatchingTests(BatchingTestCase):
         self.successResultOf(other)
 
     def test_a_cancelled_search_is_not_part_of_a_batch(self) -> None:
-        leaving, staying = self.start_search("love"), self.start_search("life")
-        leaving.cancel()
-        self.failureResultOf(leaving, CancelledError)
-        self.end_grep()
-        self.assertEqual(self.searched_terms(self.end_grep()), ["life"])
-        self.assertEqual(len(self.successResultOf(staying)), 3)
+        leaving, staying = self.start_searches("love", "life")
+        self.cancel(leaving)
+        self.assert_next_greps(["first"], ["life"])
+        self.assert_found([staying], 3)
 
     def test_a_search_cancelled_during_its_batch_does_not_stop_the_grep(self) -> None:
-        staying, leaving, other = map(self.start_search, ("love", "life", "of"))
+        staying, leaving, other = self.start_searches("love", "life", "of")
         self.end_grep()
-        leaving.cancel()
-        self.failureResultOf(leaving, CancelledError)
+        self.cancel(leaving)
         self.end_grep()
-        self.assertEqual(len(self.successResultOf(staying)), 3)
-        self.assertEqual(len(self.successResultOf(other)), 1)
+        self.assert_found([staying, other], 3, 1)
         self.assertFalse(self.running_greps())
 
     def test_if_the_search_with_the_slot_is_cancelled_others_wait_again(self) -> None:
         """Even if the queue is full by then."""
-        leaving, *staying = map(self.start_search, ("love", "life", "of"))
+        leaving, *staying = self.start_searches("love", "life", "of")
         self.end_grep()
         [grep] = self.running_greps()
         for _ in range(5):
             self.start_search("more", dictionary="beta")
-        leaving.cancel()
-        self.failureResultOf(leaving, CancelledError)
+        self.cancel(leaving)
         self.assertEqual(grep.signals, ["KILL"])
         grep.end(signal=9)
         while self.running_greps():
             self.end_grep()
-        self.assertEqual([len(self.successResultOf(each)) for each in staying], [3, 1])
+        self.assert_found(staying, 3, 1)
         found = [self.searched_terms(each) for each in self.reactor.processes]
         self.assertEqual(found.count(["life", "of"]), 1)
 
     def test_after_repeated_failures_a_search_runs_alone(self) -> None:
         self.patch(search_batcher, "MAX_ATTEMPTS", 0)
-        leaving, *staying = map(self.start_search, ("love", "life", "of"))
+        leaving, *staying = self.start_searches("love", "life", "of")
         self.end_grep()
-        leaving.cancel()
-        self.failureResultOf(leaving, CancelledError)
+        self.cancel(leaving)
         self.running_greps()[0].end(signal=9)
-        self.assertEqual(self.searched_terms(self.end_grep()), ["life"])
-        self.assertEqual(self.searched_terms(self.end_grep()), ["of"])
-        self.assertEqual([len(self.successResultOf(each)) for each in staying], [3, 1])
+        self.assert_next_greps(["life"], ["of"])
+        self.assert_found(staying, 3, 1)
 
     def test_the_size_of_the_terms_of_a_grep_is_limited(self) -> None:
         self.patch(search_batcher, "MAX_BYTES", 10)
-        for term in ("love", "life", "\N{EURO SIGN}" * 2, "of"):
-            self.start_search(term)
-        self.end_grep()
-        self.assertEqual(
-            self.searched_terms(self.end_grep()), ["love", "life", "\N{EURO SIGN}" * 2]
-        )
-        self.assertEqual(self.searched_terms(self.end_grep()), ["of"])
+        batch = ["love", "life", "\N{EURO SIGN}" * 2]
+        self.start_searches(*batch, "of")
+        self.assert_next_greps(["first"], batch, ["of"])
 
     def test_unexpected_output_leaves_no_search_waiting(self) -> None:
-        waiting = [self.start_search(term) for term in ("love", "life", "of")]
+        waiting = self.start_searches("love", "life", "of")
         self.end_grep()
         self.end_grep(b"life\nlove of life")
-        self.assertEqual(
-            [len(self.successResultOf(each)) for each in waiting], [1, 2, 1]
-        )
+        self.assert_found(waiting, 1, 2, 1)
 
     def test_a_failure_of_grep_fails_only_the_search_with_the_slot(self) -> None:
-        failing, staying = self.start_search("love"), self.start_search("life")
+        failing, staying = self.start_searches("love", "life")
         self.end_grep()
         self.reactor.advance(10)
         self.failureResultOf(failing, SearchTimedOut)
         self.running_greps()[0].end(signal=9)
-        self.assertEqual(self.searched_terms(self.end_grep()), ["life"])
-        self.assertEqual(len(self.successResultOf(staying)), 3)
+        self.assert_next_greps(["life"])
+        self.assert_found([staying], 3)
 
     def test_a_dictionary_that_changes_meanwhile_is_searched_again(self) -> None:
-        waiting = [self.start_search(term) for term in ("love", "life")]
+        waiting = self.start_searches("love", "life")
         self.end_grep()
         (self.folder / "alpha").write_text("life\n")
         self.end_grep(b"love\nlife\n")
@@ -257,7 +253,7 @@ class BatchingTests(BatchingTestCase):
         )
 
     def test_a_dictionary_that_is_removed_meanwhile_is_an_error_for_each(self) -> None:
-        waiting = [self.start_search(term) for term in ("love", "life")]
+        waiting = self.start_searches("love", "life")
         (self.folder / "alpha").unlink()
         self.end_grep()
         for each in waiting:
@@ -272,19 +268,17 @@ class BatchingTests(BatchingTestCase):
             again.append(self.start_search("love"))
             return lines
 
-        for term in ("love", "life", "of"):
-            self.start_search(term).addCallback(ask_again)
+        for found in self.start_searches("love", "life", "of"):
+            found.addCallback(ask_again)
         while self.running_greps():
             self.end_grep()
-        self.assertEqual([len(self.successResultOf(each)) for each in again], [3] * 3)
+        self.assert_found(again, 3, 3, 3)
 
     def test_batching_can_be_disabled(self) -> None:
         self.finder = self.make_finder(batch_threshold=0)
         self.end_grep()
-        for term in ("love", "life", "of"):
-            self.start_search(term)
-        for term in ("love", "life", "of"):
-            self.assertEqual(self.searched_terms(self.end_grep()), [term])
+        self.start_searches("love", "life", "of")
+        self.assert_next_greps(["love"], ["life"], ["of"])
 
 
 class MultipleSlotsTests(BatchingTestCase):
@@ -293,10 +287,8 @@ class MultipleSlotsTests(BatchingTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.finder = self.make_finder(running=8, batch_threshold=2)
-        self.running_searches = [self.start_search("love"), self.start_search("life")]
-        self.pending_searches = [
-            self.start_search(term) for term in ("love", "of", "none")
-        ]
+        self.start_searches("love", "life")
+        self.pending_searches = self.start_searches("love", "of", "none")
 
     def test_with_as_many_greps_as_cores_further_searches_wait(self) -> None:
         """They share the next grep."""
@@ -307,11 +299,8 @@ class MultipleSlotsTests(BatchingTestCase):
         )
         first.end()
         second.end()
-        self.assertEqual(self.searched_terms(self.end_grep()), ["love", "of", "none"])
-        self.assertEqual(
-            [len(self.successResultOf(each)) for each in self.pending_searches],
-            [3, 1, 0],
-        )
+        self.assert_next_greps(["love", "of", "none"])
+        self.assert_found(self.pending_searches, 3, 1, 0)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_further_searches_wait_only_for_a_moment(self) -> None:
@@ -331,20 +320,15 @@ class MultipleSlotsTests(BatchingTestCase):
         self,
     ) -> None:
         self.running_greps()[0].end()
-        leaving = self.pending_searches[1]
-        leaving.cancel()
-        self.failureResultOf(leaving, CancelledError)
+        self.cancel(self.pending_searches.pop(1))
         for grep in self.running_greps():
             grep.end()
-        self.assertEqual(
-            [self.successResultOf(self.pending_searches[each]) for each in (0, 2)],
-            [[], []],
-        )
+        self.assert_found(self.pending_searches, 0, 0)
         others = [self.start_search("love", ignore_case=True) for _ in range(9)]
         self.assertEqual(len(self.running_greps()), 8)
         while self.running_greps():
             self.running_greps()[0].end()
-        self.assertEqual([self.successResultOf(each) for each in others], [[]] * 9)
+        self.assert_found(others, *[0] * 9)
 
     def test_greps_for_other_dictionaries_do_not_count(self) -> None:
         self.start_search("love", dictionary="beta")
@@ -352,8 +336,7 @@ class MultipleSlotsTests(BatchingTestCase):
 
     def test_a_cancelled_search_releases_its_slot(self) -> None:
         for each in self.pending_searches:
-            each.cancel()
-            self.failureResultOf(each, CancelledError)
+            self.cancel(each)
         for grep in self.running_greps():
             grep.end()
         self.assertFalse(self.running_greps())
@@ -362,7 +345,7 @@ class MultipleSlotsTests(BatchingTestCase):
         self.reactor.advance(BATCHING_DELAY)
         while self.running_greps():
             self.running_greps()[0].end()
-        self.assertEqual([self.successResultOf(each) for each in waiting], [[]] * 8)
+        self.assert_found(waiting, *[0] * 8)
 
 
 class ManySearchesTests(BatchingTestCase):
