@@ -1,5 +1,5 @@
 """
 Child processes under a reactor: start, collect output, cancel, limit, end.
 
-Start with L{process<twisted_quotes.processes.process>}. Nothing here is about grep.
+Start with L{process<twisted_quotes.processes.process>}, which runs any executable.
 """

@@ -1,5 +1,5 @@
 """
-Limits on the resources that a grep may use.
+Limits on the resources that a process may use.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ def apply_limits(pid: int, max_seconds: float, slow: bool = False) -> None:
     """
     Limit the memory and the processor time of a process.
 
-    So it ends even if the service no longer exists, and no pattern can use up the
-    memory of the machine.
+    So it ends even if the service no longer exists, and does not use up the memory of
+    the machine.
 
     @param pid: the process; one that has ended already is ignored.
     @param max_seconds: the time after which the service kills it.
