@@ -153,15 +153,6 @@ class Metrics:
         gauge = Gauge(f"quotes_{name}", documentation, registry=self._registry)
         gauge.set_function(read_or_nan)
 
-    def render(self, accept: str) -> tuple[str, bytes]:
-        """
-        Format all metrics.
-
-        @param accept: the value of an Accept header, or a media type.
-        @return: the content type, and the body.
-        """
-        return render_families(self.families(), accept)
-
     def families(self) -> list[MetricFamily]:
         """Return the present values of all metrics."""
         return [
@@ -193,7 +184,12 @@ class _StaticCollector(Collector):
 
 
 def render_families(families: Sequence[MetricFamily], accept: str) -> tuple[str, bytes]:
-    """Format metrics as L{Metrics.render} does."""
+    """
+    Format metrics.
+
+    @param accept: the value of an Accept header, or a media type.
+    @return: the content type, and the body.
+    """
     registry = CollectorRegistry()
     registry.register(_StaticCollector(families))
     encode, content_type = choose_encoder(accept)

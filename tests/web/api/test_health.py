@@ -7,7 +7,8 @@ from __future__ import annotations
 import os
 
 from twisted_quotes.errors import ShuttingDown
-from twisted_quotes.monitoring.metrics import Metrics
+from twisted_quotes.monitoring.metrics import MetricFamily, render_families
+from twisted_quotes.web.api import health
 from twisted_quotes.web.api.health import METRICS_LIFETIME
 
 from ...metrics import parse_metrics
@@ -109,13 +110,12 @@ class MetricsTests(WebTestCase):
 
     def test_metrics_are_rendered_once_a_second_in_each_format(self) -> None:
         rendered = []
-        render = Metrics.render
 
-        def watched(metrics: Metrics, accept: str) -> tuple[str, bytes]:
+        def watched(families: list[MetricFamily], accept: str) -> tuple[str, bytes]:
             rendered.append(accept)
-            return render(metrics, accept)
+            return render_families(families, accept)
 
-        self.patch(Metrics, "render", watched)
+        self.patch(health, "render_families", watched)
         formats = ["text/plain", "application/openmetrics-text"]
         for _ in range(2):
             for number in range(5):

@@ -66,6 +66,9 @@ class Probes:
         return render_body(request, content_type.encode(), text)
 
     async def _render(self, metrics_format: str) -> tuple[str, bytes]:
-        if self.collect_all_metrics is None:
-            return self.own_metrics.render(metrics_format)
-        return render_families(await self.collect_all_metrics(), metrics_format)
+        families: Sequence[MetricFamily] = (
+            self.own_metrics.families()
+            if self.collect_all_metrics is None
+            else await self.collect_all_metrics()
+        )
+        return render_families(families, metrics_format)
