@@ -4,6 +4,7 @@ Searching one open dictionary for lines: all at once, or chunk after chunk.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -111,77 +112,30 @@ class DictionarySearch:
         found = next(split_into_chunks(entries, limit, max_characters + 1), [])
         return found if approximate_size(found) <= max_characters else None
 
-    def open_reader(self, skip: int) -> AllLinesReader | MatchReader:
+    def open_reader(self, skip: int) -> EntryReader:
         """Read the entries chunk after chunk, without the first ones."""
         if self.query.selection.pattern is None:
-            return AllLinesReader(self, skip, self.start)
-        return MatchReader(self, skip, self.start)
+            return AllLinesReader(self, READ_SIZE, skip, self.start)
+        # With their context, entries may be much longer than the output.
+        size = CHUNK_SIZE // 4 if self.has_context else CHUNK_SIZE
+        return MatchReader(self, size, skip, self.start)
 
 
 @dataclass
-class AllLinesReader:
+class EntryReader(ABC):
     """
-    Reads all lines, a chunk at a time, without grep.
+    Reads entries, a chunk at a time.
 
-    @ivar skip: the number of lines to skip, fewer than the dictionary has.
-    @ivar start: the offset of the next line.
-    @ivar at_end: whether there are no more lines.
-    """
-
-    search: DictionarySearch
-    skip: int
-    start: int
-    at_end: bool = False
-
-    async def read(self) -> Lines:
-        """
-        Read the next lines.
-
-        @raise EntryTooLong: if a line is longer than L{MAX_ENTRY_BYTES}.
-        @raise DictionaryChanging: if the dictionary has become shorter.
-        """
-        dictionary, in_thread = self.search.dictionary, self.search.in_thread
-        if self.skip:
-            self.start = await in_thread(
-                self.search.dictionary.offset_after_lines, self.start, self.skip
-            )
-            self.skip = 0
-        size = READ_SIZE
-        while True:
-            byte_range = self.start, self.start + size
-            data = dictionary.read_nowait(*byte_range)
-            if data is None:
-                data = await in_thread(dictionary.read_at, *byte_range)
-            self.at_end = self.start + len(data) >= dictionary.state.size
-            end = len(data) if self.at_end else data.rfind(b"\n") + 1
-            if end or self.at_end:
-                self.start += end
-                return parse_lines(data[:end])
-            if len(data) < size:
-                raise DictionaryChanging()
-            if size >= MAX_ENTRY_BYTES:
-                raise EntryTooLong(MAX_ENTRY_BYTES)
-            size = min(size * 4, MAX_ENTRY_BYTES)
-
-
-@dataclass
-class MatchReader:
-    """
-    Reads matching lines with their context, a chunk at a time.
-
-    Each chunk is the output of a grep that is killed after it. The next grep starts
-    where the entries of that chunk end. Between two chunks no process runs.
-
-    @ivar skip: the number of entries to skip.
-    @ivar start: the offset at which the next grep starts.
-    @ivar lines_read: the number of lines from there whose matches were read before.
+    @ivar chunk_size: the size of a chunk in bytes, if entries fit in it.
+    @ivar skip: the number of entries to skip, fewer than there are.
+    @ivar start: the offset at which the next chunk starts.
     @ivar at_end: whether there are no more entries.
     """
 
     search: DictionarySearch
+    chunk_size: int
     skip: int
     start: int
-    lines_read: int = 0
     at_end: bool = False
 
     async def read(self) -> Iterable[str]:
@@ -191,25 +145,68 @@ class MatchReader:
         @raise EntryTooLong: if an entry is longer than L{MAX_ENTRY_BYTES}.
         @raise DictionaryChanging: if the dictionary has become shorter.
         """
+        size = self.chunk_size
+        while (entries := await self._read(size)) is None:
+            if size >= MAX_ENTRY_BYTES:
+                raise EntryTooLong(MAX_ENTRY_BYTES)
+            size = min(size * 4, MAX_ENTRY_BYTES)
+        return entries
+
+    @abstractmethod
+    async def _read(self, size: int) -> Iterable[str] | None:
+        """Read a chunk; return L{None} if no entry fits in it."""
+
+
+@dataclass
+class AllLinesReader(EntryReader):
+    """Reads all lines, without grep."""
+
+    async def _read(self, size: int) -> Lines | None:
+        dictionary, in_thread = self.search.dictionary, self.search.in_thread
+        if self.skip:
+            self.start = await in_thread(
+                dictionary.offset_after_lines, self.start, self.skip
+            )
+            self.skip = 0
+        byte_range = self.start, self.start + size
+        data = dictionary.read_nowait(*byte_range)
+        if data is None:
+            data = await in_thread(dictionary.read_at, *byte_range)
+        self.at_end = self.start + len(data) >= dictionary.state.size
+        end = len(data) if self.at_end else data.rfind(b"\n") + 1
+        if end or self.at_end:
+            self.start += end
+            return parse_lines(data[:end])
+        if len(data) < size:
+            raise DictionaryChanging()
+        return None
+
+
+@dataclass
+class MatchReader(EntryReader):
+    """
+    Reads matching lines with their context.
+
+    Each chunk is the output of a grep that is killed after it. The next grep starts
+    where the entries of that chunk end. Between two chunks no process runs.
+
+    @ivar lines_read: the number of lines from there whose matches were read before.
+    """
+
+    lines_read: int = 0
+
+    async def _read(self, size: int) -> Iterable[str] | None:
         search = self.search
         arguments = line_arguments(search.query, None, numbered=True)
-        # With their context, entries may be much longer than the output.
-        max_output = CHUNK_SIZE // 4 if search.has_context else CHUNK_SIZE
-        while True:
-            outcome = await search.run_grep(arguments, max_output, self.start)
-            output, self.at_end = outcome.stdout, outcome.is_complete
-            if not self.at_end:
-                output = output[: output.rfind(b"\n") + 1]
-            entries: Iterable[str] | None = () if self.at_end else None
-            if output and search.has_context:
-                entries = await self._parse_with_context(output)
-            elif output:
-                entries = await self._parse_without_context(output)
-            if entries is not None:
-                return entries
-            if max_output >= MAX_ENTRY_BYTES:
-                raise EntryTooLong(MAX_ENTRY_BYTES)
-            max_output = min(max_output * 4, MAX_ENTRY_BYTES)
+        outcome = await search.run_grep(arguments, size, self.start)
+        output, self.at_end = outcome.stdout, outcome.is_complete
+        if not self.at_end:
+            output = output[: output.rfind(b"\n") + 1]
+        if not output:
+            return () if self.at_end else None
+        if search.has_context:
+            return await self._parse_with_context(output)
+        return await self._parse_without_context(output)
 
     async def _parse_without_context(self, output: bytes) -> Lines:
         """Return the matching lines, and advance past them."""
