@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from errno import EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, ENXIO, EPERM
 from itertools import islice
 
@@ -182,20 +182,6 @@ class Library:
         )
         self.count = len(names)
         return names
-
-    async def resolve_names(
-        self,
-        dictionary_name: str,
-        in_thread: Callable[[Callable[[], list[str]]], Awaitable[list[str]]],
-    ) -> list[str]:
-        """
-        Return the names of the dictionaries of a query.
-
-        @param dictionary_name: a name, or C{"*"} for all dictionaries.
-        """
-        if dictionary_name != ALL_DICTIONARIES:
-            return [dictionary_name]
-        return await in_thread(self.names)
 
     def _scan(self) -> Iterator[tuple[str, os.DirEntry[str]]]:
         """Yield all visible files and folders, one folder after another."""

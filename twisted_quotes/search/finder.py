@@ -80,7 +80,7 @@ class Finder:
         self, query: Query, results: EntryResults, client_key: str | None
     ) -> None:
         if isinstance(query, List):
-            names = (await self.indexed_library.list_names())[query.offset :]
+            names = (await self.indexed_library.resolve_names())[query.offset :]
             limit = query.nresults if query.nresults > 0 else None
             await results.write_all(names[:limit])
             return
@@ -133,7 +133,7 @@ class Finder:
 
     def list_dictionary_names(self) -> Deferred[list[str]]:
         """List the names of the dictionaries that may be read, in order."""
-        return self._track(self.indexed_library.list_names())
+        return self._track(self.indexed_library.resolve_names())
 
     def versions(self, dictionary_name: str) -> tuple[PathState, ...] | None:
         """Return what L{IndexedLibrary.versions} returns for one dictionary."""
@@ -191,9 +191,9 @@ def make_finder(
         library,
         indexes,
         indexed_library,
-        LineSearch(runner, library, in_thread, batcher),
-        QuoteSearch(indexed_library, in_thread),
-        RandomSampler(indexed_library, in_thread),
+        LineSearch(indexed_library, batcher),
+        QuoteSearch(indexed_library),
+        RandomSampler(indexed_library),
         grep_pool,
         runner.outstanding,
     )

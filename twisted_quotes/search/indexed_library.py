@@ -42,22 +42,6 @@ _MAX_WITHOUT_THREAD = 50
 """The number of dictionaries up to which a thread costs more than it saves."""
 
 
-def open_requested(
-    library: Library, name: str, dictionary_name: str
-) -> Dictionary | None:
-    """
-    Open one of the dictionaries that a query names by C{dictionary_name}.
-
-    @return: L{None} if the query names all dictionaries and this one is gone.
-    """
-    try:
-        return library.open(name)
-    except (DictionaryForbidden, DictionaryNotFound):
-        if dictionary_name == ALL_DICTIONARIES:
-            return None
-        raise
-
-
 @dataclass
 class IndexedLibrary:
     """
@@ -85,17 +69,48 @@ class IndexedLibrary:
         """Iterate over dictionaries; let the reactor run from time to time."""
         return self._scheduler.iterate(items)
 
-    async def list_names(self) -> list[str]:
-        """List the names of the dictionaries that may be read, in order."""
-        return await self.library.resolve_names(ALL_DICTIONARIES, self.in_thread)
+    async def resolve_names(self, dictionary_name: str = ALL_DICTIONARIES) -> list[str]:
+        """Return the names of the dictionaries that a query names, in order."""
+        if dictionary_name != ALL_DICTIONARIES:
+            return [dictionary_name]
+        names: list[str] = await self.in_thread(self.library.names)
+        return names
+
+    def open_requested(self, name: str, dictionary_name: str) -> Dictionary | None:
+        """
+        Open one of the dictionaries that a query names.
+
+        @return: L{None} if the query names all dictionaries and this one is gone.
+        """
+        try:
+            return self.library.open(name)
+        except (DictionaryForbidden, DictionaryNotFound):
+            if dictionary_name == ALL_DICTIONARIES:
+                return None
+            raise
+
+    def reopen(self, name: str, state: FileState | None) -> Dictionary:
+        """
+        Open a dictionary that existed before.
+
+        @param state: the state that it must have; L{None} for any.
+        @raise DictionaryChanging: if it has another state, or no longer exists.
+        """
+        try:
+            dictionary = self.library.open(name)
+        except (DictionaryForbidden, DictionaryNotFound):
+            raise DictionaryChanging() from None
+        if state not in (None, dictionary.state):
+            dictionary.close()
+            raise DictionaryChanging()
+        return dictionary
 
     async def _open_each(
         self, dictionary_name: str
     ) -> AsyncIterator[tuple[str, Dictionary]]:
         """Open the dictionaries that a query names, when nobody writes to them."""
-        names = await self.library.resolve_names(dictionary_name, self.in_thread)
-        async for name in self.iterate(names):
-            dictionary = open_requested(self.library, name, dictionary_name)
+        async for name in self.iterate(await self.resolve_names(dictionary_name)):
+            dictionary = self.open_requested(name, dictionary_name)
             if dictionary is None:
                 continue
             try:
@@ -185,12 +200,9 @@ class IndexedLibrary:
             longer exists.
         """
         with ExitStack() as stack:
-            try:
-                dictionary = stack.enter_context(self.library.open(name))
-            except (DictionaryForbidden, DictionaryNotFound):
-                raise DictionaryChanging() from None
+            dictionary = stack.enter_context(self.reopen(name, state))
             index = self.indexes.find(dictionary)
-            if index is None or state not in (None, dictionary.state):
+            if index is None:
                 raise DictionaryChanging()
             try:
                 index_files = stack.enter_context(index.open())

@@ -7,26 +7,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from twisted_quotes.concurrency.limiter import SlotRequest
-from twisted_quotes.concurrency.threads import DeferToThread
-from twisted_quotes.errors import (
-    DictionaryChanging,
-    DictionaryForbidden,
-    DictionaryNotFound,
-)
+from twisted_quotes.errors import DictionaryChanging
 from twisted_quotes.grep.arguments import (
     UNNORMALIZED_LINE_ARGUMENTS,
     is_bytewise_search,
     needs_normalized_text,
 )
-from twisted_quotes.grep.runner import MAX_BUFFERED, GrepRunner, GrepSession
+from twisted_quotes.grep.runner import MAX_BUFFERED, GrepSession
 from twisted_quotes.library.dictionary import Dictionary, FileState
-from twisted_quotes.library.library import Library
 from twisted_quotes.library.stability import MAX_ATTEMPTS
 from twisted_quotes.query.queries import ALL_DICTIONARIES, All, Search
 from twisted_quotes.text.lines import Lines, approximate_size, concatenate_entries
 
 from .batching.search_batcher import SearchBatcher
-from .indexed_library import open_requested
+from .indexed_library import IndexedLibrary
 from .line_reader import DictionarySearch
 from .results import Entries, EntryResults, TooLargeToBuffer, split_into_chunks
 
@@ -36,13 +30,10 @@ class LineSearch:
     """
     Finds entries that are lines with grep on the dictionaries themselves.
 
-    @ivar in_thread: runs what may block.
     @ivar batcher: runs one grep for several searches; L{None} for no batching.
     """
 
-    runner: GrepRunner
-    library: Library
-    in_thread: DeferToThread
+    indexed_library: IndexedLibrary
     batcher: SearchBatcher | None = None
 
     async def find_entries(
@@ -65,14 +56,12 @@ class LineSearch:
         ):
             found = await self.batcher.search(dictionary_name, query, slot_request)
         else:
-            found = await self.runner.acquire_session(slot_request)
+            found = await self.indexed_library.runner.acquire_session(slot_request)
         if isinstance(found, Lines):
             await results.write_all(found[query.offset : query.end])
             return
         with found as grep_session:
-            search = _Search(
-                self.library, self.in_thread, dictionary_name, query, grep_session
-            )
+            search = _Search(self.indexed_library, dictionary_name, query, grep_session)
             await search.find_entries(results)
 
 
@@ -80,8 +69,7 @@ class LineSearch:
 class _Search:
     """The search of one or all dictionaries in one session."""
 
-    library: Library
-    in_thread: DeferToThread
+    indexed_library: IndexedLibrary
     dictionary_name: str
     query: Search | All
     grep_session: GrepSession
@@ -108,7 +96,7 @@ class _Search:
         """Find all entries at once; return L{None} if they are too large."""
         groups: list[Entries] = []
         limit, max_characters = self.query.end, MAX_BUFFERED
-        for name in await self._list_names():
+        for name in await self.indexed_library.resolve_names(self.dictionary_name):
             if limit == 0:
                 break
             found = await self._find_in_dictionary(name, limit, max_characters)
@@ -119,15 +107,15 @@ class _Search:
             max_characters -= approximate_size(found)
         return concatenate_entries(groups)[self.query.offset : self.query.end]
 
-    async def _list_names(self) -> list[str]:
-        return await self.library.resolve_names(self.dictionary_name, self.in_thread)
+    def _open(self, name: str) -> Dictionary | None:
+        return self.indexed_library.open_requested(name, self.dictionary_name)
 
     async def _find_in_dictionary(
         self, name: str, limit: int | None, max_characters: int
     ) -> Entries | None:
         """Find all entries of one dictionary, in one state of it."""
         for _ in range(MAX_ATTEMPTS):
-            dictionary = open_requested(self.library, name, self.dictionary_name)
+            dictionary = self._open(name)
             if dictionary is None:
                 return []
             with dictionary:
@@ -145,16 +133,20 @@ class _Search:
                 UNNORMALIZED_LINE_ARGUMENTS, None, dictionary.fileno()
             )
             normalized = outcome.exit_code == 0
-        start = dictionary.rewind()
         return DictionarySearch(
-            dictionary, self.query, self.grep_session, self.in_thread, normalized, start
+            dictionary,
+            self.query,
+            self.grep_session,
+            self.indexed_library.in_thread,
+            normalized,
+            dictionary.rewind(),
         )
 
     async def _stream(self, results: EntryResults) -> None:
         """Count the entries of each dictionary, then read them chunk after chunk."""
         counts: list[tuple[str, FileState, int]] = []
-        for name in await self._list_names():
-            dictionary = open_requested(self.library, name, self.dictionary_name)
+        for name in await self.indexed_library.resolve_names(self.dictionary_name):
+            dictionary = self._open(name)
             if dictionary is None:
                 continue
             with dictionary:
@@ -172,13 +164,7 @@ class _Search:
         self, name: str, state: FileState, skip: int, results: EntryResults
     ) -> None:
         """Read the entries of one dictionary, as fast as the results accept them."""
-        try:
-            opened = self.library.open(name)
-        except (DictionaryForbidden, DictionaryNotFound):
-            raise DictionaryChanging() from None
-        with opened as dictionary:
-            if dictionary.state != state:
-                raise DictionaryChanging()
+        with self.indexed_library.reopen(name, state) as dictionary:
             search = await self._start_search(dictionary)
             reader = search.open_reader(skip)
             while results.remaining and not reader.at_end:

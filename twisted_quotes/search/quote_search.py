@@ -7,7 +7,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from twisted_quotes.concurrency.limiter import SlotRequest
-from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.errors import QuoteNotFound, ServiceNotReady
 from twisted_quotes.grep.runner import GrepSession
 from twisted_quotes.library.dictionary import FileState
@@ -48,14 +47,9 @@ class DictionaryInfo:
 
 @dataclass(frozen=True)
 class QuoteSearch:
-    """
-    Finds whole quotes, in order.
-
-    @ivar in_thread: runs what may block.
-    """
+    """Finds whole quotes, in order."""
 
     indexed_library: IndexedLibrary
-    in_thread: DeferToThread
 
     async def find_entries(
         self,
@@ -167,7 +161,7 @@ class QuoteSearch:
                 positions = positions[len(quotes) :]
                 if pattern is not None:
                     quotes = await locate_matches(
-                        grep_session, pattern, quotes, self.in_thread
+                        grep_session, pattern, quotes, self.indexed_library.in_thread
                     )
                     if results.slow:
                         grep_session.release_slot()

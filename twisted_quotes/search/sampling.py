@@ -15,7 +15,6 @@ from typing import NamedTuple, TypeVar
 from msgspec import UNSET
 
 from twisted_quotes.concurrency.limiter import SlotRequest
-from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.grep.runner import GrepSession
 from twisted_quotes.library.dictionary import FileState
 from twisted_quotes.query.queries import Random, SampleQuotes, Selection
@@ -44,14 +43,9 @@ class _Source(NamedTuple):
 
 @dataclass(frozen=True)
 class RandomSampler:
-    """
-    Samples quotes at random, each with the same probability, without replacement.
-
-    @ivar in_thread: runs what may block.
-    """
+    """Samples quotes at random, each equally probable, without replacement."""
 
     indexed_library: IndexedLibrary
-    in_thread: DeferToThread
 
     async def find_entries(
         self,
@@ -116,16 +110,15 @@ class RandomSampler:
         seed = None if query.seed is UNSET else query.seed
         permutation = RandomPermutation(total, seed)
         pattern = None if results.texts_only else query.selection.pattern
+        in_thread = self.indexed_library.in_thread
         remaining = range(query.offset, min(query.offset + results.remaining, total))
         while True:
-            indexes = await self.in_thread(
+            indexes = await in_thread(
                 list, map(permutation.__getitem__, remaining[:_MAX_BATCH_SIZE])
             )
             quotes = await self._read_batch(sources, indexes)
             if pattern is not None:
-                quotes = await locate_matches(
-                    grep_session, pattern, quotes, self.in_thread
-                )
+                quotes = await locate_matches(grep_session, pattern, quotes, in_thread)
                 grep_session.release_slot()
             remaining = remaining[len(quotes) :]
             await results.write(quotes)
