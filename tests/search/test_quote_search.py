@@ -47,6 +47,27 @@ class EntriesTests(RealGrepTestCase):
         query = Search(term=term, unit="quote", **fields)  # type: ignore[arg-type]
         return await find_entries(self.make_finder(), query)
 
+    async def test_lines_and_quotes_ignore_case_by_the_same_rule(self) -> None:
+        """Unicode's simple case folding, in which a dotless i is no i."""
+        self.write("cases", "s\u0131k\n\nS\u0130K\n\nSIK\n\n\u017fi\u212a\n")
+        for unit in ("line", "quote"):
+            for term, regex, whole_word in (
+                *(("sik", False, False), ("sik", False, True)),
+                *(("^s[i]k$", True, False), ("s(i)k", True, True)),
+            ):
+                found = await find_entries(
+                    self.make_finder(),
+                    Search(
+                        dictionary="cases",
+                        unit=unit,
+                        term=term,
+                        regex=regex,
+                        whole_word=whole_word,
+                        ignore_case=True,
+                    ),
+                )
+                self.assertEqual(found, ["SIK", "\u017fi\u212a"], (unit, term))
+
     async def test_entries_are_the_original_quotes(self) -> None:
         """They have their own line breaks, and context is counted in quotes."""
         for term, fields, expected in (
