@@ -395,6 +395,7 @@ class ExitStatusTests(SynchronousTestCase):
             (2, b"grep: \n", True, "status 2"),
             (2, b"grep: (standard input): Input/output error\n", True, "status 2"),
             (None, b"", True, "status None"),
+            (127, b"grep: cannot load libc.so.6\n", True, "status 127"),
         ):
             error = self.assertRaises(
                 GrepFailed, check_exit_status, status, errors, regex

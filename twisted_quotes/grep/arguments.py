@@ -26,8 +26,6 @@ UNNORMALIZED_LINE_ARGUMENTS = (
     *("-e", VALID_UTF8_LINE_PATTERN),
 )
 
-_MEMORY_EXHAUSTED = "memory exhausted"
-
 
 class GrepFailed(Exception):
     """
@@ -146,9 +144,8 @@ def needs_normalized_text(pattern: Pattern | None) -> bool:
     r"""
     Return whether a pattern could match the bytes of a file other than its text.
 
-    A regular expression may contain the end of a line, where the file may have a
-    C{"\r"}, or any character, which for grep excludes invalid bytes. A term may
-    contain U+FFFD, as which invalid bytes are read.
+    The client sees no C{"\r"} at the end of a line, and invalid bytes as U+FFFD. But
+    for grep a C{$} does not match before C{"\r"}, and nothing matches invalid bytes.
     """
     return pattern is not None and (
         pattern.regex or "\N{REPLACEMENT CHARACTER}" in pattern.term
@@ -170,14 +167,14 @@ def check_exit_status(status: int | None, errors: bytes, regex: bool) -> None:
         return
     lines = errors.decode("utf-8", "replace").splitlines() or [""]
     error_message = lines[-1].removeprefix("grep: ")
-    if status is not None and error_message == _MEMORY_EXHAUSTED:
+    if status == 2 and error_message == "memory exhausted":
         raise BadRequest(
             "The search needs more memory than it may use: a line of the dictionary is "
             "too long, or the regular expression is too large. Search for something "
             "simpler, or in another dictionary."
         )
     is_about_input = "(standard input)" in error_message
-    if status is None or not regex or not error_message or is_about_input:
+    if status != 2 or not regex or not error_message or is_about_input:
         raise GrepFailed(f"grep ended with status {status}, saying {error_message!r}")
     raise BadRequest(
         'The "term" is not a POSIX extended regular expression: '
