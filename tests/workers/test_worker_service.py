@@ -16,7 +16,11 @@ from twisted.internet.testing import StringTransport
 from twisted.logger import capturedLogs
 from twisted.python.failure import Failure
 
-from twisted_quotes.concurrency.shared_counters import Column, SharedCounters
+from twisted_quotes.concurrency.shared_counters import (
+    Column,
+    SharedCapacity,
+    SharedCounters,
+)
 from twisted_quotes.errors import ServiceNotReady
 from twisted_quotes.service import quotes_service
 from twisted_quotes.service.quotes_service import FLUSH_TIMEOUT
@@ -76,6 +80,9 @@ class WorkerTestCase(ServiceTestCase):
         )
         self.shared_counters = SharedCounters.create(2)
         self.addCleanup(os.close, self.shared_counters.descriptor)
+        self.connections = SharedCapacity(
+            100, self.shared_counters, 1, Column.CONNECTIONS
+        )
         self.supervisor = FakeConnection(self.reactor, self.web.metrics)
 
     def start_worker(self) -> WorkerService:
@@ -85,8 +92,7 @@ class WorkerTestCase(ServiceTestCase):
             **self.service_arguments(0.0, 30.0),
             endpoints=[(SHARED_ENDPOINT, FakeEndpoint(succeed(self.port)))],
             supervisor=self.supervisor,
-            shared_counters=self.shared_counters,
-            row=1,
+            connections=self.connections,
         )
         self.addCleanup(self.end_service, service)
         self.reactor.stop = self.stop_reactor  # type: ignore[method-assign]
@@ -127,6 +133,17 @@ class WorkerServiceTests(WorkerTestCase):
         self.assertEqual(self.supervisor.messages, [Message.SERVING_STARTED])
         self.assertEqual(self.shared_counters.read(1, Column.SERVING), 1)
         self.assertEqual(len(self.reactor.getReaders()), 1)
+
+    def test_a_closed_connection_ends_a_delay(self) -> None:
+        """The worker has no more connections than the others now."""
+        self.start_worker()
+        self.shared_counters.write(0, Column.SERVING, 1)
+        self.connections.try_acquire()
+        [acceptor] = self.reactor.getReaders()
+        acceptor.doRead()
+        self.assertEqual(self.reactor.getReaders(), [])
+        self.connections.release()
+        self.assertEqual(self.reactor.getReaders(), [acceptor])
 
     def test_a_signal_is_passed_to_the_supervisor(self) -> None:
         """The worker goes on until it is told to retire."""

@@ -17,7 +17,11 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from twisted_quotes.concurrency.shared_counters import Column, SharedCounters
+from twisted_quotes.concurrency.shared_counters import (
+    Column,
+    SharedCapacity,
+    SharedCounters,
+)
 from twisted_quotes.workers.systemd_sockets import (
     open_placeholders,
     set_systemd_sockets,
@@ -174,7 +178,10 @@ class FairAcceptorTests(SynchronousTestCase):
         self.addCleanup(os.close, self.shared_counters.descriptor)
         self.shared_counters.write(1, Column.SERVING, 1)
         self.set_other_connections(3)
-        self.acceptor = FairAcceptor(self.reactor, port, self.shared_counters, 0)
+        self.connections = SharedCapacity(
+            100, self.shared_counters, 0, Column.CONNECTIONS
+        )
+        self.acceptor = FairAcceptor(self.reactor, port, self.connections)
         self.acceptor.start()
 
     def set_other_connections(self, connections: int) -> None:
@@ -183,7 +190,7 @@ class FairAcceptorTests(SynchronousTestCase):
 
     def set_own_connections(self, connections: int) -> None:
         """Set the number of connections of this worker."""
-        self.shared_counters.write(0, Column.CONNECTIONS, connections)
+        self.connections.in_use = connections
 
     def test_it_accepts_one_connection_per_turn(self) -> None:
         """If no other worker has fewer."""
@@ -203,6 +210,17 @@ class FairAcceptorTests(SynchronousTestCase):
         self.assertEqual(self.reactor.getReaders(), [self.acceptor])
         self.acceptor.doRead()
         self.assertEqual(self.port.accepted, [1])
+
+    def test_a_delay_ends_when_enough_connections_are_closed(self) -> None:
+        """Then no other worker has fewer."""
+        self.set_own_connections(5)
+        self.acceptor.doRead()
+        for own, readers in ((4, []), (3, [self.acceptor])):
+            self.set_own_connections(own)
+            self.acceptor.connection_closed()
+            self.assertEqual(self.reactor.getReaders(), readers)
+        self.acceptor.connection_closed()
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_delays_for_a_worker_that_accepts_nothing_are_limited(self) -> None:
         """Until its number of connections changes."""

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import mmap
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 from .capacity import Capacity
@@ -88,11 +89,13 @@ class SharedCapacity(Capacity):
     @ivar in_use: the number of units that this worker has acquired.
     @ivar row: the row of this worker.
     @ivar column: what is counted.
+    @ivar on_release: called when this worker has released a unit.
     """
 
     shared_counters: SharedCounters
     row: int
     column: Column
+    on_release: Callable[[], object] | None = field(default=None, init=False)
 
     def try_acquire(self) -> bool:
         """Acquire a unit; return L{False} if all are in use."""
@@ -104,6 +107,8 @@ class SharedCapacity(Capacity):
     def release(self) -> None:
         """Release a unit."""
         self._set_in_use(self.in_use - 1)
+        if self.on_release is not None:
+            self.on_release()
 
     def _set_in_use(self, value: int) -> None:
         self.in_use = value

@@ -36,14 +36,14 @@ def worker_service(
     supervisor = SupervisorConnection(reactor, metrics)
     shared_counters = SharedCounters(SHARED_COUNTERS_FD)
     share = worker_share(reactor, options, configuration, shared_counters)
+    connections: Any = share.connection_capacity
     collect_all_metrics = supervisor.collect_all_metrics
     composition = Composition(reactor, options, share, metrics, collect_all_metrics)
     return WorkerService(
         **composition.service_arguments(),
         on_signal=partial(subscribe_to_signals, reactor, in_worker=True),
         supervisor=supervisor,
-        shared_counters=shared_counters,
-        row=configuration.row,
+        connections=connections,
     )
 
 

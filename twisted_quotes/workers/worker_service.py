@@ -15,7 +15,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.internet.tcp import Port
 from twisted.python.failure import Failure
 
-from twisted_quotes.concurrency.shared_counters import Column, SharedCounters
+from twisted_quotes.concurrency.shared_counters import Column, SharedCapacity
 from twisted_quotes.errors import ServiceNotReady
 from twisted_quotes.monitoring.metrics import MetricFamily, Metrics
 from twisted_quotes.service.quotes_service import QuotesService
@@ -73,12 +73,11 @@ class WorkerService(QuotesService):
     """
     The service in a worker.
 
-    @ivar row: the row of this worker of the shared counters.
+    @ivar connections: counts the connections of this worker.
     """
 
     supervisor: SupervisorConnection
-    shared_counters: SharedCounters
-    row: int
+    connections: SharedCapacity
 
     _acceptors: list[FairAcceptor] = field(init=False, default_factory=list)
     _drain_ended: Deferred[None] = field(init=False, default_factory=Deferred)
@@ -89,19 +88,28 @@ class WorkerService(QuotesService):
     def startService(self) -> None:
         """Listen on all sockets, and connect to the supervisor."""
         super().startService()
+        self.connections.on_release = self._connection_closed
         self.supervisor.receiver = self
         self.supervisor.connect_to(CONTROL_FD)
 
     def _listening_started(self, port: IListeningPort, description: str) -> None:
         assert isinstance(port, Port)
-        acceptor = FairAcceptor(self.reactor, port, self.shared_counters, self.row)
+        acceptor = FairAcceptor(self.reactor, port, self.connections)
         acceptor.start()
         self._acceptors.append(acceptor)
         super()._listening_started(port, description)
 
+    def _connection_closed(self) -> None:
+        for acceptor in self._acceptors:
+            acceptor.connection_closed()
+
+    def _set_serving(self, value: bool) -> None:
+        row = self.connections.row
+        self.connections.shared_counters.write(row, Column.SERVING, value)
+
     def _notify_ready(self) -> None:
         if self._shutdown_done is None:
-            self.shared_counters.write(self.row, Column.SERVING, 1)
+            self._set_serving(True)
             self.supervisor.send(Message.SERVING_STARTED)
 
     def signal_received(self, number: int) -> None:
@@ -182,7 +190,7 @@ class WorkerService(QuotesService):
         return self._drain_ended
 
     async def _stop_listening(self) -> None:
-        self.shared_counters.write(self.row, Column.SERVING, 0)
+        self._set_serving(False)
         for acceptor in self._acceptors:
             acceptor.stop()
         if self._others_still_serving:

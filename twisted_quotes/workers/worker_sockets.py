@@ -16,7 +16,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from twisted_quotes.concurrency.shared_counters import Column, SharedCounters
+from twisted_quotes.concurrency.shared_counters import SharedCapacity
 
 ACCEPT_DELAY = 0.002
 """How long a worker leaves a new connection to those that have fewer, in seconds."""
@@ -122,13 +122,12 @@ class FairAcceptor:
     have all of a burst. A worker that accepts nothing through many delays hangs, and
     causes no more of them until it accepts or closes a connection.
 
-    @ivar row: the row of this worker of the shared counters.
+    @ivar connections: counts the connections of this worker.
     """
 
     reactor: Any
     port: tcp.Port
-    shared_counters: SharedCounters
-    row: int
+    connections: SharedCapacity
 
     _last_minimum: int | None = field(init=False, default=None)
     _delay_call: IDelayedCall | None = field(init=False, default=None)
@@ -160,11 +159,23 @@ class FairAcceptor:
         self.reactor.removeReader(self)
         self._delay_call = self.reactor.callLater(ACCEPT_DELAY, self._resume_accepting)
 
-    def _is_delay_needed(self) -> bool:
-        own = self.shared_counters.read(self.row, Column.CONNECTIONS)
-        minimum = self.shared_counters.minimum_connections_elsewhere(self.row)
+    def connection_closed(self) -> None:
+        """End a delay, if no other worker has fewer connections any longer."""
+        if self._delay_call is not None and self._lower_minimum() is None:
+            self._delay_call.cancel()
+            self._resume_accepting()
+
+    def _lower_minimum(self) -> int | None:
+        """Return the lowest number of connections elsewhere if this worker has more."""
+        own, counters = self.connections.in_use, self.connections.shared_counters
+        minimum = counters.minimum_connections_elsewhere(self.connections.row)
         # A few connections among many make no difference.
-        if minimum is None or own <= minimum + own // 8:
+        is_lower = minimum is not None and own > minimum + own // 8
+        return minimum if is_lower else None
+
+    def _is_delay_needed(self) -> bool:
+        minimum = self._lower_minimum()
+        if minimum is None:
             return False
         if minimum != self._last_minimum:
             self._last_minimum, self._wasted_delays = minimum, 0
