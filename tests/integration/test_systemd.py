@@ -16,10 +16,10 @@ from twisted_quotes import __version__
 from twisted_quotes.option_checks import ENVIRONMENT_PREFIX
 from twisted_quotes.options import QuotesOptions
 
-from ..faults.test_shutdown_rounds import RepeatingClient
 from .cases import LOVE_QUERY, LibraryTestCase, find_program, run_twist
 from .fake_grep import GatedGrep
 from .http_connection import TIMEOUT, HTTPConnection
+from .repeating_client import RepeatingClient
 from .server import ROOT, Server, wait_until
 
 DEPLOY = ROOT / "deploy"

@@ -15,9 +15,10 @@ from collections.abc import Iterable
 from threading import Event
 from typing import Any
 
-from ..faults.test_shutdown_rounds import RepeatingClient
 from .cases import LOVE_QUERY, LibraryTestCase
+from .certificate import write_certificate
 from .http_connection import TIMEOUT, HTTPConnection
+from .repeating_client import RepeatingClient
 from .server import (
     ROOT,
     Server,
@@ -27,7 +28,6 @@ from .server import (
     open_terminal,
     wait_until,
 )
-from .test_tls import write_certificate
 
 
 class WorkersTestCase(LibraryTestCase):
