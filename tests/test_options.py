@@ -155,6 +155,8 @@ class ValidOptionsTests(SynchronousTestCase):
 
     def test_a_variable_of_no_option_is_an_error(self) -> None:
         """The message suggests the nearest option, if one is similar."""
+        with self.assertRaises(UsageError):
+            parse_options(TWISTED_QUOTES_LISTENS="tcp://10.0.0.1:80")
         for name, nearest in (
             ("TWISTED_QUOTES_WORKER", "TWISTED_QUOTES_WORKERS"),
             ("TWISTED_QUOTES_MAX_RUNING", "TWISTED_QUOTES_MAX_RUNNING"),

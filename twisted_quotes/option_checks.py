@@ -18,9 +18,10 @@ from twisted_quotes.web.http.urls import is_valid_host
 ENVIRONMENT_PREFIX = "TWISTED_QUOTES_"
 
 # Kubernetes and Docker set these in each container if a service is named
-# twisted-quotes. One has the name of a likely mistake, so its value is checked as well.
-_SERVICE_LINKS = compile(r"SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP)(_\w+)?")
-_SERVICE_LINK_ADDRESS = compile(r"(tcp|udp)://.+")
+# twisted-quotes. PORT is also a likely mistake, so its value is checked as well.
+_SERVICE_LINK = compile(
+    r"(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP)(_\w+)?)=.*|PORT=(tcp|udp)://.+"
+)
 
 
 def environment_variable(option: str) -> str:
@@ -39,12 +40,8 @@ def check_environment_variables(
     known = [environment_variable(each) for each in options]
     for name, value in sorted(environment.items()):
         suffix = name.removeprefix(ENVIRONMENT_PREFIX)
-        if (
-            suffix == name
-            or name in known
-            or _SERVICE_LINKS.fullmatch(suffix)
-            or _SERVICE_LINK_ADDRESS.match(value)
-        ):
+        is_link = _SERVICE_LINK.fullmatch(f"{suffix}={value}")
+        if suffix == name or name in known or is_link:
             continue
         suffixes = [each.removeprefix(ENVIRONMENT_PREFIX) for each in known]
         nearest = get_close_matches(suffix.upper(), suffixes, n=1)
@@ -69,9 +66,9 @@ def check_host(host: str, source: str) -> None:
 
 def check_auth_description(description: str) -> None:
     """
-    Check a checker that Twisted would make, but that would accept no client.
+    Check whether a checker can accept any client, which Twisted does not.
 
-    @raise UsageError: it would accept none.
+    @raise UsageError: it cannot.
     """
     kind, _, path = description.partition(":")
     if kind == "memory":

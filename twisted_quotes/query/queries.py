@@ -93,7 +93,11 @@ class Selection:
 
 
 class _BoundedNumbers(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of all queries. Their numbers fit into 64 bits; those of JSON may not."""
+    """
+    Base of all queries.
+
+    @cvar _bounded: the fields whose numbers fit into 64 bits, whatever came.
+    """
 
     _bounded: ClassVar[Sequence[str]] = ("nresults", "offset", "seed")
 
