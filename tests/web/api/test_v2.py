@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 from datetime import UTC, datetime, timedelta
+from errno import EAGAIN
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import urlencode
@@ -23,6 +24,7 @@ from ..clients import (
     FakeSocket,
     captured_events,
     get_request,
+    request_events,
 )
 from .cases import SearchTestCase, index_missing
 
@@ -149,8 +151,10 @@ class QuotesTests(V2TestCase):
         pending = self.request("quotes", dictionary="quotes", term="o", limit=1)
         self.end_grep(b"1:One, my love. -- A. Author\n")
         self.end_grep(b"1:11:o\n")
-        self.web.reactor.advance(10)
-        self.web.flush_responses()
+        with captured_events() as events:
+            self.web.reactor.advance(10)
+            self.web.flush_responses()
+        self.assertEqual(events, [])
         response = self.successResultOf(pending)
         self.assertEqual((response.code, response.json["reason"]), (200, "timeout"))
         self.assertTrue(response.json["truncated"])
@@ -516,6 +520,20 @@ class FlowControlTests(V2TestCase):
         *quotes, summary = self.parse(*self.client.responses())
         self.assertEqual([int(q["text"].split()[0]) for q in quotes], list(range(3000)))
         self.assertEqual(summary["total"], 3000)
+
+    def test_an_error_after_the_start_is_logged_like_any_other(self) -> None:
+        """A lack of processes is no failure of the service, and has no traceback."""
+        self.send_request("&term=o")
+        self.find_quotes()
+        self.web.reactor.spawn_error = BlockingIOError(EAGAIN, "try again")
+        self.client.stalled = False
+        with captured_events() as events:
+            self.client.deliver()
+        *_, summary = self.parse(*self.client.responses())
+        self.assertEqual(summary["reason"], "error")
+        [event] = request_events(events)
+        self.assertEqual((event["code"], event["error"]), (200, "ServiceNotReady"))
+        self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_a_disconnect_kills_the_grep(self) -> None:
         """Or prevents the next one."""

@@ -12,7 +12,7 @@ from re import compile
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from twisted.internet.defer import CancelledError
-from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 
 from twisted_quotes.errors import DictionaryChanging, QuoteNotFound, SearchTimedOut
@@ -30,13 +30,12 @@ from twisted_quotes.web.http import caching
 from twisted_quotes.web.http.accept import negotiate_media_type
 from twisted_quotes.web.http.clients import client_key_for_request
 from twisted_quotes.web.http.request_log import (
-    IRequestLogEntry,
     annotate,
     annotate_term,
     header,
     query_string,
 )
-from twisted_quotes.web.http.responses import render_json, set_content_type
+from twisted_quotes.web.http.responses import log_error, render_json, set_content_type
 
 from .results import Page, QuoteStream, ResponseWriter
 from .schemas import PageBody, SummaryBody, dictionary_body, quote_body
@@ -55,8 +54,6 @@ class QuotesV2:
     """The routes of API v2."""
 
     finder: Finder
-
-    _log = Logger()
 
     async def quotes(self, request: IRequest) -> bytes:
         """Respond with quotes in order: a page or a stream, as the client prefers."""
@@ -88,10 +85,10 @@ class QuotesV2:
         page, reason = Page(query.limit), None
         try:
             await self.finder.find_quotes(query, page, client_key)
-        except SearchTimedOut:
+        except SearchTimedOut as error:
             if isinstance(query, SampleQuotes) or not page.quotes:
                 raise
-            reason = "timeout"
+            reason = _truncation_reason(request, error)
         offset = query.offset if isinstance(query, FindQuotes) else None
         summary = _summarize(request, page, offset, reason)
         body = PageBody(
@@ -174,7 +171,7 @@ class QuotesV2:
         except Exception as error:
             if writer.is_disconnected or not stream.returned:
                 raise
-            reason = self._truncation_reason(request, error)
+            reason = _truncation_reason(request, error)
         finally:
             writer.close()
         summary = _summarize(request, stream, query.offset, reason)
@@ -194,19 +191,19 @@ class QuotesV2:
         states = await self.finder.read_states(dictionary_name)
         return caching.entity_tag(msgspec.json.encode(representation).decode(), states)
 
-    def _truncation_reason(self, request: IRequest, error: Exception) -> str:
-        """Return the reason for which an error truncates a stream."""
-        match error:
-            case SearchTimedOut():
-                return "timeout"
-            case DictionaryChanging():
-                return "changed"
-            case CancelledError():
-                return "shutdown"
-        self._log.failure(
-            "The stream of request {id} failed.", id=IRequestLogEntry(request).id
-        )
-        return "error"
+
+def _truncation_reason(request: IRequest, error: Exception) -> str:
+    """Log an error, and return the reason for which it truncates a stream."""
+    log_error(request, Failure())
+    match error:
+        case SearchTimedOut():
+            return "timeout"
+        case DictionaryChanging():
+            return "changed"
+        case CancelledError():
+            return "shutdown"
+        case _:
+            return "error"
 
 
 def _summarize(
