@@ -55,8 +55,9 @@ class ConcurrencyLimiter:
     that has waited longest. So a client may have all slots while it is alone, and no
     more than its share otherwise.
 
-    At least a quarter of the slots is never used by slow requests, so that other
-    requests need not wait until a slow one ends. A single slot is used by both.
+    Slow requests never use a quarter of the slots (rounded down, but at least one), so
+    that other requests need not wait until a slow one ends. If there is only one slot,
+    slow requests use it, too.
 
     When the queue is full, a client with fewer waiting requests replaces the newest
     request of the client with the most.
@@ -127,7 +128,7 @@ class ConcurrencyLimiter:
         return self._enqueue(slot_request)
 
     def _can_acquire(self, slot_request: SlotRequest) -> bool:
-        """Return whether a slot is free and not due to a waiting request."""
+        """Return whether a slot is free, and not about to be given to a waiter."""
         is_reserved = self._is_dispatching and self._waiting
         return not is_reserved and self._is_slot_available(slot_request.slow)
 
