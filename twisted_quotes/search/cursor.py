@@ -62,7 +62,6 @@ class AllQuotesCursor(Cursor):
     remaining: range
 
     async def fetch(self, limit: int) -> Sequence[int]:
-        """Fetch the next positions."""
         fetched, self.remaining = self.remaining[:limit], self.remaining[limit:]
         return fetched
 
@@ -88,7 +87,6 @@ class MatchCursor(Cursor):
     at_end: bool = False
 
     async def fetch(self, limit: int) -> Sequence[int]:
-        """Fetch the next positions."""
         fetched: list[int] = []
         max_batch_size = batch_size = max(1, _MAX_OUTPUT // self.mean_size)
         while len(fetched) < limit and not self.at_end:
@@ -116,7 +114,6 @@ class MatchCursor(Cursor):
         return fetched
 
     async def count_remaining(self) -> int:
-        """Have grep count the remaining matches."""
         if self.at_end:
             return 0
         self.at_end = True
@@ -141,7 +138,6 @@ class IntersectionCursor(Cursor):
     at_end: bool = False
 
     async def fetch(self, limit: int) -> Sequence[int]:
-        """Fetch the next positions."""
         while len(self.buffered) < limit and not self.at_end:
             positions = await self.cursor.fetch(MAX_POSITIONS)
             self.buffered += [each for each in positions if self.flags[each]]

@@ -122,7 +122,6 @@ class QuoteEntriesAdapter(QuoteResults):
     """
     Writes the texts of quotes as entries. The total must be known at the start.
 
-    @param limit: the maximum number of quotes; L{None} for all.
     @param offset: the number of matches that are skipped.
     """
 
@@ -135,28 +134,21 @@ class QuoteEntriesAdapter(QuoteResults):
         self._entries = entries
 
     def start(self, total: int) -> None:
-        """Set the number of entries."""
         self._entries.start_page(total, self._offset, self._limit)
 
     async def write(self, quotes: list[Quote]) -> None:
-        """Write the texts."""
         self.returned += len(quotes)
         texts = [quote.text for quote in quotes]
         quotes.clear()
         await self._entries.write(texts)
 
     def restart(self) -> bool:
-        """Discard the entries."""
         self.returned = 0
         return self._entries.restart()
 
 
 class BufferedQuotes(QuoteResults):
-    """
-    Collects the texts of quotes, unless they are larger than a chunk.
-
-    @ivar texts: the texts.
-    """
+    """Collects the texts of quotes, unless they are larger than a chunk."""
 
     slow = True
     texts_only = True
@@ -167,7 +159,6 @@ class BufferedQuotes(QuoteResults):
         self._remaining_characters = CHUNK_SIZE
 
     async def write(self, quotes: list[Quote]) -> None:
-        """Collect the texts."""
         for quote in quotes:
             self.texts.append(quote.text)
             self._remaining_characters -= len(quote.text) + 1

@@ -133,9 +133,7 @@ class RandomSampler:
 
         @param indexes: their indexes among all quotes to sample from.
         """
-        sizes = await self._read_each(
-            sources, indexes, lambda opened, positions: opened.read_sizes(positions)
-        )
+        sizes = await self._read_each(sources, indexes, IndexedDictionary.read_sizes)
         indexes = _fitting_prefix(indexes, sizes)
         quotes = await self._read_each(
             sources,
