@@ -186,6 +186,20 @@ class ReplacementTests(PoolTestCase):
         self.reactor.pump([0.5] * 4)
         self.assertEqual(len(self.starter.started), 3)
 
+    def test_workers_that_cannot_be_started_are_each_tried_again(self) -> None:
+        """There are never more attempts than missing workers."""
+        self.start_serving()
+        self.starter.error = NO_MORE_PROCESSES
+        for worker in self.starter.started:
+            worker.end(9)
+        for _ in range(10):
+            self.reactor.advance(30)
+            self.assertEqual(len(self.reactor.getDelayedCalls()), 2)
+        self.starter.error = None
+        self.reactor.advance(30)
+        self.assertEqual(len(self.starter.started), 4)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
     def test_a_retiring_worker_is_replaced_before_it_ends(self) -> None:
         """It does not count as lost."""
         first, second = self.start_serving()
@@ -217,13 +231,19 @@ class ReplacementTests(PoolTestCase):
         self.assertEqual(len(self.starter.started), 3)
 
     def test_without_a_free_row_no_worker_retires(self) -> None:
-        """It goes on serving."""
+        """It goes on serving. A worker that is lost can always be replaced."""
+        first, _ = self.start_serving()
+        self.reactor.advance(MIN_UPTIME)
+        first.end(9)
         for _ in range(10):
             self.start_serving()[-1].retirement_requested()
         *_, last = self.start_serving()
         with capturedLogs() as events:
             last.retirement_requested()
         self.assertEqual(last.messages, [])
+        count = len(self.starter.started)
+        self.reactor.advance(0)
+        self.assertEqual(len(self.starter.started), count + 1)
         self.assertIn("Too many", events[0]["log_format"])
 
     def test_counters_never_decrease(self) -> None:

@@ -4,9 +4,8 @@ The workers of a supervisor: starting, replacing, and collecting their metrics.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -84,20 +83,20 @@ class WorkerPool:
         if not self._closed:
             self._start_missing(range(self.count))
 
-    def _start_missing(self, shares: Iterable[int]) -> None:
+    def _start_missing(self, shares: Sequence[int]) -> None:
         taken = {each.share for each in self._workers if not each.is_retiring}
         missing = [each for each in shares if each not in taken]
         if missing:
             self._start(missing.pop(0))
         if missing:
-            self._schedule(0, partial(self._start_missing, missing))
+            self._schedule_start(missing, 0)
 
-    def _schedule(self, delay: float, start: Callable[[], None]) -> None:
-        def call_start() -> None:
+    def _schedule_start(self, shares: Sequence[int], delay: float) -> None:
+        def start() -> None:
             self._pending_starts.remove(call)
-            start()
+            self._start_missing(shares)
 
-        call = self.clock.callLater(delay, call_start)
+        call = self.clock.callLater(delay, start)
         self._pending_starts.add(call)
 
     def _start(self, share: int) -> None:
@@ -116,7 +115,7 @@ class WorkerPool:
         self._pending_shares.discard(share)
         if self._has_any_started:
             self._check_all_started()
-            self._schedule(self._restart_backoff.next_delay(uptime), self.fill)
+            self._schedule_start([share], self._restart_backoff.next_delay(uptime))
         elif not self._pending_shares:
             self.started.errback(NoWorkerStarted(reason))
 
@@ -139,7 +138,9 @@ class WorkerPool:
         """Replace a worker that received SIGTERM, and have it finish."""
         if self._closed or worker.is_retiring:
             return
-        if len(self._workers) == self.shared_counters.rows:
+        # Each worker that does not retire has a row, also one that is missing now.
+        retiring_count = sum(each.is_retiring for each in self._workers)
+        if retiring_count == self.shared_counters.rows - self.count:
             self._log.warn("Too many workers are retiring already.")
             return
         self._log.info("Worker {pid} is retiring.", pid=worker.transport.pid)
@@ -149,7 +150,7 @@ class WorkerPool:
         worker.ended.addCallback(
             lambda _: kill_call.cancel() if kill_call.active() else None
         )
-        self.fill()
+        self._start_missing([worker.share])
 
     def worker_ended(self, worker: Worker, reason: str, exited_cleanly: bool) -> None:
         """Replace a worker that has ended, and keep what it has counted."""
