@@ -4,6 +4,7 @@ Tests of the HTML pages.
 
 from __future__ import annotations
 
+import re
 import shlex
 from html.parser import HTMLParser
 from typing import Any
@@ -127,7 +128,7 @@ class EveryPageTests(PagesTestCase):
         for path in PATHS:
             for host in ("a.test", "b.test:8000", "192.0.2.1"):
                 self.get_page(path, Host=host)
-                self.assertIn(f" http://{host}/api/v1/json", self.html)
+                self.assertIn(f" 'http://{host}/api/v1/json'", self.html)
                 self.assertNotIn("service.invalid", self.html)
         self.assertEqual(len(rendered), 2)
         (self.folder / "new").write_text("x\n")
@@ -135,11 +136,12 @@ class EveryPageTests(PagesTestCase):
             self.assertIn("new", self.get_page("/").texts["li"])
         self.assertEqual(len(rendered), 3)
 
-    def test_an_ipv6_address_in_a_command_is_quoted(self) -> None:
-        for host, mark in (("[2001:db8::1]:8000", "'"), ("a.test", "")):
+    def test_urls_in_commands_are_quoted(self) -> None:
+        """A shell and curl must not expand an IPv6 address as a pattern."""
+        for host in ("[2001:db8::1]:8000", "a.test"):
             commands = self.get_page("/api/v1/web", Host=host).texts["pre"]
-            url = f"http://{host}/api/v2/dictionaries"
-            self.assertIn(f"curl {mark}{url}{mark}", commands)
+            for command in commands:
+                self.assertRegex(command, rf"'http://{re.escape(host)}/api/[^']+'\Z")
 
     def test_html_in_the_name_of_a_dictionary_is_escaped(self) -> None:
         name = '<script>"&amp;'
@@ -165,7 +167,7 @@ class EveryPageTests(PagesTestCase):
         client = Nameless(self.web.reactor, self.web.build_protocol())
         client.send(b"GET / HTTP/1.0\r\n\r\n")
         [response] = client.responses()
-        self.assertIn(b" http://localhost/api/v1/json", response.body)
+        self.assertIn(b" 'http://localhost/api/v1/json'", response.body)
 
     def test_the_style_sheet_is_css_without_external_assets(self) -> None:
         response = self.get("/style.css")
@@ -261,7 +263,7 @@ class InstructionsTests(PagesTestCase):
         response = self.successResultOf(
             self.web.request("GET", "/api/v1/web", scheme="https")
         )
-        self.assertIn(f" https://{HOST}/api/v1/json".encode(), response.body)
+        self.assertIn(f" 'https://{HOST}/api/v1/json'".encode(), response.body)
 
     def test_the_instructions_omit_wait(self) -> None:
         self.get_page("/api/v1/web")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
-from shlex import join, quote
+from shlex import join
 from typing import Any
 
 import msgspec
@@ -35,7 +35,9 @@ _TEMPLATES = {
 }
 _TITLES = {"start": "twisted_quotes", "instructions": "Instructions - twisted_quotes"}
 
-_PLACEHOLDER, _IPV6_PLACEHOLDER = "http://service.invalid", "http://[service.invalid]"
+# A placeholder for the URL of the service. Its brackets cause URLs in commands to be
+# quoted, which the URL of an IPv6 address needs.
+_BASE = "http://[service.invalid]"
 
 # The tables of the instructions: the values of the slots, row by row.
 _TABLES: dict[str, list[dict[str, str]]] = {
@@ -55,13 +57,11 @@ class _Page(Element):
     A page: C{page.xml} around the template with the content.
 
     @ivar name: the name of that template.
-    @ivar base: the URL of the service as the client sees it.
     """
 
     loader = _TEMPLATES["page"]
 
     name: str
-    base: str
     dictionary_names: Sequence[str]
     default_dictionary: str
 
@@ -117,13 +117,17 @@ class _Page(Element):
         """Render the examples of API v2."""
         for caption, path, header in LINKS:
             options = ["-H", header] if header else []
-            command = join(["curl", *options, f"{self.base}/api/v2/{path}"])
-            yield tags.figure(tags.figcaption(caption), tags.pre(tags.code(command)))
+            command = _render_command("curl", *options, f"{_BASE}/api/v2/{path}")
+            yield tags.figure(tags.figcaption(caption), command)
 
     def _render_query(self, query: dict[str, Any]) -> Tag:
         """Render a shell command that sends a query to API v1."""
-        body = quote(msgspec.json.encode(query).decode())
-        return tags.pre(tags.code(f"curl -d {body} {self.base}/api/v1/json"))
+        body = msgspec.json.encode(query).decode()
+        return _render_command("curl", "-d", body, f"{_BASE}/api/v1/json")
+
+
+def _render_command(*arguments: str) -> Tag:
+    return tags.pre(tags.code(join(arguments)))
 
 
 def _fill_rows(
@@ -137,26 +141,24 @@ class Pages:
     """
     The routes of the pages.
 
-    A page is rendered once for each state of the library, with a placeholder for the
-    URL of the service, which depends on the request.
+    A page is rendered once for each state of the library. The URL of the service, which
+    depends on the request, is then put in place of L{_BASE}.
     """
 
     def __init__(self, finder: Finder) -> None:
         self._finder = finder
-        self._rendered: dict[tuple[str, str], tuple[list[str], bytes]] = {}
+        self._rendered: dict[str, tuple[list[str], bytes]] = {}
 
     async def page(self, name: str, request: IRequest) -> bytes:
         """Respond with a page: C{"start"} or C{"instructions"}."""
-        base = base_url(request) or "http://localhost"
-        # A shell needs quotes around an IPv6 address, so it has its own placeholder.
-        placeholder = _IPV6_PLACEHOLDER if "[" in base else _PLACEHOLDER
         names = await self._finder.list_dictionary_names()
-        rendered_names, html = self._rendered.get((name, placeholder), (None, b""))
+        rendered_names, html = self._rendered.get(name, (None, b""))
         if rendered_names != names:
-            page = _Page(name, placeholder, names, self._finder.library.default)
+            page = _Page(name, names, self._finder.library.default)
             html = b"<!DOCTYPE html>\n" + await flattenString(request, page)
-            self._rendered[name, placeholder] = names, html
-        html = html.replace(placeholder.encode(), base.encode())
+            self._rendered[name] = names, html
+        base = base_url(request) or "http://localhost"
+        html = html.replace(_BASE.encode(), base.encode())
         return render_body(request, b"text/html; charset=utf-8", html)
 
     def stylesheet(self, request: IRequest) -> bytes:

@@ -47,7 +47,11 @@ LINKS: tuple[tuple[str, str, str], ...] = (
         "quotes?author=shakespeare&limit=10&offset=10&dictionary=*",
         "",
     ),
-    ("A quote of the day", "quotes/random?seed=20261124&dictionary=*", ""),
+    (
+        "A random quote that is always the same for this seed, here a date",
+        "quotes/random?seed=20261124&dictionary=*",
+        "",
+    ),
     (
         "Every quote, one on each line, as fast as the client reads",
         "quotes?dictionary=*",
