@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import select
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -21,7 +21,7 @@ from twisted.logger import Logger
 
 from twisted_quotes.concurrency.closing import Closeable
 from twisted_quotes.concurrency.outstanding import Outstanding
-from twisted_quotes.errors import DictionaryChanging, QuotesError
+from twisted_quotes.errors import QuotesError
 from twisted_quotes.grep.arguments import (
     C_LOCALE,
     pattern_file_arguments,
@@ -154,20 +154,17 @@ class GrepPool:
             self._now(), *[changed for _, _, changed in path_state]
         ):
             return
-        try:
+        # The next search meets the same error, if it persists.
+        with suppress(QuotesError, OSError):
             self._start_grep(dictionary_name, path_state)
-        except (QuotesError, OSError):
-            # The next search meets the same error, if it persists.
-            return
 
     def _start_grep(self, dictionary_name: str, path_state: PathState) -> None:
         runner = self._runner
         with ExitStack() as stack:
             dictionary = stack.enter_context(self._library.open(dictionary_name))
-            opened = dictionary.state
-            if path_state[-1] != (opened.device, opened.inode, opened.changed):
-                raise DictionaryChanging()
-            if dictionary.state.size >= MAX_BUFFERED:
+            state = dictionary.state
+            is_replaced = path_state[-1] != (state.device, state.inode, state.changed)
+            if is_replaced or state.size >= MAX_BUFFERED:
                 return
             start_offset = dictionary.rewind()
             read_end, write_end = os.pipe()
