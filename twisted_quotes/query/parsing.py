@@ -78,7 +78,7 @@ def parse_query(body: bytes) -> Query:
             for name, value in fields.items()
             if value is not None or name not in _FIELD_NAMES
         }
-    return _convert(fields, fields, ACTIONS[action], "field")
+    return _convert(fields, fields, ACTIONS[action])
 
 
 def parse_parameters(query_string: bytes, query_type: type[T]) -> T:
@@ -108,7 +108,7 @@ def parse_parameters(query_string: bytes, query_type: type[T]) -> T:
     values = {
         name: _parse_value(text, fields.get(name)) for name, text in texts.items()
     }
-    return _convert(values, texts, query_type, "parameter")
+    return _convert(values, texts, query_type)
 
 
 def _parse_value(text: str, field: Field | None) -> object:
@@ -121,21 +121,13 @@ def _parse_value(text: str, field: Field | None) -> object:
 
 
 def _convert(
-    values: Mapping[str, Any],
-    given: Mapping[str, Any],
-    query_type: type[T],
-    noun: str,
+    values: Mapping[str, Any], given: Mapping[str, Any], query_type: type[T]
 ) -> T:
-    """
-    Make a query of values.
-
-    @param given: the values as sent, for error messages.
-    @param noun: what the client calls a field.
-    """
+    """Make a query of values. C{given} has them as sent, for error messages."""
     try:
         query = msgspec.convert(values, query_type)
     except msgspec.ValidationError as error:
-        raise _explain_validation_error(given, query_type, noun, str(error)) from None
+        raise _explain_validation_error(given, query_type, str(error)) from None
     term = getattr(query, "term", UNSET)
     if isinstance(term, str) and getattr(query, "regex", False):
         check_dialect(term)
@@ -143,34 +135,28 @@ def _convert(
 
 
 def _explain_validation_error(
-    given: Mapping[str, Any],
-    query_type: type[Struct],
-    noun: str,
-    msgspec_message: str,
+    given: Mapping[str, Any], query_type: type[Struct], msgspec_message: str
 ) -> BadRequest:
     """Name the field that is wrong, and what it must be."""
     fields, action = fields_of(query_type), query_type.__struct_config__.tag
-    names = [*(["action"] if action else []), *fields]
+    names = ["action", *fields] if action else list(fields)
+    noun = "field" if action else "parameter"
     for name in given:
         if name in names:
             continue
         if action and name in _FIELD_NAMES:
             return BadRequest(
-                f'The {noun} "{name}" does not go with the action "{action}".'
+                f'The field "{name}" does not go with the action "{action}".'
             )
         return BadRequest(
             f"The {noun} {describe_value(name)} is not known."
-            f"{suggest_name(name, names)} "
-            + (
-                f"The {noun}s are {', '.join(names)}."
-                if names
-                else "The URL takes no parameters."
-            )
+            f"{suggest_name(name, names)} The "
+            + (f"{noun}s are {', '.join(names)}." if names else "URL takes none.")
         )
     for field in fields.values():
         if field.required and field.name not in given:
             return BadRequest(
-                f'The {noun} "{field.name}" is missing: the action "{action}" needs '
+                f'The field "{field.name}" is missing: the action "{action}" needs '
                 f"{field.allowed}."
             )
     # The message ends with the path, such as "at `$.offset`".
