@@ -11,14 +11,13 @@ from __future__ import annotations
 from collections import defaultdict
 from re import DOTALL, VERBOSE, Match, compile
 
-# No letter after it has a case.
-_LAST_LETTER = 0x1FFFF
-
 
 def _simple_case_variants() -> dict[str, str]:
     """Return all case variants of each letter that has several, including itself."""
     groups: defaultdict[str, set[str]] = defaultdict(set)
-    for letter in map(chr, range(_LAST_LETTER)):
+    blocks = ("".join(map(chr, range(at, at + 256))) for at in range(0, 0x20000, 256))
+    # Most blocks have no cased letters. No letter after these blocks has a case.
+    for letter in "".join(block for block in blocks if block != block.casefold()):
         folded = letter.casefold()
         if len(folded) > 1:
             # Full case folding gives several letters; the simple one is the lower case.
