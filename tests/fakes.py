@@ -140,12 +140,9 @@ class FakeThreadPool:
         **kw: object,
     ) -> None:
         """Call a function, and pass on its result or failure."""
-        try:
-            result = func(*args, **kw)
-        except BaseException:
-            onResult(False, Failure())
-        else:
-            onResult(True, result)
+        maybeDeferred(func, *args, **kw).addBoth(
+            lambda result: onResult(not isinstance(result, Failure), result)
+        )
 
 
 def apply_no_limits(pid: int, seconds: float, is_slow: bool) -> None:
