@@ -49,7 +49,6 @@ class ConnectionLimiter(Generic[C]):
         self._capacity = capacity
         self._max_lingering = max_lingering
         self.connections: set[C] = set()
-        self._admitted_count = 0
         self._by_client: dict[str | None, set[C]] = {}
 
     def add(self, connection: C) -> None:
@@ -66,12 +65,11 @@ class ConnectionLimiter(Generic[C]):
             self._evict_for(client_key)
             if not self._capacity.try_acquire():
                 raise TooBusy()
-        self._admitted_count += 1
         self._by_client.setdefault(client_key, set()).add(connection)
 
     def can_linger(self) -> bool:
         """Return whether a refused connection may wait for its client to close."""
-        return len(self.connections) - self._admitted_count <= self._max_lingering
+        return len(self.connections) - self._capacity.in_use <= self._max_lingering
 
     def remove(self, connection: C) -> None:
         """Remove a connection that is lost."""
@@ -83,7 +81,6 @@ class ConnectionLimiter(Generic[C]):
         connections = self._by_client.get(connection.client_key, set())
         if connection in connections:
             connections.remove(connection)
-            self._admitted_count -= 1
             self._capacity.release()
             if not connections:
                 del self._by_client[connection.client_key]
