@@ -22,10 +22,7 @@ from twisted_quotes.concurrency.shared_counters import (
     SharedCapacity,
     SharedCounters,
 )
-from twisted_quotes.workers.systemd_sockets import (
-    open_placeholders,
-    set_systemd_sockets,
-)
+from twisted_quotes.workers.systemd_sockets import set_systemd_sockets
 from twisted_quotes.workers.worker_sockets import (
     ACCEPT_DELAY,
     MAX_WASTED_DELAYS,
@@ -111,7 +108,7 @@ class AdoptedSocketTests(TestCase):
     async def test_systemd_endpoints_listen_on_the_socket(self) -> None:
         """Not on the one at their index."""
         self.addCleanup(set_systemd_sockets, ())
-        set_systemd_sockets(open_placeholders(2))
+        set_systemd_sockets([os.open(os.devnull, os.O_RDONLY) for _ in range(2)])
         for index in (0, 1):
             opened = socket.create_server(("127.0.0.1", 0))
             port = await self.listen_on(f"systemd:domain=INET:index={index}", opened)

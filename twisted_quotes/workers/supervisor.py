@@ -27,7 +27,6 @@ GRACE_PERIOD = 5.0
 HEALTH_CHECK_INTERVAL = 10.0
 """The interval at which the supervisor checks its workers, in seconds."""
 
-
 _NOT_SHAREABLE = "workers cannot share it: use --workers=1"
 
 
@@ -59,7 +58,9 @@ class Supervisor(GracefulService):
     exit_with_error: Callable[[str], object]
 
     def __post_init__(self) -> None:
-        self.pool.started.addCallbacks(self._workers_started, self._no_worker_started)
+        self.pool.started.addCallbacks(
+            lambda _: self._notify_ready(), self._no_worker_started
+        )
         self._health_check = LoopingCall(
             lambda: self.pool.check_health(self.systemd_notifier.watchdog_timeout)
         )
@@ -90,9 +91,6 @@ class Supervisor(GracefulService):
             self.reaper.start()
             self.pool.fill()
             self._health_check.start(HEALTH_CHECK_INTERVAL, now=False)
-
-    def _workers_started(self, _: None) -> None:
-        self._notify_ready()
 
     def _no_worker_started(self, failure: Failure) -> None:
         reason = failure.getErrorMessage()

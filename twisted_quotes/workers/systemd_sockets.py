@@ -41,7 +41,8 @@ def resolve_systemd_sockets(
         set_systemd_sockets(range(LISTEN_FDS_START, LISTEN_FDS_START + len(names)))
     else:
         names = configuration.from_systemd
-        set_systemd_sockets(open_placeholders(len(names)))
+        # An endpoint closes its descriptor when an AdoptingReactor adopts a socket.
+        set_systemd_sockets([os.open(os.devnull, os.O_RDONLY) for _ in names])
     try:
         listen = resolve_socket_indexes(options["listen"], names)
     except ValueError as error:
@@ -54,16 +55,6 @@ def resolve_systemd_sockets(
 
 
 def set_systemd_sockets(descriptors: Sequence[int]) -> None:
-    """
-    Set the sockets that C{systemd:} endpoints refer to.
-
-    @param descriptors: the sockets; in a worker, placeholders, because an endpoint
-        closes its descriptor when an L{AdoptingReactor} adopts the real socket.
-    """
+    """Set the sockets that C{systemd:} endpoints refer to."""
     parser: Any = systemdEndpointParser
     parser._sddaemon = ListenFDs(descriptors)
-
-
-def open_placeholders(count: int) -> list[int]:
-    """Open descriptors in place of the sockets that systemd passed on."""
-    return [os.open(os.devnull, os.O_RDONLY) for _ in range(count)]

@@ -173,7 +173,6 @@ class WorkerStarter:
 
     @ivar command_line: the command line of this process, which workers share.
     @ivar environment: the environment of this process, which can contain options.
-    @ivar shared_counters_fd: the file descriptor of the shared counters.
     @ivar configuration: the configuration of each worker but for its row and share.
     """
 
