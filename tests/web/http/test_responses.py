@@ -35,7 +35,7 @@ from twisted_quotes.errors import (
     UnknownAction,
     UnknownMethod,
 )
-from twisted_quotes.web.http.request_log import IRequestLogEntry
+from twisted_quotes.web.http.request_log import log_entry
 from twisted_quotes.web.http.responses import (
     render_body,
     render_error,
@@ -178,7 +178,7 @@ class ErrorTests(SynchronousTestCase):
         with captured_events() as events:
             render_error(request, Failure(DictionaryNotFound("a", [])))
         self.assertEqual(events, [])
-        log_fields = IRequestLogEntry(request).fields
+        log_fields = log_entry(request).fields
         self.assertEqual(log_fields["error"], "DictionaryNotFound")
         self.assertIn("There is no dictionary", log_fields["reason"])
 
@@ -190,7 +190,7 @@ class UnexpectedErrorTests(SynchronousTestCase):
         self.flushLoggedErrors(OSError)
         self.assertEqual(request.code, 500)
         self.assertEqual(body["Code"], 500)
-        self.assertIn(IRequestLogEntry(request).id, body["message"])
+        self.assertIn(log_entry(request).id, body["message"])
         self.assertTrue(body["message"].endswith(f" {INSTRUCTIONS_URL}"))
         for inside in (SECRET, "OSError", "gone", "Traceback", ".py"):
             self.assertNotIn(inside, body["message"])
@@ -203,7 +203,7 @@ class UnexpectedErrorTests(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
         [event] = [each for each in events if "log_failure" in each]
         self.assertIs(event["log_failure"], failure)
-        self.assertEqual(event["id"], IRequestLogEntry(request).id)
+        self.assertEqual(event["id"], log_entry(request).id)
 
     def test_other_http_errors_are_unexpected(self) -> None:
         request = make_request()

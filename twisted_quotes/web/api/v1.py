@@ -29,7 +29,7 @@ from twisted_quotes.query.regex_dialect import find_regex_syntax
 from twisted_quotes.search.finder import Finder
 from twisted_quotes.search.results import TooLargeToBuffer
 from twisted_quotes.web.http.clients import client_key_for_request
-from twisted_quotes.web.http.request_log import IRequestLogEntry, header
+from twisted_quotes.web.http.request_log import header, log_entry
 from twisted_quotes.web.http.responses import render_body
 
 from .response_cache import CachedResponse, ResponseCache, cache_key
@@ -92,7 +92,7 @@ class _QueryRequest:
         self._query = query
         self._request = request
         self._client_key = client_key_for_request(request)
-        self._log_entry = IRequestLogEntry(request)
+        self._log_entry = log_entry(request)
 
     def respond(self) -> _Response:
         """Respond from the cache, or search."""

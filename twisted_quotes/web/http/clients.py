@@ -12,12 +12,12 @@ from twisted.internet.address import IPv6Address as IPv6Peer
 from twisted.internet.interfaces import IAddress
 from twisted.web.iweb import IRequest
 
-from .request_log import IRequestLogEntry
+from .request_log import log_entry
 
 
 def client_key_for_request(request: IRequest) -> str | None:
     """Return the key of the authenticated user, or else that of the address."""
-    user = IRequestLogEntry(request).fields.get("user")
+    user = log_entry(request).fields.get("user")
     if user is not None:
         return f"user {user}"
     return client_key_for_address(request.getClientAddress())

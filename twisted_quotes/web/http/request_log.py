@@ -1,5 +1,5 @@
 """
-The log entry of a request.
+Log entries and headers of requests.
 """
 
 from __future__ import annotations
@@ -8,38 +8,34 @@ from re import compile
 from secrets import token_hex
 from typing import Any
 
-from twisted.python.components import registerAdapter
 from twisted.web.iweb import IRequest
-from twisted.web.server import Request
-from zope.interface import Attribute, Interface, implementer
 
 _REQUEST_ID = compile(r"[A-Za-z0-9][A-Za-z0-9._:/+=@-]{0,127}")
 
 
-class IRequestLogEntry(Interface):
-    """The log entry of a request; adapt the request to get it."""
-
-    id: str = Attribute("Identifies the request in messages, responses and logs.")
-    fields: dict[str, Any] = Attribute("Fields of the log event, by name.")
-    term: str | None = Attribute("The search term, which is logged only at debug.")
-
-
-@implementer(IRequestLogEntry)
 class RequestLogEntry:
     """
-    The log entry of a request, which the request keeps.
+    The log entry of a request.
 
-    Its id is the C{X-Request-ID} of the client if that is a valid token.
+    @ivar id: identifies the request in messages, responses and logs: the
+        C{X-Request-ID} of the client if that is a valid token.
+    @ivar fields: the fields of the log event, by name.
+    @ivar term: the search term, which is logged only at debug.
     """
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: IRequest) -> None:
         supplied_id = header(request, b"x-request-id")
         self.id = supplied_id if _REQUEST_ID.fullmatch(supplied_id) else token_hex(8)
         self.fields: dict[str, Any] = {}
         self.term: str | None = None
 
 
-registerAdapter(RequestLogEntry, Request, IRequestLogEntry)
+def log_entry(request: Any) -> RequestLogEntry:
+    """Return the log entry of a request, which the request keeps."""
+    if not hasattr(request, "log_entry"):
+        request.log_entry = RequestLogEntry(request)
+    entry: RequestLogEntry = request.log_entry
+    return entry
 
 
 def header(request: IRequest, name: bytes) -> str:
@@ -59,9 +55,9 @@ def query_string(request: IRequest) -> bytes:
 
 def annotate(request: IRequest, **fields: Any) -> None:
     """Add fields to the log event of a request."""
-    IRequestLogEntry(request).fields.update(fields)
+    log_entry(request).fields.update(fields)
 
 
 def annotate_term(request: IRequest, term: str) -> None:
     """Set the search term of a request, which is logged only at debug."""
-    IRequestLogEntry(request).term = term
+    log_entry(request).term = term

@@ -26,7 +26,7 @@ from twisted_quotes.errors import (
 )
 from twisted_quotes.web.http.output_limiter import SMALL_RESPONSE, OutputQuota
 
-from .request_log import IRequestLogEntry, annotate
+from .request_log import annotate, log_entry
 from .urls import base_url
 
 _log = Logger()
@@ -103,7 +103,7 @@ def log_error(
         case OSError() if error.errno in _RESOURCE_EXHAUSTION_ERRNOS:
             _log.error(
                 "Request {id} failed, out of system resources: {reason!a}",
-                id=IRequestLogEntry(request).id,
+                id=log_entry(request).id,
                 reason=str(error),
             )
             error = ServiceNotReady("any more processes, files or memory")
@@ -116,7 +116,7 @@ def log_error(
         case HTTPException(code=404):
             code, message = 404, "There is nothing at that URL."
         case _:
-            request_id = IRequestLogEntry(request).id
+            request_id = log_entry(request).id
             _log.failure("Request {id} failed.", failure=failure, id=request_id)
             message = (
                 "Something went wrong in the service. "

@@ -8,7 +8,6 @@ from collections.abc import Collection, Sequence
 from http import HTTPMethod, HTTPStatus
 from io import BytesIO
 from re import compile
-from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from twisted.internet.address import UNIXAddress
@@ -19,7 +18,7 @@ from twisted.web.server import Request
 
 from twisted_quotes.errors import BadRequest, BodyTooLarge, QuotesError, UnknownMethod
 from twisted_quotes.web.http.output_limiter import OutputQuota
-from twisted_quotes.web.http.request_log import IRequestLogEntry, RequestLogEntry
+from twisted_quotes.web.http.request_log import log_entry
 from twisted_quotes.web.http.responses import log_error, render_error
 from twisted_quotes.web.http.urls import is_allowed_host, is_valid_host
 
@@ -96,16 +95,7 @@ class QuotesRequest(Request):
         # For the log, if the request is refused before it is complete.
         self.method, self.uri, self.clientproto = b"-", b"-", b"HTTP/1.1"
         self._code_if_aborted = CLIENT_CLOSED_REQUEST
-        self._log_entry: RequestLogEntry | None = None
         self._chunk_count = 0
-
-    def __conform__(self, interface: Any) -> Any:
-        """Adapt the request faster than the adapter registry does."""
-        if interface is not IRequestLogEntry:
-            return super().__conform__(interface)
-        if self._log_entry is None:
-            self._log_entry = RequestLogEntry(self)
-        return self._log_entry
 
     @property
     def output_quota(self) -> OutputQuota:
@@ -177,7 +167,7 @@ class QuotesRequest(Request):
     def write(self, data: bytes) -> None:
         """Send a part of the response, after the headers that all responses have."""
         if not self.startedWriting:
-            self.setHeader(b"x-request-id", IRequestLogEntry(self).id.encode())
+            self.setHeader(b"x-request-id", log_entry(self).id.encode())
             # A response may depend on any header, such as Host.
             if not self.responseHeaders.hasHeader(b"cache-control"):
                 self.setHeader(b"cache-control", b"no-store")

@@ -21,7 +21,7 @@ from zope.interface import provider
 from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.monitoring.metrics import Metrics
 from twisted_quotes.web.http.output_limiter import OutputLimiter
-from twisted_quotes.web.http.request_log import IRequestLogEntry
+from twisted_quotes.web.http.request_log import log_entry
 
 from .access_log import AccessLog
 from .connection import Connection
@@ -45,7 +45,7 @@ def combined_log_formatter(timestamp: str, request: Request) -> str:
     """
     line = combinedLogFormatter(timestamp, request)
     address, identity, _, rest = line.split(" ", 3)
-    user = IRequestLogEntry(request).fields.get("user", "-")
+    user = log_entry(request).fields.get("user", "-")
     return f"{address.strip(chr(34))} {identity} {user} {rest}"
 
 
@@ -181,7 +181,7 @@ class QuotesSite(Site):
         assert isinstance(request, QuotesRequest)
         if self.logPath is not None:
             super().log(request)
-        entry = IRequestLogEntry(request)
+        entry = log_entry(request)
         seconds = self.reactor.seconds() - request.started_at
         self._count_request(str(entry.fields.get("route", "none")), request, seconds)
         succeeded = request.code < 400
