@@ -9,7 +9,6 @@ from subprocess import run
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from twisted.python.filepath import FilePath
 from twisted.trial.unittest import TestCase
 
 from twisted_quotes.concurrency.limiter import ConcurrencyLimiter, SlotRequest
@@ -149,7 +148,7 @@ class RealGrepTestCase(TestCase):
         """Return a finder on the library, with two slots."""
         from twisted.internet import reactor
 
-        library = Library(FilePath(str(self.folder)))
+        library = Library(self.folder)
         finder = make_test_finder(reactor, library, self.cache, 2, **kwargs)
         # A killed grep may still be running.
         self.addCleanup(finder.outstanding.when_done)

@@ -11,7 +11,6 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
-from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.concurrency.scheduler import TIME_SLICE, CooperativeScheduler
@@ -99,7 +98,7 @@ class LargeLibraryTests(SynchronousTestCase):
         for number in range(self.count):
             (folder / f"{number:03}").write_text(f"one {number}\n")
         self.reactor = FakeReactor()
-        self.library = Library(FilePath(str(folder)))
+        self.library = Library(folder)
         self.finder = make_test_finder(
             self.reactor, self.library, temporary_folder / "cache"
         )

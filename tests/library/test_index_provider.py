@@ -13,7 +13,6 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.logger import LogLevel, capturedLogs
-from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.errors import DictionaryChanging, ServiceNotReady, TooBusy
@@ -69,7 +68,7 @@ class IndexProviderTestCase(SynchronousTestCase):
         self.book = temporary_folder / "library" / "book"
         self.book.parent.mkdir()
         self.book.write_text("one\n\ntwo\n")
-        self.library = Library(FilePath(str(self.book.parent)))
+        self.library = Library(self.book.parent)
         self.reactor = FakeReactor()
         self.threads = FakeThreads()
         self.cache_folder = temporary_folder / "cache"

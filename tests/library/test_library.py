@@ -17,7 +17,6 @@ from time import time
 from typing import Any
 from unittest.mock import patch
 
-from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.errors import DictionaryForbidden, DictionaryNotFound
@@ -27,10 +26,9 @@ from twisted_quotes.library.library import Library, LibraryUnusable
 # Opens a library, and prints the result for each name.
 OPEN_SCRIPT = """
 import sys
-from twisted.python.filepath import FilePath
 from twisted_quotes.library.library import Library
 try:
-    library = Library(FilePath(sys.argv[1]), "readable")
+    library = Library(sys.argv[1], "readable")
 except Exception as error:
     print(type(error).__name__, error)
 else:
@@ -78,7 +76,7 @@ class _LibraryTestCase(SynchronousTestCase):
 
     def make_library(self, default: str | None = None) -> Library:
         """Return the library."""
-        return Library(FilePath(str(self.root)), default)
+        return Library(self.root, default)
 
     def read_dictionary(self, name: str) -> bytes:
         """Read a dictionary."""
@@ -288,7 +286,7 @@ class PathStateTests(_LibraryTestCase):
         self.assertEqual(self.path_state(), before)
         link = self.root.parent / "link"
         link.symlink_to(self.root)
-        self.assertEqual(Library(FilePath(str(link))).path_state("cats"), before)
+        self.assertEqual(Library(link).path_state("cats"), before)
 
     def test_any_change_changes_the_state(self) -> None:
         """Even if size and modification time are restored."""

@@ -9,7 +9,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from twisted.internet.defer import CancelledError
-from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.errors import (
@@ -37,7 +36,7 @@ class FinderTests(SynchronousTestCase):
         self.reactor = FakeReactor()
         self.finder = make_test_finder(
             self.reactor,
-            Library(FilePath(str(temporary_folder))),
+            Library(temporary_folder),
             f"{temporary_folder}/.cache",
             1,
             1,

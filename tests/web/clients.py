@@ -21,7 +21,6 @@ from twisted.internet.error import ConnectionAborted, ConnectionLost
 from twisted.internet.interfaces import ITCPTransport
 from twisted.logger import LogEvent, LogLevel, capturedLogs
 from twisted.python.failure import Failure
-from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
 from twisted.web.resource import IResource
@@ -269,7 +268,7 @@ class InMemoryService:
         max_refused: int = 100,
     ) -> None:
         self.reactor = reactor or FakeReactor()
-        self.library = Library(FilePath(str(folder)))
+        self.library = Library(folder)
         self.metrics = Metrics()
         finder = make_test_finder(
             self.reactor,

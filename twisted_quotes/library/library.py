@@ -12,8 +12,7 @@ import stat
 from collections.abc import Iterator
 from errno import EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, ENXIO, EPERM
 from itertools import islice
-
-from twisted.python.filepath import FilePath
+from pathlib import Path
 
 from twisted_quotes.errors import DictionaryForbidden, DictionaryNotFound, QuotesError
 from twisted_quotes.query.queries import ALL_DICTIONARIES
@@ -59,8 +58,8 @@ class Library:
         cannot be read.
     """
 
-    def __init__(self, root: FilePath[str], default: str | None = None) -> None:
-        self._root = root.path
+    def __init__(self, root: str | Path, default: str | None = None) -> None:
+        self._root = os.path.abspath(root)
         self.count = 0
         try:
             os.listdir(self._root)

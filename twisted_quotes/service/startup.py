@@ -17,7 +17,6 @@ from twisted.cred.portal import Portal
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.logger import Logger
-from twisted.python.filepath import FilePath
 from twisted.python.procutils import which
 
 from twisted_quotes.library.index_cache import default_cache_folder
@@ -62,7 +61,7 @@ def library(folder: str | None, default: str | None) -> Library:
     """
     root = folder or str(files("twisted_quotes") / "dictionaries")
     try:
-        return Library(FilePath(root), default)
+        return Library(root, default)
     except LibraryUnusable as error:
         raise CannotStart(str(error)) from None
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
-from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.library.library import Library
@@ -52,7 +51,7 @@ class FakeGrepTestCase(SynchronousTestCase):
 
     def make_finder(self, **kwargs: Any) -> Finder:
         """Return a finder, whose searches are cancelled at the end of the test."""
-        library = Library(FilePath(str(self.folder)))
+        library = Library(self.folder)
         finder = make_test_finder(
             self.reactor, library, self.cache, metrics=self.metrics, **kwargs
         )
