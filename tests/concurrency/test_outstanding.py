@@ -84,14 +84,14 @@ class OutstandingTests(SynchronousTestCase):
     def test_cancel_ends_what_can_be_ended_early(self) -> None:
         """This includes work that is added later."""
         endless = Deferred[None]()
-        self.outstanding.add(self.done, self.done.cancel)
+        self.outstanding.add(self.done, cancellable=True)
         self.outstanding.add(endless)
         self.outstanding.cancel()
         self.failureResultOf(self.done, CancelledError)
         self.assertNoResult(endless)
         self.assertEqual(len(self.outstanding), 1)
         late: Deferred[None] = Deferred()
-        self.outstanding.add(late, late.cancel)
+        self.outstanding.add(late, cancellable=True)
         self.failureResultOf(late, CancelledError)
         self.outstanding.add(Deferred())
         self.assertEqual(len(self.outstanding), 2)

@@ -4,8 +4,7 @@ Work in progress, which a shutdown waits for.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredList
 
@@ -23,27 +22,29 @@ class Outstanding:
     is_cancelled = False
 
     def __init__(self) -> None:
-        self._pending: dict[Deferred[Any], _Item] = {}
+        # Each thing in progress, with what waits for its end.
+        self._observers: dict[Deferred[Any], list[Deferred[None]]] = {}
+        self._cancellable: set[Deferred[Any]] = set()
 
     def __len__(self) -> int:
-        return len(self._pending)
+        return len(self._observers)
 
-    def add(
-        self, done: Deferred[T], cancel: Callable[[], object] | None = None
-    ) -> Deferred[T]:
+    def add(self, done: Deferred[T], cancellable: bool = False) -> Deferred[T]:
         """
         Track something until it succeeds or fails.
 
         @param done: fires at its end.
-        @param cancel: ends it early, if possible. It is called at once if L{cancel}
-            has been called before.
+        @param cancellable: whether L{cancel} cancels C{done}. If L{cancel} has been
+            called before, this happens at once.
         @return: C{done} itself.
         """
-        if done not in self._pending:
-            self._pending[done] = _Item(cancel, [])
+        if done not in self._observers:
+            self._observers[done] = []
+            if cancellable:
+                self._cancellable.add(done)
             done.addBoth(self._mark_done, done)
-            if self.is_cancelled and cancel is not None:
-                cancel()
+            if cancellable and self.is_cancelled:
+                done.cancel()
         return done
 
     def when_done(self, *additional: Deferred[Any]) -> Deferred[list[tuple[bool, Any]]]:
@@ -53,33 +54,25 @@ class Outstanding:
         @param additional: more to wait for.
         @return: a L{DeferredList} that never fails.
         """
-        observers = []
-        for item in self._pending.values():
-            observers.append(Deferred[None]())
-            item.observers.append(observers[-1])
-        return DeferredList([*additional, *observers], consumeErrors=True)
+        own_observers = []
+        for observers in self._observers.values():
+            own_observers.append(Deferred[None]())
+            observers.append(own_observers[-1])
+        return DeferredList([*additional, *own_observers], consumeErrors=True)
 
     def cancel(self) -> None:
-        """End early whatever can be ended early."""
+        """Cancel whatever is cancellable."""
         self.is_cancelled = True
-        for item in list(self._pending.values()):
-            if item.cancel is not None:
-                item.cancel()
+        for done in [each for each in self._observers if each in self._cancellable]:
+            done.cancel()
 
     def discard(self) -> None:
         """Stop tracking everything: nothing waits for it any longer."""
-        for done in list(self._pending):
+        for done in list(self._observers):
             self._mark_done(None, done)
 
     def _mark_done(self, result: T, done: Deferred[Any]) -> T:
-        item = self._pending.pop(done, None)
-        for observer in item.observers if item else ():
+        self._cancellable.discard(done)
+        for observer in self._observers.pop(done, ()):
             observer.callback(None)
         return result
-
-
-class _Item(NamedTuple):
-    """How to end one tracked thing early, and what waits for its end."""
-
-    cancel: Callable[[], object] | None
-    observers: list[Deferred[None]]

@@ -161,7 +161,7 @@ class Finder:
 
     def _track(self, coroutine: Coroutine[Deferred[Any], Any, T]) -> Deferred[T]:
         deferred = Deferred.fromCoroutine(coroutine)
-        return self.outstanding.add(deferred, deferred.cancel)
+        return self.outstanding.add(deferred, cancellable=True)
 
 
 def make_finder(

@@ -68,7 +68,7 @@ class WaitRoute:
         self._active_waits[client_key] += 1
         try:
             finished = Deferred.fromCoroutine(self._sleep(seconds))
-            await self.outstanding.add(finished, finished.cancel)
+            await self.outstanding.add(finished, cancellable=True)
         except TooBusy:
             if len(self._active_waits) > 1:
                 # Leave slots to other clients until all current waits have ended.
