@@ -15,9 +15,9 @@ from twisted.internet.defer import (
 )
 from twisted.internet.task import deferLater
 
+from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.processes.process import (
-    ChildProcess,
     Command,
     ReactorForProcesses,
     spawn,
@@ -68,8 +68,7 @@ class IndexBuilder:
         self._in_thread = in_thread
         self._thread_lock = DeferredLock()
         self._process_semaphore = DeferredSemaphore(MAX_PROCESSES)
-        self._children: set[ChildProcess] = set()
-        self._stopping = False
+        self._processes = Outstanding()
 
     async def write(self, dictionary: Dictionary, folder: str) -> None:
         """
@@ -94,22 +93,21 @@ class IndexBuilder:
 
     def stop(self) -> None:
         """Kill the processes, and stop the thread at its next quote."""
-        self._stopping = True
-        for child in list(self._children):
-            child.result.cancel()
+        self._processes.cancel()
 
     def _write_in_thread(self, dictionary: Dictionary, folder: str) -> bool:
         """Write an index; return whether there was enough time."""
         deadline = self._reactor.seconds() + THREAD_TIME_LIMIT
 
         def should_stop() -> bool:
-            return self._stopping or self._reactor.seconds() >= deadline
+            is_late = self._reactor.seconds() >= deadline
+            return is_late or self._processes.is_cancelled
 
         # Before the first quote, write_index looks for separators in the whole file.
         return not should_stop() and write_index(dictionary, folder, should_stop)
 
     async def _write_in_process(self, dictionary: Dictionary, folder: str) -> None:
-        if self._stopping:
+        if self._processes.is_cancelled:
             raise CancelledError()
         # -B: on a full disk, Python would leave a truncated .pyc file.
         command = Command(
@@ -120,7 +118,7 @@ class IndexBuilder:
         started_at = self._reactor.seconds()
         time_limit = BASE_TIME_LIMIT + dictionary.state.size / BYTES_PER_SECOND
         child = spawn(self._reactor, command, dictionary.fileno())
-        self._children.add(child)
+        self._processes.add(child.ended, child.result.cancel)
         try:
             outcome = await child.result.addTimeout(time_limit, self._reactor)
         except TimeoutError:
@@ -131,6 +129,5 @@ class IndexBuilder:
             stderr = outcome.stderr.decode("utf-8", "replace")
             reason = f"status {outcome.exit_code}, stderr {stderr!r}"
         finally:
-            self._children.discard(child)
             await child.ended
         raise BuildFailed(reason, self._reactor.seconds() - started_at)
