@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted_quotes.concurrency.limiter import SlotRequest
 from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.concurrency.threads import DeferToThread
-from twisted_quotes.grep.runner import GrepRunner
+from twisted_quotes.grep.runner import GrepRunner, GrepSession
 from twisted_quotes.library.dictionary import FileState, PathState
 from twisted_quotes.library.index_provider import IndexProvider
 from twisted_quotes.library.library import Library
@@ -34,7 +34,7 @@ from .batching.search_batcher import SearchBatcher
 from .indexed_library import IndexedLibrary
 from .line_search import LineSearch
 from .quote_search import DictionaryInfo, QuoteSearch
-from .results import EntryResults, QuoteResults
+from .results import EntryResults, QuoteEntriesAdapter, QuoteResults
 from .sampling import RandomSampler
 
 T = TypeVar("T")
@@ -84,13 +84,13 @@ class Finder:
             limit = query.nresults if query.nresults > 0 else None
             await results.write_all(names[:limit])
             return
+        if isinstance(query, Random):
+            adapter = QuoteEntriesAdapter(query.limit, query.offset, results)
+            await self._find_quotes(query, adapter, client_key)
+            results.is_complete = adapter.is_complete
+            return
         dictionary_name = self.resolve_dictionary_name(query.dictionary)
         slot_request = self._slot_request(dictionary_name, query.selection, client_key)
-        if isinstance(query, Random):
-            await self.sampler.find_entries(
-                dictionary_name, query, results, slot_request
-            )
-            return
         search = self.quote_search if query.unit == "quote" else self.line_search
         await search.find_entries(dictionary_name, query, results, slot_request)
 
@@ -103,14 +103,24 @@ class Finder:
         @param results: what receives them. What it has accepted stays valid if this
             fails.
         """
+        return self._track(self._find_quotes(query, results, client_key))
+
+    async def _find_quotes(
+        self, query: QuoteQuery | Random, results: QuoteResults, client_key: str | None
+    ) -> None:
+        async def write_quotes(grep_session: GrepSession, names: list[str]) -> None:
+            if isinstance(query, Random | SampleQuotes):
+                await self.sampler.write_quotes(grep_session, names, query, results)
+            else:
+                states: dict[str, FileState | None] = dict.fromkeys(names)
+                await self.quote_search.write_quotes(
+                    grep_session, states, query, results
+                )
+
         dictionary_name = self.resolve_dictionary_name(query.dictionary)
         slot_request = self._slot_request(dictionary_name, query.selection, client_key)
-        if isinstance(query, SampleQuotes):
-            return self._track(
-                self.sampler.find_quotes(dictionary_name, query, results, slot_request)
-            )
-        return self._track(
-            self.quote_search.find_quotes(dictionary_name, query, results, slot_request)
+        await self.indexed_library.search(
+            dictionary_name, slot_request, write_quotes, results
         )
 
     def find_quote(

@@ -70,7 +70,7 @@ class QuoteSearch:
             states: dict[str, FileState | None] = dict.fromkeys(names)
             if not results.is_large:
                 buffered = BufferedQuotes(query.limit)
-                await self._write_quotes(grep_session, states, query, buffered)
+                await self.write_quotes(grep_session, states, query, buffered)
                 if not buffered.limit_reached:
                     await results.write_all(buffered.texts)
                     return
@@ -84,35 +84,13 @@ class QuoteSearch:
                     states[name] = dictionary.dictionary.state
             streamed = QuoteEntriesAdapter(query.limit, query.offset, results)
             streamed.start(total)
-            await self._write_quotes(grep_session, states, query, streamed)
+            await self.write_quotes(grep_session, states, query, streamed)
 
         await self.indexed_library.search(
             dictionary_name, slot_request, search_dictionaries, results
         )
 
-    async def find_quotes(
-        self,
-        dictionary_name: str,
-        query: FindQuotes | StreamQuotes,
-        results: QuoteResults,
-        slot_request: SlotRequest,
-    ) -> None:
-        """
-        Find quotes, and count all that match.
-
-        @param results: what receives them. What it has accepted stays valid if the
-            search fails.
-        """
-        await self.indexed_library.search(
-            dictionary_name,
-            slot_request,
-            lambda session, names: self._write_quotes(
-                session, dict.fromkeys(names), query, results
-            ),
-            results,
-        )
-
-    async def _write_quotes(
+    async def write_quotes(
         self,
         grep_session: GrepSession,
         states: dict[str, FileState | None],
@@ -120,9 +98,12 @@ class QuoteSearch:
         results: QuoteResults,
     ) -> None:
         """
-        Find quotes in one dictionary after another.
+        Find quotes in one dictionary after another, and count all that match.
 
-        @param states: the state that each must have; L{None} for any.
+        @param states: the dictionaries, each with the state that it must have; L{None}
+            for any.
+        @param results: what receives them. What it has accepted stays valid if the
+            search fails.
         """
         offset = query.offset
         async for name, state in self.indexed_library.iterate(states.items()):

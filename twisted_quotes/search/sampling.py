@@ -14,7 +14,6 @@ from typing import NamedTuple, TypeVar
 
 from msgspec import UNSET
 
-from twisted_quotes.concurrency.limiter import SlotRequest
 from twisted_quotes.grep.runner import GrepSession
 from twisted_quotes.library.dictionary import FileState
 from twisted_quotes.query.queries import Random, SampleQuotes, Selection
@@ -25,7 +24,7 @@ from .cursor import MAX_POSITIONS
 from .indexed_dictionary import IndexedDictionary
 from .indexed_library import IndexedLibrary
 from .match_positions import locate_matches
-from .results import CHUNK_SIZE, EntryResults, QuoteEntriesAdapter, QuoteResults
+from .results import CHUNK_SIZE, QuoteResults
 
 T = TypeVar("T")
 
@@ -47,59 +46,20 @@ class RandomSampler:
 
     indexed_library: IndexedLibrary
 
-    async def find_entries(
-        self,
-        dictionary_name: str,
-        query: Random,
-        results: EntryResults,
-        slot_request: SlotRequest,
-    ) -> None:
-        """Sample quotes whose texts are the entries."""
-        adapter = QuoteEntriesAdapter(query.limit, query.offset, results)
-        await self.find_quotes(dictionary_name, query, adapter, slot_request)
-        results.is_complete = adapter.is_complete
-
-    async def find_quotes(
-        self,
-        dictionary_name: str,
-        query: Random | SampleQuotes,
-        results: QuoteResults,
-        slot_request: SlotRequest,
-    ) -> None:
-        """
-        Sample quotes. The same seed gives the same quotes in the same order.
-
-        @param results: what receives them, or an empty list if there are none.
-        """
-        await self.indexed_library.search(
-            dictionary_name,
-            slot_request,
-            lambda session, names: self._write_samples(session, names, query, results),
-            results,
-        )
-
-    async def _find_source(
-        self, grep_session: GrepSession, name: str, selection: Selection
-    ) -> _Source:
-        """Find the quotes of a dictionary to sample from."""
-        with self.indexed_library.open(name) as opened:
-            state = opened.dictionary.state
-            if selection == Selection():
-                return _Source(name, state, range(opened.index.count))
-            positions = array("I")
-            cursor = await opened.open_cursor(grep_session, selection)
-            while fetched := await cursor.fetch(MAX_POSITIONS):
-                positions.extend(fetched)
-            return _Source(name, state, positions)
-
-    async def _write_samples(
+    async def write_quotes(
         self,
         grep_session: GrepSession,
         names: list[str],
         query: Random | SampleQuotes,
         results: QuoteResults,
     ) -> None:
-        """Read random quotes until the results accept no more."""
+        """
+        Sample quotes until the results accept no more.
+
+        The same seed gives the same quotes in the same order.
+
+        @param results: what receives them, or an empty list if there are none.
+        """
         sources = [
             await self._find_source(grep_session, name, query.selection)
             async for name in self.indexed_library.iterate(names)
@@ -124,6 +84,20 @@ class RandomSampler:
             await results.write(quotes)
             if results.limit_reached or not remaining:
                 return
+
+    async def _find_source(
+        self, grep_session: GrepSession, name: str, selection: Selection
+    ) -> _Source:
+        """Find the quotes of a dictionary to sample from."""
+        with self.indexed_library.open(name) as opened:
+            state = opened.dictionary.state
+            if selection == Selection():
+                return _Source(name, state, range(opened.index.count))
+            positions = array("I")
+            cursor = await opened.open_cursor(grep_session, selection)
+            while fetched := await cursor.fetch(MAX_POSITIONS):
+                positions.extend(fetched)
+            return _Source(name, state, positions)
 
     async def _read_batch(
         self, sources: Sequence[_Source], indexes: Sequence[int]
