@@ -106,6 +106,13 @@ class StartTests(ServiceTestCase):
             "Permission denied; the folder of the socket must exist and be writable",
         )
 
+    def test_a_unix_socket_in_use_stops_the_start(self) -> None:
+        """The error is not about the lock of Twisted."""
+        in_use = CannotListenError(None, "/run/quotes", "Cannot acquire lock")
+        service = self.make_service(("unix:/run/quotes", FakeEndpoint(fail(in_use))))
+        error = self.assertRaises(CannotStart, service.startService)
+        self.assertTrue(str(error).endswith("another process listens on it"), error)
+
     def make_port(self) -> FakePort:
         """Make a port."""
         address = IPv4Address("TCP", "127.0.0.1", 8000)

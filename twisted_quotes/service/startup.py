@@ -15,6 +15,7 @@ from typing import Any
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.portal import Portal
 from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python.procutils import which
@@ -103,6 +104,8 @@ def endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
 def describe_listen_error(description: str, error: BaseException | None) -> str:
     """Return a line for an error that prevents listening on an endpoint."""
     match error:
+        case CannotListenError(socketError="Cannot acquire lock"):
+            reason = "another process listens on it"
         case TypeError():
             reason = "its parameters are wrong"
         case ValueError():

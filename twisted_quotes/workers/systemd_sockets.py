@@ -46,7 +46,7 @@ def resolve_systemd_sockets(
     try:
         listen = resolve_socket_indexes(options["listen"], names)
     except ValueError as error:
-        raise startup.CannotStart(f"cannot listen: {error}") from None
+        raise startup.CannotStart(f"--listen cannot be used: {error}") from None
     if configuration is None:
         # A client that connects to such a socket would wait without end.
         for each in unused_sockets(listen, names):
