@@ -13,10 +13,10 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import FrameType
 
 from . import report
 from .benchmark_run import BenchmarkRun, find_subjects
@@ -27,6 +27,7 @@ from .servers import ROOT
 from .targets import TARGETS, judge_target
 
 _PAGE, _DATA, _PLOT = "performance.md", "performance.json", "performance.png"
+_print_progress = partial(print, flush=True)
 
 
 def _parse_options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -50,14 +51,6 @@ def _parse_options(arguments: Sequence[str]) -> argparse.Namespace:
         "is replaced [default: docs for a full run, else build/bench]",
     )
     return parser.parse_args(arguments)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-def _print_progress(message: str) -> None:
-    print(message, flush=True)
 
 
 def _write_report(folder: Path, result: report.Report) -> None:
@@ -117,7 +110,7 @@ def main(arguments: Sequence[str] = sys.argv[1:]) -> int:
     _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+        signal.signal(number, signal.default_int_handler)
     try:
         result = _measure(scale, options)
     except BenchmarkError as error:

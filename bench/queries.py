@@ -35,24 +35,3 @@ def zipf_terms(terms: Sequence[str], count: int, seed: int) -> list[str]:
     """Choose C{count} random terms; the n-th is 1/n times as frequent as the first."""
     weights = list(accumulate(1 / rank for rank in range(1, len(terms) + 1)))
     return Random(seed).choices(terms, cum_weights=weights, k=count)
-
-
-class UnusedTerms:
-    """
-    Terms that have not been sent to a server, so that its caches cannot help.
-
-    @param terms: all terms.
-    """
-
-    def __init__(self, terms: Sequence[str]) -> None:
-        self._terms = terms
-        self._used: dict[str, int] = {}
-
-    def next_terms(self, server: str, count: int) -> Sequence[str]:
-        """Return the next terms for a server, fewer if there are not enough."""
-        used = self._used.get(server, 0)
-        return self._terms[used : used + count]
-
-    def mark_used(self, server: str, count: int) -> None:
-        """Do not return the next C{count} terms for a server again."""
-        self._used[server] = self._used.get(server, 0) + count

@@ -4,6 +4,7 @@ The loads on the small dictionary, where starting grep takes longer than its sea
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -17,7 +18,6 @@ from .ours import OURS, TWO_WORKERS, UNBATCHED
 from .peers.catalogue import CGI, FASTAPI, FASTAPI_UVLOOP, KLEIN, QUART, WEBHOOK
 from .queries import (
     ZIPF_TERMS,
-    UnusedTerms,
     all_query,
     encode_query,
     search_query,
@@ -26,7 +26,7 @@ from .queries import (
 from .rounds import Load, Numbers
 from .scale import Scale
 from .servers import Server, check_same_results, select_contestants
-from .wrk import WrkRun, write_bodies
+from .wrk import run_wrk, write_bodies
 
 _MAX_RATE = 15_000
 """The maximum rate of distinct terms, in requests per second, of any server."""
@@ -85,7 +85,8 @@ class SmallLoads:
     ) -> None:
         self._servers = servers
         self._popular_terms = terms[:ZIPF_TERMS]
-        self._unused_terms = UnusedTerms(terms[ZIPF_TERMS:])
+        self._distinct_terms = terms[ZIPF_TERMS:]
+        self._used_terms: Counter[str] = Counter()
         self._bodies = folder / "bodies"
         self._background_bodies = folder / "background-bodies"
         self._dictionary = library / SMALL
@@ -165,14 +166,19 @@ class SmallLoads:
     def _write_searches(self, path: Path, terms: Sequence[str]) -> None:
         write_bodies(path, (encode_query(search_query(term)) for term in terms))
 
+    def _next_terms(self, name: str, count: int) -> Sequence[str]:
+        """Return terms that a server has not got yet, so that no cache can help it."""
+        used = self._used_terms[name]
+        return self._distinct_terms[used : used + count]
+
     def _measure_distinct(
         self, clients: int, seconds: int, server: Server, number: int = 0
     ) -> Numbers:
         name = server.subject.name
-        terms = self._unused_terms.next_terms(name, _MAX_RATE * seconds)
+        terms = self._next_terms(name, _MAX_RATE * seconds)
         self._write_searches(self._bodies, terms)
-        report = WrkRun(server.url(), self._bodies, clients, seconds).run()
-        self._unused_terms.mark_used(name, report.bodies_used)
+        report = run_wrk(server.url(), self._bodies, clients, seconds)
+        self._used_terms[name] += report.bodies_used
         return report.checked_numbers(_MIN_RESPONSE_SIZE, len(terms))
 
     def _measure_popular(self, server: Server, number: int) -> Numbers:
@@ -185,13 +191,13 @@ class SmallLoads:
 
     def _measure_64_clients(self, server: Server, terms: Sequence[str]) -> Numbers:
         self._write_searches(self._bodies, terms)
-        wrk = WrkRun(server.url(), self._bodies, 64, self._scale.seconds)
-        return wrk.run().checked_numbers(_MIN_RESPONSE_SIZE)
+        report = run_wrk(server.url(), self._bodies, 64, self._scale.seconds)
+        return report.checked_numbers(_MIN_RESPONSE_SIZE)
 
     def _measure_all(self, server: Server, number: int) -> Numbers:
         write_bodies(self._bodies, [encode_query(all_query(SMALL))])
-        wrk = WrkRun(server.url("all"), self._bodies, 16, self._scale.seconds)
-        return wrk.run().checked_numbers(self._dictionary.stat().st_size)
+        report = run_wrk(server.url("all"), self._bodies, 16, self._scale.seconds)
+        return report.checked_numbers(self._dictionary.stat().st_size)
 
     def _measure_idle(self, server: Server, connections: int, number: int) -> Numbers:
         with idle_connections(server.configuration.port, connections):
@@ -200,29 +206,32 @@ class SmallLoads:
     def _measure_paced(self, server: Server, number: int) -> Numbers:
         self._write_searches(self._bodies, self._popular_terms[:1])
         seconds = self._scale.paced_seconds
-        wrk = WrkRun(server.url(), self._bodies, _PACED_CLIENTS, seconds, _PACED_RATE)
-        return wrk.run().checked_numbers(_MIN_RESPONSE_SIZE)
+        report = run_wrk(
+            server.url(), self._bodies, _PACED_CLIENTS, seconds, _PACED_RATE
+        )
+        return report.checked_numbers(_MIN_RESPONSE_SIZE)
 
     def _measure_paced_with_background(self, server: Server, number: int) -> Numbers:
         # The background load starts first and ends last.
         seconds = self._scale.paced_seconds + 1
         name = server.subject.name
-        terms = self._unused_terms.next_terms(name, 2 * _BACKGROUND_RATE * seconds)
+        terms = self._next_terms(name, 2 * _BACKGROUND_RATE * seconds)
         self._write_searches(self._background_bodies, terms)
-        background = WrkRun(
-            *(server.url(), self._background_bodies),
-            *(_PACED_CLIENTS, seconds, _BACKGROUND_RATE),
-        )
         with ThreadPoolExecutor() as pool:
-            background_report = pool.submit(background.run)
+            background = pool.submit(
+                run_wrk,
+                server.url(),
+                self._background_bodies,
+                *(_PACED_CLIENTS, seconds, _BACKGROUND_RATE),
+            )
             numbers = self._measure_paced(server, number)
-            report = background_report.result()
-        self._unused_terms.mark_used(name, report.bodies_used)
+            report = background.result()
+        self._used_terms[name] += report.bodies_used
         report.checked_numbers(_MIN_RESPONSE_SIZE, len(terms))
         return numbers
 
     def _measure_floor(self, name: str, number: int) -> Numbers:
         loops, cores = FLOORS[name]
         seconds = self._scale.seconds
-        terms = self._unused_terms.next_terms(name, _MAX_RATE * seconds)
+        terms = self._next_terms(name, _MAX_RATE * seconds)
         return measure_floor(terms, self._dictionary, loops, cores, seconds)

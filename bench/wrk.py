@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,57 +88,37 @@ def parse_report(output: str) -> WrkReport:
     raise RunFailed(f"wrk: {last_line(output)}")
 
 
-@dataclass(frozen=True)
-class WrkRun:
+def run_wrk(
+    url: str, bodies: Path, clients: int, seconds: int, rate: int = 0
+) -> WrkReport:
     """
-    The parameters of one run.
+    Run wrk.
 
-    @ivar url: the URL of all requests.
-    @ivar bodies: the file of the bodies, one per line; after the last comes the first.
-    @ivar clients: the number of connections.
-    @ivar seconds: the duration.
-    @ivar rate: the number of requests per second; 0 for no limit.
+    @param url: the URL of all requests.
+    @param bodies: the file of the bodies, one per line; after the last comes the first.
+    @param clients: the number of connections.
+    @param rate: the number of requests per second; 0 for no limit.
+    @raise RunFailed: there is no report, or the rate was too low.
     """
-
-    url: str
-    bodies: Path
-    clients: int
-    seconds: int
-    rate: int = 0
-
-    def command(self) -> Sequence[str]:
-        """Return the command line."""
-        return [
-            *("wrk", "--threads=1", f"--connections={self.clients}"),
-            *(f"--duration={self.seconds}s", f"--timeout={_RESPONSE_TIMEOUT}s"),
-            *(f"--script={_SCRIPT}", self.url, "--"),
-            *(str(self.bodies), str(self.rate)),
-        ]
-
-    def parse_output(self, output: str) -> WrkReport:
-        """
-        Parse the report of this run.
-
-        @raise RunFailed: there is no report, or the rate was too low.
-        """
-        report = parse_report(output)
-        if report.requests < _MIN_PACE_RATIO * self.rate * self.seconds:
-            raise RunFailed(f"only {report.requests} responses to paced requests")
-        return report
-
-    def run(self) -> WrkReport:
-        """Run wrk; raise L{RunFailed} if it fails."""
-        try:
-            completed = subprocess.run(
-                self.command(),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                timeout=self.seconds + _EXIT_TIMEOUT,
-            )
-        except subprocess.TimeoutExpired:
-            raise RunFailed("wrk did not exit") from None
-        return self.parse_output(completed.stdout)
+    command = [
+        *("wrk", "--threads=1", f"--connections={clients}", f"--duration={seconds}s"),
+        *(f"--timeout={_RESPONSE_TIMEOUT}s", f"--script={_SCRIPT}"),
+        *(url, "--", str(bodies), str(rate)),
+    ]
+    try:
+        completed = subprocess.run(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=seconds + _EXIT_TIMEOUT,
+        )
+    except subprocess.TimeoutExpired:
+        raise RunFailed("wrk did not exit") from None
+    report = parse_report(completed.stdout)
+    if report.requests < _MIN_PACE_RATIO * rate * seconds:
+        raise RunFailed(f"only {report.requests} responses to paced requests")
+    return report
 
 
 def write_bodies(path: Path, bodies: Iterable[str]) -> None:

@@ -9,7 +9,7 @@ from collections import Counter
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bench.queries import UnusedTerms, all_query, encode_query, search_query, zipf_terms
+from bench.queries import all_query, encode_query, search_query, zipf_terms
 
 TERMS = [f"term {number}" for number in range(100)]
 
@@ -34,13 +34,3 @@ class QueryTests(SynchronousTestCase):
         first = zipf_terms(TERMS, 50, seed=1)
         self.assertEqual(zipf_terms(TERMS, 50, seed=1), first)
         self.assertNotEqual(zipf_terms(TERMS, 50, seed=2), first)
-
-    def test_a_term_is_used_once_for_each_server(self) -> None:
-        """Terms that were not used are returned again; at the end there are fewer."""
-        unused = UnusedTerms(TERMS)
-        self.assertEqual(unused.next_terms("ours", 10), TERMS[:10])
-        unused.mark_used("ours", 4)
-        self.assertEqual(unused.next_terms("ours", 10), TERMS[4:14])
-        self.assertEqual(unused.next_terms("webhook", 2), TERMS[:2])
-        unused.mark_used("ours", 94)
-        self.assertEqual(unused.next_terms("ours", 10), TERMS[98:])

@@ -4,19 +4,23 @@ Tests for L{bench.targets}.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from bench import small_loads
 from bench.big_loads import BIG_LOADS, BIG_SERVERS, BigLoads
-from bench.ours import VARIANTS
+from bench.ours import OURS, TWO_WORKERS, VARIANTS
 from bench.peers.catalogue import FASTAPI, PEERS, WEBHOOK
+from bench.queries import ZIPF_TERMS
 from bench.rounds import Outcome, Spread
 from bench.scale import FULL, QUICK
 from bench.servers import Server
 from bench.small_loads import SmallLoads, small_load_names
 from bench.targets import TARGETS, Target, judge_target
+from bench.wrk import WrkReport
 
 TARGET = Target("a load", "load", "ours", "peer", "rate", 2.0)
 MAXIMUM = Target("", "load", "ours", "peer", "rate", 1.1, at_least=False)
@@ -88,3 +92,26 @@ class TargetsTests(SynchronousTestCase):
                 for target in TARGETS:
                     self.assertIn(target.ours, entries[target.load], target)
                     self.assertIn(target.peer, entries[target.load], target)
+
+
+class DistinctTermsTests(SynchronousTestCase):
+    def test_no_server_gets_a_term_twice(self) -> None:
+        """Terms of which wrk sent no request are used in the next run."""
+        used = iter((4, 9, 3))
+        sent: list[str] = []
+
+        def run(url: str, bodies: Path, clients: int, seconds: int) -> WrkReport:
+            count = next(used)
+            lines = bodies.read_text().splitlines()[:count]
+            sent.extend(json.loads(line)["term"] for line in lines)
+            return WrkReport(count, count, 1, 10**6, {}, {})
+
+        self.patch(small_loads, "run_wrk", run)
+        folder = Path(self.enterContext(TemporaryDirectory()))
+        terms = [f"term {number}" for number in range(ZIPF_TERMS + 20)]
+        servers = {each.name: Server(each, folder, folder) for each in VARIANTS}
+        small = SmallLoads(servers, terms, folder, folder, QUICK)
+        measure = next(small.loads()).entries
+        for name in (OURS.name, OURS.name, TWO_WORKERS.name):
+            measure[name](0)
+        self.assertEqual(sent, [*terms[-20:-7], *terms[-20:-17]])

@@ -5,12 +5,15 @@ Tests for L{bench.wrk}.
 from __future__ import annotations
 
 import json
+import subprocess
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from bench.errors import RunFailed
-from bench.wrk import WrkReport, WrkRun, parse_report
+from bench.wrk import WrkReport, parse_report, run_wrk
 
 GOOD_REPORT = {
     "bodies_used": 1005,
@@ -80,12 +83,11 @@ class ReportTests(SynchronousTestCase):
 
 
 class PacedRunTests(SynchronousTestCase):
-    """Tests of paced runs."""
-
     def test_a_run_must_keep_its_pace(self) -> None:
         """1,000 responses are too few for 1,200 requests, but enough for 1,040."""
-        slow = WrkRun("http://127.0.0.1:1/", Path("bodies"), 1, 2, rate=600)
-        error = self.assertRaises(RunFailed, slow.parse_output, wrk_output())
+        completed = SimpleNamespace(stdout=wrk_output())
+        self.patch(subprocess, "run", lambda *_, **__: completed)
+        run_at_rate = partial(run_wrk, "http://127.0.0.1:1/", Path("bodies"), 1, 2)
+        error = self.assertRaises(RunFailed, run_at_rate, 600)
         self.assertEqual(str(error), "only 1000 responses to paced requests")
-        steady = WrkRun("http://127.0.0.1:1/", Path("bodies"), 1, 2, rate=520)
-        self.assertEqual(steady.parse_output(wrk_output()).requests, 1000)
+        self.assertEqual(run_at_rate(520).requests, 1000)
