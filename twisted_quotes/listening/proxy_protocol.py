@@ -8,6 +8,7 @@ a number. Therefore it is given only complete and valid headers.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
@@ -25,6 +26,7 @@ from zope.interface import implementer
 
 _V1_PREFIX = b"PROXY "
 _V1_MAX_LENGTH = 107
+_ADDRESS_TYPES = {b"TCP4": IPv4Address, b"TCP6": IPv6Address}
 _V2_SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 _V2_FIXED_LENGTH = 16
 _V2_LOCAL, _V2_PROXY = 0x20, 0x21
@@ -58,18 +60,14 @@ def _split_v1(data: bytes) -> tuple[bytes, bytes] | None:
         case [_, b"UNKNOWN", *_]:
             # What follows must be ignored, and Twisted requires a blank.
             return b"PROXY UNKNOWN \r\n", rest
-        case [_, b"TCP4", *addresses] if _are_valid(addresses, IPv4Address):
-            return line + end, rest
-        case [_, b"TCP6", *addresses] if _are_valid(addresses, IPv6Address):
-            return line + end, rest
-        case [_, b"TCP4" | b"TCP6", *_]:
+        case [_, protocol, *fields] if protocol in _ADDRESS_TYPES:
+            if _are_valid(fields, _ADDRESS_TYPES[protocol]):
+                return line + end, rest
             raise ValueError("its PROXY header has wrong addresses")
     raise ValueError("its PROXY header names no known protocol")
 
 
-def _are_valid(
-    fields: list[bytes], address_type: type[IPv4Address] | type[IPv6Address]
-) -> bool:
+def _are_valid(fields: list[bytes], address_type: Callable[[str], object]) -> bool:
     """Return whether fields are two addresses and two ports."""
     try:
         source, destination, *ports = (each.decode("ascii") for each in fields)
@@ -97,13 +95,12 @@ def _split_v2(data: bytes) -> tuple[bytes, bytes] | None:
 
 
 class ProxyHeaderReader(ProtocolWrapper):
-    """Buffers data until the header is complete, and forwards all data then."""
+    """Buffers data until the header is complete, then forwards all data."""
 
     _log = Logger()
     _header_buffer: bytes | None = b""
 
     def dataReceived(self, data: bytes) -> None:
-        """Buffer or forward data."""
         if self._header_buffer is None:
             super().dataReceived(data)
             return

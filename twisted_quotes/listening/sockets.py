@@ -192,9 +192,11 @@ def accept_batches(port: IListeningPort) -> Iterator[None]:
         if not ready.poll(0):
             return
         if isinstance(port, unix.Port):
+            # A socket that was shut down is readable even if no connection waits.
             port.numberAccepts = _BATCH_SIZE
-        port.doRead()
-        # A UNIX socket that was shut down is readable even if no connection waits.
-        if isinstance(port, unix.Port) and port.numberAccepts < _BATCH_SIZE:
-            return
+            port.doRead()
+            if port.numberAccepts < _BATCH_SIZE:
+                return
+        else:
+            port.doRead()
         yield
