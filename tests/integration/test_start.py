@@ -204,7 +204,7 @@ class StartTests(LibraryTestCase):
                 with HTTPConnection(str(path)) as connection:
                     response = connection.send_query({"action": "all"}).read_response()
                 self.assertEqual(response.json()["results"], ["first"])
-                self.check_failure(listen, error="Cannot acquire lock")
+                self.check_failure(listen, error="another process listens on it")
                 pids = server.all_child_pids()
                 server.send_signal(signal)
                 server.wait_for_exit()
