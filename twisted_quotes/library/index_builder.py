@@ -118,7 +118,7 @@ class IndexBuilder:
         started_at = self._reactor.seconds()
         time_limit = BASE_TIME_LIMIT + dictionary.state.size / BYTES_PER_SECOND
         child = spawn(self._reactor, command, dictionary.fileno())
-        self._processes.add(child.ended, child.result.cancel)
+        self._processes.add(child.result, cancellable=True)
         try:
             outcome = await child.result.addTimeout(time_limit, self._reactor)
         except TimeoutError:
