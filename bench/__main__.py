@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import resource
 import signal
@@ -13,7 +14,6 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,7 +27,7 @@ from .servers import ROOT
 from .targets import TARGETS, judge_target
 
 _PAGE, _DATA, _PLOT = "performance.md", "performance.json", "performance.png"
-_print_progress = partial(print, flush=True)
+_log = logging.getLogger("bench")
 
 
 def _parse_options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -55,7 +55,7 @@ def _parse_options(arguments: Sequence[str]) -> argparse.Namespace:
 
 def _write_report(folder: Path, result: report.Report) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    _print_progress(f"writing the results to {os.path.relpath(folder)}")
+    _log.info("writing the results to %s", os.path.relpath(folder))
     data = json.dumps(report.report_data(result), indent=1)
     (folder / _DATA).write_text(f"{data}\n", "utf-8")
     page = folder / _PAGE
@@ -67,7 +67,7 @@ def _write_report(folder: Path, result: report.Report) -> None:
             "utf-8",
         )
     if find_spec("matplotlib") is None:
-        _print_progress("no plot: matplotlib is missing; see `make .venv/.bench`")
+        _log.info("no plot: matplotlib is missing; see `make .venv/.bench`")
         return
     from .plot import save_plot
 
@@ -76,9 +76,9 @@ def _write_report(folder: Path, result: report.Report) -> None:
 
 def _measure(scale: Scale, options: argparse.Namespace) -> report.Report:
     start, other_work = time.monotonic(), OtherWork()
-    subjects, absent = find_subjects(options.server, _print_progress)
+    subjects, absent = find_subjects(options.server)
     with TemporaryDirectory(prefix="bench-") as folder:
-        run = BenchmarkRun(Path(folder), scale, options.load, subjects, _print_progress)
+        run = BenchmarkRun(Path(folder), scale, options.load, subjects)
         run.run()
     minutes = (time.monotonic() - start) / 60
     return report.Report(
@@ -109,6 +109,8 @@ def main(arguments: Sequence[str] = sys.argv[1:]) -> int:
     # The idle connections need many descriptors, here and in the servers.
     _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
+    logging.basicConfig(format="%(message)s", stream=sys.stdout)
+    _log.setLevel(logging.INFO)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:

@@ -4,8 +4,9 @@ A run of the benchmark: find the servers, start them, measure each load.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from logging import getLogger
 from pathlib import Path
 
 from . import corpus
@@ -20,15 +21,14 @@ from .servers import running_servers
 from .small_loads import SmallLoads, small_load_names
 from .subjects import Subject, find_program
 
+_log = getLogger(__name__)
 
-def find_subjects(
-    wanted: Sequence[str], report_progress: Callable[[str], None]
-) -> tuple[list[Subject], dict[str, str]]:
+
+def find_subjects(wanted: Sequence[str]) -> tuple[list[Subject], dict[str, str]]:
     """
     Find the servers that can be measured on this machine.
 
     @param wanted: the names of the servers to measure; empty for all.
-    @param report_progress: is called with the name of each missing server.
     @return: the servers, and the reasons why others are absent, by name.
     @raise BenchmarkError: wrk is missing, or a name is unknown.
     """
@@ -43,7 +43,7 @@ def find_subjects(
         if (not wanted or name in wanted) and (reason := subject.missing_reason())
     }
     for name, reason in absent.items():
-        report_progress(f"{name}: {reason}")
+        _log.info("%s: %s", name, reason)
     names = [name for name in known if not wanted or name in wanted]
     return [known[name] for name in names if name not in absent], absent
 
@@ -56,7 +56,6 @@ class BenchmarkRun:
     @ivar folder: an empty folder for all files.
     @ivar wanted_loads: the names of the loads to measure; empty for all.
     @ivar subjects: the servers to measure.
-    @ivar report_progress: is called with a line of text after each step.
     @ivar loads: the loads that were measured.
     @ivar results: their results, by the name of the load.
     """
@@ -65,7 +64,6 @@ class BenchmarkRun:
     scale: Scale
     wanted_loads: Sequence[str]
     subjects: Sequence[Subject]
-    report_progress: Callable[[str], None]
     loads: list[Load] = field(default_factory=list)
     results: dict[str, Outcomes] = field(default_factory=dict)
 
@@ -96,7 +94,7 @@ class BenchmarkRun:
 
     def _run_small(self, sentences: Sequence[str]) -> None:
         query = all_query(corpus.SMALL)
-        self._report_start(self.subjects)
+        _log_start(self.subjects)
         with running_servers(
             self.subjects, self.folder, self._library, query
         ) as servers:
@@ -108,28 +106,27 @@ class BenchmarkRun:
                 self.scale,
             )
             small.check_responses(corpus.small_lines(sentences))
-            self.report_progress("all servers give the same results")
-            small.warm_up(self.report_progress)
+            _log.info("all servers give the same results")
+            small.warm_up()
             self._measure(small.loads())
 
     def _run_big(self) -> None:
         # New servers, so that memory used by the small loads does not count.
         subjects = [each for each in self.subjects if each.name in BIG_SERVERS]
         query = all_query(corpus.SMALL)
-        self._report_start(subjects)
+        _log_start(subjects)
         with running_servers(subjects, self.folder, self._library, query) as servers:
             big = BigLoads(servers, self._library)
             big.check_responses()
-            self.report_progress("all servers give the same results")
+            _log.info("all servers give the same results")
             self._measure(big.loads())
-
-    def _report_start(self, subjects: Sequence[Subject]) -> None:
-        self.report_progress(f"starting {'; '.join(each.name for each in subjects)}")
 
     def _measure(self, loads: Iterable[Load]) -> None:
         for load in loads:
             if self._is_wanted(load.name):
                 self.loads.append(load)
-                self.results[load.name] = measure_load(
-                    load, self.scale.rounds, self.report_progress
-                )
+                self.results[load.name] = measure_load(load, self.scale.rounds)
+
+
+def _log_start(subjects: Sequence[Subject]) -> None:
+    _log.info("starting %s", "; ".join(each.name for each in subjects))

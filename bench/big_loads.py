@@ -19,7 +19,7 @@ from .corpus import (
     RARE_TERM,
 )
 from .errors import RunFailed
-from .floor import find_grep, run_grep
+from .floor import run_grep
 from .memory import PeakMemory, resident_megabytes
 from .ours import OURS, UNBATCHED
 from .peers.catalogue import CGI, FASTAPI, QUART, WEBHOOK
@@ -92,7 +92,7 @@ class BigLoads:
         @raise BenchmarkError: one does not.
         """
         for _, _, names, query, arguments in _SEARCHES:
-            printed = run_grep(find_grep(), arguments, self._large)
+            printed = run_grep(arguments, self._large)
             self._check_servers(names, query, parse_text_lines(printed))
         lines = parse_text_lines(self._medium.read_bytes())
         self._check_servers(_ALL_SERVERS, _ALL_QUERY, lines)
@@ -107,9 +107,8 @@ class BigLoads:
         return {"ms": 1000 * _time_query(server, query)[0]}
 
     def _measure_grep(self, arguments: Sequence[str], number: int) -> Numbers:
-        grep = find_grep()
         start = time.monotonic()
-        run_grep(grep, arguments, self._large)
+        run_grep(arguments, self._large)
         return {"ms": 1000 * (time.monotonic() - start)}
 
     def _measure_throughput(self, server: Server, number: int) -> Numbers:

@@ -19,22 +19,18 @@ from statistics import fmean, quantiles
 from .errors import RunFailed
 from .rounds import Numbers
 
+_GREP = which("grep") or "grep"
 _ENVIRONMENT = {"LC_ALL": "C"}
 _START_TIMEOUT = 60.0
 """How long the processes wait for each other before their loops, in seconds."""
 
 
-def run_grep(grep: str, arguments: Sequence[str], dictionary: str) -> bytes:
-    """
-    Run grep on a file with C{posix_spawn}, the fastest way in Python.
-
-    @param grep: the path of grep.
-    @return: its output.
-    """
+def run_grep(arguments: Sequence[str], dictionary: str) -> bytes:
+    """Run grep on a file with C{posix_spawn}, the fastest way in Python."""
     read, write = os.pipe()
     dictionary_fd = os.open(dictionary, os.O_RDONLY)
     pid = os.posix_spawn(
-        grep,
+        _GREP,
         ["grep", "-a", "-F", *arguments],
         _ENVIRONMENT,
         file_actions=[
@@ -50,14 +46,6 @@ def run_grep(grep: str, arguments: Sequence[str], dictionary: str) -> bytes:
     return printed
 
 
-def find_grep() -> str:
-    """Return the path of grep; raise L{RunFailed} if it is not installed."""
-    grep = which("grep")
-    if grep is None:
-        raise RunFailed("grep is not installed")
-    return grep
-
-
 def run_loop(terms: Sequence[str], dictionary: str, seconds: float) -> list[float]:
     """
     Run one grep after another, each with the next term.
@@ -65,14 +53,13 @@ def run_loop(terms: Sequence[str], dictionary: str, seconds: float) -> list[floa
     @param seconds: how long to start greps.
     @return: the duration of each grep in seconds.
     """
-    grep = find_grep()
     durations = []
     started = time.monotonic()
     end = started + seconds
     for term in cycle(terms):
         if started >= end:
             break
-        run_grep(grep, ["-e", term], dictionary)
+        run_grep(["-e", term], dictionary)
         ended = time.monotonic()
         durations.append(ended - started)
         started = ended

@@ -6,9 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from logging import getLogger
 from statistics import median
 
 from .errors import RunFailed
+
+_log = getLogger(__name__)
 
 Numbers = Mapping[str, float]
 """The numbers of one run, by metric."""
@@ -92,14 +95,8 @@ def compare_paired(
     )
 
 
-def measure_load(
-    load: Load, rounds: int, report_progress: Callable[[str], None]
-) -> Outcomes:
-    """
-    Measure all contestants in each round.
-
-    @param report_progress: is called with a line of text after each run.
-    """
+def measure_load(load: Load, rounds: int) -> Outcomes:
+    """Measure all contestants in each round, and log the numbers of each run."""
     outcomes = {name: Outcome() for name in load.entries}
     for number in range(rounds):
         for name in rotate_names(list(load.entries), number):
@@ -112,5 +109,5 @@ def measure_load(
             else:
                 result = ", ".join(f"{key} {x:.5g}" for key, x in numbers.items())
             outcomes[name].numbers.append(numbers)
-            report_progress(f"{load.name} {number + 1}/{rounds} {name}: {result}")
+            _log.info("%s %d/%d %s: %s", load.name, number + 1, rounds, name, result)
     return outcomes

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from logging import getLogger
 from pathlib import Path
 
 from .corpus import COPIES_PER_SENTENCE, LINE_LENGTH, SMALL
@@ -27,6 +28,8 @@ from .rounds import Load, Numbers
 from .scale import Scale
 from .servers import Server, check_same_results, select_contestants
 from .wrk import run_wrk, write_bodies
+
+_log = getLogger(__name__)
 
 _MAX_RATE = 15_000
 """The maximum rate of distinct terms, in requests per second, of any server."""
@@ -123,17 +126,13 @@ class SmallLoads:
             check_same_results(servers, search_query(term), matches)
         check_same_results(servers, all_query(SMALL), lines)
 
-    def warm_up(self, report_progress: Callable[[str], None]) -> None:
-        """
-        Send requests to each server that are not counted.
-
-        @param report_progress: is called with a line of text if that fails.
-        """
+    def warm_up(self) -> None:
+        """Send requests to each server that are not counted."""
         for name, server in self._servers.items():
             try:
                 self._measure_distinct(16, 1, server)
             except RunFailed as failure:
-                report_progress(f"warming up {name}: failed: {failure}")
+                _log.warning("warming up %s: failed: %s", name, failure)
 
     def _make_distinct_load(self, clients: int) -> Load:
         names = _SERVERS_BY_CLIENTS.get(clients, _ALL_SERVERS)

@@ -27,8 +27,6 @@ from bench.errors import BenchmarkError
 
 
 class SmallTests(SynchronousTestCase):
-    """Tests of the small dictionary and its terms."""
-
     def test_every_run_uses_the_same_sentences(self) -> None:
         """There are no duplicates."""
         self.assertEqual(make_sentences(), make_sentences())
@@ -60,10 +58,7 @@ class SmallTests(SynchronousTestCase):
 
 
 class BigTests(SynchronousTestCase):
-    """Tests of the large dictionaries."""
-
     def setUp(self) -> None:
-        """Make a folder."""
         self.folder = Path(self.enterContext(TemporaryDirectory()))
 
     def test_a_rare_term_is_in_the_last_line_only(self) -> None:

@@ -12,7 +12,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bench.errors import RunFailed
 from bench.floor import (
-    find_grep,
     measure_floor,
     run_grep,
     run_loop,
@@ -21,10 +20,7 @@ from bench.floor import (
 
 
 class FloorTests(SynchronousTestCase):
-    """Tests of grep alone."""
-
     def setUp(self) -> None:
-        """Write a dictionary."""
         self.dictionary = Path(self.enterContext(TemporaryDirectory()), "dictionary")
         self.dictionary.write_text("some love\nno luck\nmore love\n")
 
@@ -32,7 +28,7 @@ class FloorTests(SynchronousTestCase):
         """The whole output is returned."""
         before = len(os.listdir("/proc/self/fd"))
         for _ in range(3):
-            output = run_grep(find_grep(), ["-e", "love"], str(self.dictionary))
+            output = run_grep(["-e", "love"], str(self.dictionary))
             self.assertEqual(output, b"some love\nmore love\n")
         self.assertEqual(len(os.listdir("/proc/self/fd")), before)
 
@@ -62,8 +58,6 @@ class FloorTests(SynchronousTestCase):
 
 
 class SummaryTests(SynchronousTestCase):
-    """Tests of L{summarize_durations}."""
-
     def test_latencies_are_in_milliseconds(self) -> None:
         """The same as those of wrk."""
         numbers = summarize_durations([0.001] * 50 + [0.003] * 50, 2.0)

@@ -14,8 +14,6 @@ from ..integration.server import running_server
 
 
 class IdleTests(SynchronousTestCase):
-    """Tests of idle connections to a real server."""
-
     def test_connections_stay_open(self) -> None:
         """Other clients get responses meanwhile."""
         with running_server() as server, idle_connections(server.address[1], 20):

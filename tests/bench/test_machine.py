@@ -15,8 +15,6 @@ from bench.machine import OtherWork, find_versions
 
 
 class MachineTests(SynchronousTestCase):
-    """Tests of the description of the machine."""
-
     def test_the_description_has_no_host_name(self) -> None:
         """Nor the exact release of the kernel."""
         description = " ".join(machine.describe_machine().values())
@@ -35,8 +33,6 @@ class MachineTests(SynchronousTestCase):
 
 
 class OtherWorkTests(SynchronousTestCase):
-    """Tests of L{OtherWork}."""
-
     def test_own_time_does_not_count(self) -> None:
         """The share is never negative, although the kernel rounds the times."""
         for before, after, share in (

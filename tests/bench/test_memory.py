@@ -26,10 +26,7 @@ SCRIPT = (
 
 
 class MemoryTests(SynchronousTestCase):
-    """Tests of the memory of a process and its child."""
-
     def setUp(self) -> None:
-        """Start them."""
         self.process = subprocess.Popen(
             [sys.executable, "-c", SCRIPT],
             stdin=subprocess.PIPE,

@@ -13,8 +13,6 @@ from bench.subjects import ServerConfiguration
 
 
 class VariantTests(SynchronousTestCase):
-    """Tests of the command lines."""
-
     def test_all_files_are_in_the_folder_of_the_server(self) -> None:
         """The cache of the user is not used."""
         configuration = ServerConfiguration(Path("/site"), Path("/library"), 1234)

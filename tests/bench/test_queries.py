@@ -15,8 +15,6 @@ TERMS = [f"term {number}" for number in range(100)]
 
 
 class QueryTests(SynchronousTestCase):
-    """Tests of the queries and their terms."""
-
     def test_a_body_is_a_query_in_one_line(self) -> None:
         """A file of bodies has one per line."""
         query = search_query("love", "large", nresults=10)

@@ -35,8 +35,6 @@ def cells_of(line: str) -> list[str]:
 
 
 class TableTests(SynchronousTestCase):
-    """Tests of the tables."""
-
     def test_columns_are_aligned(self) -> None:
         """Numbers are aligned to the right, in plain text and in Markdown."""
         self.assertEqual(
@@ -102,8 +100,6 @@ class TableTests(SynchronousTestCase):
 
 
 class PageTests(SynchronousTestCase):
-    """Tests of the whole report."""
-
     report = Report(
         "A run.",
         {"processor": "some"},

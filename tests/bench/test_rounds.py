@@ -22,8 +22,6 @@ from bench.rounds import (
 
 
 class SpreadTests(SynchronousTestCase):
-    """Tests of summaries."""
-
     def test_failed_rounds_are_left_out(self) -> None:
         """If all failed there is no summary."""
         self.assertEqual(summarize([3.0, None, 1.0, 8.0]), Spread(3.0, 1.0, 8.0))
@@ -38,8 +36,6 @@ class SpreadTests(SynchronousTestCase):
 
 
 class MeasureTests(SynchronousTestCase):
-    """Tests of L{measure_load}."""
-
     def test_each_round_starts_with_another_contestant(self) -> None:
         """No contestant always runs after the same one."""
         for number, names in ((0, "abc"), (1, "bca"), (5, "cab")):
@@ -54,7 +50,7 @@ class MeasureTests(SynchronousTestCase):
             return {"rate": 10.0 * number}
 
         entries = {name: partial(run, name) for name in ("a", "b")}
-        outcomes = measure_load(Load("load", "A load", entries), 2, lambda _: None)
+        outcomes = measure_load(Load("load", "A load", entries), 2)
         self.assertEqual(order, ["a", "b", "b", "a"])
         self.assertEqual(outcomes["a"].values("rate"), [0.0, 10.0])
         self.assertEqual(outcomes["a"].values("ms"), [None, None])
@@ -67,8 +63,8 @@ class MeasureTests(SynchronousTestCase):
                 raise RunFailed("errors: 3 status")
             return {"rate": 1.0}
 
-        messages: list[str] = []
-        outcomes = measure_load(Load("load", "A load", {"a": run}), 3, messages.append)
+        with self.assertLogs("bench", "INFO") as logs:
+            outcomes = measure_load(Load("load", "A load", {"a": run}), 3)
         self.assertEqual(outcomes["a"].values("rate"), [1.0, None, 1.0])
         self.assertEqual(outcomes["a"].failures, ["errors: 3 status"])
-        self.assertIn("load 2/3 a: failed: errors: 3 status", messages)
+        self.assertIn("load 2/3 a: failed: errors: 3 status", logs.output[1])

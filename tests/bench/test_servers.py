@@ -22,10 +22,7 @@ from ..integration.server import has_exited, wait_until
 
 
 class ServerTests(SynchronousTestCase):
-    """Tests of servers as child processes."""
-
     def setUp(self) -> None:
-        """Write a library."""
         self.folder = Path(self.enterContext(TemporaryDirectory()))
         self.library = self.folder / "library"
         self.sentences = make_sentences()

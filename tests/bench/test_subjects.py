@@ -10,8 +10,6 @@ from bench.subjects import Subject, parse_json_lines, parse_text_lines
 
 
 class ResponseTests(SynchronousTestCase):
-    """Tests of the parsers."""
-
     def test_json_and_text_give_the_same_lines(self) -> None:
         """Empty lines are lines too."""
         body = b'{"nr of entries": 3, "results": ["a", "", "b"]}'
@@ -31,8 +29,6 @@ class ResponseTests(SynchronousTestCase):
 
 
 class MissingDependencyTests(SynchronousTestCase):
-    """Tests of L{Subject.missing_reason}."""
-
     def test_the_reason_says_what_to_install(self) -> None:
         """Only what is missing, and Debian packages first."""
         modules = ("json", "no_such_module")

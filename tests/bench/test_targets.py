@@ -33,8 +33,6 @@ def make_outcome(*values: float | None) -> Outcome:
 
 
 class JudgeTests(SynchronousTestCase):
-    """Tests of L{judge_target}."""
-
     def test_the_median_is_compared_with_the_limit(self) -> None:
         """A ratio needs a round in which neither contestant failed."""
         three = make_outcome(10.0, 10.0, 10.0)
@@ -67,8 +65,6 @@ class JudgeTests(SynchronousTestCase):
 
 
 class TargetsTests(SynchronousTestCase):
-    """Tests of L{TARGETS}."""
-
     def test_all_contestants_on_large_dictionaries_are_started(self) -> None:
         """Otherwise there would be no result in any run."""
         servers = {WEBHOOK.name, FASTAPI.name, *(each.name for each in VARIANTS)}

@@ -45,8 +45,6 @@ def changed_report(**changes: float) -> WrkReport:
 
 
 class ReportTests(SynchronousTestCase):
-    """Tests of the report of wrk."""
-
     def test_a_good_run_has_a_rate_and_latencies(self) -> None:
         """The rate is per second, the latencies are in milliseconds."""
         self.assertEqual(
