@@ -413,6 +413,12 @@ class ParameterTests(SynchronousTestCase):
             self.assertNotIn("secret", message)
             self.assertNotIn("field", message)
 
+    def test_a_parameter_of_another_url_is_refused(self) -> None:
+        error = self.assertRaises(BadRequest, parse_parameters, b"seed=1", FindQuotes)
+        self.assertEqual(
+            error.message, 'The parameter "seed" does not go with this URL.'
+        )
+
     def test_a_query_string_that_is_not_utf_8_is_refused(self) -> None:
         for query_string in (b"%ff=1", b"term=%ff", b"term=\xff", b"\xff"):
             self.assertIn("not UTF-8", self.error_message(query_string))

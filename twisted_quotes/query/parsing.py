@@ -22,7 +22,7 @@ from .json_body import (
     parse_integer,
     unique_fields,
 )
-from .queries import ACTIONS, Query
+from .queries import ACTIONS, FindQuotes, Query, SampleQuotes
 from .regex_dialect import check_dialect
 from .suggestions import suggest_name
 
@@ -30,6 +30,7 @@ _ALLOWED_ACTIONS = ", ".join(f'"{action}"' for action in ACTIONS)
 _FIELD_NAMES = {
     name for query_type in ACTIONS.values() for name in fields_of(query_type)
 }
+_PARAMETER_NAMES = {*fields_of(FindQuotes), *fields_of(SampleQuotes)}
 
 # Search terms are not logged, so messages do not repeat them.
 _PRIVATE_FIELDS = {"term", "author"}
@@ -140,14 +141,14 @@ def _explain_validation_error(
     """Name the field that is wrong, and what it must be."""
     fields, action = fields_of(query_type), query_type.__struct_config__.tag
     names = ["action", *fields] if action else list(fields)
-    noun = "field" if action else "parameter"
+    noun, known_names, target = "parameter", _PARAMETER_NAMES, "this URL"
+    if action:
+        noun, known_names, target = "field", _FIELD_NAMES, f'the action "{action}"'
     for name in given:
         if name in names:
             continue
-        if action and name in _FIELD_NAMES:
-            return BadRequest(
-                f'The field "{name}" does not go with the action "{action}".'
-            )
+        if name in known_names:
+            return BadRequest(f'The {noun} "{name}" does not go with {target}.')
         return BadRequest(
             f"The {noun} {describe_value(name)} is not known."
             f"{suggest_name(name, names)} The "
