@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,24 +65,21 @@ class HTTPConnection:
         self, path: str = "/", *headers: str, method: str = "GET"
     ) -> HTTPConnection:
         """Send a request without a body."""
-        lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", *headers, "", ""]
-        return self.send("\r\n".join(lines).encode())
+        return self._send_request(f"{method} {path}", headers)
 
     def send_query(
         self, query: dict[str, Any] | bytes, *headers: str
     ) -> HTTPConnection:
         """Send a query to API v1."""
-        if isinstance(query, dict):
-            query = json.dumps(query).encode()
-        lines = [
-            "POST /api/v1/json HTTP/1.1",
-            "Host: 127.0.0.1",
-            f"Content-Length: {len(query)}",
-            *headers,
-            "",
-            "",
-        ]
-        return self.send("\r\n".join(lines).encode() + query)
+        body = query if isinstance(query, bytes) else json.dumps(query).encode()
+        headers = f"Content-Length: {len(body)}", *headers
+        return self._send_request("POST /api/v1/json", headers, body)
+
+    def _send_request(
+        self, target: str, headers: Sequence[str], body: bytes = b""
+    ) -> HTTPConnection:
+        lines = [f"{target} HTTP/1.1", "Host: 127.0.0.1", *headers, "", ""]
+        return self.send("\r\n".join(lines).encode() + body)
 
     def read_response(self, head_only: bool = False) -> Response:
         """Read a response."""
