@@ -20,7 +20,7 @@ setup(
         "klein >= 24.8",
         "msgspec >= 0.20",
         "prometheus_client >= 0.21",
-        # Klein is tested with this one; a later one may break it.
+        # Klein is tested with these versions; a later version may break Klein.
         "werkzeug < 3.2",
     ],
     extras_require={
