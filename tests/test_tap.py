@@ -355,7 +355,7 @@ class DictionaryCountTests(SynchronousTestCase):
     """Tests of the number of dictionaries in the metrics."""
 
     def test_the_library_is_listed_once_at_a_time(self) -> None:
-        """However often the metrics are read meanwhile."""
+        """At the start, and however often the metrics are read meanwhile."""
         pending: list[Deferred[None]] = []
 
         def in_thread(call: object) -> Deferred[None]:
@@ -365,6 +365,7 @@ class DictionaryCountTests(SynchronousTestCase):
         library: Any = SimpleNamespace(count=0, names=None)
         threads: Any = in_thread
         count = composition._dictionary_counter(library, threads)
+        self.assertEqual(len(pending), 1)
         for _ in range(5):
             count()
         self.assertEqual(len(pending), 1)

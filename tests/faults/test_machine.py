@@ -242,7 +242,7 @@ class CacheFault(MachineFault):
         self.check_unavailable(responses)
         for response in responses[1::2]:
             self.assertIn("an index of that dictionary", response.json()["message"])
-        self.server.wait_for_log_line("No index was made.")
+        self.server.wait_for_log_line("No index of .*(small|large).* was made.")
         self.server.wait_for_log_line(self.reason)
         self.check_no_partial_index()
         self.restore_cache()

@@ -135,7 +135,7 @@ class IndexProvider:
             self._failed.pop(path, None)
         except (OSError, BuildFailed) as error:
             # Most likely a full disk, which may be cleared.
-            self._log.failure("No index was made.")
+            self._log.failure("No index of {path!a} was made.", path=path)
             if isinstance(error, BuildFailed) and error.seconds >= _SLOW_FAILURE:
                 retry_at = self._reactor.seconds() + _RETRY_FACTOR * error.seconds
                 self._failed[path] = state, retry_at
@@ -143,7 +143,11 @@ class IndexProvider:
         except Exception as error:
             result = Failure()
             if not self._builds[key]:
-                self._log.warn("No index was made: {reason!a}", reason=str(error))
+                self._log.warn(
+                    "No index of {path!a} was made: {reason!a}",
+                    path=path,
+                    reason=str(error),
+                )
         waiters = self._builds.pop(key)
         while waiters:
             waiters.pop(0).callback(result)

@@ -201,4 +201,6 @@ def _dictionary_counter(library: Library, in_thread: ThreadRunner) -> Callable[[
             refresh.addErrback(lambda failure: failure.trap(OSError))
         return library.count
 
+    # So that the first metrics have the number.
+    count()
     return count
