@@ -245,16 +245,13 @@ class OneQuoteTests(RealGrepTestCase):
 
     async def test_a_quote_is_found_by_its_id(self) -> None:
         finder = self.make_finder()
-        self.assertEqual(
-            (await finder.find_quote(quote_id(POLONIUS)))[0].text, POLONIUS
-        )
+        quote, _ = await finder.find_quote(quote_id(POLONIUS))
+        self.assertEqual((quote.text, quote.line), (POLONIUS, 9))
         self.write("dreams", f"Something new.\n\n{POLONIUS}\n\nAnd more.\n")
         quote, _ = await finder.find_quote(quote_id(POLONIUS))
         self.assertEqual((quote.text, quote.line), (POLONIUS, 3))
-        self.assertEqual(
-            (await finder.find_quote(quote_id("Love\nis blind.")))[0].dictionary_name,
-            "fortunes",
-        )
+        quote, _ = await finder.find_quote(quote_id("Love\nis blind."))
+        self.assertEqual(quote.dictionary_name, "fortunes")
 
     async def test_a_quote_that_changed_is_not_found(self) -> None:
         finder = self.make_finder()

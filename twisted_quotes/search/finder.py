@@ -146,11 +146,11 @@ class Finder:
         return self._track(self.indexed_library.resolve_names())
 
     def versions(self, dictionary_name: str) -> tuple[PathState, ...] | None:
-        """Return what L{IndexedLibrary.versions} returns for one dictionary."""
+        """See L{IndexedLibrary.versions}."""
         return self.indexed_library.versions(dictionary_name)
 
     def read_all_versions(self) -> Deferred[tuple[PathState, ...] | None]:
-        """Return the same for all dictionaries, without blocking."""
+        """See L{IndexedLibrary.read_all_versions}."""
         return self._track(self.indexed_library.read_all_versions())
 
     def resolve_dictionary_name(self, dictionary: str | UnsetType) -> str:
