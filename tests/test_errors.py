@@ -4,10 +4,12 @@ Tests for L{twisted_quotes.errors}.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from twisted_quotes import errors
 from twisted_quotes.errors import (
     BadRequest,
     BodyTooLarge,
@@ -68,6 +70,14 @@ class QuotesErrorTests(SynchronousTestCase):
         }
         self.assertEqual(
             {kind: kind.code for kind in _subclasses_of(QuotesError)}, codes
+        )
+
+    def test_the_tree_in_the_docstring_has_every_error_and_its_code(self) -> None:
+        """Each line of the tree ends with a name and a code."""
+        tree = re.findall(r"─ (\w+) +(\d+)\n", errors.__doc__ or "")
+        self.assertEqual(
+            {name: int(code) for name, code in tree},
+            {kind.__name__: kind.code for kind in _subclasses_of(QuotesError)},
         )
 
     def test_messages_say_what_is_wrong_and_what_would_be_right(self) -> None:

@@ -1,8 +1,32 @@
 """
 Errors that the service reports to the client with their own message.
 
-The contract lists them in section 1. Any other exception is reported as a 500 without
-its message.
+::
+
+    QuotesError
+    ├── BadRequest                  400
+    ├── EntryTooLong                400
+    ├── NotAuthenticated            401
+    ├── DictionaryForbidden         403
+    ├── DictionaryNotFound          404
+    ├── QuoteNotFound               404
+    ├── RequestTimedOut             408
+    ├── BodyTooLarge                413
+    ├── RequestLineTooLong          414
+    ├── UnsupportedContentEncoding  415
+    ├── HeadersTooLarge             431
+    ├── UnknownAction               501
+    ├── UnknownMethod               501
+    ├── Unavailable                 503
+    │   ├── TooBusy                 503
+    │   ├── TooManyRequests         429
+    │   ├── DictionaryChanging      503
+    │   ├── ServiceNotReady         503
+    │   └── ShuttingDown            503
+    └── SearchTimedOut              504
+
+Each C{code} is the HTTP status in the contract's section 1. Any other exception is
+reported as a 500 without its message.
 """
 
 from __future__ import annotations
