@@ -55,12 +55,12 @@ class ConcurrencyLimiter:
     that has waited longest. So a client may have all slots while it is alone, and no
     more than its share otherwise.
 
-    Slow requests never use a quarter of the slots (rounded down, but at least one), so
+    A quarter of the slots (rounded down, at least one) is kept free of slow requests, so
     that other requests need not wait until a slow one ends. If there is only one slot,
     slow requests use it, too.
 
-    When the queue is full, a client with fewer waiting requests replaces the newest
-    request of the client with the most.
+    When the queue is full, a new request replaces the newest one of the client with the
+    most waiting requests, if its own client has at least two fewer.
 
     @param max_running: the number of slots, 1 or more.
     @param max_waiting: the maximum number of waiting requests, 0 or more.
@@ -101,8 +101,8 @@ class ConcurrencyLimiter:
         @return: fires with the slot. Cancelling it ends the wait. It fails with
             L{TooManyRequests} if another client replaces the request in the queue.
         @raise TooBusy: the queue is full.
-        @raise TooManyRequests: the queue is full, and no other client has more
-            waiting requests than this one.
+        @raise TooManyRequests: the queue is full, and has requests of this client and
+            of others, of which no client has at least two more.
         """
         if self._can_acquire(slot_request):
             return succeed(self._make_slot(slot_request))
@@ -121,7 +121,7 @@ class ConcurrencyLimiter:
         """
         Acquire a slot for work that has held one before: it is never refused.
 
-        @return: as for L{acquire}, but it never fails by itself.
+        @return: as for L{acquire}, but it fails only if it is cancelled.
         """
         if self._can_acquire(slot_request):
             return succeed(self._make_slot(slot_request))

@@ -47,10 +47,11 @@ class GrepRunner:
 
     @ivar executable: the absolute path of grep.
     @ivar limiter: has the slots in which greps run.
-    @ivar time_limit: the maximum total run time of the greps of a search, in seconds.
+    @ivar time_limit: the maximum total run time of the greps of a search, in seconds; for a
+        streamed search, of those between two releases of its slot.
     @ivar outstanding: contains each grep until it ends.
     @ivar apply_limits: applies resource limits to a process; called with its id, its
-        time limit in seconds, and whether it may use all of that.
+        time limit in seconds, and whether it may run for all of that time.
     """
 
     reactor: ReactorForProcesses
@@ -196,7 +197,7 @@ class GrepSession(Closeable):
         else:
             if not outcome.is_complete:
                 metrics.greps_killed.labels("output").inc()
-                # Until it has ended it may move the offset of the file.
+                # Until grep has ended, it can move the offset of the file.
                 await _observe(child.ended)
             elif outcome.signal is not None:
                 metrics.greps_killed.labels("outside").inc()

@@ -23,7 +23,7 @@ _SLOW_FAILURE = 5.0
 """After a build that failed in fewer seconds, the next request starts another one."""
 
 _RETRY_FACTOR = 10
-"""After a slow failure, no build is started for its duration times this factor."""
+"""After a slow failure, the next build waits for its duration times this factor."""
 
 
 class IndexProvider:
@@ -94,7 +94,7 @@ class IndexProvider:
             index_ready = Deferred(waiters.remove)
             waiters.append(index_ready)
         if duplicate is not None:
-            # Only now, as the build may finish at once.
+            # After the waiter is added, because the build may finish at once.
             self._outstanding.add(Deferred.fromCoroutine(self._build(key, duplicate)))
         return index_ready
 
@@ -125,8 +125,8 @@ class IndexProvider:
         """
         Build the index of a dictionary, close it, and fire what waits for it.
 
-        @param key: the key of the build. If the file has been written to since it was
-            opened, its state is another one.
+        @param key: the key of the build. The state of the dictionary differs from that
+            in the key if the file was written to in between.
         """
         path, state = key
         result: Index | Failure

@@ -42,8 +42,8 @@ _OWNED_ENDPOINT_TYPES = {"tcp", "tcp6", "ssl", "tls", "unix", "haproxy"}
 _SO_ATTACH_FILTER = 26
 
 # A classic BPF program that drops TCP segments with SYN (RFC 9293, section 3.1). So
-# handshakes in progress are completed, and a new client retries until the socket is
-# closed, and is refused.
+# handshakes in progress are completed, and a new client retries, and is
+# refused once the socket is closed.
 _DROP_SYN = b"".join(
     pack("HBBI", *instruction)
     for instruction in (
@@ -156,7 +156,7 @@ def set_backlog(port: IListeningPort, description: str) -> None:
 
 def reject_new_connections(port: IListeningPort, description: str) -> None:
     """
-    Make the kernel begin no more connections on a port that owns its socket.
+    Make the kernel refuse new connections, if the port owns its socket.
 
     @param description: the endpoint.
     """

@@ -22,7 +22,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from twisted.logger import Logger
 
-# The time of the first event of each metric is not useful.
+# Do not export the time at which each metric was created.
 disable_created_metrics()
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -53,7 +53,7 @@ class Metrics:
     """
     The metrics of one process.
 
-    Each public attribute is a metric. Its documentation is part of the metric.
+    Each public attribute is a metric.
     """
 
     _log = Logger()

@@ -1,5 +1,5 @@
 """
-Open files: how many connections they allow, and what they cost each child process.
+Open files: how many connections they allow, and how they slow down the start of a child process.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class DescriptorBudget(NamedTuple):
 
 def compute_descriptor_budget(max_connections: int, max_files: int) -> DescriptorBudget:
     """
-    Compute what a number of descriptors is enough for.
+    Compute the limits that a number of descriptors allows.
 
     @param max_connections: the desired number of connections, 1 or more.
     @param max_files: the number of descriptors, 0 or more.

@@ -87,7 +87,7 @@ class GracefulService(Service, ABC):
         self._shutdown_trigger = self.reactor.addSystemEventTrigger(
             "before", "shutdown", self.start_shutdown
         )
-        # These replace the handlers that Twisted installs when the reactor starts.
+        # Our signal handlers replace those that Twisted installs when the reactor starts.
         self.reactor.callWhenRunning(self._install_signal_handlers)
 
     def _listening_started(self, port: IListeningPort, description: str) -> None:
@@ -219,7 +219,7 @@ class GracefulService(Service, ABC):
             self._pending_drain_delay.cancel()
 
     def _set_deadline(self, seconds: float, call: Callable[[], object]) -> None:
-        """Call a function after a time, and no longer the one scheduled before."""
+        """Schedule a call, and cancel the one that was scheduled before."""
         self._cancel_deadline()
         self._deadline = self.reactor.callLater(seconds, call)
 
@@ -227,7 +227,7 @@ class GracefulService(Service, ABC):
         if self._deadline is not None and self._deadline.active():
             self._deadline.cancel()
 
-    # The steps of the shutdown, in this order
+    # The steps of the shutdown, in this order; forcing it is possible at any time
 
     @abstractmethod
     def _start_draining(self) -> None:

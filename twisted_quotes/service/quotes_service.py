@@ -46,8 +46,8 @@ class QuotesService(GracefulService):
     def startService(self) -> None:
         """Listen on all endpoints, or raise L{CannotStart}."""
         super().startService()
-        # One more than the starts of the ports: so the access log stays open after the
-        # last port has closed.
+        # Each port starts the site, too. This extra start keeps the access log open
+        # after the last port has closed.
         self.site.doStart()
         try:
             self._listen(self.site)

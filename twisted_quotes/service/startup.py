@@ -88,7 +88,7 @@ def endpoints(
 
 
 def endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
-    """Return the endpoint with a description."""
+    """Return the endpoint that a string describes; C{haproxy:} may precede another."""
     try:
         kind, _, inner_description = description.partition(":")
         if kind == "haproxy":

@@ -1,7 +1,7 @@
 """
 Quotes: how a file is split into them, and their authors and ids.
 
-Blank lines separate quotes, or lines that are just C{%} if the file has any
+Blank lines separate quotes. In a file with lines that are just C{%}, those do
 (contract, section 3).
 """
 

@@ -1,6 +1,6 @@
 """
 HTTP: everything that imports Klein or twisted.web.
 
-Only the composition imports it, when it makes a service, because importing Klein
-installs a reactor. A request goes through C{server}, then C{api} or C{pages}.
+Only the packages C{service} and C{workers} import it. Importing Klein installs a
+reactor, so the modules that need Klein are imported when a service is made. A request goes through C{server}, then C{api} or C{pages}.
 """

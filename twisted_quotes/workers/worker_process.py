@@ -58,7 +58,7 @@ class WorkerSupervisor(Protocol):
 @dataclass(eq=False)
 class Worker(ProcessProtocol):
     """
-    A worker process.
+    A worker, as the supervisor knows it.
 
     @ivar row: its row of the shared counters.
     @ivar share: the index of its share of the limits.

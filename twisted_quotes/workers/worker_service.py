@@ -114,7 +114,8 @@ class WorkerService(QuotesService):
 
     def signal_received(self, number: int) -> None:
         """
-        Handle SIGTERM: request to be replaced, and shut down at once at the second one.
+        Handle SIGTERM: the first one requests a replacement, the second one forces the
+        shutdown.
 
         If the signal was sent to the whole process group, the supervisor may have
         started the shutdown before.
@@ -128,7 +129,7 @@ class WorkerService(QuotesService):
     # Messages and requests of the supervisor
 
     def drain(self) -> None:
-        """Go on serving, but report that the service is not ready."""
+        """Report that the service is not ready, and start to stop, but go on serving."""
         self.readiness.draining = True
         self._stop_reactor()
 
@@ -199,7 +200,7 @@ class WorkerService(QuotesService):
             await super()._stop_listening()
 
     def _close_site(self) -> None:
-        """Refuse only the requests that every other worker refuses as well."""
+        """Refuse new requests only if all workers shut down."""
         if self._retiring and self._others_still_serving:
             self.site.drain_connections()
         else:

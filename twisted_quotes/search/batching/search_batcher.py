@@ -2,7 +2,7 @@
 Batching: one grep for several searches of the same dictionary.
 
 This resembles the group commit of databases. Searches of a dictionary wait while
-there is no slot for them, or while as many greps read it as are useful. The first one
+there is no slot for them, or while more greps on it would not help. The first one
 that starts has its grep search for the terms of all of them. So under load each
 grep serves more searches, and without load no search waits for another.
 
@@ -61,7 +61,7 @@ class SearchBatcher:
         # The queues of the dictionaries that are being searched, by name.
         self._queues: WeakValueDictionary[str, BatchQueue] = WeakValueDictionary()
         self._searches_in_progress = 0
-        # How many of the latest searches each started when no other was in progress.
+        # The length of the latest run of searches that did not overlap.
         self._sequential_searches = 0
 
     async def search(

@@ -19,7 +19,7 @@ from zope.interface import Attribute, Interface, implementer
 
 
 class IPrincipal(Interface):
-    """An authenticated user."""
+    """What the portal returns for the credentials of a user."""
 
     name: bytes = Attribute("The user name, in UTF-8.")
 
@@ -54,7 +54,7 @@ class PrincipalRealm:
 
 
 class Credentials(UsernamePassword):
-    """A name and a password, which is compared in constant time."""
+    """A name and a password. The password is compared in constant time."""
 
     def checkPassword(self, password: bytes) -> bool:
         return compare_digest(self.password, password)
@@ -68,8 +68,8 @@ class PasswordFile(FilePasswordDB):
     are part of the password.
 
     The file is read for each check, so that a change takes effect at once. The base
-    class reports a file that it cannot read as a wrong password, drops what follows
-    a colon in a password, and takes longer for a name that it does not know.
+    class has three faults: it reports a file that it cannot read as a wrong password,
+    drops what follows a colon in a password, and takes longer for an unknown name.
 
     @param path: the path of the file.
     """

@@ -57,7 +57,7 @@ class Connection(RefusingChannel):
             self._close_unless_can_linger()
 
     def _close_unless_can_linger(self) -> None:
-        """Close at once if too many refused connections wait for their clients."""
+        """Close at once if too many refused connections wait for their clients to close."""
         if not self.site.connection_limiter.can_linger():
             self._close_socket()
 
@@ -186,7 +186,7 @@ class Connection(RefusingChannel):
     def _finish_request(self) -> None:
         request, self._finished_request = self._finished_request, None
         self.state = RequestState.HEAD
-        # Parsed here, as the base class would parse it as if it had just arrived.
+        # Parse it here: the base class would treat it as data that has just arrived.
         data, self._dataBuffer = b"".join(self._dataBuffer), []
         super().requestDone(request)
         if data:
@@ -206,6 +206,8 @@ class Connection(RefusingChannel):
     def close_after_response(self) -> None:
         """
         Close after the next response, or soon if there is no request.
+
+        If a request is in progress, L{writeHeaders} announces the end.
 
         A client that has sent no request yet has the time of a request to send one.
         """

@@ -79,7 +79,7 @@ def validate_request_head(
 
 class QuotesRequest(Request):
     """
-    A request.
+    A request, which is checked before it is routed.
 
     @ivar started_at: when its first line arrived, in seconds of the reactor.
     @ivar allowed_hosts: see L{is_allowed_host}.
