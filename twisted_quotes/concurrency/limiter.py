@@ -55,9 +55,9 @@ class ConcurrencyLimiter:
     that has waited longest. So a client may have all slots while it is alone, and no
     more than its share otherwise.
 
-    A quarter of the slots (rounded down, at least one) is kept free of slow requests, so
-    that other requests need not wait until a slow one ends. If there is only one slot,
-    slow requests use it, too.
+    A quarter of the slots (rounded down, at least one) is kept free of slow requests,
+    so that other requests need not wait until a slow one ends. If there is only one
+    slot, slow requests use it, too.
 
     When the queue is full, a new request replaces the newest one of the client with the
     most waiting requests, if its own client has at least two fewer.

@@ -47,8 +47,8 @@ class GrepRunner:
 
     @ivar executable: the absolute path of grep.
     @ivar limiter: has the slots in which greps run.
-    @ivar time_limit: the maximum total run time of the greps of a search, in seconds; for a
-        streamed search, of those between two releases of its slot.
+    @ivar time_limit: the maximum total run time of the greps of a search, in seconds;
+        of a streamed search, of those between two releases of its slot.
     @ivar outstanding: contains each grep until it ends.
     @ivar apply_limits: applies resource limits to a process; called with its id, its
         time limit in seconds, and whether it may run for all of that time.

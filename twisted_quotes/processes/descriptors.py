@@ -1,5 +1,6 @@
 """
-Open files: how many connections they allow, and how they slow down the start of a child process.
+Open files: how many connections they allow, and how they slow down the start of a
+child process.
 """
 
 from __future__ import annotations

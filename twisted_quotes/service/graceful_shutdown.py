@@ -87,7 +87,7 @@ class GracefulService(Service, ABC):
         self._shutdown_trigger = self.reactor.addSystemEventTrigger(
             "before", "shutdown", self.start_shutdown
         )
-        # Our signal handlers replace those that Twisted installs when the reactor starts.
+        # Our handlers replace those that Twisted installs when the reactor starts.
         self.reactor.callWhenRunning(self._install_signal_handlers)
 
     def _listening_started(self, port: IListeningPort, description: str) -> None:

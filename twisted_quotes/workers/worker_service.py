@@ -129,7 +129,7 @@ class WorkerService(QuotesService):
     # Messages and requests of the supervisor
 
     def drain(self) -> None:
-        """Report that the service is not ready, and start to stop, but go on serving."""
+        """Start to stop and report that the service is not ready, but go on serving."""
         self.readiness.draining = True
         self._stop_reactor()
 

@@ -107,6 +107,10 @@ class RefusalTests(WebTestCase):
             b"Content-Length: " + b"9" * 5000 + b"\r\n",
             b"Content-Length: " + b"0" * 5000 + b"\r\n",
             b"Transfer-Encoding: gzip\r\n",
+            b"Transfer-Encoding: identity\r\n",
+            b"Transfer-Encoding: Identity\r\nContent-Length: 1\r\n",
+            b"Transfer-Encoding: chunked, identity\r\n",
+            b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
             b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
         ):
             self.assert_refused(POST + headers + b"\r\n", 400, "not valid HTTP")

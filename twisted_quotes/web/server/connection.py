@@ -57,7 +57,7 @@ class Connection(RefusingChannel):
             self._close_unless_can_linger()
 
     def _close_unless_can_linger(self) -> None:
-        """Close at once if too many refused connections wait for their clients to close."""
+        """Close at once if too many refused clients have not closed their side."""
         if not self.site.connection_limiter.can_linger():
             self._close_socket()
 

@@ -85,6 +85,11 @@ class RefusingChannel(TimeoutChannel):
         if line.find(b":") > MAX_HEADER_NAME_LENGTH:
             self.lineLengthExceeded(line)
             return False
+        name, _, value = line.partition(b":")
+        if name.lower() == b"transfer-encoding" and value.strip().lower() != b"chunked":
+            # The base class takes C{identity} for no body (RFC 9112, section 6.1).
+            self._respondToBadRequestAndDisconnect()
+            return False
         try:
             return bool(super().headerReceived(line))
         except ValueError:
