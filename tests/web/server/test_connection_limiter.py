@@ -38,7 +38,7 @@ class ConnectionLimiterTests(WebTestCase):
 
     def test_the_longest_idle_connection_is_evicted(self) -> None:
         """It is closed without a response."""
-        clients = [self.web.connect() for _ in range(4)]
+        clients = [self.assert_accepted(CLIENT) for _ in range(4)]
         self.web.reactor.advance(1)
         clients[0].send(get_request())
         self.assert_accepted()
@@ -47,6 +47,17 @@ class ConnectionLimiterTests(WebTestCase):
         closed = [each.disconnected for each in clients]
         self.assertEqual(sum(map(bool, closed)), 1)
         self.assertFalse(closed[0])
+
+    def test_a_new_connection_is_evicted_with_a_response(self) -> None:
+        """Its first request may be on its way."""
+        clients = [self.web.connect() for _ in range(4)]
+        self.assert_accepted()
+        for client in clients:
+            client.send(get_request())
+            client.deliver()
+        self.assertCountEqual(
+            [each.codes for each in clients], [[429], [200], [200], [200]]
+        )
 
     def test_an_incomplete_request_is_evicted_if_no_connection_is_idle(self) -> None:
         clients = [self.web.connect() for _ in range(4)]

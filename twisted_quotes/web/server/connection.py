@@ -241,10 +241,12 @@ class Connection(RefusingChannel):
         """Close the connection in favour of another client."""
         if self.is_slow:
             self.abort()
-        elif self._is_receiving_request and not self.is_closing:
-            self.refuse(TooManyRequests())
         elif not self.is_closing:
-            self.close_idle()
+            # The first request of a new connection may be on its way.
+            if self._is_receiving_request or not self._has_responded:
+                self.refuse(TooManyRequests())
+            else:
+                self.close_idle()
         self._close_unless_can_linger()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
