@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import BinaryIO
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -19,6 +20,18 @@ LOADED_MODULES_SCRIPT = """
 import sys, twisted_quotes.library.index_process
 print([each for each in ("twisted", "msgspec") if each in sys.modules])
 """
+
+
+def run_python(
+    *arguments: str, stdin: BinaryIO | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Run Python with this package, and without the current folder in its path."""
+    return subprocess.run(
+        [sys.executable, "-P", *arguments],
+        stdin=stdin,
+        capture_output=True,
+        env={"PYTHONPATH": str(ROOT)},
+    )
 
 
 class BuildTests(SynchronousTestCase):
@@ -34,17 +47,8 @@ class BuildTests(SynchronousTestCase):
         path.write_bytes(b"one\n\ntwo\n")
         with path.open("rb") as file:
             os.read(file.fileno(), 5)
-            return subprocess.run(
-                [
-                    sys.executable,
-                    "-P",
-                    "-m",
-                    "twisted_quotes.library.index_process",
-                    folder,
-                ],
-                stdin=file,
-                capture_output=True,
-                env={"PYTHONPATH": str(ROOT)},
+            return run_python(
+                "-m", "twisted_quotes.library.index_process", folder, stdin=file
             )
 
     def test_the_index_of_standard_input_is_written_to_the_folder(self) -> None:
@@ -60,15 +64,6 @@ class BuildTests(SynchronousTestCase):
 
     def test_neither_twisted_nor_msgspec_is_imported(self) -> None:
         """So it starts quickly and stays small."""
-        loaded = subprocess.run(
-            [
-                sys.executable,
-                "-P",
-                "-c",
-                LOADED_MODULES_SCRIPT,
-            ],
-            capture_output=True,
-            check=True,
-            env={"PYTHONPATH": str(ROOT)},
-        )
+        loaded = run_python("-c", LOADED_MODULES_SCRIPT)
+        loaded.check_returncode()
         self.assertEqual(loaded.stdout, b"[]\n")

@@ -18,7 +18,6 @@ from twisted.internet.interfaces import (
 )
 from zope.interface import implementer
 
-from twisted_quotes.errors import ShuttingDown
 from twisted_quotes.monitoring.systemd import SystemdNotifier
 from twisted_quotes.service.quotes_service import FLUSH_TIMEOUT, QuotesService
 
@@ -251,14 +250,6 @@ class ServiceTestCase(WebTestCase):
         self.finish_searches(client)
         client.half_close()
         self.assert_ended(finished)
-
-    def assert_refused(self, client: FakeSocket, response_count: int = 1) -> None:
-        """Check that the last of a number of responses is a 503 for the shutdown."""
-        self.assertEqual(len(client.responses()), response_count)
-        response = client.responses()[-1]
-        self.assert_error(response, 503, "shutting down")
-        self.assertEqual(response.header("retry-after"), str(ShuttingDown.retry_after))
-        self.assertTrue(response.closes_connection)
 
     def assert_ended(self, finished: Deferred[Any]) -> None:
         """Check that the shutdown is complete and nothing is left of the service."""

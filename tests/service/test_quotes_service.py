@@ -289,7 +289,7 @@ class ShutdownTests(ServiceTestCase):
         client.send(get_request())
         self.finish_searches(client)
         self.assertEqual(client.responses()[0].code, 200)
-        self.assert_refused(client, response_count=2)
+        self.assert_shutting_down(client, response_count=2)
         client.half_close()
         self.assert_ended(finished)
 
@@ -400,7 +400,7 @@ class SignalTests(ServiceTestCase):
         self.assertEqual((self.stops, self.exit_signal()), ([1], SIGTERM))
         finished = self.start_shutdown()
         client.deliver()
-        self.assert_refused(client)
+        self.assert_shutting_down(client)
         self.reactor.advance(FLUSH_TIMEOUT)
         self.assert_ended(finished)
 
@@ -530,7 +530,7 @@ class ForcedShutdownTests(ServiceTestCase):
         finished = self.start_forced_shutdown()
         client.deliver()
         self.assertEqual(process.signals, ["KILL"])
-        self.assert_refused(client)
+        self.assert_shutting_down(client)
         self.assertNoResult(finished)
         process.end(signal=9)
         client.half_close()
@@ -547,7 +547,7 @@ class ForcedShutdownTests(ServiceTestCase):
         self.reactor.advance(0.1)
         client.deliver()
         self.assertEqual(process.signals, ["KILL"])
-        self.assert_refused(client)
+        self.assert_shutting_down(client)
         self.reactor.advance(FLUSH_TIMEOUT)
         self.assert_ended(finished)
 
@@ -567,7 +567,7 @@ class ForcedShutdownTests(ServiceTestCase):
         self.start_forced_shutdown()
         client.deliver()
         self.assertEqual(self.web.running_processes()[0].signals, ["KILL"])
-        self.assert_refused(client)
+        self.assert_shutting_down(client)
 
     def test_a_search_that_waits_for_a_slot_is_refused(self) -> None:
         """Its grep is not started."""
@@ -578,7 +578,7 @@ class ForcedShutdownTests(ServiceTestCase):
         self.start_forced_shutdown()
         for client in clients:
             client.deliver()
-            self.assert_refused(client)
+            self.assert_shutting_down(client)
         process.end(signal=9)
         self.assertEqual(self.web.running_processes(), [])
 
@@ -589,7 +589,7 @@ class ForcedShutdownTests(ServiceTestCase):
         client.send(query_request()[:-1])
         self.start_forced_shutdown()
         client.deliver()
-        self.assert_refused(client)
+        self.assert_shutting_down(client)
 
     def test_it_does_not_wait_for_a_process_that_does_not_die(self) -> None:
         """Longer than for clients to read."""
@@ -639,7 +639,7 @@ class ForcedShutdownTests(ServiceTestCase):
         finished = service.stopService()
         self.reactor.advance(3)
         client.deliver()
-        self.assert_refused(client)
+        self.assert_shutting_down(client)
         self.reactor.advance(FLUSH_TIMEOUT)
         self.assert_ended(finished)
 

@@ -27,6 +27,7 @@ from twisted.web.resource import IResource
 from zope.interface import implementer
 
 from twisted_quotes.concurrency.capacity import Capacity
+from twisted_quotes.errors import ShuttingDown
 from twisted_quotes.library.library import Library
 from twisted_quotes.library.readiness import Readiness
 from twisted_quotes.monitoring.metrics import Metrics
@@ -410,6 +411,14 @@ class WebTestCase(SynchronousTestCase):
         client.send(sent)
         [response] = client.responses(method)
         return response
+
+    def assert_shutting_down(self, client: FakeSocket, response_count: int = 1) -> None:
+        """Check that the last of a number of responses is a 503 for the shutdown."""
+        self.assertEqual(len(client.responses()), response_count)
+        response = client.responses()[-1]
+        self.assert_error(response, 503, "shutting down")
+        self.assertEqual(response.header("retry-after"), str(ShuttingDown.retry_after))
+        self.assertTrue(response.closes_connection)
 
     def assert_error(self, response: ClientResponse, code: int, *words: str) -> None:
         """Assert that a response is a valid error that contains the words."""

@@ -119,7 +119,7 @@ class WorkerTestCase(ServiceTestCase):
         self.assertEqual(process.signals, ["KILL"])
         process.end(signal=9)
         client.deliver()
-        self.assert_refused(client)
+        self.assert_shutting_down(client)
         client.half_close()
         self.reactor.advance(FLUSH_TIMEOUT)
 
@@ -159,7 +159,7 @@ class WorkerServiceTests(WorkerTestCase):
         self.signals.send(SIGTERM, SIGTERM)
         self.assertEqual(self.supervisor.messages[1:], [Message.RETIREMENT_REQUESTED])
         client.deliver()
-        self.assert_refused(client)
+        self.assert_shutting_down(client)
         self.reactor.advance(FLUSH_TIMEOUT)
         self.assertEqual(self.rejecting_ports, [])
         self.assert_ended(self.finished)
@@ -228,7 +228,7 @@ class WorkerServiceTests(WorkerTestCase):
         self.assertTrue(self.web.readiness.draining)
         service.close()
         idle.send(get_request())
-        self.assert_refused(idle)
+        self.assert_shutting_down(idle)
         idle.half_close()
         self.assert_ended(self.finished)
 

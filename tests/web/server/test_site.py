@@ -12,7 +12,6 @@ from twisted.internet.address import UNIXAddress
 from twisted.logger import LogLevel, formatEvent
 from twisted.python.log import textFromEventDict
 
-from twisted_quotes.errors import ShuttingDown
 from twisted_quotes.web.server.channel import NEXT_REQUEST_TIMEOUT
 
 from ..clients import (
@@ -30,14 +29,6 @@ REST_OF_HEAD = b"st: quotes.test:8080\r\n\r\n"
 
 
 class ShutdownTests(WebTestCase):
-    def assert_refused(self, client: FakeSocket, response_count: int = 1) -> None:
-        """Assert that the last response says that the service is shutting down."""
-        self.assertEqual(len(client.responses()), response_count)
-        response = client.responses()[-1]
-        self.assert_error(response, 503, "shutting down")
-        self.assertEqual(response.header("retry-after"), str(ShuttingDown.retry_after))
-        self.assertTrue(response.closes_connection)
-
     def assert_closed_after_seconds(self, seconds: float, client: FakeSocket) -> None:
         self.web.reactor.advance(seconds)
         client.deliver()
@@ -52,7 +43,7 @@ class ShutdownTests(WebTestCase):
         self.web.site.close()
         self.web.reactor.advance(NEXT_REQUEST_TIMEOUT / 2)
         busy.send(get_request())
-        self.assert_refused(busy, response_count=2)
+        self.assert_shutting_down(busy, response_count=2)
         self.assertFalse(quiet.disconnected)
         self.web.reactor.advance(NEXT_REQUEST_TIMEOUT / 2)
         quiet.deliver()
@@ -114,7 +105,7 @@ class ShutdownTests(WebTestCase):
         self.web.site.drain_connections()
         self.web.site.close()
         keep_alive.send(get_request())
-        self.assert_refused(keep_alive, response_count=2)
+        self.assert_shutting_down(keep_alive, response_count=2)
         keep_alive.half_close()
         self.assert_closed_after_seconds(NEXT_REQUEST_TIMEOUT / 2, new)
 
@@ -162,7 +153,7 @@ class ShutdownTests(WebTestCase):
     def test_after_a_stream_the_next_request_is_refused(self) -> None:
         client = self.assert_streams_to_the_end(self.web.site.close)
         client.send(get_request())
-        self.assert_refused(client, response_count=2)
+        self.assert_shutting_down(client, response_count=2)
 
     def test_after_a_stream_draining_answers_the_next_request(
         self,
@@ -267,7 +258,7 @@ class ShutdownTests(WebTestCase):
         self.web.running_processes()[0].end()
         client.deliver()
         self.assertEqual(client.responses()[0].code, 200)
-        self.assert_refused(client, response_count=2)
+        self.assert_shutting_down(client, response_count=2)
 
     def test_pipelined_requests_are_answered_before_a_late_one_is_refused(self) -> None:
         client = self.web.connect()
@@ -277,7 +268,7 @@ class ShutdownTests(WebTestCase):
         self.web.running_processes()[0].end()
         client.deliver()
         self.assertEqual(client.codes, [200, 200, 503])
-        self.assert_refused(client, response_count=3)
+        self.assert_shutting_down(client, response_count=3)
 
     def test_half_a_head_does_not_delay_shutdown(self) -> None:
         client = self.web.connect()
@@ -292,7 +283,7 @@ class ShutdownTests(WebTestCase):
         client.send(PARTIAL_HEAD)
         self.web.site.close()
         client.send(REST_OF_HEAD)
-        self.assert_refused(client)
+        self.assert_shutting_down(client)
         self.assertEqual(len(self.web.outstanding), 1)
         client.half_close()
         self.assertEqual(len(self.web.outstanding), 0)
@@ -312,14 +303,14 @@ class ShutdownTests(WebTestCase):
         client.send(head)
         self.web.site.close()
         client.send(brace + rest)
-        self.assert_refused(client)
+        self.assert_shutting_down(client)
         self.assertEqual(self.web.reactor.processes, [])
 
     def test_a_late_connection_is_refused(self) -> None:
         self.web.site.close()
         client = self.web.connect()
         client.send(get_request())
-        self.assert_refused(client)
+        self.assert_shutting_down(client)
 
     def test_closing_twice_has_no_effect(self) -> None:
         client = self.web.connect()
@@ -337,7 +328,7 @@ class ShutdownTests(WebTestCase):
         self.web.site.close()
         self.web.site.refuse_incomplete()
         slow.deliver()
-        self.assert_refused(slow)
+        self.assert_shutting_down(slow)
         self.assertEqual(waiting.responses(), [])
         self.web.running_processes()[0].end()
         waiting.deliver()
