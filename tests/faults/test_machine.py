@@ -318,7 +318,7 @@ class SuspendedTests(MachineFault):
         "each request gets a response; of all timeouts of 1.5 s, only --timeout applies"
     )
     options = (
-        *(f"--max-running={MAX_RUNNING}", "--cache-bytes=0"),
+        *(f"--max-running={MAX_RUNNING}", "--cache-bytes=0", "--search-together=no"),
         *(f"--{name}timeout=1.5" for name in ("", "request-", "idle-")),
     )
 

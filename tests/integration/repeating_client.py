@@ -17,6 +17,7 @@ class RepeatingClient:
     A client that sends requests until its connection is refused.
 
     @param keep_alive: whether it reuses its connection while the server allows it.
+    @param stop_event: an event; after it, the client sends no further request.
     @ivar counts: the number of responses with each status, and of other results.
     """
 
@@ -36,7 +37,7 @@ class RepeatingClient:
                 self.counts["refused"] += 1
                 return
             with connection:
-                while self._send_request(connection):
+                while self._send_request(connection) and not self._stop_event.is_set():
                     pass
 
     def _send_request(self, connection: HTTPConnection) -> bool:

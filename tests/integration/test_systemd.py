@@ -304,25 +304,25 @@ class ActivationTests(LibraryTestCase):
     def test_restarts_under_load_lose_no_request(self) -> None:
         stop_event = Event()
         server = self.activate()
-        closing_clients, keep_alive_clients = (
-            [RepeatingClient(server, keep_alive, stop_event) for _ in range(16)]
-            for keep_alive in (False, True)
-        )
-        for _ in range(2):
-            stop_event.wait(0.3)
+        clients = [
+            RepeatingClient(server, keep_alive, stop_event)
+            for keep_alive in (False, True) * 16
+        ]
+
+        def wait_for_responses(count: int) -> None:
+            start = sum(client.counts["200"] for client in clients)
+            wait_until(
+                lambda: sum(client.counts["200"] for client in clients) > start + count,
+                "responses under load",
+            )
+
+        for _ in range(3):
+            wait_for_responses(100)
             server.stop()
             server = self.activate()
-        clients = [*closing_clients, *keep_alive_clients]
-        wait_until(
-            lambda: sum(client.counts["200"] for client in clients) > 100,
-            "responses under load",
-        )
+        # Only a running service answers the connections that wait in the socket.
         stop_event.set()
-        for client in closing_clients:
-            client.thread.join(TIMEOUT)
-        # These clients continue until the server closes their connections.
-        server.send_signal()
-        for client in keep_alive_clients:
+        for client in clients:
             client.thread.join(TIMEOUT)
         counts = sum((client.counts for client in clients), Counter[str]())
         self.assertEqual(set(counts) - {"200", "503"}, set(), counts)
