@@ -6,43 +6,40 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
 import zipfile
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from .cases import build_wheel
+from .cases import LibraryTestCase, build_wheel
 from .server import ROOT, running_server
 
 
-class WheelTests(SynchronousTestCase):
-    """Tests of a wheel that is unpacked elsewhere."""
+class WheelTests(LibraryTestCase):
+    """Tests of a wheel that is unpacked in another folder."""
 
     def test_a_wheel_is_complete(self) -> None:
         """It has templates, style, dictionaries and the plugin."""
-        with tempfile.TemporaryDirectory() as folder:
-            empty, installed = Path(folder, "empty"), Path(folder, "installed")
-            empty.mkdir()
-            wheel = build_wheel(self.copy(Path(folder, "source")), Path(folder))
-            with zipfile.ZipFile(wheel) as archive:
-                archive.extractall(installed)
-                names = archive.namelist()
-            self.assertIn("twisted/plugins/twisted_quotes_plugin.py", names)
-            self.assertEqual([name for name in names if name.startswith("bench")], [])
-            self.assertNotIn("twisted/__init__.py", names)
-            self.assertNotIn("twisted/plugins/__init__.py", names)
-            with running_server(
-                folder=empty, environment={"PYTHONPATH": str(installed)}
-            ) as server:
-                names = sorted(each.name for each in (ROOT / "dictionaries").iterdir())
-                self.assertGreaterEqual(len(names), 3)
-                for name in names:
-                    lines = (ROOT / "dictionaries" / name).read_text("utf-8")
-                    results = server.query_results(action="all", dictionary=name)
-                    self.assertEqual("\n".join(results) + "\n", lines)
-                for path in ("/", "/api/v1/web", "/style.css"):
-                    self.assertEqual(server.get(path).status, 200)
+        installed = self.folder / "installed"
+        wheel = build_wheel(self.copy(self.folder / "source"), self.folder)
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(installed)
+            names = archive.namelist()
+        self.assertIn("twisted/plugins/twisted_quotes_plugin.py", names)
+        self.assertEqual([name for name in names if name.startswith("bench")], [])
+        self.assertNotIn("twisted/__init__.py", names)
+        self.assertNotIn("twisted/plugins/__init__.py", names)
+        with running_server(
+            folder=self.library, environment={"PYTHONPATH": str(installed)}
+        ) as server:
+            names = sorted(each.name for each in (ROOT / "dictionaries").iterdir())
+            self.assertGreaterEqual(len(names), 3)
+            for name in names:
+                lines = (ROOT / "dictionaries" / name).read_text("utf-8")
+                results = server.query_results(action="all", dictionary=name)
+                self.assertEqual("\n".join(results) + "\n", lines)
+            for path in ("/", "/api/v1/web", "/style.css"):
+                self.assertEqual(server.get(path).status, 200)
 
     def copy(self, target: Path) -> Path:
         """Copy the files in git, so that the build does not change the source."""
