@@ -141,7 +141,7 @@ class Server:
         """End its processes and all their children."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             for process in self._processes:
-                # Also if it has exited: its children may not have.
+                # The process may have exited before its children.
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, number)
             for process in self._processes:
@@ -170,21 +170,18 @@ def running_servers(
         yield servers
 
 
-Contestants = tuple[dict[str, Callable[[int], Numbers]], list[str]]
-"""The functions that measure the contestants by name, and the absent contestants."""
-
-
 def select_contestants(
     names: Sequence[str],
     servers: Mapping[str, Server],
     measure: Callable[[Server, int], Numbers],
-) -> Contestants:
+) -> tuple[dict[str, Callable[[int], Numbers]], list[str]]:
     """
     Select the servers that are to be measured under a load.
 
     @param names: the names of the servers.
     @param servers: those that run.
     @param measure: measures a server once; takes the number of the round.
+    @return: the functions that measure the servers by name, and the absent servers.
     """
     present = [name for name in names if name in servers]
     absent = [name for name in names if name not in servers]

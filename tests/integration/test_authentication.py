@@ -5,7 +5,6 @@ Tests of authentication in the real process.
 from __future__ import annotations
 
 from base64 import b64encode
-from pathlib import Path
 from re import findall
 
 from .cases import LibraryTestCase
@@ -59,7 +58,7 @@ class AuthenticationTests(LibraryTestCase):
         self.assertEqual(server.search_pids(), [])
 
     def test_only_authenticated_requests_start_a_grep(self) -> None:
-        """Others are rejected first."""
+        """Other requests are rejected before a process is started."""
         gated = GatedGrep(self.folder)
         server = self.serve_authenticated(environment=gated.environment)
         for headers in (
@@ -92,7 +91,7 @@ class AuthenticationTests(LibraryTestCase):
         self.assertEqual(server.get("/", known).status, 200)
         self.assertEqual(server.get("/nonexistent", known).status, 404)
 
-    def test_changes_of_the_file_have_an_immediate_effect(self) -> None:
+    def test_changes_to_the_password_file_take_effect_immediately(self) -> None:
         """Each request is checked with the current file."""
         server = self.serve_authenticated(environment={})
         old, new = bearer_header("alice.secret"), bearer_header("alice.terces")
@@ -116,7 +115,7 @@ class AuthenticationTests(LibraryTestCase):
         server.wait_for_log_line(rf"{reason}.*{self.password_file}")
         self.assertNotIn(str(self.folder), response.json()["message"])
 
-    def test_the_logs_have_only_names_of_authenticated_users(self) -> None:
+    def test_the_logs_name_only_authenticated_users(self) -> None:
         """No log has a password, or a name from wrong credentials."""
         log = self.folder / "access.log"
         server = self.serve_authenticated(f"--access-log={log}", environment={})
@@ -135,15 +134,11 @@ class AuthenticationTests(LibraryTestCase):
         self.password_file.unlink()
         for header in headers:
             server.get("/", header)
-        lines = self.read_logs(server, log)
+        server.stop()
+        lines = "\n".join([*server.lines, log.read_text()])
         names = ["alice", r"zo\xc3\xab", "alice", "-", "-", "-", "-"]
         users = findall(r"(?m)^127\.0\.0\.1 - (\S+) \[", log.read_text())
         self.assertEqual(users, names * 2 + ["-"] * 7)
         secrets = ["secret", "sswörd", r"ssw\xc3", "mallory", "guess"]
         for secret in (*secrets, *(each.split()[-1] for each in headers)):
             self.assertNotIn(secret, lines)
-
-    def read_logs(self, server: Server, log: Path) -> str:
-        """Stop the server, and return all of both logs."""
-        server.stop()
-        return "\n".join([*server.lines, log.read_text()])

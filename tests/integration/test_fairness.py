@@ -9,6 +9,7 @@ from statistics import median
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from .cases import LOVE_QUERY
 from .http_connection import HTTPConnection
 from .server import running_server
 
@@ -19,7 +20,7 @@ def measure_searches(connection: HTTPConnection) -> float:
     """Return the duration of some searches, one after another."""
     start = time.perf_counter()
     for _ in range(SEARCHES):
-        connection.send_query({"action": "search", "term": "love"})
+        connection.send_query(LOVE_QUERY)
         assert connection.read_response().status == 200
     return time.perf_counter() - start
 
@@ -34,7 +35,7 @@ class FairnessTests(SynchronousTestCase):
                 busy.connect().send_get("/wait?seconds=60")
             busy.wait_for_search_pids(BLOCKING)
             connections = quiet.connect(), busy.connect()
-            # In turns, so that other load on the machine slows both down.
+            # Alternate, so that other load on the machine slows both down.
             times = [
                 [measure_searches(connection) for connection in connections]
                 for _ in range(ROUNDS)

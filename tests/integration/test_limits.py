@@ -24,7 +24,7 @@ class ClientTests(LibraryTestCase):
     dictionaries = {"book": "love\n" * 2_000_000}
 
     def test_a_slow_request_is_a_408(self) -> None:
-        """Also if its bytes arrive at a steady rate."""
+        """Bytes that arrive at a steady rate do not extend the timeout."""
         server = self.serve("--request-timeout=1")
         client = server.connect()
         client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -62,10 +62,10 @@ class GrepTests(LibraryTestCase):
     """Tests of the resource limits of grep."""
 
     def test_memory_and_processor_time_of_grep_are_limited(self) -> None:
-        """A grep cannot outlive the service for long."""
+        """The limit of processor time is one second longer than the timeout."""
         (self.library / "book").write_text("love\n")
         _, server = self.serve_gated("--timeout=5")
-        server.connect().send_query({"action": "search", "term": "love"})
+        server.connect().send_query(LOVE_QUERY)
         [grep] = server.wait_for_search_pids(1)
         wait_until(lambda: prlimit(grep, RLIMIT_CPU)[0] == 6, "the limits")
         self.assertGreater(prlimit(grep, RLIMIT_AS)[0], 0)
@@ -107,7 +107,7 @@ class GrepTests(LibraryTestCase):
         )
 
     def test_a_killed_service_leaves_no_processes(self) -> None:
-        """Neither greps, nor waits, nor the reaper."""
+        """Greps, waits and the reaper end."""
         line = "a" * 30_000 + "\n"
         (self.library / "book").write_text(line * 3)
         server = self.serve("--timeout=60")
@@ -136,14 +136,14 @@ class DescriptorTests(LibraryTestCase):
         return {"preexec_fn": lambda: setrlimit(RLIMIT_NOFILE, (soft, hard))}
 
     def test_the_soft_limit_is_raised(self) -> None:
-        """As far as the hard limit allows."""
+        """It is raised as far as the hard limit allows."""
         server = self.serve("--max-connections=500", **self.limited_options(100, 4000))
         soft, _ = prlimit(server.process.pid, RLIMIT_NOFILE)
         self.assertGreater(soft, 500)
         self.assertFalse([x for x in server.lines if "connections may be open" in x])
 
     def test_few_descriptors_allow_few_connections(self) -> None:
-        """Others get a 503."""
+        """Further connections get a 503."""
         server = self.serve("--max-running=2", **self.limited_options(128, 128))
         server.wait_for_log_line(
             "No more than [0-9]+ connections may be open, not 4000"
@@ -154,7 +154,7 @@ class DescriptorTests(LibraryTestCase):
         for client in clients:
             client.close()
         wait_until(
-            lambda: server.post_query(LOVE_QUERY).status == 200, "a response as before"
+            lambda: server.post_query(LOVE_QUERY).status == 200, "a result again"
         )
 
     def test_too_few_descriptors_stop_the_start(self) -> None:
