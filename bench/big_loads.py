@@ -57,7 +57,7 @@ _SEARCHES = (
 
 class BigLoads:
     """
-    The loads.
+    The loads on the large dictionaries.
 
     @param servers: the servers by name, just started.
     @param library: the folder of the dictionaries.
@@ -89,7 +89,7 @@ class BigLoads:
         """
         Check that all servers give the same results.
 
-        @raise BenchmarkError: one does not.
+        @raise BenchmarkError: a server gives different results.
         """
         for _, _, names, query, arguments in _SEARCHES:
             printed = run_grep(arguments, self._large)

@@ -1,5 +1,5 @@
 """
-The dictionaries that are searched; every run writes the same ones.
+The dictionaries that are searched. They are the same in every run.
 """
 
 from __future__ import annotations

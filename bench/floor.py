@@ -67,7 +67,7 @@ def run_loop(terms: Sequence[str], dictionary: str, seconds: float) -> list[floa
 
 
 def _prepare_process(cores: Sequence[int], others: Barrier) -> None:
-    """Use only some cores, and wait until the other processes run, too."""
+    """Use only some cores, and wait until the other processes run too."""
     os.sched_setaffinity(0, cores)
     others.wait(_START_TIMEOUT)
 

@@ -1,5 +1,5 @@
 """
-Open connections that do nothing.
+Idle connections.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-How much is measured.
+The scales of a run.
 """
 
 from __future__ import annotations

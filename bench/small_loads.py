@@ -48,7 +48,8 @@ ONE_GREP, _, _, TWO_GREPS = FLOORS
 
 _MAIN_SERVERS = [each.name for each in (OURS, TWO_WORKERS, WEBHOOK, FASTAPI)]
 _ALL_SERVERS = [*_MAIN_SERVERS, QUART.name, CGI.name]
-# The servers that search for distinct terms, by the number of clients, if not all.
+# The servers that search for distinct terms, by the number of clients; the default
+# is _ALL_SERVERS.
 _SERVERS_BY_CLIENTS = {
     1: [*_ALL_SERVERS, KLEIN.name],
     16: [*_ALL_SERVERS, UNBATCHED.name, FASTAPI_UVLOOP.name, KLEIN.name],
@@ -70,7 +71,7 @@ def idle_run_name(connections: int) -> str:
 
 class SmallLoads:
     """
-    The loads.
+    The loads on the small dictionary.
 
     @param servers: the running servers by name.
     @param terms: terms that all have the same number of matches.
@@ -118,7 +119,7 @@ class SmallLoads:
         Check that all servers give the same results.
 
         @param lines: the lines of the dictionary.
-        @raise BenchmarkError: one does not.
+        @raise BenchmarkError: a server gives different results.
         """
         servers = list(self._servers.values())
         for term in self._popular_terms[:_CHECKED_TERMS]:
@@ -166,7 +167,7 @@ class SmallLoads:
         write_bodies(path, (encode_query(search_query(term)) for term in terms))
 
     def _next_terms(self, name: str, count: int) -> Sequence[str]:
-        """Return terms that a server has not got yet, so that no cache can help it."""
+        """Return terms that are new to a server, so that no cache can help it."""
         used = self._used_terms[name]
         return self._distinct_terms[used : used + count]
 

@@ -50,7 +50,7 @@ class SmallTests(SynchronousTestCase):
         self.assertNotEqual(distinct_terms([text]), [])
 
     def test_terms_are_distinct_and_need_no_escaping(self) -> None:
-        """A cache cannot help a server; they are letters with spaces inside."""
+        """A cache does not help a server; a term has only letters and inner spaces."""
         terms = distinct_terms(make_sentences()[:20])
         self.assertEqual(len(set(terms)), len(terms))
         for term in terms[::50]:
@@ -89,7 +89,7 @@ class BigTests(SynchronousTestCase):
         self.assertIn("1050 MB of free space", str(error))
         self.assertEqual([each.name for each in library.iterdir()], ["small"])
 
-    def test_the_large_ones_are_optional(self) -> None:
+    def test_large_dictionaries_are_optional(self) -> None:
         """The loads on the small dictionary do not need them."""
         library = self.folder / "library"
         write_library(library, make_sentences(), big=False)

@@ -39,7 +39,7 @@ class FloorTests(SynchronousTestCase):
         self.assertLess(sum(durations[:-1]), 0.2)
 
     def test_loops_run_in_parallel_processes(self) -> None:
-        """The numbers are the same as for a server."""
+        """The metrics are the same as those of a server."""
         numbers = measure_floor(["love", "luck"], self.dictionary, 2, 1, 1)
         self.assertEqual(set(numbers), {"rate", "p50", "p99", "mean"})
         self.assertGreater(numbers["rate"], 0)
@@ -59,7 +59,7 @@ class FloorTests(SynchronousTestCase):
 
 class SummaryTests(SynchronousTestCase):
     def test_latencies_are_in_milliseconds(self) -> None:
-        """The same as those of wrk."""
+        """The report of wrk has the same unit."""
         numbers = summarize_durations([0.001] * 50 + [0.003] * 50, 2.0)
         self.assertEqual(numbers["rate"], 50.0)
         self.assertAlmostEqual(numbers["mean"], 2.0)

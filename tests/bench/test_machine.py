@@ -16,14 +16,14 @@ from bench.machine import OtherWork, find_versions
 
 class MachineTests(SynchronousTestCase):
     def test_the_description_has_no_host_name(self) -> None:
-        """Nor the exact release of the kernel."""
+        """It does not have the exact release of the kernel either."""
         description = " ".join(machine.describe_machine().values())
         self.assertIn(platform.python_version(), description)
         self.assertNotIn(platform.node(), description.split())
         self.assertNotIn(platform.release(), description.split())
 
     def test_versions_say_what_is_missing(self) -> None:
-        """Modules of Python and packages of Debian."""
+        """They include Python modules and Debian packages."""
         self.patch(machine, "_MODULES", ("Twisted", "no-such-module"))
         self.patch(machine, "_PACKAGES", ("no-such-package",))
         versions = find_versions()

@@ -71,25 +71,25 @@ class TableTests(SynchronousTestCase):
         self.assertEqual(lines[-1], "Failed: peer: errors: 3 status.")
 
     def test_empty_columns_are_left_out(self) -> None:
-        """For example if no run failed."""
+        """If no run failed, there is no column of failed runs."""
         printed = format_load_table({"one": OURS, "other": OURS})
         [head, *_] = printed.splitlines()
         self.assertEqual(cells_of(head), ["", "requests/s", "p50 ms"])
 
     def test_an_absent_contestant_has_a_row(self) -> None:
-        """For example a peer that is not installed."""
+        """It may be a peer that is not installed."""
         [*_, last] = format_load_table({"ours": OURS}, ["peer"]).splitlines()
         self.assertEqual(cells_of(last), ["peer", "absent", ""])
 
     def test_failures_are_listed_without_a_table_if_all_runs_failed(self) -> None:
-        """Each reason once."""
+        """Each reason is listed once."""
         failed = Outcome([None, None], ["no responses", "no responses"])
         self.assertEqual(
             format_load_table({"peer": failed}).strip(), "Failed: peer: no responses."
         )
 
     def test_a_target_has_a_verdict(self) -> None:
-        """After the limit and the measured ratio."""
+        """It follows the limit and the measured ratio."""
         printed = format_target_table(
             [Judgement(TARGET, Spread(1.5, 1, 2.125), "missed")]
         )
@@ -124,7 +124,7 @@ class PageTests(SynchronousTestCase):
         self.assertNotIn("unwanted", written)
 
     def test_the_data_has_the_numbers_of_every_round(self) -> None:
-        """As JSON."""
+        """It can be written as JSON."""
         data = json.loads(json.dumps(report_data(self.report)))
         peer = data["loads"]["load"]["contestants"]["peer"]
         self.assertEqual(peer["numbers"], [{"rate": 1000.0, "p50": 2.0}, None])
@@ -141,7 +141,7 @@ class PageTests(SynchronousTestCase):
         self.assertEqual(put_between_markers(first, "new\n"), first)
 
     def test_a_page_must_have_both_markers_once(self) -> None:
-        """Otherwise the place of the tables is unknown."""
+        """Otherwise the position of the tables is unknown."""
         for page in (
             "",
             BEGIN_MARKER,

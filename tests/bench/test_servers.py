@@ -62,7 +62,7 @@ class ServerTests(SynchronousTestCase):
         self.assertTrue(all(map(has_exited, server.pids())))
 
     def test_child_processes_are_ended_too(self) -> None:
-        """Also those that ignore SIGTERM, after their parent has ended."""
+        """This includes children that ignore SIGTERM and outlive their parent."""
         server = self.make_server()
         script = "trap '' TERM; sleep 60 & sleep 60 & trap - TERM; wait"
         server.run_command(["sh", "-c", script])

@@ -1,5 +1,5 @@
 """
-The whole benchmark as a process, with two servers and one load.
+Tests of the whole benchmark as a process, with two servers and one load.
 """
 
 from __future__ import annotations
@@ -28,8 +28,6 @@ COMMAND = [
 
 
 class SmokeTests(SynchronousTestCase):
-    """The benchmark as a process."""
-
     def setUp(self) -> None:
         """Make a folder; skip the test if wrk or webhook is missing."""
         missing = [name for name in ("wrk", "webhook") if which(name) is None]

@@ -30,7 +30,7 @@ class ResponseTests(SynchronousTestCase):
 
 class MissingDependencyTests(SynchronousTestCase):
     def test_the_reason_says_what_to_install(self) -> None:
-        """Only what is missing, and Debian packages first."""
+        """It lists only missing dependencies, Debian packages first."""
         modules = ("json", "no_such_module")
         for programs, needed, reason in (
             ({"sh": "dash", "no-such": "package"}, modules, "apt-get install package"),

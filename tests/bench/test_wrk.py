@@ -75,7 +75,7 @@ class ReportTests(SynchronousTestCase):
         self.assertEqual(changed_report().checked_numbers(200, 1005)["rate"], 500.0)
 
     def test_without_a_report_the_last_line_is_the_error(self) -> None:
-        """wrk itself failed."""
+        """wrk itself failed, for example because a file is missing."""
         error = self.assertRaises(RunFailed, parse_report, "usage\nno such file\n")
         self.assertEqual(str(error), "wrk: no such file")
 

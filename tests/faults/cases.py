@@ -1,9 +1,9 @@
 """
-The basis of the tests that make faults on purpose in a real server.
+Base classes of the tests that inject faults into a real server.
 
-Every fault is a class with a description, the expected behavior, and methods to make
-it. Each fault is made at least twice, and the server must be as before afterwards;
-then it is made again in a new server, which is shut down during the fault.
+Every fault is a class with a description, the expected behavior, and methods to inject
+it. One test checks that the server is as before after the fault; it repeats the fault
+if the memory has grown. The other test shuts the server down during the fault.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ..integration.http_connection import TIMEOUT, HTTPConnection, Response
 from ..integration.server import Server, wait_until
 
 FULL_RUN = bool(os.environ.get("FAULTS_IN_FULL"))
-"""Whether faults are made at full size; else they are smaller, for CI."""
+"""Whether faults have their full size; otherwise they are smaller, for CI."""
 
 QUOTES_QUERY = {**LOVE_QUERY, "unit": "quote"}
 UNIT_QUERIES = (LOVE_QUERY, QUOTES_QUERY)
@@ -65,7 +65,7 @@ def format_counts(counts: Mapping[int, int] | Mapping[str, int]) -> str:
 
 
 def count_statuses(responses: Iterable[Response]) -> str:
-    """Return the number of responses with each status, in words."""
+    """Return the number of responses with each status, as text."""
     return format_counts(Counter(response.status for response in responses))
 
 
@@ -147,7 +147,7 @@ class FaultTestCase(LibraryTestCase):
             self.assertEqual(response.json()["nr of entries"], count)
 
     def check_error(self, response: Response, *codes: int) -> None:
-        """Check that a response is an error with the body of the contract."""
+        """Check that a response is an error with a valid body."""
         self.assertIn(response.status, codes, response)
         self.assertEqual(list(response.json()), ["Code", "message"])
 
@@ -163,7 +163,7 @@ class FaultTestCase(LibraryTestCase):
         The last requests of an attack may still be running, so the first response
         may be a 503.
 
-        @return: the memory before and after, in words.
+        @return: the memory before and after, as text.
         """
         wait_until(
             lambda: self.search_book().status == 200, "a response after the fault"
@@ -203,25 +203,25 @@ class Fault(FaultTestCase):
 
     def inject_and_check(self) -> str:
         """
-        Make the fault, check the expected behavior, and repair the fault.
+        Inject the fault, check the expected behavior, and remove the fault.
 
         @return: what was observed.
         """
         raise NotImplementedError
 
     def inject_with_requests(self) -> list[HTTPConnection]:
-        """Make the fault, and return connections with requests that are running."""
+        """Inject the fault; return connections with running requests."""
         raise NotImplementedError
 
     def check_recovery(self) -> None:
-        """Afterwards all is as before, including the memory."""
+        """After the fault, the server is as before, including its memory."""
         observed = self.inject_and_check()
         memory = self.wait_until_restored()
         before = self.metrics_before
         for _ in range(_MAX_REPETITIONS):
             if self.memory <= before[MEMORY_METRIC] * _MAX_MEMORY_RATIO:
                 break
-            # Memory may be kept for the next time, but must not grow each time.
+            # The server may keep memory for reuse, but it must not grow each time.
             before[MEMORY_METRIC] = self.memory
             self.inject_and_check()
             memory += f", then {self.wait_until_restored()}"
@@ -270,7 +270,7 @@ class Attack(Fault):
         super().setUp()
 
     def attack(self) -> None:
-        """Make the fault."""
+        """Inject the fault."""
         raise NotImplementedError
 
     def connect_attacker(
@@ -292,7 +292,7 @@ class Attack(Fault):
         return self.server.connect(source_address=BYSTANDER_ADDRESS)
 
     def measure_latency(self) -> float:
-        """Return the median latency of unique searches of the other client, in s."""
+        """Return the median latency of the other client's searches, in seconds."""
         times = []
         for _ in range(_LATENCY_SAMPLES):
             query = {**OTHER_QUERY, "term": f"love {next(self.unique_numbers)}"}

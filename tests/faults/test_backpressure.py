@@ -29,7 +29,7 @@ class UnreadFault(Attack):
     """
     An attack by clients that do not read.
 
-    @cvar growth: by how much the memory of the service may grow, in bytes.
+    @cvar growth: the maximum growth of the memory of the service, in bytes.
     """
 
     growth: int

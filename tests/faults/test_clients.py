@@ -130,7 +130,7 @@ class SlowReadersTests(SlowFault):
         (self.library / "long").write_text(quotes)
 
     def check_disconnected(self) -> str:
-        """Check that all slow clients have gone, and that their requests count."""
+        """Check that all slow clients are disconnected, and count their requests."""
         wait_until(
             lambda: self.server.read_metrics()["quotes_connections"] == 1,
             "the end of all other connections",
@@ -172,7 +172,7 @@ class TooManyConnectionsTests(Fault):
         return accepted, [self.server.connect() for _ in range(1000)]
 
     def inject_with_requests(self) -> list[HTTPConnection]:
-        """Most connections are idle, and twenty send a request."""
+        """Open idle connections, and send a request on twenty of them."""
         accepted, rejected = self.connect()
         for each in rejected:
             each.close()

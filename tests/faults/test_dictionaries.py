@@ -71,7 +71,7 @@ class ReplacedFault(DictionaryFault):
     error = (403, "may not be read")
 
     def replace_book(self) -> None:
-        """Replace it."""
+        """Replace the book."""
         raise NotImplementedError
 
     def remove_replacement(self) -> None:

@@ -38,7 +38,7 @@ class UnfairFault(Attack):
     """
     An attack during which a client with another address searches.
 
-    @cvar max_latency_ratio: by how much the latency of that client may increase.
+    @cvar max_latency_ratio: how many times higher its latency may be during the attack.
     """
 
     max_latency_ratio = 20.0
@@ -84,7 +84,7 @@ class ExpensiveSearchesTests(UnfairFault):
     )
 
     def attack(self) -> None:
-        """Use all slots, and many positions of the queue."""
+        """Use all slots, and many positions in the queue."""
         for address in CLIENT_ADDRESSES:
             self.send_expensive_searches(address, 4)
         self.wait_for_greps()
@@ -119,7 +119,7 @@ class FullQueueTests(UnfairFault):
         return self.attackers[-5:]
 
     def inject_and_check(self) -> str:
-        """Another client takes positions of the queue from the first one."""
+        """Check that another client takes positions in the queue from the first one."""
         observed = self.compare_latency(self.attack)
         self.send_expensive_searches(BYSTANDER_ADDRESS, 100)
         others, own = self.attackers[-100:], self.attackers[:-100]

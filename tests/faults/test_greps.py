@@ -58,7 +58,7 @@ class GrepFault(Fault):
         )
 
     def check_statuses(self, responses: list[Response], *codes: int) -> str:
-        """Check the statuses in any order, and the errors; return them in words."""
+        """Check the statuses in any order, and the errors; return them as text."""
         self.assertEqual(sorted(each.status for each in responses), sorted(codes))
         for response in responses:
             if response.status != 200:
@@ -66,7 +66,7 @@ class GrepFault(Fault):
         return count_statuses(responses)
 
     def format_killed(self, reason: str) -> str:
-        """Return how many greps were killed for a reason, in words."""
+        """Return how many greps were killed for a reason, as text."""
         name = f'quotes_greps_killed_total{{reason="{reason}"}}'
         return f"metrics: {self.metric_increase(name)} killed ({reason})"
 
@@ -200,7 +200,7 @@ class FloodingTests(GrepFault):
     expected_behavior = "500 or 504, and it is killed; the memory is limited"
 
     def inject_with_requests(self) -> list[HTTPConnection]:
-        """The output looks like matches."""
+        """Replace grep with a program whose output looks like matches."""
         self.grep.replace_with(
             *(line.format(stream="stdout") for line in FLOODING_SCRIPT)
         )
@@ -235,7 +235,7 @@ class CrashingTests(GrepFault):
     expected_behavior = "500 with an id that is also in the log"
 
     def inject_with_requests(self) -> list[HTTPConnection]:
-        """It crashes after some output."""
+        """Replace grep with a program that crashes after some output."""
         self.grep.replace_with("print('love')", "os.kill(os.getpid(), 11)")
         return self.send_line_searches()
 
@@ -254,7 +254,7 @@ class GarbageTests(GrepFault):
     expected_behavior = "a complete JSON response: 200 with its output, or 500"
 
     def inject_with_requests(self) -> list[HTTPConnection]:
-        """The exit status is that of a successful search."""
+        """Replace grep with a program that exits as after a successful search."""
         self.grep.replace_with(
             "sys.stdout.buffer.write(os.urandom(9999) + b'\\n9' * 9999)"
         )

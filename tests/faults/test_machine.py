@@ -55,7 +55,7 @@ class MachineFault(Fault):
         return before
 
     def check_unavailable(self, responses: Iterable[Response]) -> None:
-        """Check that all responses but those with results are a 503."""
+        """Check that all responses without results are a 503."""
         for response in responses:
             if response.status != 200:
                 self.check_error(response, 503)
@@ -92,7 +92,7 @@ class DescriptorTests(MachineFault):
         return connections
 
     def inject_with_requests(self) -> list[HTTPConnection]:
-        """The clients search after the limit was lowered."""
+        """Lower the limit, and then search."""
         connections = self.connect_clients()
         self.set_limit(resource.RLIMIT_NOFILE, self.find_limit(3))
         return [each.send_query(BOOK_QUERY) for each in connections]
@@ -216,7 +216,7 @@ class CacheFault(MachineFault):
         raise NotImplementedError
 
     def restore_cache(self) -> None:
-        """Make it possible again."""
+        """Make it possible to write indexes again."""
         raise NotImplementedError
 
     def inject_with_requests(self) -> list[HTTPConnection]:
@@ -323,7 +323,7 @@ class SuspendedTests(MachineFault):
     )
 
     def inject_with_requests(self) -> list[HTTPConnection]:
-        """Clients send new requests, or the rest of them, while it is stopped."""
+        """Send new requests, and the rest of one, while the server is stopped."""
         self.grep.replace_with_hanging()
         connections = self.send_searches(MAX_RUNNING)
         self.grep.wait_for_hanging_count(MAX_RUNNING)

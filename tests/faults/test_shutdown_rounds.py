@@ -1,5 +1,5 @@
 """
-Shutdown under load at random moments, many times.
+Tests of many shutdowns under load, each at a random moment.
 """
 
 from __future__ import annotations

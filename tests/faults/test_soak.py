@@ -1,5 +1,5 @@
 """
-Hundreds of thousands of requests of all kinds without a leak.
+Tests that many requests of all kinds do not leak memory.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-The base of the tests of the real process.
+Base classes and helpers for tests that run the real process.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ Test = TypeVar("Test", bound=Callable[..., object])
 
 def single_process_only(reason: str) -> Callable[[Test], Test]:
     """
-    Skip a test, or the tests of a class, where servers have several workers. The reason
-    says why the test is about one process.
+    Skip a test, or all tests of a class, if servers have several workers.
+
+    @param reason: why the test needs a single process.
     """
 
     def mark(test: Test) -> Test:

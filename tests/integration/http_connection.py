@@ -1,5 +1,5 @@
 """
-HTTP over a socket, byte for byte.
+An HTTP client that works directly on a socket.
 """
 
 from __future__ import annotations

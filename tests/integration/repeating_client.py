@@ -1,5 +1,5 @@
 """
-A client that sends one request after the other.
+A client that sends one request after another.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class RepeatingClient:
     A client that sends requests until its connection is refused.
 
     @param keep_alive: whether it reuses its connection while the server allows it.
-    @param stop_event: an event; after it, the client sends no further request.
+    @param stop_event: when it is set, the client sends no further request.
     @ivar counts: the number of responses with each status, and of other results.
     """
 

@@ -25,8 +25,9 @@ from .http_connection import TIMEOUT, HTTPConnection, Response
 
 ROOT = Path(__file__).parents[2]
 METRICS_LIFETIME = 1.0
+"""How long the service keeps rendered metrics, in seconds."""
 MONITOR_ADDRESS = "127.0.0.98"
-"""The source address for metrics, so that they have their own share of limits."""
+"""The source address of requests for metrics, which need their own share of limits."""
 # The default number of workers; with several, responses are cached too.
 WORKER_COUNT = int(os.environ.get("QUOTES_TEST_WORKERS", "1"))
 # Without these capabilities, root cannot read files of others either.
@@ -52,7 +53,7 @@ def wait_until(
 @contextmanager
 def default_signals() -> Iterator[None]:
     """
-    Let processes that are started meanwhile handle all signals by default.
+    Reset ignored signals, so that new child processes do not inherit them as ignored.
 
     C{nohup}, cron, and C{&} in a script make child processes ignore some signals.
     """
@@ -260,19 +261,19 @@ class Server:
         self.process.send_signal(number)
 
     def wait_for_exit(self, timeout: float = TIMEOUT) -> int:
-        """Wait until it exits; return the status."""
+        """Wait until the server exits; return its status."""
         status = self.process.wait(timeout)
         self._reader.join(timeout)
         return status
 
     def stop(self) -> None:
-        """Terminate it, and check that it exits as expected."""
+        """Send SIGTERM, and check that the server exits as expected."""
         self.send_signal()
         status = self.wait_for_exit()
         assert status == -signal.SIGTERM, status
 
     def kill(self) -> None:
-        """Kill it if it runs, and free all resources."""
+        """Kill the server if it runs, and free all resources."""
         for connection in self._connections:
             connection.close()
         if self.process.poll() is None:

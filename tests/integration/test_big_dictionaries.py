@@ -71,14 +71,14 @@ class BigDictionaryTests(LibraryTestCase):
         print(f"\n{MEGABYTES} MB: {name}: {value}", end="")
 
     def test_a_large_dictionary_keeps_within_limits(self) -> None:
-        """Its index, a stream of all quotes, and searches."""
+        """Check its index, a stream of all quotes, and searches."""
         idle = read_memory(self.server.process.pid, "VmRSS")
         self.check_index()
         self.check_stream(idle)
         self.check_search()
 
     def check_index(self) -> None:
-        """Build the index, and search lines meanwhile."""
+        """Build the index, and search another dictionary during the build."""
         start, latencies, builder = monotonic(), [], 0.0
         results: list[str] = []
         query = {"action": "search", "term": f"{NEEDLE} than the", "unit": "quote"}
@@ -110,7 +110,7 @@ class BigDictionaryTests(LibraryTestCase):
         )
 
     def check_stream(self, idle: float) -> None:
-        """Read all quotes; the memory does not grow with them."""
+        """Read all quotes, and check that the service does not keep them in memory."""
         start, received = monotonic(), 0
         with self.server.connect() as connection:
             connection.send_get("/api/v2/quotes", "Accept: application/x-ndjson")

@@ -51,7 +51,7 @@ class BuildTests(LibraryTestCase):
             self.assertTrue((ROOT / name).exists(), name)
 
     def test_docker_and_podman_ignore_the_same_files(self) -> None:
-        """They read files with different names."""
+        """Each of them reads its own ignore file."""
         docker = ROOT / ".dockerignore"
         self.assertEqual(docker.read_text(), (ROOT / ".containerignore").read_text())
 
@@ -99,12 +99,12 @@ class RunTests(LibraryTestCase):
         self.assertEqual(instructions("EXPOSE"), [str(PORT)])
 
     def test_the_user_is_not_root(self) -> None:
-        """A numeric id can be checked by Kubernetes."""
+        """Kubernetes can only check a numeric id."""
         [user] = instructions("USER")
         self.assertRegex(user, r"\A[1-9][0-9]+:[1-9][0-9]+\Z")
 
     def test_the_health_check_fails_during_a_shutdown(self) -> None:
-        """It succeeds before."""
+        """It succeeds before the shutdown."""
         [check] = instructions("HEALTHCHECK")
         _, dash_c, program = json.loads(check.partition("CMD")[2])
         server = self.serve("--drain-delay=20")
@@ -121,7 +121,7 @@ class RunTests(LibraryTestCase):
         self.assertFalse(is_healthy())
 
     def test_the_access_log_can_be_the_standard_output(self) -> None:
-        """As usual in a container."""
+        """Containers usually log to it."""
         server = self.serve("--access-log=/dev/stdout")
         server.get("/livez")
         server.wait_for_log_line(r'127\.0\.0\.1 - - .* "GET /livez HTTP/1\.1" 200')

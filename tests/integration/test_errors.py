@@ -1,5 +1,5 @@
 """
-Tests of each row of the contract's table of errors, over a real socket.
+Tests of error responses, over a real socket.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class ErrorTests(LibraryTestCase):
             self.check_error(server.post_query(query), 400, *words)
 
     def test_bad_http_is_a_400(self) -> None:
-        """Also if no route handles it, the error is JSON."""
+        """The error is JSON even if no route handles the request."""
         server = self.serve()
         for request in (
             b"nonsense\r\n\r\n",

@@ -1,5 +1,5 @@
 """
-Tests with the fortunes of Debian, compared with the program C{fortune}.
+Tests that compare searches of Debian's fortunes with the program C{fortune}.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class FortuneTests(SynchronousTestCase):
         )
 
     def test_files_of_strfile_are_not_dictionaries(self) -> None:
-        """Nor are the links for UTF-8."""
+        """The links for UTF-8 are not dictionaries either."""
         names = {
             each.name
             for each in FORTUNES.iterdir()
@@ -92,7 +92,7 @@ class FortuneTests(SynchronousTestCase):
         self.assertEqual(counts, counted)
 
     def test_searches_find_the_same_quotes_as_fortune(self) -> None:
-        """Except for a last quote without a C{%} after it, which fortune ignores."""
+        """The only exception is a last quote without a C{%}, which fortune ignores."""
         looked_for = 0
         for name in FILES:
             overlooked = last_quote(name)
@@ -108,7 +108,7 @@ class FortuneTests(SynchronousTestCase):
         self.assertGreaterEqual(looked_for, 250)
 
     def test_ignore_case_finds_the_same_quotes_as_fortune(self) -> None:
-        """With its option C{-i}."""
+        """C{fortune} has the option C{-i} for this."""
         for word in sample_words("love", 20):
             results = self.search("love", word.upper(), ignore_case=True)
             self.assertEqual(

@@ -69,7 +69,7 @@ class RotationTests(LibraryTestCase):
         return sorted(self.folder.glob("access.log*"))
 
     def read_lines(self) -> list[str]:
-        """Return the lines of all of them."""
+        """Return the lines of the access log and of the rotated files."""
         lines: list[str] = []
         for path in self.log_files():
             open_file = gzip.open if path.suffix == ".gz" else open
@@ -82,7 +82,7 @@ class RotationTests(LibraryTestCase):
         wait_until(lambda: self.log.exists() and self.log.stat().st_size, "a line")
 
     def test_logrotate_accepts_the_configuration(self) -> None:
-        """With and without a log."""
+        """The access log may be missing."""
         self.assertIn("does not exist -- skipping", self.logrotate("--debug"))
         self.log.write_text("line\n")
         self.assertIn("14 rotations", self.logrotate("--debug"))

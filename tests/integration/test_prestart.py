@@ -53,7 +53,7 @@ class PrestartTests(LibraryTestCase):
         self.assertGreaterEqual(self.used_count(server), 20)
 
     def test_a_prestarted_grep_ends_after_some_time(self) -> None:
-        """It has a file open."""
+        """Otherwise it would keep its dictionary open."""
         server = self.start_server()
         wait_until(
             lambda: not server.prestarted_pids(), "the end of the prestarted grep"
@@ -75,7 +75,7 @@ class PrestartTests(LibraryTestCase):
         )
 
     def test_a_prestarted_grep_ignores_signals_from_a_terminal(self) -> None:
-        """The service ends it."""
+        """Only the service ends it."""
         server = self.start_server()
         [prestarted] = server.prestarted_pids()
         used = self.used_count(server)
@@ -85,7 +85,7 @@ class PrestartTests(LibraryTestCase):
         self.assertEqual(self.used_count(server), used + 1)
 
     def test_with_one_slot_no_grep_is_prestarted(self) -> None:
-        """It would be a second grep."""
+        """It would be a second grep, above the limit."""
         server = self.serve("--max-running=1")
         self.connection = server.connect()
         for number in range(10, 20):

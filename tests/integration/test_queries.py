@@ -73,7 +73,7 @@ class QueryTests(LibraryTestCase):
         self.server = self.serve(environment={"TWISTED_QUOTES_CACHE_BYTES": str(2**20)})
 
     def test_limits_and_offsets_can_be_very_large(self) -> None:
-        """Together or alone."""
+        """They are tested together and alone."""
         actions: list[dict[str, Any]] = [
             {"action": "search", "term": "love"},
             {"action": "search", "term": "love", "n_before": 1, "n_after": 1000},
@@ -95,7 +95,7 @@ class QueryTests(LibraryTestCase):
                 self.assertEqual(self.server.query_results(**query, offset=huge), [])
 
     def test_numbers_in_a_url_can_be_very_large(self) -> None:
-        """Offsets and seeds."""
+        """The numbers are offsets and seeds."""
         for path in ("quotes?", "quotes/random?", "quotes/random?seed=1&"):
             for huge in HUGE:
                 response = self.server.get(f"/api/v2/{path}offset={huge}")

@@ -1,5 +1,5 @@
 """
-Tests of whole quotes in the real process: any file, and files that change.
+Tests of whole quotes in the real process, with random and with changing files.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class PropertyTests(QuotesTestCase):
     """Tests that compare quotes with a simple parser."""
 
     def test_quotes_are_the_same_as_with_a_simple_parser(self) -> None:
-        """For any file: in API v1, in API v2, as a stream, and by id."""
+        """They are read with API v1, with API v2, as a stream, and by id."""
 
         @settings(max_examples=150)
         @given(data=FILE, term=st.text(ALPHABET, min_size=1, max_size=3))
@@ -154,7 +154,7 @@ class ChangeTests(QuotesTestCase):
     """Tests of dictionaries that change while they are searched."""
 
     def test_a_changed_file_with_the_same_size_and_time_is_read_again(self) -> None:
-        """By the index, by the cache, and by the next service."""
+        """The index, the cache and the next service all notice the change."""
         path, cache = self.library / "book", str(self.folder / "cache")
         tags = []
         path.write_bytes(b"one love\n\ntwo\n")
@@ -171,7 +171,7 @@ class ChangeTests(QuotesTestCase):
         self.assertNotEqual(*tags)
 
     def test_every_response_is_from_one_version_of_the_file(self) -> None:
-        """For lines and quotes, with changes in place and by a rename."""
+        """The file changes in place and by a rename."""
         path, new = self.library / "book", self.library / ".new"
         versions = [
             "\n\n".join(f"love {name} {n}" for n in range(count)).encode() + b"\n"
@@ -207,7 +207,7 @@ class ChangeTests(QuotesTestCase):
                     self.server.post_query({**LOVE_QUERY, "unit": "quote"}),
                     self.server.get("/api/v2/quotes?term=love&limit=1000"),
                 ):
-                    # On a busy machine it may change during each attempt.
+                    # On a busy machine the file may change during each attempt.
                     if response.status == 503:
                         self.assertIn("written to", response.json()["message"])
                         continue
@@ -224,7 +224,7 @@ class ChangeTests(QuotesTestCase):
             thread.join()
 
     def test_ids_do_not_change_with_the_rest_of_the_file(self) -> None:
-        """Nor with its line ends."""
+        """They do not depend on line ends either."""
         self.write(b"First.\n\nTo stay\nor not.\n-- H\n")
         [quote] = self.get_page(term="stay or")["quotes"]
         for data in (
@@ -272,7 +272,7 @@ class StreamTests(QuotesTestCase):
         self.assertEqual(self.server.wait_for_exit(), -signal.SIGTERM)
 
     def test_all_resources_of_a_disconnected_client_are_freed(self) -> None:
-        """The grep and the descriptors."""
+        """Its grep ends, and its descriptors are closed."""
         descriptors = f"/proc/{self.server.process.pid}/fd"
         self.server.query_results(action="search", term="love 19999", unit="quote")
         before = len(os.listdir(descriptors))
@@ -315,7 +315,7 @@ class LargeDictionaryTests(LibraryTestCase):
         os.kill(pid, signal.SIGSTOP)
 
     def test_searches_share_one_build_of_an_index(self) -> None:
-        """Meanwhile lines can be searched, even with a single slot."""
+        """During the build, lines can be searched, even with a single slot."""
         server = self.serve("--max-running=1")
         waiting = [server.connect().send_query(self.query) for _ in range(30)]
         [_] = server.wait_for_search_pids(1)

@@ -55,7 +55,7 @@ class ReadmeTests(SynchronousTestCase):
                 self.assertEqual(printed, adapted, command)
 
     def test_the_examples_of_authentication_work(self) -> None:
-        """Both schemes; wrong passwords are rejected."""
+        """They show both schemes. Wrong passwords are rejected."""
         [line] = re.findall(r"echo '(.*)' > passwords", DOCUMENTS["README.md"])
         examples = [each for each in EXAMPLES if "alice" in each[0]]
         self.assertEqual(len(examples), 2)

@@ -82,7 +82,7 @@ class PropertyTests(LibraryServerTestCase):
     """Tests that compare results with a simple search in Python."""
 
     def test_results_are_the_same_as_with_a_simple_search(self) -> None:
-        """For any file, term and options."""
+        """The file, the term and the options are random."""
 
         @settings(max_examples=400)
         @given(
@@ -156,7 +156,7 @@ class HazardTests(LibraryServerTestCase):
     """Tests of special cases of grep."""
 
     def test_a_term_with_a_leading_dash_is_not_an_option(self) -> None:
-        """Not even one that would read a file."""
+        """The option C{-f} would read a file."""
         secret = self.library / "secret"
         secret.write_text("password\n")
         self.write(f"password\n-v\n-f{secret}\n--help\n-- \n".encode())
@@ -211,7 +211,7 @@ class HazardTests(LibraryServerTestCase):
         )
 
     def test_lines_that_look_like_output_of_grep_are_text(self) -> None:
-        """Dashes, and lines with numbers."""
+        """They are dashes, or start with a number."""
         self.check_searches(
             b"--\n1:dog\n2-dog\n--\n--\n--\n7:dog\n",
             ("dog", {"n_before": 1}, ["--\n1:dog", "1:dog\n2-dog", "--\n7:dog"]),
@@ -237,13 +237,13 @@ class HazardTests(LibraryServerTestCase):
         wait_until(lambda: not self.server.search_pids(), "the end of grep")
 
     def test_all_lines_are_in_order(self) -> None:
-        """Including blank lines."""
+        """Blank lines are included."""
         self.write(b"one\n\n\ntwo\n \nthree")
         results = self.server.query_results(action="all", dictionary="book")
         self.assertEqual("\n".join(results), "one\n\n\ntwo\n \nthree")
 
     def test_no_results_are_a_success(self) -> None:
-        """Also of an empty dictionary."""
+        """An empty dictionary is not an error either."""
         self.write(b"one\n")
         self.assertEqual(self.search("two"), [])
         query = {"action": "all", "dictionary": "an empty one"}

@@ -86,7 +86,7 @@ class ShutdownTests(LibraryTestCase):
         self.assertEqual(len(log.read_text().splitlines()), SEARCHES + WAIT_REQUESTS)
 
     def test_sigterm_loses_no_request(self) -> None:
-        """It waits for searches that run, searches that wait, and waits."""
+        """The service completes running searches, queued searches and waits."""
         self.check_signal(signal.SIGTERM, Server.send_signal)
 
     def test_sigint_loses_no_request(self) -> None:
@@ -102,7 +102,7 @@ class ShutdownTests(LibraryTestCase):
         )
 
     def test_batched_searches_are_completed(self) -> None:
-        """Those of the running grep, and of the next."""
+        """They are those of the running grep and of the next one."""
         gated, server = self.serve_gated("--max-running=1")
         clients = [server.connect() for _ in range(30)]
         for number, client in enumerate(clients):
@@ -159,7 +159,7 @@ class ShutdownTests(LibraryTestCase):
         self.assertTrue(all(map(has_exited, pids)))
 
     def test_two_signals_at_once_force_the_shutdown(self) -> None:
-        """Also in one iteration of the reactor."""
+        """The reactor may receive both in one iteration."""
         server = self.serve("--drain-delay=20")
         wait = server.connect().send_get("/wait?seconds=60")
         server.wait_for_search_pids(1)
@@ -205,7 +205,7 @@ class ShutdownTests(LibraryTestCase):
         self.assertEqual(len(log.read_text().splitlines()), 2)
 
     def test_an_ignored_sighup_stays_ignored(self) -> None:
-        """As with nohup."""
+        """C{nohup} starts programs with SIGHUP ignored."""
         _, at_terminal = self.enterContext(open_terminal())
         server = self.serve(prefix=("env", "--ignore-signal=HUP"), **at_terminal)
         server.send_signal(signal.SIGHUP)
@@ -238,7 +238,7 @@ class ShutdownTests(LibraryTestCase):
         self.assertTrue(has_exited(pid))
 
     def test_builds_in_threads_do_not_delay_the_exit(self) -> None:
-        """Although a thread cannot be killed."""
+        """The process exits although the threads still run."""
         names = [f"long{number}" for number in range(4)]
         for name in names:
             (self.library / name).write_text("a\n\n" * 1_300_000)
@@ -277,7 +277,7 @@ class ShutdownTests(LibraryTestCase):
         self.assertTrue(idle.is_closed_by_server())
 
     def test_pipelined_requests_get_their_responses(self) -> None:
-        """In order."""
+        """The responses are in the order of the requests."""
         server = self.serve()
         connection = server.connect().send_get("/wait?seconds=1")
         connection.send_query(QUERY).send_get("/style.css")
@@ -308,7 +308,7 @@ class ShutdownTests(LibraryTestCase):
         server.wait_for_exit()
 
     def test_requests_that_were_not_read_yet_are_served(self) -> None:
-        """Their connections were in the backlog of the socket."""
+        """Their connections are in the backlog of the listening socket."""
         server = self.serve(listen="tcp:0:interface=127.0.0.1:backlog=500")
         # After a single connection, the reactor accepts only one at a time.
         server.get("/")

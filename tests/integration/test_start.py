@@ -61,13 +61,13 @@ class StartTests(LibraryTestCase):
         self.check_failure(error="TWISTED_QUOTES_TIMEOUT", TWISTED_QUOTES_TIMEOUT="x")
 
     def test_an_unknown_variable_stops_the_start(self) -> None:
-        """Also one similar to a variable of a worker."""
+        """Its name may be similar to a variable of a worker."""
         for name in ("WORKER", "SERVICE", "MAX_RUNING"):
             variable = f"TWISTED_QUOTES_{name}"
             self.check_failure(error=variable, prefix=(), **{variable: "2"})
 
     def test_without_a_terminal_the_log_is_json(self) -> None:
-        """One object per line, also of the workers."""
+        """Each line is an object; this includes the lines of workers."""
         for options in ((), ("--log-format=json",)):
             with subprocess.Popen(
                 [
@@ -100,7 +100,7 @@ class StartTests(LibraryTestCase):
                 self.assertFalse(nested, event)
 
     def test_an_invalid_endpoint_stops_the_start(self) -> None:
-        """Or a port that is in use."""
+        """A port that is in use stops the start too."""
         with socket.create_server(("127.0.0.1", 0)) as listening:
             port = listening.getsockname()[1]
             endpoint = f"tcp:{port}:interface=127.0.0.1"
@@ -110,7 +110,7 @@ class StartTests(LibraryTestCase):
         self.check_failure("--listen", "carrier-pigeon:1", error="carrier-pigeon")
 
     def test_an_invalid_library_stops_the_start(self) -> None:
-        """It is missing, empty or unreadable."""
+        """The folder is missing, empty or unreadable."""
         missing = str(self.folder / "missing")
         self.check_failure("--dictionaries", missing, error=missing)
         empty = self.folder / "empty"
@@ -129,13 +129,13 @@ class StartTests(LibraryTestCase):
         )
 
     def test_a_missing_grep_or_folder_stops_the_start(self) -> None:
-        """Such as the folder of the access log."""
+        """The folder is that of the access log."""
         self.check_failure(error="grep", PATH=str(self.folder))
         log = str(self.folder / "missing" / "access.log")
         self.check_failure("--access-log", log, error=log)
 
     def test_an_invalid_authentication_stops_the_start(self) -> None:
-        """An unknown checker, or a file that cannot be read."""
+        """The checker is unknown, or its file cannot be read."""
         missing = self.folder / "missing"
         self.check_failure("--auth", f"file:{missing}", error=str(missing))
         self.check_failure("--auth", f"file:{self.folder}", error="regular file")
@@ -161,7 +161,7 @@ class StartTests(LibraryTestCase):
         self.assertEqual(server.query_results(action="all"), ["first"])
 
     def test_several_endpoints_are_served_and_logged(self) -> None:
-        """With their real addresses."""
+        """The log shows the actual addresses."""
         path = str(self.folder / "socket")
         server = self.serve(
             f"--listen=unix:{path}", "--listen=tcp:0:interface=127.0.0.1"
@@ -193,8 +193,8 @@ class StartTests(LibraryTestCase):
 
     def test_a_stale_unix_socket_is_replaced(self) -> None:
         """
-        Also if another process has the id of the killed service. A socket in use is an
-        error.
+        It is replaced even if another process has the id of the killed service. A
+        socket in use is an error.
         """
         path, lock = self.folder / "socket", self.folder / "socket.lock"
         listen = f"--listen=unix:{path}"
@@ -239,7 +239,7 @@ class StartTests(LibraryTestCase):
         server.wait_for_exit()
 
     def test_the_access_log_has_combined_format(self) -> None:
-        """With the referrer and the user agent."""
+        """It includes the referrer and the user agent."""
         log = self.folder / "access.log"
         server = self.serve(f"--access-log={log}")
         server.get("/", "User-Agent: agent", "Referer: page")

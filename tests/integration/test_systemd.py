@@ -77,7 +77,7 @@ class UnitTests(LibraryTestCase):
         )
 
     def test_systemd_accepts_the_units(self) -> None:
-        """Each setting and each value."""
+        """It knows each setting and accepts each value."""
         result = self.analyze("verify", "--man=no", *(f"./{each}" for each in UNITS))
         messages = [x for x in result.stderr.splitlines() if "twisted_quotes" in x]
         self.assertEqual((messages, result.returncode), ([], 0), result.stderr)
@@ -96,7 +96,7 @@ class UnitTests(LibraryTestCase):
         self.assertGreater(float(limit), options["drain-timeout"] + 10)
 
     def test_the_command_starts_the_service(self) -> None:
-        """Its arguments work with this program."""
+        """The program accepts its arguments."""
         [command] = settings("twisted_quotes.service")["ExecStart"]
         _, *arguments = command.split()
         printed = run_twist(*arguments, "--version")
@@ -140,7 +140,7 @@ class NotifyTests(LibraryTestCase):
         self.assertEqual(server.wait_for_exit(), -signal.SIGTERM)
 
     def test_start_and_shutdown_are_notified(self) -> None:
-        """With the address and the number of requests."""
+        """The status shows the address, and later the shutdown."""
         path = str(self.folder / "notify")
         self.notified.bind(path)
         self.check_notifications(path)
@@ -153,7 +153,7 @@ class NotifyTests(LibraryTestCase):
         )
 
     def test_the_watchdog_is_notified_until_the_exit(self) -> None:
-        """Not if it is for another process."""
+        """It is not notified if WATCHDOG_PID is another process."""
         path = str(self.folder / "notify")
         self.notified.bind(path)
         variables = {"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "200000"}
@@ -269,8 +269,8 @@ class ActivationTests(LibraryTestCase):
 
     def test_a_restart_loses_no_request(self) -> None:
         """
-        Requests that were sent before get a response of the old service, later ones of
-        the new service.
+        The old service responds to requests that were sent before it closed its ports,
+        the new service to later ones.
         """
         gated = GatedGrep(self.folder)
         first = self.activate(
@@ -320,7 +320,7 @@ class ActivationTests(LibraryTestCase):
             wait_for_responses(100)
             server.stop()
             server = self.activate()
-        # Only a running service answers the connections that wait in the socket.
+        # Only a running service responds to the connections in the backlog.
         stop_event.set()
         for client in clients:
             client.thread.join(TIMEOUT)

@@ -58,7 +58,7 @@ class TLSTests(LibraryTestCase):
         self.test_links_in_responses_use_https()
 
     def test_open_connections_do_not_delay_the_shutdown(self) -> None:
-        """Idle, just closed, or without a handshake."""
+        """They are idle, are just closed, or have not started a handshake."""
         idle, last = self.connect(), self.connect()
         idle.sendall(REQUEST % b"")
         self.assertIn(b"200 OK", idle.recv(1 << 16))

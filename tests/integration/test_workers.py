@@ -51,7 +51,11 @@ class WorkersTestCase(LibraryTestCase):
             self.assertEqual(each.read_response().json()["results"], ["love"] * 3)
 
     def terminate_workers(self, server: Server) -> list[int]:
-        """Send SIGTERM to all workers, which have requests; wait for new workers."""
+        """
+        Send SIGTERM to all workers, and wait for new workers.
+
+        The old ones must have open connections, so that they do not exit immediately.
+        """
         pids = server.worker_pids()
         for pid in pids:
             os.kill(pid, signal.SIGTERM)
@@ -114,7 +118,7 @@ class ServingTests(WorkersTestCase):
         self.assertEqual(len(starts), 1)
 
     def test_connections_are_distributed(self) -> None:
-        """Each worker has at least a third of 64."""
+        """Each worker gets at least a third of 64 connections."""
         server = self.serve()
         clients = [server.connect() for _ in range(64)]
         wait_until(lambda: sum(self.count_by_worker(server)) == 64, "64 connections")
@@ -147,7 +151,7 @@ class ServingTests(WorkersTestCase):
         wait_until(lambda: server.get("/livez").status == 200, "a free connection")
 
     def test_a_thousand_requests_can_wait(self) -> None:
-        """However they are distributed."""
+        """Their distribution among the workers does not matter."""
         server = self.serve("--max-connections=1100")
         waits = [server.connect().send_get("/wait?seconds=20") for _ in range(1000)]
         server.wait_for_search_pids(1000)
@@ -156,7 +160,7 @@ class ServingTests(WorkersTestCase):
             self.assertEqual(wait.read_response().json(), {"waited": 20})
 
     def test_workers_can_use_a_unix_socket(self) -> None:
-        """It stays when workers are replaced."""
+        """The socket remains when workers are replaced."""
         path = self.folder / "socket"
         server = self.serve(f"--listen=unix:{path}:mode=600")
         self.assertEqual(path.stat().st_mode & 0o777, 0o600)
@@ -198,7 +202,7 @@ class ReplacingTests(WorkersTestCase):
     """Tests of workers that end before the service."""
 
     def test_a_killed_worker_is_replaced(self) -> None:
-        """Its metrics are kept, and its greps are ended."""
+        """Its metrics are kept, and its greps end."""
         gated, server = self.serve_gated()
         self.send_searches(server, 2)
         greps = server.wait_for_search_pids(2)
@@ -225,7 +229,7 @@ class ReplacingTests(WorkersTestCase):
         self.check_results(self.send_searches(server, 1))
 
     def test_a_terminated_worker_completes_its_requests(self) -> None:
-        """It is replaced at once."""
+        """It is replaced immediately."""
         gated, server = self.serve_gated()
         searches = self.send_searches(server, 6)
         server.wait_for_search_pids(6)
@@ -237,7 +241,7 @@ class ReplacingTests(WorkersTestCase):
         self.assertEqual(server.read_metrics()["quotes_workers_lost_total"], 0)
 
     def test_connections_of_a_terminated_worker_are_served(self) -> None:
-        """Also if they have sent no request yet."""
+        """They may not have sent a request yet."""
         server = self.serve()
         clients = [server.connect() for _ in range(8)]
         wait_until(lambda: sum(self.count_by_worker(server)) == 8, "8 connections")
@@ -246,7 +250,7 @@ class ReplacingTests(WorkersTestCase):
         self.wait_until_replaced(server, old)
 
     def test_metrics_of_a_terminated_worker_are_kept(self) -> None:
-        """Including the last ones."""
+        """The last ones are included."""
         server = self.serve()
         for _ in range(50):
             server.get("/nothing")
@@ -258,7 +262,7 @@ class ReplacingTests(WorkersTestCase):
         self.assertEqual(server.read_metrics()[name], 50)
 
     def test_metrics_are_the_sum_of_all_workers(self) -> None:
-        """Also if one does not respond."""
+        """The sum is complete even if a worker does not respond."""
         server = self.serve()
         with server.connect() as one, server.connect() as other:
             for each in (one, other):
@@ -274,7 +278,7 @@ class ReplacingTests(WorkersTestCase):
         server.wait_for_log_line(f"Worker {pid} does not report its metrics")
 
     def test_the_program_stops_if_no_worker_can_start(self) -> None:
-        """With an error and an exit status."""
+        """It prints one error, and its exit status is 1."""
         process = self.start_broken_workers("os._exit(3)", 2)
         _, errors = process.communicate(timeout=TIMEOUT)
         self.assertEqual(process.returncode, 1)
@@ -315,7 +319,7 @@ class ShutdownTests(WorkersTestCase):
         self.assertEqual(len(lines), sum(counts[each] for each in statuses))
 
     def test_a_signal_ends_the_start(self) -> None:
-        """Also that of workers which never serve. No process is left."""
+        """The workers have not served yet. No process is left."""
         process = self.start_broken_workers("time.sleep(3600)", 24)
         wait_until(lambda: child_pids_of(process.pid), "a first worker")
         process.terminate()
@@ -378,7 +382,7 @@ class ShutdownTests(WorkersTestCase):
         self.check_shutdown(server, pids)
 
     def test_a_worker_that_does_not_exit_is_killed(self) -> None:
-        """After the drain timeout and some more time."""
+        """It is killed some time after the drain timeout."""
         server = self.serve("--drain-timeout=0.5")
         pid, _ = server.worker_pids()
         os.kill(pid, signal.SIGSTOP)
