@@ -41,7 +41,6 @@ class SmokeTests(SynchronousTestCase):
         self.temporary.mkdir()
 
     def start(self, *options: str) -> subprocess.Popen[str]:
-        """Start the benchmark."""
         process = subprocess.Popen(
             [*COMMAND, f"--output={self.folder}", *options],
             cwd=ROOT,

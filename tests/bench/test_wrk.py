@@ -40,7 +40,6 @@ def wrk_output(**changes: float) -> str:
 
 
 def changed_report(**changes: float) -> WrkReport:
-    """Parse a changed report."""
     return parse_report(wrk_output(**changes))
 
 

@@ -125,7 +125,6 @@ class FaultTestCase(LibraryTestCase):
         return {}
 
     def search_book(self, **fields: object) -> Response:
-        """Search the book."""
         return self.server.post_query({**BOOK_QUERY, **fields})
 
     def send_searches(
@@ -270,7 +269,6 @@ class Attack(Fault):
         super().setUp()
 
     def attack(self) -> None:
-        """Inject the fault."""
         raise NotImplementedError
 
     def connect_attacker(

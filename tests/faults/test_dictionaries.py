@@ -71,11 +71,9 @@ class ReplacedFault(DictionaryFault):
     error = (403, "may not be read")
 
     def replace_book(self) -> None:
-        """Replace the book."""
         raise NotImplementedError
 
     def remove_replacement(self) -> None:
-        """Remove the replacement."""
         self.book_path.unlink()
 
     def inject_with_requests(self) -> list[HTTPConnection]:

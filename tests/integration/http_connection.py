@@ -16,8 +16,6 @@ TIMEOUT = 30.0
 
 @dataclass(frozen=True)
 class Response:
-    """A response."""
-
     status: int
     headers: dict[str, str]
     body: bytes
@@ -57,7 +55,6 @@ class HTTPConnection:
             raise
 
     def send(self, data: bytes) -> HTTPConnection:
-        """Send bytes."""
         self.socket.sendall(data)
         return self
 
@@ -82,7 +79,6 @@ class HTTPConnection:
         return self.send("\r\n".join(lines).encode() + body)
 
     def read_response(self, head_only: bool = False) -> Response:
-        """Read a response."""
         while b"\r\n\r\n" not in self._received:
             self._fill_buffer()
         head, _, self._received = self._received.partition(b"\r\n\r\n")

@@ -227,7 +227,6 @@ class Server:
         ]
 
     def prestarted_pids(self) -> list[int]:
-        """Return the ids of prestarted greps."""
         return [pid for pid in self.all_child_pids() if is_prestarted(pid)]
 
     @property
@@ -246,7 +245,6 @@ class Server:
         return [child for pid in parents for child in child_pids_of(pid)]
 
     def worker_pids(self) -> list[int]:
-        """Return the ids of its workers."""
         if not self._worker_count:
             return []
         child_pids = child_pids_of(self.process.pid)

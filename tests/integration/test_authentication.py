@@ -16,13 +16,11 @@ QUERY = {"action": "search", "term": "once"}
 
 
 def basic_header(name: str, password: str) -> str:
-    """Return an Authorization header of the Basic scheme."""
     token = b64encode(f"{name}:{password}".encode()).decode()
     return f"Authorization: Basic {token}"
 
 
 def bearer_header(token: str) -> str:
-    """Return an Authorization header of the Bearer scheme."""
     return f"Authorization: Bearer {token}"
 
 

@@ -47,8 +47,6 @@ def sample_words(name: str, count: int) -> list[str]:
 
 
 class FortuneTests(SynchronousTestCase):
-    """Tests of searches in the fortunes."""
-
     server: Server
 
     def setUp(self) -> None:

@@ -68,11 +68,9 @@ class LibraryServerTestCase(LibraryTestCase):
         self.server = self.serve("--timeout=60")
 
     def write(self, data: bytes, name: str = "book") -> None:
-        """Write a dictionary."""
         (self.library / name).write_bytes(data)
 
     def search(self, term: str, **fields: object) -> list[str]:
-        """Search the book."""
         return self.server.query_results(
             action="search", term=term, dictionary="book", **fields
         )

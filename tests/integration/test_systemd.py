@@ -56,8 +56,6 @@ def environment(unit: str) -> dict[str, str]:
 
 
 class UnitTests(LibraryTestCase):
-    """Tests of the units."""
-
     def setUp(self) -> None:
         """Copy the units, with the path of this program."""
         super().setUp()
@@ -67,7 +65,6 @@ class UnitTests(LibraryTestCase):
             (self.folder / name).write_text(text)
 
     def analyze(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run systemd-analyze."""
         return subprocess.run(
             [find_program("systemd-analyze", "systemd"), *arguments],
             cwd=self.folder,
