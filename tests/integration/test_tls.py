@@ -4,8 +4,11 @@ Tests of TLS with a temporary certificate.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
+from collections.abc import Sequence
+from typing import ClassVar
 
 from .cases import LibraryTestCase
 from .certificate import write_certificate
@@ -15,17 +18,18 @@ from .server import Server
 REQUEST = b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n%b\r\n"
 
 
-class TLSTests(LibraryTestCase):
-    """Tests of an endpoint with TLS."""
+class TLSTestCase(LibraryTestCase):
+    """A server with an endpoint with TLS."""
 
     server: Server
+    options: ClassVar[Sequence[str]] = ()
 
     def setUp(self) -> None:
         super().setUp()
         (self.library / "book").write_text("love\n")
         write_certificate(self.folder)
         self.server = self.serve(
-            "--drain-timeout=25",
+            *("--drain-timeout=25", *self.options),
             listen="ssl:0:interface=127.0.0.1"
             f":privateKey={self.folder / 'key.pem'}"
             f":certKey={self.folder / 'certificate.pem'}",
@@ -41,6 +45,10 @@ class TLSTests(LibraryTestCase):
         secure = self.context.wrap_socket(plain, server_hostname="127.0.0.1")
         self.addCleanup(secure.close)
         return secure
+
+
+class TLSTests(TLSTestCase):
+    """Tests of an endpoint with TLS."""
 
     def test_links_in_responses_use_https(self) -> None:
         client = self.connect()
@@ -67,3 +75,41 @@ class TLSTests(LibraryTestCase):
         self.enterContext(socket.create_connection(self.server.address, TIMEOUT))
         self.server.stop()
         self.assertFalse([x for x in self.server.lines if "Forcing the shutdown" in x])
+
+
+class HandshakeTimeoutTests(TLSTestCase):
+    """Tests of a time for requests that is short, and a time to be idle that is not."""
+
+    options = ("--request-timeout=2", f"--idle-timeout={100 * TIMEOUT}")
+
+    def test_an_incomplete_handshake_is_closed(self) -> None:
+        """Also if a part of it has arrived; a complete one may be idle."""
+        idle = self.connect()
+        for data in (b"", b"\x16\x03\x01"):
+            with (
+                socket.create_connection(self.server.address, TIMEOUT) as client,
+                contextlib.suppress(ConnectionResetError),
+            ):
+                client.sendall(data)
+                self.assertEqual(client.recv(100), b"")
+        idle.sendall(REQUEST % b"")
+        self.assertIn(b"200 OK", idle.recv(1 << 16))
+
+
+class ProxyHeaderTimeoutTests(LibraryTestCase):
+    """Tests of an endpoint behind a proxy that names its clients."""
+
+    def test_an_incomplete_header_is_closed(self) -> None:
+        """Also if a part of it has arrived; after a complete one it may be idle."""
+        (self.library / "book").write_text("love\n")
+        server = self.serve(
+            *HandshakeTimeoutTests.options, listen="haproxy:tcp:0:interface=127.0.0.1"
+        )
+        idle = self.enterContext(socket.create_connection(server.address, TIMEOUT))
+        idle.sendall(b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n")
+        for data in (b"", b"PROXY TCP4 "):
+            with socket.create_connection(server.address, TIMEOUT) as client:
+                client.sendall(data)
+                self.assertEqual(client.recv(100), b"")
+        idle.sendall(REQUEST % b"")
+        self.assertIn(b"200 OK", idle.recv(1 << 16))

@@ -4,7 +4,7 @@ An HTTP channel with timeouts and back-pressure, which closes without losing dat
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Any, Protocol
 
@@ -29,6 +29,7 @@ from .timeouts import LINGER_TIMEOUT, ConnectionTimeouts, ConnectionTimer
 from .transports import (
     buffered_bytes,
     discard_write_buffer,
+    is_established,
     limit_kernel_send_buffer,
     unacknowledged_bytes,
     underlying_transport,
@@ -89,6 +90,7 @@ class TimeoutChannel(HTTPChannel):
         super().connectionMade()
         self.client_key = client_key_for_address(self.transport.getPeer())
         limit_kernel_send_buffer(self.transport)
+        self._idle_since = self.site.reactor.seconds()
         self.timer = ConnectionTimer(
             self.site.reactor, self.transport, self.site.timeouts.send
         )
@@ -97,6 +99,30 @@ class TimeoutChannel(HTTPChannel):
     def schedule_timeout(self) -> None:
         """Start the timer for what the client has to do next."""
         raise NotImplementedError
+
+    def _wait_for_request(self) -> None:
+        """Limit the time to establish the connection, and then to begin a request."""
+        timeouts = self.site.timeouts
+        if is_established(self.transport):
+            self.timer.wait_until_sent(
+                self._start_idle_timeout, min(LINGER_TIMEOUT, timeouts.idle)
+            )
+        else:
+            self._start_timer(timeouts.request, self._close_unless_established)
+
+    def _start_idle_timeout(self) -> None:
+        self._start_timer(self.site.timeouts.idle, self.loseConnection)
+
+    def _start_timer(self, seconds: float, on_timeout: Callable[[], object]) -> None:
+        """Start the timer for a time that counts from when the connection was idle."""
+        idle_seconds = self.site.reactor.seconds() - self._idle_since
+        self.timer.start(max(0, seconds - idle_seconds), on_timeout)
+
+    def _close_unless_established(self) -> None:
+        if is_established(self.transport):
+            self._wait_for_request()
+        else:
+            self.loseConnection()
 
     # Back-pressure
 

@@ -22,7 +22,6 @@ from twisted_quotes.web.http.clients import client_key_for_address
 
 from .channel import NEXT_REQUEST_TIMEOUT
 from .refusal import MAX_BODY_SIZE, RefusingChannel, RequestState
-from .timeouts import LINGER_TIMEOUT
 
 _MAX_LATE_BYTES = 16 * 1024
 
@@ -46,7 +45,6 @@ class Connection(RefusingChannel):
 
     def connectionMade(self) -> None:
         super().connectionMade()
-        self._idle_since = self.site.reactor.seconds()
         self._register()
 
     def _register(self) -> None:
@@ -126,17 +124,10 @@ class Connection(RefusingChannel):
         elif self.site.draining:
             self.close_after_response()
         else:
-            self.timer.wait_until_sent(
-                self._start_idle_timeout, min(LINGER_TIMEOUT, timeouts.idle)
-            )
+            self._wait_for_request()
 
     def _refuse_late_request(self) -> None:
         self.refuse(RequestTimedOut(self.site.timeouts.request))
-
-    def _start_idle_timeout(self) -> None:
-        idle_seconds = self.site.reactor.seconds() - self._idle_since
-        remaining = max(0, self.site.timeouts.idle - idle_seconds)
-        self.timer.start(remaining, self.loseConnection)
 
     # Responding
 

@@ -22,7 +22,8 @@ class ConnectionTimeouts:
     """
     The timeouts of a connection, in seconds.
 
-    @ivar request: from the first to the last byte of a request.
+    @ivar request: from the first to the last byte of a request; also from the start of
+        a connection to the end of its TLS handshake and its PROXY header.
     @ivar send: how long the client may read nothing of what was sent.
     @ivar idle: how long the client may send no request.
     """

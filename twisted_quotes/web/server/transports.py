@@ -22,6 +22,18 @@ def underlying_transport(transport: Any) -> Any:
     return transport
 
 
+def is_established(transport: Any) -> bool:
+    """Return whether no handshake of TLS and no PROXY header is outstanding."""
+    while not isinstance(transport, FileDescriptor) and hasattr(transport, "transport"):
+        if (
+            not getattr(transport, "_handshakeDone", True)
+            or getattr(transport, "_proxyInfo", transport) is None
+        ):
+            return False
+        transport = transport.transport
+    return True
+
+
 def limit_kernel_send_buffer(transport: Any) -> None:
     """
     Limit the data that the kernel buffers (tcp(7), TCP_NOTSENT_LOWAT).
