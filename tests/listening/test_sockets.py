@@ -65,6 +65,11 @@ class AddressTests(SynchronousTestCase):
             ("unix:/run/a", "/run/a"),
             ("unix:address=/run/a:mode=600", "/run/a"),
             ("haproxy:unix:/run/a\\:b", "/run/a:b"),
+            ("unix:mode=600:address=/run/a", "/run/a"),
+            ("unix:mode=600:/run/a\\=b:backlog=5", "/run/a=b"),
+            ("haproxy:unix:address=/run/a\\:b", "/run/a:b"),
+            ("unix:mode=600", None),
+            ("unix:", None),
             ("tcp:80", None),
             ("tcp:80:interface=unix", None),
         ):

@@ -33,7 +33,11 @@ _BATCH_SIZE = 100
 MAX_BACKLOG = 65535
 """The maximum length of the queue of a socket; the kernel may limit it further."""
 
-_UNIX_ENDPOINT = compile(r"(?:haproxy:)*unix:(?:address=)?((?:\\.|[^:\\])+)")
+# The path is the first parameter without a name, or the one named address.
+_UNIX_ENDPOINT = compile(
+    r"(?:haproxy:)*unix:(?:(?!address=)\w+=(?:\\.|[^:\\])*:)*"
+    r"(?:address=|(?!\w+=))((?:\\.|[^:\\])+)"
+)
 
 # Endpoints of these types own their sockets. Those of others may be shared.
 _OWNED_ENDPOINT_TYPES = {"tcp", "tcp6", "ssl", "tls", "unix", "haproxy"}
