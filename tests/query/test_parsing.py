@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec import UNSET
+from msgspec import UNSET, convert
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.errors import BadRequest, QuotesError, UnknownAction
@@ -31,6 +31,7 @@ from twisted_quotes.query.queries import (
 )
 
 ACTION = 'one of "search", "all", "random", "list"'
+BOOLEAN = "true, false, 1, 0, yes, no, on or off, or without a value for true"
 NAMES = ["action", *fields_of(Search)]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -365,7 +366,7 @@ class ParameterTests(SynchronousTestCase):
         return str(error.message)
 
     def test_parameters_become_attributes_of_a_query(self) -> None:
-        """Only numbers and flags are parsed as such. A semicolon is text."""
+        """Only numbers and booleans are parsed as such. A semicolon is text."""
         for query_string, query in (
             ("", FindQuotes()),
             (
@@ -381,6 +382,18 @@ class ParameterTests(SynchronousTestCase):
         self.assertEqual(parse_parameters(b"", SampleQuotes), SampleQuotes())
         self.assertIs(parse_parameters(b"", StreamQuotes).limit, UNSET)
         self.assertEqual(parse_parameters(b"limit=5", StreamQuotes).limit, 5)
+
+    def test_a_boolean_has_several_spellings(self) -> None:
+        """In any case. Without a value it is true."""
+        for name in ("ignore_case", "whole_word", "regex"):
+            self.assertEqual(self.parse(name), convert({name: True}, FindQuotes))
+            for value, texts in (
+                (True, ("", "true", "1", "yes", "on", "TRUE", "Yes", "oN")),
+                (False, ("false", "0", "no", "off", "FALSE", "No", "oFF")),
+            ):
+                for text in texts:
+                    query = self.parse(f"{name}={text}")
+                    self.assertEqual(query, convert({name: value}, FindQuotes))
 
     def test_tracking_parameters_are_ignored(self) -> None:
         """Similar ones are not."""
@@ -401,8 +414,8 @@ class ParameterTests(SynchronousTestCase):
             ),
             ("limit=0", 'The parameter "limit" is "0". It must be a whole number '),
             ("limit=1001", "It must be a whole number from 1 to 1000."),
-            ("regex=yes", '"regex" is "yes". It must be true or false.'),
-            ("regex", '"regex" is "". It must be true or false.'),
+            ("regex=maybe", f'"regex" is "maybe". It must be {BOOLEAN}.'),
+            ("limit", 'The parameter "limit" is "". It must be a whole number '),
             ("term", 'The parameter "term" is empty. '),
             ("term=%20", 'The parameter "term" has only blanks. '),
             ("term=secret%0A", '"term" has a line break. '),
@@ -423,7 +436,7 @@ class ParameterTests(SynchronousTestCase):
         for query_string in (b"%ff=1", b"term=%ff", b"term=\xff", b"\xff"):
             self.assertIn("not UTF-8", self.error_message(query_string))
 
-    def test_numbers_and_flags_have_the_syntax_of_json(self) -> None:
+    def test_other_numbers_and_booleans_are_refused(self) -> None:
         nested = ("[" * 3000, '{"a":' * 1000, "-" * 3000)
         numbers = (
             "x",
@@ -441,8 +454,8 @@ class ParameterTests(SynchronousTestCase):
             self.assertIn(
                 "must be a whole number", self.error_message(f"{name}={value}")
             )
-        for value in ("1", "True", "0", "", *nested):
-            self.assertIn("must be true or false", self.error_message(f"regex={value}"))
+        for value in ("2", "-1", "01", "t", "null", "%20true", *nested):
+            self.assertIn(f"must be {BOOLEAN}", self.error_message(f"regex={value}"))
 
     def test_a_number_may_have_any_number_of_digits(self) -> None:
         for digits in (30, 309, 4301, 9000):

@@ -13,6 +13,12 @@ from typing import Any
 from msgspec import Struct
 from msgspec.json import schema_components
 
+URL_BOOLEANS = {
+    **dict.fromkeys(("true", "1", "yes", "on", ""), True),
+    **dict.fromkeys(("false", "0", "no", "off"), False),
+}
+"""The spellings of a boolean in a URL, in lower case."""
+
 
 @dataclass(frozen=True)
 class Field:
@@ -22,6 +28,7 @@ class Field:
     @ivar allowed: the allowed values, in words.
     @ivar default: the default as JSON; empty if there is none.
     @ivar is_text: whether the value is a string.
+    @ivar is_boolean: whether the value is a boolean.
     """
 
     name: str
@@ -30,6 +37,7 @@ class Field:
     default: str
     required: bool
     is_text: bool
+    is_boolean: bool
 
 
 @cache
@@ -37,14 +45,16 @@ def fields_of(query_type: type[Struct]) -> dict[str, Field]:
     """Return the fields of a query type by name, the required ones first."""
     _, schemas = schema_components([query_type])
     schema = schemas[query_type.__name__]
+    is_in_body = query_type.__struct_config__.tag is not None
     fields = [
         Field(
             name,
-            _describe_allowed(value),
+            _describe_allowed(value, is_in_body),
             value["description"],
             json.dumps(value["default"]) if "default" in value else "",
             name in schema["required"],
             "enum" in value or value["type"] == "string",
+            value.get("type") == "boolean",
         )
         for name, value in schema["properties"].items()
         if name != query_type.__struct_config__.tag_field
@@ -52,14 +62,16 @@ def fields_of(query_type: type[Struct]) -> dict[str, Field]:
     return {f.name: f for f in sorted(fields, key=lambda f: not f.required)}
 
 
-def _describe_allowed(schema: Mapping[str, Any]) -> str:
+def _describe_allowed(schema: Mapping[str, Any], is_in_body: bool) -> str:
     match schema:
         case {"x-allowed": str(allowed)}:
             return allowed
         case {"enum": values}:
             return " or ".join(f'"{value}"' for value in values)
-        case {"type": "boolean"}:
+        case {"type": "boolean"} if is_in_body:
             return "true or false"
+        case {"type": "boolean"}:
+            return "true, false, 1, 0, yes, no, on or off, or without a value for true"
         case {"minimum": minimum, "maximum": maximum}:
             return f"a whole number from {minimum} to {maximum}"
         case {"minimum": minimum}:

@@ -14,7 +14,7 @@ from msgspec import UNSET, Struct
 
 from twisted_quotes.errors import BadRequest, UnknownAction
 
-from .fields import Field, fields_of
+from .fields import URL_BOOLEANS, Field, fields_of
 from .json_body import (
     EXAMPLE_BODY,
     decode_json,
@@ -36,7 +36,6 @@ _PARAMETER_NAMES = {*fields_of(FindQuotes), *fields_of(SampleQuotes)}
 _PRIVATE_FIELDS = {"term", "author"}
 
 _INTEGER = compile(r"-?(0|[1-9][0-9]*)")
-_BOOLEANS = {"true": True, "false": False}
 
 # Other sites add these to shared links, to track who follows them.
 _TRACKING_PARAMETER = compile(
@@ -113,12 +112,12 @@ def parse_parameters(query_string: bytes, query_type: type[T]) -> T:
 
 
 def _parse_value(text: str, field: Field | None) -> object:
-    """Parse a number or a flag as in JSON."""
+    """Parse a boolean, or a number as in JSON."""
     if field is None or field.is_text:
         return text
-    if _INTEGER.fullmatch(text):
-        return parse_integer(text)
-    return _BOOLEANS.get(text, text)
+    if field.is_boolean:
+        return URL_BOOLEANS.get(text.lower(), text)
+    return parse_integer(text) if _INTEGER.fullmatch(text) else text
 
 
 def _convert(
