@@ -135,6 +135,23 @@ class ConnectionLimiterTests(WebTestCase):
                 client.deliver()
             self.assertLessEqual(sum(not each.disconnected for each in clients), 13)
 
+    def test_a_connection_that_waits_for_its_client_to_close_does_not_count(
+        self,
+    ) -> None:
+        """So a client that closes late can connect again at once."""
+        last_request = get_request().replace(
+            b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"
+        )
+        for max_refused, expected in ((1, None), (0, 429)):
+            self.web = self.make_web(max_connections=4, max_refused=max_refused)
+            for host in range(10, 13):
+                self.web.connect(f"192.0.2.{host}")
+            finished = self.web.connect(CLIENT)
+            finished.send(last_request)
+            finished.deliver()
+            self.assertEqual((finished.codes, finished.disconnected), ([200], 0))
+            self.assertEqual(self.connect_and_get_status(), expected)
+
     def test_a_client_behind_a_proxy_is_known_after_the_proxy_header(self) -> None:
         client, *_ = [self.web.connect() for _ in range(4)]
         client.host = OTHER_CLIENT

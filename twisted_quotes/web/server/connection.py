@@ -240,6 +240,10 @@ class Connection(RefusingChannel):
                 self.close_idle()
         self._close_unless_can_linger()
 
+    def writeConnectionLost(self) -> None:
+        super().writeConnectionLost()
+        self.site.connection_limiter.finish(self)
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._finished_request = None
         if self._next_request_call is not None:

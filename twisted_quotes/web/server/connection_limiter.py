@@ -39,10 +39,10 @@ class ConnectionLimiter(Generic[C]):
     Keeps the open connections, and admits new ones.
 
     @param capacity: limits the connections of all processes together.
-    @param max_lingering: the maximum number of refused connections that may wait for
-        their clients to close, 0 or more.
-
-    @ivar connections: the open connections of this process, also refused ones.
+    @param max_lingering: the maximum number of connections that wait for their clients
+        to close and do not count, 0 or more.
+    @ivar connections: the open connections of this process, also those that do not
+        count.
     """
 
     def __init__(self, capacity: Capacity, max_lingering: int) -> None:
@@ -69,12 +69,25 @@ class ConnectionLimiter(Generic[C]):
 
     def can_linger(self) -> bool:
         """Return whether a refused connection may wait for its client to close."""
-        return len(self.connections) - self._capacity.in_use <= self._max_lingering
+        return self._lingering_count <= self._max_lingering
+
+    def finish(self, connection: C) -> None:
+        """
+        Stop counting a connection that waits only for its client to close.
+
+        It counts as before if too many others do not count.
+        """
+        if self._lingering_count < self._max_lingering:
+            self._release(connection)
 
     def remove(self, connection: C) -> None:
         """Remove a connection that is lost."""
         self.connections.discard(connection)
         self._release(connection)
+
+    @property
+    def _lingering_count(self) -> int:
+        return len(self.connections) - self._capacity.in_use
 
     def _release(self, connection: C) -> None:
         """Stop counting a connection, if it is admitted."""
