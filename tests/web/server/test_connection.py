@@ -48,20 +48,32 @@ class RefusalTests(WebTestCase):
         self.assertEqual(self.web.reactor.processes, [])
 
     def test_malformed_http_is_a_400(self) -> None:
-        for sent in (
-            b"hello\r\n",
-            b"\r\n\r\n",
-            b"GET / HTTP/1.1 x\r\n",
-            b"GET /\r\n",
-            b"GET /\xff HTTP/1.1\r\n",
-            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-            HEAD + b"no colon\r\n\r\n",
-            HEAD + b"bad name: x\r\n\r\n",
-            HEAD + b"name : x\r\n\r\n",
-            HEAD + b"name: \0\r\n\r\n",
-            b"GET / HTTP/1.1\r\nno colon\r\nHost: a\r\n\r\n",
-        ):
-            self.assert_refused(sent, 400, "not valid HTTP")
+        """The message says what is malformed, and what is right."""
+        for problem, requests in {
+            "request line is malformed. It must be a method": (
+                b"hello\r\n",
+                b"\r\n\r\n",
+                b"GET / HTTP/1.1 x\r\n",
+                b"GET /\r\n",
+                b"GET /\xff HTTP/1.1\r\n",
+                b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            ),
+            "a header has no colon": (
+                HEAD + b"no colon\r\n\r\n",
+                b"GET / HTTP/1.1\r\nno colon\r\nHost: a\r\n\r\n",
+            ),
+            "name of a header has a character that is not allowed": (
+                HEAD + b"bad name: x\r\n\r\n",
+                HEAD + b"name : x\r\nnext: y\r\n\r\n",
+                HEAD + b": x\r\n\r\n",
+            ),
+            "value of a header has a NUL": (
+                HEAD + b"name: \0\r\n\r\n",
+                HEAD + b"name: a\rb\r\n\r\n",
+            ),
+        }.items():
+            for sent in requests:
+                self.assert_refused(sent, 400, "not valid HTTP: ", problem)
 
     def test_one_empty_line_before_a_request_is_ignored(self) -> None:
         """Some clients send one after a body (RFC 9112, section 2.2)."""
@@ -96,24 +108,31 @@ class RefusalTests(WebTestCase):
             client.send(sent)
             self.assertEqual(client.received.split(b"\r\n")[0], b"HTTP/1.1 " + line)
 
-    def test_an_ambiguous_body_length_is_a_400(self) -> None:
-        for headers in (
-            b"Content-Length: x\r\n",
-            b"Content-Length: -1\r\n",
-            b"Content-Length: +1\r\n",
-            b"Content-Length: 1, 1\r\n",
-            b"Content-Length: 1\r\nContent-Length: 1\r\n",
-            b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n",
-            b"Content-Length: " + b"9" * 5000 + b"\r\n",
-            b"Content-Length: " + b"0" * 5000 + b"\r\n",
-            b"Transfer-Encoding: gzip\r\n",
-            b"Transfer-Encoding: identity\r\n",
-            b"Transfer-Encoding: Identity\r\nContent-Length: 1\r\n",
-            b"Transfer-Encoding: chunked, identity\r\n",
-            b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
-            b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
-        ):
-            self.assert_refused(POST + headers + b"\r\n", 400, "not valid HTTP")
+    def test_an_unclear_body_length_is_a_400(self) -> None:
+        for problem, all_headers in {
+            "Content-Length is not a number of bytes in decimal digits": (
+                b"Content-Length: x\r\n",
+                b"Content-Length: -1\r\n",
+                b"Content-Length: +1\r\n",
+                b"Content-Length: 1, 1\r\n",
+                b"Content-Length: " + b"9" * 5000 + b"\r\n",
+                b"Content-Length: " + b"0" * 5000 + b"\r\n",
+            ),
+            "Transfer-Encoding is not supported. It must be chunked": (
+                b"Transfer-Encoding: gzip\r\n",
+                b"Transfer-Encoding: identity\r\n",
+                b"Transfer-Encoding: Identity\r\nContent-Length: 1\r\n",
+                b"Transfer-Encoding: chunked, identity\r\n",
+                b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
+            ),
+            "length of the body is ambiguous": (
+                b"Content-Length: 1\r\nContent-Length: 1\r\n",
+                b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n",
+                b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+            ),
+        }.items():
+            for headers in all_headers:
+                self.assert_refused(POST + headers + b"\r\n", 400, problem)
 
     def test_too_many_chunks_are_a_400(self) -> None:
         head = POST + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -127,7 +146,7 @@ class RefusalTests(WebTestCase):
     def test_malformed_chunks_are_a_400(self) -> None:
         chunked = POST + b"Transfer-Encoding: chunked\r\n\r\n"
         for body in (b"zz\r\n", b"1\r\nxx\r\n", b"f" * 5000 + b"\r\n"):
-            self.assert_refused(chunked + body, 400, "not valid HTTP")
+            self.assert_refused(chunked + body, 400, "chunk of the body is malformed")
 
     def test_a_long_request_line_is_a_414_and_long_headers_are_a_431(self) -> None:
         """Even if the line is incomplete. The headers count together, too."""

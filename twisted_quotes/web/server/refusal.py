@@ -5,6 +5,7 @@ Requests that are refused while they arrive, such as malformed ones.
 from __future__ import annotations
 
 from enum import Enum, auto
+from re import compile
 from typing import Any
 
 from twisted.python.failure import Failure
@@ -27,6 +28,10 @@ MAX_BODY_SIZE = 64 * 1024
 
 MAX_HEADER_NAME_LENGTH = 128
 """The maximum length of a header name. Twisted caches 10,000 names for good."""
+
+_HEADER_NAME = compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")
+# Python refuses to convert more than some thousands of digits.
+_DIGITS = compile(rb"[0-9]{1,1000}")
 
 
 class RequestState(Enum):
@@ -140,7 +145,47 @@ class RefusingChannel(TimeoutChannel):
         ):
             self._refuse_large_headers()
         else:
-            self.refuse(BadRequest("The request is not valid HTTP."))
+            problem = self._describe_problem()
+            self.refuse(BadRequest(f"The request is not valid HTTP: {problem}"))
+
+    def _describe_problem(self) -> str:
+        """Return a sentence on the part that the base class cannot parse."""
+        if self.state is RequestState.BODY:
+            return (
+                "a chunk of the body is malformed. It must be its length in "
+                "hexadecimal, a line end, the data, and a line end."
+            )
+        if not hasattr(self, "_command"):
+            return (
+                "the request line is malformed. It must be a method, a path without "
+                "spaces, and HTTP/1.1 or HTTP/1.0, with one space between them."
+            )
+        # The base class has no public name for the header that it parses.
+        return describe_invalid_header(self._HTTPChannel__header)  # type: ignore[attr-defined]
 
     def _refuse_large_headers(self) -> None:
         self.refuse(HeadersTooLarge("The headers are too many, or too long."))
+
+
+def describe_invalid_header(line: bytes) -> str:
+    """Return a sentence on why a header is not accepted (RFC 9110 and RFC 9112)."""
+    raw_name, colon, value = line.partition(b":")
+    name = raw_name.lower()
+    value = value.strip()
+    if not colon:
+        return "a header has no colon. It must be a name, a colon and a value."
+    if not _HEADER_NAME.fullmatch(name):
+        return (
+            "the name of a header has a character that is not allowed. No space may "
+            "be before the colon."
+        )
+    if name == b"content-length" and not _DIGITS.fullmatch(value):
+        return "the Content-Length is not a number of bytes in decimal digits."
+    if name == b"transfer-encoding" and value.lower() != b"chunked":
+        return "the Transfer-Encoding is not supported. It must be chunked."
+    if name in (b"content-length", b"transfer-encoding"):
+        return (
+            "the length of the body is ambiguous. There must be one Content-Length or "
+            "one Transfer-Encoding."
+        )
+    return "the value of a header has a NUL, or a carriage return without a line feed."
