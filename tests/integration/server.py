@@ -149,10 +149,13 @@ class Server:
         """Wait for a line of the log; return the match."""
 
         def find() -> re.Match[str] | None:
-            if self.process.poll() is not None and not self._reader.is_alive():
-                raise AssertionError(f"exited without {pattern!r}: {self.lines}")
+            # Before the search: the last line may come just before the exit.
+            has_exited = self.process.poll() is not None and not self._reader.is_alive()
             matches = (re.search(pattern, line) for line in list(self.lines))
-            return next(filter(None, matches), None)
+            match = next(filter(None, matches), None)
+            if match is None and has_exited:
+                raise AssertionError(f"exited without {pattern!r}: {self.lines}")
+            return match
 
         match = wait_until(find, pattern)
         assert isinstance(match, re.Match)
