@@ -16,8 +16,9 @@ from urllib.parse import urlencode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from twisted_quotes.text.attribution import parse_attribution
 from twisted_quotes.text.normalization import normalize_for_search, normalize_term
-from twisted_quotes.text.quotes import parse_author, quote_id
+from twisted_quotes.text.quotes import quote_id
 
 from ..text.test_quotes import plain_quotes
 from .cases import LOVE_QUERY, LibraryTestCase, single_process_only
@@ -110,7 +111,7 @@ class PropertyTests(QuotesTestCase):
                 [(each["line_from"], each["line_to"]) for each in page["quotes"]], spans
             )
             for each in page["quotes"]:
-                self.assertEqual(each["author"], parse_author(each["text"]))
+                self.assertEqual(each["author"], parse_attribution(each["text"]))
                 self.assertEqual(each["id"], quote_id(each["text"]))
             *streamed, summary = self.read_stream()
             self.assertEqual(streamed, page["quotes"])

@@ -21,8 +21,9 @@ from twisted_quotes.library.index_format import (
     load_index,
     write_index,
 )
+from twisted_quotes.text.attribution import parse_attribution
 from twisted_quotes.text.normalization import normalize_for_search
-from twisted_quotes.text.quotes import decode_quote, parse_author, quote_id
+from twisted_quotes.text.quotes import decode_quote, quote_id
 
 PIECES = st.sampled_from(
     (
@@ -118,7 +119,7 @@ class WriteTests(IndexTestCase):
             )
             self.assertEqual(
                 self.column_lines(index, "authors"),
-                [normalize_for_search(parse_author(t) or "") for t in texts],
+                [normalize_for_search(parse_attribution(t) or "") for t in texts],
             )
             self.assertEqual(
                 self.column_lines(index, "ids"), [quote_id(t) for t in texts]

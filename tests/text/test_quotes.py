@@ -17,7 +17,6 @@ from twisted_quotes.text.quotes import (
     QuoteSpan,
     decode_quote,
     has_percent_lines,
-    parse_author,
     quote_id,
     split_quotes,
 )
@@ -139,26 +138,11 @@ class SplitTests(SynchronousTestCase):
 
 
 class QuoteTextTests(SynchronousTestCase):
-    """Tests of the text, the author and the id of a quote."""
+    """Tests of the text and the id of a quote."""
 
     def test_bytes_are_decoded(self) -> None:
         """Line ends become line feeds, invalid bytes U+FFFD."""
         self.assertEqual(decode_quote(b"a\r\n\xff\0\rb"), "a\n\ufffd\0\rb")
-
-    def test_the_last_line_names_the_author(self) -> None:
-        """The author follows two hyphens or an em dash."""
-        for text, author in (
-            ("To be\n-- Hamlet", "Hamlet"),
-            ("To be\n\t\u2014Hamlet, Act 3 ", "Hamlet, Act 3"),
-            ("To be\n  --  Hamlet\n\n", "Hamlet"),
-            ("--- Anonymous", "Anonymous"),
-            ("To be -- Hamlet", None),
-            ("-- Hamlet\nTo be", None),
-            ("To be\n- Hamlet", None),
-            ("To be\n-----", None),
-            ("", None),
-        ):
-            self.assertEqual(parse_author(text), author, text)
 
     def test_the_id_depends_on_the_text_only(self) -> None:
         self.assertEqual(quote_id("To be"), quote_id("To be"))

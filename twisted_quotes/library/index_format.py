@@ -16,19 +16,19 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from struct import Struct
 
+from twisted_quotes.text.attribution import parse_attribution
 from twisted_quotes.text.normalization import normalize_for_search
 from twisted_quotes.text.quotes import (
     QuoteSpan,
     decode_quote,
     has_percent_lines,
-    parse_author,
     quote_id,
     split_quotes,
 )
 
 from .dictionary import Dictionary
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Increase this whenever the content of an index changes."""
 
 _SPAN_STRUCT = Struct("<QQQ")
@@ -67,7 +67,7 @@ def write_index(
                 return False
             text = decode_quote(data)
             texts.write(normalize_for_search(text).encode() + b"\n")
-            author = normalize_for_search(parse_author(text) or "")
+            author = normalize_for_search(parse_attribution(text) or "")
             authors.write(author.encode() + b"\n")
             ids.write(quote_id(text).encode() + b"\n")
             spans.write(_SPAN_STRUCT.pack(*span))

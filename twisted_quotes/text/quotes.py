@@ -1,5 +1,5 @@
 """
-Quotes: how a file is split into them, and their authors and ids.
+Quotes: how a file is split into them, and their ids.
 
 Blank lines separate quotes. In a file with lines that are just C{%}, those do
 (contract, section 3).
@@ -14,6 +14,7 @@ from hashlib import blake2b
 from re import MULTILINE, compile
 from typing import NamedTuple
 
+from .attribution import parse_attribution
 from .lines import Readable
 
 MAX_QUOTE_BYTES = 4 * 1024 * 1024
@@ -30,7 +31,6 @@ _BLANK_LINES = compile(rb"\n(?:%b\n)++" % _WHITESPACE)
 _LEADING_BLANK_LINES = compile(rb"(?:%b\n)++" % _WHITESPACE)
 _ONLY_WHITESPACE = compile(rb"(?:%b\n)*+%b" % (_WHITESPACE, _WHITESPACE))
 _PERCENT_LINE = compile(rb"^%\r?(?:\n|\Z)", MULTILINE)
-_AUTHOR = compile(r"\s*(?:-{2,}|\N{EM DASH}+)(.*)")
 
 
 class QuoteSpan(NamedTuple):
@@ -69,7 +69,7 @@ class Quote:
 
     @cached_property
     def author(self) -> str | None:
-        return parse_author(self.text)
+        return parse_attribution(self.text)
 
     @cached_property
     def last_line(self) -> int:
@@ -163,13 +163,6 @@ def _cut_long_quote(data: bytes, start: int, end: int) -> Iterator[tuple[int, in
 def decode_quote(data: bytes) -> str:
     """Decode the bytes of a quote, in which a CRLF is a line feed."""
     return data.decode("utf-8", "replace").replace("\r\n", "\n")
-
-
-def parse_author(text: str) -> str | None:
-    """Return the author that the last line of a quote names, if it does."""
-    stripped = text.rstrip()
-    match = _AUTHOR.fullmatch(stripped, stripped.rfind("\n") + 1)
-    return (match and match[1].strip()) or None
 
 
 def quote_id(text: str) -> str:

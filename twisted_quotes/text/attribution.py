@@ -1,0 +1,112 @@
+"""
+Attributions: whom a quote says it is from (contract, section 3).
+
+An attribution is at the end of a quote, on a line of its own that starts with a mark:
+hyphens, dashes or tildes, or a single C{-} or C{*} with a blank after it. It continues
+on lines that are indented like its text, and while a bracket, a quotation mark or a
+comma is open. Only a note in brackets may follow it.
+
+The same marks are common in dialogues, lists and wrapped sentences. A line that is
+indented deeper than the line before is none of these.
+"""
+
+from __future__ import annotations
+
+from itertools import takewhile
+from re import MULTILINE, Match, compile
+
+_MARKED_LINE = compile(
+    r"^([^\S\n]*+)([-\u2013-\u2015]{2,}+|[\u2013-\u2015]|~++|[-*](?=[^\S\n]))([^\S\n]*+)"
+    r"(\S[^\n]*+)$",
+    MULTILINE,
+)
+_LETTER_OR_DIGIT = compile(r"[^\W_]")
+_NOTE = compile(r"\s*+(?:\[[^\]]*+\]|\([^)]*+\)|\{[^}]*+\})?+\s*+")
+_SENTENCE_END = compile(
+    r"[.!?:;,\u2026\u061f\u06d4\u0964\u3002\uff01\uff1f\"'\u2019\u201c\u201d\xab\xbb]"
+    r"[)\]*_\s]*+\Z"
+)
+_QUESTION_OR_COLON = compile(r"[?:\u061f\uff1a\uff1f]\s*+\Z")
+# Not the end of a sentence, except after a short word such as "Jr.".
+_NAME = compile(r"[\"'\u2018-\u201f\xab(\[@]*+([^\W_]).*(?<![!?\u2026])(?<!\w{4}\.)")
+_BRACKETS = {"(": ")", "[": "]", "\u201c": "\u201d", "\xab": "\xbb"}
+
+
+def parse_attribution(text: str) -> str | None:
+    """
+    Return the attribution of a quote without its mark, in one line.
+
+    @return: L{None} if the quote has none.
+    """
+    marked_lines = list(_MARKED_LINE.finditer(text))
+    while marked_lines:
+        marked_line = marked_lines.pop()
+        attribution, rest = _read_attribution(text, marked_line)
+        # An earlier mark counts if this one is on a line of its attribution.
+        if _NOTE.fullmatch(rest):
+            if _is_attribution(text, marked_line, attribution, marked_lines):
+                return attribution
+            return None
+    return None
+
+
+def _read_attribution(text: str, marked_line: Match[str]) -> tuple[str, str]:
+    """Return the attribution from a marked line on, and the text after it."""
+    indent, mark, blanks, attribution = marked_line.groups()
+    attribution = attribution.rstrip()
+    column = _width(indent + mark + blanks)
+    end = marked_line.end()
+    for line in takewhile(str.strip, text[end + 1 :].split("\n")):
+        if not _is_open(attribution) and _indentation(line) < column:
+            break
+        attribution += f" {line.strip()}"
+        end += 1 + len(line)
+    return attribution.removesuffix(mark).rstrip(), text[end:]
+
+
+def _is_open(attribution: str) -> bool:
+    return (
+        attribution.endswith(",")
+        or attribution.count('"') % 2 == 1
+        or any(
+            attribution.count(opening) > attribution.count(closing)
+            for opening, closing in _BRACKETS.items()
+        )
+    )
+
+
+def _is_attribution(
+    text: str, marked_line: Match[str], attribution: str, earlier: list[Match[str]]
+) -> bool:
+    """
+    Return whether a text at the end of a quote is an attribution.
+
+    @param earlier: the marked lines before it.
+    """
+    indent, mark, blanks, _ = marked_line.groups()
+    before = text[: marked_line.start()].rstrip()
+    if not (_LETTER_OR_DIGIT.search(before) and _LETTER_OR_DIGIT.search(attribution)):
+        return False
+    is_single = mark in "-*"
+    if (is_single or mark[0] == "~") and not _is_name(attribution):
+        return False
+    if _width(indent) > _indentation(before[before.rfind("\n") + 1 :]):
+        return True
+    is_next_line = len(before) + 1 == marked_line.start()
+    is_wrapped = not blanks and is_next_line and not _SENTENCE_END.search(before)
+    is_answer = is_single and _QUESTION_OR_COLON.search(before)
+    is_in_list = any(each[2] == mark for each in earlier)
+    return not (is_wrapped or is_answer or is_in_list)
+
+
+def _is_name(attribution: str) -> bool:
+    match = _NAME.fullmatch(attribution)
+    return match is not None and not match[1].islower()
+
+
+def _indentation(line: str) -> int:
+    return _width(line[: len(line) - len(line.lstrip())])
+
+
+def _width(blanks: str) -> int:
+    return len(blanks.expandtabs(8))
