@@ -20,7 +20,7 @@ from twisted_quotes.text.attribution import parse_attribution
 from twisted_quotes.text.normalization import normalize_for_search, normalize_term
 from twisted_quotes.text.quotes import quote_id
 
-from ..text.test_quotes import plain_quotes
+from ..text.test_quote_format import plain_quotes
 from .cases import LOVE_QUERY, LibraryTestCase, single_process_only
 from .http_connection import HTTPConnection
 from .server import WORKER_COUNT, Server, command_line, wait_until

@@ -23,7 +23,7 @@ from twisted_quotes.library.index_format import (
 )
 from twisted_quotes.text.attribution import parse_attribution
 from twisted_quotes.text.normalization import normalize_for_search
-from twisted_quotes.text.quotes import decode_quote, quote_id
+from twisted_quotes.text.quotes import quote_id
 
 PIECES = st.sampled_from(
     (
@@ -112,7 +112,9 @@ class WriteTests(IndexTestCase):
             index = self.write_index_of(data)
             with index.open() as columns:
                 spans = columns.read_spans(0, index.count)
-            texts = [decode_quote(data[span.start : span.end]) for span in spans]
+            texts = [
+                index.quote_format.decode(data[span.start : span.end]) for span in spans
+            ]
             self.assertEqual(
                 self.column_lines(index, "texts"),
                 [normalize_for_search(t) for t in texts],

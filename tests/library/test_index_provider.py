@@ -16,14 +16,14 @@ from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.errors import DictionaryChanging, ServiceNotReady, TooBusy
-from twisted_quotes.library import index_builder, index_format
+from twisted_quotes.library import index_builder
 from twisted_quotes.library.dictionary import Dictionary
 from twisted_quotes.library.index_builder import BuildFailed
 from twisted_quotes.library.index_cache import IndexCache
 from twisted_quotes.library.index_format import Index, write_index
 from twisted_quotes.library.index_provider import IndexProvider
 from twisted_quotes.library.library import Library
-from twisted_quotes.text.quotes import split_quotes
+from twisted_quotes.text.quote_format import QuoteFormat
 
 from ..fakes import FakeProcess, FakeReactor
 
@@ -295,14 +295,14 @@ class ThreadTests(IndexProviderTestCase):
 
     def slow_down_quotes(self) -> None:
         """Advance the time by the limit of a thread with each quote."""
-        real = split_quotes
+        real = QuoteFormat.split
 
         def split_slowly(*arguments: Any) -> Iterator[Any]:
             for each in real(*arguments):
                 yield each
                 self.reactor.rightNow += index_builder.THREAD_TIME_LIMIT
 
-        self.patch(index_format, "split_quotes", split_slowly)
+        self.patch(QuoteFormat, "split", split_slowly)
 
 
 class ProcessTests(IndexProviderTestCase):

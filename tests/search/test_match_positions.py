@@ -22,7 +22,9 @@ class MatchPositionsTests(TestCase):
 
     async def find_positions(self, pattern: Pattern, *texts: str) -> list[list[str]]:
         """Return the matching parts of some texts."""
-        quotes = [Quote("book", number, text) for number, text in enumerate(texts)]
+        quotes = [
+            Quote("book", number, number, text) for number, text in enumerate(texts)
+        ]
         with await acquire_real_session() as session:
             positions = await match_positions.locate_matches(
                 session, pattern, quotes, run_immediately

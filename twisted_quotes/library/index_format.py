@@ -13,18 +13,13 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from struct import Struct
 
 from twisted_quotes.text.attribution import parse_attribution
 from twisted_quotes.text.normalization import normalize_for_search
-from twisted_quotes.text.quotes import (
-    QuoteSpan,
-    decode_quote,
-    has_percent_lines,
-    quote_id,
-    split_quotes,
-)
+from twisted_quotes.text.quote_format import QuoteFormat, QuoteSpan
+from twisted_quotes.text.quotes import quote_id
 
 from .dictionary import Dictionary
 
@@ -54,7 +49,7 @@ def write_index(
     @raise OSError: the dictionary cannot be read, or the folder written.
     """
     dictionary.rewind()
-    percent_separated = has_percent_lines(dictionary)
+    quote_format = QuoteFormat.detect(dictionary)
     start = dictionary.rewind()
     count = 0
     with ExitStack() as stack:
@@ -62,10 +57,10 @@ def write_index(
             stack.enter_context(open(os.path.join(folder, name), "wb", _BUFFER_SIZE))
             for name in _COLUMN_NAMES
         )
-        for span, data in split_quotes(dictionary, start, percent_separated):
+        for span, data in quote_format.split(dictionary, start):
             if should_stop():
                 return False
-            text = decode_quote(data)
+            text = quote_format.decode(data)
             texts.write(normalize_for_search(text).encode() + b"\n")
             author = normalize_for_search(parse_attribution(text) or "")
             authors.write(author.encode() + b"\n")
@@ -73,7 +68,9 @@ def write_index(
             spans.write(_SPAN_STRUCT.pack(*span))
             count += 1
     with open(os.path.join(folder, _SUMMARY_NAME), "x", encoding="utf-8") as file:
-        json.dump({"count": count, "sizes": _column_sizes(folder)}, file)
+        sizes = _column_sizes(folder)
+        summary = {"count": count, "format": asdict(quote_format), "sizes": sizes}
+        json.dump(summary, file)
     return True
 
 
@@ -87,11 +84,13 @@ class Index:
     The index of a dictionary in one state.
 
     @ivar count: the number of quotes.
+    @ivar quote_format: the format of the dictionary.
     @ivar sizes: the size of each column in bytes.
     """
 
     folder: str
     count: int
+    quote_format: QuoteFormat
     sizes: tuple[int, ...]
 
     @property
@@ -154,13 +153,14 @@ def load_index(folder: str) -> Index:
         with open(os.path.join(folder, _SUMMARY_NAME), encoding="utf-8") as file:
             summary = json.load(file)
         count, sizes = summary["count"], summary["sizes"]
+        quote_format = QuoteFormat(**summary["format"])
         if sizes != _column_sizes(folder) or sizes[-1] != count * _SPAN_STRUCT.size:
             raise IndexDamaged(f"the sizes in {folder} are wrong")
     except (FileNotFoundError, NotADirectoryError):
         raise
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise IndexDamaged(f"{folder}: {error}") from error
-    return Index(folder, count, tuple(sizes))
+    return Index(folder, count, quote_format, tuple(sizes))
 
 
 def consecutive_ranges(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:

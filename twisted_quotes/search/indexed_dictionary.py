@@ -16,7 +16,8 @@ from twisted_quotes.library.dictionary import Dictionary
 from twisted_quotes.library.index_format import Index, IndexFiles, consecutive_ranges
 from twisted_quotes.query.queries import Pattern, Selection
 from twisted_quotes.text.normalization import normalize_for_search
-from twisted_quotes.text.quotes import Quote, QuoteSpan, decode_quote
+from twisted_quotes.text.quote_format import QuoteSpan
+from twisted_quotes.text.quotes import Quote
 
 from .cursor import (
     MAX_POSITIONS,
@@ -93,19 +94,17 @@ class IndexedDictionary:
         @raise EntryTooLong: if a quote with its context is longer than
             L{MAX_ENTRY_BYTES}.
         """
-        records: list[tuple[QuoteSpan, bytes]] = await self.in_thread(
+        quotes: list[Quote] = await self.in_thread(
             self._read, positions, size, before, after
         )
         if not self.dictionary.is_unchanged():
             raise DictionaryChanging()
-        return [
-            Quote(self.name, span.line, decode_quote(data)) for span, data in records
-        ]
+        return quotes
 
     async def read_sizes(self, positions: Sequence[int]) -> list[int]:
         """Return the sizes of quotes in bytes; the positions are in ascending order."""
         spans: list[QuoteSpan] = await self.in_thread(
-            lambda: list(self._spans(positions, 0, 0))
+            lambda: [span for [span] in self._entries(positions, 0, 0)]
         )
         if len(spans) < len(positions):
             raise DictionaryChanging()
@@ -113,48 +112,56 @@ class IndexedDictionary:
 
     def _read(
         self, positions: Sequence[int], size: int, before: int, after: int
-    ) -> list[tuple[QuoteSpan, bytes]]:
-        spans: list[QuoteSpan] = []
-        for span in self._spans(positions, before, after):
-            size -= span.end - span.start
-            if span.end - span.start > MAX_ENTRY_BYTES:
+    ) -> list[Quote]:
+        entries: list[list[QuoteSpan]] = []
+        for entry in self._entries(positions, before, after):
+            entry_size = entry[-1].end - entry[0].start
+            size -= entry_size
+            if entry_size > MAX_ENTRY_BYTES:
                 raise EntryTooLong(MAX_ENTRY_BYTES)
-            if spans and size < 0:
+            if entries and size < 0:
                 break
-            spans.append(span)
-        if not spans:
+            entries.append(entry)
+        if not entries:
             raise DictionaryChanging()
-        records = []
-        for group in _group_adjacent(spans):
-            start = group[0].start
-            data = self.dictionary.read_at(start, group[-1].end)
-            records += [
-                (span, data[span.start - start : span.end - start]) for span in group
-            ]
-        return records
+        quotes = []
+        for group in _group_adjacent(entries):
+            start = group[0][0].start
+            data = self.dictionary.read_at(start, group[-1][-1].end)
+            for entry in group:
+                parts = [data[span.start - start : span.end - start] for span in entry]
+                quotes.append(self._decode(entry, parts))
+        return quotes
 
-    def _spans(
+    def _decode(self, entry: Sequence[QuoteSpan], parts: Sequence[bytes]) -> Quote:
+        """Return a quote with the quotes of its context, from their bytes."""
+        last_line = entry[-1].line + parts[-1].count(b"\n")
+        text = "\n\n".join(map(self.index.quote_format.decode, parts))
+        return Quote(self.name, entry[0].line, last_line, text)
+
+    def _entries(
         self, positions: Sequence[int], before: int, after: int
-    ) -> Iterator[QuoteSpan]:
-        """Return where quotes are, each with its context."""
+    ) -> Iterator[list[QuoteSpan]]:
+        """Return the spans of quotes, each with those of its context."""
         if not (before or after):
             for first, last in consecutive_ranges(positions):
-                yield from self.index_files.read_spans(first, last)
+                for span in self.index_files.read_spans(first, last):
+                    yield [span]
             return
         for position in positions:
             first = max(0, position - before)
             last = min(self.index.count, position + after + 1)
-            [start] = self.index_files.read_spans(first, first + 1)
-            [end] = self.index_files.read_spans(last - 1, last)
-            yield QuoteSpan(start.start, end.end, start.line)
+            yield self.index_files.read_spans(first, last)
 
 
-def _group_adjacent(spans: Sequence[QuoteSpan]) -> Iterator[list[QuoteSpan]]:
-    """Group quotes to read together: each read is a chance for a thread switch."""
-    group = [spans[0]]
-    for span in spans[1:]:
-        if span.start - group[-1].end > _MAX_GAP:
+def _group_adjacent(
+    entries: Sequence[list[QuoteSpan]],
+) -> Iterator[list[list[QuoteSpan]]]:
+    """Group entries to read together: each read is a chance for a thread switch."""
+    group = [entries[0]]
+    for entry in entries[1:]:
+        if entry[0].start - group[-1][-1].end > _MAX_GAP:
             yield group
             group = []
-        group.append(span)
+        group.append(entry)
     yield group
