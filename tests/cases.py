@@ -15,9 +15,9 @@ from twisted_quotes.concurrency.limiter import ConcurrencyLimiter, SlotRequest
 from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.grep.runner import GrepRunner, GrepSession
 from twisted_quotes.library.library import Library
+from twisted_quotes.quotes.quote import Quote
 from twisted_quotes.search.finder import Finder
 from twisted_quotes.search.results import QuoteResults
-from twisted_quotes.text.quotes import Quote
 
 from .fakes import apply_no_limits, make_test_finder
 

@@ -27,7 +27,7 @@ LAYERS = [
     ["web"],
     ["search"],
     ["grep", "library"],
-    ["concurrency", "processes", "query", "listening", "monitoring"],
+    ["concurrency", "processes", "query", "quotes", "listening", "monitoring"],
     ["errors", "text"],
 ]
 

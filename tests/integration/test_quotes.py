@@ -16,11 +16,11 @@ from urllib.parse import urlencode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twisted_quotes.text.attribution import parse_attribution
+from twisted_quotes.quotes.attribution import parse_attribution
+from twisted_quotes.quotes.quote import quote_id
 from twisted_quotes.text.normalization import normalize_for_search, normalize_term
-from twisted_quotes.text.quotes import quote_id
 
-from ..text.test_quote_format import plain_quotes
+from ..quotes.test_formats import plain_quotes
 from .cases import LOVE_QUERY, LibraryTestCase, single_process_only
 from .http_connection import HTTPConnection
 from .server import WORKER_COUNT, Server, command_line, wait_until

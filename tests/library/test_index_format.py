@@ -21,9 +21,9 @@ from twisted_quotes.library.index_format import (
     load_index,
     write_index,
 )
-from twisted_quotes.text.attribution import parse_attribution
+from twisted_quotes.quotes.attribution import parse_attribution
+from twisted_quotes.quotes.quote import quote_id
 from twisted_quotes.text.normalization import normalize_for_search
-from twisted_quotes.text.quotes import quote_id
 
 PIECES = st.sampled_from(
     (

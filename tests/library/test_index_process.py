@@ -14,6 +14,7 @@ from typing import BinaryIO
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.library.index_format import load_index
+from twisted_quotes.quotes.formats import QuoteFormat
 
 ROOT = Path(__file__).parents[2]
 LOADED_MODULES_SCRIPT = """
@@ -41,21 +42,29 @@ class BuildTests(SynchronousTestCase):
         """Make a folder to write in."""
         self.temporary_folder = Path(self.enterContext(TemporaryDirectory()))
 
-    def build(self, folder: str) -> subprocess.CompletedProcess[bytes]:
+    def build(
+        self, folder: str, header: str = "null"
+    ) -> subprocess.CompletedProcess[bytes]:
         """Run the process with a dictionary of which a part has been read."""
         path = self.temporary_folder / "book"
         path.write_bytes(b"one\n\ntwo\n")
         with path.open("rb") as file:
             os.read(file.fileno(), 5)
-            return run_python(
-                "-m", "twisted_quotes.library.index_process", folder, stdin=file
-            )
+            program = "twisted_quotes.library.index_process"
+            return run_python("-m", program, header, folder, stdin=file)
 
     def test_the_index_of_standard_input_is_written_to_the_folder(self) -> None:
         """The file is read from its start."""
         done = self.build(str(self.temporary_folder))
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"", b""))
         self.assertEqual(load_index(str(self.temporary_folder)).count, 2)
+
+    def test_the_format_is_that_of_the_header(self) -> None:
+        self.build(str(self.temporary_folder), '["%", true]').check_returncode()
+        self.assertEqual(
+            load_index(str(self.temporary_folder)).quote_format,
+            QuoteFormat("percent", "%", rot13=True),
+        )
 
     def test_an_error_is_reported_on_standard_error(self) -> None:
         done = self.build(str(self.temporary_folder / "none"))

@@ -23,7 +23,7 @@ from twisted_quotes.library.index_cache import IndexCache
 from twisted_quotes.library.index_format import Index, write_index
 from twisted_quotes.library.index_provider import IndexProvider
 from twisted_quotes.library.library import Library
-from twisted_quotes.text.quote_format import QuoteFormat
+from twisted_quotes.quotes.formats import QuoteFormat
 
 from ..fakes import FakeProcess, FakeReactor
 
@@ -329,8 +329,8 @@ class ProcessTests(IndexProviderTestCase):
         self.assertEqual(self.build_in_process().count, 2)
         [process] = self.reactor.processes
         self.assertEqual(
-            process.arguments[1:5],
-            ("-B", "-P", "-m", "twisted_quotes.library.index_process"),
+            process.arguments[1:6],
+            ("-B", "-P", "-m", "twisted_quotes.library.index_process", "null"),
         )
         self.assertEqual(list(process.environment), ["PYTHONPATH"])
 

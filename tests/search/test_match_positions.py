@@ -10,8 +10,8 @@ from twisted.trial.unittest import TestCase
 
 from twisted_quotes.grep import matches
 from twisted_quotes.query.queries import Pattern
+from twisted_quotes.quotes.quote import Quote
 from twisted_quotes.search import match_positions
-from twisted_quotes.text.quotes import Quote
 
 from ..cases import acquire_real_session, letter_case_variants
 from ..fakes import run_immediately

@@ -24,6 +24,7 @@ from twisted_quotes.library.dictionary import Dictionary
 from twisted_quotes.library.index_format import Index
 from twisted_quotes.library.index_provider import IndexProvider
 from twisted_quotes.query.queries import All, FindQuotes, Random, Search
+from twisted_quotes.quotes.quote import quote_id
 from twisted_quotes.search import (
     cursor,
     indexed_dictionary,
@@ -31,7 +32,6 @@ from twisted_quotes.search import (
     quote_search,
 )
 from twisted_quotes.search.finder import Finder
-from twisted_quotes.text.quotes import quote_id
 
 from ..cases import LOVE_TEXT, CollectedQuotes, RealGrepTestCase
 from ..fakes import CollectedEntries, find_entries

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from twisted_quotes.concurrency.closing import Closeable
 from twisted_quotes.errors import DictionaryChanging
+from twisted_quotes.quotes.strfile import StrfileHeader
 
 _BLOCK_SIZE = 64 * 1024
 
@@ -24,6 +25,7 @@ class FileState(NamedTuple):
 
     @ivar modified: the modification time, in nanoseconds since 1970.
     @ivar changed: the ctime, in nanoseconds since 1970.
+    @ivar strfile_header: what the C{.dat} file beside it says.
     """
 
     device: int
@@ -31,9 +33,12 @@ class FileState(NamedTuple):
     size: int
     modified: int
     changed: int
+    strfile_header: StrfileHeader | None = None
 
     @classmethod
-    def from_stat(cls, status: os.stat_result) -> FileState:
+    def from_stat(
+        cls, status: os.stat_result, strfile_header: StrfileHeader | None = None
+    ) -> FileState:
         """Return the state in the result of L{os.stat}."""
         return cls(
             status.st_dev,
@@ -41,6 +46,7 @@ class FileState(NamedTuple):
             status.st_size,
             status.st_mtime_ns,
             status.st_ctime_ns,
+            strfile_header,
         )
 
 
@@ -58,14 +64,21 @@ class Dictionary(Closeable):
     Its file offset is shared with the child processes that read it.
 
     @param descriptor: its file descriptor, which it closes.
+    @param strfile_header: what the C{.dat} file beside it says.
     @ivar path: the path of the file, for internal use only. It contains no symbolic
         links, except for the path of the library.
     @ivar state: the state of the file when it was opened or last refreshed.
     """
 
-    def __init__(self, descriptor: int, path: str = "") -> None:
+    def __init__(
+        self,
+        descriptor: int,
+        path: str = "",
+        strfile_header: StrfileHeader | None = None,
+    ) -> None:
         self._descriptor = descriptor
         self.path = path
+        self._strfile_header = strfile_header
         self.refresh_state()
         self.rewind()
 
@@ -141,7 +154,7 @@ class Dictionary(Closeable):
     def is_unchanged(self) -> bool:
         """Return whether the file still has that state; it may have been removed."""
         status = os.fstat(self._descriptor)
-        state = FileState.from_stat(status)
+        state = FileState.from_stat(status, self._strfile_header)
         if status.st_nlink < self._link_count:
             # To remove a file changes its ctime, but not its content.
             state = state._replace(changed=self.state.changed)
@@ -150,12 +163,13 @@ class Dictionary(Closeable):
     def refresh_state(self) -> None:
         """Set C{state} to the current state of the file."""
         status = os.fstat(self._descriptor)
-        self.state, self._link_count = FileState.from_stat(status), status.st_nlink
+        self.state = FileState.from_stat(status, self._strfile_header)
+        self._link_count = status.st_nlink
 
     def duplicate(self) -> Dictionary:
         """Open the same file again, with a file offset of its own."""
         descriptor = os.open(f"/proc/self/fd/{self._descriptor}", os.O_RDONLY)
-        return Dictionary(descriptor, self.path)
+        return Dictionary(descriptor, self.path, self._strfile_header)
 
     def close(self) -> None:
         """Close the file descriptor. Later calls raise L{OSError}."""

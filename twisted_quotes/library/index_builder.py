@@ -4,6 +4,7 @@ Where and for how long an index is written: in a thread, or else in a process.
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -109,10 +110,11 @@ class IndexBuilder:
     async def _write_in_process(self, dictionary: Dictionary, folder: str) -> None:
         if self._processes.is_cancelled:
             raise CancelledError()
+        header = json.dumps(dictionary.state.strfile_header)
         # -B: on a full disk, Python would leave a truncated .pyc file.
         command = Command(
             sys.executable,
-            ("-B", "-P", "-m", "twisted_quotes.library.index_process", folder),
+            ("-B", "-P", "-m", "twisted_quotes.library.index_process", header, folder),
             {"PYTHONPATH": str(Path(__file__).parents[2])},
         )
         started_at = self._reactor.seconds()

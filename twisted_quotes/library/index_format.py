@@ -16,10 +16,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from struct import Struct
 
-from twisted_quotes.text.attribution import parse_attribution
+from twisted_quotes.quotes.attribution import parse_attribution
+from twisted_quotes.quotes.formats import QuoteFormat, QuoteSpan, detect_format
+from twisted_quotes.quotes.quote import quote_id
 from twisted_quotes.text.normalization import normalize_for_search
-from twisted_quotes.text.quote_format import QuoteFormat, QuoteSpan
-from twisted_quotes.text.quotes import quote_id
 
 from .dictionary import Dictionary
 
@@ -49,7 +49,11 @@ def write_index(
     @raise OSError: the dictionary cannot be read, or the folder written.
     """
     dictionary.rewind()
-    quote_format = QuoteFormat.detect(dictionary)
+    header = dictionary.state.strfile_header
+    if header is None:
+        quote_format = detect_format(dictionary)
+    else:
+        quote_format = QuoteFormat("percent", header.delimiter, header.rot13)
     start = dictionary.rewind()
     count = 0
     with ExitStack() as stack:

@@ -1,15 +1,18 @@
 """
 The program of a process that writes one index.
 
-Run it as C{python -m twisted_quotes.library.index_process FOLDER}. It reads the
-dictionary from its standard input. It does not import Twisted, so that it starts
-quickly and stays small.
+Run it as C{python -m twisted_quotes.library.index_process HEADER FOLDER}, with the
+L{StrfileHeader} as JSON. It reads the dictionary from its standard input. It does not
+import Twisted, so that it starts quickly and stays small.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+
+from twisted_quotes.quotes.strfile import StrfileHeader
 
 from .dictionary import Dictionary
 from .index_format import write_index
@@ -21,8 +24,10 @@ _NICE = 10
 def main() -> None:
     """Write the index of the standard input."""
     os.nice(_NICE)
-    with Dictionary(0) as dictionary:
-        write_index(dictionary, sys.argv[1])
+    header, folder = json.loads(sys.argv[1]), sys.argv[2]
+    strfile_header = header and StrfileHeader(*header)
+    with Dictionary(0, strfile_header=strfile_header) as dictionary:
+        write_index(dictionary, folder)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from pathlib import Path
 from twisted_quotes.errors import DictionaryForbidden, DictionaryNotFound, QuotesError
 from twisted_quotes.query.queries import ALL_DICTIONARIES
 from twisted_quotes.query.suggestions import suggest_similar
+from twisted_quotes.quotes.strfile import read_strfile_header
 from twisted_quotes.text.display import printable
 
 from .dictionary import Dictionary, PathState
@@ -103,7 +104,7 @@ class Library:
             is_too_long = len(os.fsencode(path)) >= _PATH_MAX
             if is_too_long or self._is_excluded(dictionary_name):
                 raise self._not_found(dictionary_name)
-            return Dictionary(descriptor, path)
+            return Dictionary(descriptor, path, read_strfile_header(path))
         except BaseException:
             os.close(descriptor)
             raise

@@ -27,7 +27,7 @@ from twisted_quotes.query.queries import (
     SampleQuotes,
     Selection,
 )
-from twisted_quotes.text.quotes import Quote
+from twisted_quotes.quotes.quote import Quote
 
 from .batching.grep_pool import MAX_PRESTARTED, GrepPool
 from .batching.search_batcher import SearchBatcher

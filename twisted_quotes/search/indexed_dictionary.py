@@ -15,9 +15,9 @@ from twisted_quotes.grep.runner import GrepSession
 from twisted_quotes.library.dictionary import Dictionary
 from twisted_quotes.library.index_format import Index, IndexFiles, consecutive_ranges
 from twisted_quotes.query.queries import Pattern, Selection
+from twisted_quotes.quotes.formats import QuoteSpan
+from twisted_quotes.quotes.quote import Quote
 from twisted_quotes.text.normalization import normalize_for_search
-from twisted_quotes.text.quote_format import QuoteSpan
-from twisted_quotes.text.quotes import Quote
 
 from .cursor import (
     MAX_POSITIONS,

@@ -11,8 +11,8 @@ from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.grep.matches import Matches, find_matches
 from twisted_quotes.grep.runner import GrepSession
 from twisted_quotes.query.queries import Pattern
+from twisted_quotes.quotes.quote import Quote
 from twisted_quotes.text.normalization import normalize_for_search, original_spans
-from twisted_quotes.text.quotes import Quote
 
 from .cursor import normalize_pattern
 

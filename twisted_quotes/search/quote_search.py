@@ -17,7 +17,7 @@ from twisted_quotes.query.queries import (
     Search,
     StreamQuotes,
 )
-from twisted_quotes.text.quotes import Quote
+from twisted_quotes.quotes.quote import Quote
 
 from .cursor import Cursor
 from .indexed_dictionary import IndexedDictionary

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import ClassVar, TypeAlias
 
+from twisted_quotes.quotes.quote import Quote
 from twisted_quotes.text.lines import Lines
-from twisted_quotes.text.quotes import Quote
 
 MAX_ENTRY_BYTES = 16 * 1024 * 1024
 """The maximum size of an entry, in bytes."""

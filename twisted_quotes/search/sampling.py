@@ -17,8 +17,8 @@ from msgspec import UNSET
 from twisted_quotes.grep.runner import GrepSession
 from twisted_quotes.library.dictionary import FileState
 from twisted_quotes.query.queries import Random, SampleQuotes, Selection
+from twisted_quotes.quotes.quote import Quote
 from twisted_quotes.text.permutation import RandomPermutation
-from twisted_quotes.text.quotes import Quote
 
 from .cursor import MAX_POSITIONS
 from .indexed_dictionary import IndexedDictionary

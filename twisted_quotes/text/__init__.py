@@ -1,5 +1,5 @@
 """
-Functions on text without I/O: lines, quotes, normalization for search.
+Functions on text without I/O: lines, normalization for search, display.
 
-Every package may import it. Read L{quotes<twisted_quotes.text.quotes>} first.
+Every package may import it. Read L{lines<twisted_quotes.text.lines>} first.
 """

@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 from twisted.internet.defer import Deferred
 
 from twisted_quotes.grep.arguments import GrepFailed
+from twisted_quotes.quotes.quote import quote_id
 from twisted_quotes.search import match_positions
-from twisted_quotes.text.quotes import quote_id
 from twisted_quotes.web.api import results
 
 from ..clients import (

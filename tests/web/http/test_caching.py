@@ -11,6 +11,7 @@ from twisted.web.server import Request
 from twisted.web.test.requesthelper import DummyChannel
 
 from twisted_quotes.library.dictionary import FileState
+from twisted_quotes.quotes.strfile import StrfileHeader
 from twisted_quotes.web.http.caching import (
     check_if_none_match_any,
     check_not_modified,
@@ -19,6 +20,10 @@ from twisted_quotes.web.http.caching import (
 )
 
 FILE_STATE = FileState(1, 2, 3, 4, 5)
+OTHER_VALUES: list[dict[str, Any]] = [
+    *({field: 9} for field in FileState._fields[:-1]),
+    {"strfile_header": StrfileHeader("%", rot13=True)},
+]
 
 
 class EntityTagTests(SynchronousTestCase):
@@ -35,8 +40,8 @@ class EntityTagTests(SynchronousTestCase):
             entity_tag("x", {"b": FILE_STATE}),
             entity_tag("x", {}),
             *(
-                entity_tag("x", {"a": FILE_STATE._replace(**{field: 9})})
-                for field in FileState._fields
+                entity_tag("x", {"a": FILE_STATE._replace(**changes)})
+                for changes in OTHER_VALUES
             ),
         }
         self.assertEqual(len(tags), 4 + len(FileState._fields))

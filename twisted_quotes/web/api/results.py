@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from twisted_quotes.quotes.quote import Quote
 from twisted_quotes.search.results import (
     Entries,
     EntryResults,
@@ -19,7 +20,6 @@ from twisted_quotes.search.results import (
     TooLargeToBuffer,
 )
 from twisted_quotes.text.lines import Lines
-from twisted_quotes.text.quotes import Quote
 from twisted_quotes.web.http.output_limiter import OutputQuota
 from twisted_quotes.web.http.responses import render_body, set_content_type
 

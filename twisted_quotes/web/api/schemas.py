@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 
+from twisted_quotes.quotes.quote import Quote
 from twisted_quotes.search.quote_search import DictionaryInfo
-from twisted_quotes.text.quotes import Quote
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -1,12 +1,12 @@
 """
-Tests for L{twisted_quotes.text.quotes}.
+Tests for L{twisted_quotes.quotes.quote}.
 """
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.text.quotes import quote_id
+from twisted_quotes.quotes.quote import quote_id
 
 
 class QuoteIDTests(SynchronousTestCase):

@@ -1,5 +1,5 @@
 """
-Tests for L{twisted_quotes.text.quote_format}.
+Tests for L{twisted_quotes.quotes.formats}.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.text import quote_format
-from twisted_quotes.text.quote_format import QuoteFormat, QuoteSpan
+from twisted_quotes.quotes import formats
+from twisted_quotes.quotes.formats import QuoteFormat, QuoteSpan, detect_format
 
-BLANK, PERCENT = QuoteFormat(False), QuoteFormat(True)
+BLANK, PERCENT = QuoteFormat("blank-line"), QuoteFormat("percent")
+ONE_PER_LINE = QuoteFormat("one-per-line")
 LINES = st.sampled_from(
     (
         *(b"one", b"  two", b"\xc3\xa9", b"\xff", b"\0", b"%", b"%%", b" %"),
@@ -53,7 +54,7 @@ def plain_quotes(data: bytes, percent: bool) -> list[tuple[int, list[bytes]]]:
 
 
 class SplitTests(SynchronousTestCase):
-    """Tests of L{QuoteFormat.split} and L{QuoteFormat.detect}."""
+    """Tests of L{QuoteFormat.split}."""
 
     def split(self, data: bytes, quote_format: QuoteFormat = BLANK) -> list[bytes]:
         """Return the bytes of all quotes."""
@@ -108,9 +109,23 @@ class SplitTests(SynchronousTestCase):
             [QuoteSpan(5, 12, 3), QuoteSpan(16, 21, 7)],
         )
 
+    def test_each_line_may_be_a_quote(self) -> None:
+        """The line that names the format is not one."""
+        data = b"# format: one-per-line\r\n\n one \r\n\n\t\ntwo\nthree"
+        self.assertEqual(self.split(data, ONE_PER_LINE), [b" one ", b"two", b"three"])
+        self.assertEqual(
+            [span.line for span, _ in ONE_PER_LINE.split(BytesIO(data), 0)], [3, 6, 7]
+        )
+        self.assertEqual(self.split(b"# format: blank-line\none\ntwo"), [b"one\ntwo"])
+
+    def test_another_delimiter_may_separate_quotes(self) -> None:
+        quote_format = QuoteFormat("percent", "*")
+        data = b"one\n%\n%%\n*\n** comment\ntwo\n*"
+        self.assertEqual(self.split(data, quote_format), [b"one\n%\n%%", b"two"])
+
     def test_a_long_quote_is_cut(self) -> None:
         """It is cut at line ends, or between characters of a long line."""
-        with patch.object(quote_format, "MAX_QUOTE_BYTES", 8):
+        with patch.object(formats, "MAX_QUOTE_BYTES", 8):
             self.assertEqual(
                 self.split(b"one\ntwo\nthree\nfour\n\nfive"),
                 [b"one\ntwo", b"three", b"four", b"five"],
@@ -127,10 +142,10 @@ class SplitTests(SynchronousTestCase):
         self, data: bytes, block: int, percent: bool
     ) -> None:
         """It does not depend on the block size."""
-        with patch.object(quote_format, "_BLOCK_SIZE", block):
-            split = list(QuoteFormat(percent).split(BytesIO(data), 0))
+        with patch.object(formats, "_BLOCK_SIZE", block):
+            split = list((PERCENT if percent else BLANK).split(BytesIO(data), 0))
             self.assertEqual(
-                QuoteFormat.detect(BytesIO(data)).percent_separated,
+                detect_format(BytesIO(data)) == PERCENT,
                 re.search(rb"(?m)^%\r?$(?!\r)", data) is not None,
             )
         self.assertEqual(
@@ -150,3 +165,55 @@ class DecodeTests(SynchronousTestCase):
     def test_bytes_are_decoded(self) -> None:
         """Line ends become line feeds, invalid bytes U+FFFD."""
         self.assertEqual(BLANK.decode(b"a\r\n\xff\0\rb"), "a\n\ufffd\0\rb")
+
+    def test_rotated_text_is_read_in_clear(self) -> None:
+        quote_format = QuoteFormat("percent", rot13=True)
+        self.assertEqual(quote_format.decode(b"Fb \xc3\xa9 1."), "So \u00e9 1.")
+
+    def test_marks_for_terminals_are_removed(self) -> None:
+        text = BLANK.decode(b"Nobody _\bk_\be_\be_\bp_\bs \x1b[1mit\x1b[m.")
+        self.assertEqual(text, "Nobody keeps it.")
+
+
+class FormatTests(SynchronousTestCase):
+    """Tests of L{detect_format}."""
+
+    def check(self, quote_format: QuoteFormat, *texts: str) -> None:
+        """Check the format of each text."""
+        for text in texts:
+            with self.subTest(text=text):
+                self.assertEqual(detect_format(BytesIO(text.encode())), quote_format)
+
+    def test_percent_lines_separate_the_quotes_of_a_fortune_file(self) -> None:
+        self.check(PERCENT, "one\n%\ntwo", "One.\nTwo.\nThree.\n%", "%\r\none\n\ntwo")
+
+    def test_most_files_have_blank_lines_between_quotes(self) -> None:
+        self.check(BLANK, "", "one", "One.\n\nTwo.\n\nThree.", "%%\none\n %\ntwo")
+
+    def test_a_quote_may_be_on_each_line(self) -> None:
+        """Most lines end a sentence or in an attribution."""
+        self.check(
+            ONE_PER_LINE,
+            "One.\nTwo!\nThree?",
+            "One.\r\nTwo.\r\nthree\r\n\r\n",
+            "Stay hungry. - Ann Author\nBe kind. (Bob Writer)\nthree\n",
+            "One.\tAnn Author\nTwo. ~ Bob Writer\n\u201cThree.\u201d",
+            "\u4e00\u3002\n\u4e8c\u3002\n\u4e09\u3002",
+        )
+
+    def test_a_text_without_blank_lines_is_one_quote(self) -> None:
+        self.check(
+            BLANK,
+            "One.\nTwo.",
+            "A poem has lines,\nand few of them end\na sentence.\n",
+            "Some words are\nwrapped. They end\nanywhere. Even\nhere.",
+        )
+
+    def test_the_first_line_may_name_the_format(self) -> None:
+        self.check(ONE_PER_LINE, "# format: one-per-line\none\n\ntwo\n%\n")
+        self.check(BLANK, "# format: blank-line\r\nOne.\nTwo.\nThree.\n%\n")
+        self.check(PERCENT, "# format: percent\nOne.\n\nTwo.")
+        self.check(BLANK, "# format: other\none", "\n# format: percent\none")
+
+    def test_a_percent_line_may_be_far_away(self) -> None:
+        self.check(PERCENT, "one\n\n" * 300_000 + "%")

@@ -1,5 +1,5 @@
 """
-Tests for L{twisted_quotes.text.attribution}.
+Tests for L{twisted_quotes.quotes.attribution}.
 
 To add a case, add the text of a quote and its attribution to a table.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.text.attribution import parse_attribution
+from twisted_quotes.quotes.attribution import parse_attribution
 
 Cases = dict[str, str | None]
 
@@ -31,7 +31,6 @@ MARKS: Cases = {
     "To be.\n- King Claudius Jr.": "King Claudius Jr.",
     "To be.\n-Hamlet": None,
     "To be.\n*Hamlet": None,
-    "To be -- Hamlet": None,
     "To be.\n-----": None,
     "To be.\n-- ...": None,
 }
@@ -82,6 +81,35 @@ NO_TEXT: Cases = {
     "***\n-- Hamlet": None,
     "-- Hamlet\nTo be.": None,
 }
+ON_ONE_LINE: Cases = {
+    "To be. - Hamlet": "Hamlet",
+    "To be. -Hamlet": "Hamlet",
+    "To be. -- Hamlet --": "Hamlet",
+    "To be.--Hamlet": None,
+    "To be. \N{EN DASH} Hamlet": "Hamlet",
+    "To be.\N{EM DASH}Hamlet": "Hamlet",
+    "To be. ~ Hamlet": "Hamlet",
+    "To be.\tHamlet": "Hamlet",
+    "To be. (Hamlet)": "Hamlet",
+    "To be. [Hamlet]": "Hamlet",
+    "\u201cTo be.\u201d \N{EM DASH} Hamlet, Act 3": "Hamlet, Act 3",
+    "To be. - a Danish prince": None,
+    "To be. - the prince": None,
+    "To be. - The prince of all Denmark": "The prince of all Denmark",
+    "\u5b66\u800c\u65f6\u4e60\u4e4b\u3002\u2014\u2014\u5b54\u5b50": "\u5b54\u5b50",
+    # A name after words that end no sentence has capitals.
+    "To be, or not - Hamlet": "Hamlet",
+    "To be, or not - Prince Hamlet of Denmark": "Prince Hamlet of Denmark",
+    "To be, or not - The prince": None,
+    "To be - Hamlet": None,
+    "To be, or not - that is the question": None,
+    "To be, or not (Hamlet)": None,
+    "To be. (All of them.)": None,
+    "To be? (y/n)": None,
+    "To be? (Y/N)": None,
+    "To be? - Not to be!": None,
+    "From page 1 - 2": None,
+}
 
 
 class AttributionTests(SynchronousTestCase):
@@ -99,6 +127,9 @@ class AttributionTests(SynchronousTestCase):
 
     def test_it_may_have_several_lines(self) -> None:
         self.check(SEVERAL_LINES)
+
+    def test_it_may_be_at_the_end_of_the_only_line(self) -> None:
+        self.check(ON_ONE_LINE)
 
     def test_a_note_in_brackets_may_follow(self) -> None:
         self.check(NOTES)

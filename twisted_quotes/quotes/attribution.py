@@ -2,9 +2,11 @@
 Attributions: whom a quote says it is from (contract, section 3).
 
 An attribution is at the end of a quote, on a line of its own that starts with a mark:
-hyphens, dashes or tildes, or a single C{-} or C{*} with a blank after it. It continues
-on lines that are indented like its text, and while a bracket, a quotation mark or a
-comma is open. Only a note in brackets may follow it.
+hyphens, dashes or tildes, or a single C{-} or C{*} with a blank after it. In a quote of
+one line, it may be at the end of that line, after a mark or a tab, or in brackets.
+
+It continues on lines that are indented like its text, and while a bracket, a quotation
+mark or a comma is open. Only a note in brackets may follow it.
 
 The same marks are common in dialogues, lists and wrapped sentences. A line that is
 indented deeper than the line before is none of these.
@@ -28,8 +30,23 @@ _SENTENCE_END = compile(
 )
 _QUESTION_OR_COLON = compile(r"[?:\u061f\uff1a\uff1f]\s*+\Z")
 # Not the end of a sentence, except after a short word such as "Jr.".
-_NAME = compile(r"[\"'\u2018-\u201f\xab(\[@]*+([^\W_]).*(?<![!?\u2026])(?<!\w{4}\.)")
-_BRACKETS = {"(": ")", "[": "]", "\u201c": "\u201d", "\xab": "\xbb"}
+_NAME = compile(
+    r"[\"'\u2018-\u201f\xab(\[@]*+([^\W_]).*(?<![!?\u2026\u0964\u3002\uff01\uff1f])"
+    r"(?<!\w{4}\.)(?<!\.\.)"
+)
+_INLINE_MARK = compile(
+    r"(?<=\S)(?:[^\S\n]+(?:--+|[\u2013-\u2015]++|~++|-(?=\s|(?<=[.!?\"\u201d]\s-)))"
+    r"|[\u2014\u2015]++|\t++)[^\S\n]*+(?=\S)"
+)
+_INLINE_NAME = compile(r"(?=.*\w\w)[^\W\d_]")
+_IN_BRACKETS = compile(r"(.*\S)\s*(?:\(([^()]+)\)|\[([^\[\]]+)\])")
+_FULL_STOP = compile(
+    r"[.!?\u2026\u061f\u06d4\u0964\u3002\uff01\uff1f]"
+    r"[\"'\u2018-\u201f\xab\xbb)\]*_\s]*+\Z"
+)
+_NAME_END = compile(r"[,;:([]")
+_MIN_WORDS, _MAX_WORDS = 3, 6
+_CLOSING_BRACKETS = {"(": ")", "[": "]", "\u201c": "\u201d", "\xab": "\xbb"}
 
 
 def parse_attribution(text: str) -> str | None:
@@ -47,7 +64,54 @@ def parse_attribution(text: str) -> str | None:
             if _is_attribution(text, marked_line, attribution, marked_lines):
                 return attribution
             return None
+    text = text.strip()
+    return None if "\n" in text else _parse_inline(text)
+
+
+def ends_quote(line: str) -> bool:
+    """Return whether a line ends a sentence or in an attribution."""
+    line = line.rstrip()
+    return _FULL_STOP.search(line) is not None or _parse_inline(line) is not None
+
+
+def _parse_inline(line: str) -> str | None:
+    """
+    Return the attribution at the end of a line, after a mark, a tab or in brackets.
+
+    It is a name of a few words; these have capitals if it is in brackets, or if no
+    sentence ends before it.
+    """
+    for mark in _INLINE_MARK.finditer(line):
+        before, attribution = line[: mark.start()], line[mark.end() :].rstrip()
+        attribution = attribution.removesuffix(mark[0].strip()).rstrip()
+        ends_sentence = _FULL_STOP.search(before) is not None
+        if _is_inline_name(attribution, capitals=not ends_sentence) and (
+            ends_sentence or len(before.split()) >= _MIN_WORDS
+        ):
+            return attribution
+    in_brackets = _IN_BRACKETS.fullmatch(line)
+    if in_brackets and _FULL_STOP.search(in_brackets[1]):
+        attribution = in_brackets[2] or in_brackets[3]
+        if _is_inline_name(attribution, capitals=True):
+            return attribution
     return None
+
+
+def _is_inline_name(attribution: str, capitals: bool) -> bool:
+    """
+    Return whether a text is a name, with a title or more after a comma or bracket.
+
+    @param capitals: whether all words of the name must have capitals, except short
+        ones.
+    """
+    name = _NAME_END.split(attribution)[0]
+    words = name.split()
+    return (
+        len(words) <= _MAX_WORDS
+        and _INLINE_NAME.match(name) is not None
+        and _is_name(attribution)
+        and not (capitals and any(x.islower() and len(x) > 3 for x in words))
+    )
 
 
 def _read_attribution(text: str, marked_line: Match[str]) -> tuple[str, str]:
@@ -70,7 +134,7 @@ def _is_open(attribution: str) -> bool:
         or attribution.count('"') % 2 == 1
         or any(
             attribution.count(opening) > attribution.count(closing)
-            for opening, closing in _BRACKETS.items()
+            for opening, closing in _CLOSING_BRACKETS.items()
         )
     )
 

@@ -1,0 +1,236 @@
+"""
+Formats of dictionaries: how a file separates its quotes, and how it writes them.
+
+Blank lines separate quotes. In a file with lines that are just C{%}, those do, and
+lines that start with C{%%} are comments, as in strfile(1). A file with a quote on each
+line needs no separators (contract, section 3).
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from re import MULTILINE, Pattern, compile, escape
+from typing import Literal, NamedTuple, TypeAlias
+
+from twisted_quotes.text.lines import Readable
+
+from .attribution import ends_quote
+from .terminal import remove_terminal_marks
+
+Separation: TypeAlias = Literal["blank-line", "percent", "one-per-line"]
+
+MAX_QUOTE_BYTES = 4 * 1024 * 1024
+"""The maximum size of a quote. A longer one is cut, at a line end if possible."""
+
+_BLOCK_SIZE = 1024 * 1024
+
+# The UTF-8 of all that str.isspace() accepts, except the line feed.
+_BLANKS = (
+    rb"(?:[ \t\r\f\v\x1c-\x1f]|\xc2[\x85\xa0]|\xe1\x9a\x80"
+    rb"|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80)*+"
+)
+_FORMAT_LINE = compile(
+    rb"# format: (blank-line|percent|one-per-line)[ \t]*+\r?(?:\n|\Z)"
+)
+_SAMPLE_SIZE = 1024 * 1024
+_MIN_LINES = 3
+
+
+class QuoteSpan(NamedTuple):
+    """
+    The position of a quote in its file.
+
+    @ivar start: the offset of the first byte.
+    @ivar end: the offset after the last byte, without the line end.
+    @ivar line: the number of the first line, counted from 1.
+    """
+
+    start: int
+    end: int
+    line: int
+
+
+@dataclass(frozen=True)
+class QuoteFormat:
+    """
+    The format of a dictionary.
+
+    @ivar separation: what separates the quotes.
+    @ivar delimiter: the character that is alone in lines between quotes, if these
+        separate them.
+    @ivar rot13: whether the letters are rotated.
+    """
+
+    separation: Separation
+    delimiter: str = "%"
+    rot13: bool = False
+
+    def decode(self, data: bytes) -> str:
+        """Return the text of a quote, in which a CRLF is a line feed."""
+        text = data.decode("utf-8", "replace").replace("\r\n", "\n")
+        if self.separation == "percent" and self._comment in text:
+            lines = text.split("\n")
+            text = "\n".join(x for x in lines if not x.startswith(self._comment))
+        if self.rot13:
+            text = codecs.encode(text, "rot_13")
+        if "\b" in text or "\x1b" in text:
+            text = remove_terminal_marks(text)
+        return text
+
+    @property
+    def _comment(self) -> str:
+        return 2 * self.delimiter
+
+    @cached_property
+    def _separator(self) -> Pattern[bytes]:
+        """What matches a separator, after a line end for those without a delimiter."""
+        if self.separation == "percent":
+            delimiter = escape(self.delimiter.encode())
+            return compile(rb"^%b\r?(?:\n|\Z)" % delimiter, MULTILINE)
+        repetition = b"+" if self.separation == "blank-line" else b"*"
+        return compile(rb"\n(?:%b\n)%b+" % (_BLANKS, repetition))
+
+    @cached_property
+    def _no_text(self) -> Pattern[bytes]:
+        """What matches a line that is not part of a quote at its edges."""
+        blanks = _BLANKS
+        if self.separation == "percent":
+            comment = escape(self._comment.encode())
+            blanks = rb"(?:%b[^\n]*+|%b)" % (comment, _BLANKS)
+        return compile(blanks + rb"|" + _FORMAT_LINE.pattern)
+
+    def split(self, file: Readable, start: int) -> Iterator[tuple[QuoteSpan, bytes]]:
+        """
+        Split a file into quotes, a block at a time.
+
+        Blank lines and comments at the start and at the end of a quote are not part
+        of it.
+
+        @param file: open at the start of its text.
+        @param start: the offset of that start.
+        @return: the position and the bytes of each quote.
+        """
+        buffered, line, at_end = b"", 1, False
+        while not at_end:
+            block = file.read(_BLOCK_SIZE)
+            buffered += block
+            at_end = not block
+            if at_end:
+                buffered += b"\n\n"  # This ends the last line, and the last quote.
+            counted_end = 0
+            pieces = self._split_block(buffered, at_end)
+            rest = pieces.pop()[0]
+            for piece in pieces:
+                first, last = self._trim(buffered, *piece)
+                if first < last:
+                    line += buffered.count(b"\n", counted_end, first)
+                    counted_end = first
+                    span = QuoteSpan(start + first, start + last, line)
+                    yield span, buffered[first:last]
+            line += buffered.count(b"\n", counted_end, rest)
+            start += rest
+            buffered = buffered[rest:]
+
+    def _split_block(self, data: bytes, at_end: bool) -> list[tuple[int, int]]:
+        """
+        Return the range of each quote with the blank lines at its edges.
+
+        The last range has only a start, that of the rest for the next block.
+        """
+        complete = len(data) if at_end else data.rfind(b"\n") + 1
+        position = 0
+        pieces: list[tuple[int, int]] = []
+        for match in self._separator.finditer(data, 0, complete):
+            pieces += _cut_long_quote(data, position, match.start())
+            position = match.end()
+        pieces += _cut_long_quote(data, position, len(data))
+        return [*pieces, (len(data), len(data))] if at_end else pieces
+
+    def _trim(self, data: bytes, start: int, end: int) -> tuple[int, int]:
+        """Return the range of a quote without blank lines and comments at its edges."""
+        while start < end:
+            first_line = data.find(b"\n", start, end)
+            line_end = end if first_line < 0 else first_line
+            if not self._no_text.fullmatch(data, start, line_end):
+                break
+            start = min(end, line_end + 1)
+        while start < end:
+            last_line = data.rfind(b"\n", start, end) + 1 or start
+            if not self._no_text.fullmatch(data, last_line, end):
+                break
+            end = max(start, last_line - 1)
+        # The carriage return of the line end.
+        if end > start and data[end - 1] == 0x0D:
+            end -= 1
+        return start, end
+
+
+def _cut_long_quote(data: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield pieces of up to L{MAX_QUOTE_BYTES}; the last one may be empty."""
+    while end - start > MAX_QUOTE_BYTES:
+        cut = data.rfind(b"\n", start, start + MAX_QUOTE_BYTES) + 1
+        if not cut:
+            cut = start + MAX_QUOTE_BYTES
+            # The bytes of a character stay together (RFC 3629).
+            while data[cut] & 0xC0 == 0x80 and cut > start + MAX_QUOTE_BYTES - 3:
+                cut -= 1
+        yield start, cut
+        start = cut
+    yield start, end
+
+
+_FORMATS: dict[bytes, QuoteFormat] = {
+    b"blank-line": QuoteFormat("blank-line"),
+    b"percent": QuoteFormat("percent"),
+    b"one-per-line": QuoteFormat("one-per-line"),
+}
+
+
+def detect_format(file: Readable) -> QuoteFormat:
+    """
+    Return the format of a file without a C{.dat} file.
+
+    It is what a first line C{# format: ...} says. Without one, lines that are just
+    C{%} separate the quotes, or else blank lines. If the first mebibyte has neither,
+    but at least three lines, and most of them end a sentence or in an attribution,
+    each line is a quote.
+
+    @param file: open at the start of its text. It is read up to the block with the
+        first C{%} line.
+    """
+    sample = file.read(_SAMPLE_SIZE)
+    if format_line := _FORMAT_LINE.match(sample):
+        return _FORMATS[format_line[1]]
+    if _has_percent_line(file, sample):
+        return _FORMATS[b"percent"]
+    return _FORMATS[b"one-per-line" if _has_quote_lines(sample) else b"blank-line"]
+
+
+def _has_percent_line(file: Readable, buffered: bytes) -> bool:
+    """
+    Return whether a file has a line that is just C{%}.
+
+    @param buffered: what has been read from the file.
+    """
+    is_percent_line = _FORMATS[b"percent"]._separator.search
+    block = buffered
+    while block:
+        complete = buffered.rfind(b"\n") + 1
+        if is_percent_line(buffered, 0, complete):
+            return True
+        # Three bytes are enough to see whether an incomplete line matches.
+        buffered = buffered[complete:][:3]
+        block = file.read(_BLOCK_SIZE)
+        buffered += block
+    return is_percent_line(buffered) is not None
+
+
+def _has_quote_lines(sample: bytes) -> bool:
+    """Return whether most lines of a text without blank lines are quotes."""
+    lines = sample.decode("utf-8", "replace").strip().splitlines()
+    if len(lines) < _MIN_LINES or not all(map(str.strip, lines)):
+        return False
+    return 2 * sum(map(ends_quote, lines)) > len(lines)
