@@ -2,11 +2,14 @@
 Normalization of quotes and terms, so that different spellings match.
 
 A run of whitespace becomes one space, text becomes NFC (Unicode Standard Annex 15),
-and curly quotation marks and apostrophes become straight.
+and curly quotation marks and apostrophes become straight. Characters that are not
+visible are removed. So are line breaks between letters of scripts without blanks
+between words, and line breaks after hyphens in words.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from itertools import chain, groupby, islice
@@ -19,11 +22,33 @@ Span: TypeAlias = tuple[int, int]
 
 _WHITESPACE, _WHITESPACE_RUN = compile(r"\s"), compile(r"\s+")
 _WORD = compile(r"\S+")
-_CURLY_QUOTE = compile("[\u2018-\u201f]")
-_STRAIGHT_QUOTES = {
+_VARIANT = compile("[\u2010\u2011\u2018-\u201f]")
+_VARIANTS = {
+    **dict.fromkeys((0x2010, 0x2011), "-"),
     **dict.fromkeys(range(0x2018, 0x201C), "'"),
     **dict.fromkeys(range(0x201C, 0x2020), '"'),
 }
+# Han, Kana, Bopomofo, Thai, Lao, Tibetan, Myanmar, Khmer, and fullwidth punctuation.
+_LETTER_WITHOUT_BLANKS = (
+    "[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3001-\u312f\u31a0-\u31ff"
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-\uff9f\U00020000-\U0003ffff]"
+)
+_INDENTED_LINE_BREAK = r"[^\S\n]*+\n\s*+"
+_BREAK_AFTER_HYPHEN = (
+    r"(?<=[^\s!-/:-@\[-`{-~\u2010-\u2015][-\u2010\u2011])"
+    rf"{_INDENTED_LINE_BREAK}(?=\w)"
+)
+# The default-ignorable code points (Unicode Standard, section 5.21).
+_INVISIBLE = (
+    "[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+_REMOVED_ASCII = compile(_BREAK_AFTER_HYPHEN)
+_REMOVED = compile(
+    f"{_INVISIBLE}|{_BREAK_AFTER_HYPHEN}"
+    f"|(?<={_LETTER_WITHOUT_BLANKS}){_INDENTED_LINE_BREAK}(?={_LETTER_WITHOUT_BLANKS})"
+)
 # These characters include all combining marks, and no letters.
 _LONG_MARK_RUN = compile(r"[^\w\s\x00-\u02ff]{31,}+")
 
@@ -49,12 +74,19 @@ def _normalize_characters(text: str) -> str:
     if text.isascii():
         return text
     text = _nfc(text)
-    return text.translate(_STRAIGHT_QUOTES) if _CURLY_QUOTE.search(text) else text
+    return text.translate(_VARIANTS) if _VARIANT.search(text) else text
+
+
+def _remove(text: str) -> str:
+    """Remove what does not count in a search."""
+    if not text.isascii():
+        return _REMOVED.sub("", text)
+    return _REMOVED_ASCII.sub("", text) if "-" in text and "\n" in text else text
 
 
 def normalize_for_search(text: str) -> str:
     """Normalize text to one line without whitespace at its ends."""
-    return " ".join(_normalize_characters(text).split())
+    return " ".join(_normalize_characters(_remove(text)).split())
 
 
 def normalize_term(term: str, regex: bool) -> str:
@@ -64,7 +96,9 @@ def normalize_term(term: str, regex: bool) -> str:
     @param regex: whether the term is a regular expression. A run of whitespace in it
         is not merged, as it may be in brackets or before a quantifier.
     """
-    term = _normalize_characters(term)
+    visible = _remove(term)
+    # A term without visible characters finds nothing, because texts have no others.
+    term = _normalize_characters(visible if visible.strip() else term)
     return (_WHITESPACE if regex else _WHITESPACE_RUN).sub(" ", term)
 
 
@@ -78,6 +112,11 @@ def original_spans(text: str, spans: Sequence[Span]) -> list[Span]:
     @param spans: parts of C{normalize_for_search(text)}: in order, not empty, without
         overlaps.
     """
+    remaining = _remove(text)
+    if remaining != text:
+        index = _Removals(text).original_index
+        spans = original_spans(remaining, spans)
+        return [(index(start), index(end - 1) + 1) for start, end in spans]
     if _nfc(text) == text and len(normalize_for_search(text)) == len(text):
         return list(spans)
     origins, position = _iterate_origins(text), 0
@@ -98,6 +137,21 @@ def original_spans(text: str, spans: Sequence[Span]) -> list[Span]:
             end = max(last, end)
         merged.append((start, end))
     return merged
+
+
+class _Removals:
+    """Where L{_remove} removes characters from a text."""
+
+    def __init__(self, text: str) -> None:
+        # Where each kept part starts in the result, and how much was removed before.
+        self._starts, self._removed = [0], [0]
+        for match in _REMOVED.finditer(text):
+            self._starts.append(match.start() - self._removed[-1])
+            self._removed.append(self._removed[-1] + match.end() - match.start())
+
+    def original_index(self, index: int) -> int:
+        """Return the index in the text of a character of the result."""
+        return index + self._removed[bisect_right(self._starts, index) - 1]
 
 
 def _iterate_origins(text: str) -> Iterator[Span]:
