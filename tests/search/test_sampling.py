@@ -35,6 +35,37 @@ class RandomSamplerTests(RealGrepTestCase):
             self.assertEqual((len(sampled), set(sampled)), (3, quotes))
         self.assertEqual(await self.sample_quotes(dictionary="empty", nresults=5), [])
 
+    async def test_a_text_that_stands_several_times_is_one_quote(self) -> None:
+        """In one dictionary or several; each text has the same probability."""
+        self.write("many", "one\n\n" * 50 + "two\n\nthree\n\ntwo")
+        self.write("more", "four\n\none\n\nthree")
+        finder = self.make_finder()
+        for fields, texts in (
+            ({"dictionary": "many"}, {"one", "two", "three"}),
+            ({"dictionary": "more", "term": "o"}, {"four", "one"}),
+        ):
+            query = Random(nresults=0, **fields)  # type: ignore[arg-type]
+            sampled = await find_entries(finder, query)
+            self.assertEqual((len(sampled), set(sampled)), (len(texts), texts))
+        query = Random(dictionary="*", nresults=0, term="one")
+        self.assertEqual(await find_entries(finder, query), ["one"])
+        firsts = Counter[str]()
+        for seed in range(300):
+            query = Random(dictionary="many", seed=seed)
+            firsts.update(await find_entries(finder, query))
+        # The probability of fewer than 60 of 300 is less than one in a million.
+        self.assertGreater(min(firsts["one"], firsts["two"], firsts["three"]), 60)
+
+    async def test_repeated_texts_are_found_again_after_a_change(self) -> None:
+        finder = self.make_finder()
+        for text, count in (("one\n\none", 1), ("one\n\ntwo", 2), ("one", 1)):
+            self.write("many", text)
+            query = Random(dictionary="many", nresults=0)
+            self.assertEqual(len(await find_entries(finder, query)), count)
+        for _ in range(2 * sampling._MAX_CACHED):
+            self.write("many", "one\n\none")
+            self.assertEqual(len(await find_entries(finder, query)), 1)
+
     async def test_the_same_seed_gives_the_same_order(self) -> None:
         """Also page by page."""
         sampled = await self.sample_quotes(nresults=0, seed=5, dictionary="*")

@@ -11,6 +11,9 @@ from hashlib import blake2b
 
 from .attribution import parse_attribution
 
+ID_LENGTH = 24
+"""The length of the id of a quote, in hexadecimal digits."""
+
 
 @dataclass(frozen=True)
 class Quote:
@@ -46,4 +49,4 @@ def quote_id(text: str) -> str:
     It is a hash of 96 bits: the probability of two equal ids among ten million texts
     is less than 10**-15.
     """
-    return blake2b(text.encode(), digest_size=12).hexdigest()
+    return blake2b(text.encode(), digest_size=ID_LENGTH // 2).hexdigest()

@@ -1,5 +1,6 @@
 """
-Random samples of quotes, without replacement.
+Random samples of quotes, without replacement. A text that stands in several places is
+one quote.
 """
 
 from __future__ import annotations
@@ -7,17 +8,18 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate, groupby
-from typing import NamedTuple, TypeVar
+from itertools import accumulate, filterfalse, groupby
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from msgspec import UNSET
+from twisted.internet.defer import DeferredLock
 
 from twisted_quotes.grep.runner import GrepSession
 from twisted_quotes.library.dictionary import FileState
 from twisted_quotes.query.queries import Random, SampleQuotes, Selection
 from twisted_quotes.quotes.quote import Quote
+from twisted_quotes.quotes.repeats import find_repeats
 from twisted_quotes.text.permutation import RandomPermutation
 
 from .cursor import MAX_POSITIONS
@@ -32,6 +34,12 @@ _MAX_BATCH_SIZE = 1000
 """The maximum number of quotes to read at a time."""
 
 
+_MAX_CACHED = 4
+"""The maximum number of sets of dictionaries whose repeated quotes are kept."""
+
+_States: TypeAlias = tuple[tuple[str, FileState], ...]
+
+
 class _Source(NamedTuple):
     """A dictionary in one state, and the positions of its quotes to sample from."""
 
@@ -39,12 +47,29 @@ class _Source(NamedTuple):
     state: FileState
     positions: Sequence[int]
 
+    def without(self, repeats: frozenset[int]) -> _Source:
+        """Remove some positions."""
+        if not repeats:
+            return self
+        others = array("I", filterfalse(repeats.__contains__, self.positions))
+        return self._replace(positions=others)
 
-@dataclass(frozen=True)
+
+class _DistinctQuotes(NamedTuple):
+    """The quotes of dictionaries whose texts do not stand before, and the others."""
+
+    sources: list[_Source]
+    repeats: list[frozenset[int]]
+
+
 class RandomSampler:
     """Samples quotes at random, each equally probable, without replacement."""
 
-    indexed_library: IndexedLibrary
+    def __init__(self, indexed_library: IndexedLibrary) -> None:
+        self.indexed_library = indexed_library
+        self._lock = DeferredLock()
+        # Those of the dictionaries that were last sampled from.
+        self._distinct_quotes: dict[_States, _DistinctQuotes] = {}
 
     async def write_quotes(
         self,
@@ -60,11 +85,12 @@ class RandomSampler:
 
         @param results: what receives them, or an empty list if there are none.
         """
-        sources = [
+        found = [
             await self._find_source(grep_session, name, query.selection)
             async for name in self.indexed_library.iterate(names)
         ]
         grep_session.release_slot()
+        sources = await self._remove_repeats(found, query.selection)
         total = sum(len(source.positions) for source in sources)
         results.start(total)
         seed = None if query.seed is UNSET else query.seed
@@ -98,6 +124,43 @@ class RandomSampler:
             while fetched := await cursor.fetch(MAX_POSITIONS):
                 positions.extend(fetched)
             return _Source(name, state, positions)
+
+    async def _remove_repeats(
+        self, found: Sequence[_Source], selection: Selection
+    ) -> list[_Source]:
+        """Remove the quotes whose texts stand before."""
+        states: _States = tuple((source.name, source.state) for source in found)
+        async with self._lock:
+            cache = self._distinct_quotes
+            if states not in cache:
+                distinct_quotes = await self._find_distinct_quotes(states)
+                if len(cache) == _MAX_CACHED:
+                    del cache[next(iter(cache))]
+                cache[states] = distinct_quotes
+        sources, repeats = cache[states]
+        if selection == Selection():
+            return sources
+        filtered: list[_Source] = await self.indexed_library.in_thread(
+            lambda: list(map(_Source.without, found, repeats))
+        )
+        return filtered
+
+    async def _find_distinct_quotes(self, states: _States) -> _DistinctQuotes:
+        in_thread = self.indexed_library.in_thread
+        sources, columns = [], []
+        async for name, state in self.indexed_library.iterate(states):
+            with self.indexed_library.open(name, state) as opened:
+                sources.append(_Source(name, state, range(opened.index.count)))
+                columns.append(await in_thread(opened.index_files.read_ids))
+
+        def find() -> _DistinctQuotes:
+            repeats = [frozenset(positions) for positions in find_repeats(columns)]
+            return _DistinctQuotes(
+                list(map(_Source.without, sources, repeats)), repeats
+            )
+
+        distinct_quotes: _DistinctQuotes = await in_thread(find)
+        return distinct_quotes
 
     async def _read_batch(
         self, sources: Sequence[_Source], indexes: Sequence[int]
