@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
-from twisted.logger import LogLevel, capturedLogs
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.errors import DictionaryChanging, ServiceNotReady, TooBusy
@@ -248,6 +248,16 @@ class ThreadTests(IndexProviderTestCase):
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
         self.assertEqual(self.leftovers(), [])
         self.build_index()
+
+    def test_warnings_about_a_dictionary_are_logged_once(self) -> None:
+        self.book.write_bytes(b"caf\xe9")
+        with capturedLogs() as events:
+            self.build_index()
+            self.build_index()
+        [message] = map(formatEvent, events)
+        self.assertEqual(
+            message, f"In the dictionary '{self.book}': 1 place is not UTF-8."
+        )
 
     def test_an_error_is_logged_if_no_request_waits(self) -> None:
         waiting = self.get_index()

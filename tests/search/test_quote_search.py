@@ -268,7 +268,7 @@ class OneQuoteTests(RealGrepTestCase):
         infos, is_complete = await self.make_finder().list_dictionaries()
         self.assertTrue(is_complete)
         self.assertEqual(
-            [(each.name, each.quote_count, each.state.size) for each in infos],
+            [(each.name, each.index.count, each.state.size) for each in infos],
             [("dreams", 3, len(LOVE_TEXT)), ("empty", 0, 0), ("fortunes", 2, 36)],
         )
 

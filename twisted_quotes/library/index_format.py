@@ -19,6 +19,7 @@ from struct import Struct
 from twisted_quotes.quotes.attribution import parse_attribution
 from twisted_quotes.quotes.formats import QuoteFormat, QuoteSpan, detect_format
 from twisted_quotes.quotes.quote import quote_id
+from twisted_quotes.quotes.warnings import WarningCollector
 from twisted_quotes.text.normalization import normalize_for_search
 
 from .dictionary import Dictionary
@@ -48,14 +49,9 @@ def write_index(
     @return: whether the index is complete.
     @raise OSError: the dictionary cannot be read, or the folder written.
     """
-    dictionary.rewind()
-    header = dictionary.state.strfile_header
-    if header is None:
-        quote_format = detect_format(dictionary)
-    else:
-        quote_format = QuoteFormat("percent", header.delimiter, header.rot13)
+    quote_format = _read_format(dictionary)
     start = dictionary.rewind()
-    count = 0
+    count, collector = 0, WarningCollector()
     with ExitStack() as stack:
         texts, authors, ids, spans = (
             stack.enter_context(open(os.path.join(folder, name), "wb", _BUFFER_SIZE))
@@ -71,11 +67,24 @@ def write_index(
             ids.write(quote_id(text).encode() + b"\n")
             spans.write(_SPAN_STRUCT.pack(*span))
             count += 1
+            collector.add(data, text)
+    summary = {
+        "count": count,
+        "format": asdict(quote_format),
+        "warnings": collector.warnings,
+        "sizes": _column_sizes(folder),
+    }
     with open(os.path.join(folder, _SUMMARY_NAME), "x", encoding="utf-8") as file:
-        sizes = _column_sizes(folder)
-        summary = {"count": count, "format": asdict(quote_format), "sizes": sizes}
         json.dump(summary, file)
     return True
+
+
+def _read_format(dictionary: Dictionary) -> QuoteFormat:
+    header = dictionary.state.strfile_header
+    if header is not None:
+        return QuoteFormat("percent", header.delimiter, header.rot13)
+    dictionary.rewind()
+    return detect_format(dictionary)
 
 
 def _column_sizes(folder: str) -> list[int]:
@@ -89,12 +98,14 @@ class Index:
 
     @ivar count: the number of quotes.
     @ivar quote_format: the format of the dictionary.
+    @ivar warnings: what may not be read as expected, each without a full stop.
     @ivar sizes: the size of each column in bytes.
     """
 
     folder: str
     count: int
     quote_format: QuoteFormat
+    warnings: tuple[str, ...]
     sizes: tuple[int, ...]
 
     @property
@@ -162,13 +173,14 @@ def load_index(folder: str) -> Index:
             summary = json.load(file)
         count, sizes = summary["count"], summary["sizes"]
         quote_format = QuoteFormat(**summary["format"])
+        warnings = tuple(summary["warnings"])
         if sizes != _column_sizes(folder) or sizes[-1] != count * _SPAN_STRUCT.size:
             raise IndexDamaged(f"the sizes in {folder} are wrong")
     except (FileNotFoundError, NotADirectoryError):
         raise
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise IndexDamaged(f"{folder}: {error}") from error
-    return Index(folder, count, quote_format, tuple(sizes))
+    return Index(folder, count, quote_format, warnings, tuple(sizes))
 
 
 def consecutive_ranges(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:

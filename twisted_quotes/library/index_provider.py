@@ -164,6 +164,12 @@ class IndexProvider:
                 )
             finally:
                 await self._in_thread(self._cache.drop, folder)
+        for warning in index.warnings:
+            self._log.warn(
+                "In the dictionary {path!a}: {warning}.",
+                path=dictionary.path,
+                warning=warning,
+            )
         return index
 
 

@@ -10,6 +10,7 @@ from twisted_quotes.concurrency.limiter import SlotRequest
 from twisted_quotes.errors import QuoteNotFound, ServiceNotReady
 from twisted_quotes.grep.runner import GrepSession
 from twisted_quotes.library.dictionary import FileState
+from twisted_quotes.library.index_format import Index
 from twisted_quotes.query.queries import (
     ALL_DICTIONARIES,
     All,
@@ -38,11 +39,11 @@ _BATCH_SIZE = 1000
 
 @dataclass(frozen=True)
 class DictionaryInfo:
-    """A dictionary, its state and the number of its quotes."""
+    """A dictionary, its state and its index."""
 
     name: str
     state: FileState
-    quote_count: int
+    index: Index
 
 
 @dataclass(frozen=True)
@@ -194,8 +195,8 @@ class QuoteSearch:
             infos = []
             async for name in self.indexed_library.iterate(names):
                 with self.indexed_library.open(name) as opened:
-                    state, quote_count = opened.dictionary.state, opened.index.count
-                    infos.append(DictionaryInfo(name, state, quote_count))
+                    state = opened.dictionary.state
+                    infos.append(DictionaryInfo(name, state, opened.index))
             return infos, results.is_complete
 
         return await self.indexed_library.search(

@@ -255,12 +255,19 @@ class OtherTests(V2TestCase):
         status = self.path.stat()
         about = body["dictionaries"][1]
         names = ["name", "default", "bytes", "quotes", "modified"]
-        self.assertEqual(list(about), names)
+        self.assertEqual(list(about), [*names, "format", "warnings"])
+        self.assertEqual((about["format"], about["warnings"]), ("blank-line", []))
         self.assertEqual(about["bytes"], status.st_size)
         modified = datetime.fromisoformat(about["modified"])
         since = modified - datetime(1970, 1, 1, tzinfo=UTC)
         microseconds = status.st_mtime_ns // 1000
         self.assertEqual(since, timedelta(microseconds=microseconds))
+
+    def test_dictionaries_have_their_formats_and_warnings(self) -> None:
+        self.path.write_bytes(b"One.\nTwo. - Ann\nThr\xe9\xe9.")
+        about = self.get_response("dictionaries").json["dictionaries"][1]
+        self.assertEqual(about["format"], "one-per-line")
+        self.assertEqual(about["warnings"], ["2 places are not UTF-8"])
 
     def test_a_time_outside_the_calendar_is_shown_as_the_nearest_date(self) -> None:
         real = os.fstat

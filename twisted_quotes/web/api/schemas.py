@@ -65,13 +65,20 @@ class PageBody(Struct, frozen=True):
 
 
 class DictionaryBody(Struct, frozen=True):
-    """A dictionary."""
+    """
+    A dictionary.
+
+    @ivar format: how its quotes are separated.
+    @ivar warnings: what may not be read as expected.
+    """
 
     name: str
     default: bool
     bytes: int
     quotes: int
     modified: datetime
+    format: str
+    warnings: Sequence[str]
 
 
 def quote_body(quote: Quote) -> QuoteBody:
@@ -103,6 +110,8 @@ def dictionary_body(info: DictionaryInfo, default: str) -> DictionaryBody:
         info.name,
         info.name == default,
         info.state.size,
-        info.quote_count,
+        info.index.count,
         modified.replace(tzinfo=UTC),
+        info.index.quote_format.separation,
+        info.index.warnings,
     )

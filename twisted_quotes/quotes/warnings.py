@@ -1,0 +1,45 @@
+"""
+Warnings about dictionaries that may not be read as their owners expect.
+"""
+
+from __future__ import annotations
+
+from re import IGNORECASE, compile
+
+_OTHER_FORMATS = {
+    "JSON": compile(r"\s*[\[{]\s*[\[{\"]"),
+    "HTML": compile(r"\s*<(?:!doctype|html)\b", IGNORECASE),
+    "XML": compile(r"\s*<\?xml\b", IGNORECASE),
+}
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+
+class WarningCollector:
+    """Collects what is worth a warning while the quotes of a dictionary are read."""
+
+    def __init__(self) -> None:
+        self._looks_like: str | None = None
+        self._invalid_places = 0
+        self._is_first = True
+
+    def add(self, data: bytes, text: str) -> None:
+        """Look at the bytes and the text of the next quote."""
+        if _REPLACEMENT in text:
+            valid_places = data.count(_REPLACEMENT.encode())
+            self._invalid_places += text.count(_REPLACEMENT) - valid_places
+        if self._is_first:
+            self._is_first = False
+            matches = (key for key, x in _OTHER_FORMATS.items() if x.match(text))
+            self._looks_like = next(matches, None)
+
+    @property
+    def warnings(self) -> list[str]:
+        """The warnings, each without a full stop."""
+        warnings = []
+        if self._looks_like is not None:
+            warnings.append(f"looks like {self._looks_like}, but is read as plain text")
+        if self._invalid_places == 1:
+            warnings.append("1 place is not UTF-8")
+        elif self._invalid_places:
+            warnings.append(f"{self._invalid_places} places are not UTF-8")
+        return warnings
