@@ -28,6 +28,7 @@ MARKS: Cases = {
     "To be.\n\t\t-- Hamlet --": "Hamlet",
     "Two lines\nof it.\n\t\t-- 1776": "1776",
     "\u300c\u5b66\u300d\u3002\n\u2014\u2014\u5b54\u5b50": "\u5b54\u5b50",
+    "\u5b66\u3002\n\n\u3000\u3000\uff0d\u3000\u5b54\u5b50": "\u5b54\u5b50",
     "To be.\n- King Claudius Jr.": "King Claudius Jr.",
     "To be.\n-Hamlet": None,
     "To be.\n*Hamlet": None,
@@ -97,6 +98,7 @@ ON_ONE_LINE: Cases = {
     "To be. - the prince": None,
     "To be. - The prince of all Denmark": "The prince of all Denmark",
     "\u5b66\u800c\u65f6\u4e60\u4e4b\u3002\u2014\u2014\u5b54\u5b50": "\u5b54\u5b50",
+    "\u5b66\u800c\u65f6\u4e60\u4e4b\u3002\uff08\u5b54\u5b50\uff09": "\u5b54\u5b50",
     # A name after words that end no sentence has capitals.
     "To be, or not - Hamlet": "Hamlet",
     "To be, or not - Prince Hamlet of Denmark": "Prince Hamlet of Denmark",

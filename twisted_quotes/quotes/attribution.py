@@ -18,7 +18,7 @@ from itertools import takewhile
 from re import MULTILINE, Match, compile
 
 _MARKED_LINE = compile(
-    r"^([^\S\n]*+)([-\u2013-\u2015]{2,}+|[\u2013-\u2015]|~++|[-*](?=[^\S\n]))([^\S\n]*+)"
+    r"^([^\S\n]*+)([-\u2013-\u2015\u2500\uff0d]{2,}+|[\u2013-\u2015\u2500\uff0d]|~++|[-*](?=[^\S\n]))([^\S\n]*+)"
     r"(\S[^\n]*+)$",
     MULTILINE,
 )
@@ -35,15 +35,16 @@ _NAME = compile(
     r"(?<!\w{4}\.)(?<!\.\.)"
 )
 _INLINE_MARK = compile(
-    r"(?<=\S)(?:[^\S\n]+(?:--+|[\u2013-\u2015]++|~++|-(?=\s|(?<=[.!?\"\u201d]\s-)))"
-    r"|[\u2014\u2015]++|\t++)[^\S\n]*+(?=\S)"
+    r"(?<=\S)(?:[^\S\n]+(?:--+|[\u2013-\u2015\u2500\uff0d]++|~++|-(?=\s|(?<=[.!?\"\u201d]\s-)))"
+    r"|[\u2014\u2015\u2500\uff0d]++|\t++)[^\S\n]*+(?=\S)"
 )
 _INLINE_NAME = compile(r"(?=.*\w\w)[^\W\d_]")
-_IN_BRACKETS = compile(r"(.*\S)\s*(?:\(([^()]+)\)|\[([^\[\]]+)\])")
+_IN_BRACKETS = compile(r"(.*\S)\s*[(\uff08\[]([^()\uff08\uff09\[\]]+)[)\uff09\]]")
 _FULL_STOP = compile(
     r"[.!?\u2026\u061f\u06d4\u0964\u3002\uff01\uff1f]"
     r"[\"'\u2018-\u201f\xab\xbb)\]*_\s]*+\Z"
 )
+_IN_QUOTATION_MARKS = compile('["\u201c-\u201f\xab].*["\u201c-\u201f\xbb]\\W*')
 _NAME_END = compile(r"[,;:([]")
 _MIN_WORDS, _MAX_WORDS = 3, 6
 _CLOSING_BRACKETS = {"(": ")", "[": "]", "\u201c": "\u201d", "\xab": "\xbb"}
@@ -69,9 +70,17 @@ def parse_attribution(text: str) -> str | None:
 
 
 def ends_quote(line: str) -> bool:
-    """Return whether a line ends a sentence or in an attribution."""
-    line = line.rstrip()
-    return _FULL_STOP.search(line) is not None or _parse_inline(line) is not None
+    """
+    Return whether a line ends like a quote.
+
+    It ends a sentence or in an attribution, or is in quotation marks.
+    """
+    line = line.strip()
+    return (
+        _FULL_STOP.search(line) is not None
+        or _IN_QUOTATION_MARKS.fullmatch(line) is not None
+        or _parse_inline(line) is not None
+    )
 
 
 def _parse_inline(line: str) -> str | None:
@@ -90,10 +99,12 @@ def _parse_inline(line: str) -> str | None:
         ):
             return attribution
     in_brackets = _IN_BRACKETS.fullmatch(line)
-    if in_brackets and _FULL_STOP.search(in_brackets[1]):
-        attribution = in_brackets[2] or in_brackets[3]
-        if _is_inline_name(attribution, capitals=True):
-            return attribution
+    if (
+        in_brackets
+        and _FULL_STOP.search(in_brackets[1])
+        and _is_inline_name(in_brackets[2], capitals=True)
+    ):
+        return in_brackets[2]
     return None
 
 
