@@ -24,8 +24,8 @@ from twisted_quotes.concurrency.limiter import ConcurrencyLimiter
 from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.grep.runner import GrepRunner
-from twisted_quotes.library.index_cache import IndexCache
-from twisted_quotes.library.index_provider import IndexProvider
+from twisted_quotes.library.indexes.cache import IndexCache
+from twisted_quotes.library.indexes.provider import IndexProvider
 from twisted_quotes.library.library import Library
 from twisted_quotes.monitoring.metrics import Metrics
 from twisted_quotes.processes.reaper_process import SERVICE_ID_VARIABLE

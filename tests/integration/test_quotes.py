@@ -309,7 +309,7 @@ class LargeDictionaryTests(LibraryTestCase):
             return [
                 pid
                 for pid in server.search_pids()
-                if b"twisted_quotes.library.index_process" in command_line(pid)
+                if b"twisted_quotes.library.indexes.process" in command_line(pid)
             ]
 
         [pid] = wait_until(find_builder, "the process that builds the index")

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from struct import pack
+from tempfile import TemporaryDirectory
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -54,8 +55,9 @@ class ReadTests(SynchronousTestCase):
     """Tests of L{read_strfile_header}."""
 
     def setUp(self) -> None:
-        self.path = Path(self.mktemp())
-        self.companion = Path(f"{self.path}.dat")
+        self.folder = Path(self.enterContext(TemporaryDirectory()))
+        self.path = self.folder / "book"
+        self.companion = self.folder / "book.dat"
 
     def test_it_is_in_the_file_beside_the_dictionary(self) -> None:
         self.assertIsNone(read_strfile_header(str(self.path)))
@@ -72,7 +74,7 @@ class ReadTests(SynchronousTestCase):
         os.mkfifo(self.companion)
         self.assertIsNone(read_strfile_header(str(self.path)))
         self.companion.unlink()
-        target = Path(self.mktemp())
+        target = self.folder / "target"
         target.write_bytes(strfile_header())
-        self.companion.symlink_to(target.absolute())
+        self.companion.symlink_to(target)
         self.assertIsNone(read_strfile_header(str(self.path)))

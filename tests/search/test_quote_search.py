@@ -21,8 +21,8 @@ from twisted_quotes.errors import (
     ServiceNotReady,
 )
 from twisted_quotes.library.dictionary import Dictionary
-from twisted_quotes.library.index_format import Index
-from twisted_quotes.library.index_provider import IndexProvider
+from twisted_quotes.library.indexes.format import Index
+from twisted_quotes.library.indexes.provider import IndexProvider
 from twisted_quotes.query.queries import All, FindQuotes, Random, Search
 from twisted_quotes.quotes.quote import quote_id
 from twisted_quotes.search import (

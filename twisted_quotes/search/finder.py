@@ -16,7 +16,7 @@ from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.grep.runner import GrepRunner, GrepSession
 from twisted_quotes.library.dictionary import FileState, PathState
-from twisted_quotes.library.index_provider import IndexProvider
+from twisted_quotes.library.indexes.provider import IndexProvider
 from twisted_quotes.library.library import Library
 from twisted_quotes.query.queries import (
     ALL_DICTIONARIES,

@@ -13,7 +13,7 @@ from twisted_quotes.grep.arguments import whole_line_arguments
 from twisted_quotes.grep.output import parse_line_numbers
 from twisted_quotes.grep.runner import GrepSession
 from twisted_quotes.library.dictionary import Dictionary
-from twisted_quotes.library.index_format import Index, IndexFiles, consecutive_ranges
+from twisted_quotes.library.indexes.format import Index, IndexFiles, consecutive_ranges
 from twisted_quotes.query.queries import Pattern, Selection
 from twisted_quotes.quotes.formats import QuoteSpan
 from twisted_quotes.quotes.quote import Quote

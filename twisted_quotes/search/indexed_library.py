@@ -23,8 +23,8 @@ from twisted_quotes.errors import (
 )
 from twisted_quotes.grep.runner import GrepRunner, GrepSession
 from twisted_quotes.library.dictionary import Dictionary, FileState, PathState
-from twisted_quotes.library.index_format import IndexDamaged
-from twisted_quotes.library.index_provider import IndexProvider
+from twisted_quotes.library.indexes.format import IndexDamaged
+from twisted_quotes.library.indexes.provider import IndexProvider
 from twisted_quotes.library.library import Library
 from twisted_quotes.library.stability import (
     MAX_ATTEMPTS,

@@ -10,7 +10,7 @@ from twisted_quotes.concurrency.limiter import SlotRequest
 from twisted_quotes.errors import QuoteNotFound, ServiceNotReady
 from twisted_quotes.grep.runner import GrepSession
 from twisted_quotes.library.dictionary import FileState
-from twisted_quotes.library.index_format import Index
+from twisted_quotes.library.indexes.format import Index
 from twisted_quotes.query.queries import (
     ALL_DICTIONARIES,
     All,

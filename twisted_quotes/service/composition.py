@@ -20,8 +20,8 @@ from twisted_quotes.concurrency.limiter import ConcurrencyLimiter
 from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.concurrency.threads import ThreadRunner
 from twisted_quotes.grep.runner import GrepRunner
-from twisted_quotes.library.index_cache import IndexCache
-from twisted_quotes.library.index_provider import IndexProvider
+from twisted_quotes.library.indexes.cache import IndexCache
+from twisted_quotes.library.indexes.provider import IndexProvider
 from twisted_quotes.library.library import Library
 from twisted_quotes.library.readiness import Readiness
 from twisted_quotes.monitoring.metrics import MetricFamily, Metrics

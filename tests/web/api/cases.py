@@ -14,8 +14,8 @@ from twisted.internet.defer import Deferred, fail
 
 from twisted_quotes.errors import ServiceNotReady
 from twisted_quotes.library.dictionary import Dictionary
-from twisted_quotes.library.index_format import Index
-from twisted_quotes.library.index_provider import IndexProvider
+from twisted_quotes.library.indexes.format import Index
+from twisted_quotes.library.indexes.provider import IndexProvider
 
 from ..clients import ClientResponse, WebTestCase
 

@@ -18,14 +18,14 @@ from twisted.internet.task import deferLater
 
 from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.concurrency.threads import DeferToThread
+from twisted_quotes.library.dictionary import Dictionary
 from twisted_quotes.processes.process import (
     Command,
     ReactorForProcesses,
     spawn,
 )
 
-from .dictionary import Dictionary
-from .index_format import write_index
+from .format import write_index
 
 MAX_SIZE_FOR_THREAD = 4 * 1024 * 1024
 """The size in bytes up to which a thread writes the index of a dictionary."""
@@ -114,8 +114,15 @@ class IndexBuilder:
         # -B: on a full disk, Python would leave a truncated .pyc file.
         command = Command(
             sys.executable,
-            ("-B", "-P", "-m", "twisted_quotes.library.index_process", header, folder),
-            {"PYTHONPATH": str(Path(__file__).parents[2])},
+            (
+                "-B",
+                "-P",
+                "-m",
+                "twisted_quotes.library.indexes.process",
+                header,
+                folder,
+            ),
+            {"PYTHONPATH": str(Path(__file__).parents[3])},
         )
         started_at = self._reactor.seconds()
         time_limit = BASE_TIME_LIMIT + dictionary.state.size / BYTES_PER_SECOND

@@ -1,7 +1,7 @@
 """
 The program of a process that writes one index.
 
-Run it as C{python -m twisted_quotes.library.index_process HEADER FOLDER}, with the
+Run it as C{python -m twisted_quotes.library.indexes.process HEADER FOLDER}, with the
 L{StrfileHeader} as JSON. It reads the dictionary from its standard input. It does not
 import Twisted, so that it starts quickly and stays small.
 """
@@ -12,10 +12,10 @@ import json
 import os
 import sys
 
+from twisted_quotes.library.dictionary import Dictionary
 from twisted_quotes.quotes.strfile import StrfileHeader
 
-from .dictionary import Dictionary
-from .index_format import write_index
+from .format import write_index
 
 # The increment of nice(2), so that the service and its greps run first.
 _NICE = 10

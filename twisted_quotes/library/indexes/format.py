@@ -16,13 +16,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from struct import Struct
 
+from twisted_quotes.library.dictionary import Dictionary
 from twisted_quotes.quotes.attribution import parse_attribution
 from twisted_quotes.quotes.formats import QuoteFormat, QuoteSpan, detect_format
 from twisted_quotes.quotes.quote import quote_id
 from twisted_quotes.quotes.warnings import WarningCollector
 from twisted_quotes.text.normalization import normalize_for_search
-
-from .dictionary import Dictionary
 
 FORMAT_VERSION = 2
 """Increase this whenever the content of an index changes."""

@@ -1,5 +1,5 @@
 """
-Tests for L{twisted_quotes.library.index_provider}.
+Tests for L{twisted_quotes.library.indexes.provider}.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.errors import DictionaryChanging, ServiceNotReady, TooBusy
-from twisted_quotes.library import index_builder
 from twisted_quotes.library.dictionary import Dictionary
-from twisted_quotes.library.index_builder import BuildFailed
-from twisted_quotes.library.index_cache import IndexCache
-from twisted_quotes.library.index_format import Index, write_index
-from twisted_quotes.library.index_provider import IndexProvider
+from twisted_quotes.library.indexes import builder
+from twisted_quotes.library.indexes.builder import BuildFailed
+from twisted_quotes.library.indexes.cache import IndexCache
+from twisted_quotes.library.indexes.format import Index, write_index
+from twisted_quotes.library.indexes.provider import IndexProvider
 from twisted_quotes.library.library import Library
 from twisted_quotes.quotes.formats import QuoteFormat
 
-from ..fakes import FakeProcess, FakeReactor
+from ...fakes import FakeProcess, FakeReactor
 
 
 class FakeThreads:
@@ -310,7 +310,7 @@ class ThreadTests(IndexProviderTestCase):
         def split_slowly(*arguments: Any) -> Iterator[Any]:
             for each in real(*arguments):
                 yield each
-                self.reactor.rightNow += index_builder.THREAD_TIME_LIMIT
+                self.reactor.rightNow += builder.THREAD_TIME_LIMIT
 
         self.patch(QuoteFormat, "split", split_slowly)
 
@@ -320,7 +320,7 @@ class ProcessTests(IndexProviderTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.patch(index_builder, "MAX_SIZE_FOR_THREAD", 0)
+        self.patch(builder, "MAX_SIZE_FOR_THREAD", 0)
         for name in ("other", "third"):
             (self.book.parent / name).write_text("three\n")
 
@@ -340,7 +340,7 @@ class ProcessTests(IndexProviderTestCase):
         [process] = self.reactor.processes
         self.assertEqual(
             process.arguments[1:6],
-            ("-B", "-P", "-m", "twisted_quotes.library.index_process", "null"),
+            ("-B", "-P", "-m", "twisted_quotes.library.indexes.process", "null"),
         )
         self.assertEqual(list(process.environment), ["PYTHONPATH"])
 
@@ -357,7 +357,7 @@ class ProcessTests(IndexProviderTestCase):
     def time_out(self) -> None:
         """Let a process exceed its time limit while two requests wait for it."""
         waiting = self.start_build("book")
-        self.reactor.advance(index_builder.BASE_TIME_LIMIT + 1)
+        self.reactor.advance(builder.BASE_TIME_LIMIT + 1)
         [process] = self.reactor.processes
         self.assertEqual(process.signals, ["KILL"])
         process.end(signal=9)
@@ -371,7 +371,7 @@ class ProcessTests(IndexProviderTestCase):
         self.time_out()
         self.failureResultOf(self.get_index(), ServiceNotReady)
         self.assertEqual(len(self.reactor.processes), 1)
-        self.reactor.advance(20 * index_builder.BASE_TIME_LIMIT)
+        self.reactor.advance(20 * builder.BASE_TIME_LIMIT)
         self.build_in_process()
 
     def test_a_new_state_of_a_dictionary_is_built_at_once(self) -> None:
@@ -381,7 +381,7 @@ class ProcessTests(IndexProviderTestCase):
 
     def test_a_request_may_start_a_retry_without_a_wait(self) -> None:
         self.time_out()
-        self.reactor.advance(20 * index_builder.BASE_TIME_LIMIT)
+        self.reactor.advance(20 * builder.BASE_TIME_LIMIT)
         for _ in range(2):
             with self.library.open("book") as dictionary:
                 self.failureResultOf(

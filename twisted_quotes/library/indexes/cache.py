@@ -16,8 +16,9 @@ from time import time
 
 from twisted.logger import Logger
 
-from .dictionary import FileState
-from .index_format import FORMAT_VERSION, Index, IndexDamaged, load_index
+from twisted_quotes.library.dictionary import FileState
+
+from .format import FORMAT_VERSION, Index, IndexDamaged, load_index
 
 # Entries with other names are never removed.
 _ENTRY_NAME = compile(r"([0-9a-f]{16})-[0-9a-f]{16}|building-\w+")

@@ -1,5 +1,5 @@
 """
-Tests for L{twisted_quotes.library.index_format}.
+Tests for L{twisted_quotes.library.indexes.format}.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.library.dictionary import Dictionary
-from twisted_quotes.library.index_format import (
+from twisted_quotes.library.indexes.format import (
     Index,
     IndexDamaged,
     consecutive_ranges,

@@ -1,5 +1,5 @@
 """
-Tests for L{twisted_quotes.library.index_process}.
+Tests for L{twisted_quotes.library.indexes.process}.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import BinaryIO
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.library.index_format import load_index
+from twisted_quotes.library.indexes.format import load_index
 from twisted_quotes.quotes.formats import QuoteFormat
 
 ROOT = Path(__file__).parents[2]
 LOADED_MODULES_SCRIPT = """
-import sys, twisted_quotes.library.index_process
+import sys, twisted_quotes.library.indexes.process
 print([each for each in ("twisted", "msgspec") if each in sys.modules])
 """
 
@@ -50,7 +50,7 @@ class BuildTests(SynchronousTestCase):
         path.write_bytes(b"one\n\ntwo\n")
         with path.open("rb") as file:
             os.read(file.fileno(), 5)
-            program = "twisted_quotes.library.index_process"
+            program = "twisted_quotes.library.indexes.process"
             return run_python("-m", program, header, folder, stdin=file)
 
     def test_the_index_of_standard_input_is_written_to_the_folder(self) -> None:

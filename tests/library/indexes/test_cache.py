@@ -1,5 +1,5 @@
 """
-Tests for L{twisted_quotes.library.index_cache}.
+Tests for L{twisted_quotes.library.indexes.cache}.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.library.dictionary import Dictionary, FileState
-from twisted_quotes.library.index_cache import IndexCache, default_cache_folder
-from twisted_quotes.library.index_format import Index, write_index
+from twisted_quotes.library.indexes.cache import IndexCache, default_cache_folder
+from twisted_quotes.library.indexes.format import Index, write_index
 
 OLD, NEW = FileState(1, 2, 3, 4, 5), FileState(1, 2, 3, 4, 6)
 

@@ -12,12 +12,12 @@ from twisted.python.failure import Failure
 from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.errors import DictionaryChanging, ServiceNotReady, TooBusy
+from twisted_quotes.library.dictionary import Dictionary, FileState
 from twisted_quotes.processes.process import ReactorForProcesses
 
-from .dictionary import Dictionary, FileState
-from .index_builder import BuildFailed, IndexBuilder
-from .index_cache import IndexCache
-from .index_format import Index
+from .builder import BuildFailed, IndexBuilder
+from .cache import IndexCache
+from .format import Index
 
 _SLOW_FAILURE = 5.0
 """After a build that failed in fewer seconds, the next request starts another one."""
