@@ -429,6 +429,38 @@ class DictionaryTests(_LibraryTestCase):
             self.write_file("marked", data)
             self.assertEqual(self.read_dictionary("marked"), text)
 
+    def test_utf_16_and_utf_32_are_read_as_utf_8(self) -> None:
+        """Here, in child processes, and by another reader."""
+        text = "caf\u00e9\r\n\u65e5\U0001f408\n"
+        for encoding in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"):
+            self.write_file("wide", f"\ufeff{text}".encode(encoding))
+            with self.make_library().open("wide") as dictionary:
+                self.assertEqual(dictionary.encoding, encoding[:6])
+                seen = subprocess.run(
+                    ["cat"], stdin=dictionary.fileno(), capture_output=True, check=True
+                )
+                self.assertEqual(seen.stdout.decode(), text)
+                self.assertEqual(dictionary.size, len(seen.stdout))
+                with dictionary.duplicate() as other:
+                    self.assertEqual(other.read(99).decode(), text)
+                    self.assertEqual(other.state, dictionary.state)
+                self.assertTrue(dictionary.is_unchanged())
+                self.write_file("wide", "\ufeffother".encode(encoding))
+                self.assertFalse(dictionary.is_unchanged())
+                dictionary.refresh_state()
+                self.assertEqual(dictionary.read(99), b"other")
+
+    def test_a_wide_text_that_is_incomplete_is_read_up_to_there(self) -> None:
+        self.write_file("wide", "\ufeffone".encode("utf-16-le")[:-1])
+        self.assertEqual(self.read_dictionary("wide").decode(), "on\ufffd")
+
+    def test_all_files_of_a_wide_text_are_closed(self) -> None:
+        self.write_file("wide", "\ufeffone".encode("utf-16-le"))
+        library = self.make_library()
+        before = os.listdir("/proc/self/fd")
+        library.open("wide").close()
+        self.assertEqual(len(os.listdir("/proc/self/fd")), len(before))
+
     def test_a_dictionary_is_unchanged_until_it_is_written_to(self) -> None:
         path = self.root / "cats"
         with self.make_library().open("cats") as dictionary:

@@ -171,6 +171,18 @@ class QuotesTests(RealGrepTestCase):
         found = await self.find(author="p", term="e")
         self.assertEqual((found.total, found.texts), (1, [POLONIUS]))
 
+    async def test_a_dictionary_in_utf_16_is_searched(self) -> None:
+        text = "\ufeffLove is\nblind.\n-- Jessica\n\n\u65e5 love\n"
+        self.write("wide", text.encode("utf-16-be"))
+        found = await find_entries(
+            self.make_finder(), Search(term="ove", dictionary="wide")
+        )
+        self.assertEqual(found, ["Love is", "\u65e5 love"])
+        found = await find_entries(
+            self.make_finder(), Search(term="is blind", dictionary="wide", unit="quote")
+        )
+        self.assertEqual(found, ["Love is\nblind.\n-- Jessica"])
+
     async def test_all_dictionaries_are_searched_in_order(self) -> None:
         found = await self.find(dictionary="*", term="love", ignore_case=True, limit=3)
         self.assertEqual(found.total, 4)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from twisted_quotes.concurrency.closing import Closeable
 from twisted_quotes.errors import DictionaryChanging
+from twisted_quotes.quotes.encodings import START_SIZE, Encoding, detect_encoding
 from twisted_quotes.quotes.strfile import StrfileHeader
 
 _BLOCK_SIZE = 64 * 1024
@@ -61,14 +62,20 @@ class Dictionary(Closeable):
     """
     A dictionary, open for reading.
 
-    Its file offset is shared with the child processes that read it.
+    Its file offset is shared with the child processes that read it. They read a copy in
+    UTF-8 if the file is in UTF-16 or UTF-32.
 
-    @param descriptor: its file descriptor, which it closes.
+    @param descriptor: the file descriptor of the file, which it closes.
     @param strfile_header: what the C{.dat} file beside it says.
     @ivar path: the path of the file, for internal use only. It contains no symbolic
         links, except for the path of the library.
     @ivar state: the state of the file when it was opened or last refreshed.
+    @ivar encoding: the encoding of the file.
+    @ivar size: the size of its text in UTF-8, in bytes.
     """
+
+    encoding: Encoding
+    size: int
 
     def __init__(
         self,
@@ -76,14 +83,13 @@ class Dictionary(Closeable):
         path: str = "",
         strfile_header: StrfileHeader | None = None,
     ) -> None:
-        self._descriptor = descriptor
+        self._file = self._descriptor = descriptor
         self.path = path
         self._strfile_header = strfile_header
         self.refresh_state()
-        self.rewind()
 
     def fileno(self) -> int:
-        """Return the file descriptor, which is valid until L{close}."""
+        """Return the file descriptor of the text, which is valid until L{close}."""
         return self._descriptor
 
     def read(self, size: int) -> bytes:
@@ -101,7 +107,7 @@ class Dictionary(Closeable):
         @return: L{None} if the data is not in memory, or if the file system does not
             support the check (C{RWF_NOWAIT} in preadv2(2)).
         """
-        buffer = bytearray(max(0, min(end, self.state.size) - start))
+        buffer = bytearray(max(0, min(end, self.size) - start))
         try:
             size = os.preadv(self._descriptor, [buffer], start, os.RWF_NOWAIT)
         except OSError:
@@ -115,9 +121,7 @@ class Dictionary(Closeable):
 
         @return: that offset.
         """
-        has_byte_order_mark = os.pread(self._descriptor, len(BOM_UTF8), 0) == BOM_UTF8
-        start = len(BOM_UTF8) if has_byte_order_mark else 0
-        return os.lseek(self._descriptor, start, os.SEEK_SET)
+        return os.lseek(self._descriptor, self._start, os.SEEK_SET)
 
     def seek(self, offset: int) -> None:
         """Set the file offset."""
@@ -153,7 +157,7 @@ class Dictionary(Closeable):
 
     def is_unchanged(self) -> bool:
         """Return whether the file still has that state; it may have been removed."""
-        status = os.fstat(self._descriptor)
+        status = os.fstat(self._file)
         state = FileState.from_stat(status, self._strfile_header)
         if status.st_nlink < self._link_count:
             # To remove a file changes its ctime, but not its content.
@@ -161,20 +165,44 @@ class Dictionary(Closeable):
         return state == self.state
 
     def refresh_state(self) -> None:
-        """Set C{state} to the current state of the file."""
-        status = os.fstat(self._descriptor)
+        """Set C{state} to the current state of the file, and rewind."""
+        status = os.fstat(self._file)
         self.state = FileState.from_stat(status, self._strfile_header)
         self._link_count = status.st_nlink
+        start = os.pread(self._file, START_SIZE, 0)
+        self.encoding = detect_encoding(start) or "utf-8"
+        self._close_copy()
+        if self.encoding == "utf-8":
+            self.size = self.state.size
+            self._start = len(BOM_UTF8) if start.startswith(BOM_UTF8) else 0
+        else:
+            self._copy_text()
+        self.rewind()
+
+    def _copy_text(self) -> None:
+        """Copy the text to a file in memory, in UTF-8."""
+        data = os.pread(self._file, self.state.size, 0)
+        text = data.decode(self.encoding, "replace").encode("utf-8", "replace")
+        self._descriptor = os.memfd_create("dictionary")
+        with open(self._descriptor, "wb", closefd=False) as copy:
+            copy.write(text)
+        self.size, self._start = len(text), 0
 
     def duplicate(self) -> Dictionary:
         """Open the same file again, with a file offset of its own."""
-        descriptor = os.open(f"/proc/self/fd/{self._descriptor}", os.O_RDONLY)
+        descriptor = os.open(f"/proc/self/fd/{self._file}", os.O_RDONLY)
         return Dictionary(descriptor, self.path, self._strfile_header)
 
     def close(self) -> None:
-        """Close the file descriptor. Later calls raise L{OSError}."""
-        descriptor, self._descriptor = self._descriptor, -1
+        """Close the file. Later calls raise L{OSError}."""
+        self._close_copy()
+        descriptor, self._file, self._descriptor = self._file, -1, -1
         os.close(descriptor)
+
+    def _close_copy(self) -> None:
+        if self._descriptor != self._file:
+            os.close(self._descriptor)
+            self._descriptor = self._file
 
 
 @dataclass

@@ -93,7 +93,7 @@ class DictionarySearch:
         if (
             self.query.selection.pattern is None
             and limit is None
-            and self.dictionary.state.size > max_characters
+            and self.dictionary.size > max_characters
         ):
             return None
         outcome = await self.run_grep(
@@ -172,7 +172,7 @@ class AllLinesReader(EntryReader):
         data = dictionary.read_nowait(*byte_range)
         if data is None:
             data = await in_thread(dictionary.read_at, *byte_range)
-        self.at_end = self.start + len(data) >= dictionary.state.size
+        self.at_end = self.start + len(data) >= dictionary.size
         end = len(data) if self.at_end else data.rfind(b"\n") + 1
         if end or self.at_end:
             self.start += end

@@ -18,6 +18,7 @@ from twisted_quotes.query.queries import (
     Search,
     StreamQuotes,
 )
+from twisted_quotes.quotes.encodings import Encoding
 from twisted_quotes.quotes.quote import Quote
 
 from .cursor import Cursor
@@ -39,10 +40,11 @@ _BATCH_SIZE = 1000
 
 @dataclass(frozen=True)
 class DictionaryInfo:
-    """A dictionary, its state and its index."""
+    """A dictionary, its state, its encoding and its index."""
 
     name: str
     state: FileState
+    encoding: Encoding
     index: Index
 
 
@@ -195,8 +197,11 @@ class QuoteSearch:
             infos = []
             async for name in self.indexed_library.iterate(names):
                 with self.indexed_library.open(name) as opened:
-                    state = opened.dictionary.state
-                    infos.append(DictionaryInfo(name, state, opened.index))
+                    state, encoding = (
+                        opened.dictionary.state,
+                        opened.dictionary.encoding,
+                    )
+                    infos.append(DictionaryInfo(name, state, encoding, opened.index))
             return infos, results.is_complete
 
         return await self.indexed_library.search(

@@ -255,7 +255,7 @@ class OtherTests(V2TestCase):
         status = self.path.stat()
         about = body["dictionaries"][1]
         names = ["name", "default", "bytes", "quotes", "modified"]
-        self.assertEqual(list(about), [*names, "format", "warnings"])
+        self.assertEqual(list(about), [*names, "encoding", "format", "warnings"])
         self.assertEqual((about["format"], about["warnings"]), ("blank-line", []))
         self.assertEqual(about["bytes"], status.st_size)
         modified = datetime.fromisoformat(about["modified"])

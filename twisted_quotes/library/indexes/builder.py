@@ -80,7 +80,7 @@ class IndexBuilder:
         @raise OSError: the dictionary cannot be read, or the folder written.
         @raise CancelledError: the service is shutting down.
         """
-        if dictionary.state.size <= MAX_SIZE_FOR_THREAD:
+        if dictionary.size <= MAX_SIZE_FOR_THREAD:
             async with self._thread_lock:
                 if await self._in_thread(self._write_in_thread, dictionary, folder):
                     return
@@ -125,7 +125,7 @@ class IndexBuilder:
             {"PYTHONPATH": str(Path(__file__).parents[3])},
         )
         started_at = self._reactor.seconds()
-        time_limit = BASE_TIME_LIMIT + dictionary.state.size / BYTES_PER_SECOND
+        time_limit = BASE_TIME_LIMIT + dictionary.size / BYTES_PER_SECOND
         child = spawn(self._reactor, command, dictionary.fileno())
         self._processes.add(child.result, cancellable=True)
         try:

@@ -164,7 +164,7 @@ class GrepPool:
             dictionary = stack.enter_context(self._library.open(dictionary_name))
             state = dictionary.state
             is_replaced = path_state[-1] != (state.device, state.inode, state.changed)
-            if is_replaced or state.size >= MAX_BUFFERED:
+            if is_replaced or dictionary.size >= MAX_BUFFERED:
                 return
             start_offset = dictionary.rewind()
             read_end, write_end = os.pipe()

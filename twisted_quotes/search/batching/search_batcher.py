@@ -135,7 +135,7 @@ class SearchBatcher:
                         dictionary_name, prestarted, grep_session
                     )
         with self._library.open(dictionary_name) as dictionary:
-            if dictionary.state.size >= MAX_BUFFERED:
+            if dictionary.size >= MAX_BUFFERED:
                 return None
             batch = queue.take_batch(MAX_TERMS - 1, MAX_BYTES)
             arguments = line_arguments(query, query.end)

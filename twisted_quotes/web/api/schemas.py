@@ -77,6 +77,7 @@ class DictionaryBody(Struct, frozen=True):
     bytes: int
     quotes: int
     modified: datetime
+    encoding: str
     format: str
     warnings: Sequence[str]
 
@@ -112,6 +113,7 @@ def dictionary_body(info: DictionaryInfo, default: str) -> DictionaryBody:
         info.state.size,
         info.index.count,
         modified.replace(tzinfo=UTC),
+        info.encoding,
         info.index.quote_format.separation,
         info.index.warnings,
     )
