@@ -15,6 +15,7 @@ from twisted_quotes.concurrency.limiter import ConcurrencyLimiter, SlotRequest
 from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.grep.runner import GrepRunner, GrepSession
 from twisted_quotes.library.library import Library
+from twisted_quotes.quotes.encodings import START_SIZE, detect_encoding
 from twisted_quotes.quotes.quote import Quote
 from twisted_quotes.search.finder import Finder
 from twisted_quotes.search.results import QuoteResults
@@ -120,6 +121,13 @@ class CollectedQuotes(QuoteResults):
     def texts(self) -> list[str]:
         """Return the texts of the quotes."""
         return [quote.text for quote in self.quotes]
+
+
+def as_text(data: bytes) -> bytes:
+    """Return data with a start that makes it a dictionary in UTF-8 if it is none."""
+    if detect_encoding(data[:START_SIZE]) == "utf-8":
+        return data
+    return b"a long start\n" * (START_SIZE // 12) + data
 
 
 class RealGrepTestCase(TestCase):

@@ -9,6 +9,7 @@ Errors that the service reports to the client with their own message.
     ├── NotAuthenticated            401
     ├── DictionaryForbidden         403
     ├── DictionaryNotFound          404
+    ├── DictionaryNotText           404
     ├── QuoteNotFound               404
     ├── RequestTimedOut             408
     ├── BodyTooLarge                413
@@ -119,6 +120,22 @@ class DictionaryNotFound(QuotesError):
         super().__init__(
             f'There is no dictionary "{name}".{suggestion} '
             f"There are: {names or 'none'}{more}."
+        )
+
+
+class DictionaryNotText(QuotesError):
+    """
+    The file with that name is not text.
+
+    @param name: the name, without control characters.
+    """
+
+    code = 404
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f'The file "{name}" is not a dictionary: it is not text, or too large for '
+            "a text in UTF-16 or UTF-32. Convert it to UTF-8.",
         )
 
 

@@ -20,6 +20,7 @@ from twisted_quotes.quotes.attribution import parse_attribution
 from twisted_quotes.quotes.quote import quote_id
 from twisted_quotes.text.normalization import normalize_for_search, normalize_term
 
+from ..cases import as_text
 from ..quotes.test_formats import plain_quotes
 from .cases import LOVE_QUERY, LibraryTestCase, single_process_only
 from .http_connection import HTTPConnection
@@ -32,7 +33,7 @@ PART = st.one_of(
     st.sampled_from((b"\xff", b"\0", b"\xc3", b"\xef\xbb\xbf")),
 )
 FILE = st.builds(
-    lambda bom, parts: b"\xef\xbb\xbf" * bom + b"".join(parts),
+    lambda bom, parts: b"\xef\xbb\xbf" * bom + as_text(b"".join(parts)),
     st.booleans(),
     st.lists(PART, max_size=14),
 )

@@ -9,6 +9,7 @@ import re
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ..cases import as_text
 from .cases import LOVE_QUERY, LibraryTestCase
 from .server import Server, wait_until
 
@@ -116,7 +117,7 @@ class PropertyTests(LibraryServerTestCase):
             data = b"".join(line + end for line, end in zip(lines, ends, strict=False))
             if lines and not final:
                 data = data.removesuffix(b"\n")
-            data = b"\xef\xbb\xbf" * bom + data
+            data = b"\xef\xbb\xbf" * bom + as_text(data)
             text = plain_lines(data)
             if picked is not None:
                 # A part of the file has matches more often than random text.
@@ -182,7 +183,7 @@ class HazardTests(LibraryServerTestCase):
         """Invalid bytes are read as U+FFFD."""
         nul, invalid = "a \0 quote", "a \ufffd quote"
         self.check_searches(
-            b"a \x00 quote\na \xff quote\na quote\n",
+            as_text(b"a \x00 quote\na \xff quote\na quote\n"),
             ("quote", {}, [nul, invalid, "a quote"]),
             ("a . q", {"regex": True}, [nul, invalid]),
             ("\ufffd", {}, [invalid]),

@@ -16,6 +16,9 @@ from twisted_quotes.quotes.strfile import StrfileHeader
 
 _BLOCK_SIZE = 64 * 1024
 
+MAX_WIDE_SIZE = 16 * 1024 * 1024
+"""The maximum size of a text in UTF-16 or UTF-32, in bytes: it is read at once."""
+
 
 class FileState(NamedTuple):
     """
@@ -70,10 +73,12 @@ class Dictionary(Closeable):
     @ivar path: the path of the file, for internal use only. It contains no symbolic
         links, except for the path of the library.
     @ivar state: the state of the file when it was opened or last refreshed.
+    @ivar is_text: whether it is text.
     @ivar encoding: the encoding of the file.
     @ivar size: the size of its text in UTF-8, in bytes.
     """
 
+    is_text: bool
     encoding: Encoding
     size: int
 
@@ -170,7 +175,10 @@ class Dictionary(Closeable):
         self.state = FileState.from_stat(status, self._strfile_header)
         self._link_count = status.st_nlink
         start = os.pread(self._file, START_SIZE, 0)
-        self.encoding = detect_encoding(start) or "utf-8"
+        encoding = detect_encoding(start)
+        is_too_large = self.state.size > MAX_WIDE_SIZE and encoding != "utf-8"
+        self.is_text = encoding is not None and not is_too_large
+        self.encoding = encoding if encoding and self.is_text else "utf-8"
         self._close_copy()
         if self.encoding == "utf-8":
             self.size = self.state.size

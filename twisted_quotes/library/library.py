@@ -14,7 +14,12 @@ from errno import EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, ENXIO, EPERM
 from itertools import islice
 from pathlib import Path
 
-from twisted_quotes.errors import DictionaryForbidden, DictionaryNotFound, QuotesError
+from twisted_quotes.errors import (
+    DictionaryForbidden,
+    DictionaryNotFound,
+    DictionaryNotText,
+    QuotesError,
+)
 from twisted_quotes.query.queries import ALL_DICTIONARIES
 from twisted_quotes.query.suggestions import suggest_similar
 from twisted_quotes.quotes.strfile import read_strfile_header
@@ -22,6 +27,7 @@ from twisted_quotes.text.display import printable
 
 from .dictionary import Dictionary, PathState
 from .paths import is_hidden, open_below, resolve
+from .text_files import TextFiles
 
 _NOT_FOUND_ERRNOS = {ENOENT, ENOTDIR, ENAMETOOLONG}
 # The errors for a symbolic link that is not followed (openat(2)).
@@ -61,6 +67,7 @@ class Library:
 
     def __init__(self, root: str | Path, default: str | None = None) -> None:
         self._root = os.path.abspath(root)
+        self._text_files = TextFiles()
         self.count = 0
         try:
             os.listdir(self._root)
@@ -85,6 +92,7 @@ class Library:
         @raise DictionaryForbidden: the name leads outside the library or to
             something hidden, or the file is not regular or not readable.
         @raise DictionaryNotFound: there is no such dictionary.
+        @raise DictionaryNotText: the file is not text.
         """
         segments = dictionary_name.split("/")
         if is_hidden(segments):
@@ -104,10 +112,16 @@ class Library:
             is_too_long = len(os.fsencode(path)) >= _PATH_MAX
             if is_too_long or self._is_excluded(dictionary_name):
                 raise self._not_found(dictionary_name)
-            return Dictionary(descriptor, path, read_strfile_header(path))
+            dictionary = Dictionary(descriptor, path, read_strfile_header(path))
         except BaseException:
             os.close(descriptor)
             raise
+        if not dictionary.is_text:
+            dictionary.close()
+            state = dictionary.state
+            self._text_files.reject(dictionary_name, state.inode, state.changed)
+            raise DictionaryNotText(printable(dictionary_name))
+        return dictionary
 
     def _open(self, dictionary_name: str, segments: list[str]) -> tuple[int, str]:
         """Return the file descriptor and the path of an opened file."""
@@ -181,6 +195,7 @@ class Library:
             name for name, entry in self._scan() if self._may_read(name, entry)
         )
         self.count = len(names)
+        self._text_files.forget_others(names)
         return names
 
     def _scan(self) -> Iterator[tuple[str, os.DirEntry[str]]]:
@@ -210,8 +225,10 @@ class Library:
             name.encode()
             if entry.is_symlink():
                 resolve(self._root, name)
-            return entry.is_file() and os.access(
-                entry.path, os.R_OK, effective_ids=True
+            return (
+                entry.is_file()
+                and os.access(entry.path, os.R_OK, effective_ids=True)
+                and self._text_files.includes(name, entry)
             )
         except (OSError, UnicodeEncodeError, DictionaryForbidden):
             return False

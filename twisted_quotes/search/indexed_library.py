@@ -18,6 +18,7 @@ from twisted_quotes.errors import (
     DictionaryChanging,
     DictionaryForbidden,
     DictionaryNotFound,
+    DictionaryNotText,
     ServiceNotReady,
     Unavailable,
 )
@@ -84,7 +85,7 @@ class IndexedLibrary:
         """
         try:
             return self.library.open(name)
-        except (DictionaryForbidden, DictionaryNotFound):
+        except (DictionaryForbidden, DictionaryNotFound, DictionaryNotText):
             if dictionary_name == ALL_DICTIONARIES:
                 return None
             raise
@@ -98,7 +99,7 @@ class IndexedLibrary:
         """
         try:
             dictionary = self.library.open(name)
-        except (DictionaryForbidden, DictionaryNotFound):
+        except (DictionaryForbidden, DictionaryNotFound, DictionaryNotText):
             raise DictionaryChanging() from None
         if state not in (None, dictionary.state):
             dictionary.close()

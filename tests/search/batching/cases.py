@@ -17,6 +17,7 @@ from twisted_quotes.monitoring.metrics import Metrics
 from twisted_quotes.query.queries import Search
 from twisted_quotes.search.finder import Finder
 
+from ...cases import as_text
 from ...fakes import FakeProcess, FakeReactor, find_entries, make_test_finder
 
 TEXT = b"love and life\nlove\nlife\nlove of life\nnothing\n"
@@ -24,7 +25,7 @@ TEXT = b"love and life\nlove\nlife\nlove of life\nnothing\n"
 # Few bytes, so that terms are found, with all that is not text among them.
 ANY_TEXT = st.lists(
     st.sampled_from(list(b"aab \n\n\r\0\xc3\xa9\xff\\.*")), max_size=60
-).map(bytes)
+).map(lambda values: as_text(bytes(values)))
 ANY_TERM = st.text("ab \r\u00e9\\.*-", min_size=1, max_size=3)
 
 

@@ -25,7 +25,7 @@ from twisted_quotes.search.batching.batch_queue import BATCHING_DELAY
 from twisted_quotes.search.finder import Finder
 from twisted_quotes.text.lines import lines_containing
 
-from ...cases import RealGrepTestCase, run_real_grep
+from ...cases import RealGrepTestCase, as_text, run_real_grep
 from ...fakes import CollectedEntries, FakeProcess, FakeReactor, find_entries
 from ...metrics import metric_values
 from .cases import ANY_TERM, ANY_TEXT, TEXT, FakeGrepTestCase
@@ -365,7 +365,8 @@ class RealGrepTests(RealGrepTestCase):
     """Tests with the real grep."""
 
     async def test_batched_searches_find_what_each_finds_alone(self) -> None:
-        self.write("dreams", b"caf\xe9 love\r\nlove\0life\r\nL\xc3\xb6ve\nlove" * 20)
+        text = b"caf\xe9 love\r\nlove\0life\r\nL\xc3\xb6ve\nlove" * 20
+        self.write("dreams", as_text(text))
         searches = [
             Search(term=term, ignore_case=ignore_case)
             for term in ("love", "life", "caf", "\u00f6", "\r", "L", "none")
