@@ -15,12 +15,13 @@ indented deeper than the line before is none of these.
 from __future__ import annotations
 
 from itertools import takewhile
-from re import MULTILINE, Match, compile
+from re import Match, compile
 
+_DASHES = r"\u2013-\u2015\u2500\uff0d"
 _MARKED_LINE = compile(
-    r"^([^\S\n]*+)([-\u2013-\u2015\u2500\uff0d]{2,}+|[\u2013-\u2015\u2500\uff0d]|~++|[-*](?=[^\S\n]))([^\S\n]*+)"
-    r"(\S[^\n]*+)$",
-    MULTILINE,
+    # It starts with a literal, which is found faster than the start of a line.
+    rf"\n([^\S\n]*+)([-{_DASHES}]{{2,}}+|[{_DASHES}]|~++|[-*](?=[^\S\n]))"
+    r"([^\S\n]*+)(\S[^\n]*+)"
 )
 _LETTER_OR_DIGIT = compile(r"[^\W_]")
 _NOTE = compile(r"\s*+(?:\[[^\]]*+\]|\([^)]*+\)|\{[^}]*+\})?+\s*+")
@@ -38,6 +39,7 @@ _INLINE_MARK = compile(
     r"(?<=\S)(?:[^\S\n]+(?:--+|[\u2013-\u2015\u2500\uff0d]++|~++|-(?=\s|(?<=[.!?\"\u201d]\s-)))"
     r"|[\u2014\u2015\u2500\uff0d]++|\t++)[^\S\n]*+(?=\S)"
 )
+_ANY_MARK = compile(rf"[-{_DASHES}~\t]")
 _INLINE_NAME = compile(r"(?=.*\w\w)[^\W\d_]")
 _IN_BRACKETS = compile(r"(.*\S)\s*[(\uff08\[]([^()\uff08\uff09\[\]]+)[)\uff09\]]")
 _FULL_STOP = compile(
@@ -47,6 +49,7 @@ _FULL_STOP = compile(
 _IN_QUOTATION_MARKS = compile('["\u201c-\u201f\xab].*["\u201c-\u201f\xbb]\\W*')
 _NAME_END = compile(r"[,;:([]")
 _MIN_WORDS, _MAX_WORDS = 3, 6
+_CLOSING = (")", "]", "\uff09")
 _CLOSING_BRACKETS = {"(": ")", "[": "]", "\u201c": "\u201d", "\xab": "\xbb"}
 
 
@@ -56,17 +59,20 @@ def parse_attribution(text: str) -> str | None:
 
     @return: L{None} if the quote has none.
     """
+    if not _MARKED_LINE.search(text):
+        text = text.strip()
+        return None if "\n" in text else _parse_inline(text)
+    text = f"\n{text}"
     marked_lines = list(_MARKED_LINE.finditer(text))
     while marked_lines:
         marked_line = marked_lines.pop()
         attribution, rest = _read_attribution(text, marked_line)
         # An earlier mark counts if this one is on a line of its attribution.
-        if _NOTE.fullmatch(rest):
+        if not rest or _NOTE.fullmatch(rest):
             if _is_attribution(text, marked_line, attribution, marked_lines):
                 return attribution
             return None
-    text = text.strip()
-    return None if "\n" in text else _parse_inline(text)
+    return None
 
 
 def ends_quote(line: str) -> bool:
@@ -90,7 +96,9 @@ def _parse_inline(line: str) -> str | None:
     It is a name of a few words; these have capitals if it is in brackets, or if no
     sentence ends before it.
     """
-    for mark in _INLINE_MARK.finditer(line):
+    # The patterns are slow, and few lines without a mark or a bracket can match.
+    marks = _INLINE_MARK.finditer(line) if _ANY_MARK.search(line) else ()
+    for mark in marks:
         before, attribution = line[: mark.start()], line[mark.end() :].rstrip()
         attribution = attribution.removesuffix(mark[0].strip()).rstrip()
         ends_sentence = _FULL_STOP.search(before) is not None
@@ -98,7 +106,7 @@ def _parse_inline(line: str) -> str | None:
             ends_sentence or len(before.split()) >= _MIN_WORDS
         ):
             return attribution
-    in_brackets = _IN_BRACKETS.fullmatch(line)
+    in_brackets = line.endswith(_CLOSING) and _IN_BRACKETS.fullmatch(line)
     if (
         in_brackets
         and _FULL_STOP.search(in_brackets[1])
@@ -129,6 +137,8 @@ def _read_attribution(text: str, marked_line: Match[str]) -> tuple[str, str]:
     """Return the attribution from a marked line on, and the text after it."""
     indent, mark, blanks, attribution = marked_line.groups()
     attribution = attribution.rstrip()
+    if marked_line.end() == len(text):
+        return attribution.removesuffix(mark).rstrip(), ""
     column = _width(indent + mark + blanks)
     end = marked_line.end()
     for line in takewhile(str.strip, text[end + 1 :].split("\n")):
@@ -159,15 +169,19 @@ def _is_attribution(
     @param earlier: the marked lines before it.
     """
     indent, mark, blanks, _ = marked_line.groups()
-    before = text[: marked_line.start()].rstrip()
-    if not (_LETTER_OR_DIGIT.search(before) and _LETTER_OR_DIGIT.search(attribution)):
-        return False
     is_single = mark in "-*"
-    if (is_single or mark[0] == "~") and not _is_name(attribution):
+    if not (
+        _LETTER_OR_DIGIT.search(attribution)
+        and _LETTER_OR_DIGIT.search(text, 0, marked_line.start())
+        and (_is_name(attribution) or not (is_single or mark[0] == "~"))
+    ):
         return False
+    if blanks and not is_single and not earlier:
+        return True
+    before = text[: marked_line.start()].rstrip()
     if _width(indent) > _indentation(before[before.rfind("\n") + 1 :]):
         return True
-    is_next_line = len(before) + 1 == marked_line.start()
+    is_next_line = "\n" not in text[len(before) : marked_line.start()]
     is_wrapped = not blanks and is_next_line and not _SENTENCE_END.search(before)
     is_answer = is_single and _QUESTION_OR_COLON.search(before)
     is_in_list = any(each[2] == mark for each in earlier)

@@ -32,6 +32,8 @@ _BLANKS = (
     rb"(?:[ \t\r\f\v\x1c-\x1f]|\xc2[\x85\xa0]|\xe1\x9a\x80"
     rb"|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80)*+"
 )
+# A line that starts with a letter is text. Most do, and this is faster than a pattern.
+_A, _Z = b"A"[0], b"z"[0]
 _FORMAT_LINE = compile(
     rb"# format: (blank-line|percent|one-per-line)[ \t]*+\r?(?:\n|\Z)"
 )
@@ -80,7 +82,7 @@ class QuoteFormat:
             text = remove_terminal_marks(text)
         return text
 
-    @property
+    @cached_property
     def _comment(self) -> str:
         return 2 * self.delimiter
 
@@ -151,17 +153,21 @@ class QuoteFormat:
 
     def _trim(self, data: bytes, start: int, end: int) -> tuple[int, int]:
         """Return the range of a quote without blank lines and comments at its edges."""
-        while start < end:
-            first_line = data.find(b"\n", start, end)
-            line_end = end if first_line < 0 else first_line
-            if not self._no_text.fullmatch(data, start, line_end):
+        is_no_text = self._no_text.fullmatch
+        while start < end and not _A <= data[start] <= _Z:
+            line_end = data.find(b"\n", start, end)
+            line_end = end if line_end < 0 else line_end
+            if not is_no_text(data, start, line_end):
                 break
             start = min(end, line_end + 1)
+        if start < end and data[end - 1] == 0x0A:
+            end -= 1
         while start < end:
-            last_line = data.rfind(b"\n", start, end) + 1 or start
-            if not self._no_text.fullmatch(data, last_line, end):
+            line_start = data.rfind(b"\n", start, end) + 1 or start
+            is_text = line_start < end and _A <= data[line_start] <= _Z
+            if is_text or not is_no_text(data, line_start, end):
                 break
-            end = max(start, last_line - 1)
+            end = max(start, line_start - 1)
         # The carriage return of the line end.
         if end > start and data[end - 1] == 0x0D:
             end -= 1
