@@ -23,6 +23,7 @@ _MARKED_LINE = compile(
     rf"\n([^\S\n]*+)([-{_DASHES}]{{2,}}+|[{_DASHES}]|~++|[-*](?=[^\S\n]))"
     r"([^\S\n]*+)(\S[^\n]*+)"
 )
+_PLAIN_LAST_LINE = compile(r"\n[^\S\n]*+(?:--+|\u2014)[^\S\n]++([^\W_][^\n]*[\w.)\"])")
 _LETTER_OR_DIGIT = compile(r"[^\W_]")
 _NOTE = compile(r"\s*+(?:\[[^\]]*+\]|\([^)]*+\)|\{[^}]*+\})?+\s*+")
 _SENTENCE_END = compile(
@@ -59,11 +60,17 @@ def parse_attribution(text: str) -> str | None:
 
     @return: L{None} if the quote has none.
     """
-    if not _MARKED_LINE.search(text):
+    # The most common form is read in a faster way.
+    last_line = text.rfind("\n")
+    plain = _PLAIN_LAST_LINE.fullmatch(text, last_line) if last_line > 0 else None
+    if plain and text[0].isalnum() and not _MARKED_LINE.search(text, 0, last_line):
+        return plain[1]
+    if not text[:1].isalnum():
+        text = f"\n{text}"  # The first line may have a mark, too.
+    marked_lines = list(_MARKED_LINE.finditer(text))
+    if not marked_lines:
         text = text.strip()
         return None if "\n" in text else _parse_inline(text)
-    text = f"\n{text}"
-    marked_lines = list(_MARKED_LINE.finditer(text))
     while marked_lines:
         marked_line = marked_lines.pop()
         attribution, rest = _read_attribution(text, marked_line)

@@ -34,6 +34,8 @@ _BLANKS = (
 )
 # A line that starts with a letter is text. Most do, and this is faster than a pattern.
 _A, _Z = b"A"[0], b"z"[0]
+# It starts with a literal, which is found faster than the start of a line.
+_PERCENT_LINE = compile(rb"\n%\r?\n")
 _FORMAT_LINE = compile(
     rb"# format: (blank-line|percent|one-per-line)[ \t]*+\r?(?:\n|\Z)"
 )
@@ -221,17 +223,15 @@ def _has_percent_line(file: Readable, buffered: bytes) -> bool:
 
     @param buffered: what has been read from the file.
     """
-    is_percent_line = _FORMATS[b"percent"]._separator.search
-    block = buffered
+    block, buffered = buffered, b"\n" + buffered
     while block:
-        complete = buffered.rfind(b"\n") + 1
-        if is_percent_line(buffered, 0, complete):
+        if _PERCENT_LINE.search(buffered, 0, buffered.rfind(b"\n") + 1):
             return True
-        # Three bytes are enough to see whether an incomplete line matches.
-        buffered = buffered[complete:][:3]
+        # A line that is just a percent sign has at most two bytes more.
+        buffered = buffered[-3:]
         block = file.read(_BLOCK_SIZE)
         buffered += block
-    return is_percent_line(buffered) is not None
+    return _PERCENT_LINE.search(buffered + b"\n") is not None
 
 
 def _has_quote_lines(sample: bytes) -> bool:

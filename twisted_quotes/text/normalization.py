@@ -87,14 +87,18 @@ def _remove(text: str) -> str:
     text = text.replace(" \n", "\n")
     if not is_ascii:
         text = _BREAK_BETWEEN_LETTERS.sub("", text)
-    if "-\n" in text or "\u2010\n" in text or "\u2011\n" in text:
+    if not is_ascii or "-\n" in text:
         text = _BREAK_AFTER_HYPHEN.sub("", text)
     return text
 
 
 def normalize_for_search(text: str) -> str:
     """Normalize text to one line without whitespace at its ends."""
-    return " ".join(_normalize_characters(_remove(text)).split())
+    if not text.isascii():
+        text = _normalize_characters(_remove(text))
+    elif "-\n" in text or "- \n" in text:
+        text = _remove(text)
+    return " ".join(text.split())
 
 
 def normalize_term(term: str, regex: bool) -> str:
