@@ -613,7 +613,9 @@ class LibraryTests(_LibraryTestCase):
         (self.root / "toms").symlink_to("cats")
         (self.root / "out").symlink_to("../outside")
         (self.root / "shown").symlink_to(".hidden")
-        self.assertEqual(self.make_library().names(), ["cats", "toms"])
+        self.write_file(".folder/kitten")
+        (self.root / "kitten").symlink_to(".folder/kitten")
+        self.assertEqual(self.make_library().names(), ["cats", "kitten"])
 
     def test_a_large_dictionary_is_recognized_by_its_size(self) -> None:
         """What a link leads to may be large, too."""

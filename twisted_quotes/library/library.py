@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
 from errno import EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, ENXIO, EPERM
-from itertools import islice
 from pathlib import Path
 
 from twisted_quotes.errors import (
@@ -20,13 +18,13 @@ from twisted_quotes.errors import (
     DictionaryNotText,
     QuotesError,
 )
-from twisted_quotes.query.queries import ALL_DICTIONARIES
 from twisted_quotes.query.suggestions import suggest_similar
 from twisted_quotes.quotes.strfile import read_strfile_header
 from twisted_quotes.text.display import printable
 
 from .dictionary import Dictionary, PathState
-from .paths import is_hidden, open_below, resolve
+from .paths import is_hidden, open_below, resolve_file
+from .scanner import LibraryScanner
 from .text_files import TextFiles
 
 _NOT_FOUND_ERRNOS = {ENOENT, ENOTDIR, ENAMETOOLONG}
@@ -68,6 +66,7 @@ class Library:
     def __init__(self, root: str | Path, default: str | None = None) -> None:
         self._root = os.path.abspath(root)
         self._text_files = TextFiles()
+        self._scanner = LibraryScanner(self._root, self._text_files)
         self.count = 0
         try:
             os.listdir(self._root)
@@ -110,7 +109,7 @@ class Library:
                 raise DictionaryForbidden()
             # The path is checked only now: it does not lead outside.
             is_too_long = len(os.fsencode(path)) >= _PATH_MAX
-            if is_too_long or self._is_excluded(dictionary_name):
+            if is_too_long or self._scanner.is_excluded(dictionary_name):
                 raise self._not_found(dictionary_name)
             dictionary = Dictionary(descriptor, path, read_strfile_header(path))
         except BaseException:
@@ -131,18 +130,20 @@ class Library:
         except OSError as error:
             if error.errno not in _SYMLINK_ERRNOS:
                 raise
-            root, segments = resolve(root, dictionary_name)
-            descriptor = open_below(root, segments)
+            try:
+                root, segments = resolve_file(root, dictionary_name)
+                descriptor = open_below(root, segments)
+            except FileNotFoundError:
+                # A link may have been replaced, and its old target removed, meanwhile.
+                root, segments = resolve_file(self._root, dictionary_name)
+                descriptor = open_below(root, segments)
         return descriptor, os.path.join(root, *segments)
 
     def _not_found(self, dictionary_name: str) -> DictionaryNotFound:
         """Return an error that names dictionaries: in a small library, all of them."""
-        entries = islice(self._scan(), _MAX_SCANNED_ENTRIES)
-        names = [
-            printable(name) for name, entry in entries if self._may_read(name, entry)
-        ]
+        names = list(map(printable, self._scanner.names(_MAX_SCANNED_ENTRIES)))
         name = printable(dictionary_name)
-        return DictionaryNotFound(name, sorted(names), suggest_similar(name, names))
+        return DictionaryNotFound(name, names, suggest_similar(name, names))
 
     def path_state(self, dictionary_name: str) -> PathState | None:
         """
@@ -170,7 +171,9 @@ class Library:
                 status = os.lstat(path)
         except (OSError, ValueError):
             return None
-        if not stat.S_ISREG(status.st_mode) or self._is_excluded(dictionary_name):
+        if not stat.S_ISREG(status.st_mode) or self._scanner.is_excluded(
+            dictionary_name
+        ):
             return None
         return (*states, (status.st_dev, status.st_ino, status.st_ctime_ns))
 
@@ -191,55 +194,6 @@ class Library:
 
         @raise OSError: a folder cannot be listed, although it exists and is readable.
         """
-        names = sorted(
-            name for name, entry in self._scan() if self._may_read(name, entry)
-        )
+        names = self._scanner.names()
         self.count = len(names)
-        self._text_files.forget_others(names)
         return names
-
-    def _scan(self) -> Iterator[tuple[str, os.DirEntry[str]]]:
-        """Yield all visible files and folders, one folder after another."""
-        folders = [""]
-        while folders:
-            prefix = folders.pop()
-            try:
-                with os.scandir(os.path.join(self._root, prefix)) as entries:
-                    for entry in entries:
-                        name = prefix + entry.name
-                        if entry.is_dir(follow_symlinks=False) and not (
-                            entry.name.startswith(".") or self._is_companion(name)
-                        ):
-                            folders.append(f"{name}/")
-                        yield name, entry
-            except OSError as error:
-                # A folder whose path is too long cannot be opened, either.
-                if error.errno not in _NOT_FOUND_ERRNOS | _FORBIDDEN_ERRNOS:
-                    raise
-
-    def _may_read(self, name: str, entry: os.DirEntry[str]) -> bool:
-        """Return whether a file, or the target of a link, is a readable dictionary."""
-        try:
-            if entry.name.startswith(".") or self._is_excluded(name):
-                return False
-            name.encode()
-            if entry.is_symlink():
-                resolve(self._root, name)
-            return (
-                entry.is_file()
-                and os.access(entry.path, os.R_OK, effective_ids=True)
-                and self._text_files.includes(name, entry)
-            )
-        except (OSError, UnicodeEncodeError, DictionaryForbidden):
-            return False
-
-    def _is_excluded(self, name: str) -> bool:
-        """Return whether a name cannot be requested, or is that of a companion."""
-        return name == ALL_DICTIONARIES or self._is_companion(name)
-
-    def _is_companion(self, name: str) -> bool:
-        """Return whether a file belongs to a fortune file."""
-        if not name.endswith(_COMPANION_SUFFIXES):
-            return False
-        stem, _ = os.path.splitext(name)
-        return os.path.lexists(os.path.join(self._root, stem))

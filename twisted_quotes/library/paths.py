@@ -44,11 +44,12 @@ def resolve(folder: str, name: str) -> tuple[str, list[str]]:
     """
     Follow the symbolic links in a path, as long as they stay inside a folder.
 
+    They may pass through hidden folders, as those of Kubernetes' volumes do.
+
     @param folder: the absolute path of the folder.
     @param name: the path relative to it.
     @return: the real path of the folder, and the segments of the real path below it.
-    @raise DictionaryForbidden: the path leaves the folder, even if it would come
-        back, or leads to something hidden.
+    @raise DictionaryForbidden: the path leaves the folder, if only for a part of it.
     @raise OSError: the path leads to nothing, or may not be followed.
     """
     root = os.path.realpath(folder)
@@ -76,9 +77,21 @@ def resolve(folder: str, name: str) -> tuple[str, list[str]]:
         current = [] if os.path.isabs(target) else current[:-1]
         remaining += _split(target)[::-1]
     relative_segments = current[len(root_segments) :]
-    if not relative_segments or is_hidden(relative_segments):
+    if not relative_segments:
         raise DictionaryForbidden()
     return root, relative_segments
+
+
+def resolve_file(folder: str, name: str) -> tuple[str, list[str]]:
+    """
+    Follow the symbolic links in the path of a file, like L{resolve}.
+
+    @raise DictionaryForbidden: the path leads outside, or to a hidden file.
+    """
+    root, segments = resolve(folder, name)
+    if is_hidden(segments[-1:]):
+        raise DictionaryForbidden()
+    return root, segments
 
 
 def _split(path: str) -> list[str]:
