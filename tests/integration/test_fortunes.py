@@ -30,6 +30,8 @@ def run_fortune(name: str, *arguments: str) -> set[str]:
         env={"LC_ALL": "C.UTF-8"},
         timeout=TIMEOUT,
     ).stdout.decode("utf-8", "replace")
+    # Overstrikes are not part of the text of a quote: these underline, or are accents.
+    printed = re.sub(r"_+\x08+", "", printed).replace("'\be", "\xe9")
     return {quote.rstrip("\n") for quote in printed.split("\n%\n") if quote}
 
 

@@ -133,7 +133,11 @@ class RefusingChannel(TimeoutChannel):
         if self.requests:
             self._refuse_large_headers()
         else:
-            self.refuse(RequestLineTooLong("The request line is too long."))
+            self.refuse(
+                RequestLineTooLong(
+                    f"The request line has more than {self.MAX_LENGTH} bytes."
+                )
+            )
 
     def _respondToBadRequestAndDisconnect(self) -> None:
         """Refuse a request that the base class cannot parse."""
@@ -164,7 +168,13 @@ class RefusingChannel(TimeoutChannel):
         return describe_invalid_header(self._HTTPChannel__header)  # type: ignore[attr-defined]
 
     def _refuse_large_headers(self) -> None:
-        self.refuse(HeadersTooLarge("The headers are too many, or too long."))
+        self.refuse(
+            HeadersTooLarge(
+                "The headers are too many, or too long. There may be "
+                f"{self.maxHeaders} headers of {self.totalHeadersSize} bytes together, "
+                f"with names of {MAX_HEADER_NAME_LENGTH} bytes."
+            )
+        )
 
 
 def describe_invalid_header(line: bytes) -> str:
@@ -188,4 +198,7 @@ def describe_invalid_header(line: bytes) -> str:
             "the length of the body is ambiguous. There must be one Content-Length or "
             "one Transfer-Encoding."
         )
-    return "the value of a header has a NUL, or a carriage return without a line feed."
+    return (
+        "the value of a header has a NUL, or a carriage return without a line feed. "
+        "Remove it."
+    )

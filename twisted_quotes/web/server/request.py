@@ -59,11 +59,15 @@ def validate_request_head(
     @raise BadRequest: RFC 9112, section 3.2, or a path that is not UTF-8.
     """
     if method not in _METHODS:
-        raise UnknownMethod("The server does not know that HTTP method.")
+        raise UnknownMethod(
+            "The server does not know that HTTP method. Send GET, HEAD or POST."
+        )
     if len(hosts) > 1 or (not hosts and version == b"HTTP/1.1"):
         raise BadRequest(f"A request needs one Host header, but {len(hosts)} came.")
     if hosts and not is_valid_host(hosts[0]):
-        raise BadRequest("The Host header is not a host name or address.")
+        raise BadRequest(
+            "The Host header must be a host name or address, and may have a port."
+        )
     if hosts and not is_allowed_host(hosts[0], allowed_hosts):
         raise BadRequest(
             "The service listens on loopback only, and the Host header has another "
@@ -74,7 +78,10 @@ def validate_request_head(
     try:
         unquote_to_bytes(path).decode()
     except UnicodeDecodeError:
-        raise BadRequest("The path is not UTF-8.") from None
+        raise BadRequest(
+            "The path must be UTF-8; each byte of a character that is not ASCII is a "
+            "percent sign and two hexadecimal digits."
+        ) from None
 
 
 class QuotesRequest(Request):
