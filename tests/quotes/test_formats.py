@@ -205,6 +205,8 @@ class FormatTests(SynchronousTestCase):
         self.check(
             BLANK,
             "One.\nTwo.",
+            "One.\nTwo.\n-- Ann Author",
+            "One.\nTwo.\nThree.\n\N{EM DASH} Ann Author, A Title",
             "A poem has lines,\nand few of them end\na sentence.\n",
             "Some words are\nwrapped. They end\nanywhere. Even\nhere.",
         )

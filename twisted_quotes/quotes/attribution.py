@@ -50,6 +50,11 @@ _FULL_STOP = compile(
 _IN_QUOTATION_MARKS = compile('["\u201c-\u201f\xab].*["\u201c-\u201f\xbb]\\W*')
 _NAME_END = compile(r"[,;:([]")
 _MIN_WORDS, _MAX_WORDS = 3, 6
+
+# These limits keep the time linear for any text.
+_MAX_LENGTH, _MAX_INLINE_LENGTH = 4000, 400
+_MAX_MARKED_LINES, _MAX_LINES = 3, 10
+
 _CLOSING = (")", "]", "\uff09")
 _CLOSING_BRACKETS = {"(": ")", "[": "]", "\u201c": "\u201d", "\xab": "\xbb"}
 
@@ -58,8 +63,11 @@ def parse_attribution(text: str) -> str | None:
     """
     Return the attribution of a quote without its mark, in one line.
 
+    @param text: the quote. If it is long, only its end is looked at.
     @return: L{None} if the quote has none.
     """
+    if len(text) > _MAX_LENGTH:
+        text = _end_of_long_quote(text)
     # The most common form is read in a faster way.
     last_line = text.rfind("\n")
     plain = _PLAIN_LAST_LINE.fullmatch(text, last_line) if last_line > 0 else None
@@ -71,7 +79,7 @@ def parse_attribution(text: str) -> str | None:
     if not marked_lines:
         text = text.strip()
         return None if "\n" in text else _parse_inline(text)
-    while marked_lines:
+    for _ in marked_lines[-_MAX_MARKED_LINES:]:
         marked_line = marked_lines.pop()
         attribution, rest = _read_attribution(text, marked_line)
         # An earlier mark counts if this one is on a line of its attribution.
@@ -80,6 +88,15 @@ def parse_attribution(text: str) -> str | None:
                 return attribution
             return None
     return None
+
+
+def _end_of_long_quote(text: str) -> str:
+    """Return the end of a quote: its last lines, after a line with a letter."""
+    end = text[-_MAX_LENGTH:]
+    if "\n" not in text:
+        return end
+    start = end.find("\n")
+    return f"a{end[start:]}" if start >= 0 else ""
 
 
 def ends_quote(line: str) -> bool:
@@ -103,6 +120,7 @@ def _parse_inline(line: str) -> str | None:
     It is a name of a few words; these have capitals if it is in brackets, or if no
     sentence ends before it.
     """
+    line = line[-_MAX_INLINE_LENGTH:]
     # The patterns are slow, and few lines without a mark or a bracket can match.
     marks = _INLINE_MARK.finditer(line) if _ANY_MARK.search(line) else ()
     for mark in marks:
@@ -148,7 +166,8 @@ def _read_attribution(text: str, marked_line: Match[str]) -> tuple[str, str]:
         return attribution.removesuffix(mark).rstrip(), ""
     column = _width(indent + mark + blanks)
     end = marked_line.end()
-    for line in takewhile(str.strip, text[end + 1 :].split("\n")):
+    lines = text[end + 1 :].split("\n", _MAX_LINES)[:_MAX_LINES]
+    for line in takewhile(str.strip, lines):
         if not _is_open(attribution) and _indentation(line) < column:
             break
         attribution += f" {line.strip()}"

@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from twisted_quotes.text.lines import Readable
 
-from .attribution import ends_quote
+from .attribution import ends_quote, parse_attribution
 from .terminal import remove_terminal_marks
 
 Separation: TypeAlias = Literal["blank-line", "percent", "one-per-line"]
@@ -235,8 +235,14 @@ def _has_percent_line(file: Readable, buffered: bytes) -> bool:
 
 
 def _has_quote_lines(sample: bytes) -> bool:
-    """Return whether most lines of a text without blank lines are quotes."""
-    lines = sample.decode("utf-8", "replace").strip().splitlines()
+    """
+    Return whether most lines of a text are quotes.
+
+    It is one quote if it has an attribution.
+    """
+    text = sample.decode("utf-8", "replace").strip()
+    lines = text.split("\n")
     if len(lines) < _MIN_LINES or not all(map(str.strip, lines)):
         return False
-    return 2 * sum(map(ends_quote, lines)) > len(lines)
+    is_list = 2 * sum(map(ends_quote, lines)) > len(lines)
+    return is_list and parse_attribution(text) is None

@@ -4,7 +4,8 @@ Removing what text has only for terminals and printers.
 
 from __future__ import annotations
 
-from re import compile
+from itertools import chain
+from re import MULTILINE, compile
 from unicodedata import combining, normalize
 
 # Control sequences, control strings, and other sequences (ECMA-48).
@@ -12,7 +13,7 @@ _ESCAPE_SEQUENCE = compile(
     r"\x1b(?:\[[0-?]*+[ -/]*+[@-~]|[\]PX^_][^\n\x07\x1b]*+(?:\x07|\x1b\\)?"
     r"|[ -/]*+[0-~])?"
 )
-_OVERSTRUCK_LINE = compile(r"[^\n]*\x08[^\n]*")
+_OVERSTRUCK_LINE = compile(r"^[^\n\x08]*+\x08[^\n]*+", MULTILINE)
 _ACCENTS = {
     "'": "\u0301",
     "\xb4": "\u0301",
@@ -40,20 +41,20 @@ def remove_terminal_marks(text: str) -> str:
 
 def _print_line(line: str) -> str:
     """Return what a printer that can move back prints for a line."""
-    cells: list[str] = []
+    cells: list[list[str]] = []
     position = 0
     for character in line:
         if character == "\b":
             position = max(0, position - 1)
         elif combining(character) and position:
-            cells[position - 1] += character
+            cells[position - 1].append(character)
         else:
             if position == len(cells):
-                cells.append(character)
+                cells.append([character])
             else:
-                cells[position] = _overstrike(cells[position], character)
+                cells[position] = [_overstrike("".join(cells[position]), character)]
             position += 1
-    return "".join(cells)
+    return "".join(chain.from_iterable(cells))
 
 
 def _overstrike(first: str, second: str) -> str:
