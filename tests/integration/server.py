@@ -221,12 +221,15 @@ class Server:
     def search_pids(self) -> list[int]:
         """
         Return the ids of child processes, except workers, reapers and prestarted greps.
+
+        Those that have exited meanwhile are not included, either.
         """
         workers = set(self.worker_pids())
         return [
             pid
             for pid in self.all_child_pids()
             if not (pid in workers or is_reaper(pid) or is_prestarted(pid))
+            and not has_exited(pid)
         ]
 
     def prestarted_pids(self) -> list[int]:
