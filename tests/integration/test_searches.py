@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ..cases import as_text
-from .cases import LOVE_QUERY, LibraryTestCase
+from .cases import LOVE_QUERY, LibraryTestCase, single_process_only
 from .server import Server, wait_until
 
 # Letters for which grep and Python agree on case and words.
@@ -253,6 +253,7 @@ class HazardTests(LibraryServerTestCase):
 class ClientTests(LibraryTestCase):
     """Tests of clients that disconnect."""
 
+    @single_process_only("each worker has its own slots")
     def test_a_disconnect_kills_the_grep_and_frees_its_slot(self) -> None:
         (self.library / "book").write_text("love\n")
         gated, server = self.serve_gated("--max-running=2")

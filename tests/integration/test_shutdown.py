@@ -174,7 +174,10 @@ class ShutdownTests(LibraryTestCase):
     def test_closing_the_terminal_loses_no_request(self) -> None:
         """A second SIGHUP does not force the shutdown."""
         with open_terminal() as (_, at_terminal):
-            gated, server = self.serve_gated("--search-together=no", **at_terminal)
+            # Each worker has enough slots for all searches.
+            gated, server = self.serve_gated(
+                "--search-together=no", "--max-running=40", **at_terminal
+            )
             connections = [server.connect().send_query(QUERY) for _ in range(8)]
             pids = server.wait_for_search_pids(8)
         server.wait_for_log_line("Received SIGHUP, shutting down")
