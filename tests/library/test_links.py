@@ -5,16 +5,17 @@ Tests for symbolic and hard links in a L{Library<twisted_quotes.library.library>
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, ClassVar
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.errors import DictionaryForbidden, DictionaryNotFound, QuotesError
-from twisted_quotes.library import scanner
 from twisted_quotes.library.library import Library
 
 CONFIG_MAP = {
@@ -74,17 +75,43 @@ def create(root: Path, layout: dict[str, str]) -> None:
 
 
 class Entry:
-    """An entry of a folder of a file system that lists no inodes."""
+    """An entry of a folder that behaves otherwise in some way."""
 
     def __init__(self, entry: os.DirEntry[str]) -> None:
         self._entry = entry
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._entry, name)
+
+
+class EntryWithoutInode(Entry):
+    """An entry of a file system that lists no inodes."""
 
     def inode(self) -> int:
         """Return what the kernel has for an unknown inode."""
         return 0xFFFFFFFF
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._entry, name)
+
+class RecordingEntry(Entry):
+    """An entry that records the names of those whose targets are looked at."""
+
+    followed: ClassVar[list[str]] = []
+
+    def is_dir(self, follow_symlinks: bool = True) -> bool:
+        """Return whether it is a folder."""
+        if follow_symlinks:
+            self.followed.append(self._entry.name)
+        return self._entry.is_dir(follow_symlinks=follow_symlinks)
+
+    def is_file(self) -> bool:
+        """Return whether it is a file."""
+        self.followed.append(self._entry.name)
+        return self._entry.is_file()
+
+    def stat(self) -> os.stat_result:
+        """Return the status."""
+        self.followed.append(self._entry.name)
+        return self._entry.stat()
 
 
 class _LinkTestCase(SynchronousTestCase):
@@ -99,6 +126,17 @@ class _LinkTestCase(SynchronousTestCase):
         self.root = folder / "library"
         create(self.root, layout)
         return Library(self.root)
+
+    def replace_entries(self, kind: Callable[[os.DirEntry[str]], Entry]) -> None:
+        """Have folders listed with entries of another kind."""
+        real = os.scandir
+
+        @contextmanager
+        def scandir(path: str) -> Iterator[Iterator[Entry]]:
+            with real(path) as entries:
+                yield map(kind, entries)
+
+        self.patch(os, "scandir", scandir)
 
     def read(self, library: Library, name: str) -> str:
         """Read a dictionary."""
@@ -133,14 +171,18 @@ class NameTests(_LinkTestCase):
     def test_inodes_without_meaning_make_no_files_the_same(self) -> None:
         """Some file systems list all files with the same inode."""
         library = self.make_library({"a": "a", "b": "b", "c": "= b"})
-        real = scanner._first_names
-
-        def first_names(scanned: Any) -> list[str]:
-            entries: Any = ((name, Entry(entry), dev) for name, entry, dev in scanned)
-            return real(entries)
-
-        self.patch(scanner, "_first_names", first_names)
+        self.replace_entries(EntryWithoutInode)
         self.assertEqual(library.names(), ["a", "b"])
+
+    def test_targets_outside_are_not_looked_at(self) -> None:
+        """They could be on a file system that does not respond."""
+        library = self.make_library(
+            {"a": "a", "b": "-> ../outside", "c": "-> ../x", "d": "-> b", "e": "-> a"}
+        )
+        self.patch(RecordingEntry, "followed", [])
+        self.replace_entries(RecordingEntry)
+        self.assertEqual(library.names(), ["a"])
+        self.assertLessEqual({*RecordingEntry.followed}, {"a", "e"})
 
     def test_any_layout_is_listed_as_its_files_can_be_opened(self) -> None:
         """Each visible file that can be opened has exactly one name, its first one."""

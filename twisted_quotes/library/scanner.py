@@ -5,18 +5,18 @@ Finding the dictionaries of a library.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from errno import EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM
 from heapq import heappop, heappush
 from itertools import islice
-from operator import itemgetter
+from stat import S_ISDIR
 from typing import TypeAlias
 
 from twisted_quotes.errors import DictionaryForbidden
 from twisted_quotes.query.queries import ALL_DICTIONARIES
 
-from .paths import is_hidden, resolve, resolve_file
+from .paths import is_hidden, resolve
 from .text_files import TextFiles
 
 # A folder was removed, or may not be listed, or its path is too long.
@@ -25,9 +25,8 @@ _SKIPPED_ERRNOS = {EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM}
 # Files that strfile(1) and Debian store beside a fortune file.
 _COMPANION_SUFFIXES = (".dat", ".u8")
 
-
-_Scanned: TypeAlias = tuple[str, os.DirEntry[str], int]
-"""A name in the library, what it names, and the device of the folder of that."""
+_Identity: TypeAlias = tuple[int, int]
+"""The device and the inode of a file."""
 
 
 class LibraryScanner:
@@ -54,36 +53,65 @@ class LibraryScanner:
         @param max_entries: the maximum number of files and folders to look at.
         @raise OSError: a folder cannot be listed, although it exists and is readable.
         """
-        scanned = islice(self._scan(), max_entries)
-        readable = [x for x in scanned if self._may_read(x[0], x[1])]
-        readable.sort(key=itemgetter(0))
-        names = _first_names(readable)
+        identities = {
+            name: identity
+            for name, entry, identity in islice(self._scan(), max_entries)
+            if self._may_read(name, entry)
+        }
+        names = sorted(identities)
+        if len(set(identities.values())) < len(names):
+            names = self._without_repeats(names, identities)
         if max_entries is None:
             self._text_files.forget_others(names)
         return names
 
-    def _scan(self) -> Iterator[_Scanned]:
-        """Yield all visible files and folders, one folder after another."""
+    def _without_repeats(
+        self, names: Iterable[str], identities: Mapping[str, _Identity]
+    ) -> list[str]:
+        """Return the first name of each file."""
+        counts, seen, firsts = Counter(identities.values()), set[_Identity](), []
+        for name in names:
+            if counts[identities[name]] > 1:
+                # Some file systems list all files with the same inode.
+                try:
+                    identity = _identity(os.path.join(self._root, name))
+                except OSError:
+                    continue  # It was removed meanwhile.
+                if identity in seen:
+                    continue
+                seen.add(identity)
+            firsts.append(name)
+        return firsts
+
+    def _scan(self) -> Iterator[tuple[str, os.DirEntry[str], _Identity]]:
+        """
+        Yield all visible files and folders, one folder after another.
+
+        What a link leads to is looked at only if it is inside the library.
+        """
         # Linked folders come last, in the order of their names.
-        folders, linked_folders, walked = [""], list[str](), set[tuple[int, int]]()
+        folders, linked_folders, walked = [""], list[str](), set[_Identity]()
         while folders or linked_folders:
             prefix = folders.pop() if folders else heappop(linked_folders)
             try:
                 path = os.path.join(self._root, prefix)
-                status = os.stat(path)
-                identity = status.st_dev, status.st_ino
-                if identity in walked:
+                folder = device, _ = _identity(path)
+                if folder in walked:
                     continue
-                walked.add(identity)
+                walked.add(folder)
                 with os.scandir(path) as entries:
                     for entry in entries:
-                        name = prefix + entry.name
+                        name, identity = prefix + entry.name, (device, entry.inode())
                         if entry.is_symlink():
-                            if self._is_hidden_folder(name, entry):
+                            target = self._target(name, entry)
+                            if target is None:
+                                continue
+                            identity, is_hidden_folder = target
+                            if is_hidden_folder:
                                 heappush(linked_folders, f"{name}/")
                         elif self._is_visible_folder(name, entry):
                             folders.append(f"{name}/")
-                        yield name, entry, status.st_dev
+                        yield name, entry, identity
             except OSError as error:
                 if error.errno not in _SKIPPED_ERRNOS:
                     raise
@@ -93,16 +121,26 @@ class LibraryScanner:
             is_hidden([entry.name]) or self._is_companion(name)
         )
 
-    def _is_hidden_folder(self, name: str, entry: os.DirEntry[str]) -> bool:
-        """Return whether a link leads to a folder that is otherwise hidden."""
+    def _target(
+        self, name: str, entry: os.DirEntry[str]
+    ) -> tuple[_Identity, bool] | None:
+        """
+        Return what a link leads to, and whether that is an otherwise hidden folder.
+
+        @return: L{None} if it is hidden, or does not lead to a visible file, or to any
+            folder, in the library.
+        """
+        if is_hidden([entry.name]):
+            return None
         try:
-            return (
-                not is_hidden([entry.name])
-                and entry.is_dir()
-                and is_hidden(resolve(self._root, name)[1])
-            )
+            root, segments = resolve(self._root, name)
+            status = os.stat(os.path.join(root, *segments))
         except (OSError, DictionaryForbidden):
-            return False
+            return None
+        is_folder = S_ISDIR(status.st_mode)
+        if not is_folder and is_hidden(segments[-1:]):
+            return None
+        return (status.st_dev, status.st_ino), is_folder and is_hidden(segments)
 
     def _may_read(self, name: str, entry: os.DirEntry[str]) -> bool:
         """Return whether a file, or the target of a link, is a readable dictionary."""
@@ -110,14 +148,12 @@ class LibraryScanner:
             if entry.name.startswith(".") or self.is_excluded(name):
                 return False
             name.encode()
-            if entry.is_symlink():
-                resolve_file(self._root, name)
             return (
                 entry.is_file()
                 and os.access(entry.path, os.R_OK, effective_ids=True)
                 and self._text_files.includes(name, entry)
             )
-        except (OSError, UnicodeEncodeError, DictionaryForbidden):
+        except (OSError, UnicodeEncodeError):
             return False
 
     def is_excluded(self, name: str) -> bool:
@@ -132,30 +168,6 @@ class LibraryScanner:
         return os.path.lexists(os.path.join(self._root, stem))
 
 
-def _first_names(scanned: Iterable[_Scanned]) -> list[str]:
-    """Return the first name of each file."""
-    names = []
-    firsts: dict[tuple[int, int], os.DirEntry[str]] = {}
-    identities = set[tuple[int, int]]()
-    for name, entry, device in scanned:
-        # A file that has been removed meanwhile has no identity.
-        with suppress(OSError):
-            if entry.is_symlink():
-                identity = _identity(entry)
-            else:
-                identity = device, entry.inode()
-            first = firsts.setdefault(identity, entry)
-            if first is not entry:
-                # Some file systems list all files with the same inode.
-                identities.add(_identity(first))
-                if _identity(entry) in identities:
-                    continue
-                identities.add(_identity(entry))
-            names.append(name)
-    return names
-
-
-def _identity(entry: os.DirEntry[str]) -> tuple[int, int]:
-    """Return the device and inode of a file, or of the target of a link."""
-    status = entry.stat()
+def _identity(path: str) -> _Identity:
+    status = os.stat(path)
     return status.st_dev, status.st_ino
