@@ -195,6 +195,17 @@ class QuotesTests(V2TestCase):
         self.assertNotIn("action", response.message)
         self.assert_error(self.get_response("quotes", dictionary="../x"), 403)
 
+    def test_a_file_that_is_not_text_is_a_404(self) -> None:
+        """The message says how to list the dictionaries, as for an unknown one."""
+        self.path.write_bytes(b"\0")
+        response = self.get_response("quotes", dictionary="quotes")
+        self.assert_error(
+            response,
+            404,
+            '"quotes" is not a dict',
+            "GET /api/v2/dictionaries lists all",
+        )
+
     def test_the_default_dictionary_is_searched(self) -> None:
         for parameters, names in (
             ({}, ["alpha"]),

@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from twisted_quotes.errors import (
     DictionaryNotFound,
+    DictionaryNotText,
     NotAuthenticated,
     QuotesError,
     ServiceNotReady,
@@ -145,7 +146,7 @@ def _error_headers(error: BaseException) -> Mapping[bytes, Sequence[bytes]]:
 
 def _advice(request: IRequest, error: QuotesError) -> str:
     """Return what the message for a client of the requested API has in addition."""
-    if not isinstance(error, DictionaryNotFound):
+    if not isinstance(error, DictionaryNotFound | DictionaryNotText):
         return ""
     if request.path.startswith(b"/api/v2/"):
         return " GET /api/v2/dictionaries lists all of them."
