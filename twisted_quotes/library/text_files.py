@@ -10,7 +10,6 @@ from collections.abc import Collection
 from twisted.logger import Logger
 
 from twisted_quotes.quotes.encodings import START_SIZE, detect_encoding
-from twisted_quotes.text.display import printable
 
 
 class TextFiles:
@@ -65,8 +64,7 @@ class TextFiles:
         if self._others.get(name) != (inode, changed):
             self._others[name] = inode, changed
             self._log.warn(
-                "The file {name!a} is not text, and is not served.",
-                name=printable(name),
+                "The file {name!a} is not text, and is not served.", name=name
             )
 
     def forget_others(self, names: Collection[str]) -> None:

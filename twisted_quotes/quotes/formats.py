@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from re import MULTILINE, Pattern, compile, escape
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from twisted_quotes.text.lines import Readable
 
@@ -190,11 +190,7 @@ def _cut_long_quote(data: bytes, start: int, end: int) -> Iterator[tuple[int, in
     yield start, end
 
 
-_FORMATS: dict[bytes, QuoteFormat] = {
-    b"blank-line": QuoteFormat("blank-line"),
-    b"percent": QuoteFormat("percent"),
-    b"one-per-line": QuoteFormat("one-per-line"),
-}
+_FORMATS = {each.encode(): QuoteFormat(each) for each in get_args(Separation)}
 
 
 def detect_format(file: Readable) -> QuoteFormat:
