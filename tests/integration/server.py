@@ -222,14 +222,15 @@ class Server:
         """
         Return the ids of child processes, except workers, reapers and prestarted greps.
 
-        Those that have exited meanwhile are not included, either.
+        A process that exits has no command line even before it is a zombie.
         """
         workers = set(self.worker_pids())
+        commands = {pid: command_line(pid) for pid in self.all_child_pids()}
         return [
             pid
-            for pid in self.all_child_pids()
-            if not (pid in workers or is_reaper(pid) or is_prestarted(pid))
-            and not has_exited(pid)
+            for pid, command in commands.items()
+            if command
+            and not (pid in workers or _REAPER in command or _PRESTARTED in command)
         ]
 
     def prestarted_pids(self) -> list[int]:
@@ -330,6 +331,11 @@ def child_pids_of(pid: int) -> list[int]:
     return [int(each) for each in child_list.split()]
 
 
+# Parts of the command lines of the reaper, and of a prestarted grep.
+_REAPER = b"twisted_quotes.processes.reaper_process"
+_PRESTARTED = b"-f\0/proc/self/fd/"
+
+
 def command_line(pid: int) -> bytes:
     """Return the command line of a process; empty if it has exited."""
     try:
@@ -340,12 +346,12 @@ def command_line(pid: int) -> bytes:
 
 def is_reaper(pid: int) -> bool:
     """Return whether a process is the reaper, which outlives a killed service."""
-    return b"twisted_quotes.processes.reaper_process" in command_line(pid)
+    return _REAPER in command_line(pid)
 
 
 def is_prestarted(pid: int) -> bool:
     """Return whether a process is a prestarted grep."""
-    return b"-f\0/proc/self/fd/" in command_line(pid)
+    return _PRESTARTED in command_line(pid)
 
 
 def has_exited(pid: int) -> bool:
