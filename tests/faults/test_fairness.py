@@ -43,7 +43,7 @@ class UnfairFault(Attack):
 
     max_latency_ratio = 20.0
     # The default size of the cache.
-    options = (f"--cache-bytes={CACHE_BYTES}", "--drain-timeout=5")
+    options = (f"--cache-bytes={CACHE_BYTES}", "--drain-timeout=5", "--timeout=10")
 
     def prepare_server(self) -> None:
         lines = (f"Quote {n} is about love, and takes a while." for n in range(20_000))

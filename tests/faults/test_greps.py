@@ -8,16 +8,16 @@ import contextlib
 import os
 import signal
 import time
-from pathlib import Path
+from functools import partial
 from statistics import median
 from typing import ClassVar
 
 from ..integration.cases import LOVE_QUERY, single_process_only
 from ..integration.http_connection import HTTPConnection, Response
-from ..integration.server import wait_until
+from ..integration.server import has_exited, wait_until
 from .cases import BOOK_QUERY, Fault, count_statuses, read_responses
 
-MAX_RUNNING = 8
+MAX_RUNNING, TIMEOUT = 8, 4
 FLOODING_SCRIPT = (
     "try:",
     "    while True: sys.{stream}.write('1:love\\n' * 1000)",
@@ -30,7 +30,7 @@ class GrepFault(Fault):
 
     options: ClassVar[tuple[str, ...]] = (
         f"--max-running={MAX_RUNNING}",
-        *("--timeout=2", "--cache-bytes=0", "--search-together=no"),
+        *("--timeout=60", "--cache-bytes=0", "--search-together=no"),
     )
 
     def send_line_searches(self, count: int = MAX_RUNNING) -> list[HTTPConnection]:
@@ -71,6 +71,12 @@ class GrepFault(Fault):
         return f"metrics: {self.metric_increase(name)} killed ({reason})"
 
 
+class EndlessFault(GrepFault):
+    """A grep that does not end before the timeout."""
+
+    options = (*GrepFault.options, f"--timeout={TIMEOUT}")
+
+
 class KilledTests(GrepFault):
     fault_description = "kill -9 of 8 running greps while 8 searches wait"
     expected_behavior = "500 for the running searches, results for the waiting ones"
@@ -92,7 +98,7 @@ class KilledTests(GrepFault):
 class KilledPrestartedTests(GrepFault):
     fault_description = "kill -9 of the prestarted grep before a search, 50 times"
     expected_behavior = "results for each search"
-    options = ("--timeout=2", "--cache-bytes=0")
+    options = ("--timeout=60", "--cache-bytes=0")
 
     def inject_with_requests(self) -> list[HTTPConnection]:
         connection = self.server.connect()
@@ -142,7 +148,7 @@ class KilledBatchTests(GrepFault):
         return f"{statuses}, {self.format_killed('outside')}"
 
 
-class RemovedTests(GrepFault):
+class RemovedTests(EndlessFault):
     fault_description = "grep removed, then installed again"
     expected_behavior = "500 for searches and 503 from /readyz until it is installed"
 
@@ -175,8 +181,8 @@ class NotExecutableTests(RemovedTests):
         self.grep.path.chmod(0o644)
 
 
-class HangingTests(GrepFault):
-    fault_description = "grep replaced by a program that hangs, --timeout=2"
+class HangingTests(EndlessFault):
+    fault_description = f"grep replaced by a program that hangs, --timeout={TIMEOUT}"
     expected_behavior = "504, and it is killed; other searches wait for a slot"
 
     def inject_with_requests(self) -> list[HTTPConnection]:
@@ -191,7 +197,7 @@ class HangingTests(GrepFault):
         return f"{count_statuses(responses)}, {self.format_killed('timeout')}"
 
 
-class FloodingTests(GrepFault):
+class FloodingTests(EndlessFault):
     fault_description = "grep replaced by a program with endless output"
     expected_behavior = "500 or 504, and it is killed; the memory is limited"
 
@@ -210,7 +216,7 @@ class FloodingTests(GrepFault):
         return f"{count_statuses(responses)}, {self.format_killed('output')}"
 
 
-class FloodingErrorsTests(GrepFault):
+class FloodingErrorsTests(EndlessFault):
     fault_description = "grep replaced by a program with endless error messages"
     expected_behavior = "504 after the timeout; the memory is limited"
 
@@ -282,10 +288,6 @@ class GarbageTests(GrepFault):
 class DisconnectTests(GrepFault):
     fault_description = "clients disconnect while their searches run or wait"
     expected_behavior = "grep ends within 100 ms, and its slot is free immediately"
-    options = (
-        f"--max-running={MAX_RUNNING}",
-        *("--timeout=60", "--cache-bytes=0", "--search-together=no"),
-    )
 
     def inject_with_requests(self) -> list[HTTPConnection]:
         """Disconnect the clients whose searches run while others wait."""
@@ -306,8 +308,7 @@ class DisconnectTests(GrepFault):
             self.grep.restore_real_grep()
             connection.close()
             start = time.monotonic()
-            while Path(f"/proc/{pid}").exists():
-                time.sleep(0.001)
+            wait_until(partial(has_exited, pid), "the end of grep")
             times.append(1000 * (time.monotonic() - start))
         killed = self.metric_increase('quotes_greps_killed_total{reason="left"}')
         self.assertEqual(killed, len(times))

@@ -311,15 +311,15 @@ class RemovedCacheTests(CacheFault):
 
 class SuspendedTests(MachineFault):
     fault_description = (
-        "SIGSTOP for 2 s, then SIGCONT, with 8 running searches, 8 waiting searches "
+        "SIGSTOP for 4 s, then SIGCONT, with 8 running searches, 8 waiting searches "
         "and 18 new requests"
     )
     expected_behavior = (
-        "each request gets a response; of all timeouts of 1.5 s, only --timeout applies"
+        "each request gets a response; of all timeouts of 3 s, only --timeout applies"
     )
     options = (
         *(f"--max-running={MAX_RUNNING}", "--cache-bytes=0", "--search-together=no"),
-        *(f"--{name}timeout=1.5" for name in ("", "request-", "idle-")),
+        *(f"--{name}timeout=3" for name in ("", "request-", "idle-")),
     )
 
     def inject_with_requests(self) -> list[HTTPConnection]:
@@ -335,13 +335,13 @@ class SuspendedTests(MachineFault):
         self.assertEqual(self.server.get("/livez").status, 200)
         self.send_signal(signal.SIGSTOP)
         wait_until(self.is_stopped, "the server to stop")
-        deadline = monotonic() + 2
+        deadline = monotonic() + 4
         connections += [
             *self.send_searches(MAX_RUNNING),
             idle.send_get("/livez"),
             incomplete.send(b"Host: localhost\r\n\r\n"),
         ]
-        wait_until(lambda: monotonic() > deadline, "two seconds")
+        wait_until(lambda: monotonic() > deadline, "four seconds")
         self.send_signal(signal.SIGCONT)
         return connections
 

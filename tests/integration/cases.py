@@ -15,7 +15,7 @@ from typing import Any, ClassVar, TypeVar
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from .fake_grep import GatedGrep
+from .fake_grep import GatedPrograms
 from .http_connection import TIMEOUT
 from .server import ROOT, WORKER_COUNT, Server, running_server
 
@@ -58,9 +58,9 @@ class LibraryTestCase(SynchronousTestCase):
         for name, text in self.dictionaries.items():
             (self.library / name).write_text(text)
 
-    def serve_gated(self, *options: str, **kwargs: Any) -> tuple[GatedGrep, Server]:
+    def serve_gated(self, *options: str, **kwargs: Any) -> tuple[GatedPrograms, Server]:
         """Serve the library with a grep that waits until the test opens its gate."""
-        gated = GatedGrep(self.folder)
+        gated = GatedPrograms(self.folder)
         environment = kwargs.pop("environment", {}) | gated.environment
         return gated, self.serve(*options, environment=environment, **kwargs)
 

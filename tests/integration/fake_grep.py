@@ -35,14 +35,14 @@ class FakeGrep:
         new.symlink_to(self._real)
         new.rename(self.path)
 
-    def replace_with(self, *lines: str) -> None:
+    def replace_with(self, *lines: str, name: str = "grep") -> None:
         """Become a Python program; C{os} and C{sys} are imported."""
         new = self._folder / "new"
         # Not a shell script: some shells unblock the signals that they inherit.
         code = "\n".join((f"#!{sys.executable} -IS", "import os, sys", *lines, ""))
         new.write_text(code)
         new.chmod(0o755)
-        new.rename(self.path)
+        new.rename(self._folder / name)
 
     def replace_with_hanging(self) -> None:
         """Become a program that records its start and then hangs."""
@@ -63,19 +63,24 @@ class FakeGrep:
         wait_until(lambda: self.hanging_count >= count, f"{count} greps")
 
 
-class GatedGrep(FakeGrep):
-    """A grep that waits until the test opens a gate, and then is the real one."""
+class GatedPrograms(FakeGrep):
+    """
+    C{grep} and C{sleep} that wait until the test opens a gate, and then are the real
+    ones.
+    """
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self._gate = folder / "gate"
-        self.replace_with(
-            "import time",
-            f"while not os.path.exists({str(self._gate)!r}):",
-            "    time.sleep(0.05)",
-            f"os.execv({self._real!r}, sys.argv)",
-        )
+        for name in ("grep", "sleep"):
+            self.replace_with(
+                "import time",
+                f"while not os.path.exists({str(self._gate)!r}):",
+                "    time.sleep(0.05)",
+                f"os.execv({which(name)!r}, sys.argv)",
+                name=name,
+            )
 
     def open_gate(self) -> None:
-        """Let all greps continue."""
+        """Let all programs continue."""
         self._gate.touch()

@@ -41,12 +41,19 @@ UNPRIVILEGED_PREFIX = (
 def wait_until(
     condition: Callable[[], Any], description: str, timeout: float = TIMEOUT
 ) -> Any:
-    """Wait until a condition is true; return its value."""
+    """
+    Wait until a condition is true; return its value.
+
+    The condition is evaluated at least once after the timeout: this process may have
+    been suspended meanwhile.
+    """
     deadline = time.monotonic() + timeout
+    is_expired = False
     while not (result := condition()):
-        if time.monotonic() > deadline:
+        if is_expired:
             raise AssertionError(f"not within {timeout} s: {description}")
         time.sleep(0.005)
+        is_expired = time.monotonic() > deadline
     return result
 
 
@@ -103,6 +110,8 @@ class Server:
         variables = {
             "TWISTED_QUOTES_CACHE_DIR": self._cache.name,
             "TWISTED_QUOTES_WORKERS": str(workers),
+            # Tests of timeouts set their own; others may be slow.
+            "TWISTED_QUOTES_TIMEOUT": str(TIMEOUT),
         }
         if WORKER_COUNT == 1:
             # Most tests are about greps, which a cache would avoid.
@@ -259,8 +268,14 @@ class Server:
 
     def wait_for_search_pids(self, count: int) -> list[int]:
         """Wait until a number of processes run; return their ids."""
-        wait_until(lambda: len(self.search_pids()) == count, f"{count} children")
-        return self.search_pids()
+
+        def find() -> tuple[list[int]] | None:
+            pids = self.search_pids()
+            return (pids,) if len(pids) == count else None
+
+        [pids] = wait_until(find, f"{count} children")
+        assert isinstance(pids, list)
+        return pids
 
     def send_signal(self, number: int = signal.SIGTERM) -> None:
         self.process.send_signal(number)

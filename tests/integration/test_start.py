@@ -230,12 +230,14 @@ class StartTests(LibraryTestCase):
             self.assertTrue(line.startswith("127.0.0.1 - "), line)
 
     def test_the_asyncio_reactor_works(self) -> None:
-        server = self.serve(twist_options=("--reactor=asyncio",))
+        gated, server = self.serve_gated(twist_options=("--reactor=asyncio",))
         with server.connect() as wait:
-            wait.send_get("/wait?seconds=1")
+            wait.send_get("/wait?seconds=0")
             server.wait_for_search_pids(1)
             server.send_signal()
-            self.assertEqual(wait.read_response().json(), {"waited": 1})
+            server.wait_until_ports_closed()
+            gated.open_gate()
+            self.assertEqual(wait.read_response().json(), {"waited": 0})
         server.wait_for_exit()
 
     def test_the_access_log_has_combined_format(self) -> None:

@@ -17,7 +17,7 @@ from twisted_quotes.option_checks import ENVIRONMENT_PREFIX
 from twisted_quotes.options import QuotesOptions
 
 from .cases import LOVE_QUERY, LibraryTestCase, find_program, run_twist
-from .fake_grep import GatedGrep
+from .fake_grep import GatedPrograms
 from .http_connection import TIMEOUT, HTTPConnection
 from .repeating_client import RepeatingClient
 from .server import ROOT, Server, wait_until
@@ -157,15 +157,16 @@ class NotifyTests(LibraryTestCase):
         self.serve(environment={**variables, "WATCHDOG_PID": "1"}).send_signal()
         self.assertEqual(self.read_notification()[0], "READY=1")
         self.assertEqual(self.read_notification()[0], "STOPPING=1")
-        server = self.serve(environment=variables)
+        gated, server = self.serve_gated(environment=variables)
         self.assertEqual(self.read_notification()[0], "READY=1")
         self.assertEqual(self.read_notification(), ["WATCHDOG=1"])
-        wait = server.connect().send_get("/wait?seconds=1")
+        wait = server.connect().send_get("/wait?seconds=0")
         server.wait_for_search_pids(1)
         server.send_signal()
         while self.read_notification()[0] != "STOPPING=1":
             pass
         self.assertEqual(self.read_notification(), ["WATCHDOG=1"])
+        gated.open_gate()
         self.assertEqual(wait.read_response().status, 200)
         wait.close()
         self.assertEqual(server.wait_for_exit(), -signal.SIGTERM)
@@ -176,7 +177,7 @@ class NotifyTests(LibraryTestCase):
         self.notified.bind(path)
         gated, server = self.serve_gated(environment={"NOTIFY_SOCKET": path})
         server.connect().send_query(LOVE_QUERY)
-        server.connect().send_get("/wait?seconds=2")
+        server.connect().send_get("/wait?seconds=0")
         paths = [Path(f"/proc/{pid}/environ") for pid in server.wait_for_search_pids(2)]
         # Before it calls exec, a child has the environment of the service.
         wait_until(
@@ -269,7 +270,7 @@ class ActivationTests(LibraryTestCase):
         The old service responds to requests that were sent before it closed its ports,
         the new service to later ones.
         """
-        gated = GatedGrep(self.folder)
+        gated = GatedPrograms(self.folder)
         first = self.activate(
             "--max-running=40",
             "--cache-bytes=0",
@@ -277,7 +278,7 @@ class ActivationTests(LibraryTestCase):
             **gated.environment,
         )
         connections = [self.connect().send_query(LOVE_QUERY) for _ in range(20)]
-        waits = [self.connect().send_get("/wait?seconds=1") for _ in range(5)]
+        waits = [self.connect().send_get("/wait?seconds=0") for _ in range(5)]
         first.wait_for_search_pids(25)
         first.send_signal()
         first.wait_until_ports_closed()
@@ -287,7 +288,7 @@ class ActivationTests(LibraryTestCase):
             self.assertEqual(client.read_response().json()["results"], ["love"] * 50)
             client.close()
         for client in waits:
-            self.assertEqual(client.read_response().json(), {"waited": 1})
+            self.assertEqual(client.read_response().json(), {"waited": 0})
             client.close()
         self.assertEqual(first.wait_for_exit(), -signal.SIGTERM)
         for client in late:
