@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from io import BytesIO
 from re import findall
+from socket import socketpair
 
 from twisted.internet.address import UNIXAddress
 from twisted.logger import LogLevel, formatEvent
@@ -67,6 +68,26 @@ class ShutdownTests(WebTestCase):
             self.assertNoResult(finished)
             client.half_close()
         self.successResultOf(finished)
+
+    def test_a_request_that_was_not_read_yet_gets_a_response(self) -> None:
+        """The response before it does not announce the end of the connection."""
+        for name, code in (("drain_connections", 200), ("close", 503)):
+            self.web = self.make_web()
+            client = self.web.connect()
+            kernel, peer = socketpair()
+            with kernel, peer:
+                client.fileno = kernel.fileno  # type: ignore[method-assign]
+                peer.send(b"unread")
+                client.send(query_request())
+                getattr(self.web.site, name)()
+                self.web.running_processes()[0].end()
+                client.deliver()
+                self.assertFalse(client.responses()[-1].closes_connection)
+                kernel.recv(100)
+                client.send(get_request())
+                self.assertEqual(client.codes, [200, code])
+                self.assertTrue(client.responses()[-1].closes_connection)
+                client.disconnect()
 
     def test_draining_closes_connections_without_requests(self) -> None:
         """Soon after a response, or after the request timeout without one."""

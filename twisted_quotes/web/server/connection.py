@@ -22,6 +22,7 @@ from twisted_quotes.web.http.clients import client_key_for_address
 
 from .channel import NEXT_REQUEST_TIMEOUT
 from .refusal import MAX_BODY_SIZE, RefusingChannel, RequestState
+from .transports import has_unread_data
 
 _MAX_LATE_BYTES = 16 * 1024
 
@@ -136,12 +137,18 @@ class Connection(RefusingChannel):
     ) -> None:
         """Start a response; announce if it is the last one on the connection."""
         is_ending = self.site.closing or self.site.draining
-        # While a request is handled synchronously, the data after it is in _buffer.
-        if is_ending and not (self._buffer or any(self._dataBuffer) or self._late_data):
+        if is_ending and not self._has_further_data():
             self.persistent = False
         if not self.persistent:
             headers.setRawHeaders(b"connection", [b"close"])
         super().writeHeaders(version, code, reason, headers)
+
+    def _has_further_data(self) -> bool:
+        """Return whether another request, or a part of it, has arrived."""
+        # While a request is handled synchronously, the data after it is in _buffer.
+        return any(
+            (self._buffer, *self._dataBuffer, self._late_data)
+        ) or has_unread_data(self.transport)
 
     def requestDone(self, request: Request) -> None:
         """Finish a response, and go on with the next request."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 from fcntl import ioctl
 from socket import AF_INET, AF_INET6, IPPROTO_TCP, TCP_NOTSENT_LOWAT, socket
 from struct import unpack
-from termios import TIOCOUTQ
+from termios import FIONREAD, TIOCOUTQ
 from typing import Any
 
 from twisted.internet.abstract import FileDescriptor
@@ -74,7 +74,22 @@ def unacknowledged_bytes(transport: Any) -> int:
     """
     descriptor = underlying_transport(transport)
     byte_count = buffered_bytes(descriptor)
-    if isinstance(descriptor, FileDescriptor) and descriptor.fileno() >= 0:
-        [in_kernel] = unpack("i", ioctl(descriptor.fileno(), TIOCOUTQ, bytes(4)))
-        byte_count += in_kernel
+    return byte_count + _kernel_buffer_size(descriptor, TIOCOUTQ)
+
+
+def has_unread_data(transport: Any) -> bool:
+    """
+    Return whether the kernel has data of the client that the reactor has not read.
+
+    With TLS, it may be something else than a request.
+    """
+    return _kernel_buffer_size(underlying_transport(transport), FIONREAD) > 0
+
+
+def _kernel_buffer_size(descriptor: Any, request: int) -> int:
+    """Return the result of a call of ioctl(2) that returns a number of bytes."""
+    if not isinstance(descriptor, FileDescriptor) or descriptor.fileno() < 0:
+        return 0
+    [byte_count] = unpack("i", ioctl(descriptor.fileno(), request, bytes(4)))
+    assert isinstance(byte_count, int)
     return byte_count
