@@ -325,7 +325,7 @@ class LargeDictionaryTests(LibraryTestCase):
         builder = self.stop_builder(server)
         results = server.query_results(**LOVE_QUERY, dictionary="small")
         self.assertEqual(results, ["love"])
-        self.assertEqual(server.search_pids(), [builder])
+        self.assertEqual(server.wait_for_search_pids(1), [builder])
         os.kill(builder, signal.SIGCONT)
         for connection in waiting:
             results = connection.read_response().json()["results"]

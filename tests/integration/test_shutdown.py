@@ -21,7 +21,7 @@ from .server import (
     wait_until,
 )
 
-SEARCHES, WAIT_REQUESTS, MAX_RUNNING = 50, 20, 30
+SEARCHES, WAIT_REQUESTS, MAX_RUNNING = 100, 20, 30
 LINES = [f"line {number} of a story" for number in range(2000)]
 QUERY = {"action": "search", "term": "line 7 "}
 

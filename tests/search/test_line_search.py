@@ -4,7 +4,11 @@ Tests for L{twisted_quotes.search.line_search}, with the real grep.
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
+from unicodedata import category
+
+from msgspec.structs import replace
 
 from twisted_quotes.errors import DictionaryChanging, DictionaryNotFound
 from twisted_quotes.grep.runner import GrepSession
@@ -116,3 +120,93 @@ class NormalizationTests(RealGrepTestCase):
             ):
                 search = Search(term=term, regex=regex, dictionary="odd")
                 self.assertEqual(await find_entries(self.make_finder(), search), [line])
+
+
+class WholeWordTests(RealGrepTestCase):
+    """Tests of whole words with combining marks, in lines and in quotes."""
+
+    async def find(self, term: str, **fields: Any) -> list[list[str]]:
+        """Return the lines, and the quotes, that have a whole word."""
+        return [
+            await find_entries(
+                self.make_finder(),
+                Search(
+                    term=term, dictionary="marks", whole_word=True, unit=unit, **fields
+                ),
+            )
+            for unit in ("line", "quote")
+        ]
+
+    async def test_marks_and_joiners_belong_to_the_word(self) -> None:
+        for text, part, word in (
+            (
+                "\u0938\u0924\u094d\u092f \u0915\u0940 \u091c\u0940\u0924",
+                "\u0938\u0924",
+                "\u0915\u0940",
+            ),
+            ("q\u0301uick q\u0301", "q", "q\u0301"),
+            ("\u05e9\u05b8\u05dc\u05d5\u05b9\u05dd \u05d0", "\u05e9", "\u05d0"),
+            (
+                "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \u06a9\u0647",
+                "\u0645\u06cc",
+                "\u06a9\u0647",
+            ),
+            ("co\xadop up", "co", "up"),
+        ):
+            self.write("marks", f"{text}\n")
+            for regex in (False, True):
+                for ignore_case in (False, True):
+                    options = {"regex": regex, "ignore_case": ignore_case}
+                    found = [await self.find(each, **options) for each in (part, word)]
+                    self.assertEqual(found, [[[], []], [[text], [text]]], ascii(text))
+
+    async def test_lines_are_the_same_as_those_found_by_python(self) -> None:
+        """Whether they are found at once or in pieces, with context or without."""
+        source = Random(1)
+        alphabet = "ab -\u00e9\u0301\u0903\u094d\u0940\u0e31\u200d\U00017005"
+        pieces = alphabet.replace("\U00017005", "")
+        for _ in range(30):
+            lines = ["".join(source.choices(alphabet, k=9)) for _ in range(30)]
+            self.write("marks", "".join(f"{line}\r\n" for line in lines))
+            term = "".join(source.choices(pieces, k=source.randint(1, 2)))
+            search = Search(term=term, dictionary="marks", whole_word=True)
+            expected = [line for line in lines if has_whole_word(line, term)]
+            found = await find_entries(self.make_finder(), search)
+            self.assertEqual(found, expected, ascii(term))
+            with_context = replace(search, n_before=1)
+            entries = await find_entries(self.make_finder(), with_context)
+            self.assertEqual([x.split("\n")[-1] for x in entries], expected)
+
+    async def test_many_lines_are_read_in_pieces(self) -> None:
+        line = "\u0915\u0940 " + "\u0938\u0924\u094d " * 10
+        self.write("marks", f"{line}\n\u0938\u0924\n" * 20_000)
+        lines, _ = await self.find("\u0915\u0940", offset=1)
+        self.assertEqual(lines, [line] * 19_999)
+        lines, _ = await self.find("\u0938\u0924", nresults=5, n_before=1)
+        self.assertEqual(lines, [f"{line}\n\u0938\u0924"] * 5)
+
+    async def test_a_capital_sharp_s_is_found_in_either_case(self) -> None:
+        self.write("marks", "Die stra\u00dfe.\n")
+        found = await self.find("STRA\u1e9eE", ignore_case=True)
+        self.assertEqual(found, [["Die stra\u00dfe."]] * 2)
+
+
+def has_whole_word(line: str, word: str) -> bool:
+    """Return whether a line has a word with nothing else of a word around it."""
+    return any(
+        line.startswith(word, at)
+        and not is_word(line[at - 1 : at] if at else "")
+        and not is_word(line[at + len(word) : at + len(word) + 1])
+        for at in range(len(line))
+    )
+
+
+def is_word(character: str) -> bool:
+    """Return whether a character, or none, is part of a word."""
+    is_mark = bool(character) and category(character).startswith("M")
+    # Letters of Tangut are exchanged with marks.
+    return (
+        is_mark
+        or (character.isalnum() and character < "\U00017000")
+        or character in ("_", "\u200d")
+    )

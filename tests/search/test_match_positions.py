@@ -50,6 +50,16 @@ class MatchPositionsTests(TestCase):
                 )
                 self.assertEqual(found, [[line, line] for line in lines])
 
+    async def test_combining_marks_belong_to_the_word(self) -> None:
+        text = "\u0938\u0924 \u0938\u0924\u094d\u092f, \u0938\u0924\u094d \u0938\u0924"
+        for regex, term in ((False, "\u0938\u0924"), (True, "\u0938.")):
+            pattern = Pattern(term, whole_word=True, regex=regex)
+            [found] = await self.find_positions(pattern, text)
+            self.assertEqual(found, ["\u0938\u0924"] * 2)
+        pattern = Pattern("\u0938\u0924\u094d", whole_word=True)
+        [found] = await self.find_positions(pattern, text)
+        self.assertEqual(found, ["\u0938\u0924\u094d"])
+
     async def test_a_quote_has_a_maximum_number_of_spans(self) -> None:
         limit = match_positions.MAX_SPANS
         texts = ["xx", "x" * (limit + 1), "x" * limit, "xx"]

@@ -9,9 +9,11 @@ dictionary was opened.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 from twisted_quotes.errors import BadRequest
 from twisted_quotes.query.queries import All, Pattern, Search
+from twisted_quotes.text.combining_marks import mark_characters
 from twisted_quotes.text.lines import VALID_UTF8_LINE_PATTERN
 
 from .letter_case import expand_case_variants
@@ -25,6 +27,12 @@ UNNORMALIZED_LINE_ARGUMENTS = (
     *("-a", "-c", "-m1", "-v", "-x", "-E"),
     *("-e", VALID_UTF8_LINE_PATTERN),
 )
+
+
+@cache
+def marked_line_arguments() -> tuple[str, ...]:
+    """Return the arguments for looking for a line with a mark, in the C locale."""
+    return ("-a", "-c", "-m1", "-F", "-e", "\n".join(mark_characters()))
 
 
 class GrepFailed(Exception):

@@ -18,6 +18,7 @@ from twisted_quotes.grep.arguments import (
 from twisted_quotes.grep.output import parse_count, parse_line_numbers
 from twisted_quotes.grep.runner import GrepSession
 from twisted_quotes.query.queries import Pattern
+from twisted_quotes.text.combining_marks import exchange_marks
 from twisted_quotes.text.normalization import normalize_term
 
 MAX_POSITIONS = 100_000
@@ -28,8 +29,9 @@ _MAX_OUTPUT = 8 * 1024 * 1024
 
 
 def normalize_pattern(pattern: Pattern) -> Pattern:
-    """Return the pattern to search normalized text for."""
-    return replace(pattern, term=normalize_term(pattern.term, pattern.regex))
+    """Return the pattern to search the texts of an index for."""
+    term = exchange_marks(normalize_term(pattern.term, pattern.regex))
+    return replace(pattern, term=term)
 
 
 class Cursor(ABC):

@@ -20,9 +20,11 @@ from twisted_quotes.grep.runner import GrepSession
 from twisted_quotes.library.dictionary import Dictionary, DictionaryReader
 from twisted_quotes.processes.process import Outcome
 from twisted_quotes.query.queries import All, Search
+from twisted_quotes.text.combining_marks import exchange_marks
 from twisted_quotes.text.lines import (
     Lines,
     NormalizedFile,
+    TextForm,
     add_context,
     approximate_size,
     parse_lines,
@@ -46,7 +48,7 @@ class DictionarySearch:
     The search of one open dictionary.
 
     @ivar in_thread: runs what may block.
-    @ivar normalized: whether grep reads the normalized text instead of the file.
+    @ivar text_form: what grep reads.
     @ivar start: the offset of the text in the file.
     """
 
@@ -54,7 +56,7 @@ class DictionarySearch:
     query: Search | All
     grep_session: GrepSession
     in_thread: DeferToThread
-    normalized: bool
+    text_form: TextForm
     start: int
 
     @property
@@ -72,11 +74,19 @@ class DictionarySearch:
         start = self.start if start is None else start
         self.dictionary.seek(start)
         stdin: int | NormalizedFile = self.dictionary.fileno()
-        if self.normalized:
-            stdin = NormalizedFile(DictionaryReader(self.dictionary, start))
+        if self.text_form is not TextForm.FILE:
+            reader = DictionaryReader(self.dictionary, start)
+            exchanges = self.text_form is TextForm.MARKS_EXCHANGED
+            stdin = NormalizedFile(reader, exchange_marks if exchanges else str)
         return await self.grep_session.run(
             arguments, self.query.selection.pattern, stdin, max_output
         )
+
+    def parse_lines(self, output: bytes) -> Lines:
+        """Parse complete lines of the output of grep."""
+        if self.text_form is TextForm.MARKS_EXCHANGED:
+            output = exchange_marks(output.decode()).encode()
+        return parse_lines(output, self.text_form is not TextForm.FILE)
 
     async def count(self) -> int:
         """Count the entries."""
@@ -101,7 +111,7 @@ class DictionarySearch:
         )
         if not outcome.is_complete:
             return None
-        lines = parse_lines(outcome.stdout, self.normalized)
+        lines = self.parse_lines(outcome.stdout)
         if not self.has_context:
             return lines[:limit]
         entries = add_context(
@@ -212,7 +222,7 @@ class MatchReader(EntryReader):
         """Return the matching lines, and advance past them."""
         printed, last_line = strip_line_numbers(output)
         await self._advance_past(last_line)
-        lines = parse_lines(printed, self.search.normalized)
+        lines = self.search.parse_lines(printed)
         skipped = min(self.skip, len(lines))
         self.skip -= skipped
         return lines[skipped:]
@@ -220,9 +230,7 @@ class MatchReader(EntryReader):
     async def _parse_with_context(self, output: bytes) -> Iterable[str] | None:
         """Return the complete entries, and advance past them; L{None} for none."""
         before, after = self.search.query.n_before, self.search.query.n_after
-        lines, matches = parse_numbered_lines(
-            parse_lines(output, self.search.normalized)
-        )
+        lines, matches = parse_numbered_lines(self.search.parse_lines(output))
         matches = [
             (index, line)
             for index, line in matches

@@ -6,18 +6,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from twisted_quotes.concurrency.limiter import SlotRequest
 from twisted_quotes.errors import DictionaryChanging
 from twisted_quotes.grep.arguments import (
     UNNORMALIZED_LINE_ARGUMENTS,
     is_bytewise_search,
+    marked_line_arguments,
     needs_normalized_text,
 )
 from twisted_quotes.grep.runner import MAX_BUFFERED, GrepSession
 from twisted_quotes.library.dictionary import Dictionary, FileState
 from twisted_quotes.library.stability import MAX_ATTEMPTS
 from twisted_quotes.query.queries import ALL_DICTIONARIES, All, Search
-from twisted_quotes.text.lines import Lines, approximate_size, concatenate_entries
+from twisted_quotes.text.combining_marks import exchange_marks
+from twisted_quotes.text.lines import (
+    Lines,
+    TextForm,
+    approximate_size,
+    concatenate_entries,
+)
 
 from .batching.search_batcher import SearchBatcher
 from .indexed_library import IndexedLibrary
@@ -126,21 +135,38 @@ class _Search:
         raise DictionaryChanging()
 
     async def _start_search(self, dictionary: Dictionary) -> DictionarySearch:
-        """Find out whether grep must read the normalized text of a dictionary."""
-        normalized = False
-        if needs_normalized_text(self.query.selection.pattern):
-            outcome = await self.grep_session.run(
-                UNNORMALIZED_LINE_ARGUMENTS, None, dictionary.fileno()
-            )
-            normalized = outcome.exit_code == 0
+        text_form = await self._choose_text_form(dictionary)
+        query = self.query
+        if text_form is TextForm.MARKS_EXCHANGED and isinstance(query, Search):
+            query = replace(query, term=exchange_marks(query.term))
         return DictionarySearch(
             dictionary,
-            self.query,
+            query,
             self.grep_session,
             self.indexed_library.in_thread,
-            normalized,
+            text_form,
             dictionary.rewind(),
         )
+
+    async def _choose_text_form(self, dictionary: Dictionary) -> TextForm:
+        """Find out which form of the text of a dictionary grep must read."""
+
+        async def has_line(arguments: tuple[str | bytes, ...]) -> bool:
+            dictionary.rewind()
+            descriptor = dictionary.fileno()
+            outcome = await self.grep_session.run(arguments, None, descriptor)
+            return outcome.exit_code == 0
+
+        pattern = self.query.selection.pattern
+        if pattern is None:
+            return TextForm.FILE
+        if pattern.whole_word and await has_line(marked_line_arguments()):
+            return TextForm.MARKS_EXCHANGED
+        if needs_normalized_text(pattern) and await has_line(
+            UNNORMALIZED_LINE_ARGUMENTS
+        ):
+            return TextForm.NORMALIZED
+        return TextForm.FILE
 
     async def _stream(self, results: EntryResults) -> None:
         """Count the entries of each dictionary, then read them chunk after chunk."""

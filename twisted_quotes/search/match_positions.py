@@ -12,6 +12,7 @@ from twisted_quotes.grep.matches import Matches, find_matches
 from twisted_quotes.grep.runner import GrepSession
 from twisted_quotes.query.queries import Pattern
 from twisted_quotes.quotes.quote import Quote
+from twisted_quotes.text.combining_marks import exchange_marks
 from twisted_quotes.text.normalization import normalize_for_search, original_spans
 
 from .cursor import normalize_pattern
@@ -36,7 +37,8 @@ async def locate_matches(
 
 
 def _normalized_lines(quotes: Sequence[Quote]) -> list[bytes]:
-    return [normalize_for_search(quote.text).encode() + b"\n" for quote in quotes]
+    texts = (exchange_marks(normalize_for_search(quote.text)) for quote in quotes)
+    return [text.encode() + b"\n" for text in texts]
 
 
 def _add_spans(

@@ -8,7 +8,8 @@ not part of the text (contract, section 1). Only a line feed ends a line, as in 
 from __future__ import annotations
 
 from codecs import getincrementaldecoder
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from enum import Enum, auto
 from functools import cached_property
 from itertools import chain
 from typing import Protocol, overload
@@ -155,6 +156,17 @@ def add_context(
         )
 
 
+class TextForm(Enum):
+    """The form of the text of a dictionary that grep reads."""
+
+    FILE = auto()
+    """The bytes of the file."""
+    NORMALIZED = auto()
+    """The normalized text."""
+    MARKS_EXCHANGED = auto()
+    """The normalized text with letters in the place of marks."""
+
+
 class NormalizedFile:
     r"""
     Reads a dictionary as valid UTF-8 with line feeds as the only line ends.
@@ -163,11 +175,13 @@ class NormalizedFile:
     match a carriage return or a byte that the client does not see.
 
     @param file: the dictionary, open for reading at the start of its text.
+    @param convert: is applied to each part of the text.
     @ivar bytes_read: the number of bytes read from C{file}.
     """
 
-    def __init__(self, file: Readable) -> None:
+    def __init__(self, file: Readable, convert: Callable[[str], str] = str) -> None:
         self.bytes_read = 0
+        self._convert = convert
         self._file = file
         self._decoder = getincrementaldecoder("utf-8")("replace")
         self._pending = ""
@@ -184,6 +198,6 @@ class NormalizedFile:
             text = self._pending + self._decoder.decode(data, not data)
             # The next byte decides whether a last carriage return ends a line.
             self._pending = "\r" if data and text.endswith("\r") else ""
-            normalized = text.removesuffix("\r").replace("\r\n", "\n").encode()
+            normalized = text.removesuffix("\r").replace("\r\n", "\n")
             if normalized or not data:
-                return normalized
+                return self._convert(normalized).encode()

@@ -390,7 +390,6 @@ class CacheTests(SearchTestCase):
         for fields in (
             {},
             {"ignore_case": True},
-            {"whole_word": True},
             {"nresults": 1},
             {"offset": 1},
             {"n_after": 1},

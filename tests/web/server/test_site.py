@@ -69,25 +69,50 @@ class ShutdownTests(WebTestCase):
             client.half_close()
         self.successResultOf(finished)
 
-    def test_a_request_that_was_not_read_yet_gets_a_response(self) -> None:
-        """The response before it does not announce the end of the connection."""
-        for name, code in (("drain_connections", 200), ("close", 503)):
+    def test_requests_that_were_not_read_yet_get_responses(self) -> None:
+        """The response before them does not announce the end of the connection."""
+        for name in ("drain_connections", "close"):
             self.web = self.make_web()
             client = self.web.connect()
             kernel, peer = socketpair()
             with kernel, peer:
                 client.fileno = kernel.fileno  # type: ignore[method-assign]
-                peer.send(b"unread")
                 client.send(query_request())
+                peer.send(2 * get_request())
                 getattr(self.web.site, name)()
                 self.web.running_processes()[0].end()
                 client.deliver()
                 self.assertFalse(client.responses()[-1].closes_connection)
-                kernel.recv(100)
-                client.send(get_request())
-                self.assertEqual(client.codes, [200, code])
+                client.send(kernel.recv(1000))
+                self.assertEqual(client.codes, [200, 200, 200])
                 self.assertTrue(client.responses()[-1].closes_connection)
                 client.disconnect()
+
+    def test_a_request_after_unread_ones_is_refused(self) -> None:
+        client = self.web.connect()
+        kernel, peer = socketpair()
+        with kernel, peer:
+            client.fileno = kernel.fileno  # type: ignore[method-assign]
+            client.send(get_request())
+            peer.send(get_request())
+            self.web.site.close()
+            client.send(kernel.recv(1000) + get_request())
+            self.assert_shutting_down(client, response_count=3)
+            client.disconnect()
+
+    def test_an_unread_request_on_an_idle_connection_gets_a_response(self) -> None:
+        client = self.web.connect()
+        kernel, peer = socketpair()
+        with kernel, peer:
+            client.fileno = kernel.fileno  # type: ignore[method-assign]
+            client.send(get_request())
+            self.web.reactor.advance(2 * NEXT_REQUEST_TIMEOUT)
+            peer.send(get_request())
+            self.web.site.close()
+            client.send(kernel.recv(1000))
+            self.assertEqual(client.codes, [200, 200])
+            client.half_close()
+            self.assertEqual(len(self.web.outstanding), 0)
 
     def test_draining_closes_connections_without_requests(self) -> None:
         """Soon after a response, or after the request timeout without one."""

@@ -4,7 +4,8 @@ The files of an index: how they are written, checked and opened.
 An index has the spans of the quotes of a dictionary, and the text that grep searches.
 It is a folder of columns. C{texts}, C{authors} and C{ids} have one line for
 each quote, so that the line number that grep prints is the number of a quote.
-C{spans} has one record for each quote. Texts and authors are normalized.
+C{spans} has one record for each quote. Texts and authors are normalized,
+and the marks in texts are exchanged with letters.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from twisted_quotes.quotes.attribution import parse_attribution
 from twisted_quotes.quotes.formats import QuoteFormat, QuoteSpan, detect_format
 from twisted_quotes.quotes.quote import quote_id
 from twisted_quotes.quotes.warnings import WarningCollector
+from twisted_quotes.text.combining_marks import exchange_marks
 from twisted_quotes.text.normalization import normalize_for_search
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """Increase this whenever the content of an index changes."""
 
 _SPAN_STRUCT = Struct("<QQQ")
@@ -60,7 +62,7 @@ def write_index(
             if should_stop():
                 return False
             text = quote_format.decode(data)
-            texts.write(normalize_for_search(text).encode() + b"\n")
+            texts.write(exchange_marks(normalize_for_search(text)).encode() + b"\n")
             author = normalize_for_search(parse_attribution(text) or "")
             authors.write(author.encode() + b"\n")
             ids.write(quote_id(text).encode() + b"\n")

@@ -13,18 +13,14 @@ from twisted.web.server import Request
 
 from twisted_quotes.errors import (
     BodyTooLarge,
-    QuotesError,
     RequestTimedOut,
     ShuttingDown,
     TooManyRequests,
 )
-from twisted_quotes.web.http.clients import client_key_for_address
 
-from .channel import NEXT_REQUEST_TIMEOUT
+from .channel import MAX_PIPELINED_BYTES, NEXT_REQUEST_TIMEOUT
 from .refusal import MAX_BODY_SIZE, RefusingChannel, RequestState
-from .transports import has_unread_data
-
-_MAX_LATE_BYTES = 16 * 1024
+from .transports import unread_bytes
 
 
 class Connection(RefusingChannel):
@@ -41,34 +37,28 @@ class Connection(RefusingChannel):
         self._next_request_call: IDelayedCall | None = None
         self._finished_request: Request | None = None
         self._late_data = b""
+        self._earlier_bytes = 0
 
     # Receiving
 
-    def connectionMade(self) -> None:
-        super().connectionMade()
-        self._register()
-
-    def _register(self) -> None:
-        try:
-            self.site.connection_limiter.add(self)
-        except QuotesError as error:
-            self.refuse(error)
-            self._close_unless_can_linger()
-
-    def _close_unless_can_linger(self) -> None:
-        """Close at once if too many refused clients have not closed their side."""
-        if not self.site.connection_limiter.can_linger():
-            self._close_socket()
-
     def dataReceived(self, data: bytes) -> None:
-        """Parse requests, unless the site is closing."""
+        """Parse requests, and refuse those that arrive when the site is closing."""
         if self.site.closing:
-            if self.state is RequestState.RESPONSE:
-                # Requests that arrived before the shutdown are handled first.
-                self._late_data = (self._late_data + data)[:_MAX_LATE_BYTES]
-                return
+            data, late = data[: self._earlier_bytes], data[self._earlier_bytes :]
+            self._earlier_bytes -= len(data)
+            self._late_data += late
+        if data:
+            self._close_scheduled = False
+            self._parse(data)
+        self._refuse_late_requests()
+
+    def _refuse_late_requests(self) -> None:
+        if self.state is RequestState.RESPONSE:
+            self._late_data = self._late_data[:MAX_PIPELINED_BYTES]
+        elif self._late_data:
+            late_data, self._late_data = self._late_data, b""
             self._refusing_requests = True
-        self._parse(data)
+            self._parse(late_data)
 
     def _parse(self, data: bytes) -> None:
         if not (self.is_closing or self._has_responded or self.requests):
@@ -80,14 +70,6 @@ class Connection(RefusingChannel):
             self.schedule_timeout()
         else:
             self._advance_pipeline()
-
-    def _update_client_key(self) -> None:
-        """Behind a proxy, the client is unknown until its PROXY header arrives."""
-        client_key = client_key_for_address(self.transport.getPeer())
-        if client_key != self.client_key:
-            self.site.connection_limiter.remove(self)
-            self.client_key = client_key
-            self._register()
 
     def allHeadersReceived(self) -> None:
         """Check the size of the body; from here on, shutdown waits for the response."""
@@ -136,19 +118,13 @@ class Connection(RefusingChannel):
         self, version: bytes, code: bytes, reason: bytes, headers: Headers
     ) -> None:
         """Start a response; announce if it is the last one on the connection."""
-        is_ending = self.site.closing or self.site.draining
-        if is_ending and not self._has_further_data():
-            self.persistent = False
+        if self.site.closing or self.site.draining:
+            # While a request is handled synchronously, data after it is in _buffer.
+            read = (self._buffer, *self._dataBuffer, self._late_data)
+            self.persistent &= any(read) or unread_bytes(self.transport) > 0
         if not self.persistent:
             headers.setRawHeaders(b"connection", [b"close"])
         super().writeHeaders(version, code, reason, headers)
-
-    def _has_further_data(self) -> bool:
-        """Return whether another request, or a part of it, has arrived."""
-        # While a request is handled synchronously, the data after it is in _buffer.
-        return any(
-            (self._buffer, *self._dataBuffer, self._late_data)
-        ) or has_unread_data(self.transport)
 
     def requestDone(self, request: Request) -> None:
         """Finish a response, and go on with the next request."""
@@ -189,10 +165,7 @@ class Connection(RefusingChannel):
         super().requestDone(request)
         if data:
             self._parse(data)
-        if self._late_data and self.state is not RequestState.RESPONSE:
-            late_data, self._late_data = self._late_data, b""
-            self._refusing_requests = True
-            self._parse(late_data)
+        self._refuse_late_requests()
         if self.is_slow or self._dataBuffer:
             self.apply_backpressure()
         self.schedule_timeout()
@@ -201,18 +174,26 @@ class Connection(RefusingChannel):
 
     # Closing
 
+    def start_closing(self) -> None:
+        """Close, but handle requests first that the kernel received before now."""
+        self._earlier_bytes = min(unread_bytes(self.transport), MAX_PIPELINED_BYTES)
+        if self._earlier_bytes:
+            self._idle_since = self.site.reactor.seconds()
+        if self.response_pending or not self.requests:
+            self.site.outstanding.add(self.closed)
+            self.close()
+
     def close_after_response(self) -> None:
         """
         Close after the next response, or soon if there is no request.
 
-        If a request is in progress, L{writeHeaders} announces the end.
-
-        A client that has sent no request yet has the time of a request to send one.
+        L{writeHeaders} announces the end. A client that has sent no request yet has the
+        time of a request to send one.
         """
         if not (self.requests or self._buffer or self.is_closing):
-            request_timeout = self.site.timeouts.request
+            timeout = self.site.timeouts.request
             self._close_when_idle(
-                NEXT_REQUEST_TIMEOUT if self._has_responded else request_timeout
+                NEXT_REQUEST_TIMEOUT if self._has_responded else timeout
             )
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ from twisted_quotes.errors import (
     RequestLineTooLong,
     ShuttingDown,
 )
+from twisted_quotes.web.http.clients import client_key_for_address
 from twisted_quotes.web.http.request_log import header
 
 from .channel import TimeoutChannel
@@ -49,12 +50,37 @@ class RefusingChannel(TimeoutChannel):
     """
     A channel that answers a bad request with an error, and closes.
 
-    It parses heads more strictly than Twisted (RFC 9110 and RFC 9112).
+    It registers with the limiter of connections, and parses heads more strictly than
+    Twisted (RFC 9110 and RFC 9112).
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.state = RequestState.HEAD
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        self._register()
+
+    def _register(self) -> None:
+        try:
+            self.site.connection_limiter.add(self)
+        except QuotesError as error:
+            self.refuse(error)
+            self._close_unless_can_linger()
+
+    def _close_unless_can_linger(self) -> None:
+        """Close at once if too many refused clients have not closed their side."""
+        if not self.site.connection_limiter.can_linger():
+            self._close_socket()
+
+    def _update_client_key(self) -> None:
+        """Behind a proxy, the client is unknown until its PROXY header arrives."""
+        client_key = client_key_for_address(self.transport.getPeer())
+        if client_key != self.client_key:
+            self.site.connection_limiter.remove(self)
+            self.client_key = client_key
+            self._register()
 
     @property
     def response_pending(self) -> bool:

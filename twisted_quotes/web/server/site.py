@@ -140,9 +140,7 @@ class QuotesSite(Site):
             return
         self.closing = True
         for connection in list(self._connections):
-            if connection.response_pending or not connection.requests:
-                self.outstanding.add(connection.closed)
-                connection.close()
+            connection.start_closing()
 
     def drain_connections(self) -> None:
         """

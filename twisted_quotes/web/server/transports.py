@@ -77,13 +77,13 @@ def unacknowledged_bytes(transport: Any) -> int:
     return byte_count + _kernel_buffer_size(descriptor, TIOCOUTQ)
 
 
-def has_unread_data(transport: Any) -> bool:
+def unread_bytes(transport: Any) -> int:
     """
-    Return whether the kernel has data of the client that the reactor has not read.
+    Return the number of received bytes that the reactor has not read.
 
-    With TLS, it may be something else than a request.
+    With TLS, they may be something else than a request.
     """
-    return _kernel_buffer_size(underlying_transport(transport), FIONREAD) > 0
+    return _kernel_buffer_size(underlying_transport(transport), FIONREAD)
 
 
 def _kernel_buffer_size(descriptor: Any, request: int) -> int:
