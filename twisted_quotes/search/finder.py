@@ -4,7 +4,7 @@ The use cases: each finds the results of one kind of query.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -144,6 +144,12 @@ class Finder:
     def list_dictionary_names(self) -> Deferred[list[str]]:
         """List the names of the dictionaries that may be read, in order."""
         return self._track(self.indexed_library.resolve_names())
+
+    def warnings(self) -> dict[str, Sequence[str]]:
+        """Return the known warnings about dictionaries, by name."""
+        return {
+            name: each for name, each in self.indexed_library.warnings.items() if each
+        }
 
     def versions(self, dictionary_name: str) -> tuple[PathState, ...] | None:
         """See L{IndexedLibrary.versions}."""

@@ -4,9 +4,16 @@ The dictionaries of a library together with their indexes.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from twisted.logger import Logger
@@ -53,6 +60,7 @@ class IndexedLibrary:
 
     @ivar in_thread: runs what may block.
     @ivar now: returns the time, in seconds since 1970.
+    @ivar warnings: the warnings about dictionaries, by name, from their latest indexes.
     """
 
     _log = Logger()
@@ -62,6 +70,7 @@ class IndexedLibrary:
     indexes: IndexProvider
     in_thread: DeferToThread
     now: Callable[[], float]
+    warnings: dict[str, Sequence[str]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self._scheduler = CooperativeScheduler(self.runner.reactor)
@@ -175,7 +184,7 @@ class IndexedLibrary:
             with dictionary:
                 index = self.indexes.get(dictionary, wait_for_retry)
             try:
-                await index
+                self.warnings[name] = (await index).warnings
                 ready.append(name)
             except (DictionaryChanging, ServiceNotReady) as error:
                 last_error = error

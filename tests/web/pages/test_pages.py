@@ -96,6 +96,21 @@ class EveryPageTests(PagesTestCase):
             names = self.get_page(path).texts["li"]
             self.assertEqual(names, ["alpha (default)", "sub/beta"])
 
+    def test_a_page_has_the_warnings_about_dictionaries(self) -> None:
+        """They are known when a search has built the index."""
+        (self.folder / "alpha").write_bytes(b"1\xff\n\n2\xff\n")
+        for path in PATHS:
+            self.assertNotIn("small", self.get_page(path).texts)
+        self.get("/api/v2/quotes?dictionary=alpha")
+        for path in PATHS:
+            self.assertEqual(
+                self.get_page(path).texts["small"], ["2 places are not UTF-8"]
+            )
+        (self.folder / "alpha").write_text("1\n")
+        self.get("/api/v2/quotes?dictionary=alpha")
+        for path in PATHS:
+            self.assertNotIn("small", self.get_page(path).texts)
+
     def test_control_characters_in_a_name_are_replaced(self) -> None:
         """A terminal must not interpret them."""
         (self.folder / "a\x1b[31m\x7f\x9bz").write_text("x\n")

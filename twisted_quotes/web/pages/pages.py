@@ -4,7 +4,7 @@ The start page, the instructions and their style sheet.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
@@ -63,6 +63,7 @@ class _Page(Element):
 
     name: str
     dictionary_names: Sequence[str]
+    warnings: Mapping[str, Sequence[str]]
     default_dictionary: str
 
     def lookupRenderMethod(self, name: str) -> Any:
@@ -83,11 +84,12 @@ class _Page(Element):
 
     @renderer
     def dictionaries(self, request: IRequest, tag: Tag) -> Tag:
-        """Render the names of the dictionaries, with the default one marked."""
+        """Render the names of the dictionaries with their warnings."""
         items = [
             tags.li(
                 tags.code(printable(name)),
                 " (default)" if name == self.default_dictionary else "",
+                [tags.small(each) for each in self.warnings.get(name, ())],
             )
             for name in self.dictionary_names[:MAX_NAMES]
         ]
@@ -141,22 +143,23 @@ class Pages:
     """
     The routes of the pages.
 
-    A page is rendered once for each state of the library. The URL of the service, which
-    depends on the request, is then put in place of L{_BASE}.
+    A page is rendered once for each state of the library and its warnings. The URL of
+    the service, which depends on the request, is then put in place of L{_BASE}.
     """
 
     def __init__(self, finder: Finder) -> None:
         self._finder = finder
-        self._rendered: dict[str, tuple[list[str], bytes]] = {}
+        self._rendered: dict[str, tuple[object, bytes]] = {}
 
     async def page(self, name: str, request: IRequest) -> bytes:
         """Respond with a page: C{"start"} or C{"instructions"}."""
         names = await self._finder.list_dictionary_names()
-        rendered_names, html = self._rendered.get(name, (None, b""))
-        if rendered_names != names:
-            page = _Page(name, names, self._finder.library.default)
+        state = names, self._finder.warnings()
+        rendered_state, html = self._rendered.get(name, (None, b""))
+        if rendered_state != state:
+            page = _Page(name, *state, self._finder.library.default)
             html = b"<!DOCTYPE html>\n" + await flattenString(request, page)
-            self._rendered[name] = names, html
+            self._rendered[name] = state, html
         base = base_url(request) or "http://localhost"
         html = html.replace(_BASE.encode(), base.encode())
         return render_body(request, b"text/html; charset=utf-8", html)
