@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from itertools import chain
+from re import Pattern, compile
 from unicodedata import category
 
 # Tangut has more letters than there are marks, and no upper case.
@@ -27,7 +28,9 @@ def exchange_marks(text: str) -> str:
 
     The result has the same length. To exchange it again restores the text.
     """
-    return text if text.isascii() else text.translate(_exchanges())
+    if text.isascii() or not _exchangeable().search(text):
+        return text
+    return text.translate(_exchanges())
 
 
 @cache
@@ -40,6 +43,14 @@ def mark_characters() -> str:
         if code != _YPOGEGRAMMENI and category(chr(code)).startswith("M")
     )
     return "".join(map(chr, sorted(chain(_JOINERS, marks))))
+
+
+@cache
+def _exchangeable() -> Pattern[str]:
+    """Return what finds a character that is, or may be, exchanged."""
+    # A range for all others is tested faster than many ranges.
+    marks = filter("\U00010000".__gt__, mark_characters())
+    return compile(f"[{''.join(marks)}\U00010000-\U0010ffff]")
 
 
 @cache
