@@ -250,6 +250,31 @@ class HazardTests(LibraryServerTestCase):
         self.assertEqual(response.body, b'{"nr of entries":0,"results":[]}\n')
 
 
+class VolumeTests(LibraryTestCase):
+    """Tests of a volume with a ConfigMap of Kubernetes as the library."""
+
+    def write_version(self, name: str, text: str) -> None:
+        """Write a version of the files, and let the link to them point to it."""
+        (self.library / name).mkdir()
+        (self.library / name / "first").write_text(text)
+        (self.library / "..data_tmp").symlink_to(name)
+        (self.library / "..data_tmp").rename(self.library / "..data")
+
+    def test_a_new_version_of_all_files_is_served_at_once(self) -> None:
+        """Its files have the names of the links to them, and no others."""
+        self.write_version("..v1", "love one\n")
+        (self.library / "first").symlink_to("..data/first")
+        server = self.serve("--default-dictionary=first")
+        for number, text in enumerate(("love one", "love two", "love three"), 1):
+            if number > 1:
+                self.write_version(f"..v{number}", f"{text}\n")
+            for name in ("first", "*"):
+                for unit in ("line", "quote"):
+                    query = {**LOVE_QUERY, "dictionary": name, "unit": unit}
+                    self.assertEqual(server.query_results(**query), [text])
+            self.assertEqual(server.query_results(action="list"), ["first"])
+
+
 class ClientTests(LibraryTestCase):
     """Tests of clients that disconnect."""
 
