@@ -318,6 +318,7 @@ class LargeDictionaryTests(LibraryTestCase):
         assert isinstance(pid, int)
         return pid
 
+    @single_process_only("each worker builds an index of its own")
     def test_searches_share_one_build_of_an_index(self) -> None:
         """During the build, lines can be searched, even with a single slot."""
         server = self.serve("--max-running=1")
