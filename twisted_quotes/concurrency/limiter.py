@@ -143,7 +143,12 @@ class ConcurrencyLimiter:
         return waiter
 
     def _find_evictable(self, client_key: str | None) -> Deferred[Slot]:
-        """Return the waiter that a new request of a client replaces, or raise."""
+        """
+        Return the waiter that a new request of a client replaces.
+
+        @raise TooBusy: there is none.
+        @raise TooManyRequests: there is none, and this client has its share already.
+        """
         if self._evictable:
             _, _, busiest = self._evictable.first()
             own_count = self._evictable.count(client_key)

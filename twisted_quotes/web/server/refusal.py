@@ -1,5 +1,10 @@
 """
 Requests that are refused while they arrive, such as malformed ones.
+
+A body that is too large is refused in three places: L{Connection
+<twisted_quotes.web.server.connection.Connection>} knows its announced length,
+L{QuotesRequest<twisted_quotes.web.server.request.QuotesRequest>} counts what arrives,
+and L{RefusingChannel} looks at the announced length of a chunk.
 """
 
 from __future__ import annotations
