@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 from unicodedata import combining
@@ -362,6 +363,11 @@ class LargeDictionaryTests(LibraryTestCase):
             server.stop()
         (index,) = (self.folder / "cache").iterdir()
         self.assertEqual(oct(index.parent.stat().st_mode & 0o777), "0o700")
+
+    def test_the_working_directory_does_not_matter(self) -> None:
+        """In C{/}, the process could find the library of another Python."""
+        server = self.serve(folder=Path("/"))
+        self.assertEqual(len(server.query_results(**self.query)), 1)
 
     def test_an_unwritable_cache_is_logged_once(self) -> None:
         """Searches work, and no files are left."""

@@ -4,6 +4,7 @@ The reaper: a process that kills the other child processes of a killed service.
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,11 @@ class Reaper:
         command = Command(
             sys.executable,
             ("-P", "-S", "-m", "twisted_quotes.processes.reaper_process"),
-            {"PYTHONPATH": str(Path(__file__).parents[2])},
+            {
+                "PYTHONPATH": str(Path(__file__).parents[2]),
+                # Without it, Python looks for its library in the working directory.
+                "PATH": os.path.dirname(sys.executable),
+            },
         )
         try:
             self._process = spawn(self.reactor, command, "w")

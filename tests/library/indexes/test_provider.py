@@ -342,7 +342,7 @@ class ProcessTests(IndexProviderTestCase):
             process.arguments[1:6],
             ("-B", "-P", "-m", "twisted_quotes.library.indexes.process", "null"),
         )
-        self.assertEqual(list(process.environment), ["PYTHONPATH"])
+        self.assertEqual(list(process.environment), ["PYTHONPATH", "PATH"])
 
     def test_two_processes_run_at_the_same_time(self) -> None:
         """A slow one does not delay other dictionaries."""
