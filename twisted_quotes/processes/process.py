@@ -5,9 +5,11 @@ Child processes: spawn any executable, collect its output, kill it on cancellati
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from secrets import token_hex
 from types import MappingProxyType
 from typing import Literal
@@ -167,6 +169,15 @@ class _FileSender(FileSender):
             self.consumer.unregisterProducer()
             assert self.deferred is not None
             self.deferred.errback()
+
+
+def python_environment() -> dict[str, str]:
+    """Return the environment of a Python process that runs a module of this package."""
+    return {
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        # Without it, Python looks for its library in the working directory.
+        "PATH": os.path.dirname(sys.executable),
+    }
 
 
 def spawn(

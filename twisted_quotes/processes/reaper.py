@@ -4,16 +4,14 @@ The reaper: a process that kills the other child processes of a killed service.
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorProcess
 from twisted.logger import Logger
 
-from .process import ChildProcess, Command, Outcome, spawn
+from .process import ChildProcess, Command, Outcome, python_environment, spawn
 
 
 @dataclass
@@ -29,11 +27,7 @@ class Reaper:
         command = Command(
             sys.executable,
             ("-P", "-S", "-m", "twisted_quotes.processes.reaper_process"),
-            {
-                "PYTHONPATH": str(Path(__file__).parents[2]),
-                # Without it, Python looks for its library in the working directory.
-                "PATH": os.path.dirname(sys.executable),
-            },
+            python_environment(),
         )
         try:
             self._process = spawn(self.reactor, command, "w")

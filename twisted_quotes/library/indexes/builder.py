@@ -5,9 +5,7 @@ Where and for how long an index is written: in a thread, or else in a process.
 from __future__ import annotations
 
 import json
-import os
 import sys
-from pathlib import Path
 
 from twisted.internet.defer import (
     CancelledError,
@@ -23,6 +21,7 @@ from twisted_quotes.library.dictionary import Dictionary
 from twisted_quotes.processes.process import (
     Command,
     ReactorForProcesses,
+    python_environment,
     spawn,
 )
 
@@ -123,11 +122,7 @@ class IndexBuilder:
                 header,
                 folder,
             ),
-            {
-                "PYTHONPATH": str(Path(__file__).parents[3]),
-                # Without it, Python looks for its library in the working directory.
-                "PATH": os.path.dirname(sys.executable),
-            },
+            python_environment(),
         )
         started_at = self._reactor.seconds()
         time_limit = BASE_TIME_LIMIT + dictionary.size / BYTES_PER_SECOND
