@@ -397,6 +397,10 @@ class CacheTests(SearchTestCase):
             {"dictionary": "sub/beta"},
         ):
             self.results(b"1:love\n", **fields)
+        whole_word = self.search(whole_word=True)
+        # The first grep finds no combining mark.
+        self.end_grep(b"0\n", status=1)
+        self.assertEqual(self.finish(whole_word, b"love\n").json["results"], ["love"])
 
     def test_an_error_is_not_cached(self) -> None:
         self.assertEqual(self.finish(self.search(), status=2).code, 500)
