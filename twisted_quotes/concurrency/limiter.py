@@ -205,5 +205,6 @@ class ConcurrencyLimiter:
         self._held_slots[client_key] = held
         if not held:
             del self._held_slots[client_key]
-        for queue in self._queues:
-            queue.set_priority(client_key, held)
+        if self._waiting:
+            for queue in self._queues:
+                queue.set_priority(client_key, held)

@@ -182,8 +182,8 @@ class GrepSession(Closeable):
         runner, metrics, slot = self._runner, self._runner.metrics, self._slot
         assert slot is not None, "a running grep has a slot"
         slot.hold_until(runner.outstanding.add(child.ended))
-        metrics.greps_running.inc()
-        child.ended.addCallback(lambda _: metrics.greps_running.dec())
+        metrics.greps_running += 1
+        child.ended.addCallback(self._count_ended)
         started_at = runner.reactor.seconds()
         try:
             outcome = await child.result.addTimeout(self._time_left, runner.reactor)
@@ -206,6 +206,9 @@ class GrepSession(Closeable):
         self._time_left -= min(runner.reactor.seconds() - started_at, self._time_left)
         check_exit_status(outcome.exit_code, outcome.stderr, regex)
         return outcome
+
+    def _count_ended(self, _: None) -> None:
+        self._runner.metrics.greps_running -= 1
 
 
 def _observe(ended: Deferred[None]) -> Deferred[None]:

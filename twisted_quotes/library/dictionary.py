@@ -76,11 +76,13 @@ class Dictionary(Closeable):
     @ivar is_text: whether it is text.
     @ivar encoding: the encoding of the file.
     @ivar size: the size of its text in UTF-8, in bytes.
+    @ivar start: the offset of its text, after any byte order mark.
     """
 
     is_text: bool
     encoding: Encoding
     size: int
+    start: int
 
     def __init__(
         self,
@@ -122,11 +124,11 @@ class Dictionary(Closeable):
 
     def rewind(self) -> int:
         """
-        Set the file offset to the start of the text, after any byte order mark.
+        Set the file offset to the start of the text.
 
         @return: that offset.
         """
-        return os.lseek(self._descriptor, self._start, os.SEEK_SET)
+        return os.lseek(self._descriptor, self.start, os.SEEK_SET)
 
     def seek(self, offset: int) -> None:
         """Set the file offset."""
@@ -182,7 +184,7 @@ class Dictionary(Closeable):
         self._close_copy()
         if self.encoding == "utf-8":
             self.size = self.state.size
-            self._start = len(BOM_UTF8) if start.startswith(BOM_UTF8) else 0
+            self.start = len(BOM_UTF8) if start.startswith(BOM_UTF8) else 0
         else:
             self._copy_text()
         self.rewind()
@@ -194,7 +196,7 @@ class Dictionary(Closeable):
         self._descriptor = os.memfd_create("dictionary")
         with open(self._descriptor, "wb", closefd=False) as copy:
             copy.write(text)
-        self.size, self._start = len(text), 0
+        self.size, self.start = len(text), 0
 
     def duplicate(self) -> Dictionary:
         """Open the same file again, with a file offset of its own."""

@@ -54,6 +54,8 @@ class Metrics:
     The metrics of one process.
 
     Each public attribute is a metric.
+
+    @ivar greps_running: the number of greps that search.
     """
 
     _log = Logger()
@@ -90,8 +92,9 @@ class Metrics:
 
     def _add_grep_metrics(self) -> None:
         self.greps = self.add_counter("greps", "Greps started.")
-        self.greps_running = Gauge(
-            "quotes_greps_running", "Greps that search.", registry=self._registry
+        self.greps_running = 0
+        self.add_gauge(
+            "greps_running", "Greps that search.", lambda: self.greps_running
         )
         self.greps_killed = self.add_counter(
             "greps_killed",

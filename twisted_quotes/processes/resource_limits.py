@@ -33,8 +33,8 @@ def apply_limits(pid: int, max_seconds: float, slow: bool = False) -> None:
             (RLIMIT_CPU, ceil(max_seconds) + 1),
         ):
             _, hard = prlimit(pid, resource)
-            limit = limit if hard == RLIM_INFINITY else min(limit, hard)
-            prlimit(pid, resource, (limit, limit))
+            if hard == RLIM_INFINITY or limit < hard:
+                prlimit(pid, resource, (limit, limit))
         if slow:
             niceness = os.getpriority(os.PRIO_PROCESS, pid)
             os.setpriority(os.PRIO_PROCESS, pid, niceness + NICENESS_INCREMENT)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -111,7 +112,7 @@ class _BoundedNumbers(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             force_setattr(self, name, max(-sys.maxsize, min(value, sys.maxsize)))
 
 
-class _SearchFields(_BoundedNumbers, frozen=True, kw_only=True):
+class _SearchFields(_BoundedNumbers, frozen=True, kw_only=True, dict=True):
     """The fields of every query that reads dictionaries."""
 
     dictionary: _DictionaryName | UnsetType = UNSET
@@ -125,7 +126,7 @@ class _SearchFields(_BoundedNumbers, frozen=True, kw_only=True):
         bool, Meta(description="the term is a POSIX extended regular expression")
     ] = False
 
-    @property
+    @cached_property
     def selection(self) -> Selection:
         """The conditions for a result."""
         term, author = getattr(self, "term", UNSET), getattr(self, "author", UNSET)

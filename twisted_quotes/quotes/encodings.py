@@ -19,6 +19,7 @@ _BYTE_ORDER_MARKS: tuple[tuple[bytes, Encoding], ...] = (
     (BOM_UTF16_LE, "utf-16"),
     (BOM_UTF16_BE, "utf-16"),
 )
+_WIDE_STARTS = tuple(mark for mark, _ in _BYTE_ORDER_MARKS)
 # Compressed files, images and documents, which may have no NUL at their start.
 _BINARY_STARTS = (
     *(
@@ -40,9 +41,10 @@ def detect_encoding(start: bytes) -> Encoding | None:
     @param start: the first L{START_SIZE} bytes of a file, or all if it has fewer.
     @return: L{None} if it is not text: it has a NUL, or the start of a known format.
     """
-    for mark, encoding in _BYTE_ORDER_MARKS:
-        if start.startswith(mark):
-            return encoding
+    if start.startswith(_WIDE_STARTS):
+        for mark, encoding in _BYTE_ORDER_MARKS:
+            if start.startswith(mark):
+                return encoding
     if b"\0" in start or start.startswith(_BINARY_STARTS):
         return None
     return "utf-8"

@@ -49,7 +49,6 @@ class DictionarySearch:
 
     @ivar in_thread: runs what may block.
     @ivar text_form: what grep reads.
-    @ivar start: the offset of the text in the file.
     """
 
     dictionary: Dictionary
@@ -57,7 +56,6 @@ class DictionarySearch:
     grep_session: GrepSession
     in_thread: DeferToThread
     text_form: TextForm
-    start: int
 
     @property
     def has_context(self) -> bool:
@@ -71,7 +69,7 @@ class DictionarySearch:
         start: int | None = None,
     ) -> Outcome:
         """Run grep on the text, or on the part of it from an offset on."""
-        start = self.start if start is None else start
+        start = self.dictionary.start if start is None else start
         self.dictionary.seek(start)
         stdin: int | NormalizedFile = self.dictionary.fileno()
         if self.text_form is not TextForm.FILE:
@@ -125,10 +123,10 @@ class DictionarySearch:
     def open_reader(self, skip: int) -> EntryReader:
         """Read the entries chunk after chunk, without the first ones."""
         if self.query.selection.pattern is None:
-            return AllLinesReader(self, READ_SIZE, skip, self.start)
+            return AllLinesReader(self, READ_SIZE, skip, self.dictionary.start)
         # With their context, entries may be much longer than the output.
         size = CHUNK_SIZE // 4 if self.has_context else CHUNK_SIZE
-        return MatchReader(self, size, skip, self.start)
+        return MatchReader(self, size, skip, self.dictionary.start)
 
 
 @dataclass

@@ -145,7 +145,6 @@ class _Search:
             self.grep_session,
             self.indexed_library.in_thread,
             text_form,
-            dictionary.rewind(),
         )
 
     async def _choose_text_form(self, dictionary: Dictionary) -> TextForm:

@@ -64,10 +64,11 @@ class Lines(Sequence[str]):
     def __getitem__(self, index: int | slice) -> str | Lines:
         if isinstance(index, int):
             return list(self)[index]
-        start, stop, step = index.indices(len(self))
+        count = self._count
+        start, stop, step = index.indices(count)
         if step != 1:
             raise ValueError("the step of a slice must be 1")
-        if (start, stop) == (0, len(self)):
+        if (start, stop) == (0, count):
             return self
         start_offset = self._offset_after(start)
         return Lines(self.data[start_offset : self._offset_after(max(start, stop))])

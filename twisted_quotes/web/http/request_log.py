@@ -32,9 +32,10 @@ class RequestLogEntry:
 
 def log_entry(request: Any) -> RequestLogEntry:
     """Return the log entry of a request, which the request keeps."""
-    if not hasattr(request, "log_entry"):
-        request.log_entry = RequestLogEntry(request)
-    entry: RequestLogEntry = request.log_entry
+    try:
+        entry: RequestLogEntry = request.log_entry
+    except AttributeError:
+        entry = request.log_entry = RequestLogEntry(request)
     return entry
 
 
