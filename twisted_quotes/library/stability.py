@@ -14,7 +14,7 @@ from .dictionary import Dictionary
 MAX_ATTEMPTS = 5
 """The maximum number of starts of a search whose files change meanwhile."""
 
-_STABLE_TIME = 0.02
+_STABLE_TIME, _STABLE_NANOSECONDS = 0.02, 20_000_000
 _MAX_WAITS = 3
 
 
@@ -29,7 +29,8 @@ def is_recently_changed(now: float, *change_times: int) -> bool:
         since 1970. A time in the future comes from another clock and is not recent.
     """
     now_ns = now * 1e9
-    return any(0 <= now_ns - each < _STABLE_TIME * 1e9 for each in change_times)
+    start = now_ns - _STABLE_NANOSECONDS
+    return any(start < each <= now_ns for each in change_times)
 
 
 async def wait_until_stable(

@@ -124,6 +124,8 @@ class GrepPool:
         self._limit = limit
         self._now = now
         self._idle: dict[str, PrestartedGrep] = {}
+        self._used = runner.metrics.prestarted_greps.labels("used")
+        self._unused = runner.metrics.prestarted_greps.labels("unused")
         runner.limiter.on_acquired = self._evict_excess
 
     def acquire(self, dictionary_name: str, term: str) -> PrestartedGrep | None:
@@ -141,7 +143,7 @@ class GrepPool:
             return None
         del self._idle[dictionary_name]
         prestarted.timeout_call.cancel()
-        self._runner.metrics.prestarted_greps.labels("used").inc()
+        self._used.inc()
         return prestarted
 
     def prestart(self, dictionary_name: str) -> None:
@@ -170,7 +172,7 @@ class GrepPool:
             read_end, write_end = os.pipe()
             os.set_blocking(write_end, False)
             pipe = stack.enter_context(os.fdopen(write_end, "wb", 0))
-            with os.fdopen(read_end, "rb", 0):
+            try:
                 child = runner.start(
                     pattern_file_arguments(_PATTERN_FD),
                     C_LOCALE,
@@ -178,6 +180,8 @@ class GrepPool:
                     MAX_OUTPUT,
                     {_PATTERN_FD: read_end},
                 )
+            finally:
+                os.close(read_end)
             stack.pop_all()
         self._idle[dictionary_name] = PrestartedGrep(
             dictionary,
@@ -210,7 +214,7 @@ class GrepPool:
         return outcome
 
     def _discard(self, dictionary_name: str) -> None:
-        self._runner.metrics.prestarted_greps.labels("unused").inc()
+        self._unused.inc()
         self._idle.pop(dictionary_name).close()
 
     def _evict_excess(self) -> None:
