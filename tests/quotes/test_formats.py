@@ -188,7 +188,16 @@ class FormatTests(SynchronousTestCase):
         self.check(PERCENT, "one\n%\ntwo", "One.\nTwo.\nThree.\n%", "%\r\none\n\ntwo")
 
     def test_most_files_have_blank_lines_between_quotes(self) -> None:
-        self.check(BLANK, "", "one", "One.\n\nTwo.\n\nThree.", "%%\none\n %\ntwo")
+        self.check(BLANK, "", "one", "One.\n\nTwo.\n\nThree.", "%% a\none\n %\ntwo")
+
+    def test_two_percent_signs_separate_quotes_where_no_single_one_does(self) -> None:
+        """In a file with lines that are one, lines that start with two are comments."""
+        old = QuoteFormat("percent", "%%")
+        self.check(old, "One.\n%%\nTwo.\n%%\r\nThree.", "one\n\n%%", "%%\none\n %\ntwo")
+        self.check(PERCENT, "%%\n%\none", "one\n%%\ntwo\n%", "%\n%%")
+        self.check(old, "one\n\n" * 300_000 + "%%")
+        quotes = [data for _, data in old.split(BytesIO(b"%%\na\n%\n%%\r\n\nb\n%%"), 0)]
+        self.assertEqual(quotes, [b"a\n%", b"b"])
 
     def test_a_quote_may_be_on_each_line(self) -> None:
         """Most lines end a sentence or in an attribution."""

@@ -127,9 +127,11 @@ def _parse_inline(line: str) -> str | None:
         before, attribution = line[: mark.start()], line[mark.end() :].rstrip()
         attribution = attribution.removesuffix(mark[0].strip()).rstrip()
         ends_sentence = _FULL_STOP.search(before) is not None
-        if _is_inline_name(attribution, capitals=not ends_sentence) and (
-            ends_sentence or len(before.split()) >= _MIN_WORDS
-        ):
+        if ends_sentence:
+            name = _without_full_stop(attribution)
+        else:
+            name = attribution if len(before.split()) >= _MIN_WORDS else ""
+        if _is_inline_name(name, capitals=not ends_sentence):
             return attribution
     in_brackets = line.endswith(_CLOSING) and _IN_BRACKETS.fullmatch(line)
     if (
@@ -139,6 +141,13 @@ def _parse_inline(line: str) -> str | None:
     ):
         return in_brackets[2]
     return None
+
+
+def _without_full_stop(attribution: str) -> str:
+    """Remove a full stop after two words or more, all with capitals."""
+    words = attribution.split()
+    is_name = len(words) > 1 and not any(map(str.islower, words))
+    return attribution.removesuffix(".") if is_name else attribution
 
 
 def _is_inline_name(attribution: str, capitals: bool) -> bool:

@@ -2,8 +2,9 @@
 Formats of dictionaries: how a file separates its quotes, and how it writes them.
 
 Blank lines separate quotes. In a file with lines that are just C{%}, those do, and
-lines that start with C{%%} are comments, as in strfile(1). A file with a quote on each
-line needs no separators (contract, section 3).
+lines that start with C{%%} are comments, as in strfile(1). Without such lines, those
+that are just C{%%} separate quotes, as in files for the first versions of fortune(6).
+A file with a quote on each line needs no separators (contract, section 3).
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _BLANKS = (
 # A line that starts with a letter is text. Most do, and this is faster than a pattern.
 _A, _Z = b"A"[0], b"z"[0]
 # It starts with a literal, which is found faster than the start of a line.
-_PERCENT_LINE = compile(rb"\n%\r?\n")
+_PERCENT_LINE = compile(rb"\n(%%?)(?=\r?\n)")
 _FORMAT_LINE = compile(
     rb"# format: (blank-line|percent|one-per-line)[ \t]*+\r?(?:\n|\Z)"
 )
@@ -63,8 +64,7 @@ class QuoteFormat:
     The format of a dictionary.
 
     @ivar separation: what separates the quotes.
-    @ivar delimiter: the character that is alone in lines between quotes, if these
-        separate them.
+    @ivar delimiter: the text of the lines between quotes, if these separate them.
     @ivar rot13: whether the letters are rotated.
     """
 
@@ -198,9 +198,9 @@ def detect_format(file: Readable) -> QuoteFormat:
     Return the format of a file without a C{.dat} file.
 
     It is what a first line C{# format: ...} says. Without one, lines that are just
-    C{%} separate the quotes, or else blank lines. If the first mebibyte has neither,
-    but at least three lines, and most of them end a sentence or in an attribution,
-    each line is a quote.
+    C{%} separate the quotes, or else C{%%}, or else blank lines. If the first mebibyte
+    has none of these, but at least three lines, and most of them end a sentence or in
+    an attribution, each line is a quote.
 
     @param file: open at the start of its text. It is read up to the block with the
         first C{%} line.
@@ -208,26 +208,31 @@ def detect_format(file: Readable) -> QuoteFormat:
     sample = file.read(_SAMPLE_SIZE)
     if format_line := _FORMAT_LINE.match(sample):
         return _FORMATS[format_line[1]]
-    if _has_percent_line(file, sample):
-        return _FORMATS[b"percent"]
+    if delimiter := _find_delimiter(file, sample):
+        return QuoteFormat("percent", delimiter)
     return _FORMATS[b"one-per-line" if _has_quote_lines(sample) else b"blank-line"]
 
 
-def _has_percent_line(file: Readable, buffered: bytes) -> bool:
+def _find_delimiter(file: Readable, buffered: bytes) -> str:
     """
-    Return whether a file has a line that is just C{%}.
+    Return C{%} if a file has a line that is just that, or else C{%%} if it has one.
 
     @param buffered: what has been read from the file.
+    @return: an empty string if it has neither.
     """
+    delimiter = ""
     block, buffered = buffered, b"\n" + buffered
     while block:
-        if _PERCENT_LINE.search(buffered, 0, buffered.rfind(b"\n") + 1):
-            return True
-        # A line that is just a percent sign has at most two bytes more.
-        buffered = buffered[-3:]
+        for line in _PERCENT_LINE.finditer(buffered, 0, buffered.rfind(b"\n") + 1):
+            delimiter = line[1].decode()
+            if delimiter == "%":
+                return delimiter
+        # A line that is just a delimiter has at most three bytes more.
+        buffered = buffered[-4:]
         block = file.read(_BLOCK_SIZE)
         buffered += block
-    return _PERCENT_LINE.search(buffered + b"\n") is not None
+    last_line = _PERCENT_LINE.search(buffered + b"\n")
+    return last_line[1].decode() if last_line else delimiter
 
 
 def _has_quote_lines(sample: bytes) -> bool:

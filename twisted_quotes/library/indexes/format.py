@@ -25,7 +25,7 @@ from twisted_quotes.quotes.warnings import WarningCollector
 from twisted_quotes.text.combining_marks import exchange_marks
 from twisted_quotes.text.normalization import normalize_for_search
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """Increase this whenever the content of an index changes."""
 
 _SPAN_STRUCT = Struct("<QQQ")
