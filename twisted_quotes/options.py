@@ -80,7 +80,7 @@ _WORKERS = _Type(
 # Of each option: its type, its description, and its default (contract, section 2).
 _OPTIONS: dict[str, tuple[_Type, str, str | None]] = {
     "dictionaries": (_TEXT, "Folder of dictionaries", None),
-    "default-dictionary": (_TEXT, "Dictionary for requests that name none", None),
+    "default-dictionary": (_TEXT, "Dictionary of API v1 requests that name none", None),
     "cache-dir": (_TEXT, "Folder for the indexes of quotes", None),
     "cache-bytes": (_COUNT, "Bytes of cached responses; 0 for no cache", "67108864"),
     "search-together": (_YES_OR_NO, "Whether searches share and prestart greps", "yes"),

@@ -124,20 +124,20 @@ class LargeLibraryTests(SynchronousTestCase):
         return self.successResultOf(result)
 
     def test_no_operation_blocks_the_reactor(self) -> None:
-        states = self.check(lambda: self.finder.read_states("*"))
+        states = self.check(lambda: self.finder.read_states(("*",)))
         self.assertEqual(len(states), self.count)
         infos, is_complete = self.check(self.finder.list_dictionaries)
         self.assertEqual((len(infos), is_complete), (self.count, True))
         library = self.finder.indexed_library
         indexes, _ = self.check(
-            lambda: Deferred.fromCoroutine(library.ensure_indexes("*"))
+            lambda: Deferred.fromCoroutine(library.ensure_indexes(("*",)))
         )
         self.assertEqual(len(indexes), self.count)
 
     def test_no_search_without_grep_blocks_the_reactor(self) -> None:
         texts = [f"one {number}" for number in range(self.count)]
-        stream = StreamQuotes(dictionary="*")
-        sample = SampleQuotes(dictionary="*", limit=100, seed=1)
+        stream = StreamQuotes(dictionary=("*",))
+        sample = SampleQuotes(dictionary=("*",), limit=100, seed=1)
         for quote_query in (stream, sample):
             found = CollectedQuotes(max_quotes=2 * self.count)
             self.check(lambda: self.finder.find_quotes(quote_query, found))  # noqa: B023

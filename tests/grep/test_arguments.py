@@ -36,7 +36,8 @@ from twisted_quotes.grep.output import (
     parse_numbered_lines,
     strip_line_numbers,
 )
-from twisted_quotes.query.queries import All, Pattern, Search
+from twisted_quotes.query.queries import All, Search
+from twisted_quotes.query.selection import Pattern
 from twisted_quotes.text.lines import add_context, parse_lines
 
 from ..cases import letter_case_groups, letter_case_variants

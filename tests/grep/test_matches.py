@@ -12,7 +12,7 @@ from unittest.mock import patch
 from twisted.trial.unittest import TestCase
 
 from twisted_quotes.grep import matches
-from twisted_quotes.query.queries import Pattern
+from twisted_quotes.query.selection import Pattern
 
 from ..cases import acquire_real_session
 from ..fakes import run_immediately

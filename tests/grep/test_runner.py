@@ -18,7 +18,7 @@ from twisted_quotes.grep.arguments import GrepFailed
 from twisted_quotes.grep.runner import GrepRunner, GrepSession
 from twisted_quotes.monitoring.metrics import Metrics
 from twisted_quotes.processes.process import Outcome
-from twisted_quotes.query.queries import Pattern
+from twisted_quotes.query.selection import Pattern
 from twisted_quotes.text.lines import NormalizedFile
 
 from ..fakes import FakeProcess, FakeReactor

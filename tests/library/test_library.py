@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import socket
 import subprocess
 import sys
@@ -637,6 +638,17 @@ class LibraryTests(_LibraryTestCase):
             self.assertRaises(DictionaryNotFound, library.open, name)
         library.open("lone.dat").close()
 
+    def test_all_dictionaries_may_be_the_default(self) -> None:
+        """There must be one when the service starts."""
+        library = self.make_library("*")
+        self.assertEqual(library.default, "*")
+        library.check_default()
+        shutil.rmtree(self.root)
+        self.assertRaises(OSError, library.check_default)
+        self.root.mkdir()
+        library.check_default()
+        self.assertRaises(LibraryUnusable, self.make_library, "*")
+
     def test_a_file_with_the_name_for_all_dictionaries_is_not_served(self) -> None:
         """C{*} never means that file; in a folder it is a name like any other."""
         path = self.write_file("*")
@@ -646,7 +658,6 @@ class LibraryTests(_LibraryTestCase):
         self.assertEqual(library.names(), ["cats", "folder/*"])
         self.assertRaises(DictionaryNotFound, library.open, "*")
         self.assertIsNone(library.path_state("*"))
-        self.assertRaises(LibraryUnusable, self.make_library, "*")
         path.unlink()
         self.write_file("*/cats")
         self.assertEqual(library.names(), ["*/cats", "cats", "folder/*"])

@@ -377,6 +377,9 @@ class ParameterTests(SynchronousTestCase):
             ("term=a%3Bb%26c", FindQuotes(term="a;b&c")),
             ("term=a;b", FindQuotes(term="a;b")),
             ("term=caf\u00e9+x", FindQuotes(term="caf\u00e9 x")),
+            ("dictionary=a&dictionary=b/c", FindQuotes(dictionary=("a", "b/c"))),
+            ("q=a+-b%0A%22c%22", FindQuotes(q='a -b\n"c"')),
+            ("ignore_case=AUTO", FindQuotes()),
         ):
             self.assertEqual(self.parse(query_string), query)
         self.assertEqual(parse_parameters(b"", SampleQuotes), SampleQuotes())
@@ -425,6 +428,23 @@ class ParameterTests(SynchronousTestCase):
             self.assertIn(words, message)
             self.assertNotIn("secret", message)
             self.assertNotIn("field", message)
+
+    def test_a_search_as_typed_has_words_and_no_term(self) -> None:
+        for query_string, words in (
+            ("q=", 'The parameter "q" is empty. It must be a string of 1 to 1024'),
+            ("q=%22%20%22", 'The parameter "q" has no words. '),
+            ("q=secret&term=a", 'The parameter "term" does not go with "q". '),
+            ("q=secret&regex=no", 'The parameter "regex" does not go with "q". '),
+            ("q=" + "secret+" * 33, 'The parameter "q" has 33 words, and 32 are '),
+            ("q=secret%00", 'The parameter "q" has a NUL. '),
+        ):
+            message = self.error_message(query_string)
+            self.assertIn(words, message)
+            self.assertNotIn("secret", message)
+
+    def test_an_error_shows_the_value_of_a_repeated_parameter(self) -> None:
+        message = self.error_message("dictionary=a&dictionary=b%00&dictionary=c")
+        self.assertIn('"dictionary" is "b\\u0000". It must be a file', message)
 
     def test_a_parameter_of_another_url_is_refused(self) -> None:
         error = self.assertRaises(BadRequest, parse_parameters, b"seed=1", FindQuotes)

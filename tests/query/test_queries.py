@@ -16,13 +16,12 @@ from twisted_quotes.query.queries import (
     All,
     FindQuotes,
     List,
-    Pattern,
     Random,
     SampleQuotes,
     Search,
-    Selection,
     action_name,
 )
+from twisted_quotes.query.selection import Pattern, Selection, author_group
 
 
 class QueryTests(SynchronousTestCase):
@@ -81,6 +80,9 @@ class QueryTests(SynchronousTestCase):
             (Random(term="a", **flags), Selection(pattern)),
             (Random(), Selection()),
             (All(ignore_case=True), Selection()),
-            (FindQuotes(term="a", author="b", **flags), Selection(pattern, "b")),
+            (
+                FindQuotes(term="a", author="b", **flags),
+                Selection(pattern, (author_group("b"),)),
+            ),
         ):
             self.assertEqual(query.selection, selection)

@@ -8,11 +8,7 @@ import random
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.query.search_syntax import (
-    Condition,
-    parse_search,
-    positive_terms,
-)
+from twisted_quotes.query.search_syntax import Condition, parse_search
 
 
 def all_of(*words: str) -> tuple[tuple[Condition, ...], ...]:
@@ -106,11 +102,3 @@ class ParseSearchTests(SynchronousTestCase):
                 for condition in group:
                     self.assertIn(condition.term, text.replace("\u201c", '"'))
                     self.assertEqual(condition.term, condition.term.strip())
-
-
-class PositiveTermsTests(SynchronousTestCase):
-    """Tests for L{positive_terms}."""
-
-    def test_they_are_the_terms_to_show_in_a_text(self) -> None:
-        conditions = parse_search('b a OR "c d" -e author:f in:g b')
-        self.assertEqual(positive_terms(conditions), ["b", "a", "c d"])

@@ -9,7 +9,7 @@ from unittest.mock import patch
 from twisted.trial.unittest import TestCase
 
 from twisted_quotes.grep import matches
-from twisted_quotes.query.queries import Pattern
+from twisted_quotes.query.selection import Pattern
 from twisted_quotes.quotes.quote import Quote
 from twisted_quotes.search import match_positions
 
@@ -20,14 +20,18 @@ from ..fakes import run_immediately
 class MatchPositionsTests(TestCase):
     """Tests of match spans."""
 
-    async def find_positions(self, pattern: Pattern, *texts: str) -> list[list[str]]:
+    async def find_positions(
+        self, patterns: Pattern | list[Pattern], *texts: str
+    ) -> list[list[str]]:
         """Return the matching parts of some texts."""
         quotes = [
             Quote("book", number, number, text) for number, text in enumerate(texts)
         ]
+        if isinstance(patterns, Pattern):
+            patterns = [patterns]
         with await acquire_real_session() as session:
             positions = await match_positions.locate_matches(
-                session, pattern, quotes, run_immediately
+                session, patterns, quotes, run_immediately
             )
         self.assertEqual([(q.line, q.text) for q in positions], list(enumerate(texts)))
         self.truncated = [q.match_spans_truncated for q in positions]
@@ -39,6 +43,13 @@ class MatchPositionsTests(TestCase):
                 Pattern("a.", regex=True), "a\u00e9 ab", "", "b", "\n a  b\na\u00e9"
             ),
             [["a\u00e9", "ab"], [], [], ["a  ", "a\u00e9"]],
+        )
+
+    async def test_the_spans_of_several_patterns_are_in_order_and_merged(self) -> None:
+        patterns = [Pattern("old"), Pattern("gold"), Pattern("is")]
+        self.assertEqual(
+            await self.find_positions(patterns, "This is gold, not old", "is", "none"),
+            [["is", "is", "gold", "old"], ["is"], []],
         )
 
     async def test_letters_match_in_each_of_their_cases(self) -> None:

@@ -124,11 +124,15 @@ class QuotesTests(RealGrepTestCase):
     finder: Finder
 
     async def find(
-        self, limit: int | None = 20, max_quotes: int = 1000, **fields: object
+        self,
+        limit: int | None = 20,
+        max_quotes: int = 1000,
+        dictionary: str = "dreams",
+        **fields: object,
     ) -> CollectedQuotes:
-        """Find quotes in dictionaries of the library."""
+        """Find quotes in a dictionary, or in the library."""
         results = CollectedQuotes(limit, max_quotes)
-        query = FindQuotes(**fields)  # type: ignore[arg-type]
+        query = FindQuotes(dictionary=(dictionary,), **fields)  # type: ignore[arg-type]
         await self.make_finder().find_quotes(query, results)
         return results
 
@@ -302,7 +306,9 @@ class ChangeTests(RealGrepTestCase):
 
         self.patch(indexed_dictionary.IndexedDictionary, "read", read_after_a_change)
         found = CollectedQuotes()
-        await self.make_finder().find_quotes(FindQuotes(term="love"), found)
+        await self.make_finder().find_quotes(
+            FindQuotes(dictionary=("dreams",), term="love"), found
+        )
         self.assertEqual(found.texts, ["One love.", "Two loves."])
         self.assertEqual(found.total, 2)
 

@@ -87,7 +87,7 @@ class RandomSamplerTests(RealGrepTestCase):
         )
         self.assertEqual((len(sampled), len(set(sampled))), (4, 4))
         self.assertTrue(all("love" in quote.lower() for quote in sampled))
-        query = SampleQuotes(dictionary="*", term="Love", author="h", limit=9, seed=1)
+        query = SampleQuotes(term="Love", author="h", limit=9, seed=1)
         results = CollectedQuotes(query.limit)
         await self.make_finder().find_quotes(query, results)
         [quote] = results.quotes
@@ -114,7 +114,7 @@ class RandomSamplerTests(RealGrepTestCase):
 
     async def test_results_accept_the_first_samples_and_the_total(self) -> None:
         finder = self.make_finder()
-        query = SampleQuotes(dictionary="*", limit=5, seed=3)
+        query = SampleQuotes(limit=5, seed=3)
         all_quotes = CollectedQuotes(query.limit)
         await finder.find_quotes(query, all_quotes)
         self.assertEqual((len(all_quotes.quotes), all_quotes.total), (5, 5))

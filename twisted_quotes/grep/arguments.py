@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 
 from twisted_quotes.errors import BadRequest
-from twisted_quotes.query.queries import All, Pattern, Search
+from twisted_quotes.query.queries import All, Search
+from twisted_quotes.query.selection import Pattern
 from twisted_quotes.text.combining_marks import mark_characters
 from twisted_quotes.text.lines import VALID_UTF8_LINE_PATTERN
 

@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import NamedTuple, TypeAlias
 
 from twisted_quotes.concurrency.threads import DeferToThread
-from twisted_quotes.query.queries import Pattern
+from twisted_quotes.query.selection import Pattern
 
 from .arguments import line_number_arguments, match_position_arguments
 from .output import parse_line_numbers, parse_match_positions

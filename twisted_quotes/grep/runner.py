@@ -28,7 +28,7 @@ from twisted_quotes.processes.process import (
     ReactorForProcesses,
     spawn,
 )
-from twisted_quotes.query.queries import Pattern
+from twisted_quotes.query.selection import Pattern
 from twisted_quotes.text.lines import NormalizedFile
 
 from .arguments import GrepFailed, check_exit_status, pattern_environment

@@ -18,6 +18,7 @@ from twisted_quotes.errors import (
     DictionaryNotText,
     QuotesError,
 )
+from twisted_quotes.query.queries import ALL_DICTIONARIES
 from twisted_quotes.query.suggestions import suggest_similar
 from twisted_quotes.quotes.strfile import read_strfile_header
 from twisted_quotes.text.display import printable
@@ -56,8 +57,8 @@ class Library:
     A folder of dictionaries.
 
     @param root: the folder.
-    @param default: the dictionary for API v1 requests that name none; L{None} for
-        the first by name.
+    @param default: the dictionary for API v1 requests that name none, or C{"*"} for
+        all; L{None} for the first by name.
     @ivar count: the number of dictionaries when they were last listed.
     @raise LibraryUnusable: the folder cannot be listed, or the default dictionary
         cannot be read.
@@ -70,8 +71,11 @@ class Library:
         self.count = 0
         try:
             os.listdir(self._root)
-            self.default = default or self.names()[0]
-            self.open(self.default).close()
+            if default is None or default == ALL_DICTIONARIES:
+                first = self.names()[0]
+                default = default or first
+            self.default = default
+            self.check_default()
         except IndexError:
             raise LibraryUnusable(f"there is no dictionary in {self._root}") from None
         except OSError as error:
@@ -82,6 +86,17 @@ class Library:
             raise LibraryUnusable(
                 f"the default dictionary, in {self._root}: {error.message}"
             ) from None
+
+    def check_default(self) -> None:
+        """
+        Check that the default dictionary, or the library, can be read.
+
+        The errors are those of L{open}, or L{OSError}.
+        """
+        if self.default == ALL_DICTIONARIES:
+            os.listdir(self._root)
+        else:
+            self.open(self.default).close()
 
     def open(self, dictionary_name: str) -> Dictionary:
         """

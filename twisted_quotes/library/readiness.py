@@ -38,6 +38,6 @@ class Readiness:
         if not os.access(self.executable, os.X_OK):
             raise ServiceNotReady("grep")
         try:
-            self.library.open(self.library.default).close()
+            self.library.check_default()
         except (OSError, QuotesError):
             raise ServiceNotReady("the default dictionary") from None

@@ -29,6 +29,7 @@ class Field:
     @ivar default: the default as JSON; empty if there is none.
     @ivar is_text: whether the value is a string.
     @ivar is_boolean: whether the value is a boolean.
+    @ivar is_list: whether it may be repeated.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Field:
     required: bool
     is_text: bool
     is_boolean: bool
+    is_list: bool
 
 
 @cache
@@ -51,15 +53,25 @@ def fields_of(query_type: type[Struct]) -> dict[str, Field]:
             name,
             _describe_allowed(value, is_in_body),
             value["description"],
-            json.dumps(value["default"]) if "default" in value else "",
+            _describe_default(value.get("default", "")),
             name in schema["required"],
-            "enum" in value or value["type"] == "string",
-            value.get("type") == "boolean",
+            "enum" in value or value.get("type") in ("string", "array"),
+            any(each.get("type") == "boolean" for each in value.get("anyOf", [value])),
+            value.get("type") == "array",
         )
         for name, value in schema["properties"].items()
         if name != query_type.__struct_config__.tag_field
     ]
     return {f.name: f for f in sorted(fields, key=lambda f: not f.required)}
+
+
+def _describe_default(value: object) -> str:
+    match value:
+        case "":
+            return ""
+        case [only]:
+            return json.dumps(only)
+    return json.dumps(value)
 
 
 def _describe_allowed(schema: Mapping[str, Any], is_in_body: bool) -> str:

@@ -24,6 +24,7 @@ from .json_body import (
 )
 from .queries import ACTIONS, FindQuotes, Query, SampleQuotes
 from .regex_dialect import check_dialect
+from .search_syntax import parse_search
 from .suggestions import suggest_name
 
 _ALLOWED_ACTIONS = ", ".join(f'"{action}"' for action in ACTIONS)
@@ -33,7 +34,10 @@ _FIELD_NAMES = {
 _PARAMETER_NAMES = {*fields_of(FindQuotes), *fields_of(SampleQuotes)}
 
 # Search terms are not logged, so messages do not repeat them.
-_PRIVATE_FIELDS = {"term", "author"}
+_PRIVATE_FIELDS = {"term", "q", "author"}
+
+# Each takes a grep.
+_MAX_SEARCH_TERMS = 32
 
 _INTEGER = compile(r"-?(0|[1-9][0-9]*)")
 
@@ -100,11 +104,15 @@ def parse_parameters(query_string: bytes, query_type: type[T]) -> T:
         )
     except UnicodeDecodeError:
         raise BadRequest("The query of the URL is not UTF-8.") from None
-    texts = unique_fields(
-        [pair for pair in parameters if not _TRACKING_PARAMETER.fullmatch(pair[0])],
-        "parameter",
-    )
     fields = fields_of(query_type)
+    single: list[tuple[str, Any]] = []
+    repeated: dict[str, list[str]] = {}
+    for name, text in parameters:
+        if name in fields and fields[name].is_list:
+            repeated.setdefault(name, []).append(text)
+        elif not _TRACKING_PARAMETER.fullmatch(name):
+            single.append((name, text))
+    texts = unique_fields([*single, *repeated.items()], "parameter")
     values = {
         name: _parse_value(text, fields.get(name)) for name, text in texts.items()
     }
@@ -116,7 +124,7 @@ def _parse_value(text: str, field: Field | None) -> object:
     if field is None or field.is_text:
         return text
     if field.is_boolean:
-        return URL_BOOLEANS.get(text.lower(), text)
+        return URL_BOOLEANS.get(text.lower(), text.lower())
     return parse_integer(text) if _INTEGER.fullmatch(text) else text
 
 
@@ -128,10 +136,28 @@ def _convert(
         query = msgspec.convert(values, query_type)
     except msgspec.ValidationError as error:
         raise _explain_validation_error(given, query_type, str(error)) from None
-    term = getattr(query, "term", UNSET)
+    term, search = getattr(query, "term", UNSET), getattr(query, "q", UNSET)
+    if isinstance(search, str):
+        _check_search(search, "term" if "term" in given else "regex", given)
     if isinstance(term, str) and getattr(query, "regex", False):
         check_dialect(term)
     return query
+
+
+def _check_search(search: str, other: str, given: Mapping[str, Any]) -> None:
+    if other in given:
+        raise BadRequest(
+            f'The parameter "{other}" does not go with "q". Send "term" for one fixed '
+            'string or regular expression, or "q" for several words.'
+        )
+    count = sum(map(len, parse_search(search)))
+    if not count:
+        raise BadRequest('The parameter "q" has no words. Send at least one.')
+    if count > _MAX_SEARCH_TERMS:
+        raise BadRequest(
+            f'The parameter "q" has {count} words, and {_MAX_SEARCH_TERMS} are '
+            "allowed. Put phrases in quotation marks: each counts as one word."
+        )
 
 
 def _explain_validation_error(
@@ -159,9 +185,12 @@ def _explain_validation_error(
                 f'The field "{field.name}" is missing: the action "{action}" needs '
                 f"{field.allowed}."
             )
-    # The message ends with the path, such as "at `$.offset`".
-    name = msgspec_message.rpartition("$.")[2].rstrip("`")
+    # The message ends with the path, such as "at `$.offset`" or "`$.dictionary[1]`".
+    path = msgspec_message.rpartition("$.")[2].rstrip("`]")
+    name, _, index = path.partition("[")
     field, value = fields[name], given[name]
+    if index:
+        value = value[int(index)]
     if name in _PRIVATE_FIELDS and isinstance(value, str):
         problem = _describe_private_text(value)
     else:

@@ -10,7 +10,7 @@ Every text is a search: what has no special meaning where it stands is a word.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from re import IGNORECASE, compile
@@ -81,15 +81,3 @@ def _tokens(text: str) -> Iterator[Condition | None]:
         elif word or phrase.strip():
             target = _TARGETS[field.lower()] if field else "text"
             yield Condition(word or phrase.strip(), target, minus is not None)
-
-
-def positive_terms(conditions: SearchConditions) -> Sequence[str]:
-    """Return the terms that a matching text may contain, each once, in order."""
-    return list(
-        dict.fromkeys(
-            each.term
-            for group in conditions
-            for each in group
-            if each.target == "text" and not each.excluded
-        )
-    )

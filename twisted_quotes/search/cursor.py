@@ -8,7 +8,7 @@ import os
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from twisted_quotes.grep.arguments import (
     GrepFailed,
@@ -17,7 +17,7 @@ from twisted_quotes.grep.arguments import (
 )
 from twisted_quotes.grep.output import parse_count, parse_line_numbers
 from twisted_quotes.grep.runner import GrepSession
-from twisted_quotes.query.queries import Pattern
+from twisted_quotes.query.selection import Pattern
 from twisted_quotes.text.combining_marks import exchange_marks
 from twisted_quotes.text.normalization import normalize_term
 
@@ -126,23 +126,26 @@ class MatchCursor(Cursor):
 
 
 @dataclass
-class IntersectionCursor(Cursor):
+class FlagsCursor(Cursor):
     """
-    The quotes that match in two ways.
+    The quotes with a flag.
 
-    @ivar cursor: the quotes that match in one way.
-    @ivar flags: for each quote, 1 if it matches in the other way, else 0.
+    @ivar flags: for each quote, 1 if it matches, else 0.
     """
 
-    cursor: Cursor
-    flags: bytearray
-    buffered: list[int] = field(default_factory=list)
-    at_end: bool = False
+    flags: bytes
+    next_position: int = 0
 
     async def fetch(self, limit: int) -> Sequence[int]:
-        while len(self.buffered) < limit and not self.at_end:
-            positions = await self.cursor.fetch(MAX_POSITIONS)
-            self.buffered += [each for each in positions if self.flags[each]]
-            self.at_end = len(positions) < MAX_POSITIONS
-        fetched, self.buffered = self.buffered[:limit], self.buffered[limit:]
+        fetched: list[int] = []
+        while len(fetched) < limit:
+            position = self.flags.find(1, self.next_position)
+            if position < 0:
+                break
+            fetched.append(position)
+            self.next_position = position + 1
         return fetched
+
+    async def count_remaining(self) -> int:
+        start, self.next_position = self.next_position, len(self.flags)
+        return self.flags.count(1, start)

@@ -19,14 +19,17 @@ from twisted_quotes.library.dictionary import FileState, PathState
 from twisted_quotes.library.indexes.provider import IndexProvider
 from twisted_quotes.library.library import Library
 from twisted_quotes.query.queries import (
-    ALL_DICTIONARIES,
+    EVERY_DICTIONARY,
+    All,
+    DictionaryNames,
     List,
     Query,
     QuoteQuery,
     Random,
     SampleQuotes,
-    Selection,
+    Search,
 )
+from twisted_quotes.query.selection import Selection
 from twisted_quotes.quotes.quote import Quote
 
 from .batching.grep_pool import MAX_PRESTARTED, GrepPool
@@ -89,10 +92,10 @@ class Finder:
             await self._find_quotes(query, adapter, client_key)
             results.is_complete = adapter.is_complete
             return
-        dictionary_name = self.resolve_dictionary_name(query.dictionary)
-        slot_request = self._slot_request(dictionary_name, query.selection, client_key)
+        requested = self.resolve_names(query)
+        slot_request = self._slot_request(requested, query.selection, client_key)
         search = self.quote_search if query.unit == "quote" else self.line_search
-        await search.find_entries(dictionary_name, query, results, slot_request)
+        await search.find_entries(requested, query, results, slot_request)
 
     def find_quotes(
         self, query: QuoteQuery, results: QuoteResults, client_key: str | None = None
@@ -117,10 +120,10 @@ class Finder:
                     grep_session, states, query, results
                 )
 
-        dictionary_name = self.resolve_dictionary_name(query.dictionary)
-        slot_request = self._slot_request(dictionary_name, query.selection, client_key)
+        requested = self.resolve_names(query)
+        slot_request = self._slot_request(requested, query.selection, client_key)
         await self.indexed_library.search(
-            dictionary_name, slot_request, write_quotes, results
+            requested, slot_request, write_quotes, results
         )
 
     def find_quote(
@@ -137,9 +140,9 @@ class Finder:
         """Describe the dictionaries with an index, and tell whether these are all."""
         return self._track(self.quote_search.list_dictionaries(SlotRequest(client_key)))
 
-    def read_states(self, dictionary_name: str) -> Deferred[dict[str, FileState]]:
+    def read_states(self, requested: DictionaryNames) -> Deferred[dict[str, FileState]]:
         """Return the states of dictionaries, by name, in order."""
-        return self._track(self.indexed_library.read_states(dictionary_name))
+        return self._track(self.indexed_library.read_states(requested))
 
     def list_dictionary_names(self) -> Deferred[list[str]]:
         """List the names of the dictionaries that may be read, in order."""
@@ -163,15 +166,23 @@ class Finder:
         """Return the name in a query, or the default for a query without one."""
         return self.library.default if dictionary is UNSET else str(dictionary)
 
+    def resolve_names(
+        self, query: Search | All | Random | QuoteQuery
+    ) -> DictionaryNames:
+        """Return the names of the dictionaries to search for a query, in order."""
+        if isinstance(query, QuoteQuery):
+            return query.selection.restrict_names(query.dictionary)
+        return (self.resolve_dictionary_name(query.dictionary),)
+
     def _slot_request(
-        self, dictionary_name: str, selection: Selection, client_key: str | None
+        self, requested: DictionaryNames, selection: Selection, client_key: str | None
     ) -> SlotRequest:
         """Request a slot; the search is slow if it is a regex or in much text."""
         pattern = selection.pattern
         slow = (
             (pattern is not None and pattern.regex)
-            or dictionary_name == ALL_DICTIONARIES
-            or self.library.is_large(dictionary_name)
+            or requested == EVERY_DICTIONARY
+            or any(map(self.library.is_large, requested))
         )
         return SlotRequest(client_key, slow)
 

@@ -4,6 +4,7 @@ Dictionaries that are open together with their indexes.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,16 +15,15 @@ from twisted_quotes.grep.output import parse_line_numbers
 from twisted_quotes.grep.runner import GrepSession
 from twisted_quotes.library.dictionary import Dictionary
 from twisted_quotes.library.indexes.format import Index, IndexFiles, consecutive_ranges
-from twisted_quotes.query.queries import Pattern, Selection
+from twisted_quotes.query.selection import Criterion, CriterionGroup, Selection
 from twisted_quotes.quotes.formats import QuoteSpan
 from twisted_quotes.quotes.quote import Quote
-from twisted_quotes.text.normalization import normalize_for_search
 
 from .cursor import (
     MAX_POSITIONS,
     AllQuotesCursor,
     Cursor,
-    IntersectionCursor,
+    FlagsCursor,
     MatchCursor,
     normalize_pattern,
 )
@@ -51,25 +51,46 @@ class IndexedDictionary:
         self, grep_session: GrepSession, selection: Selection
     ) -> Cursor:
         """Find the selected quotes. This works once: it moves the file offsets."""
+        groups = selection.groups_in(self.name)
+        if groups is None:
+            return AllQuotesCursor(range(0))
+        match groups:
+            case []:
+                return AllQuotesCursor(range(self.index.count))
+            case [(Criterion(excluded=False) as criterion,)]:
+                return self._open_match_cursor(grep_session, criterion)
+        return FlagsCursor(await self._find_flags(grep_session, groups))
 
-        def match(file_descriptor: int, pattern: Pattern) -> Cursor:
-            mean_size = self.index.mean_size
-            return MatchCursor(grep_session, file_descriptor, mean_size, pattern)
+    def _open_match_cursor(
+        self, grep_session: GrepSession, criterion: Criterion
+    ) -> MatchCursor:
+        """Find the quotes that a pattern matches, from the first one on."""
+        pattern = normalize_pattern(criterion.pattern)
+        descriptor = self.index_files.texts
+        if criterion.target == "author":
+            descriptor = self.index_files.authors
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        return MatchCursor(grep_session, descriptor, self.index.mean_size, pattern)
 
-        cursor: Cursor = AllQuotesCursor(range(self.index.count))
-        if selection.author is not None:
-            author = normalize_for_search(selection.author)
-            cursor = match(self.index_files.authors, Pattern(author, ignore_case=True))
-        if selection.pattern is None:
-            return cursor
-        texts = match(self.index_files.texts, normalize_pattern(selection.pattern))
-        if selection.author is None:
-            return texts
-        flags = bytearray(self.index.count)
-        while positions := await cursor.fetch(MAX_POSITIONS):
-            for position in positions:
-                flags[position] = 1
-        return IntersectionCursor(texts, flags)
+    async def _find_flags(
+        self, grep_session: GrepSession, groups: Sequence[CriterionGroup]
+    ) -> bytes:
+        """Return a flag for each quote: 1 if it meets a criterion of each group."""
+        count = self.index.count
+        selected = ones = int.from_bytes(b"\1" * count)
+        for group in groups:
+            matched = 0
+            for criterion in group:
+                flags = bytearray(count)
+                cursor = self._open_match_cursor(grep_session, criterion)
+                while positions := await cursor.fetch(MAX_POSITIONS):
+                    for position in positions:
+                        flags[position] = 1
+                matched |= int.from_bytes(flags) ^ (ones if criterion.excluded else 0)
+            selected &= matched
+            if not selected:
+                break
+        return selected.to_bytes(count)
 
     async def position_of(self, grep_session: GrepSession, quote_id: str) -> int | None:
         """Return the position of the first quote with an id, or L{None}."""

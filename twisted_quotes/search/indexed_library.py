@@ -39,7 +39,11 @@ from twisted_quotes.library.stability import (
     is_recently_changed,
     wait_until_stable,
 )
-from twisted_quotes.query.queries import ALL_DICTIONARIES
+from twisted_quotes.query.queries import (
+    ALL_DICTIONARIES,
+    EVERY_DICTIONARY,
+    DictionaryNames,
+)
 
 from .indexed_dictionary import IndexedDictionary
 from .results import Results
@@ -55,8 +59,8 @@ class IndexedLibrary:
     """
     The dictionaries of a library together with their indexes.
 
-    A C{dictionary_name} is the name of a dictionary, or C{"*"} for all dictionaries
-    that may be read.
+    The C{requested} names are those of dictionaries, in order, or only C{"*"} for all
+    dictionaries that may be read.
 
     @ivar in_thread: runs what may block.
     @ivar now: returns the time, in seconds since 1970.
@@ -79,14 +83,18 @@ class IndexedLibrary:
         """Iterate over dictionaries; let the reactor run from time to time."""
         return self._scheduler.iterate(items)
 
-    async def resolve_names(self, dictionary_name: str = ALL_DICTIONARIES) -> list[str]:
+    async def resolve_names(
+        self, requested: DictionaryNames = EVERY_DICTIONARY
+    ) -> list[str]:
         """Return the names of the dictionaries that a query names, in order."""
-        if dictionary_name != ALL_DICTIONARIES:
-            return [dictionary_name]
+        if requested != EVERY_DICTIONARY:
+            return [*requested]
         names: list[str] = await self.in_thread(self.library.names)
         return names
 
-    def open_requested(self, name: str, dictionary_name: str) -> Dictionary | None:
+    def open_requested(
+        self, name: str, requested: DictionaryNames
+    ) -> Dictionary | None:
         """
         Open one of the dictionaries that a query names.
 
@@ -95,7 +103,7 @@ class IndexedLibrary:
         try:
             return self.library.open(name)
         except (DictionaryForbidden, DictionaryNotFound, DictionaryNotText):
-            if dictionary_name == ALL_DICTIONARIES:
+            if requested == EVERY_DICTIONARY:
                 return None
             raise
 
@@ -116,11 +124,11 @@ class IndexedLibrary:
         return dictionary
 
     async def _open_each(
-        self, dictionary_name: str
+        self, requested: DictionaryNames
     ) -> AsyncIterator[tuple[str, Dictionary]]:
         """Open the dictionaries that a query names, when nobody writes to them."""
-        async for name in self.iterate(await self.resolve_names(dictionary_name)):
-            dictionary = self.open_requested(name, dictionary_name)
+        async for name in self.iterate(await self.resolve_names(requested)):
+            dictionary = self.open_requested(name, requested)
             if dictionary is None:
                 continue
             try:
@@ -130,10 +138,10 @@ class IndexedLibrary:
                 raise
             yield name, dictionary
 
-    async def read_states(self, dictionary_name: str) -> dict[str, FileState]:
+    async def read_states(self, requested: DictionaryNames) -> dict[str, FileState]:
         """Return the states of dictionaries, by name, in order."""
         states = {}
-        async for name, dictionary in self._open_each(dictionary_name):
+        async for name, dictionary in self._open_each(requested):
             with dictionary:
                 states[name] = dictionary.state
         return states
@@ -168,7 +176,9 @@ class IndexedLibrary:
         )
         return versions
 
-    async def ensure_indexes(self, dictionary_name: str) -> tuple[list[str], bool]:
+    async def ensure_indexes(
+        self, requested: DictionaryNames
+    ) -> tuple[list[str], bool]:
         """
         Wait until dictionaries have indexes. No file stays open meanwhile.
 
@@ -179,20 +189,19 @@ class IndexedLibrary:
         """
         ready = []
         last_error: Unavailable | None = None
-        wait_for_retry = dictionary_name != ALL_DICTIONARIES
-        async for name, dictionary in self._open_each(dictionary_name):
+        is_named = requested != EVERY_DICTIONARY
+        async for name, dictionary in self._open_each(requested):
             with dictionary:
-                index = self.indexes.get(dictionary, wait_for_retry)
+                index = self.indexes.get(dictionary, is_named)
             try:
                 self.warnings[name] = (await index).warnings
                 ready.append(name)
             except (DictionaryChanging, ServiceNotReady) as error:
                 last_error = error
-                if dictionary_name == ALL_DICTIONARIES:
+                if not is_named:
+                    reason = error.message
                     self._log.warn(
-                        "{name!a} is left out: {reason}",
-                        name=name,
-                        reason=error.message,
+                        "{name!a} is left out: {reason}", name=name, reason=reason
                     )
         if last_error is not None and not ready:
             raise last_error
@@ -226,7 +235,7 @@ class IndexedLibrary:
 
     async def search(
         self,
-        dictionary_name: str,
+        requested: DictionaryNames,
         slot_request: SlotRequest,
         operation: Callable[[GrepSession, list[str]], Awaitable[T]],
         results: Results,
@@ -242,7 +251,7 @@ class IndexedLibrary:
         """
         for _ in range(MAX_ATTEMPTS):
             try:
-                names, results.is_complete = await self.ensure_indexes(dictionary_name)
+                names, results.is_complete = await self.ensure_indexes(requested)
                 with await self.runner.acquire_session(slot_request) as grep_session:
                     return await operation(grep_session, names)
             except DictionaryChanging:

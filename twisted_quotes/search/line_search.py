@@ -19,7 +19,12 @@ from twisted_quotes.grep.arguments import (
 from twisted_quotes.grep.runner import MAX_BUFFERED, GrepSession
 from twisted_quotes.library.dictionary import Dictionary, FileState
 from twisted_quotes.library.stability import MAX_ATTEMPTS
-from twisted_quotes.query.queries import ALL_DICTIONARIES, All, Search
+from twisted_quotes.query.queries import (
+    EVERY_DICTIONARY,
+    All,
+    DictionaryNames,
+    Search,
+)
 from twisted_quotes.text.combining_marks import exchange_marks
 from twisted_quotes.text.lines import (
     Lines,
@@ -47,7 +52,7 @@ class LineSearch:
 
     async def find_entries(
         self,
-        dictionary_name: str,
+        requested: DictionaryNames,
         query: Search | All,
         results: EntryResults,
         slot_request: SlotRequest,
@@ -59,18 +64,18 @@ class LineSearch:
         """
         if (
             self.batcher is not None
-            and dictionary_name != ALL_DICTIONARIES
+            and requested != EVERY_DICTIONARY
             and isinstance(query, Search)
             and is_bytewise_search(query)
         ):
-            found = await self.batcher.search(dictionary_name, query, slot_request)
+            found = await self.batcher.search(requested[0], query, slot_request)
         else:
             found = await self.indexed_library.runner.acquire_session(slot_request)
         if isinstance(found, Lines):
             await results.write_all(found[query.offset : query.end])
             return
         with found as grep_session:
-            search = _Search(self.indexed_library, dictionary_name, query, grep_session)
+            search = _Search(self.indexed_library, requested, query, grep_session)
             await search.find_entries(results)
 
 
@@ -79,7 +84,7 @@ class _Search:
     """The search of one or all dictionaries in one session."""
 
     indexed_library: IndexedLibrary
-    dictionary_name: str
+    requested: DictionaryNames
     query: Search | All
     grep_session: GrepSession
 
@@ -105,7 +110,7 @@ class _Search:
         """Find all entries at once; return L{None} if they are too large."""
         groups: list[Entries] = []
         limit, max_characters = self.query.end, MAX_BUFFERED
-        for name in await self.indexed_library.resolve_names(self.dictionary_name):
+        for name in await self.indexed_library.resolve_names(self.requested):
             if limit == 0:
                 break
             found = await self._find_in_dictionary(name, limit, max_characters)
@@ -117,7 +122,7 @@ class _Search:
         return concatenate_entries(groups)[self.query.offset : self.query.end]
 
     def _open(self, name: str) -> Dictionary | None:
-        return self.indexed_library.open_requested(name, self.dictionary_name)
+        return self.indexed_library.open_requested(name, self.requested)
 
     async def _find_in_dictionary(
         self, name: str, limit: int | None, max_characters: int
@@ -170,7 +175,7 @@ class _Search:
     async def _stream(self, results: EntryResults) -> None:
         """Count the entries of each dictionary, then read them chunk after chunk."""
         counts: list[tuple[str, FileState, int]] = []
-        for name in await self.indexed_library.resolve_names(self.dictionary_name):
+        for name in await self.indexed_library.resolve_names(self.requested):
             dictionary = self._open(name)
             if dictionary is None:
                 continue

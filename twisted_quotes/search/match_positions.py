@@ -4,13 +4,13 @@ Where the text of a quote matches a pattern.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.grep.matches import Matches, find_matches
 from twisted_quotes.grep.runner import GrepSession
-from twisted_quotes.query.queries import Pattern
+from twisted_quotes.query.selection import Pattern
 from twisted_quotes.quotes.quote import Quote
 from twisted_quotes.text.combining_marks import exchange_marks
 from twisted_quotes.text.normalization import normalize_for_search, original_spans
@@ -23,15 +23,18 @@ MAX_SPANS = 1000
 
 async def locate_matches(
     grep_session: GrepSession,
-    pattern: Pattern,
+    patterns: Sequence[Pattern],
     quotes: Sequence[Quote],
     in_thread: DeferToThread,
 ) -> list[Quote]:
-    """Return quotes with the spans where grep finds a pattern in their texts."""
+    """Return quotes with the spans where grep finds patterns in their texts."""
     lines: list[bytes] = await in_thread(_normalized_lines, quotes)
-    matches = await find_matches(
-        grep_session, normalize_pattern(pattern), lines, MAX_SPANS, in_thread
-    )
+    matches = [
+        await find_matches(
+            grep_session, normalize_pattern(pattern), lines, MAX_SPANS, in_thread
+        )
+        for pattern in patterns
+    ]
     located: list[Quote] = await in_thread(_add_spans, quotes, lines, matches)
     return located
 
@@ -42,16 +45,30 @@ def _normalized_lines(quotes: Sequence[Quote]) -> list[bytes]:
 
 
 def _add_spans(
-    quotes: Sequence[Quote], lines: Sequence[bytes], matches: Sequence[Matches]
+    quotes: Sequence[Quote],
+    lines: Sequence[bytes],
+    matches: Sequence[Sequence[Matches]],
 ) -> list[Quote]:
-    return [
-        replace(
-            quote,
-            match_spans=original_spans(quote.text, _to_code_points(line, match.spans)),
-            match_spans_truncated=match.is_truncated,
+    located = []
+    for quote, line, *found in zip(quotes, lines, *matches, strict=True):
+        spans = _merge_spans([span for each in found for span in each.spans])
+        is_truncated = len(spans) > MAX_SPANS or any(x.is_truncated for x in found)
+        spans = original_spans(quote.text, _to_code_points(line, spans[:MAX_SPANS]))
+        located.append(
+            replace(quote, match_spans=spans, match_spans_truncated=is_truncated)
         )
-        for quote, line, match in zip(quotes, lines, matches, strict=True)
-    ]
+    return located
+
+
+def _merge_spans(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Sort spans, and merge those that overlap."""
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if merged and start < merged[-1][1]:
+            start, previous_end = merged.pop()
+            end = max(end, previous_end)
+        merged.append((start, end))
+    return merged
 
 
 def _to_code_points(

@@ -12,8 +12,9 @@ from twisted_quotes.grep.runner import GrepSession
 from twisted_quotes.library.dictionary import FileState
 from twisted_quotes.library.indexes.format import Index
 from twisted_quotes.query.queries import (
-    ALL_DICTIONARIES,
+    EVERY_DICTIONARY,
     All,
+    DictionaryNames,
     FindQuotes,
     Search,
     StreamQuotes,
@@ -56,7 +57,7 @@ class QuoteSearch:
 
     async def find_entries(
         self,
-        dictionary_name: str,
+        requested: DictionaryNames,
         query: Search | All,
         results: EntryResults,
         slot_request: SlotRequest,
@@ -90,7 +91,7 @@ class QuoteSearch:
             await self.write_quotes(grep_session, states, query, streamed)
 
         await self.indexed_library.search(
-            dictionary_name, slot_request, search_dictionaries, results
+            requested, slot_request, search_dictionaries, results
         )
 
     async def write_quotes(
@@ -132,7 +133,7 @@ class QuoteSearch:
         results: QuoteResults,
     ) -> None:
         """Read the quotes that a cursor finds until the results accept no more."""
-        pattern = None if results.texts_only else query.selection.pattern
+        patterns = () if results.texts_only else query.selection.text_patterns
         context = (0, 0)
         if isinstance(query, Search):
             context = query.n_before, query.n_after
@@ -143,9 +144,9 @@ class QuoteSearch:
                     grep_session.release_slot()
                 quotes = await dictionary.read(positions, results.batch_bytes, *context)
                 positions = positions[len(quotes) :]
-                if pattern is not None:
+                if patterns:
                     quotes = await locate_matches(
-                        grep_session, pattern, quotes, self.indexed_library.in_thread
+                        grep_session, patterns, quotes, self.indexed_library.in_thread
                     )
                     if results.slow:
                         grep_session.release_slot()
@@ -178,7 +179,7 @@ class QuoteSearch:
             raise QuoteNotFound()
 
         return await self.indexed_library.search(
-            ALL_DICTIONARIES, slot_request, search_dictionaries, results
+            EVERY_DICTIONARY, slot_request, search_dictionaries, results
         )
 
     async def list_dictionaries(
@@ -205,5 +206,5 @@ class QuoteSearch:
             return infos, results.is_complete
 
         return await self.indexed_library.search(
-            ALL_DICTIONARIES, slot_request, search_dictionaries, results
+            EVERY_DICTIONARY, slot_request, search_dictionaries, results
         )

@@ -17,7 +17,8 @@ from twisted.internet.defer import DeferredLock
 
 from twisted_quotes.grep.runner import GrepSession
 from twisted_quotes.library.dictionary import FileState
-from twisted_quotes.query.queries import Random, SampleQuotes, Selection
+from twisted_quotes.query.queries import Random, SampleQuotes
+from twisted_quotes.query.selection import Selection
 from twisted_quotes.quotes.quote import Quote
 from twisted_quotes.quotes.repeats import find_repeats
 from twisted_quotes.text.permutation import RandomPermutation
@@ -95,7 +96,7 @@ class RandomSampler:
         results.start(total)
         seed = None if query.seed is UNSET else query.seed
         permutation = RandomPermutation(total, seed)
-        pattern = None if results.texts_only else query.selection.pattern
+        patterns = () if results.texts_only else query.selection.text_patterns
         in_thread = self.indexed_library.in_thread
         remaining = range(query.offset, min(query.offset + results.remaining, total))
         while True:
@@ -103,8 +104,8 @@ class RandomSampler:
                 list, map(permutation.__getitem__, remaining[:_MAX_BATCH_SIZE])
             )
             quotes = await self._read_batch(sources, indexes)
-            if pattern is not None:
-                quotes = await locate_matches(grep_session, pattern, quotes, in_thread)
+            if patterns:
+                quotes = await locate_matches(grep_session, patterns, quotes, in_thread)
                 grep_session.release_slot()
             remaining = remaining[len(quotes) :]
             await results.write(quotes)

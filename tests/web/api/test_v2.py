@@ -49,7 +49,7 @@ class V2TestCase(SearchTestCase):
         self, url: str, headers: dict[str, str] | None = None, **parameters: object
     ) -> Deferred[ClientResponse]:
         """Send a request."""
-        query = f"?{urlencode(parameters)}" if parameters else ""
+        query = f"?{urlencode(parameters, doseq=True)}" if parameters else ""
         return self.web.request("GET", f"/api/v2/{url}{query}", headers=headers)
 
     def get_response(self, url: str, **parameters: Any) -> ClientResponse:
@@ -206,10 +206,12 @@ class QuotesTests(V2TestCase):
             "GET /api/v2/dictionaries lists all",
         )
 
-    def test_the_default_dictionary_is_searched(self) -> None:
+    def test_every_dictionary_is_searched_by_default(self) -> None:
         for parameters, names in (
-            ({}, ["alpha"]),
-            ({"dictionary": "*"}, ["alpha", *["quotes"] * 3, "sub/beta"]),
+            ({}, ["alpha", *["quotes"] * 3, "sub/beta"]),
+            ({"dictionary": "alpha"}, ["alpha"]),
+            ({"dictionary": ["sub/beta", "alpha"]}, ["alpha", "sub/beta"]),
+            ({"dictionary": ["alpha", "*"], "q": "in:sub/beta"}, ["sub/beta"]),
         ):
             quotes = self.get_response("quotes", **parameters).json["quotes"]
             self.assertEqual([each["dictionary"] for each in quotes], names)
@@ -392,7 +394,7 @@ class CacheTests(V2TestCase):
                 {},
                 {"limit": 1},
                 {"offset": 1},
-                {"dictionary": "*"},
+                {"dictionary": "quotes"},
                 {"headers": {"Accept": NDJSON}},
             )
         }

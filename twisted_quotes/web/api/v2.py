@@ -18,7 +18,8 @@ from twisted.web.iweb import IRequest
 from twisted_quotes.errors import DictionaryChanging, QuoteNotFound, SearchTimedOut
 from twisted_quotes.query.parsing import parse_parameters
 from twisted_quotes.query.queries import (
-    ALL_DICTIONARIES,
+    EVERY_DICTIONARY,
+    DictionaryNames,
     FindQuotes,
     QuoteQuery,
     SampleQuotes,
@@ -60,20 +61,20 @@ class QuotesV2:
         if negotiate_media_type(header(request, b"accept"), [JSON, NDJSON]) == NDJSON:
             return await self._stream(request)
         query = parse_parameters(query_string(request), FindQuotes)
-        dictionary_name = self._annotate(request, query)
+        requested = self._annotate(request, query)
         find = partial(self._find_page, request, query)
-        return await self._respond(request, dictionary_name, ("page", query), find)
+        return await self._respond(request, requested, ("page", query), find)
 
     async def random(self, request: IRequest) -> bytes:
         """Respond with random quotes. With a seed the client can cache them."""
         query = parse_parameters(query_string(request), SampleQuotes)
-        dictionary_name = self._annotate(request, query)
+        requested = self._annotate(request, query)
         find = partial(self._find_page, request, query)
         if query.seed is UNSET:
             caching.set_cache_headers(request, "no-store")
             body, _ = await find(client_key_for_request(request))
             return _send(request, body)
-        return await self._respond(request, dictionary_name, ("random", query), find)
+        return await self._respond(request, requested, ("random", query), find)
 
     async def _find_page(
         self,
@@ -108,7 +109,7 @@ class QuotesV2:
             quote, is_complete = await self.finder.find_quote(identity, client_key)
             return quote_body(quote), is_complete
 
-        return await self._respond(request, ALL_DICTIONARIES, ("quote", identity), find)
+        return await self._respond(request, EVERY_DICTIONARY, ("quote", identity), find)
 
     async def dictionaries(self, request: IRequest) -> bytes:
         """Respond with all dictionaries."""
@@ -121,13 +122,13 @@ class QuotesV2:
             return {"dictionaries": bodies}, is_complete
 
         return await self._respond(
-            request, ALL_DICTIONARIES, ("dictionaries", default), find
+            request, EVERY_DICTIONARY, ("dictionaries", default), find
         )
 
     async def _respond(
         self,
         request: IRequest,
-        dictionary_name: str,
+        requested: DictionaryNames,
         representation: tuple[object, ...],
         find: Callable[[str | None], Awaitable[tuple[object, bool]]],
     ) -> bytes:
@@ -138,7 +139,7 @@ class QuotesV2:
         @param find: takes the key of the client; returns the body, and whether it is
             complete. A client must not cache an incomplete one.
         """
-        tag = await self._make_entity_tag(dictionary_name, representation)
+        tag = await self._make_entity_tag(requested, representation)
         caching.set_cache_headers(request, "no-cache", tag)
         if caching.check_not_modified(request, tag):
             return b""
@@ -150,8 +151,8 @@ class QuotesV2:
     async def _stream(self, request: IRequest) -> bytes:
         """Send quotes while they are found, then a summary."""
         query = parse_parameters(query_string(request), StreamQuotes)
-        dictionary_name = self._annotate(request, query)
-        tag = await self._make_entity_tag(dictionary_name, ("stream", query))
+        requested = self._annotate(request, query)
+        tag = await self._make_entity_tag(requested, ("stream", query))
         # The stream may end early, which is known only after the head was sent.
         caching.set_cache_headers(request, "no-store", tag)
         if caching.check_not_modified(request, tag):
@@ -177,18 +178,19 @@ class QuotesV2:
         summary = _summarize(request, stream, query.offset, reason)
         return msgspec.json.encode(summary) + b"\n"
 
-    def _annotate(self, request: IRequest, query: QuoteQuery) -> str:
-        """Log the query, and return the name of the dictionary."""
-        dictionary_name = self.finder.resolve_dictionary_name(query.dictionary)
-        annotate(request, dictionary=dictionary_name)
-        if query.selection.pattern is not None:
-            annotate_term(request, query.selection.pattern.term)
-        return dictionary_name
+    def _annotate(self, request: IRequest, query: QuoteQuery) -> DictionaryNames:
+        """Log the query, and return the names of the dictionaries."""
+        requested = self.finder.resolve_names(query)
+        annotate(request, dictionary=", ".join(requested))
+        searched = query.q if query.term is UNSET else query.term
+        if not isinstance(searched, UnsetType):
+            annotate_term(request, searched)
+        return requested
 
     async def _make_entity_tag(
-        self, dictionary_name: str, representation: tuple[object, ...]
+        self, requested: DictionaryNames, representation: tuple[object, ...]
     ) -> str:
-        states = await self.finder.read_states(dictionary_name)
+        states = await self.finder.read_states(requested)
         return caching.entity_tag(msgspec.json.encode(representation).decode(), states)
 
 
