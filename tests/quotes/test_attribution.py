@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.quotes.attribution import parse_attribution
+from twisted_quotes.quotes.attribution import find_attribution, parse_attribution
 
 Cases = dict[str, str | None]
 
@@ -126,6 +126,21 @@ class AttributionTests(SynchronousTestCase):
         for text, attribution in cases.items():
             with self.subTest(text=text):
                 self.assertEqual(parse_attribution(text), attribution)
+
+    def test_the_text_without_it_is_known(self) -> None:
+        """A note after it is part of the text."""
+        for text, expected in (
+            ("To be.\n-- Hamlet", "To be."),
+            (" To be.\n\n\t--  Hamlet, \n\tact 3 \n", " To be."),
+            ("Who?\n\t-- Bernardo\n\n\t[He stands.]", "Who?\n\n\t[He stands.]"),
+            ("To be. - Hamlet \n", "To be."),
+            ("\t To be. (Hamlet)", "\t To be."),
+            (f"{'a ' * 5000}b.\n-- Hamlet", f"{'a ' * 5000}b."),
+            (f"{'a ' * 5000}b. -- Hamlet", f"{'a ' * 5000}b."),
+        ):
+            attribution = find_attribution(text)
+            assert attribution is not None
+            self.assertEqual(len(text) - attribution.length, len(expected), text)
 
     def test_it_starts_with_a_mark(self) -> None:
         """A single hyphen or asterisk needs a blank, and a name after it."""

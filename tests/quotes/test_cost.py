@@ -10,8 +10,9 @@ from io import BytesIO
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.quotes.attribution import ends_quote, parse_attribution
+from twisted_quotes.quotes.attribution import parse_attribution
 from twisted_quotes.quotes.formats import QuoteFormat, detect_format
+from twisted_quotes.quotes.inline_attribution import ends_quote
 from twisted_quotes.quotes.terminal import remove_terminal_marks
 
 from ..text.test_normalization import measure_cpu_time

@@ -57,6 +57,24 @@ class SearchesAsTypedTests(RealGrepTestCase):
             found = await self.find("typed", q="art", whole_word=whole_word)
             self.assertEqual(found.texts, texts)
 
+    async def test_lengths_are_those_without_the_attribution(self) -> None:
+        """They are counted in code points, alone or with other conditions."""
+        texts = ["1\u00e93.\n\t-- Ann Author", "12345", "12 - 45. -- Bo"]
+        self.write("typed", "\n\n".join(texts))
+        for fields, expected in (
+            ({"min_length": 5}, texts[1:]),
+            ({"max_length": 5}, texts[:2]),
+            ({"min_length": 4, "max_length": 4}, texts[:1]),
+            ({"min_length": 5, "max_length": 4}, []),
+            ({"min_length": 10**30}, []),
+            ({"max_length": 10**30, "term": "45"}, texts[1:]),
+            ({"max_length": 5, "q": "-ann"}, [texts[1]]),
+            ({"max_length": 5, "author": "ann"}, [texts[0]]),
+        ):
+            found = await self.find("typed", **fields)
+            self.assertEqual(found.texts, expected, str(fields))
+            self.assertEqual(found.total, len(expected))
+
     async def test_several_dictionaries_are_searched_in_order(self) -> None:
         for name in "abc":
             self.write(name, f"love zebra {name}")

@@ -87,6 +87,13 @@ Offset = Annotated[int, Meta(ge=0, description="the number of entries to skip")]
 PageSize = Annotated[
     int, Meta(ge=1, le=1000, description="the maximum number of quotes")
 ]
+QuoteLength = Annotated[
+    int,
+    Meta(
+        ge=0,
+        description="the length of the text without its attribution, in characters",
+    ),
+]
 Seed = Annotated[
     int, Meta(description="the same seed, dictionary and term give the same quotes")
 ]

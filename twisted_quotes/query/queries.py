@@ -22,6 +22,7 @@ from .field_types import (
     IsRegex,
     Offset,
     PageSize,
+    QuoteLength,
     ResultLimit,
     SearchText,
     Seed,
@@ -166,7 +167,7 @@ class _QuoteFields(_BoundedNumbers, frozen=True, kw_only=True, dict=True):
     """The fields of every query for quotes."""
 
     # The response repeats the offset.
-    _bounded = ("seed",)
+    _bounded = ("seed", "min_length", "max_length")
 
     dictionary: DictionaryNameList = EVERY_DICTIONARY
     term: Term | UnsetType = UNSET
@@ -184,6 +185,8 @@ class _QuoteFields(_BoundedNumbers, frozen=True, kw_only=True, dict=True):
         Text | UnsetType,
         Meta(description="a part of the author's name, in either case"),
     ] = UNSET
+    min_length: QuoteLength = 0
+    max_length: QuoteLength | UnsetType = UNSET
     offset: Offset = 0
 
     @cached_property
@@ -198,7 +201,11 @@ class _QuoteFields(_BoundedNumbers, frozen=True, kw_only=True, dict=True):
             groups = search_groups(parse_search(self.q), ignore_case, self.whole_word)
         if not isinstance(self.author, UnsetType):
             groups += (author_group(self.author),)
-        return Selection(pattern, groups)
+        lengths = None
+        if self.min_length or self.max_length is not UNSET:
+            max_length = sys.maxsize if self.max_length is UNSET else self.max_length
+            lengths = range(self.min_length, min(max_length, sys.maxsize - 1) + 1)
+        return Selection(pattern, groups, lengths)
 
 
 class FindQuotes(_QuoteFields, frozen=True, kw_only=True):

@@ -53,10 +53,13 @@ class Selection:
 
     @ivar pattern: matches the text; L{None} for any text.
     @ivar groups: further criteria. A quote meets one of each group.
+    @ivar lengths: the lengths of a quote without its attribution, in code points;
+        L{None} for any length.
     """
 
     pattern: Pattern | None = None
     groups: tuple[CriterionGroup, ...] = ()
+    lengths: range | None = None
 
     def groups_in(self, dictionary_name: str) -> list[CriterionGroup] | None:
         """

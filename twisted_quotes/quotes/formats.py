@@ -18,7 +18,8 @@ from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from twisted_quotes.text.lines import Readable
 
-from .attribution import ends_quote, parse_attribution
+from .attribution import parse_attribution
+from .inline_attribution import ends_quote
 from .terminal import remove_terminal_marks
 
 Separation: TypeAlias = Literal["blank-line", "percent", "one-per-line"]

@@ -54,12 +54,16 @@ class IndexedDictionary:
         groups = selection.groups_in(self.name)
         if groups is None:
             return AllQuotesCursor(range(0))
+        if selection.lengths is not None:
+            flags = await self.in_thread(self._flag_lengths, selection.lengths)
+            return FlagsCursor(await self._find_flags(grep_session, groups, flags))
         match groups:
             case []:
                 return AllQuotesCursor(range(self.index.count))
             case [(Criterion(excluded=False) as criterion,)]:
                 return self._open_match_cursor(grep_session, criterion)
-        return FlagsCursor(await self._find_flags(grep_session, groups))
+        flags = b"\1" * self.index.count
+        return FlagsCursor(await self._find_flags(grep_session, groups, flags))
 
     def _open_match_cursor(
         self, grep_session: GrepSession, criterion: Criterion
@@ -73,24 +77,34 @@ class IndexedDictionary:
         return MatchCursor(grep_session, descriptor, self.index.mean_size, pattern)
 
     async def _find_flags(
-        self, grep_session: GrepSession, groups: Sequence[CriterionGroup]
+        self,
+        grep_session: GrepSession,
+        groups: Sequence[CriterionGroup],
+        flags: bytes,
     ) -> bytes:
-        """Return a flag for each quote: 1 if it meets a criterion of each group."""
+        """Keep the flags of the quotes that meet a criterion of each group."""
         count = self.index.count
-        selected = ones = int.from_bytes(b"\1" * count)
+        ones, selected = int.from_bytes(b"\1" * count), int.from_bytes(flags)
         for group in groups:
             matched = 0
             for criterion in group:
-                flags = bytearray(count)
+                found = bytearray(count)
                 cursor = self._open_match_cursor(grep_session, criterion)
                 while positions := await cursor.fetch(MAX_POSITIONS):
                     for position in positions:
-                        flags[position] = 1
-                matched |= int.from_bytes(flags) ^ (ones if criterion.excluded else 0)
+                        found[position] = 1
+                matched |= int.from_bytes(found) ^ (ones if criterion.excluded else 0)
             selected &= matched
             if not selected:
                 break
         return selected.to_bytes(count)
+
+    def _flag_lengths(self, lengths: range) -> bytes:
+        """Return a flag for each quote: 1 if its length is one of some."""
+        try:
+            return bytes(map(lengths.__contains__, self.index.read_lengths()))
+        except FileNotFoundError:
+            raise DictionaryChanging() from None
 
     async def position_of(self, grep_session: GrepSession, quote_id: str) -> int | None:
         """Return the position of the first quote with an id, or L{None}."""

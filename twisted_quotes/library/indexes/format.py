@@ -4,32 +4,36 @@ The files of an index: how they are written, checked and opened.
 An index has the spans of the quotes of a dictionary, and the text that grep searches.
 It is a folder of columns. C{texts}, C{authors} and C{ids} have one line for
 each quote, so that the line number that grep prints is the number of a quote.
-C{spans} has one record for each quote. Texts and authors are normalized,
-and the marks in texts are exchanged with letters.
+C{spans} and C{lengths} have one record for each quote. Texts and authors are
+normalized, and the marks in texts are exchanged with letters.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from struct import Struct
 
 from twisted_quotes.library.dictionary import Dictionary
-from twisted_quotes.quotes.attribution import parse_attribution
+from twisted_quotes.quotes.attribution import find_attribution
 from twisted_quotes.quotes.formats import QuoteFormat, QuoteSpan, detect_format
+from twisted_quotes.quotes.inline_attribution import NO_ATTRIBUTION
 from twisted_quotes.quotes.quote import quote_id
 from twisted_quotes.quotes.warnings import WarningCollector
 from twisted_quotes.text.combining_marks import exchange_marks
 from twisted_quotes.text.normalization import normalize_for_search
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 """Increase this whenever the content of an index changes."""
 
 _SPAN_STRUCT = Struct("<QQQ")
-_COLUMN_NAMES = ("texts", "authors", "ids", "spans")
+_OPENED_COLUMNS = ("texts", "authors", "ids", "spans")
+_COLUMN_NAMES = (*_OPENED_COLUMNS, "lengths")
+_LENGTH_STRUCT = Struct("=I")
 _SUMMARY_NAME = "summary.json"
 _BUFFER_SIZE = 1024 * 1024
 
@@ -54,7 +58,7 @@ def write_index(
     start = dictionary.rewind()
     count, collector = 0, WarningCollector()
     with ExitStack() as stack:
-        texts, authors, ids, spans = (
+        texts, authors, ids, spans, lengths = (
             stack.enter_context(open(os.path.join(folder, name), "wb", _BUFFER_SIZE))
             for name in _COLUMN_NAMES
         )
@@ -63,21 +67,29 @@ def write_index(
                 return False
             text = quote_format.decode(data)
             texts.write(exchange_marks(normalize_for_search(text)).encode() + b"\n")
-            author = normalize_for_search(parse_attribution(text) or "")
+            attribution = find_attribution(text) or NO_ATTRIBUTION
+            author = normalize_for_search(attribution.name)
             authors.write(author.encode() + b"\n")
             ids.write(quote_id(text).encode() + b"\n")
             spans.write(_SPAN_STRUCT.pack(*span))
+            lengths.write(_LENGTH_STRUCT.pack(len(text) - attribution.length))
             count += 1
             collector.add(data, text)
+    _write_summary(folder, count, quote_format, collector.warnings)
+    return True
+
+
+def _write_summary(
+    folder: str, count: int, quote_format: QuoteFormat, warnings: Sequence[str]
+) -> None:
     summary = {
         "count": count,
         "format": asdict(quote_format),
-        "warnings": collector.warnings,
+        "warnings": warnings,
         "sizes": _column_sizes(folder),
     }
     with open(os.path.join(folder, _SUMMARY_NAME), "x", encoding="utf-8") as file:
         json.dump(summary, file)
-    return True
 
 
 def _read_format(dictionary: Dictionary) -> QuoteFormat:
@@ -114,17 +126,30 @@ class Index:
         """The mean size of a normalized text in bytes, 1 or more."""
         return self.sizes[0] // max(self.count, 1) + 1
 
+    def read_lengths(self) -> array[int]:
+        """
+        Return the length of each quote without its attribution, in code points.
+
+        @raise FileNotFoundError: the index was removed.
+        """
+        lengths = array("I")
+        with open(os.path.join(self.folder, _COLUMN_NAMES[-1]), "rb") as file:
+            lengths.frombytes(file.read())
+        return lengths
+
     @contextmanager
     def open(self) -> Iterator[IndexFiles]:
         """
-        Open all columns. They stay readable if the index is removed meanwhile.
+        Open all columns except the lengths.
+
+        They stay readable if the index is removed meanwhile.
 
         @raise FileNotFoundError: the index was removed.
         @raise IndexDamaged: a column has the wrong size.
         """
         with ExitStack() as stack:
             descriptors = []
-            for name, size in zip(_COLUMN_NAMES, self.sizes, strict=True):
+            for name, size in zip(_OPENED_COLUMNS, self.sizes, strict=False):
                 path = os.path.join(self.folder, name)
                 descriptors.append(os.open(path, os.O_RDONLY))
                 stack.callback(os.close, descriptors[-1])
@@ -175,7 +200,8 @@ def load_index(folder: str) -> Index:
         count, sizes = summary["count"], summary["sizes"]
         quote_format = QuoteFormat(**summary["format"])
         warnings = tuple(summary["warnings"])
-        if sizes != _column_sizes(folder) or sizes[-1] != count * _SPAN_STRUCT.size:
+        records = [count * each.size for each in (_SPAN_STRUCT, _LENGTH_STRUCT)]
+        if sizes != _column_sizes(folder) or sizes[-2:] != records:
             raise IndexDamaged(f"the sizes in {folder} are wrong")
     except (FileNotFoundError, NotADirectoryError):
         raise
