@@ -8,16 +8,18 @@ import json
 import os
 import re
 import signal
+from io import BytesIO
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 from unicodedata import combining
 from urllib.parse import urlencode
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from twisted_quotes.quotes.attribution import parse_attribution
+from twisted_quotes.quotes.formats import detect_format
 from twisted_quotes.quotes.quote import quote_id
 from twisted_quotes.text.normalization import normalize_for_search, normalize_term
 
@@ -97,6 +99,8 @@ class PropertyTests(QuotesTestCase):
             self.write(data)
             text = data.removeprefix(b"\xef\xbb\xbf")
             lines = plain_lines(text)
+            quote_format = detect_format(BytesIO(text))
+            assume(quote_format.separation != "one-per-line")
             has_separators = re.search(rb"(?m)^%\r?$(?!\r)", text) is not None
             spans = [
                 (line, line + len(each) - 1)
@@ -138,7 +142,7 @@ class PropertyTests(QuotesTestCase):
             self.server.query_results(action="search", unit="quote", **parameters),
             expected,
         )
-        page = self.get_page(limit=1000, **parameters)
+        page = self.get_page(limit=1000, ignore_case="false", **parameters)
         self.assertEqual(page["total"], len(expected))
         self.assertEqual([each["text"] for each in page["quotes"]], expected)
         for quote in page["quotes"]:
