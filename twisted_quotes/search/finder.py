@@ -154,13 +154,15 @@ class Finder:
             name: each for name, each in self.indexed_library.warnings.items() if each
         }
 
-    def versions(self, dictionary_name: str) -> tuple[PathState, ...] | None:
+    def versions(self, requested: DictionaryNames) -> tuple[PathState, ...] | None:
         """See L{IndexedLibrary.versions}."""
-        return self.indexed_library.versions(dictionary_name)
+        return self.indexed_library.versions(requested)
 
-    def read_all_versions(self) -> Deferred[tuple[PathState, ...] | None]:
-        """See L{IndexedLibrary.read_all_versions}."""
-        return self._track(self.indexed_library.read_all_versions())
+    def read_versions(
+        self, requested: DictionaryNames
+    ) -> Deferred[tuple[PathState, ...] | None]:
+        """See L{IndexedLibrary.read_versions}."""
+        return self._track(self.indexed_library.read_versions(requested))
 
     def resolve_dictionary_name(self, dictionary: str | UnsetType) -> str:
         """Return the name in a query, or the default for a query without one."""

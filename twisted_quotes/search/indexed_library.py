@@ -39,11 +39,7 @@ from twisted_quotes.library.stability import (
     is_recently_changed,
     wait_until_stable,
 )
-from twisted_quotes.query.queries import (
-    ALL_DICTIONARIES,
-    EVERY_DICTIONARY,
-    DictionaryNames,
-)
+from twisted_quotes.query.queries import EVERY_DICTIONARY, DictionaryNames
 
 from .indexed_dictionary import IndexedDictionary
 from .results import Results
@@ -146,17 +142,17 @@ class IndexedLibrary:
                 states[name] = dictionary.state
         return states
 
-    def versions(self, dictionary_name: str) -> tuple[PathState, ...] | None:
+    def versions(self, requested: DictionaryNames) -> tuple[PathState, ...] | None:
         """
         Return what changes whenever the response to a query could change.
 
-        With C{"*"} this may block: L{read_all_versions} does not.
+        With C{"*"} this may block: L{read_versions} does not.
 
         @return: L{None} if a dictionary could change without a change of this.
         """
-        names = [dictionary_name]
-        if dictionary_name == ALL_DICTIONARIES:
-            names = self.library.names()
+        names = requested
+        if requested == EVERY_DICTIONARY:
+            names = tuple(self.library.names())
         versions = []
         for name in names:
             version = self.library.path_state(name)
@@ -167,12 +163,16 @@ class IndexedLibrary:
             versions.append(version)
         return tuple(versions)
 
-    async def read_all_versions(self) -> tuple[PathState, ...] | None:
-        """Return the L{versions} of all dictionaries; use a thread if they are many."""
-        if 0 < self.library.count <= _MAX_WITHOUT_THREAD:
-            return self.versions(ALL_DICTIONARIES)
+    async def read_versions(
+        self, requested: DictionaryNames
+    ) -> tuple[PathState, ...] | None:
+        """Return the L{versions} of dictionaries; use a thread if they are many."""
+        is_named = requested != EVERY_DICTIONARY
+        count = len(requested) if is_named else self.library.count
+        if 0 < count <= _MAX_WITHOUT_THREAD:
+            return self.versions(requested)
         versions: tuple[PathState, ...] | None = await self.in_thread(
-            self.versions, ALL_DICTIONARIES
+            self.versions, requested
         )
         return versions
 

@@ -34,11 +34,13 @@ class CachedResponse(Struct, frozen=True, gc=False):
     @ivar count: the number of entries.
     @ivar body: the encoded body; L{None} if it is too large to be shared.
     @ivar cacheable: whether the response is valid for later requests, too.
+    @ivar tag: the entity tag; empty if clients must not cache the response.
     """
 
     count: int
     body: bytes | None
     cacheable: bool = True
+    tag: str = ""
 
 
 def cache_key(query: object, versions: Iterable[object]) -> bytes:
@@ -183,5 +185,7 @@ class ResponseCache:
 
 def _entry_size(key: bytes, response: CachedResponse) -> int:
     """Return the approximate number of bytes that an entry of the cache uses."""
-    parts = (key, response, response.count, response.body or b"")
+    # All empty strings are one object.
+    tag = (response.tag,) if response.tag else ()
+    parts = (key, response, response.count, response.body or b"", *tag)
     return _ENTRY_OVERHEAD + sum(map(sys.getsizeof, parts))

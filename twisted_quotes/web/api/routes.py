@@ -28,6 +28,7 @@ from twisted_quotes.web.http.request_log import annotate
 from twisted_quotes.web.http.responses import render_error
 from twisted_quotes.web.pages.pages import Pages
 
+from .caching_responder import CachingResponder
 from .health import Probes
 from .response_cache import ResponseCache
 from .v1 import QuotesV1
@@ -104,7 +105,8 @@ def _route_table(
     finder: Finder, wait_route: WaitRoute, probes: Probes, response_cache: ResponseCache
 ) -> Sequence[tuple[str, str, _Route, str]]:
     """Return the URL, the method, the route and the access of each route."""
-    v1, v2 = QuotesV1(finder, response_cache), QuotesV2(finder)
+    v1 = QuotesV1(finder, response_cache)
+    v2 = QuotesV2(finder, CachingResponder(finder, response_cache))
     pages = Pages(finder)
     return (
         (_SERVER_WIDE_PATH, "OPTIONS", _server_options, AUTHENTICATED),

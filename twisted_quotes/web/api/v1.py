@@ -109,9 +109,9 @@ class _QueryRequest:
             return self._stream()
         if name == ALL_DICTIONARIES:
             return _await_then(
-                self._finder.read_all_versions(), self._respond_for_versions
+                self._finder.read_versions((name,)), self._respond_for_versions
             )
-        return self._respond_for_versions(self._finder.versions(name))
+        return self._respond_for_versions(self._finder.versions((name,)))
 
     def _respond_for_versions(self, versions: Sequence[PathState] | None) -> _Response:
         """
@@ -139,10 +139,7 @@ class _QueryRequest:
         except TooLargeToBuffer:
             return CachedResponse(0, None)
         # The dictionaries may have changed while the search waited for a slot.
-        if self._dictionary_name == ALL_DICTIONARIES:
-            latest = await self._finder.read_all_versions()
-        else:
-            latest = self._finder.versions(self._dictionary_name)
+        latest = await self._finder.read_versions((self._dictionary_name,))
         is_cacheable = entries.is_complete and latest == versions
         return CachedResponse(entries.count, entries.finish(), is_cacheable)
 

@@ -4,7 +4,6 @@ API v2: quotes as data (contract, section 4).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from re import compile
@@ -36,8 +35,9 @@ from twisted_quotes.web.http.request_log import (
     header,
     query_string,
 )
-from twisted_quotes.web.http.responses import log_error, render_json, set_content_type
+from twisted_quotes.web.http.responses import log_error, set_content_type
 
+from .caching_responder import CachingResponder, Found, send
 from .results import Page, QuoteStream, ResponseWriter
 from .schemas import PageBody, SummaryBody, dictionary_body, quote_body
 
@@ -55,6 +55,7 @@ class QuotesV2:
     """The routes of API v2."""
 
     finder: Finder
+    responder: CachingResponder
 
     async def quotes(self, request: IRequest) -> bytes:
         """Respond with quotes in order: a page or a stream, as the client prefers."""
@@ -63,7 +64,7 @@ class QuotesV2:
         query = parse_parameters(query_string(request), FindQuotes)
         requested = self._annotate(request, query)
         find = partial(self._find_page, request, query)
-        return await self._respond(request, requested, ("page", query), find)
+        return await self.responder.respond(request, requested, ("page", query), find)
 
     async def random(self, request: IRequest) -> bytes:
         """Respond with random quotes. With a seed the client can cache them."""
@@ -72,17 +73,17 @@ class QuotesV2:
         find = partial(self._find_page, request, query)
         if query.seed is UNSET:
             caching.set_cache_headers(request, "no-store")
-            body, _ = await find(client_key_for_request(request))
-            return _send(request, body)
-        return await self._respond(request, requested, ("random", query), find)
+            found = await find(client_key_for_request(request))
+            return send(request, found.encode(""))
+        return await self.responder.respond(request, requested, ("random", query), find)
 
     async def _find_page(
         self,
         request: IRequest,
         query: FindQuotes | SampleQuotes,
         client_key: str | None,
-    ) -> tuple[PageBody, bool]:
-        """Find a page of quotes, and tell whether it is complete."""
+    ) -> Found:
+        """Find a page of quotes."""
         page, reason = Page(query.limit), None
         try:
             await self.finder.find_quotes(query, page, client_key)
@@ -97,7 +98,7 @@ class QuotesV2:
             quotes=[quote_body(quote) for quote in page.quotes],
             **msgspec.structs.asdict(summary),
         )
-        return body, page.is_complete and reason is None
+        return Found(body, page.returned, page.is_complete and reason is None)
 
     async def quote(self, request: IRequest, identity: str) -> bytes:
         """Respond with the quote that has an id."""
@@ -105,54 +106,33 @@ class QuotesV2:
         if not _QUOTE_ID.fullmatch(identity):
             raise QuoteNotFound()
 
-        async def find(client_key: str | None) -> tuple[Struct, bool]:
+        async def find(client_key: str | None) -> Found:
             quote, is_complete = await self.finder.find_quote(identity, client_key)
-            return quote_body(quote), is_complete
+            return Found(quote_body(quote), 1, is_complete)
 
-        return await self._respond(request, EVERY_DICTIONARY, ("quote", identity), find)
+        return await self.responder.respond(
+            request, EVERY_DICTIONARY, ("quote", identity), find
+        )
 
     async def dictionaries(self, request: IRequest) -> bytes:
         """Respond with all dictionaries."""
         parse_parameters(query_string(request), NoParameters)
         default = self.finder.library.default
 
-        async def find(client_key: str | None) -> tuple[object, bool]:
+        async def find(client_key: str | None) -> Found:
             infos, is_complete = await self.finder.list_dictionaries(client_key)
             bodies = [dictionary_body(info, default) for info in infos]
-            return {"dictionaries": bodies}, is_complete
+            return Found({"dictionaries": bodies}, len(bodies), is_complete)
 
-        return await self._respond(
+        return await self.responder.respond(
             request, EVERY_DICTIONARY, ("dictionaries", default), find
         )
-
-    async def _respond(
-        self,
-        request: IRequest,
-        requested: DictionaryNames,
-        representation: tuple[object, ...],
-        find: Callable[[str | None], Awaitable[tuple[object, bool]]],
-    ) -> bytes:
-        """
-        Respond with a body that the client can cache, or with a 304 if it has it.
-
-        @param representation: identifies the response for a state of the dictionaries.
-        @param find: takes the key of the client; returns the body, and whether it is
-            complete. A client must not cache an incomplete one.
-        """
-        tag = await self._make_entity_tag(requested, representation)
-        caching.set_cache_headers(request, "no-cache", tag)
-        if caching.check_not_modified(request, tag):
-            return b""
-        body, is_complete = await find(client_key_for_request(request))
-        if not is_complete:
-            caching.set_cache_headers(request, "no-store")
-        return _send(request, body)
 
     async def _stream(self, request: IRequest) -> bytes:
         """Send quotes while they are found, then a summary."""
         query = parse_parameters(query_string(request), StreamQuotes)
         requested = self._annotate(request, query)
-        tag = await self._make_entity_tag(requested, ("stream", query))
+        tag = await self.responder.entity_tag(requested, ("stream", query))
         # The stream may end early, which is known only after the head was sent.
         caching.set_cache_headers(request, "no-store", tag)
         if caching.check_not_modified(request, tag):
@@ -187,12 +167,6 @@ class QuotesV2:
             annotate_term(request, searched)
         return requested
 
-    async def _make_entity_tag(
-        self, requested: DictionaryNames, representation: tuple[object, ...]
-    ) -> str:
-        states = await self.finder.read_states(requested)
-        return caching.entity_tag(msgspec.json.encode(representation).decode(), states)
-
 
 def _truncation_reason(request: IRequest, error: Exception) -> str:
     """Log an error, and return the reason for which it truncates a stream."""
@@ -223,10 +197,3 @@ def _summarize(
     if reason is None and offset is not None:
         reason = "limit" if offset + results.returned < results.total else None
     return SummaryBody(results.total, results.returned, reason is not None, reason)
-
-
-def _send(request: IRequest, body: object) -> bytes:
-    """Send a body, or a 304 to a client that accepts any cached response."""
-    return (
-        b"" if caching.check_if_none_match_any(request) else render_json(request, body)
-    )
