@@ -59,6 +59,13 @@ class CachingResponderTests(V2TestCase):
             counts = self.count("miss"), self.count("hit")
             self.assertEqual(counts, (number, 2 * number))
 
+    def test_an_offset_of_any_size_is_part_of_the_key(self) -> None:
+        offsets = [10**30, 10**30 + 1]
+        for offset in offsets * 2:
+            page = self.get_response("quotes", offset=offset).json
+            self.assertEqual((page["offset"], page["quotes"]), (offset, []))
+        self.assertEqual((self.count("miss"), self.count("hit")), (2, 2))
+
     def test_equal_requests_share_one_search(self) -> None:
         pending = [self.search() for _ in range(3)]
         self.end_grep(TWO_MATCHES)

@@ -73,7 +73,8 @@ class CachingResponder:
         if self.response_cache.is_enabled:
             versions = await self.finder.read_versions(requested)
         if versions is not None:
-            key = cache_key(representation, versions)
+            # JSON has integers of any size.
+            key = cache_key(msgspec.json.encode(representation), versions)
             response = self.response_cache.get_cached(key)
         if response is None:
             tag = await self.entity_tag(requested, representation)
