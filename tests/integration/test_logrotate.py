@@ -4,7 +4,9 @@ Tests of the access log with the real logrotate, under load.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import os
 import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -81,6 +83,23 @@ class RotationTests(LibraryTestCase):
         """Wait until the access log has a line."""
         wait_until(lambda: self.log.exists() and self.log.stat().st_size, "a line")
 
+    def wait_until_reopened(self, server: Server) -> None:
+        """
+        Wait until no process writes to a rotated file.
+
+        A second rotation compresses it; logrotate has a day between two of them.
+        """
+
+        def is_reopened() -> bool:
+            open_files = set()
+            for pid in server.serving_pids:
+                for link in Path(f"/proc/{pid}/fd").iterdir():
+                    with contextlib.suppress(FileNotFoundError):
+                        open_files.add(os.readlink(link))
+            return f"{self.log}.1" not in open_files
+
+        wait_until(is_reopened, "the new access log in all processes")
+
     def test_logrotate_accepts_the_configuration(self) -> None:
         """The access log may be missing."""
         self.assertIn("does not exist -- skipping", self.logrotate("--debug"))
@@ -100,6 +119,7 @@ class RotationTests(LibraryTestCase):
                 stack.callback(stop_event.set)
                 for _ in range(ROTATIONS):
                     self.wait_for_line()
+                    self.wait_until_reopened(server)
                     self.logrotate("--force")
                 self.wait_for_line()
         server.stop()

@@ -446,6 +446,11 @@ class ParameterTests(SynchronousTestCase):
         message = self.error_message("dictionary=a&dictionary=b%00&dictionary=c")
         self.assertIn('"dictionary" is "b\\u0000". It must be a file', message)
 
+    def test_a_query_names_at_most_a_hundred_dictionaries(self) -> None:
+        self.assertEqual(len(self.parse("dictionary=a&" * 100).dictionary), 100)
+        message = self.error_message("dictionary=a&" * 101)
+        self.assertIn('"dictionary" occurs 101 times; 100 are allowed. ', message)
+
     def test_a_parameter_of_another_url_is_refused(self) -> None:
         error = self.assertRaises(BadRequest, parse_parameters, b"seed=1", FindQuotes)
         self.assertEqual(

@@ -47,6 +47,12 @@ class ParseSearchTests(SynchronousTestCase):
             ),
         )
 
+    def test_a_minus_excludes_a_word_of_any_characters(self) -> None:
+        for word in ("'tis", "\U0001f600", "$100", "_x", "#tag", "(a"):
+            self.assertEqual(
+                parse_search(f"-{word}"), ((Condition(word, excluded=True),),)
+            )
+
     def test_a_dash_is_a_word(self) -> None:
         self.assertEqual(
             parse_search("a - b -- c well-known --d"),

@@ -23,6 +23,11 @@ class HasCapitalTests(SynchronousTestCase):
         for term in ("a", "\u00e9", "1-2", "\u6797", "\u0b85"):
             self.assertFalse(has_capital(term), term)
 
+    def test_a_class_of_letters_of_one_case_is_a_capital(self) -> None:
+        for term in ("^[[:upper:]]a", "[[:lower:]]"):
+            self.assertTrue(has_capital(term, regex=True), term)
+            self.assertFalse(has_capital(term), term)
+
     def test_an_escape_of_a_regular_expression_is_no_capital(self) -> None:
         self.assertFalse(has_capital(r"a\W\\\Sb", regex=True))
         self.assertTrue(has_capital(r"a\W\\\SB", regex=True))
@@ -61,6 +66,8 @@ class SelectionTests(SynchronousTestCase):
             ("in:there OR a b", [(text("a"),), (text("b"),)]),
             ("in:here OR a b", [(text("b"),)]),
             ("in:here", []),
+            ("in:* a", [(text("a"),)]),
+            ("-in:* a", None),
             ("-a", [(text("a", excluded=True),)]),
         ):
             selection = FindQuotes(q=search).selection

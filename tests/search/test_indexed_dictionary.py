@@ -6,12 +6,17 @@ from __future__ import annotations
 
 import random
 
-from twisted_quotes.errors import DictionaryNotFound
-from twisted_quotes.query.queries import FindQuotes
+from twisted_quotes.errors import (
+    DictionaryForbidden,
+    DictionaryNotFound,
+    ServiceNotReady,
+)
+from twisted_quotes.query.queries import FindQuotes, SampleQuotes
 from twisted_quotes.query.search_syntax import Condition, parse_search
 from twisted_quotes.query.selection import has_capital
 
 from ..cases import CollectedQuotes, RealGrepTestCase
+from ..web.api.cases import index_missing
 
 _WORDS = ["love", "Love", "night", "day", "sea", "star", "the", "of"]
 _AUTHORS = ["Ann Author", "Bo Day", "Cy Star"]
@@ -75,6 +80,16 @@ class SearchesAsTypedTests(RealGrepTestCase):
             self.assertEqual(found.texts, expected, str(fields))
             self.assertEqual(found.total, len(expected))
 
+    async def test_authors_with_combining_marks_are_found(self) -> None:
+        text = "One.\n-- \u0938\u0924\u094d\u092f \u0928\u093e\u092e"
+        self.write("typed", f"{text}\n\nTwo.\n-- Ren\u0065\u0301")
+        for author, count in (
+            *(("\u0938\u0924\u094d\u092f", 1), ("\u0928\u093e\u092e", 1)),
+            *(("ren\u00e9", 1), ("REN\u00c9", 1), ("x", 0)),
+        ):
+            for fields in ({"author": author}, {"q": f'author:"{author}"'}):
+                self.assertEqual((await self.find("typed", **fields)).total, count)
+
     async def test_several_dictionaries_are_searched_in_order(self) -> None:
         for name in "abc":
             self.write(name, f"love zebra {name}")
@@ -94,6 +109,40 @@ class SearchesAsTypedTests(RealGrepTestCase):
             await self.find(q="love in:none")
         self.assertEqual((await self.find("a", q="love -in:none")).total, 1)
         self.assertEqual((await self.find("a", q="in:none OR love")).total, 1)
+        self.assertEqual((await self.find("a", q="in:* love")).total, 1)
+
+    async def test_a_named_dictionary_is_checked_although_it_is_not_searched(
+        self,
+    ) -> None:
+        self.write("a", "love")
+        with self.assertRaises(DictionaryNotFound):
+            await self.find("none", q="in:a")
+        with self.assertRaises(DictionaryForbidden):
+            await self.find("../x", "a", q="in:a")
+
+    async def test_a_named_dictionary_without_an_index_is_an_error(self) -> None:
+        """Without a name, it is left out."""
+        self.write("a", "zebra")
+        self.write("b", "zebra")
+        with index_missing(self.folder / "b"):
+            with self.assertRaises(ServiceNotReady):
+                await self.find("a", "b", q="zebra")
+            self.assertEqual((await self.find(q="zebra")).total, 1)
+
+    async def test_samples_have_each_text_that_is_selected(self) -> None:
+        """Its copies in other dictionaries do not count."""
+        for name in "ab":
+            self.write(name, "zebra\n\nzebra\n\nlion")
+        for search, expected in (
+            ("zebra", ["zebra"]),
+            ("zebra -in:a", ["zebra"]),
+            ("in:b OR crocodile", ["lion", "zebra"]),
+            ("lion -in:b", ["lion"]),
+        ):
+            results = CollectedQuotes(9)
+            query = SampleQuotes(q=search, dictionary=("a", "b"), limit=9)
+            await self.make_finder().find_quotes(query, results)
+            self.assertEqual(sorted(results.texts), expected, search)
 
     async def test_searches_find_what_plain_python_finds(self) -> None:
         source = random.Random(5)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from errno import EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, ENXIO, EPERM
 from pathlib import Path
 
@@ -160,13 +161,17 @@ class Library:
         name = printable(dictionary_name)
         return DictionaryNotFound(name, names, suggest_similar(name, names))
 
-    def path_state(self, dictionary_name: str) -> PathState | None:
+    def path_state(
+        self, dictionary_name: str, with_header: bool = False
+    ) -> PathState | None:
         """
         Return what identifies a dictionary and the folders that lead to it.
 
         This is much cheaper than to open the dictionary. It does not tell whether
         the dictionary may be served, but it differs as soon as that could differ.
 
+        @param with_header: whether to include the C{.dat} file beside it, which says
+            how its quotes are read.
         @return: L{None} if there is no such file, if it is very deep in the library,
             or if its path contains a symbolic link: what that points to could change
             and change back unnoticed.
@@ -190,7 +195,12 @@ class Library:
             dictionary_name
         ):
             return None
-        return (*states, (status.st_dev, status.st_ino, status.st_ctime_ns))
+        states.append((status.st_dev, status.st_ino, status.st_ctime_ns))
+        if with_header:
+            with suppress(OSError):
+                status = os.lstat(f"{path}.dat")
+                states.append((status.st_dev, status.st_ino, status.st_ctime_ns))
+        return tuple(states)
 
     def is_large(self, dictionary_name: str) -> bool:
         """Return whether a search of a dictionary may be slow because of its size."""

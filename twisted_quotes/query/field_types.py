@@ -8,6 +8,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+MAX_DICTIONARIES = 100
+"""How often a query may name a dictionary."""
+
 Text = Annotated[
     str,
     Meta(
@@ -37,6 +40,7 @@ DictionaryName = Annotated[
 DictionaryNameList = Annotated[
     tuple[DictionaryName, ...],
     Meta(
+        max_length=MAX_DICTIONARIES,
         description='where to search; "*" is every dictionary. It may be repeated',
         extra_json_schema={
             "x-allowed": "a file name in the library, with / for sub-folders, "

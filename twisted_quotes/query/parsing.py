@@ -14,6 +14,7 @@ from msgspec import UNSET, Struct
 
 from twisted_quotes.errors import BadRequest, UnknownAction
 
+from .field_types import MAX_DICTIONARIES
 from .fields import URL_BOOLEANS, Field, fields_of
 from .json_body import (
     EXAMPLE_BODY,
@@ -191,11 +192,16 @@ def _explain_validation_error(
     field, value = fields[name], given[name]
     if index:
         value = value[int(index)]
-    if name in _PRIVATE_FIELDS and isinstance(value, str):
-        problem = _describe_private_text(value)
-    else:
-        problem = f"is {describe_value(value)}"
+    problem = _describe_problem(name, value)
     return BadRequest(f'The {noun} "{name}" {problem}. It must be {field.allowed}.')
+
+
+def _describe_problem(name: str, value: object) -> str:
+    if isinstance(value, list) and name == "dictionary":
+        return f"occurs {len(value)} times; {MAX_DICTIONARIES} are allowed"
+    if name in _PRIVATE_FIELDS and isinstance(value, str):
+        return _describe_private_text(value)
+    return f"is {describe_value(value)}"
 
 
 def _describe_private_text(text: str) -> str:

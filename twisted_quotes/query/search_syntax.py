@@ -21,7 +21,7 @@ Target: TypeAlias = Literal["text", "author", "dictionary"]
 _TARGETS: dict[str, Target] = {"author": "author", "in": "dictionary"}
 _TOKEN = compile(
     # A minus before a blank or another minus is a dash.
-    r"(?P<minus>-(?=[^\W_]|\"\s*[^\s\"]))?"
+    r"(?P<minus>-(?=[^\s\"-]|\"\s*[^\s\"]))?"
     r"(?:(?P<field>author|in):(?=[^\s\"]|\"\s*[^\s\"]))?"
     r"(?:\"(?P<phrase>[^\"]*)\"?|(?P<word>[^\s\"]+))",
     IGNORECASE,

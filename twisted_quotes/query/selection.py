@@ -12,6 +12,7 @@ from typing import TypeAlias
 from .search_syntax import Condition, SearchConditions, Target
 
 _ESCAPE = compile(r"\\.")
+_CASE_CLASS = compile(r"\[:(?:upper|lower):\]")
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Selection:
         for group in self.groups:
             others = tuple(each for each in group if each.target != "dictionary")
             if any(
-                (each.pattern.term == dictionary_name) is not each.excluded
+                (each.pattern.term in (dictionary_name, "*")) is not each.excluded
                 for each in group
                 if each.target == "dictionary"
             ):
@@ -94,8 +95,21 @@ class Selection:
         for group in self.groups:
             if all(each.target == "dictionary" and not each.excluded for each in group):
                 allowed = {each.pattern.term for each in group}
-                restricted = allowed if "*" in restricted else restricted & allowed
+                if "*" not in allowed:
+                    restricted = allowed if "*" in restricted else restricted & allowed
         return ("*",) if "*" in restricted else tuple(sorted(restricted))
+
+    @property
+    def depends_on_dictionary(self) -> bool:
+        """Whether of two equal quotes in two dictionaries only one may be selected."""
+        return any(
+            each.target == "dictionary" for group in self.groups for each in group
+        )
+
+    @property
+    def criterion_count(self) -> int:
+        """The number of greps of a dictionary."""
+        return sum(map(len, self.groups)) + (self.pattern is not None)
 
     @property
     def text_patterns(self) -> Sequence[Pattern]:
@@ -115,9 +129,11 @@ def has_capital(term: str, regex: bool = False) -> bool:
     """
     Return whether a term has an upper-case letter.
 
-    @param regex: whether it is a regular expression, in which a letter after a
-        backslash has another meaning.
+    @param regex: whether it is a regular expression. A letter after a backslash has
+        another meaning there, and C{[:upper:]} and C{[:lower:]} depend on the case.
     """
+    if regex and _CASE_CLASS.search(term):
+        return True
     text = _ESCAPE.sub("", term) if regex else term
     return any(map(str.isupper, text))
 

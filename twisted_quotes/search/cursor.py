@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import sys
 from abc import ABC, abstractmethod
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -146,6 +147,12 @@ class FlagsCursor(Cursor):
             self.next_position = position + 1
         return fetched
 
-    async def count_remaining(self) -> int:
+    async def skip(self, limit: int) -> int:
         start, self.next_position = self.next_position, len(self.flags)
-        return self.flags.count(1, start)
+        count = self.flags.count(1, start)
+        if limit < count:
+            ends = range(start, len(self.flags))
+            self.next_position = start + bisect_left(
+                ends, limit, key=lambda end: self.flags.count(1, start, end)
+            )
+        return min(limit, count)

@@ -19,6 +19,7 @@ from twisted_quotes.library.dictionary import FileState, PathState
 from twisted_quotes.library.indexes.provider import IndexProvider
 from twisted_quotes.library.library import Library
 from twisted_quotes.query.queries import (
+    ALL_DICTIONARIES,
     EVERY_DICTIONARY,
     All,
     DictionaryNames,
@@ -41,6 +42,8 @@ from .results import EntryResults, QuoteEntriesAdapter, QuoteResults
 from .sampling import RandomSampler
 
 T = TypeVar("T")
+
+_MAX_QUICK_GREPS = 10
 
 
 @dataclass(frozen=True)
@@ -154,15 +157,17 @@ class Finder:
             name: each for name, each in self.indexed_library.warnings.items() if each
         }
 
-    def versions(self, requested: DictionaryNames) -> tuple[PathState, ...] | None:
+    def versions(
+        self, requested: DictionaryNames, of_quotes: bool
+    ) -> tuple[PathState, ...] | None:
         """See L{IndexedLibrary.versions}."""
-        return self.indexed_library.versions(requested)
+        return self.indexed_library.versions(requested, of_quotes)
 
     def read_versions(
-        self, requested: DictionaryNames
+        self, requested: DictionaryNames, of_quotes: bool
     ) -> Deferred[tuple[PathState, ...] | None]:
         """See L{IndexedLibrary.read_versions}."""
-        return self._track(self.indexed_library.read_versions(requested))
+        return self._track(self.indexed_library.read_versions(requested, of_quotes))
 
     def resolve_dictionary_name(self, dictionary: str | UnsetType) -> str:
         """Return the name in a query, or the default for a query without one."""
@@ -173,17 +178,21 @@ class Finder:
     ) -> DictionaryNames:
         """Return the names of the dictionaries to search for a query, in order."""
         if isinstance(query, QuoteQuery):
-            return query.selection.restrict_names(query.dictionary)
+            names = query.selection.restrict_names(query.dictionary)
+            for name in {*query.dictionary} - {*names, ALL_DICTIONARIES}:
+                self.library.open(name).close()
+            return names
         return (self.resolve_dictionary_name(query.dictionary),)
 
     def _slot_request(
         self, requested: DictionaryNames, selection: Selection, client_key: str | None
     ) -> SlotRequest:
-        """Request a slot; the search is slow if it is a regex or in much text."""
+        """Request a slot; a search is slow for a regex, many greps, or much text."""
         pattern = selection.pattern
         slow = (
             (pattern is not None and pattern.regex)
             or requested == EVERY_DICTIONARY
+            or len(requested) * selection.criterion_count > _MAX_QUICK_GREPS
             or any(map(self.library.is_large, requested))
         )
         return SlotRequest(client_key, slow)

@@ -101,10 +101,7 @@ class IndexedDictionary:
 
     def _flag_lengths(self, lengths: range) -> bytes:
         """Return a flag for each quote: 1 if its length is one of some."""
-        try:
-            return bytes(map(lengths.__contains__, self.index.read_lengths()))
-        except FileNotFoundError:
-            raise DictionaryChanging() from None
+        return bytes(map(lengths.__contains__, self.index_files.iterate_lengths()))
 
     async def position_of(self, grep_session: GrepSession, quote_id: str) -> int | None:
         """Return the position of the first quote with an id, or L{None}."""

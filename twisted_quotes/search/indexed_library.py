@@ -14,7 +14,7 @@ from collections.abc import (
 )
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from twisted.logger import Logger
 
@@ -45,6 +45,8 @@ from .indexed_dictionary import IndexedDictionary
 from .results import Results
 
 T = TypeVar("T")
+
+Versions: TypeAlias = tuple[PathState, ...] | None
 
 _MAX_WITHOUT_THREAD = 50
 """The number of dictionaries up to which a thread costs more than it saves."""
@@ -142,12 +144,13 @@ class IndexedLibrary:
                 states[name] = dictionary.state
         return states
 
-    def versions(self, requested: DictionaryNames) -> tuple[PathState, ...] | None:
+    def versions(self, requested: DictionaryNames, of_quotes: bool) -> Versions:
         """
         Return what changes whenever the response to a query could change.
 
         With C{"*"} this may block: L{read_versions} does not.
 
+        @param of_quotes: whether the response has quotes, not lines.
         @return: L{None} if a dictionary could change without a change of this.
         """
         names = requested
@@ -155,7 +158,7 @@ class IndexedLibrary:
             names = tuple(self.library.names())
         versions = []
         for name in names:
-            version = self.library.path_state(name)
+            version = self.library.path_state(name, of_quotes)
             if version is None or is_recently_changed(
                 self.now(), *[ctime for _, _, ctime in version]
             ):
@@ -164,16 +167,14 @@ class IndexedLibrary:
         return tuple(versions)
 
     async def read_versions(
-        self, requested: DictionaryNames
-    ) -> tuple[PathState, ...] | None:
+        self, requested: DictionaryNames, of_quotes: bool
+    ) -> Versions:
         """Return the L{versions} of dictionaries; use a thread if they are many."""
         is_named = requested != EVERY_DICTIONARY
         count = len(requested) if is_named else self.library.count
         if 0 < count <= _MAX_WITHOUT_THREAD:
-            return self.versions(requested)
-        versions: tuple[PathState, ...] | None = await self.in_thread(
-            self.versions, requested
-        )
+            return self.versions(requested, of_quotes)
+        versions: Versions = await self.in_thread(self.versions, requested, of_quotes)
         return versions
 
     async def ensure_indexes(
@@ -183,9 +184,8 @@ class IndexedLibrary:
         Wait until dictionaries have indexes. No file stays open meanwhile.
 
         @return: the names of those with an index, and whether these are all.
-        @raise DictionaryChanging: if the dictionary, or each of them, is being
-            written to.
-        @raise ServiceNotReady: if none has an index.
+        @raise DictionaryChanging: if one that the query names is being written to.
+        @raise ServiceNotReady: if one that it names has no index, or none at all has.
         """
         ready = []
         last_error: Unavailable | None = None
@@ -197,12 +197,12 @@ class IndexedLibrary:
                 self.warnings[name] = (await index).warnings
                 ready.append(name)
             except (DictionaryChanging, ServiceNotReady) as error:
-                last_error = error
-                if not is_named:
-                    reason = error.message
-                    self._log.warn(
-                        "{name!a} is left out: {reason}", name=name, reason=reason
-                    )
+                if is_named:
+                    raise
+                last_error, reason = error, error.message
+                self._log.warn(
+                    "{name!a} is left out: {reason}", name=name, reason=reason
+                )
         if last_error is not None and not ready:
             raise last_error
         return ready, last_error is None

@@ -9,7 +9,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import accumulate, filterfalse, groupby
+from itertools import accumulate, filterfalse, groupby, repeat
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from msgspec import UNSET
@@ -19,17 +19,19 @@ from twisted_quotes.grep.runner import GrepSession
 from twisted_quotes.library.dictionary import FileState
 from twisted_quotes.query.queries import Random, SampleQuotes
 from twisted_quotes.query.selection import Selection
-from twisted_quotes.quotes.quote import Quote
+from twisted_quotes.quotes.quote import ID_LENGTH, Quote
 from twisted_quotes.quotes.repeats import find_repeats
 from twisted_quotes.text.permutation import RandomPermutation
 
-from .cursor import MAX_POSITIONS
 from .indexed_dictionary import IndexedDictionary
 from .indexed_library import IndexedLibrary
 from .match_positions import locate_matches
 from .results import CHUNK_SIZE, QuoteResults
 
 T = TypeVar("T")
+
+# This takes some milliseconds, without a turn for the reactor.
+_MAX_FETCHED = 30_000
 
 _MAX_BATCH_SIZE = 1000
 """The maximum number of quotes to read at a time."""
@@ -122,14 +124,19 @@ class RandomSampler:
                 return _Source(name, state, range(opened.index.count))
             positions = array("I")
             cursor = await opened.open_cursor(grep_session, selection)
-            while fetched := await cursor.fetch(MAX_POSITIONS):
+            async for _ in self.indexed_library.iterate(repeat(None)):
+                fetched = await cursor.fetch(_MAX_FETCHED)
                 positions.extend(fetched)
+                if not fetched:
+                    break
             return _Source(name, state, positions)
 
     async def _remove_repeats(
         self, found: Sequence[_Source], selection: Selection
     ) -> list[_Source]:
         """Remove the quotes whose texts stand before."""
+        if selection.depends_on_dictionary:
+            return await self._remove_repeats_of_selected(found)
         states: _States = tuple((source.name, source.state) for source in found)
         async with self._lock:
             cache = self._distinct_quotes
@@ -145,6 +152,24 @@ class RandomSampler:
             lambda: list(map(_Source.without, found, repeats))
         )
         return filtered
+
+    async def _remove_repeats_of_selected(
+        self, found: Sequence[_Source]
+    ) -> list[_Source]:
+        """Remove the quotes whose texts stand before among those that were found."""
+        in_thread = self.indexed_library.in_thread
+        columns = []
+        async for source in self.indexed_library.iterate(found):
+            with self.indexed_library.open(source.name, source.state) as opened:
+                column = await in_thread(opened.index_files.read_ids)
+            columns.append(await in_thread(_select_ids, column, source.positions))
+        repeats: list[list[int]] = await in_thread(
+            lambda: list(map(list, find_repeats(columns)))
+        )
+        return [
+            source.without(frozenset(source.positions[index] for index in indexes))
+            for source, indexes in zip(found, repeats, strict=True)
+        ]
 
     async def _find_distinct_quotes(self, states: _States) -> _DistinctQuotes:
         in_thread = self.indexed_library.in_thread
@@ -194,6 +219,12 @@ class RandomSampler:
                 found = await read(opened, list(positions.values()))
             values.update(zip(positions, found, strict=True))
         return values
+
+
+def _select_ids(column: bytes, positions: Sequence[int]) -> bytes:
+    """Return the ids of some quotes, each with a line feed."""
+    size = ID_LENGTH + 1
+    return b"".join(column[size * each : size * (each + 1)] for each in positions)
 
 
 def _group_by_source(

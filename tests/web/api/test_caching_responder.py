@@ -4,6 +4,7 @@ Tests for L{twisted_quotes.web.api.caching_responder}, through the routes of API
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -97,6 +98,16 @@ class CachingResponderTests(V2TestCase):
             again = self.get_response(url, **parameters)
             self.assertNotEqual(again.header("etag"), first.header("etag"))
             self.assertNotEqual(again.body, first.body)
+
+    def test_a_strfile_header_that_is_rewritten_in_place_is_noticed(self) -> None:
+        header = self.folder / "quotes.dat"
+        query = {"action": "all", "dictionary": "quotes", "unit": "quote"}
+        bodies = set()
+        for flags in (0, 4, 0):
+            header.write_bytes(struct.pack(">5Ic3x", 2, 1, 9, 9, flags, b"%"))
+            bodies.add(self.get_response("quotes", dictionary="quotes").body)
+            bodies.add(self.successResultOf(self.web.post_query(**query)).body)
+        self.assertEqual(len(bodies), 4)
 
     def test_an_incomplete_response_is_not_cached(self) -> None:
         for url, parameters in URLS[:1] + URLS[2:]:

@@ -4,8 +4,9 @@ The files of an index: how they are written, checked and opened.
 An index has the spans of the quotes of a dictionary, and the text that grep searches.
 It is a folder of columns. C{texts}, C{authors} and C{ids} have one line for
 each quote, so that the line number that grep prints is the number of a quote.
-C{spans} and C{lengths} have one record for each quote. Texts and authors are
-normalized, and the marks in texts are exchanged with letters.
+C{spans} has one record for each quote, with its position in the file and its length
+without its attribution. Texts and authors are normalized, and the marks in them are
+exchanged with letters.
 """
 
 from __future__ import annotations
@@ -27,13 +28,11 @@ from twisted_quotes.quotes.warnings import WarningCollector
 from twisted_quotes.text.combining_marks import exchange_marks
 from twisted_quotes.text.normalization import normalize_for_search
 
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 """Increase this whenever the content of an index changes."""
 
-_SPAN_STRUCT = Struct("<QQQ")
-_OPENED_COLUMNS = ("texts", "authors", "ids", "spans")
-_COLUMN_NAMES = (*_OPENED_COLUMNS, "lengths")
-_LENGTH_STRUCT = Struct("=I")
+_SPAN_STRUCT = Struct("=4Q")
+_COLUMN_NAMES = ("texts", "authors", "ids", "spans")
 _SUMMARY_NAME = "summary.json"
 _BUFFER_SIZE = 1024 * 1024
 
@@ -58,7 +57,7 @@ def write_index(
     start = dictionary.rewind()
     count, collector = 0, WarningCollector()
     with ExitStack() as stack:
-        texts, authors, ids, spans, lengths = (
+        texts, authors, ids, spans = (
             stack.enter_context(open(os.path.join(folder, name), "wb", _BUFFER_SIZE))
             for name in _COLUMN_NAMES
         )
@@ -69,10 +68,10 @@ def write_index(
             texts.write(exchange_marks(normalize_for_search(text)).encode() + b"\n")
             attribution = find_attribution(text) or NO_ATTRIBUTION
             author = normalize_for_search(attribution.name)
-            authors.write(author.encode() + b"\n")
+            authors.write(exchange_marks(author).encode() + b"\n")
             ids.write(quote_id(text).encode() + b"\n")
-            spans.write(_SPAN_STRUCT.pack(*span))
-            lengths.write(_LENGTH_STRUCT.pack(len(text) - attribution.length))
+            length = len(text) - attribution.length
+            spans.write(_SPAN_STRUCT.pack(*span, length))
             count += 1
             collector.add(data, text)
     _write_summary(folder, count, quote_format, collector.warnings)
@@ -126,30 +125,17 @@ class Index:
         """The mean size of a normalized text in bytes, 1 or more."""
         return self.sizes[0] // max(self.count, 1) + 1
 
-    def read_lengths(self) -> array[int]:
-        """
-        Return the length of each quote without its attribution, in code points.
-
-        @raise FileNotFoundError: the index was removed.
-        """
-        lengths = array("I")
-        with open(os.path.join(self.folder, _COLUMN_NAMES[-1]), "rb") as file:
-            lengths.frombytes(file.read())
-        return lengths
-
     @contextmanager
     def open(self) -> Iterator[IndexFiles]:
         """
-        Open all columns except the lengths.
-
-        They stay readable if the index is removed meanwhile.
+        Open all columns. They stay readable if the index is removed meanwhile.
 
         @raise FileNotFoundError: the index was removed.
         @raise IndexDamaged: a column has the wrong size.
         """
         with ExitStack() as stack:
             descriptors = []
-            for name, size in zip(_OPENED_COLUMNS, self.sizes, strict=False):
+            for name, size in zip(_COLUMN_NAMES, self.sizes, strict=True):
                 path = os.path.join(self.folder, name)
                 descriptors.append(os.open(path, os.O_RDONLY))
                 stack.callback(os.close, descriptors[-1])
@@ -184,7 +170,15 @@ class IndexFiles:
         """
         size = _SPAN_STRUCT.size
         records = os.pread(self.spans, (stop - start) * size, start * size)
-        return [QuoteSpan(*record) for record in _SPAN_STRUCT.iter_unpack(records)]
+        unpacked = _SPAN_STRUCT.iter_unpack(records)
+        return [QuoteSpan(*position) for *position, _ in unpacked]
+
+    def iterate_lengths(self) -> Iterator[int]:
+        """Yield the length of each quote without its attribution, in code points."""
+        offset = 0
+        while records := os.pread(self.spans, 1000 * _SPAN_STRUCT.size, offset):
+            yield from array("Q", records)[3::4]
+            offset += len(records)
 
 
 def load_index(folder: str) -> Index:
@@ -200,8 +194,7 @@ def load_index(folder: str) -> Index:
         count, sizes = summary["count"], summary["sizes"]
         quote_format = QuoteFormat(**summary["format"])
         warnings = tuple(summary["warnings"])
-        records = [count * each.size for each in (_SPAN_STRUCT, _LENGTH_STRUCT)]
-        if sizes != _column_sizes(folder) or sizes[-2:] != records:
+        if sizes != _column_sizes(folder) or sizes[-1] != count * _SPAN_STRUCT.size:
             raise IndexDamaged(f"the sizes in {folder} are wrong")
     except (FileNotFoundError, NotADirectoryError):
         raise

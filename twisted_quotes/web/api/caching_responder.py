@@ -71,7 +71,7 @@ class CachingResponder:
         client_key = client_key_for_request(request)
         versions = response = None
         if self.response_cache.is_enabled:
-            versions = await self.finder.read_versions(requested)
+            versions = await self.finder.read_versions(requested, True)
         if versions is not None:
             # JSON has integers of any size.
             key = cache_key(msgspec.json.encode(representation), versions)
@@ -103,7 +103,7 @@ class CachingResponder:
         """Search, and find out whether the response may be cached."""
         response = (await find(client_key)).encode(tag)
         # The dictionaries may have changed meanwhile.
-        is_current = await self.finder.read_versions(requested) == versions
+        is_current = await self.finder.read_versions(requested, True) == versions
         return msgspec.structs.replace(
             response, cacheable=response.cacheable and is_current
         )

@@ -91,6 +91,7 @@ class _QueryRequest:
         self._finder = api.finder
         self._query = query
         self._request = request
+        self._of_quotes = getattr(query, "unit", "line") == "quote"
         self._client_key = client_key_for_request(request)
         self._log_entry = log_entry(request)
 
@@ -107,11 +108,13 @@ class _QueryRequest:
         is_random = isinstance(query, Random) and query.seed is UNSET
         if is_random or not self._api.response_cache.is_enabled:
             return self._stream()
+        of_quotes = self._of_quotes
         if name == ALL_DICTIONARIES:
             return _await_then(
-                self._finder.read_versions((name,)), self._respond_for_versions
+                self._finder.read_versions((name,), of_quotes),
+                self._respond_for_versions,
             )
-        return self._respond_for_versions(self._finder.versions((name,)))
+        return self._respond_for_versions(self._finder.versions((name,), of_quotes))
 
     def _respond_for_versions(self, versions: Sequence[PathState] | None) -> _Response:
         """
@@ -139,7 +142,9 @@ class _QueryRequest:
         except TooLargeToBuffer:
             return CachedResponse(0, None)
         # The dictionaries may have changed while the search waited for a slot.
-        latest = await self._finder.read_versions((self._dictionary_name,))
+        latest = await self._finder.read_versions(
+            (self._dictionary_name,), self._of_quotes
+        )
         is_cacheable = entries.is_complete and latest == versions
         return CachedResponse(entries.count, entries.finish(), is_cacheable)
 
