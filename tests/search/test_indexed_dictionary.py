@@ -90,6 +90,11 @@ class SearchesAsTypedTests(RealGrepTestCase):
             for fields in ({"author": author}, {"q": f'author:"{author}"'}):
                 self.assertEqual((await self.find("typed", **fields)).total, count)
 
+    async def test_blanks_around_an_author_do_not_count(self) -> None:
+        self.write("typed", "One.\n-- Ann Author")
+        for author in (" ann", "ann ", "\tann  author "):
+            self.assertEqual((await self.find("typed", author=author)).total, 1)
+
     async def test_several_dictionaries_are_searched_in_order(self) -> None:
         for name in "abc":
             self.write(name, f"love zebra {name}")

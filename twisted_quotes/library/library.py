@@ -43,9 +43,6 @@ _MAX_SCANNED_ENTRIES = 300
 _MAX_PATH_DEPTH = 32
 """L{Library.path_state} has no result for deeper paths: it looks at each folder."""
 
-# Files that strfile(1) and Debian store beside a fortune file.
-_COMPANION_SUFFIXES = (".dat", ".u8")
-
 _LARGE_SIZE = 1024 * 1024
 
 

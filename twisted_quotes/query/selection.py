@@ -153,7 +153,11 @@ def make_pattern(
 
 def author_group(author: str) -> CriterionGroup:
     """Return the criterion for a part of an author's name, in either case."""
-    return (Criterion("author", Pattern(author, ignore_case=True)),)
+    return (_author_criterion(author),)
+
+
+def _author_criterion(author: str, excluded: bool = False) -> Criterion:
+    return Criterion("author", Pattern(author.strip(), ignore_case=True), excluded)
 
 
 def search_groups(
@@ -169,10 +173,10 @@ def search_groups(
     def make_criterion(condition: Condition) -> Criterion:
         term, target, excluded = condition.term, condition.target, condition.excluded
         match target:
+            case "author":
+                return _author_criterion(term, excluded)
             case "text":
                 pattern = make_pattern(term, ignore_case, whole_word)
-            case "author":
-                pattern = Pattern(term, ignore_case=True)
             case "dictionary":
                 pattern = Pattern(term)
         return Criterion(target, pattern, excluded)
