@@ -127,6 +127,14 @@ class NormalizeTests(SynchronousTestCase):
             if normalize_simply(text):
                 self.assertEqual(" ".join(term.split()), normalize_simply(text))
 
+    def test_every_character_is_normalized_like_in_the_simplest_way(self) -> None:
+        """In a text that has only Latin letters otherwise, which is common."""
+        for character in map(chr, range(0x10000)):
+            text = f"e{character}-\n{character} e"
+            self.assertEqual(
+                normalize_for_search(text), normalize_simply(text), ascii(character)
+            )
+
     @given(TEXT)
     def test_the_result_is_the_same_for_every_unicode_form(self, text: str) -> None:
         """A normalized text stays the same, too."""

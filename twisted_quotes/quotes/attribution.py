@@ -25,11 +25,14 @@ from .inline_attribution import (
 )
 
 _MARKED_LINE = compile(
-    # It starts with a literal, which is found faster than the start of a line.
-    rf"\n([^\S\n]*+)([-{DASHES}]{{2,}}+|[{DASHES}]|~++|[-*](?=[^\S\n]))"
+    # It starts with a literal, which is found faster than the start of a line, and most
+    # lines fail at the set after it.
+    rf"\n(?=[\s\-~*{DASHES}])([^\S\n]*+)([-{DASHES}]{{2,}}+|[{DASHES}]|~++|[-*](?=[^\S\n]))"
     r"([^\S\n]*+)(\S[^\n]*+)"
 )
-_PLAIN_LAST_LINE = compile(r"\n[^\S\n]*+(?:--+|\u2014)[^\S\n]++([^\W_][^\n]*[\w.)\"])")
+_PLAIN_LAST_LINE = compile(
+    r"\n[^\S\n]*+(?:--+|\u2014)[^\S\n]++([^\W_](?:[^\n]*[^\s\-\u2014])?)"
+)
 _LETTER_OR_DIGIT = compile(r"[^\W_]")
 _NOTE = compile(r"\s*+(?:\[[^\]]*+\]|\([^)]*+\)|\{[^}]*+\})?+\s*+")
 _SENTENCE_END = compile(

@@ -13,7 +13,7 @@ import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from re import MULTILINE, Pattern, compile, escape
+from re import Pattern, compile, escape
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from twisted_quotes.text.lines import Readable
@@ -34,8 +34,6 @@ _BLANKS = (
     rb"(?:[ \t\r\f\v\x1c-\x1f]|\xc2[\x85\xa0]|\xe1\x9a\x80"
     rb"|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80)*+"
 )
-# A line that starts with a letter is text. Most do, and this is faster than a pattern.
-_A, _Z = b"A"[0], b"z"[0]
 # It starts with a literal, which is found faster than the start of a line.
 _PERCENT_LINE = compile(rb"\n(%%?)(?=\r?\n)")
 _FORMAT_LINE = compile(
@@ -94,9 +92,16 @@ class QuoteFormat:
         """What matches a separator, after a line end for those without a delimiter."""
         if self.separation == "percent":
             delimiter = escape(self.delimiter.encode())
-            return compile(rb"^%b\r?(?:\n|\Z)" % delimiter, MULTILINE)
-        repetition = b"+" if self.separation == "blank-line" else b"*"
-        return compile(rb"\n(?:%b\n)%b+" % (_BLANKS, repetition))
+            # It starts with a literal, which is found faster than the start of a line.
+            return compile(rb"%b(?<![^\n]%b)\r?(?:\n|\Z)" % (delimiter, delimiter))
+        if self.separation == "blank-line":
+            return compile(rb"\n(?=[\s\x1c-\x1f\xc2\xe1-\xe3])(?:%b\n)++" % _BLANKS)
+        return compile(rb"\n(?:%b\n)*+" % _BLANKS)
+
+    @cached_property
+    def _text_starts(self) -> frozenset[int]:
+        """The first bytes of most lines with text: a set is faster than a pattern."""
+        return frozenset(range(0x21, 0x7F)) - {*b"#", *self.delimiter.encode()}
 
     @cached_property
     def _no_text(self) -> Pattern[bytes]:
@@ -149,15 +154,19 @@ class QuoteFormat:
         position = 0
         pieces: list[tuple[int, int]] = []
         for match in self._separator.finditer(data, 0, complete):
-            pieces += _cut_long_quote(data, position, match.start())
-            position = match.end()
+            end, next_position = match.span()
+            if end - position > MAX_QUOTE_BYTES:
+                pieces += _cut_long_quote(data, position, end)
+            else:
+                pieces.append((position, end))
+            position = next_position
         pieces += _cut_long_quote(data, position, len(data))
         return [*pieces, (len(data), len(data))] if at_end else pieces
 
     def _trim(self, data: bytes, start: int, end: int) -> tuple[int, int]:
         """Return the range of a quote without blank lines and comments at its edges."""
-        is_no_text = self._no_text.fullmatch
-        while start < end and not _A <= data[start] <= _Z:
+        text_starts, is_no_text = self._text_starts, self._no_text.fullmatch
+        while start < end and data[start] not in text_starts:
             line_end = data.find(b"\n", start, end)
             line_end = end if line_end < 0 else line_end
             if not is_no_text(data, start, line_end):
@@ -167,8 +176,9 @@ class QuoteFormat:
             end -= 1
         while start < end:
             line_start = data.rfind(b"\n", start, end) + 1 or start
-            is_text = line_start < end and _A <= data[line_start] <= _Z
-            if is_text or not is_no_text(data, line_start, end):
+            if line_start < end and data[line_start] in text_starts:
+                break
+            if not is_no_text(data, line_start, end):
                 break
             end = max(start, line_start - 1)
         # The carriage return of the line end.

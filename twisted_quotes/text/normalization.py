@@ -22,12 +22,11 @@ Span: TypeAlias = tuple[int, int]
 
 _WHITESPACE, _WHITESPACE_RUN = compile(r"\s"), compile(r"\s+")
 _WORD = compile(r"\S+")
-_VARIANT = compile("[\u2010\u2011\u2018-\u201f]")
-_VARIANTS = {
-    **dict.fromkeys((0x2010, 0x2011), "-"),
-    **dict.fromkeys(range(0x2018, 0x201C), "'"),
-    **dict.fromkeys(range(0x201C, 0x2020), '"'),
-}
+_VARIANTS = (
+    *((variant, "-") for variant in "\u2010\u2011"),
+    *((variant, "'") for variant in "\u2018\u2019\u201a\u201b"),
+    *((variant, '"') for variant in "\u201c\u201d\u201e\u201f"),
+)
 # Han, Kana, Bopomofo, Thai, Lao, Tibetan, Myanmar, Khmer, and fullwidth punctuation.
 _LETTER_WITHOUT_BLANKS = (
     "[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3001-\u312f\u31a0-\u31ff"
@@ -51,6 +50,11 @@ _REMOVED = (
     *(_INVISIBLE, _BLANK_BEFORE_BREAK),
     *(_BREAK_BETWEEN_LETTERS, _BREAK_AFTER_HYPHEN),
 )
+# All others are letters and punctuation of Latin and Cyrillic text, which NFC leaves
+# unchanged, and for which only whitespace, variants and hyphens count.
+_OTHER_CHARACTER = compile(
+    "[^\x00-\xac\xae-\u02ff\u0400-\u0482\u048a-\u052f\u2010-\u2027\ufffd]"
+)
 # These characters include all combining marks, and no letters.
 _LONG_MARK_RUN = compile(r"[^\w\s\x00-\u02ff]{31,}+")
 
@@ -72,32 +76,35 @@ def _sort_combining_marks(run: Match[str]) -> str:
     return "".join(chain.from_iterable(sorted(g, key=combining) for _, g in groups))
 
 
-def _normalize_characters(text: str) -> str:
-    if text.isascii():
-        return text
-    text = _nfc(text)
-    return text.translate(_VARIANTS) if _VARIANT.search(text) else text
+def _is_simple(text: str) -> bool:
+    return text.isascii() or not _OTHER_CHARACTER.search(text)
 
 
-def _remove(text: str) -> str:
+def _normalize_characters(text: str, is_simple: bool) -> str:
+    if not is_simple:
+        text = _nfc(text)
+    for variant, plain in _VARIANTS:
+        text = text.replace(variant, plain)
+    return text
+
+
+def _remove(text: str, is_simple: bool) -> str:
     """Remove what does not count in a search: all that L{_REMOVED} matches."""
-    is_ascii = text.isascii()
-    if not is_ascii:
+    if not is_simple:
         text = _INVISIBLE.sub("", text)
     text = text.replace(" \n", "\n")
-    if not is_ascii:
+    if not is_simple:
         text = _BREAK_BETWEEN_LETTERS.sub("", text)
-    if not is_ascii or "-\n" in text:
-        text = _BREAK_AFTER_HYPHEN.sub("", text)
-    return text
+    return _BREAK_AFTER_HYPHEN.sub("", text)
 
 
 def normalize_for_search(text: str) -> str:
     """Normalize text to one line without whitespace at its ends."""
     if not text.isascii():
-        text = _normalize_characters(_remove(text))
+        is_simple = _is_simple(text)
+        text = _normalize_characters(_remove(text, is_simple), is_simple)
     elif "-\n" in text or "- \n" in text:
-        text = _remove(text)
+        text = _remove(text, is_simple=True)
     return " ".join(text.split())
 
 
@@ -108,9 +115,10 @@ def normalize_term(term: str, regex: bool) -> str:
     @param regex: whether the term is a regular expression. A run of whitespace in it
         is not merged, as it may be in brackets or before a quantifier.
     """
-    visible = _remove(term)
+    is_simple = _is_simple(term)
+    visible = _remove(term, is_simple)
     # A term without visible characters finds nothing, because texts have no others.
-    term = _normalize_characters(visible if visible.strip() else term)
+    term = _normalize_characters(visible if visible.strip() else term, is_simple)
     return (_WHITESPACE if regex else _WHITESPACE_RUN).sub(" ", term)
 
 
