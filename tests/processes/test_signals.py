@@ -7,12 +7,17 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from threading import Thread
+from typing import Any
+from unittest.mock import patch
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.internet import process
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from twisted_quotes.processes.process import Command, spawn
 from twisted_quotes.processes.signals import (
     ABORT_START_SIGNAL,
     block_terminal_signals,
+    simplify_handler_scan,
     subscribe_to_signals,
 )
 
@@ -31,6 +36,28 @@ HANDLED_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 def blocked_signals() -> set[int]:
     """Return the signals that are blocked now."""
     return set(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+
+
+class HandlerScanTests(TestCase):
+    """Tests of the signals that child processes ignore."""
+
+    async def test_children_ignore_no_signal(self) -> None:
+        """They do not inherit what the service ignores."""
+        from twisted.internet import reactor
+
+        module: Any = process
+        self.patch(module, "signal", module.signal)
+        simplify_handler_scan()
+        # Python ignores SIGPIPE.
+        previous = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        self.addCleanup(signal.signal, signal.SIGUSR1, previous)
+        with patch.object(signal, "getsignal", None):
+            child = spawn(reactor, Command("/bin/cat", ("/proc/self/status",), {}))
+        outcome = await child.result
+        ignored = int(outcome.stdout.split(b"SigIgn:")[1].split()[0], 16)
+        # The C library ignores two signals of its own.
+        for number in signal.valid_signals():
+            self.assertEqual(ignored >> (number - 1) & 1, 0, number)
 
 
 class BlockedSignalsTests(SynchronousTestCase):

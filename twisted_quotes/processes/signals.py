@@ -8,9 +8,12 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from threading import current_thread, main_thread
+from types import ModuleType
 from typing import Any
 
+from twisted.internet import process
 from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IReactorFromThreads
 
@@ -27,6 +30,10 @@ _WORKER_SIGNALS = (signal.SIGTERM,)
 ABORT_START_SIGNAL = signal.SIGUSR1
 """Ends a worker that is still starting. One that serves ignores it."""
 
+# The functions that those of L{signal} wrap. They return plain numbers, which is many
+# times faster than to look up the enumeration members for these.
+_plain_signal: Any = import_module("_signal")
+
 SignalSubscriber = Callable[[Callable[[int], object]], Callable[[], None]]
 """Makes signals call a function with their number; returns what undoes that."""
 
@@ -39,11 +46,23 @@ def block_terminal_signals() -> Iterator[None]:
     The child inherits the mask. So Ctrl-C, which signals the whole process group,
     does not end it, and only SIGKILL does.
     """
-    previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, _TERMINAL_SIGNALS)
+    set_mask = _plain_signal.pthread_sigmask
+    previous_mask = set_mask(signal.SIG_BLOCK, _TERMINAL_SIGNALS)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
+        set_mask(signal.SIG_SETMASK, previous_mask)
+
+
+def simplify_handler_scan() -> None:
+    """
+    Make C{spawnProcess} look up the handlers of signals as plain numbers.
+
+    It looks up those of all signals for each process.
+    """
+    faster = ModuleType(signal.__name__)
+    vars(faster).update(vars(signal), getsignal=_plain_signal.getsignal)
+    vars(process)["signal"] = faster
 
 
 def subscribe_to_signals(
