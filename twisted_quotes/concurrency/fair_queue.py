@@ -34,10 +34,6 @@ class FairQueue(Generic[T]):
         """Return the number of clients."""
         return len(self._items)
 
-    def count(self, client: str | None) -> int:
-        """Return the number of items of a client."""
-        return len(self._items.get(client, ()))
-
     def add(self, client: str | None, item: T, priority: int) -> None:
         """Add an item, and set the priority of its client."""
         self._items.setdefault(client, OrderedDict())[item] = None
@@ -74,10 +70,6 @@ class FairQueue(Generic[T]):
     def oldest(self, client: str | None) -> T:
         """Return the oldest item of a client that has some."""
         return next(iter(self._items[client]))
-
-    def newest(self, client: str | None) -> T:
-        """Return the newest item of a client that has some."""
-        return next(reversed(self._items[client]))
 
     def _leave_bucket(self, client: str | None) -> None:
         priority = self._priorities.pop(client, None)

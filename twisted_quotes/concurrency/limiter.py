@@ -42,6 +42,9 @@ class Slot(Closeable):
 
     def close(self) -> None:
         """Release the slot as soon as all its processes have ended."""
+        if not self._process_ends:
+            self.release(self.slot_request)
+            return
         DeferredList(self._process_ends).addCallback(
             lambda _: self.release(self.slot_request)
         )
@@ -79,9 +82,8 @@ class ConcurrencyLimiter:
         # For quick and for slow requests. The priority of a client is the number of
         # slots that it holds.
         self._queues = [FairQueue[Deferred[Slot]]() for _ in range(2)]
-        # Requests that may be replaced. The priority of a client is their number,
-        # negated: the client with the most comes first.
-        self._evictable = FairQueue[Deferred[Slot]]()
+        # The requests of each client that may be replaced, in order of arrival.
+        self._evictable: dict[str | None, dict[Deferred[Slot], None]] = {}
         self._is_dispatching = False
 
     @property
@@ -111,8 +113,7 @@ class ConcurrencyLimiter:
             evicted = self._find_evictable(client_key)
             self._remove_waiter(evicted)
         waiter = self._enqueue(slot_request)
-        waiting_count = self._evictable.count(client_key) + 1
-        self._evictable.add(client_key, waiter, -waiting_count)
+        self._evictable.setdefault(client_key, {})[waiter] = None
         if evicted is not None:
             evicted.errback(TooManyRequests())
         return waiter
@@ -149,20 +150,21 @@ class ConcurrencyLimiter:
         @raise TooBusy: there is none.
         @raise TooManyRequests: there is none, and this client has its share already.
         """
-        if self._evictable:
-            _, _, busiest = self._evictable.first()
-            own_count = self._evictable.count(client_key)
-            if self._evictable.count(busiest) > own_count + 1:
-                return self._evictable.newest(busiest)
-            if own_count and len(self._evictable) > 1:
-                raise TooManyRequests()
+        most = max(self._evictable.values(), key=len, default={})
+        own_count = len(self._evictable.get(client_key, ()))
+        if len(most) > own_count + 1:
+            return next(reversed(most))
+        if own_count and len(self._evictable) > 1:
+            raise TooManyRequests()
         raise TooBusy()
 
     def _remove_waiter(self, waiter: Deferred[Slot]) -> None:
         client_key, slow = self._waiting.pop(waiter)
         self._queues[slow].remove(client_key, waiter)
-        self._evictable.remove(client_key, waiter)
-        self._evictable.set_priority(client_key, -self._evictable.count(client_key))
+        evictable = self._evictable.get(client_key, {})
+        evictable.pop(waiter, None)
+        if not evictable:
+            self._evictable.pop(client_key, None)
 
     def _make_slot(self, slot_request: SlotRequest) -> Slot:
         self._count_held(slot_request, 1)

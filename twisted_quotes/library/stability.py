@@ -30,7 +30,11 @@ def is_recently_changed(now: float, *change_times: int) -> bool:
     """
     now_ns = now * 1e9
     start = now_ns - _STABLE_NANOSECONDS
-    return any(start < each <= now_ns for each in change_times)
+    # Each request calls this: a loop is faster than any().
+    for each in change_times:  # noqa: SIM110
+        if start < each <= now_ns:
+            return True
+    return False
 
 
 async def wait_until_stable(

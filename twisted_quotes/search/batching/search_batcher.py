@@ -81,9 +81,10 @@ class SearchBatcher:
             0 if self._searches_in_progress else self._sequential_searches + 1
         )
         self._searches_in_progress += 1
-        queue = self._queues.setdefault(
-            dictionary_name, BatchQueue(self._runner.reactor, self._max_greps)
-        )
+        queue = self._queues.get(dictionary_name)
+        if queue is None:
+            queue = BatchQueue(self._runner.reactor, self._max_greps)
+            self._queues[dictionary_name] = queue
         acquire = self._runner.limiter.acquire
         try:
             for _ in range(1 + MAX_ATTEMPTS):
