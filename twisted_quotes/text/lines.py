@@ -10,7 +10,6 @@ from __future__ import annotations
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum, auto
-from functools import cached_property
 from itertools import chain
 from typing import Protocol, overload
 
@@ -44,13 +43,12 @@ class Lines(Sequence[str]):
 
     def __init__(self, data: bytes) -> None:
         self.data = data
+        self._count: int | None = None
 
     def __len__(self) -> int:
+        if self._count is None:
+            self._count = self.data.count(b"\n")
         return self._count
-
-    @cached_property
-    def _count(self) -> int:
-        return self.data.count(b"\n")
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.data.decode("utf-8", "replace").split("\n")[:-1])
@@ -64,7 +62,7 @@ class Lines(Sequence[str]):
     def __getitem__(self, index: int | slice) -> str | Lines:
         if isinstance(index, int):
             return list(self)[index]
-        count = self._count
+        count = len(self)
         start, stop, step = index.indices(count)
         if step != 1:
             raise ValueError("the step of a slice must be 1")

@@ -117,7 +117,10 @@ class BatchQueue:
         self._start_ready()
 
     def _next_ready(self) -> PendingSearch | None:
-        return next((each for each in self._pending if each.slot is not None), None)
+        for search in self._pending:
+            if search.slot is not None:
+                return search
+        return None
 
     def _start_ready(self) -> None:
         # A search may end at once and call this again. A thousand must not nest.

@@ -75,6 +75,12 @@ def validate_request_head(
         )
     if not path.startswith(b"/") and (method, path) != (b"OPTIONS", b"*"):
         raise BadRequest("The request line has no path; * is for OPTIONS only.")
+    # Most paths have nothing to decode.
+    if b"%" in path or not path.isascii():
+        _validate_encoded_path(path)
+
+
+def _validate_encoded_path(path: bytes) -> None:
     try:
         unquote_to_bytes(path).decode()
     except UnicodeDecodeError:
