@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.errors import (
@@ -148,6 +148,17 @@ class FinderTests(SynchronousTestCase):
         self.assertEqual(process.signals, ["KILL"])
         self.assertEqual(len(self.outstanding), 1)
         process.end(0, 9)
+        self.assertEqual(len(self.outstanding), 0)
+
+    def test_a_shutdown_waits_for_versions_and_can_cancel_them(self) -> None:
+        """A thread reads those of a large library."""
+        library = self.finder.indexed_library
+        self.patch(library.library, "count", 1000)
+        self.patch(library, "in_thread", lambda *_: Deferred())
+        versions = self.finder.read_versions(("*",), False)
+        self.assertEqual(len(self.outstanding), 1)
+        self.outstanding.cancel()
+        self.failureResultOf(versions, CancelledError)
         self.assertEqual(len(self.outstanding), 0)
 
     def test_a_failed_search_releases_its_slot(self) -> None:

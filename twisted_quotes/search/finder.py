@@ -163,11 +163,11 @@ class Finder:
         """See L{IndexedLibrary.versions}."""
         return self.indexed_library.versions(requested, of_quotes)
 
-    async def read_versions(
+    def read_versions(
         self, requested: DictionaryNames, of_quotes: bool
-    ) -> tuple[PathState, ...] | None:
+    ) -> Deferred[tuple[PathState, ...] | None]:
         """See L{IndexedLibrary.read_versions}."""
-        return await self.indexed_library.read_versions(requested, of_quotes)
+        return self._track(self.indexed_library.read_versions(requested, of_quotes))
 
     def resolve_dictionary_name(self, dictionary: str | UnsetType) -> str:
         """Return the name in a query, or the default for a query without one."""

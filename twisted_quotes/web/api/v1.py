@@ -142,9 +142,11 @@ class _QueryRequest:
         except TooLargeToBuffer:
             return CachedResponse(0, None)
         # The dictionaries may have changed while the search waited for a slot.
-        latest = await self._finder.read_versions(
-            (self._dictionary_name,), self._of_quotes
-        )
+        names = (self._dictionary_name,)
+        if self._dictionary_name == ALL_DICTIONARIES:
+            latest = await self._finder.read_versions(names, self._of_quotes)
+        else:
+            latest = self._finder.versions(names, self._of_quotes)
         is_cacheable = entries.is_complete and latest == versions
         return CachedResponse(entries.count, entries.finish(), is_cacheable)
 
