@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from itertools import product
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -72,6 +73,12 @@ class DialectTests(SynchronousTestCase):
             self.assertIn(f'The "term" has {construct}, which POSIX', message)
             self.assertIn(advice, message)
             self.assertNotIn("secret", message)
+
+    def test_any_brackets_are_accepted_or_refused(self) -> None:
+        """Nested and unfinished ones, too."""
+        for size in range(9):
+            for characters in product("[]:=", repeat=size):
+                check_dialect(f"[{''.join(characters)}")
 
     @settings(max_examples=200)
     @given(st.text(st.sampled_from(r"ad\[](){}?*+|^$:.,2"), max_size=12))

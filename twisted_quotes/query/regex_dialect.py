@@ -13,10 +13,12 @@ from twisted_quotes.errors import BadRequest
 
 # The extensions of GNU grep that mean the same in other dialects are allowed:
 # \w \W \s \S \b \B \< \> and back-references.
+# There must be no group inside of (?>...) or ...*+: Python 3.11 can then fail with a
+# SystemError.
 _TOKEN = compile(
     r"""
     \\(?P<escaped>[0ac-rt-vx-zAC-RT-VX-Z`'])
-    | (?P<bracket>\[\^?\]?(?>\[([:=.]).+?\3\]|[^]])*+)\]
+    | (?P<bracket>\[\^?\]?(?>\[:.+?:\]|\[=.+?=\]|\[\..+?\.\]|[^]])*+)\]
     | (?P<group>\(\?)
     | (?P<quantifier>[*+?]|\{(?:[0-9]+,?[0-9]*|,[0-9]+)\})(?P<modifier>[?+]?)
     | \\.
