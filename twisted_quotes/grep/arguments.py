@@ -88,7 +88,7 @@ def any_term_arguments(terms: Sequence[str]) -> tuple[str, ...]:
 
 def pattern_file_arguments(descriptor: int) -> tuple[str, ...]:
     """
-    Return the arguments for reading the term from a file, in which it is a line.
+    Return the arguments for reading the term from a file with this one line.
 
     grep reads that file to its end before it reads its standard input.
 
@@ -151,7 +151,7 @@ def pattern_environment(pattern: Pattern | None) -> Mapping[str, str]:
 
 def needs_normalized_text(pattern: Pattern | None) -> bool:
     r"""
-    Return whether a pattern could match the bytes of a file other than its text.
+    Return whether a pattern could match the bytes of a file, but not its text.
 
     The client sees no C{"\r"} at the end of a line, and invalid bytes as U+FFFD. But
     for grep a C{$} does not match before C{"\r"}, and nothing matches invalid bytes.

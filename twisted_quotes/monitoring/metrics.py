@@ -53,7 +53,8 @@ class Metrics:
     """
     The metrics of one process.
 
-    Each public attribute is a metric.
+    Each public attribute is a metric, or the value of a gauge. Other modules add
+    gauges for what they count themselves.
 
     @ivar greps_running: the number of greps that search.
     """
@@ -120,8 +121,8 @@ class Metrics:
         Add a counter.
 
         @param name: the name without the prefix C{quotes_}.
-        @param labels: the labels. For a single one, the values that are shown before
-            they occur.
+        @param labels: the values of each label. If there is one label, its values are
+            shown with 0 until they occur.
         """
         counter = Counter(
             f"quotes_{name}", documentation, [*labels], registry=self._registry

@@ -1,5 +1,7 @@
 """
-Attributions: whom a quote says it is from (contract, section 3).
+Attributions: the persons and works that quotes name as their sources.
+
+The rules are those of the contract, section 3.
 
 An attribution is at the end of a quote, on a line of its own that starts with a mark:
 hyphens, dashes or tildes, or a single C{-} or C{*} with a blank after it. In a quote of
@@ -9,7 +11,7 @@ It continues on lines that are indented like its text, and while a bracket, a qu
 mark or a comma is open. Only a note in brackets may follow it.
 
 The same marks are common in dialogues, lists and wrapped sentences. A line that is
-indented deeper than the line before is none of these.
+indented deeper than the line before is an attribution in any case.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ _NOT_SHAREABLE = "workers cannot share it: use --workers=1"
 
 
 class _RefusingFactory(Factory):
-    """Refuses the protocol that an endpoint without a socket needs when it listens."""
+    """Refuses endpoints that have no socket, and ask for a protocol at once."""
 
     noisy = False
 

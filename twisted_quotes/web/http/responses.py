@@ -145,7 +145,7 @@ def _error_headers(error: BaseException) -> Mapping[bytes, Sequence[bytes]]:
 
 
 def _advice(request: IRequest, error: QuotesError) -> str:
-    """Return what the message for a client of the requested API has in addition."""
+    """Return a further sentence for the message, which depends on the API."""
     if not isinstance(error, DictionaryNotFound | DictionaryNotText):
         return ""
     if request.path.startswith(b"/api/v2/"):

@@ -175,7 +175,7 @@ class Connection(RefusingChannel):
     # Closing
 
     def start_closing(self) -> None:
-        """Close, but handle requests first that the kernel received before now."""
+        """Handle the requests that the kernel has received until now, then close."""
         self._earlier_bytes = min(unread_bytes(self.transport), MAX_PIPELINED_BYTES)
         if self._earlier_bytes:
             self._idle_since = self.site.reactor.seconds()
@@ -187,8 +187,8 @@ class Connection(RefusingChannel):
         """
         Close after the next response, or soon if there is no request.
 
-        L{writeHeaders} announces the end. A client that has sent no request yet has the
-        time of a request to send one.
+        L{writeHeaders} announces the end. A client that has sent no request yet can
+        send one within the request timeout.
         """
         if not (self.requests or self._buffer or self.is_closing):
             timeout = self.site.timeouts.request

@@ -1,5 +1,5 @@
 """
-A request as the service handles it: checked before routing, with errors in JSON.
+Requests: they are checked before routing, and errors are sent as JSON.
 """
 
 from __future__ import annotations
