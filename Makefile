@@ -3,7 +3,8 @@
 # test-all: run all tests with coverage, again under trial, and those of the real process
 #   and of faults again with two workers
 # check: check style and types
-# hostile: send a hundred thousand invalid bodies; big: search half a gigabyte
+# hostile: send a hundred thousand invalid bodies; big: search half a gigabyte;
+#   many: search a hundred thousand files
 # faults: cause each fault in docs/reliability.md at full size
 # bench: compare with other servers in a quarter of an hour; BENCH=quick, three minutes
 # news: show the changelog of the next release
@@ -18,7 +19,7 @@ TEST_PACKAGES := $(patsubst tests/%/__init__.py,tests.%,$(wildcard tests/*/__ini
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	--config-settings editable_mode=compat
 
-.PHONY: serve test test-all check news hostile big faults bench clean
+.PHONY: serve test test-all check news hostile big many faults bench clean
 
 serve: .venv/.serve
 	$(BIN)/twist quotes
@@ -49,6 +50,10 @@ hostile: .venv/.test
 big: .venv/.test
 	BIG_MEGABYTES=500 $(BIN)/python -m pytest -s --timeout=1200 \
 		tests/integration/test_big_dictionaries.py
+
+many: .venv/.test
+	MANY_FILES=100000 $(BIN)/python -m pytest -s --timeout=1800 \
+		tests/integration/test_many_dictionaries.py
 
 faults: .venv/.test
 	FAULTS_IN_FULL=1 $(BIN)/python -m pytest -s --timeout=1800 tests/faults

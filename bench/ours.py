@@ -18,6 +18,8 @@ def _make_variant(name: str, *options: str) -> Subject:
                 f"--listen=tcp:{configuration.port}:interface=127.0.0.1",
                 f"--dictionaries={configuration.library}",
                 f"--cache-dir={configuration.folder / 'cache'}",
+                # To index the large dictionaries would disturb the first loads.
+                "--index-at-start=no",
                 *options,
             ]
         ]

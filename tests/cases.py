@@ -160,4 +160,5 @@ class RealGrepTestCase(TestCase):
         finder = make_test_finder(reactor, library, self.cache, 2, **kwargs)
         # A killed grep may still be running.
         self.addCleanup(finder.outstanding.when_done)
+        self.addCleanup(finder.searchable_library.monitor.stop)
         return finder

@@ -24,9 +24,10 @@ from twisted_quotes.concurrency.limiter import ConcurrencyLimiter
 from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.grep.runner import GrepRunner
-from twisted_quotes.library.indexes.cache import IndexCache
-from twisted_quotes.library.indexes.provider import IndexProvider
 from twisted_quotes.library.library import Library
+from twisted_quotes.library.monitor import LibraryMonitor
+from twisted_quotes.library.packs.cache import PackCache
+from twisted_quotes.library.packs.provider import make_pack_provider
 from twisted_quotes.monitoring.metrics import Metrics
 from twisted_quotes.processes.reaper_process import SERVICE_ID_VARIABLE
 from twisted_quotes.query.queries import Query
@@ -262,11 +263,17 @@ def make_test_finder(
     executable: str = "/bin/grep",
     in_thread: DeferToThread = run_immediately,
     now: float = 2**33,
+    clock: Callable[[], float] | None = None,
     metrics: Metrics | None = None,
     batch_threshold: int = 0,
     max_prestarted: int = 0,
 ) -> Finder:
-    """Make a finder whose clock stands still."""
+    """
+    Make a finder.
+
+    @param now: the time, which stands still unless there is a C{clock}.
+    """
+    clock = clock or (lambda: now)
     runner = GrepRunner(
         reactor,
         executable,
@@ -276,13 +283,16 @@ def make_test_finder(
         apply_no_limits,
         metrics or Metrics(),
     )
-    indexes = IndexProvider(reactor, in_thread, IndexCache(str(cache)), waiting)
+    monitor = LibraryMonitor(reactor, library, in_thread, clock)
+    pack_cache = PackCache(str(cache), library.root)
+    packs = make_pack_provider(reactor, monitor, in_thread, pack_cache, waiting)
     return make_finder(
         runner,
         library,
-        indexes,
+        monitor,
+        packs,
         in_thread,
-        lambda: now,
+        clock,
         batch_threshold=batch_threshold,
         max_prestarted=max_prestarted,
     )

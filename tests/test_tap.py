@@ -25,6 +25,8 @@ from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.concurrency.shared_counters import SharedCounters
+from twisted_quotes.library.dictionary import STABLE_TIME
+from twisted_quotes.library.packs.building.builder import PackBuilder
 from twisted_quotes.service import composition
 from twisted_quotes.service.composition import quotes_service
 from twisted_quotes.service.quotes_service import FLUSH_TIMEOUT, QuotesService
@@ -87,6 +89,11 @@ class TapTestCase(SynchronousTestCase):
             ):
                 process.end(signal=9)
         self.successResultOf(finished)
+
+    def run_turns(self) -> None:
+        """Run the reactor until threads have done what a request needs."""
+        for _ in range(20):
+            self.reactor.advance(STABLE_TIME)
 
     def connect(self, factory: Any = None) -> tuple[IProtocol, StringTransport]:
         """Connect to a factory, or to the service that listens."""
@@ -170,6 +177,7 @@ class ServiceTests(TapTestCase):
         self,
     ) -> None:
         """Not counting the one that has the index built."""
+        self.patch(PackBuilder, "write", lambda *_: Deferred())
         counters = SharedCounters.create(8)
         self.addCleanup(os.close, counters.descriptor)
         self.patch(worker_composition, "SharedCounters", lambda *_: counters)
@@ -184,6 +192,7 @@ class ServiceTests(TapTestCase):
         for _ in range(4):
             protocol, transport = self.connect(service.site)
             protocol.dataReceived(query_request({**LOVE_QUERY, "unit": "quote"}))
+            self.run_turns()
             codes.append([each.code for each in read_responses(transport.value())])
         self.assertEqual(codes, [[], [], [], [503]])
 
@@ -218,7 +227,7 @@ class ServiceTests(TapTestCase):
         )
         protocol, transport = self.connect()
         protocol.dataReceived(get_request("/"))
-        self.reactor.advance(0)
+        self.run_turns()
         [response] = read_responses(transport.value())
         self.assertIn(b"<code>beta</code> (default)", response.body)
 
@@ -255,6 +264,7 @@ class ServiceTests(TapTestCase):
         ):
             protocol, _ = self.connect()
             protocol.dataReceived(request)
+        self.run_turns()
         protocol, transport = self.connect()
         protocol.dataReceived(get_request("/metrics"))
         [response] = read_responses(transport.value())
@@ -358,13 +368,12 @@ class DictionaryCountTests(SynchronousTestCase):
         """At the start, and however often the metrics are read meanwhile."""
         pending: list[Deferred[None]] = []
 
-        def in_thread(call: object) -> Deferred[None]:
+        def snapshot() -> Deferred[None]:
             pending.append(Deferred())
             return pending[-1]
 
-        library: Any = SimpleNamespace(count=0, names=None)
-        threads: Any = in_thread
-        count = composition._dictionary_counter(library, threads)
+        monitor: Any = SimpleNamespace(count=0, snapshot=snapshot)
+        count = composition._dictionary_counter(monitor)
         self.assertEqual(len(pending), 1)
         for _ in range(5):
             count()

@@ -1,5 +1,5 @@
 """
-Errors that the service reports to the client with their own message.
+Errors that the service reports to the client, each with its own message.
 
 ::
 
@@ -22,6 +22,7 @@ Errors that the service reports to the client with their own message.
     │   ├── TooBusy                 503
     │   ├── TooManyRequests         429
     │   ├── DictionaryChanging      503
+    │   ├── IndexNotReady           503
     │   ├── ServiceNotReady         503
     │   └── ShuttingDown            503
     └── SearchTimedOut              504
@@ -40,7 +41,7 @@ _MAX_LISTED_NAMES = 8
 
 class QuotesError(Exception):
     """
-    Base class of the errors that are reported with their own message.
+    Base class of the errors that are reported to the client.
 
     @cvar code: the HTTP status of the response.
     @ivar message: sentences for the client that say what is wrong and what would be
@@ -231,6 +232,15 @@ class ServiceNotReady(Unavailable):
 
     def __init__(self, resource: str) -> None:
         super().__init__(f"The service is not ready: it cannot use {resource}.")
+
+
+class IndexNotReady(Unavailable):
+    """An index is being built. C{progress} says how much of it is there."""
+
+    retry_after = 2
+
+    def __init__(self, progress: str) -> None:
+        super().__init__(f"The library is being indexed: {progress}.")
 
 
 class ShuttingDown(Unavailable):

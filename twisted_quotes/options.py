@@ -31,13 +31,13 @@ memory as a single process, so that more of them only make the service slower.
 """
 
 MAX_SECONDS = 10**9
-"""The maximum time. The system has no limit on a process that is much longer."""
+"""The maximum time. The kernel accepts no limit for a process that is much higher."""
 
 DEFAULT_ENDPOINT = "tcp:8000:interface=127.0.0.1"
 
 
 class _Type(NamedTuple):
-    """What the values of an option are, and a converter that can raise an error."""
+    """A description of valid values, and a converter that raises for others."""
 
     description: str
     convert: Callable[[str], Any]
@@ -77,12 +77,13 @@ _WORKERS = _Type(
     lambda text: _CORES if text == "auto" else _WORKER_COUNT.convert(text),
 )
 
-# Of each option: its type, its description, and its default (contract, section 2).
+# The type, the description and the default of each option (contract, section 2).
 _OPTIONS: dict[str, tuple[_Type, str, str | None]] = {
     "dictionaries": (_TEXT, "Folder of dictionaries", None),
     "default-dictionary": (_TEXT, "Dictionary of API v1 requests that name none", None),
     "cache-dir": (_TEXT, "Folder for the indexes of quotes", None),
     "cache-bytes": (_COUNT, "Bytes of cached responses; 0 for no cache", "67108864"),
+    "index-at-start": (_YES_OR_NO, "Whether to index the library at the start", "yes"),
     "search-together": (_YES_OR_NO, "Whether searches share and prestart greps", "yes"),
     "workers": (_WORKERS, "Processes that serve; auto for one per core", "1"),
     "timeout": (_TIME_LIMIT, "Time limit of a search, in seconds", "10"),
@@ -114,8 +115,8 @@ class QuotesOptions(Options, AuthOptionMixin):
     """
     The options. An option on the command line overrides the environment.
 
-    C{auth} has the descriptions of the checkers of credentials, and C{credCheckers}, if
-    there are any, the checkers in the same order.
+    C{auth} has the descriptions of the checkers of credentials. If there are any,
+    C{credCheckers} has the checkers in the same order.
 
     @param environment: the environment with the C{TWISTED_QUOTES_*} variables.
     """

@@ -21,6 +21,7 @@ class VariantTests(SynchronousTestCase):
             "--listen=tcp:1234:interface=127.0.0.1",
             "--dictionaries=/library",
             "--cache-dir=/site/cache",
+            "--index-at-start=no",
         ]
-        self.assertEqual(command[-4:], [*options, "--workers=2"])
+        self.assertEqual(command[-5:], [*options, "--workers=2"])
         self.assertEqual([*OURS.commands(configuration)], [command[:-1]])

@@ -242,7 +242,7 @@ class CacheFault(MachineFault):
         self.check_unavailable(responses)
         for response in responses[1::2]:
             self.assertIn("an index of that dictionary", response.json()["message"])
-        self.server.wait_for_log_line("No index of .*(small|large).* was made.")
+        self.server.wait_for_log_line("No index was made: .*(small|large).* left out")
         self.server.wait_for_log_line(self.reason)
         self.check_no_partial_index()
         self.restore_cache()
@@ -271,7 +271,7 @@ class FullDiskTests(CacheFault):
     reason = "File too large"
 
     def break_cache(self) -> None:
-        self.previous_limit = self.set_limit(resource.RLIMIT_FSIZE, 100)
+        self.previous_limit = self.set_limit(resource.RLIMIT_FSIZE, 1500)
 
     def restore_cache(self) -> None:
         self.set_limit(resource.RLIMIT_FSIZE, self.previous_limit)

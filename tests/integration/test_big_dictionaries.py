@@ -136,15 +136,15 @@ class BigDictionaryTests(LibraryTestCase):
 
     def check_search(self) -> None:
         """Compare a search for a rare phrase with grep on the same file."""
-        (texts,) = self.cache.glob("*/texts")
+        texts = list(map(str, self.cache.glob("*/texts-*")))
         grep = which("grep")
         assert grep is not None
         alone, served = [], []
         for _ in range(ROUNDS):
             start = monotonic()
-            command = [grep, "-c", "-F", "-e", NEEDLE, str(texts)]
+            command = [grep, "-h", "-c", "-F", "-e", NEEDLE, *texts]
             done = subprocess.run(command, env={"LC_ALL": "C"}, stdout=subprocess.PIPE)
-            self.assertEqual(done.stdout, b"1\n")
+            self.assertEqual(sum(map(int, done.stdout.split())), 1)
             alone.append(monotonic() - start)
             start = monotonic()
             page = self.server.get(

@@ -253,6 +253,8 @@ class StreamTests(QuotesTestCase):
         """Write more quotes than socket buffers can hold."""
         super().setUp()
         self.write(b"\n\n".join(b"love %d " % n + b"x" * 500 for n in range(20_000)))
+        # API v1 waits until there is an index.
+        self.server.query_results(action="all", unit="quote", nresults=1)
 
     def start_stream(self, query: str = "") -> HTTPConnection:
         """Request a stream, and do not read it."""
@@ -315,7 +317,7 @@ class LargeDictionaryTests(LibraryTestCase):
             return [
                 pid
                 for pid in server.search_pids()
-                if b"twisted_quotes.library.indexes.process" in command_line(pid)
+                if b"twisted_quotes.library.packs.building.process" in command_line(pid)
             ]
 
         [pid] = wait_until(find_builder, "the process that builds the index")
@@ -365,8 +367,10 @@ class LargeDictionaryTests(LibraryTestCase):
             server = self.serve(cache)
             self.assertEqual(len(server.query_results(**self.query)), 1)
             server.stop()
-        (index,) = (self.folder / "cache").iterdir()
-        self.assertEqual(oct(index.parent.stat().st_mode & 0o777), "0o700")
+        # The large dictionary has a pack of its own.
+        packs = list((self.folder / "cache").iterdir())
+        self.assertEqual(len(packs), 2)
+        self.assertEqual(oct(packs[0].parent.stat().st_mode & 0o777), "0o700")
 
     def test_the_working_directory_does_not_matter(self) -> None:
         """In C{/}, the process could find the library of another Python."""

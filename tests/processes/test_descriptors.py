@@ -89,7 +89,7 @@ class DescriptorBudgetTests(TestCase):
 
     def test_enough_descriptors_allow_what_is_desired(self) -> None:
         """Each connection may receive a response that is streamed."""
-        for files in (31_024, 2**30):
+        for files in (39_024, 2**30):
             self.assertEqual(
                 compute_descriptor_budget(4000, files), (4000, 1000, 4000, 1024)
             )

@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.query.queries import FindQuotes
-from twisted_quotes.query.selection import Criterion, Pattern, Selection, has_capital
+from twisted_quotes.query.selection import Criterion, Pattern, has_capital
 
 
 def text(term: str, ignore_case: bool = True, excluded: bool = False) -> Criterion:
@@ -55,25 +55,3 @@ class SelectionTests(SynchronousTestCase):
         [[word], [author]] = query.selection.groups
         self.assertEqual(word, Criterion("text", Pattern("a", whole_word=True)))
         self.assertEqual(author, Criterion("author", Pattern("b", ignore_case=True)))
-
-    def test_the_groups_in_a_dictionary_have_no_dictionaries(self) -> None:
-        for search, expected in (
-            ("a", [(text("a"),)]),
-            ("in:here a", [(text("a"),)]),
-            ("in:there a", None),
-            ("-in:here a", None),
-            ("-in:there a", [(text("a"),)]),
-            ("in:there OR a b", [(text("a"),), (text("b"),)]),
-            ("in:here OR a b", [(text("b"),)]),
-            ("in:here", []),
-            ("in:* a", [(text("a"),)]),
-            ("-in:* a", None),
-            ("-a", [(text("a", excluded=True),)]),
-        ):
-            selection = FindQuotes(q=search).selection
-            self.assertEqual(selection.groups_in("here"), expected, search)
-
-    def test_the_term_is_the_first_group(self) -> None:
-        pattern = Pattern("a", regex=True)
-        groups = Selection(pattern, ((text("b"),),)).groups_in("here")
-        self.assertEqual(groups, [(Criterion("text", pattern),), (text("b"),)])

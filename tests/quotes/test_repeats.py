@@ -13,8 +13,8 @@ from twisted_quotes.quotes.repeats import find_repeats
 
 
 def id_column(texts: list[str]) -> bytes:
-    """Return the ids of some texts, each with a line feed."""
-    return "".join(f"{quote_id(text)}\n" for text in texts).encode()
+    """Return the ids of some texts."""
+    return bytes.fromhex("".join(map(quote_id, texts)))
 
 
 class RepeatsTests(SynchronousTestCase):

@@ -18,6 +18,7 @@ from twisted_quotes.query.queries import All, List, Search
 
 from ..cases import FORTUNES_TEXT, LOVE_TEXT, RealGrepTestCase
 from ..fakes import find_entries
+from ..web.api.cases import index_missing
 
 
 class AllDictionariesTests(RealGrepTestCase):
@@ -45,8 +46,8 @@ class AllDictionariesTests(RealGrepTestCase):
                 await find_entries(self.make_finder(), query), expected[offset:end]
             )
 
-    async def test_a_dictionary_that_is_removed_meanwhile_is_skipped(self) -> None:
-        """It is an error if the query names it."""
+    async def test_a_dictionary_that_is_removed_meanwhile_is_found(self) -> None:
+        """Without an index, it is skipped; it is an error if the query names it."""
         finder = self.make_finder()
         run = GrepSession.run
 
@@ -55,8 +56,12 @@ class AllDictionariesTests(RealGrepTestCase):
             return await run(session, *arguments)
 
         self.patch(GrepSession, "run", remove_and_run)
-        found = await find_entries(finder, Search(term="love", dictionary="*"))
-        self.assertEqual(found, ["\tThe course of true  love"])
+        search = Search(term="love", dictionary="*")
+        lines = ["\tThe course of true  love", "No love"]
+        self.assertEqual(await find_entries(finder, search), lines)
+        self.write("fortunes", FORTUNES_TEXT)
+        with index_missing(self.folder / "fortunes"):
+            self.assertEqual(await find_entries(finder, search), lines[:1])
         with self.assertRaises(DictionaryNotFound):
             await find_entries(finder, Search(term="love", dictionary="fortunes"))
 

@@ -6,10 +6,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
-
-from twisted.internet.defer import Deferred, fail
 
 from twisted_quotes.errors import (
     BadRequest,
@@ -20,21 +17,16 @@ from twisted_quotes.errors import (
     QuoteNotFound,
     ServiceNotReady,
 )
-from twisted_quotes.library.dictionary import Dictionary
-from twisted_quotes.library.indexes.format import Index
-from twisted_quotes.library.indexes.provider import IndexProvider
+from twisted_quotes.library.packs.columns import PackDamaged
+from twisted_quotes.library.packs.pack import Pack
 from twisted_quotes.query.queries import All, FindQuotes, Random, Search
 from twisted_quotes.quotes.quote import quote_id
-from twisted_quotes.search import (
-    cursor,
-    indexed_dictionary,
-    indexed_library,
-    quote_search,
-)
-from twisted_quotes.search.finder import Finder
+from twisted_quotes.search import quote_search
+from twisted_quotes.search.sources import cursor, quote_reader
 
 from ..cases import LOVE_TEXT, CollectedQuotes, RealGrepTestCase
 from ..fakes import CollectedEntries, find_entries
+from ..web.api.cases import index_missing
 
 HELENA, LYSANDER, POLONIUS = LOVE_TEXT.removesuffix("\n").split("\n\n")
 
@@ -121,8 +113,6 @@ class EntriesTests(RealGrepTestCase):
 class QuotesTests(RealGrepTestCase):
     """Tests of quotes as results of API v2."""
 
-    finder: Finder
-
     async def find(
         self,
         limit: int | None = 20,
@@ -199,7 +189,7 @@ class QuotesTests(RealGrepTestCase):
         self.write("many", "\n\n".join(["love"] + ["x" * 90] * 30))
         finder = self.make_finder()
         query = {"dictionary": "many", "term": "love", "unit": "quote"}
-        with patch.object(indexed_dictionary, "MAX_ENTRY_BYTES", 1000):
+        with patch.object(quote_reader, "MAX_ENTRY_BYTES", 1000):
             with self.assertRaises(EntryTooLong):
                 await find_entries(finder, Search(**query, n_after=30))  # type: ignore[arg-type]
             [entry] = await find_entries(finder, Search(**query, n_after=3))  # type: ignore[arg-type]
@@ -284,102 +274,63 @@ class OneQuoteTests(RealGrepTestCase):
         infos, is_complete = await self.make_finder().list_dictionaries()
         self.assertTrue(is_complete)
         self.assertEqual(
-            [(each.name, each.index.count, each.state.size) for each in infos],
+            [(x.name, x.quote_count, x.state.size) for x, _ in infos],
             [("dreams", 3, len(LOVE_TEXT)), ("empty", 0, 0), ("fortunes", 2, 36)],
         )
 
 
-class ChangeTests(RealGrepTestCase):
-    """Tests of dictionaries that change while they are searched."""
-
-    async def test_a_search_starts_again_when_the_file_changes(self) -> None:
-        read = indexed_dictionary.IndexedDictionary.read
-        written: list[bool] = []
-
-        async def read_after_a_change(
-            opened: indexed_dictionary.IndexedDictionary, *arguments: Any
-        ) -> object:
-            if not written:
-                written.append(True)
-                self.write("dreams", "One love.\n\nTwo loves.\n")
-            return await read(opened, *arguments)
-
-        self.patch(indexed_dictionary.IndexedDictionary, "read", read_after_a_change)
-        found = CollectedQuotes()
-        await self.make_finder().find_quotes(
-            FindQuotes(dictionary=("dreams",), term="love"), found
-        )
-        self.assertEqual(found.texts, ["One love.", "Two loves."])
-        self.assertEqual(found.total, 2)
-
-    async def test_a_dictionary_that_is_removed_meanwhile_is_skipped(self) -> None:
-        finder = self.make_finder()
-        search = Search(term="lo", unit="quote", dictionary="*")
-        before = await find_entries(finder, search)
-        open_ = indexed_library.IndexedLibrary.open
-
-        def open_without_one(
-            library: indexed_library.IndexedLibrary, *arguments: Any
-        ) -> object:
-            (self.folder / "fortunes").unlink(missing_ok=True)
-            return open_(library, *arguments)
-
-        self.patch(indexed_library.IndexedLibrary, "open", open_without_one)
-        self.assertEqual(await find_entries(finder, search), before[:3])
-
-    async def test_a_changing_dictionary_does_not_delay_the_others(self) -> None:
-        """It is an error if the query names it."""
-        finder = self.make_finder_without("fortunes", DictionaryChanging())
-        entries = await find_entries(finder, All(unit="quote", dictionary="*"))
-        self.assertEqual(entries, [HELENA, LYSANDER, POLONIUS])
-        with self.assertRaises(DictionaryChanging):
-            await find_entries(finder, All(unit="quote", dictionary="fortunes"))
-
-    def make_finder_without(self, name: str, error: Exception) -> Finder:
-        """Return a finder that has no index of a dictionary."""
-        get = IndexProvider.get
-
-        def get_unless(
-            indexes: IndexProvider, dictionary: Dictionary, wait_for_retry: bool = True
-        ) -> Deferred[Index]:
-            if dictionary.path.endswith(name):
-                return fail(error)
-            return get(indexes, dictionary, wait_for_retry)
-
-        self.patch(IndexProvider, "get", get_unless)
-        return self.make_finder()
+class IncompleteTests(RealGrepTestCase):
+    """Tests of libraries in which not every dictionary has an index."""
 
     async def test_a_dictionary_without_an_index_is_left_out(self) -> None:
         """A quote that may be in it is not reported as missing."""
-        finder = self.make_finder_without("fortunes", ServiceNotReady("an index"))
-        for query in (
-            All(unit="quote", dictionary="*"),
-            Random(dictionary="*", nresults=0),
-        ):
-            collected = CollectedEntries()
-            await finder.find_entries(query, collected)
-            self.assertEqual({*collected.entries}, {HELENA, LYSANDER, POLONIUS})
-            self.assertFalse(collected.is_complete)
-        quote, is_complete = await finder.find_quote(quote_id(HELENA))
-        self.assertEqual((quote.text, is_complete), (HELENA, False))
-        with self.assertRaises(ServiceNotReady):
-            await find_entries(finder, All(unit="quote", dictionary="fortunes"))
-        with self.assertRaises(ServiceNotReady):
-            await finder.find_quote(quote_id("nowhere"))
+        finder = self.make_finder()
+        with index_missing(self.folder / "fortunes"):
+            for query in (
+                All(unit="quote", dictionary="*"),
+                Random(dictionary="*", nresults=0),
+            ):
+                collected = CollectedEntries()
+                await finder.find_entries(query, collected)
+                self.assertEqual({*collected.entries}, {HELENA, LYSANDER, POLONIUS})
+                self.assertFalse(collected.is_complete)
+            quote, is_complete = await finder.find_quote(quote_id(HELENA))
+            self.assertEqual((quote.text, is_complete), (HELENA, False))
+            with self.assertRaises(ServiceNotReady):
+                await find_entries(finder, All(unit="quote", dictionary="fortunes"))
+            with self.assertRaises(ServiceNotReady):
+                await finder.find_quote(quote_id("nowhere"))
 
     async def test_all_dictionaries_without_an_index_are_an_error(self) -> None:
-        finder = self.make_finder_without("", ServiceNotReady("an index"))
-        with self.assertRaises(ServiceNotReady):
-            await find_entries(finder, All(unit="quote", dictionary="*"))
+        for name in ("empty", "fortunes"):
+            (self.folder / name).unlink()
+        with index_missing(self.folder / "dreams"), self.assertRaises(ServiceNotReady):
+            await find_entries(self.make_finder(), All(unit="quote", dictionary="*"))
+
+    async def test_lines_are_found_in_all_dictionaries(self) -> None:
+        search = Search(term="love", dictionary="*")
+        expected = await find_entries(self.make_finder(), search)
+        with index_missing(self.folder / "fortunes"):
+            finder = self.make_finder()
+            self.write("dreams", LOVE_TEXT)
+            self.assertEqual(await find_entries(finder, search), expected)
 
 
 class DamageTests(RealGrepTestCase):
-    """Tests of indexes that are damaged while the service runs."""
+    """Tests of packs that are damaged while the service runs."""
 
-    async def test_a_damaged_index_is_built_again(self) -> None:
+    async def test_a_damaged_pack_is_built_again(self) -> None:
         finder = self.make_finder()
         search = FindQuotes(term="love", author="ly")
-        for name in ("texts", "authors", "ids", "spans", "summary.json"):
+        for name in (
+            "texts-0",
+            "authors",
+            "ids",
+            "spans",
+            "lines",
+            "sorted-ids",
+            "sorted-numbers",
+        ):
             for damage in (lambda path: path.write_bytes(b""), Path.unlink):
                 found = CollectedQuotes()
                 await finder.find_quotes(search, found)
@@ -391,11 +342,34 @@ class DamageTests(RealGrepTestCase):
         await finder.find_quotes(search, found)
         self.assertEqual(found.texts, [LYSANDER])
 
-    async def test_a_search_with_a_wrong_index_ends(self) -> None:
+    async def test_lines_of_a_damaged_pack_are_found(self) -> None:
+        finder = self.make_finder()
+        search = Search(term="love", dictionary="*")
+        expected = await find_entries(finder, search)
+        for folder in self.cache.iterdir():
+            (folder / "lines").unlink()
+        self.assertEqual(await find_entries(finder, search), expected)
+
+    async def test_a_quote_is_never_another_than_the_one_that_was_written(self) -> None:
+        """Its id is checked. So a pack with other bytes is built again."""
+        finder = self.make_finder()
+        query = All(unit="quote", dictionary="*")
+        expected = await find_entries(finder, query)
+        for name in ("lines", "spans", "ids"):
+            [folder] = self.cache.iterdir()
+            path = folder / name
+            data = bytearray(path.read_bytes())
+            data[len(data) // 2] ^= 1
+            path.write_bytes(data)
+            self.assertEqual(await find_entries(finder, query), expected, name)
+
+    async def test_a_search_of_packs_that_are_always_damaged_ends(self) -> None:
         finder = self.make_finder()
         await find_entries(finder, All(unit="quote"))
-        self.patch(
-            indexed_dictionary.IndexedDictionary, "_entries", lambda *_: iter(())
-        )
+
+        def open_nothing(*_: object) -> None:
+            raise PackDamaged("always")
+
+        self.patch(Pack, "open", open_nothing)
         with self.assertRaises(DictionaryChanging):
             await find_entries(finder, All(unit="quote"))

@@ -5,13 +5,11 @@ Tests for L{twisted_quotes.search.sampling}, with the real grep.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 from msgspec import UNSET
 
 from twisted_quotes.query.queries import Random, SampleQuotes
 from twisted_quotes.search import sampling
-from twisted_quotes.search.sampling import RandomSampler
 
 from ..cases import LOVE_TEXT, CollectedQuotes, RealGrepTestCase
 from ..fakes import find_entries
@@ -136,19 +134,3 @@ class RandomSamplerTests(RealGrepTestCase):
                     self.patch(sampling, "CHUNK_SIZE", chunk_size)
                     self.patch(sampling, "_MAX_BATCH_SIZE", 70)
                     self.assertEqual(await find_entries(finder, query), all_quotes)
-
-    async def test_a_sample_starts_again_when_the_file_changes(self) -> None:
-        self.write("dreams", "one\n\ntwo\n\nthree\n\nfour")
-        finder = self.make_finder()
-        read = RandomSampler._read_batch
-        changed: list[bool] = []
-
-        async def read_after_a_change(*arguments: Any) -> Any:
-            if not changed:
-                changed.append(True)
-                self.write("dreams", "five\n\nsix")
-            return await read(*arguments)
-
-        self.patch(RandomSampler, "_read_batch", read_after_a_change)
-        sampled = await find_entries(finder, Random(nresults=0))
-        self.assertEqual(sorted(sampled), ["five", "six"])

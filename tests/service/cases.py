@@ -165,6 +165,7 @@ class ServiceTestCase(WebTestCase):
         self.signals = FakeSignals()
         self.systemd = FakeSystemdNotifier(self.reactor)
         self.outstanding_at_close: list[int] = []
+        self.reloads: list[None] = []
         self.log = self.temporary_folder / "access.log"
         self.web = self.make_web(
             reactor=self.reactor, access_log=self.log, time_limit=1000.0
@@ -198,6 +199,7 @@ class ServiceTestCase(WebTestCase):
                 len(self.web.outstanding)
             ),
             "clean_up": lambda: succeed(None),
+            "reload_library": lambda: self.reloads.append(None),
             "readiness": self.web.readiness,
             "systemd_notifier": self.systemd,
             "host_names": ["quotes.test"],

@@ -424,14 +424,14 @@ class SignalTests(ServiceTestCase):
         self.assert_ended(finished)
 
     def test_a_hangup_without_a_terminal_does_not_stop_the_service(self) -> None:
-        """The access log is reopened, and each hangup is logged."""
+        """The access log is reopened, the library too, and each hangup is logged."""
         self.start_serving()
         self.log.rename(self.temporary_folder / "old.log")
         with captured_events() as events:
             self.signals.send(SIGHUP, SIGHUP)
         self.assertTrue(self.log.exists())
         self.assertEqual(self.stops, [])
-        self.assertEqual(len(events), 2)
+        self.assertEqual((len(events), len(self.reloads)), (2, 2))
         self.assertIn("SIGHUP, going on", formatEvent(events[0]))
         client = self.start_search()
         self.finish_searches(client)

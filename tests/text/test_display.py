@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.text.display import printable
+from twisted_quotes.text.display import list_names, printable
 
 
 class PrintableTests(SynchronousTestCase):
@@ -30,3 +30,15 @@ class PrintableTests(SynchronousTestCase):
         shown = printable(text)
         self.assertEqual(len(shown), len(text))
         self.assertNotIn("Cc", map(category, shown))
+
+
+class ListTests(SynchronousTestCase):
+    """Tests of L{list_names}."""
+
+    def test_only_the_first_of_many_names_are_listed(self) -> None:
+        for names, expected in (
+            (["a\n"], "'a\\n' is"),
+            (["a", "b"], "'a', 'b' are"),
+            (list("abcdefg"), "'a', 'b', 'c', 'd', 'e', 2 others are"),
+        ):
+            self.assertEqual(list_names(names), expected)

@@ -62,8 +62,8 @@ class ConcurrencyLimiter:
     so that other requests need not wait until a slow one ends. If there is only one
     slot, slow requests use it, too.
 
-    When the queue is full, a new request replaces the newest one of the client with the
-    most waiting requests, if its own client has at least two fewer.
+    When the queue is full, a new request of a client replaces the newest one of the
+    client with the most waiting requests, if that has at least two more than the first.
 
     @param max_running: the number of slots, 1 or more.
     @param max_waiting: the maximum number of waiting requests, 0 or more.
@@ -103,8 +103,8 @@ class ConcurrencyLimiter:
         @return: fires with the slot. Cancelling it ends the wait. It fails with
             L{TooManyRequests} if another client replaces the request in the queue.
         @raise TooBusy: the queue is full.
-        @raise TooManyRequests: the queue is full, and has requests of this client and
-            of others, of which no client has at least two more.
+        @raise TooManyRequests: the queue is full, this client and others have requests
+            in it, and no other client has at least two more than this one.
         """
         if self._can_acquire(slot_request):
             return succeed(self._make_slot(slot_request))
@@ -127,6 +127,12 @@ class ConcurrencyLimiter:
         if self._can_acquire(slot_request):
             return succeed(self._make_slot(slot_request))
         return self._enqueue(slot_request)
+
+    def acquire_free(self, slot_request: SlotRequest) -> Slot | None:
+        """Acquire a slot, unless there is none, or a request waits for one."""
+        if self._waiting or not self._can_acquire(slot_request):
+            return None
+        return self._make_slot(slot_request)
 
     def _can_acquire(self, slot_request: SlotRequest) -> bool:
         """Return whether a slot is free, and not about to be given to a waiter."""

@@ -47,8 +47,8 @@ class GrepRunner:
 
     @ivar executable: the absolute path of grep.
     @ivar limiter: has the slots in which greps run.
-    @ivar time_limit: the maximum total run time of the greps of a search, in seconds;
-        of a streamed search, of those between two releases of its slot.
+    @ivar time_limit: the maximum total run time of the greps of a search, in seconds.
+        For a streamed search it starts anew each time that the slot is released.
     @ivar outstanding: contains each grep until it ends.
     @ivar apply_limits: applies resource limits to a process; called with its id, its
         time limit in seconds, and whether it may run for all of that time.
@@ -111,22 +111,42 @@ class GrepSession(Closeable):
     The greps of one search.
 
     @param slot: where they run.
+    @ivar time_left: how long they may still run, in seconds.
     """
 
     def __init__(self, runner: GrepRunner, slot: Slot) -> None:
         self._runner = runner
         self._slot: Slot | None = slot
         self._slot_request = slot.slot_request
-        self._time_left = runner.time_limit
+        self.time_left = runner.time_limit
 
     def release_slot(self) -> None:
         """Release the slot until the next grep, and reset the time limit."""
-        self._time_left = self._runner.time_limit
+        self.time_left = self._runner.time_limit
         if self._slot is not None:
             self._slot.close()
             self._slot = None
 
     close = release_slot
+
+    def fork(self, running: int) -> GrepSession | None:
+        """
+        Return a session for greps that run at the same time as those of this one.
+
+        @param running: how many sessions of the same search there are.
+        @return: L{None} if no slot is free, if requests wait for one, or if the search
+            has its share.
+        """
+        limiter = self._runner.limiter
+        # By default there are four slots for each core.
+        if running >= limiter.limit // 4:
+            return None
+        slot = limiter.acquire_free(self._slot_request)
+        if slot is None:
+            return None
+        fork = GrepSession(self._runner, slot)
+        fork.time_left = self.time_left
+        return fork
 
     async def run(
         self,
@@ -186,7 +206,7 @@ class GrepSession(Closeable):
         child.ended.addCallback(self._count_ended)
         started_at = runner.reactor.seconds()
         try:
-            outcome = await child.result.addTimeout(self._time_left, runner.reactor)
+            outcome = await child.result.addTimeout(self.time_left, runner.reactor)
         except TimeoutError:
             metrics.greps_killed.labels("timeout").inc()
             raise SearchTimedOut(runner.time_limit) from None
@@ -203,7 +223,7 @@ class GrepSession(Closeable):
                 metrics.greps_killed.labels("outside").inc()
         finally:
             metrics.bytes_searched.inc(max(0, _offset(stdin) - start_offset))
-        self._time_left -= min(runner.reactor.seconds() - started_at, self._time_left)
+        self.time_left -= min(runner.reactor.seconds() - started_at, self.time_left)
         check_exit_status(outcome.exit_code, outcome.stderr, regex)
         return outcome
 

@@ -6,15 +6,15 @@ from __future__ import annotations
 
 import os
 from codecs import BOM_UTF8
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from twisted_quotes.concurrency.closing import Closeable
-from twisted_quotes.errors import DictionaryChanging
 from twisted_quotes.quotes.encodings import START_SIZE, Encoding, detect_encoding
 from twisted_quotes.quotes.strfile import StrfileHeader
 
-_BLOCK_SIZE = 64 * 1024
+from .text_source import TextSource
+
+STABLE_TIME, _STABLE_NANOSECONDS = 0.02, 20_000_000
+"""How long a file must be unchanged until its state is stable, in seconds."""
 
 MAX_WIDE_SIZE = 16 * 1024 * 1024
 """The maximum size of a text in UTF-16 or UTF-32, in bytes: it is read at once."""
@@ -54,6 +54,28 @@ class FileState(NamedTuple):
         )
 
 
+def is_recently_changed(
+    now: float, *change_times: int, since: float | None = None
+) -> bool:
+    """
+    Return whether a further change of a file could leave its state the same.
+
+    The kernel's clock for file times advances in steps of some milliseconds.
+
+    @param now: the time, in seconds since 1970.
+    @param change_times: when the file, or any of several, changed, in nanoseconds
+        since 1970. A time in the future comes from another clock and is not recent.
+    @param since: the time when the first of these was read, in seconds since 1970.
+    """
+    now_ns = now * 1e9
+    start = (now if since is None else since) * 1e9 - _STABLE_NANOSECONDS
+    # Each request calls this: a loop is faster than any().
+    for each in change_times:  # noqa: SIM110
+        if start < each <= now_ns:
+            return True
+    return False
+
+
 PathState = tuple[tuple[int, int, int], ...]
 """
 The folders that lead to a dictionary, then the dictionary: the device, the inode
@@ -61,7 +83,7 @@ and the ctime of each, the ctime in nanoseconds since 1970.
 """
 
 
-class Dictionary(Closeable):
+class Dictionary(TextSource):
     """
     A dictionary, open for reading.
 
@@ -75,14 +97,11 @@ class Dictionary(Closeable):
     @ivar state: the state of the file when it was opened or last refreshed.
     @ivar is_text: whether it is text.
     @ivar encoding: the encoding of the file.
-    @ivar size: the size of its text in UTF-8, in bytes.
-    @ivar start: the offset of its text, after any byte order mark.
     """
 
+    state: FileState
     is_text: bool
     encoding: Encoding
-    size: int
-    start: int
 
     def __init__(
         self,
@@ -90,77 +109,10 @@ class Dictionary(Closeable):
         path: str = "",
         strfile_header: StrfileHeader | None = None,
     ) -> None:
-        self._file = self._descriptor = descriptor
+        self._file = self.descriptor = descriptor
         self.path = path
         self._strfile_header = strfile_header
         self.refresh_state()
-
-    def fileno(self) -> int:
-        """Return the file descriptor of the text, which is valid until L{close}."""
-        return self._descriptor
-
-    def read(self, size: int) -> bytes:
-        """Read from the current file offset."""
-        return os.read(self._descriptor, size)
-
-    def read_at(self, start: int, end: int) -> bytes:
-        """Read from one offset to another; keep the file offset."""
-        return os.pread(self._descriptor, end - start, start)
-
-    def read_nowait(self, start: int, end: int) -> bytes | None:
-        """
-        Read from one offset to another, only if that does not block.
-
-        @return: L{None} if the data is not in memory, or if the file system does not
-            support the check (C{RWF_NOWAIT} in preadv2(2)).
-        """
-        buffer = bytearray(max(0, min(end, self.size) - start))
-        try:
-            size = os.preadv(self._descriptor, [buffer], start, os.RWF_NOWAIT)
-        except OSError:
-            # A blocking read raises the same error if it persists.
-            return None
-        return bytes(buffer) if size == len(buffer) else None
-
-    def rewind(self) -> int:
-        """
-        Set the file offset to the start of the text.
-
-        @return: that offset.
-        """
-        return os.lseek(self._descriptor, self.start, os.SEEK_SET)
-
-    def seek(self, offset: int) -> None:
-        """Set the file offset."""
-        os.lseek(self._descriptor, offset, os.SEEK_SET)
-
-    def offset_after_lines(self, start: int, line_count: int) -> int:
-        """
-        Return the offset at which a number of lines ends.
-
-        @param start: the offset of the first line.
-        @param line_count: the number of lines, 0 or more. The last line of the file
-            needs no line feed.
-        @raise DictionaryChanging: there are fewer lines.
-        """
-        first_offset = start
-        while line_count:
-            block = self.read_at(start, start + _BLOCK_SIZE)
-            end, ends = 0, block.count(b"\n")
-            if ends >= line_count:
-                for _ in range(line_count):
-                    end = block.index(b"\n", end) + 1
-                return start + end
-            if not block:
-                is_unterminated = (
-                    start > first_offset and self.read_at(start - 1, start) != b"\n"
-                )
-                if is_unterminated and line_count == 1:
-                    return start
-                raise DictionaryChanging()
-            line_count -= ends
-            start += len(block)
-        return start
 
     def is_unchanged(self) -> bool:
         """Return whether the file still has that state; it may have been removed."""
@@ -193,37 +145,18 @@ class Dictionary(Closeable):
         """Copy the text to a file in memory, in UTF-8."""
         data = os.pread(self._file, self.state.size, 0)
         text = data.decode(self.encoding, "replace").encode("utf-8", "replace")
-        self._descriptor = os.memfd_create("dictionary")
-        with open(self._descriptor, "wb", closefd=False) as copy:
+        self.descriptor = os.memfd_create("dictionary")
+        with open(self.descriptor, "wb", closefd=False) as copy:
             copy.write(text)
         self.size, self.start = len(text), 0
-
-    def duplicate(self) -> Dictionary:
-        """Open the same file again, with a file offset of its own."""
-        descriptor = os.open(f"/proc/self/fd/{self._file}", os.O_RDONLY)
-        return Dictionary(descriptor, self.path, self._strfile_header)
 
     def close(self) -> None:
         """Close the file. Later calls raise L{OSError}."""
         self._close_copy()
-        descriptor, self._file, self._descriptor = self._file, -1, -1
+        descriptor, self._file, self.descriptor = self._file, -1, -1
         os.close(descriptor)
 
     def _close_copy(self) -> None:
-        if self._descriptor != self._file:
-            os.close(self._descriptor)
-            self._descriptor = self._file
-
-
-@dataclass
-class DictionaryReader:
-    """Reads a dictionary from an offset of its own."""
-
-    dictionary: Dictionary
-    offset: int
-
-    def read(self, size: int) -> bytes:
-        """Read up to C{size} bytes; none at the end."""
-        data = self.dictionary.read_at(self.offset, self.offset + size)
-        self.offset += len(data)
-        return data
+        if self.descriptor != self._file:
+            os.close(self.descriptor)
+            self.descriptor = self._file

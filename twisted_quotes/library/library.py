@@ -1,8 +1,5 @@
 """
-The library: from the names of dictionaries to open files inside one folder.
-
-A dictionary is opened once. The checks and grep use that file descriptor, so the
-file cannot be replaced in between.
+The library: the dictionaries in a folder.
 """
 
 from __future__ import annotations
@@ -10,32 +7,17 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
-from errno import EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, ENXIO, EPERM
 from pathlib import Path
 
-from twisted_quotes.errors import (
-    DictionaryForbidden,
-    DictionaryNotFound,
-    DictionaryNotText,
-    QuotesError,
-)
+from twisted_quotes.errors import DictionaryNotFound, DictionaryNotText, QuotesError
 from twisted_quotes.query.queries import ALL_DICTIONARIES
 from twisted_quotes.query.suggestions import suggest_similar
-from twisted_quotes.quotes.strfile import read_strfile_header
 from twisted_quotes.text.display import printable
 
-from .dictionary import Dictionary, PathState
-from .paths import is_hidden, open_below, resolve_file
-from .scanner import LibraryScanner
+from .dictionary import Dictionary, FileState, PathState
+from .opening import is_excluded, is_hidden, open_dictionary
+from .scanner import LibraryScanner, OnFolder
 from .text_files import TextFiles
-
-_NOT_FOUND_ERRNOS = {ENOENT, ENOTDIR, ENAMETOOLONG}
-# The errors for a symbolic link that is not followed (openat(2)).
-_SYMLINK_ERRNOS = {ELOOP, ENOTDIR}
-_FORBIDDEN_ERRNOS = {EACCES, EPERM, ELOOP, ENXIO}
-
-_PATH_MAX = 4096
-"""The kernel rejects a path of this size in bytes, or more (limits.h)."""
 
 _MAX_SCANNED_ENTRIES = 300
 """The maximum number of files and folders that an error for an unknown name costs."""
@@ -57,32 +39,31 @@ class Library:
     @param root: the folder.
     @param default: the dictionary for API v1 requests that name none, or C{"*"} for
         all; L{None} for the first by name.
-    @ivar count: the number of dictionaries when they were last listed.
+    @ivar root: the absolute path of the folder.
     @raise LibraryUnusable: the folder cannot be listed, or the default dictionary
         cannot be read.
     """
 
     def __init__(self, root: str | Path, default: str | None = None) -> None:
-        self._root = os.path.abspath(root)
+        self.root = os.path.abspath(root)
         self._text_files = TextFiles()
-        self._scanner = LibraryScanner(self._root, self._text_files)
-        self.count = 0
+        self._scanner = LibraryScanner(self.root, self._text_files)
         try:
-            os.listdir(self._root)
+            os.listdir(self.root)
             if default is None or default == ALL_DICTIONARIES:
                 first = self.names()[0]
                 default = default or first
             self.default = default
             self.check_default()
         except IndexError:
-            raise LibraryUnusable(f"there is no dictionary in {self._root}") from None
+            raise LibraryUnusable(f"there is no dictionary in {self.root}") from None
         except OSError as error:
             raise LibraryUnusable(
-                f"cannot read the dictionaries in {self._root}: {error.strerror}"
+                f"cannot read the dictionaries in {self.root}: {error.strerror}"
             ) from None
         except QuotesError as error:
             raise LibraryUnusable(
-                f"the default dictionary, in {self._root}: {error.message}"
+                f"the default dictionary, in {self.root}: {error.message}"
             ) from None
 
     def check_default(self) -> None:
@@ -92,7 +73,7 @@ class Library:
         The errors are those of L{open}, or L{OSError}.
         """
         if self.default == ALL_DICTIONARIES:
-            os.listdir(self._root)
+            os.listdir(self.root)
         else:
             self.open(self.default).close()
 
@@ -106,51 +87,16 @@ class Library:
         @raise DictionaryNotFound: there is no such dictionary.
         @raise DictionaryNotText: the file is not text.
         """
-        segments = dictionary_name.split("/")
-        if is_hidden(segments):
-            raise DictionaryForbidden()
         try:
-            descriptor, path = self._open(dictionary_name, segments)
-        except OSError as error:
-            if error.errno in _NOT_FOUND_ERRNOS:
-                raise self._not_found(dictionary_name) from None
-            if error.errno in _FORBIDDEN_ERRNOS:
-                raise DictionaryForbidden() from None
-            raise
-        try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise DictionaryForbidden()
-            # The path is checked only now: it does not lead outside.
-            is_too_long = len(os.fsencode(path)) >= _PATH_MAX
-            if is_too_long or self._scanner.is_excluded(dictionary_name):
-                raise self._not_found(dictionary_name)
-            dictionary = Dictionary(descriptor, path, read_strfile_header(path))
-        except BaseException:
-            os.close(descriptor)
-            raise
+            dictionary = open_dictionary(self.root, dictionary_name)
+        except FileNotFoundError:
+            raise self._not_found(dictionary_name) from None
         if not dictionary.is_text:
             dictionary.close()
             state = dictionary.state
             self._text_files.reject(dictionary_name, state.inode, state.changed)
             raise DictionaryNotText(printable(dictionary_name))
         return dictionary
-
-    def _open(self, dictionary_name: str, segments: list[str]) -> tuple[int, str]:
-        """Return the file descriptor and the path of an opened file."""
-        root = self._root
-        try:
-            descriptor = open_below(root, segments)
-        except OSError as error:
-            if error.errno not in _SYMLINK_ERRNOS:
-                raise
-            try:
-                root, segments = resolve_file(root, dictionary_name)
-                descriptor = open_below(root, segments)
-            except FileNotFoundError:
-                # A link may have been replaced, and its old target removed, meanwhile.
-                root, segments = resolve_file(self._root, dictionary_name)
-                descriptor = open_below(root, segments)
-        return descriptor, os.path.join(root, *segments)
 
     def _not_found(self, dictionary_name: str) -> DictionaryNotFound:
         """Return an error that names dictionaries: in a small library, all of them."""
@@ -176,7 +122,7 @@ class Library:
         segments = dictionary_name.split("/")
         if is_hidden(segments) or len(segments) > _MAX_PATH_DEPTH:
             return None
-        path, states = self._root, []
+        path, states = self.root, []
         try:
             # The library itself may be a symbolic link.
             status = os.stat(path)
@@ -188,9 +134,7 @@ class Library:
                 status = os.lstat(path)
         except (OSError, ValueError):
             return None
-        if not stat.S_ISREG(status.st_mode) or self._scanner.is_excluded(
-            dictionary_name
-        ):
+        if not stat.S_ISREG(status.st_mode) or is_excluded(self.root, dictionary_name):
             return None
         states.append((status.st_dev, status.st_ino, status.st_ctime_ns))
         if with_header:
@@ -202,7 +146,7 @@ class Library:
     def is_large(self, dictionary_name: str) -> bool:
         """Return whether a search of a dictionary may be slow because of its size."""
         try:
-            status = os.lstat(f"{self._root}/{dictionary_name}")
+            status = os.lstat(f"{self.root}/{dictionary_name}")
         except (OSError, ValueError):
             return False
         # A link is not followed: it may lead outside.
@@ -212,10 +156,18 @@ class Library:
         """
         Return the names of all dictionaries that may be read, in order.
 
-        Call this in a thread: it blocks for a while if there are thousands.
-
         @raise OSError: a folder cannot be listed, although it exists and is readable.
         """
-        names = self._scanner.names()
-        self.count = len(names)
-        return names
+        return self._scanner.names()
+
+    def states(self, on_folder: OnFolder) -> dict[str, FileState]:
+        """
+        Return the states of all dictionaries that may be read, by name, in order.
+
+        Call this in a thread: it blocks for a while if there are thousands.
+
+        @param on_folder: called with the path of each folder, or file with several
+            names, before it is looked at.
+        @raise OSError: a folder cannot be listed, although it exists and is readable.
+        """
+        return self._scanner.states(on_folder)

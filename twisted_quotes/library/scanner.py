@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from errno import EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM
 from heapq import heappop, heappush
 from itertools import islice
@@ -14,19 +14,24 @@ from stat import S_ISDIR
 from typing import TypeAlias
 
 from twisted_quotes.errors import DictionaryForbidden
-from twisted_quotes.query.queries import ALL_DICTIONARIES
+from twisted_quotes.quotes.strfile import read_strfile_header
 
-from .paths import is_hidden, resolve
+from .dictionary import FileState
+from .opening import is_companion, is_excluded, is_hidden, resolve
 from .text_files import TextFiles
 
 # A folder was removed, or may not be listed, or its path is too long.
 _SKIPPED_ERRNOS = {EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EPERM}
 
-# Files that strfile(1) and Debian store beside a fortune file.
-_COMPANION_SUFFIXES = (".dat", ".u8")
-
 _Identity: TypeAlias = tuple[int, int]
 """The device and the inode of a file."""
+
+OnFolder: TypeAlias = Callable[[str], object]
+"""Is called with the path of each folder before it is looked at."""
+
+
+def _ignore(_: str) -> None:
+    """Do nothing with a folder."""
 
 
 class LibraryScanner:
@@ -53,17 +58,61 @@ class LibraryScanner:
         @param max_entries: the maximum number of files and folders to look at.
         @raise OSError: a folder cannot be listed, although it exists and is readable.
         """
-        identities = {
-            name: identity
-            for name, entry, identity in islice(self._scan(), max_entries)
-            if self._may_read(name, entry)
-        }
-        names = sorted(identities)
+        return list(self._entries(max_entries))
+
+    def states(self, on_folder: OnFolder) -> dict[str, FileState]:
+        """
+        Return the states of the dictionaries that may be read, by name, in order.
+
+        @param on_folder: called with the path of each folder whose changes can change
+            the result, before it is listed.
+        @raise OSError: a folder cannot be listed, although it exists and is readable.
+        """
+        states = {}
+        has_headers = False
+
+        def note_header(name: str) -> None:
+            nonlocal has_headers
+            has_headers = has_headers or name.endswith(".dat")
+
+        for name, entry in self._entries(None, on_folder, note_header).items():
+            path = entry.path
+            try:
+                is_link = entry.is_symlink()
+                if is_link:
+                    # What is beside a link does not matter.
+                    path = os.path.realpath(path)
+                status = entry.stat()
+                if status.st_nlink > 1:
+                    # It may be changed by a name in another folder.
+                    on_folder(path)
+                    status = os.stat(path)
+            except OSError:
+                continue  # It was removed meanwhile.
+            has_header = has_headers or is_link
+            header = read_strfile_header(path) if has_header else None
+            states[name] = FileState.from_stat(status, header)
+        return states
+
+    def _entries(
+        self,
+        max_entries: int | None,
+        on_folder: OnFolder = _ignore,
+        on_name: Callable[[str], object] = _ignore,
+    ) -> dict[str, os.DirEntry[str]]:
+        """Return what is known about the files of dictionaries, by name, in order."""
+        found = {}
+        for name, entry, identity in islice(self._scan(on_folder), max_entries):
+            on_name(name)
+            if self._may_read(name, entry):
+                found[name] = entry, identity
+        names = sorted(found)
+        identities = {name: found[name][1] for name in names}
         if len(set(identities.values())) < len(names):
             names = self._without_repeats(names, identities)
         if max_entries is None:
             self._text_files.forget_others(names)
-        return names
+        return {name: found[name][0] for name in names}
 
     def _without_repeats(
         self, names: Iterable[str], identities: Mapping[str, _Identity]
@@ -83,7 +132,9 @@ class LibraryScanner:
             firsts.append(name)
         return firsts
 
-    def _scan(self) -> Iterator[tuple[str, os.DirEntry[str], _Identity]]:
+    def _scan(
+        self, on_folder: OnFolder
+    ) -> Iterator[tuple[str, os.DirEntry[str], _Identity]]:
         """
         Yield all visible files and folders, one folder after another.
 
@@ -99,11 +150,12 @@ class LibraryScanner:
                 if folder in walked:
                     continue
                 walked.add(folder)
+                on_folder(path)
                 with os.scandir(path) as entries:
                     for entry in entries:
                         name, identity = prefix + entry.name, (device, entry.inode())
                         if entry.is_symlink():
-                            target = self._target(name, entry)
+                            target = self._target(name, entry, on_folder)
                             if target is None:
                                 continue
                             identity, is_hidden_folder = target
@@ -118,11 +170,11 @@ class LibraryScanner:
 
     def _is_visible_folder(self, name: str, entry: os.DirEntry[str]) -> bool:
         return entry.is_dir(follow_symlinks=False) and not (
-            is_hidden([entry.name]) or self._is_companion(name)
+            is_hidden([entry.name]) or is_companion(self._root, name)
         )
 
     def _target(
-        self, name: str, entry: os.DirEntry[str]
+        self, name: str, entry: os.DirEntry[str], on_folder: OnFolder
     ) -> tuple[_Identity, bool] | None:
         """
         Return what a link leads to, and whether that is an otherwise hidden folder.
@@ -133,7 +185,7 @@ class LibraryScanner:
         if is_hidden([entry.name]):
             return None
         try:
-            root, segments = resolve(self._root, name)
+            root, segments = resolve(self._root, name, on_folder)
             status = os.stat(os.path.join(root, *segments))
         except (OSError, DictionaryForbidden):
             return None
@@ -145,7 +197,7 @@ class LibraryScanner:
     def _may_read(self, name: str, entry: os.DirEntry[str]) -> bool:
         """Return whether a file, or the target of a link, is a readable dictionary."""
         try:
-            if entry.name.startswith(".") or self.is_excluded(name):
+            if entry.name.startswith(".") or is_excluded(self._root, name):
                 return False
             name.encode()
             return (
@@ -155,17 +207,6 @@ class LibraryScanner:
             )
         except (OSError, UnicodeEncodeError):
             return False
-
-    def is_excluded(self, name: str) -> bool:
-        """Return whether a name cannot be requested, or is that of a companion."""
-        return name == ALL_DICTIONARIES or self._is_companion(name)
-
-    def _is_companion(self, name: str) -> bool:
-        """Return whether a file belongs to a fortune file."""
-        if not name.endswith(_COMPANION_SUFFIXES):
-            return False
-        stem, _ = os.path.splitext(name)
-        return os.path.lexists(os.path.join(self._root, stem))
 
 
 def _identity(path: str) -> _Identity:

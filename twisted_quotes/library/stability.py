@@ -9,32 +9,13 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
-from .dictionary import Dictionary
+from .dictionary import STABLE_TIME, Dictionary, is_recently_changed
 
 MAX_ATTEMPTS = 5
 """The maximum number of starts of a search whose files change meanwhile."""
 
-_STABLE_TIME, _STABLE_NANOSECONDS = 0.02, 20_000_000
-_MAX_WAITS = 3
-
-
-def is_recently_changed(now: float, *change_times: int) -> bool:
-    """
-    Return whether a further change of a file could leave its state the same.
-
-    The kernel's clock for file times advances in steps of some milliseconds.
-
-    @param now: the time, in seconds since 1970.
-    @param change_times: when the file, or any of several, changed, in nanoseconds
-        since 1970. A time in the future comes from another clock and is not recent.
-    """
-    now_ns = now * 1e9
-    start = now_ns - _STABLE_NANOSECONDS
-    # Each request calls this: a loop is faster than any().
-    for each in change_times:  # noqa: SIM110
-        if start < each <= now_ns:
-            return True
-    return False
+MAX_WAITS = 3
+"""The maximum number of waits for a stable state."""
 
 
 async def wait_until_stable(
@@ -48,9 +29,9 @@ async def wait_until_stable(
 
     @param now: returns the time, in seconds since 1970.
     """
-    for _ in range(_MAX_WAITS):
+    for _ in range(MAX_WAITS):
         state = dictionary.state
         if not is_recently_changed(now(), state.modified, state.changed):
             return
-        await deferLater(reactor, _STABLE_TIME)
+        await deferLater(reactor, STABLE_TIME)
         dictionary.refresh_state()

@@ -13,7 +13,13 @@ from msgspec.structs import replace
 from .metrics import MetricFamily, Sample
 
 # All processes have the same dictionaries. The service started with the first of them.
-_COMBINERS = {"quotes_dictionaries": max, "process_start_time_seconds": min}
+_COMBINERS = {
+    "quotes_dictionaries": max,
+    "quotes_packs": max,
+    "quotes_index_bytes": max,
+    "quotes_index_ratio": max,
+    "process_start_time_seconds": min,
+}
 _CUMULATIVE_KINDS = {"counter", "histogram"}
 
 

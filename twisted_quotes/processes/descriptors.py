@@ -18,10 +18,10 @@ _log = Logger()
 
 # Logs, listening sockets, the reactor, and what lookups and threads open.
 _RESERVED_FILES = 64
-# A search opens its dictionary, the files of its index, and pipes to grep.
+# A search opens the files of a pack, copies of parts of them, and pipes to grep.
 _FILES_PER_SEARCH = 12
-# A streamed response keeps its dictionary and index open.
-_FILES_PER_STREAM = 6
+# A streamed response keeps the files of a pack open.
+_FILES_PER_STREAM = 8
 # The process of a wait has pipes for its output.
 _FILES_PER_WAIT = 2
 

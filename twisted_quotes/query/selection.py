@@ -62,29 +62,6 @@ class Selection:
     groups: tuple[CriterionGroup, ...] = ()
     lengths: range | None = None
 
-    def groups_in(self, dictionary_name: str) -> list[CriterionGroup] | None:
-        """
-        Return the groups of criteria for the quotes of one dictionary.
-
-        @return: these criteria have other targets than the dictionary. L{None} if no
-            quote of the dictionary is selected.
-        """
-        groups = []
-        for group in self.groups:
-            others = tuple(each for each in group if each.target != "dictionary")
-            if any(
-                (each.pattern.term in (dictionary_name, "*")) is not each.excluded
-                for each in group
-                if each.target == "dictionary"
-            ):
-                continue
-            if not others:
-                return None
-            groups.append(others)
-        if self.pattern is not None:
-            groups.insert(0, (Criterion("text", self.pattern),))
-        return groups
-
     def restrict_names(self, names: Iterable[str]) -> tuple[str, ...]:
         """
         Return the dictionaries to search, in order: some, or only C{"*"}.

@@ -11,7 +11,6 @@ _OTHER_FORMATS = {
     "HTML": compile(r"\s*<(?:!doctype|html)\b", IGNORECASE),
     "XML": compile(r"\s*<\?xml\b", IGNORECASE),
 }
-_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 class WarningCollector:
@@ -19,27 +18,27 @@ class WarningCollector:
 
     def __init__(self) -> None:
         self._looks_like: str | None = None
-        self._invalid_places = 0
         self._is_first = True
 
-    def add(self, data: bytes, text: str) -> None:
-        """Look at the bytes and the text of the next quote."""
-        if _REPLACEMENT in text:
-            valid_places = data.count(_REPLACEMENT.encode())
-            self._invalid_places += text.count(_REPLACEMENT) - valid_places
+    def add(self, text: str) -> None:
+        """Look at the text of the next quote."""
         if self._is_first:
             self._is_first = False
             matches = (key for key, x in _OTHER_FORMATS.items() if x.match(text))
             self._looks_like = next(matches, None)
 
-    @property
-    def warnings(self) -> list[str]:
-        """The warnings, each without a full stop."""
+    def warnings(self, invalid_places: int) -> list[str]:
+        """
+        Return the warnings, each without a full stop.
+
+        @param invalid_places: how many replacement characters the text has for bytes
+            that are not UTF-8.
+        """
         warnings = []
         if self._looks_like is not None:
             warnings.append(f"looks like {self._looks_like}, but is read as plain text")
-        if self._invalid_places == 1:
+        if invalid_places == 1:
             warnings.append("1 place is not UTF-8")
-        elif self._invalid_places:
-            warnings.append(f"{self._invalid_places} places are not UTF-8")
+        elif invalid_places:
+            warnings.append(f"{invalid_places} places are not UTF-8")
         return warnings

@@ -1,10 +1,10 @@
 """
-The use cases: each finds the results of one kind of query.
+The entry point of all searches: each method finds the results of one kind of query.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -15,9 +15,11 @@ from twisted_quotes.concurrency.limiter import SlotRequest
 from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.grep.runner import GrepRunner, GrepSession
-from twisted_quotes.library.dictionary import FileState, PathState
-from twisted_quotes.library.indexes.provider import IndexProvider
+from twisted_quotes.library.dictionary import FileState
 from twisted_quotes.library.library import Library
+from twisted_quotes.library.monitor import LibraryMonitor
+from twisted_quotes.library.packs.parts import PackPart
+from twisted_quotes.library.packs.provider import PackProvider
 from twisted_quotes.query.queries import (
     ALL_DICTIONARIES,
     EVERY_DICTIONARY,
@@ -35,11 +37,15 @@ from twisted_quotes.quotes.quote import Quote
 
 from .batching.grep_pool import MAX_PRESTARTED, GrepPool
 from .batching.search_batcher import SearchBatcher
-from .indexed_library import IndexedLibrary
 from .line_search import LineSearch
 from .quote_search import DictionaryInfo, QuoteSearch
 from .results import EntryResults, QuoteEntriesAdapter, QuoteResults
 from .sampling import RandomSampler
+from .sources.searchable_library import (
+    INDEX_TIME_LIMIT,
+    SearchableLibrary,
+    Versions,
+)
 
 T = TypeVar("T")
 
@@ -64,8 +70,7 @@ class Finder:
     """
 
     library: Library
-    indexes: IndexProvider
-    indexed_library: IndexedLibrary
+    searchable_library: SearchableLibrary
     line_search: LineSearch
     quote_search: QuoteSearch
     sampler: RandomSampler
@@ -86,13 +91,13 @@ class Finder:
         self, query: Query, results: EntryResults, client_key: str | None
     ) -> None:
         if isinstance(query, List):
-            names = (await self.indexed_library.resolve_names())[query.offset :]
+            names = (await self.searchable_library.list_names())[query.offset :]
             limit = query.nresults if query.nresults > 0 else None
             await results.write_all(names[:limit])
             return
         if isinstance(query, Random):
             adapter = QuoteEntriesAdapter(query.limit, query.offset, results)
-            await self._find_quotes(query, adapter, client_key)
+            await self._find_quotes(query, adapter, client_key, None)
             results.is_complete = adapter.is_complete
             return
         requested = self.resolve_names(query)
@@ -112,21 +117,26 @@ class Finder:
         return self._track(self._find_quotes(query, results, client_key))
 
     async def _find_quotes(
-        self, query: QuoteQuery | Random, results: QuoteResults, client_key: str | None
+        self,
+        query: QuoteQuery | Random,
+        results: QuoteResults,
+        client_key: str | None,
+        index_time_limit: float | None = INDEX_TIME_LIMIT,
     ) -> None:
-        async def write_quotes(grep_session: GrepSession, names: list[str]) -> None:
+        async def write_quotes(
+            grep_session: GrepSession, parts: Sequence[PackPart]
+        ) -> None:
             if isinstance(query, Random | SampleQuotes):
-                await self.sampler.write_quotes(grep_session, names, query, results)
+                await self.sampler.write_quotes(grep_session, parts, query, results)
             else:
-                states: dict[str, FileState | None] = dict.fromkeys(names)
                 await self.quote_search.write_quotes(
-                    grep_session, states, query, results
+                    grep_session, parts, query, results
                 )
 
         requested = self.resolve_names(query)
         slot_request = self._slot_request(requested, query.selection, client_key)
-        await self.indexed_library.search(
-            requested, slot_request, write_quotes, results
+        await self.searchable_library.search(
+            requested, slot_request, write_quotes, results, index_time_limit
         )
 
     def find_quote(
@@ -137,37 +147,33 @@ class Finder:
             self.quote_search.find_quote(quote_id, SlotRequest(client_key))
         )
 
-    def list_dictionaries(
-        self, client_key: str | None = None
-    ) -> Deferred[tuple[list[DictionaryInfo], bool]]:
+    def list_dictionaries(self) -> Deferred[tuple[list[DictionaryInfo], bool]]:
         """Describe the dictionaries with an index, and tell whether these are all."""
-        return self._track(self.quote_search.list_dictionaries(SlotRequest(client_key)))
+        return self._track(self.quote_search.list_dictionaries())
 
-    def read_states(self, requested: DictionaryNames) -> Deferred[dict[str, FileState]]:
-        """Return the states of dictionaries, by name, in order."""
-        return self._track(self.indexed_library.read_states(requested))
+    def read_states(
+        self, requested: DictionaryNames
+    ) -> Deferred[Mapping[str, FileState] | str]:
+        """See L{SearchableLibrary.read_states}."""
+        return self._track(self.searchable_library.read_states(requested))
 
     def list_dictionary_names(self) -> Deferred[list[str]]:
         """List the names of the dictionaries that may be read, in order."""
-        return self._track(self.indexed_library.resolve_names())
+        return self._track(self.searchable_library.list_names())
 
     def warnings(self) -> dict[str, Sequence[str]]:
         """Return the known warnings about dictionaries, by name."""
-        return {
-            name: each for name, each in self.indexed_library.warnings.items() if each
-        }
+        return self.searchable_library.packs.warnings()
 
-    def versions(
-        self, requested: DictionaryNames, of_quotes: bool
-    ) -> tuple[PathState, ...] | None:
-        """See L{IndexedLibrary.versions}."""
-        return self.indexed_library.versions(requested, of_quotes)
+    def versions(self, requested: DictionaryNames, of_quotes: bool) -> Versions:
+        """See L{SearchableLibrary.versions}."""
+        return self.searchable_library.versions(requested, of_quotes)
 
     def read_versions(
         self, requested: DictionaryNames, of_quotes: bool
-    ) -> Deferred[tuple[PathState, ...] | None]:
-        """See L{IndexedLibrary.read_versions}."""
-        return self._track(self.indexed_library.read_versions(requested, of_quotes))
+    ) -> Deferred[Versions]:
+        """See L{SearchableLibrary.read_versions}."""
+        return self._track(self.searchable_library.read_versions(requested, of_quotes))
 
     def resolve_dictionary_name(self, dictionary: str | UnsetType) -> str:
         """Return the name in a query, or the default for a query without one."""
@@ -187,7 +193,7 @@ class Finder:
     def _slot_request(
         self, requested: DictionaryNames, selection: Selection, client_key: str | None
     ) -> SlotRequest:
-        """Request a slot; a search is slow for a regex, many greps, or much text."""
+        """Return what to request a slot with: a slow one for a regex or much text."""
         pattern = selection.pattern
         slow = (
             (pattern is not None and pattern.regex)
@@ -205,7 +211,8 @@ class Finder:
 def make_finder(
     runner: GrepRunner,
     library: Library,
-    indexes: IndexProvider,
+    monitor: LibraryMonitor,
+    packs: PackProvider,
     in_thread: DeferToThread,
     now: Callable[[], float],
     batch_threshold: int = 1,
@@ -224,14 +231,15 @@ def make_finder(
     batcher = None
     if batch_threshold:
         batcher = SearchBatcher(runner, library, batch_threshold, grep_pool)
-    indexed_library = IndexedLibrary(runner, library, indexes, in_thread, now)
+    searchable_library = SearchableLibrary(
+        runner, library, monitor, packs, in_thread, now
+    )
     return Finder(
         library,
-        indexes,
-        indexed_library,
-        LineSearch(indexed_library, batcher),
-        QuoteSearch(indexed_library),
-        RandomSampler(indexed_library),
+        searchable_library,
+        LineSearch(searchable_library, batcher),
+        QuoteSearch(searchable_library),
+        RandomSampler(searchable_library),
         grep_pool,
         runner.outstanding,
     )

@@ -1,5 +1,5 @@
 """
-Searching one open dictionary for lines: all at once, or chunk after chunk.
+Searching one open text for lines: all at once, or chunk after chunk.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from twisted_quotes.grep.output import (
     strip_line_numbers,
 )
 from twisted_quotes.grep.runner import GrepSession
-from twisted_quotes.library.dictionary import Dictionary, DictionaryReader
+from twisted_quotes.library.text_source import TextReader, TextSource
 from twisted_quotes.processes.process import Outcome
 from twisted_quotes.query.queries import All, Search
 from twisted_quotes.text.combining_marks import exchange_marks
@@ -43,15 +43,15 @@ the text (mallopt(3), M_MMAP_THRESHOLD).
 
 
 @dataclass
-class DictionarySearch:
+class SourceSearch:
     """
-    The search of one open dictionary.
+    The search of one open text.
 
     @ivar in_thread: runs what may block.
     @ivar text_form: what grep reads.
     """
 
-    dictionary: Dictionary
+    source: TextSource
     query: Search | All
     grep_session: GrepSession
     in_thread: DeferToThread
@@ -59,7 +59,6 @@ class DictionarySearch:
 
     @property
     def has_context(self) -> bool:
-        """Whether entries are matches with the lines around them."""
         return bool(self.query.n_before or self.query.n_after)
 
     async def run_grep(
@@ -69,11 +68,11 @@ class DictionarySearch:
         start: int | None = None,
     ) -> Outcome:
         """Run grep on the text, or on the part of it from an offset on."""
-        start = self.dictionary.start if start is None else start
-        self.dictionary.seek(start)
-        stdin: int | NormalizedFile = self.dictionary.fileno()
+        start = self.source.start if start is None else start
+        self.source.seek(start)
+        stdin: int | NormalizedFile = self.source.fileno()
         if self.text_form is not TextForm.FILE:
-            reader = DictionaryReader(self.dictionary, start)
+            reader = TextReader(self.source, start)
             exchanges = self.text_form is TextForm.MARKS_EXCHANGED
             stdin = NormalizedFile(reader, exchange_marks if exchanges else str)
         return await self.grep_session.run(
@@ -84,7 +83,8 @@ class DictionarySearch:
         """Parse complete lines of the output of grep."""
         if self.text_form is TextForm.MARKS_EXCHANGED:
             output = exchange_marks(output.decode()).encode()
-        return parse_lines(output, self.text_form is not TextForm.FILE)
+        is_normalized = self.source.is_normalized
+        return parse_lines(output, is_normalized or self.text_form is not TextForm.FILE)
 
     async def count(self) -> int:
         """Count the entries."""
@@ -98,11 +98,8 @@ class DictionarySearch:
         @param limit: the maximum number of entries; L{None} for all.
         @return: L{None} if they have more than C{max_characters}.
         """
-        if (
-            self.query.selection.pattern is None
-            and limit is None
-            and self.dictionary.size > max_characters
-        ):
+        needs_all = self.query.selection.pattern is None and limit is None
+        if needs_all and self.source.size > max_characters:
             return None
         outcome = await self.run_grep(
             line_arguments(self.query, limit), max(1, max_characters)
@@ -116,6 +113,7 @@ class DictionarySearch:
             *parse_numbered_lines(lines),
             self.query.n_before,
             self.query.n_after,
+            self.source.neighbors,
         )
         found = next(split_into_chunks(entries, limit, max_characters + 1), [])
         return found if approximate_size(found) <= max_characters else None
@@ -123,10 +121,10 @@ class DictionarySearch:
     def open_reader(self, skip: int) -> EntryReader:
         """Read the entries chunk after chunk, without the first ones."""
         if self.query.selection.pattern is None:
-            return AllLinesReader(self, READ_SIZE, skip, self.dictionary.start)
+            return AllLinesReader(self, READ_SIZE, skip, self.source.start)
         # With their context, entries may be much longer than the output.
         size = CHUNK_SIZE // 4 if self.has_context else CHUNK_SIZE
-        return MatchReader(self, size, skip, self.dictionary.start)
+        return MatchReader(self, size, skip, self.source.start)
 
 
 @dataclass
@@ -140,7 +138,7 @@ class EntryReader(ABC):
     @ivar at_end: whether there are no more entries.
     """
 
-    search: DictionarySearch
+    search: SourceSearch
     chunk_size: int
     skip: int
     start: int
@@ -170,21 +168,21 @@ class AllLinesReader(EntryReader):
     """Reads all lines, without grep."""
 
     async def _read(self, size: int) -> Lines | None:
-        dictionary, in_thread = self.search.dictionary, self.search.in_thread
+        source, in_thread = self.search.source, self.search.in_thread
         if self.skip:
             self.start = await in_thread(
-                dictionary.offset_after_lines, self.start, self.skip
+                source.offset_after_lines, self.start, self.skip
             )
             self.skip = 0
         byte_range = self.start, self.start + size
-        data = dictionary.read_nowait(*byte_range)
+        data = source.read_nowait(*byte_range)
         if data is None:
-            data = await in_thread(dictionary.read_at, *byte_range)
-        self.at_end = self.start + len(data) >= dictionary.size
+            data = await in_thread(source.read_at, *byte_range)
+        self.at_end = self.start + len(data) >= source.size
         end = len(data) if self.at_end else data.rfind(b"\n") + 1
         if end or self.at_end:
             self.start += end
-            return parse_lines(data[:end])
+            return parse_lines(data[:end], source.is_normalized)
         if len(data) < size:
             raise DictionaryChanging()
         return None
@@ -199,9 +197,11 @@ class MatchReader(EntryReader):
     where the entries of that chunk end. Between two chunks no process runs.
 
     @ivar lines_read: the number of lines from there whose matches were read before.
+    @ivar lines_before: the number of lines before the start.
     """
 
     lines_read: int = 0
+    lines_before: int = 0
 
     async def _read(self, size: int) -> Iterable[str] | None:
         search = self.search
@@ -227,8 +227,9 @@ class MatchReader(EntryReader):
 
     async def _parse_with_context(self, output: bytes) -> Iterable[str] | None:
         """Return the complete entries, and advance past them; L{None} for none."""
-        before, after = self.search.query.n_before, self.search.query.n_after
-        lines, matches = parse_numbered_lines(self.search.parse_lines(output))
+        search, lines_before = self.search, self.lines_before
+        before, after = search.query.n_before, search.query.n_after
+        lines, matches = parse_numbered_lines(search.parse_lines(output))
         matches = [
             (index, line)
             for index, line in matches
@@ -240,7 +241,8 @@ class MatchReader(EntryReader):
             return None
         skipped = min(self.skip, len(matches))
         self.skip -= skipped
-        return add_context(lines, matches[skipped:], before, after)
+        numbered = [(index, line + lines_before) for index, line in matches[skipped:]]
+        return add_context(lines, numbered, before, after, search.source.neighbors)
 
     async def _advance_past(self, last_line: int) -> None:
         """
@@ -252,6 +254,7 @@ class MatchReader(EntryReader):
             return
         skipped_lines = max(0, last_line - self.search.query.n_before)
         self.start = await self.search.in_thread(
-            self.search.dictionary.offset_after_lines, self.start, skipped_lines
+            self.search.source.offset_after_lines, self.start, skipped_lines
         )
+        self.lines_before += skipped_lines
         self.lines_read = last_line - skipped_lines

@@ -4,6 +4,7 @@ Finding lines, with the lines around them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -17,8 +18,10 @@ from twisted_quotes.grep.arguments import (
     needs_normalized_text,
 )
 from twisted_quotes.grep.runner import MAX_BUFFERED, GrepSession
-from twisted_quotes.library.dictionary import Dictionary, FileState
+from twisted_quotes.library.packs.pack import Pack
+from twisted_quotes.library.packs.parts import PackPart
 from twisted_quotes.library.stability import MAX_ATTEMPTS
+from twisted_quotes.library.text_source import TextSource
 from twisted_quotes.query.queries import (
     EVERY_DICTIONARY,
     All,
@@ -34,20 +37,21 @@ from twisted_quotes.text.lines import (
 )
 
 from .batching.search_batcher import SearchBatcher
-from .indexed_library import IndexedLibrary
-from .line_reader import DictionarySearch
+from .line_reader import SourceSearch
 from .results import Entries, EntryResults, TooLargeToBuffer, split_into_chunks
+from .sources.line_sources import LineOrigin, find_line_origins, open_lines
+from .sources.searchable_library import SearchableLibrary
 
 
 @dataclass(frozen=True)
 class LineSearch:
     """
-    Finds entries that are lines with grep on the dictionaries themselves.
+    Finds entries that are lines, in dictionaries or in packs.
 
     @ivar batcher: runs one grep for several searches; L{None} for no batching.
     """
 
-    indexed_library: IndexedLibrary
+    library: SearchableLibrary
     batcher: SearchBatcher | None = None
 
     async def find_entries(
@@ -62,6 +66,8 @@ class LineSearch:
 
         @raise TooLargeToBuffer: if the results must be buffered and are too many.
         """
+        # Before a slot is acquired, because this may wait for an index.
+        origins = await find_line_origins(self.library, requested)
         if (
             self.batcher is not None
             and requested != EVERY_DICTIONARY
@@ -70,50 +76,60 @@ class LineSearch:
         ):
             found = await self.batcher.search(requested[0], query, slot_request)
         else:
-            found = await self.indexed_library.runner.acquire_session(slot_request)
+            found = await self.library.runner.acquire_session(slot_request)
         if isinstance(found, Lines):
             await results.write_all(found[query.offset : query.end])
             return
         with found as grep_session:
-            search = _Search(self.indexed_library, requested, query, grep_session)
-            await search.find_entries(results)
+            search = _Search(self.library, requested, query, grep_session)
+            await search.find_entries(origins, results)
 
 
 @dataclass
 class _Search:
     """The search of one or all dictionaries in one session."""
 
-    indexed_library: IndexedLibrary
+    library: SearchableLibrary
     requested: DictionaryNames
     query: Search | All
     grep_session: GrepSession
 
-    async def find_entries(self, results: EntryResults) -> None:
+    async def find_entries(
+        self, origins: Sequence[LineOrigin], results: EntryResults
+    ) -> None:
         """Find entries; start again when a dictionary changes meanwhile."""
         for _ in range(MAX_ATTEMPTS):
-            if not results.is_large:
-                entries = await self._find_buffered()
-                if entries is not None:
-                    await results.write_all(entries)
-                    return
-            if results.buffered:
-                raise TooLargeToBuffer()
+            parts = [PackPart.whole(each) for each in origins if isinstance(each, Pack)]
             try:
-                await self._stream(results)
+                with self.library.packs.collection.in_use(parts):
+                    await self._find_in(origins, results)
                 return
             except DictionaryChanging:
                 if not results.restart():
                     raise
+            origins = await find_line_origins(self.library, self.requested)
         raise DictionaryChanging()
 
-    async def _find_buffered(self) -> Entries | None:
+    async def _find_in(
+        self, origins: Sequence[LineOrigin], results: EntryResults
+    ) -> None:
+        if not results.is_large:
+            entries = await self._find_buffered(origins)
+            if entries is not None:
+                await results.write_all(entries)
+                return
+        if results.buffered:
+            raise TooLargeToBuffer()
+        await self._stream(origins, results)
+
+    async def _find_buffered(self, origins: Sequence[LineOrigin]) -> Entries | None:
         """Find all entries at once; return L{None} if they are too large."""
         groups: list[Entries] = []
         limit, max_characters = self.query.end, MAX_BUFFERED
-        for name in await self.indexed_library.resolve_names(self.requested):
+        for origin in origins:
             if limit == 0:
                 break
-            found = await self._find_in_dictionary(name, limit, max_characters)
+            found = await self._find_at_once(origin, limit, max_characters)
             if found is None:
                 return None
             groups.append(found)
@@ -121,44 +137,35 @@ class _Search:
             max_characters -= approximate_size(found)
         return concatenate_entries(groups)[self.query.offset : self.query.end]
 
-    def _open(self, name: str) -> Dictionary | None:
-        return self.indexed_library.open_requested(name, self.requested)
-
-    async def _find_in_dictionary(
-        self, name: str, limit: int | None, max_characters: int
+    async def _find_at_once(
+        self, origin: LineOrigin, limit: int | None, max_characters: int
     ) -> Entries | None:
-        """Find all entries of one dictionary, in one state of it."""
-        for _ in range(MAX_ATTEMPTS):
-            dictionary = self._open(name)
-            if dictionary is None:
-                return []
-            with dictionary:
-                search = await self._start_search(dictionary)
-                found = await search.find(limit, max_characters)
-                if found is None or dictionary.is_unchanged():
-                    return found
+        """Find all entries in one place, in one state of it."""
+        source = open_lines(self.library, origin, self.requested)
+        if source is None:
+            return []
+        with source:
+            search = await self._start_search(source)
+            found = await search.find(limit, max_characters)
+            if found is None or source.is_unchanged():
+                return found
         raise DictionaryChanging()
 
-    async def _start_search(self, dictionary: Dictionary) -> DictionarySearch:
-        text_form = await self._choose_text_form(dictionary)
+    async def _start_search(self, source: TextSource) -> SourceSearch:
+        text_form = await self._choose_text_form(source)
         query = self.query
         if text_form is TextForm.MARKS_EXCHANGED and isinstance(query, Search):
             query = replace(query, term=exchange_marks(query.term))
-        return DictionarySearch(
-            dictionary,
-            query,
-            self.grep_session,
-            self.indexed_library.in_thread,
-            text_form,
+        return SourceSearch(
+            source, query, self.grep_session, self.library.in_thread, text_form
         )
 
-    async def _choose_text_form(self, dictionary: Dictionary) -> TextForm:
-        """Find out which form of the text of a dictionary grep must read."""
+    async def _choose_text_form(self, source: TextSource) -> TextForm:
+        """Find out which form of a text grep must read."""
 
         async def has_line(arguments: tuple[str | bytes, ...]) -> bool:
-            dictionary.rewind()
-            descriptor = dictionary.fileno()
-            outcome = await self.grep_session.run(arguments, None, descriptor)
+            source.rewind()
+            outcome = await self.grep_session.run(arguments, None, source.descriptor)
             return outcome.exit_code == 0
 
         pattern = self.query.selection.pattern
@@ -166,42 +173,51 @@ class _Search:
             return TextForm.FILE
         if pattern.whole_word and await has_line(marked_line_arguments()):
             return TextForm.MARKS_EXCHANGED
-        if needs_normalized_text(pattern) and await has_line(
-            UNNORMALIZED_LINE_ARGUMENTS
+        if (
+            needs_normalized_text(pattern)
+            and not source.is_normalized
+            and await has_line(UNNORMALIZED_LINE_ARGUMENTS)
         ):
             return TextForm.NORMALIZED
         return TextForm.FILE
 
-    async def _stream(self, results: EntryResults) -> None:
-        """Count the entries of each dictionary, then read them chunk after chunk."""
-        counts: list[tuple[str, FileState, int]] = []
-        for name in await self.indexed_library.resolve_names(self.requested):
-            dictionary = self._open(name)
-            if dictionary is None:
+    async def _stream(
+        self, origins: Sequence[LineOrigin], results: EntryResults
+    ) -> None:
+        """Count the entries in each place, then read them chunk after chunk."""
+        counted: list[tuple[LineOrigin, object, int]] = []
+        for origin in origins:
+            source = open_lines(self.library, origin, self.requested)
+            if source is None:
                 continue
-            with dictionary:
-                search = await self._start_search(dictionary)
-                counts.append((name, dictionary.state, await search.count()))
-        total = sum(count for _, _, count in counts)
+            with source:
+                search = await self._start_search(source)
+                counted.append((origin, source.state, await search.count()))
+        total = sum(count for _, _, count in counted)
         results.start_page(total, self.query.offset, self.query.limit)
         skip = self.query.offset
-        for name, state, count in counts:
+        for origin, state, count in counted:
             if skip < count and results.remaining:
-                await self._stream_dictionary(name, state, skip, results)
+                source = open_lines(self.library, origin, self.requested)
+                if source is None:
+                    raise DictionaryChanging()
+                with source:
+                    if source.state != state:
+                        raise DictionaryChanging()
+                    await self._stream_source(source, skip, results)
             skip = max(0, skip - count)
 
-    async def _stream_dictionary(
-        self, name: str, state: FileState, skip: int, results: EntryResults
+    async def _stream_source(
+        self, source: TextSource, skip: int, results: EntryResults
     ) -> None:
-        """Read the entries of one dictionary, as fast as the results accept them."""
-        with self.indexed_library.reopen(name, state) as dictionary:
-            search = await self._start_search(dictionary)
-            reader = search.open_reader(skip)
-            while results.remaining and not reader.at_end:
-                entries = await reader.read()
-                # A client that reads slowly must not hold a slot.
-                self.grep_session.release_slot()
-                if not dictionary.is_unchanged():
-                    raise DictionaryChanging()
-                for chunk in split_into_chunks(entries, results.remaining):
-                    await results.write(chunk)
+        """Read the entries of one text, as fast as the results accept them."""
+        search = await self._start_search(source)
+        reader = search.open_reader(skip)
+        while results.remaining and not reader.at_end:
+            entries = await reader.read()
+            # A client that reads slowly must not hold a slot.
+            self.grep_session.release_slot()
+            if not source.is_unchanged():
+                raise DictionaryChanging()
+            for chunk in split_into_chunks(entries, results.remaining):
+                await results.write(chunk)

@@ -15,7 +15,7 @@ from twisted_quotes.quotes.quote import Quote
 from twisted_quotes.text.combining_marks import exchange_marks
 from twisted_quotes.text.normalization import normalize_for_search, original_spans
 
-from .cursor import normalize_pattern
+from .sources.cursor import normalize_pattern
 
 MAX_SPANS = 1000
 """The maximum number of match spans of a quote."""

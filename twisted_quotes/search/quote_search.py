@@ -4,13 +4,16 @@ Finding whole quotes, in order.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from twisted_quotes.concurrency.limiter import SlotRequest
 from twisted_quotes.errors import QuoteNotFound, ServiceNotReady
+from twisted_quotes.grep.parallel import run_in_parallel
 from twisted_quotes.grep.runner import GrepSession
-from twisted_quotes.library.dictionary import FileState
-from twisted_quotes.library.indexes.format import Index
+from twisted_quotes.library.packs.pack import PackedDictionary
+from twisted_quotes.library.packs.parts import PackPart
 from twisted_quotes.query.queries import (
     EVERY_DICTIONARY,
     All,
@@ -19,12 +22,10 @@ from twisted_quotes.query.queries import (
     Search,
     StreamQuotes,
 )
-from twisted_quotes.quotes.encodings import Encoding
+from twisted_quotes.query.selection import Selection
+from twisted_quotes.quotes.formats import QuoteFormat
 from twisted_quotes.quotes.quote import Quote
 
-from .cursor import Cursor
-from .indexed_dictionary import IndexedDictionary
-from .indexed_library import IndexedLibrary
 from .match_positions import locate_matches
 from .results import (
     BufferedQuotes,
@@ -34,26 +35,26 @@ from .results import (
     Results,
     TooLargeToBuffer,
 )
+from .sources.cursor import Cursor
+from .sources.quote_source import QuoteSource
+from .sources.searchable_library import SearchableLibrary
 
 _BATCH_SIZE = 1000
 """The maximum number of matches to find before the first of them is written."""
 
 
-@dataclass(frozen=True)
-class DictionaryInfo:
-    """A dictionary, its state, its encoding and its index."""
+class DictionaryInfo(NamedTuple):
+    """A dictionary, and its format."""
 
-    name: str
-    state: FileState
-    encoding: Encoding
-    index: Index
+    packed: PackedDictionary
+    quote_format: QuoteFormat
 
 
 @dataclass(frozen=True)
 class QuoteSearch:
     """Finds whole quotes, in order."""
 
-    indexed_library: IndexedLibrary
+    library: SearchableLibrary
 
     async def find_entries(
         self,
@@ -68,66 +69,77 @@ class QuoteSearch:
         @raise TooLargeToBuffer: if the results must be buffered and are too many.
         """
 
-        async def search_dictionaries(
-            grep_session: GrepSession, names: list[str]
+        async def search_parts(
+            grep_session: GrepSession, parts: Sequence[PackPart]
         ) -> None:
-            states: dict[str, FileState | None] = dict.fromkeys(names)
             if not results.is_large:
                 buffered = BufferedQuotes(query.limit)
-                await self.write_quotes(grep_session, states, query, buffered)
+                await self.write_quotes(grep_session, parts, query, buffered)
                 if not buffered.limit_reached:
                     await results.write_all(buffered.texts)
                     return
             if results.buffered:
                 raise TooLargeToBuffer()
-            total = 0
-            async for name in self.indexed_library.iterate(names):
-                with self.indexed_library.open(name) as dictionary:
-                    cursor = await dictionary.open_cursor(grep_session, query.selection)
-                    total += await cursor.count_remaining()
-                    states[name] = dictionary.dictionary.state
+            total = await self._count(grep_session, parts, query.selection)
             streamed = QuoteEntriesAdapter(query.limit, query.offset, results)
             streamed.start(total)
-            await self.write_quotes(grep_session, states, query, streamed)
+            await self.write_quotes(grep_session, parts, query, streamed)
 
-        await self.indexed_library.search(
-            requested, slot_request, search_dictionaries, results
+        await self.library.search(
+            requested, slot_request, search_parts, results, index_time_limit=None
         )
 
     async def write_quotes(
         self,
         grep_session: GrepSession,
-        states: dict[str, FileState | None],
+        parts: Sequence[PackPart],
         query: Search | All | FindQuotes | StreamQuotes,
         results: QuoteResults,
     ) -> None:
         """
-        Find quotes in one dictionary after another, and count all that match.
+        Find quotes in one part after another, and count all that match.
 
-        @param states: the dictionaries, each with the state that it must have; L{None}
-            for any.
         @param results: what receives them. What it has accepted stays valid if the
             search fails.
         """
         offset = query.offset
-        async for name, state in self.indexed_library.iterate(states.items()):
-            with self.indexed_library.open(name, state) as dictionary:
-                cursor = await dictionary.open_cursor(grep_session, query.selection)
+        for number, part in enumerate(parts):
+            if not (offset or results.remaining):
+                if not results.texts_only:
+                    rest = parts[number:]
+                    selection = query.selection
+                    results.total += await self._count(grep_session, rest, selection)
+                return
+            with self.library.open_quotes(part) as source:
+                cursor = await source.open_cursor(grep_session, query.selection)
                 skipped = await cursor.skip(offset)
                 offset -= skipped
                 results.total += skipped
-                await self._write_matches(
-                    grep_session, dictionary, cursor, query, results
-                )
+                await self._write_matches(grep_session, source, cursor, query, results)
                 if not results.texts_only:
                     results.total += await cursor.count_remaining()
-                elif not results.remaining:
-                    return
+
+    async def _count(
+        self,
+        grep_session: GrepSession,
+        parts: Sequence[PackPart],
+        selection: Selection,
+    ) -> int:
+        """Count the quotes that are selected."""
+
+        async def count(grep_session: GrepSession, part: PackPart) -> int:
+            with self.library.open_quotes(part) as source:
+                cursor = await source.open_cursor(grep_session, selection)
+                return await cursor.count_remaining()
+
+        if selection == Selection():
+            return sum(len(part.quotes) for part in parts)
+        return sum(await run_in_parallel(grep_session, count, parts))
 
     async def _write_matches(
         self,
         grep_session: GrepSession,
-        dictionary: IndexedDictionary,
+        source: QuoteSource,
         cursor: Cursor,
         query: Search | All | FindQuotes | StreamQuotes,
         results: QuoteResults,
@@ -142,11 +154,11 @@ class QuoteSearch:
             while positions and results.remaining:
                 if results.slow:
                     grep_session.release_slot()
-                quotes = await dictionary.read(positions, results.batch_bytes, *context)
+                quotes = await source.read(positions, results.batch_bytes, *context)
                 positions = positions[len(quotes) :]
                 if patterns:
                     quotes = await locate_matches(
-                        grep_session, patterns, quotes, self.indexed_library.in_thread
+                        grep_session, patterns, quotes, self.library.in_thread
                     )
                     if results.slow:
                         grep_session.release_slot()
@@ -165,46 +177,33 @@ class QuoteSearch:
         """
         results = Results()
 
-        async def search_dictionaries(
-            grep_session: GrepSession, names: list[str]
+        async def search_parts(
+            _: GrepSession, parts: Sequence[PackPart]
         ) -> tuple[Quote, bool]:
-            async for name in self.indexed_library.iterate(names):
-                with self.indexed_library.open(name) as dictionary:
-                    position = await dictionary.position_of(grep_session, quote_id)
-                    if position is not None:
-                        [quote] = await dictionary.read([position], 1)
-                        return quote, results.is_complete
+            found = await self.library.find_id(quote_id, parts)
+            if found is not None:
+                part, position = found
+                with self.library.open_quotes(part) as source:
+                    [quote] = await source.read([position], 1)
+                    return quote, results.is_complete
             if not results.is_complete:
                 raise ServiceNotReady("an index of every dictionary")
             raise QuoteNotFound()
 
-        return await self.indexed_library.search(
-            EVERY_DICTIONARY, slot_request, search_dictionaries, results
+        return await self.library.search(
+            EVERY_DICTIONARY, slot_request, search_parts, results
         )
 
-    async def list_dictionaries(
-        self, slot_request: SlotRequest
-    ) -> tuple[list[DictionaryInfo], bool]:
+    async def list_dictionaries(self) -> tuple[list[DictionaryInfo], bool]:
         """
         Describe all dictionaries with an index, in the order of their names.
 
         @return: these, and whether all dictionaries have an index.
         """
-        results = Results()
-
-        async def search_dictionaries(
-            _: GrepSession, names: list[str]
-        ) -> tuple[list[DictionaryInfo], bool]:
-            infos = []
-            async for name in self.indexed_library.iterate(names):
-                with self.indexed_library.open(name) as opened:
-                    state, encoding = (
-                        opened.dictionary.state,
-                        opened.dictionary.encoding,
-                    )
-                    infos.append(DictionaryInfo(name, state, encoding, opened.index))
-            return infos, results.is_complete
-
-        return await self.indexed_library.search(
-            EVERY_DICTIONARY, slot_request, search_dictionaries, results
-        )
+        parts, is_complete = await self.library.find_parts(EVERY_DICTIONARY)
+        infos = [
+            DictionaryInfo(packed, directory.formats[packed.format_number])
+            for directory, numbers in ((x.pack.directory, x.numbers) for x in parts)
+            for packed in map(directory.dictionaries.__getitem__, numbers)
+        ]
+        return infos, is_complete

@@ -16,17 +16,18 @@ from msgspec import UNSET
 from twisted.internet.defer import DeferredLock
 
 from twisted_quotes.grep.runner import GrepSession
-from twisted_quotes.library.dictionary import FileState
+from twisted_quotes.library.packs.columns import ID_SIZE
+from twisted_quotes.library.packs.parts import PackPart
 from twisted_quotes.query.queries import Random, SampleQuotes
 from twisted_quotes.query.selection import Selection
-from twisted_quotes.quotes.quote import ID_LENGTH, Quote
+from twisted_quotes.quotes.quote import Quote
 from twisted_quotes.quotes.repeats import find_repeats
 from twisted_quotes.text.permutation import RandomPermutation
 
-from .indexed_dictionary import IndexedDictionary
-from .indexed_library import IndexedLibrary
 from .match_positions import locate_matches
 from .results import CHUNK_SIZE, QuoteResults
+from .sources.quote_source import QuoteSource
+from .sources.searchable_library import SearchableLibrary
 
 T = TypeVar("T")
 
@@ -38,16 +39,15 @@ _MAX_BATCH_SIZE = 1000
 
 
 _MAX_CACHED = 4
-"""The maximum number of sets of dictionaries whose repeated quotes are kept."""
+"""The maximum number of sets of parts whose repeated quotes are kept."""
 
-_States: TypeAlias = tuple[tuple[str, FileState], ...]
+_Parts: TypeAlias = tuple[PackPart, ...]
 
 
 class _Source(NamedTuple):
-    """A dictionary in one state, and the positions of its quotes to sample from."""
+    """A part of a pack, and the positions of its quotes to sample from."""
 
-    name: str
-    state: FileState
+    part: PackPart
     positions: Sequence[int]
 
     def without(self, repeats: frozenset[int]) -> _Source:
@@ -59,7 +59,7 @@ class _Source(NamedTuple):
 
 
 class _DistinctQuotes(NamedTuple):
-    """The quotes of dictionaries whose texts do not stand before, and the others."""
+    """The quotes of parts whose texts do not stand before, and the others."""
 
     sources: list[_Source]
     repeats: list[frozenset[int]]
@@ -68,16 +68,16 @@ class _DistinctQuotes(NamedTuple):
 class RandomSampler:
     """Samples quotes at random, each equally probable, without replacement."""
 
-    def __init__(self, indexed_library: IndexedLibrary) -> None:
-        self.indexed_library = indexed_library
+    def __init__(self, library: SearchableLibrary) -> None:
+        self.library = library
         self._lock = DeferredLock()
-        # Those of the dictionaries that were last sampled from.
-        self._distinct_quotes: dict[_States, _DistinctQuotes] = {}
+        # Those of the parts that were last sampled from.
+        self._distinct_quotes: dict[_Parts, _DistinctQuotes] = {}
 
     async def write_quotes(
         self,
         grep_session: GrepSession,
-        names: list[str],
+        parts: Sequence[PackPart],
         query: Random | SampleQuotes,
         results: QuoteResults,
     ) -> None:
@@ -89,8 +89,8 @@ class RandomSampler:
         @param results: what receives them, or an empty list if there are none.
         """
         found = [
-            await self._find_source(grep_session, name, query.selection)
-            async for name in self.indexed_library.iterate(names)
+            await self._find_source(grep_session, part, query.selection)
+            async for part in self.library.iterate(parts)
         ]
         grep_session.release_slot()
         sources = await self._remove_repeats(found, query.selection)
@@ -99,7 +99,7 @@ class RandomSampler:
         seed = None if query.seed is UNSET else query.seed
         permutation = RandomPermutation(total, seed)
         patterns = () if results.texts_only else query.selection.text_patterns
-        in_thread = self.indexed_library.in_thread
+        in_thread = self.library.in_thread
         remaining = range(query.offset, min(query.offset + results.remaining, total))
         while True:
             indexes = await in_thread(
@@ -115,21 +115,20 @@ class RandomSampler:
                 return
 
     async def _find_source(
-        self, grep_session: GrepSession, name: str, selection: Selection
+        self, grep_session: GrepSession, part: PackPart, selection: Selection
     ) -> _Source:
-        """Find the quotes of a dictionary to sample from."""
-        with self.indexed_library.open(name) as opened:
-            state = opened.dictionary.state
-            if selection == Selection():
-                return _Source(name, state, range(opened.index.count))
+        """Find the quotes of a part to sample from."""
+        if selection == Selection():
+            return _Source(part, part.quotes)
+        with self.library.open_quotes(part) as opened:
             positions = array("I")
             cursor = await opened.open_cursor(grep_session, selection)
-            async for _ in self.indexed_library.iterate(repeat(None)):
+            async for _ in self.library.iterate(repeat(None)):
                 fetched = await cursor.fetch(_MAX_FETCHED)
                 positions.extend(fetched)
                 if not fetched:
                     break
-            return _Source(name, state, positions)
+            return _Source(part, positions)
 
     async def _remove_repeats(
         self, found: Sequence[_Source], selection: Selection
@@ -137,18 +136,18 @@ class RandomSampler:
         """Remove the quotes whose texts stand before."""
         if selection.depends_on_dictionary:
             return await self._remove_repeats_of_selected(found)
-        states: _States = tuple((source.name, source.state) for source in found)
+        parts: _Parts = tuple(source.part for source in found)
         async with self._lock:
             cache = self._distinct_quotes
-            if states not in cache:
-                distinct_quotes = await self._find_distinct_quotes(states)
+            if parts not in cache:
+                distinct_quotes = await self._find_distinct_quotes(parts)
                 if len(cache) == _MAX_CACHED:
                     del cache[next(iter(cache))]
-                cache[states] = distinct_quotes
-        sources, repeats = cache[states]
+                cache[parts] = distinct_quotes
+        sources, repeats = cache[parts]
         if selection == Selection():
             return sources
-        filtered: list[_Source] = await self.indexed_library.in_thread(
+        filtered: list[_Source] = await self.library.in_thread(
             lambda: list(map(_Source.without, found, repeats))
         )
         return filtered
@@ -157,12 +156,12 @@ class RandomSampler:
         self, found: Sequence[_Source]
     ) -> list[_Source]:
         """Remove the quotes whose texts stand before among those that were found."""
-        in_thread = self.indexed_library.in_thread
+        in_thread = self.library.in_thread
         columns = []
-        async for source in self.indexed_library.iterate(found):
-            with self.indexed_library.open(source.name, source.state) as opened:
-                column = await in_thread(opened.index_files.read_ids)
-            columns.append(await in_thread(_select_ids, column, source.positions))
+        async for source in self.library.iterate(found):
+            with self.library.open_quotes(source.part) as opened:
+                column = await in_thread(opened.read_ids)
+            columns.append(await in_thread(_select_ids, column, source))
         repeats: list[list[int]] = await in_thread(
             lambda: list(map(list, find_repeats(columns)))
         )
@@ -171,16 +170,19 @@ class RandomSampler:
             for source, indexes in zip(found, repeats, strict=True)
         ]
 
-    async def _find_distinct_quotes(self, states: _States) -> _DistinctQuotes:
-        in_thread = self.indexed_library.in_thread
-        sources, columns = [], []
-        async for name, state in self.indexed_library.iterate(states):
-            with self.indexed_library.open(name, state) as opened:
-                sources.append(_Source(name, state, range(opened.index.count)))
-                columns.append(await in_thread(opened.index_files.read_ids))
+    async def _find_distinct_quotes(self, parts: _Parts) -> _DistinctQuotes:
+        in_thread = self.library.in_thread
+        sources = [_Source(part, part.quotes) for part in parts]
+        columns = []
+        async for part in self.library.iterate(parts):
+            with self.library.open_quotes(part) as opened:
+                columns.append(await in_thread(opened.read_ids))
 
         def find() -> _DistinctQuotes:
-            repeats = [frozenset(positions) for positions in find_repeats(columns)]
+            repeats = [
+                frozenset(source.positions[index] for index in indexes)
+                for source, indexes in zip(sources, find_repeats(columns), strict=True)
+            ]
             return _DistinctQuotes(
                 list(map(_Source.without, sources, repeats)), repeats
             )
@@ -196,7 +198,7 @@ class RandomSampler:
 
         @param indexes: their indexes among all quotes to sample from.
         """
-        sizes = await self._read_each(sources, indexes, IndexedDictionary.read_sizes)
+        sizes = await self._read_each(sources, indexes, QuoteSource.read_sizes)
         indexes = _fitting_prefix(indexes, sizes)
         quotes = await self._read_each(
             sources,
@@ -209,28 +211,28 @@ class RandomSampler:
         self,
         sources: Sequence[_Source],
         indexes: Sequence[int],
-        read: Callable[[IndexedDictionary, list[int]], Awaitable[list[T]]],
+        read: Callable[[QuoteSource, list[int]], Awaitable[list[T]]],
     ) -> dict[int, T]:
-        """Read something about quotes, one dictionary after another."""
+        """Read something about quotes, one part after another."""
         values: dict[int, T] = {}
         groups = _group_by_source(sources, indexes)
-        async for source, positions in self.indexed_library.iterate(groups):
-            with self.indexed_library.open(source.name, source.state) as opened:
+        async for source, positions in self.library.iterate(groups):
+            with self.library.open_quotes(source.part) as opened:
                 found = await read(opened, list(positions.values()))
             values.update(zip(positions, found, strict=True))
         return values
 
 
-def _select_ids(column: bytes, positions: Sequence[int]) -> bytes:
-    """Return the ids of some quotes, each with a line feed."""
-    size = ID_LENGTH + 1
-    return b"".join(column[size * each : size * (each + 1)] for each in positions)
+def _select_ids(column: bytes, source: _Source) -> bytes:
+    """Return the ids of the quotes to sample from."""
+    numbers = (each - source.part.quotes.start for each in source.positions)
+    return b"".join(column[ID_SIZE * n : ID_SIZE * (n + 1)] for n in numbers)
 
 
 def _group_by_source(
     sources: Sequence[_Source], indexes: Sequence[int]
 ) -> Iterator[tuple[_Source, dict[int, int]]]:
-    """Return each dictionary with the positions of its quotes, by their indexes."""
+    """Return each part with the positions of its quotes, by their indexes."""
     ends = list(accumulate(len(source.positions) for source in sources))
     for number, group in groupby(sorted(indexes), partial(bisect_right, ends)):
         source = sources[number]

@@ -14,15 +14,16 @@ from time import time
 from typing import Any
 
 from twisted.application.service import IService
-from twisted.internet.defer import succeed
+from twisted.internet.defer import Deferred, succeed
 
 from twisted_quotes.concurrency.limiter import ConcurrencyLimiter
 from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.concurrency.threads import ThreadRunner
 from twisted_quotes.grep.runner import GrepRunner
-from twisted_quotes.library.indexes.cache import IndexCache
-from twisted_quotes.library.indexes.provider import IndexProvider
 from twisted_quotes.library.library import Library
+from twisted_quotes.library.monitor import LibraryMonitor
+from twisted_quotes.library.packs.cache import PackCache
+from twisted_quotes.library.packs.provider import make_pack_provider
 from twisted_quotes.library.readiness import Readiness
 from twisted_quotes.monitoring.metrics import MetricFamily, Metrics
 from twisted_quotes.processes.reaper import Reaper
@@ -88,7 +89,7 @@ class Composition:
         self.reactor.callWhenRunning(reaper.start)
 
         async def clean_up() -> None:
-            await finder.indexes.stop()
+            await finder.searchable_library.stop()
             await reaper.stop()
 
         return {
@@ -100,6 +101,7 @@ class Composition:
             "drain_timeout": options["drain-timeout"],
             "site_closed": finder.grep_pool.stop,
             "clean_up": clean_up,
+            "reload_library": finder.searchable_library.monitor.forget,
             "readiness": readiness,
             "systemd_notifier": startup.systemd_notifier(self.reactor),
             "host_names": options["host"],
@@ -125,24 +127,36 @@ class Composition:
         )
 
     def _finder(self, library: Library, runner: GrepRunner) -> Finder:
-        cache = IndexCache(self.options["cache-dir"] or startup.cache_folder())
+        cache_folder = self.options["cache-dir"] or startup.cache_folder()
         in_thread = ThreadRunner(
             self.reactor, self.reactor.getThreadPool(), MAX_THREADS
         )
-        indexes = IndexProvider(self.reactor, in_thread, cache, self.share.max_waiting)
-        self.metrics.add_gauge(
-            "dictionaries",
-            "Dictionaries served.",
-            _dictionary_counter(library, in_thread),
+        monitor = LibraryMonitor(self.reactor, library, in_thread, time)
+        packs = make_pack_provider(
+            self.reactor,
+            monitor,
+            in_thread,
+            PackCache(cache_folder, library.root),
+            self.share.max_waiting,
         )
-        self.metrics.add_gauge(
-            "indexes_building", "Indexes being built.", lambda: indexes.building
+        gauge = self.metrics.add_gauge
+        gauge("dictionaries", "Dictionaries served.", _dictionary_counter(monitor))
+        gauge("indexes_building", "Indexes being built.", lambda: packs.builds.count)
+        gauge(
+            "packs",
+            "Packs in use: indexes of dictionaries.",
+            lambda: len(packs.collection.packs),
         )
+        gauge("index_bytes", "Size of all packs in use.", lambda: packs.size)
+        gauge("index_ratio", "Part of the library with an index.", packs.indexed_ratio)
+        if self.options["index-at-start"]:
+            self.reactor.callWhenRunning(packs.start_indexing)
         batching = self.options["search-together"]
         return make_finder(
             runner,
             library,
-            indexes,
+            monitor,
+            packs,
             in_thread,
             time,
             batch_threshold=self.share.cores if batching else 0,
@@ -189,17 +203,17 @@ class Composition:
         )
 
 
-def _dictionary_counter(library: Library, in_thread: ThreadRunner) -> Callable[[], int]:
+def _dictionary_counter(monitor: LibraryMonitor) -> Callable[[], int]:
     """Return a function that returns the last known number of dictionaries."""
-    refresh = succeed(None)
+    refresh: Deferred[None] = succeed(None)
 
     def count() -> int:
         nonlocal refresh
         # Listing many dictionaries takes a while.
         if refresh.called:
-            refresh = in_thread(library.names)
+            refresh = monitor.snapshot().addCallback(lambda _: None)
             refresh.addErrback(lambda failure: failure.trap(OSError))
-        return library.count
+        return monitor.count
 
     # So that the first metrics have the number.
     count()

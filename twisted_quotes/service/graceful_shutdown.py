@@ -45,7 +45,7 @@ class GracefulService(Service, ABC):
     @ivar outstanding: what the shutdown waits for.
     @ivar drain_delay: how long the service goes on serving after the shutdown has
         started, in seconds.
-    @ivar drain_timeout: how long after its start the shutdown is forced, in seconds.
+    @ivar drain_timeout: after how many seconds the shutdown is forced.
     @ivar stops_on_hangup: whether SIGHUP means that the terminal was closed.
     """
 
@@ -227,7 +227,7 @@ class GracefulService(Service, ABC):
         if self._deadline is not None and self._deadline.active():
             self._deadline.cancel()
 
-    # The steps of the shutdown, in this order; forcing it is possible at any time
+    # The steps of the shutdown; _shut_down calls them in order, force at any time
 
     @abstractmethod
     def _start_draining(self) -> None:

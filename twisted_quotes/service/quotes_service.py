@@ -31,15 +31,17 @@ class QuotesService(GracefulService):
     """
     Listens, and shuts down without losing a request.
 
-    @ivar site_closed: called when new requests are refused.
+    @ivar site_closed: called once, when the site starts to refuse requests.
     @ivar clean_up: called when nothing is outstanding; the shutdown waits for it.
-    @ivar host_names: the names of the service besides those of loopback, or C{"*"} for
-        any, if it listens on loopback only.
+    @ivar reload_library: has the next request look at the whole library anew.
+    @ivar host_names: if the service listens on loopback only, the host names that it
+        accepts besides those of loopback; C{"*"} for any.
     """
 
     site: QuotesSite
     site_closed: Callable[[], object]
     clean_up: Callable[[], Awaitable[None]]
+    reload_library: Callable[[], object]
     readiness: Readiness
     host_names: Collection[str]
 
@@ -65,6 +67,7 @@ class QuotesService(GracefulService):
 
     def reload(self) -> None:
         self.site.reopen_log()
+        self.reload_library()
 
     def _start_draining(self) -> None:
         self._mark_not_ready()

@@ -20,8 +20,8 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python.procutils import which
 
-from twisted_quotes.library.indexes.cache import default_cache_folder
 from twisted_quotes.library.library import Library, LibraryUnusable
+from twisted_quotes.library.packs.cache import default_cache_folder
 from twisted_quotes.listening.proxy_protocol import proxy_protocol_endpoint
 from twisted_quotes.listening.sockets import (
     remove_stale_socket,

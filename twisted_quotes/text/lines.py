@@ -7,6 +7,7 @@ not part of the text (contract, section 1). Only a line feed ends a line, as in 
 
 from __future__ import annotations
 
+import sys
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum, auto
@@ -139,6 +140,7 @@ def add_context(
     matches: Sequence[tuple[int, int]],
     lines_before: int,
     lines_after: int,
+    neighbors: Callable[[int], range] = lambda _: range(1, sys.maxsize),
 ) -> Iterator[str]:
     r"""
     Yield an entry for each match: its line and the context lines, joined by C{"\n"}.
@@ -147,12 +149,15 @@ def add_context(
 
     @param lines: the matches and their context, in the order of the dictionary.
     @param matches: for each match its index in C{lines}, counted from 0, and its
-        line number in the dictionary, counted from 1.
+        line number, counted from 1.
+    @param neighbors: returns the numbers of the lines that may be the context of a
+        line.
     """
     for index, number in matches:
-        yield "\n".join(
-            lines[index - min(lines_before, number - 1) : index + lines_after + 1]
-        )
+        allowed = neighbors(number)
+        first = max(number - lines_before, allowed.start)
+        last = min(number + lines_after, allowed.stop - 1)
+        yield "\n".join(lines[index + first - number : index + last - number + 1])
 
 
 class TextForm(Enum):

@@ -95,6 +95,7 @@ class GrepPoolTestCase(FakeGrepTestCase):
     def end_all(self, finder: Finder) -> None:
         """End all greps, and assert that nothing is left."""
         super().end_all(finder)
+        finder.searchable_library.monitor.stop()
         while self.reactor.pattern_fds:
             os.close(self.reactor.pattern_fds.popitem()[1])
         # Garbage of other tests may have been closed meanwhile.

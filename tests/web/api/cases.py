@@ -13,9 +13,9 @@ from unittest.mock import patch
 from twisted.internet.defer import Deferred, fail
 
 from twisted_quotes.errors import ServiceNotReady
-from twisted_quotes.library.dictionary import Dictionary
-from twisted_quotes.library.indexes.format import Index
-from twisted_quotes.library.indexes.provider import IndexProvider
+from twisted_quotes.library.packs import plan as plan_module
+from twisted_quotes.library.packs.building.builds import BuiltPack, PackBuilds
+from twisted_quotes.library.packs.plan import PackPlan
 
 from ..clients import ClientResponse, WebTestCase
 
@@ -51,15 +51,18 @@ class SearchTestCase(WebTestCase):
 
 @contextmanager
 def index_missing(path: Path) -> Iterator[None]:
-    """Let a dictionary have no index in time."""
-    get = IndexProvider.get
+    """Let a dictionary have no index in time. Each one has a pack of its own."""
+    get = PackBuilds.get
 
     def get_others(
-        indexes: IndexProvider, dictionary: Dictionary, *arguments: Any
-    ) -> Deferred[Index]:
-        if dictionary.path == str(path):
+        builds: PackBuilds, plan: PackPlan, *arguments: Any, **keywords: Any
+    ) -> Deferred[BuiltPack]:
+        if path.name in dict(plan.dictionaries):
             return fail(ServiceNotReady("an index"))
-        return get(indexes, dictionary, *arguments)
+        return get(builds, plan, *arguments, **keywords)
 
-    with patch.object(IndexProvider, "get", get_others):
+    with (
+        patch.object(plan_module, "LARGE_SIZE", 0),
+        patch.object(PackBuilds, "get", get_others),
+    ):
         yield

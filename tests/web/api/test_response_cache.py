@@ -221,7 +221,7 @@ class KeyTests(SynchronousTestCase):
 
     def test_all_keys_have_the_same_length(self) -> None:
         self.assertEqual(
-            len(cache_key(b"x" * 5000, range(3000))), len(cache_key(b"", []))
+            len(cache_key(b"x" * 5000, [*range(3000)])), len(cache_key(b"", []))
         )
 
     def test_each_query_and_each_version_has_its_own_key(self) -> None:

@@ -27,9 +27,8 @@ from twisted_quotes.grep.arguments import (
     pattern_file_arguments,
 )
 from twisted_quotes.grep.runner import MAX_BUFFERED, GrepRunner
-from twisted_quotes.library.dictionary import Dictionary, PathState
+from twisted_quotes.library.dictionary import Dictionary, PathState, is_recently_changed
 from twisted_quotes.library.library import Library
-from twisted_quotes.library.stability import is_recently_changed
 from twisted_quotes.processes.process import ChildProcess, Outcome
 
 MAX_PRESTARTED = 4

@@ -12,9 +12,9 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 from twisted.web.iweb import IRequest
 
-from twisted_quotes.library.dictionary import PathState
 from twisted_quotes.query.queries import DictionaryNames
 from twisted_quotes.search.finder import Finder
+from twisted_quotes.search.sources.searchable_library import Versions
 from twisted_quotes.web.http import caching
 from twisted_quotes.web.http.clients import client_key_for_request
 from twisted_quotes.web.http.request_log import annotate
@@ -29,7 +29,7 @@ class Found(NamedTuple):
     What a search has found.
 
     @ivar entry_count: the number of quotes or dictionaries, for the log.
-    @ivar is_complete: whether nothing is missing for a reason that may pass.
+    @ivar is_complete: whether no dictionary is left out because it has no index yet.
     """
 
     body: object
@@ -65,7 +65,7 @@ class CachingResponder:
         """
         Respond from the cache, or search; with a 304 if the client has the response.
 
-        @param representation: identifies the response for a state of the dictionaries.
+        @param representation: what the response depends on besides the dictionaries.
         @param find: searches if the response is not cached.
         """
         client_key = client_key_for_request(request)
@@ -95,7 +95,7 @@ class CachingResponder:
     async def _search(
         self,
         requested: DictionaryNames,
-        versions: tuple[PathState, ...],
+        versions: Versions,
         tag: str,
         find: Find,
         client_key: str | None,
@@ -117,7 +117,7 @@ class CachingResponder:
 
 
 def send(request: IRequest, response: CachedResponse) -> bytes:
-    """Send a response, or a 304 to a client that has it, or accepts any."""
+    """Send a response, or a 304 if If-None-Match has its entity tag or C{*}."""
     annotate(request, entries=response.count)
     cache_control = "no-cache" if response.tag else "no-store"
     caching.set_cache_headers(request, cache_control, response.tag)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -43,15 +43,14 @@ class CachedResponse(Struct, frozen=True, gc=False):
     tag: str = ""
 
 
-def cache_key(query: object, versions: Iterable[object]) -> bytes:
+def cache_key(query: object, versions: object) -> bytes:
     """
     Return the key of a response: a digest, which is short for any query.
 
-    @param versions: the versions of all dictionaries that are searched, in order.
+    @param versions: the versions of all dictionaries that are searched.
     """
     digest = blake2b(msgpack.encode(query), digest_size=_KEY_BYTES)
-    for version in versions:
-        digest.update(msgpack.encode(version))
+    digest.update(msgpack.encode(versions))
     return digest.digest()
 
 
@@ -65,7 +64,8 @@ class _Search:
 
 class ResponseCache:
     """
-    Shares each search among all requests for it, and keeps the last responses.
+    Shares each search among the equal requests of a client, and keeps the last
+    responses for all clients.
 
     Errors are passed to all requests that wait, and are not cached.
 

@@ -102,18 +102,20 @@ def dictionary_body(info: DictionaryInfo, default: str) -> DictionaryBody:
 
     @param default: the name of the default dictionary.
     """
+    packed, quote_format = info
+    modified_ns = packed.state.modified
     try:
-        modified = _EPOCH + timedelta(microseconds=info.state.modified // 1000)
+        modified = _EPOCH + timedelta(microseconds=modified_ns // 1000)
     except OverflowError:
         # File systems store times outside the years 1 to 9999.
-        modified = datetime.min if info.state.modified < 0 else datetime.max
+        modified = datetime.min if modified_ns < 0 else datetime.max
     return DictionaryBody(
-        info.name,
-        info.name == default,
-        info.state.size,
-        info.index.count,
+        packed.name,
+        packed.name == default,
+        packed.state.size,
+        packed.quote_count,
         modified.replace(tzinfo=UTC),
-        info.encoding,
-        info.index.quote_format.separation,
-        info.index.warnings,
+        packed.encoding,
+        quote_format.separation,
+        packed.warnings,
     )

@@ -4,7 +4,7 @@ API v1: a query in JSON, entries in JSON (contract, section 1).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias, TypeVar
@@ -16,7 +16,6 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 
 from twisted_quotes.errors import UnsupportedContentEncoding
-from twisted_quotes.library.dictionary import PathState
 from twisted_quotes.query.parsing import parse_query
 from twisted_quotes.query.queries import (
     ALL_DICTIONARIES,
@@ -28,6 +27,7 @@ from twisted_quotes.query.queries import (
 from twisted_quotes.query.regex_dialect import find_regex_syntax
 from twisted_quotes.search.finder import Finder
 from twisted_quotes.search.results import TooLargeToBuffer
+from twisted_quotes.search.sources.searchable_library import Versions
 from twisted_quotes.web.http.clients import client_key_for_request
 from twisted_quotes.web.http.request_log import header, log_entry
 from twisted_quotes.web.http.responses import render_body
@@ -84,7 +84,7 @@ class QuotesV1:
 
 
 class _QueryRequest:
-    """A request with its query, until the response."""
+    """Responds to one request with a query."""
 
     def __init__(self, api: QuotesV1, query: Query, request: IRequest) -> None:
         self._api = api
@@ -116,7 +116,7 @@ class _QueryRequest:
             )
         return self._respond_for_versions(self._finder.versions((name,), of_quotes))
 
-    def _respond_for_versions(self, versions: Sequence[PathState] | None) -> _Response:
+    def _respond_for_versions(self, versions: Versions) -> _Response:
         """
         Respond from the cache, or search.
 
@@ -134,7 +134,7 @@ class _QueryRequest:
         )
         return _await_then(response, self._send)
 
-    async def _search(self, versions: Sequence[PathState]) -> CachedResponse:
+    async def _search(self, versions: Versions) -> CachedResponse:
         """Find all entries, unless they are too large to buffer."""
         entries = JSONEntries()
         try:

@@ -119,8 +119,8 @@ class QuotesV2:
         parse_parameters(query_string(request), NoParameters)
         default = self.finder.library.default
 
-        async def find(client_key: str | None) -> Found:
-            infos, is_complete = await self.finder.list_dictionaries(client_key)
+        async def find(_: str | None) -> Found:
+            infos, is_complete = await self.finder.list_dictionaries()
             bodies = [dictionary_body(info, default) for info in infos]
             return Found({"dictionaries": bodies}, len(bodies), is_complete)
 
@@ -169,7 +169,7 @@ class QuotesV2:
 
 
 def _truncation_reason(request: IRequest, error: Exception) -> str:
-    """Log an error, and return the reason for which it truncates a stream."""
+    """Log an error, and return the C{reason} in the summary of the stream."""
     log_error(request, Failure())
     match error:
         case SearchTimedOut():

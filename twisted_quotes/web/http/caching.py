@@ -15,14 +15,17 @@ from twisted_quotes import __version__
 from .request_log import header
 
 
-def entity_tag(query: str, file_states: Mapping[str, object]) -> str:
+def entity_tag(query: str, states: Mapping[str, object] | str) -> str:
     """
     Return the entity tag of the response to a query.
 
     @param query: the whole query, in a canonical form.
-    @param file_states: the states of the searched dictionaries, by name.
+    @param states: the states of the searched dictionaries, by name, or what differs
+        if any of them does.
     """
-    state = repr((__version__, query, sorted(file_states.items())))
+    if not isinstance(states, str):
+        states = repr(sorted(states.items()))
+    state = repr((__version__, query, states))
     return blake2b(state.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
 
 

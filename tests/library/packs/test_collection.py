@@ -1,0 +1,99 @@
+"""
+Tests for L{twisted_quotes.library.packs.collection}.
+"""
+
+from __future__ import annotations
+
+from twisted_quotes.library.packs.collection import MAX_SUPERSEDED, PackCollection
+from twisted_quotes.library.packs.pack import Pack
+from twisted_quotes.library.packs.parts import PackPart
+
+from .cases import PackTestCase
+
+
+class CollectionTests(PackTestCase):
+    """Tests of L{PackCollection}."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.removed: list[str] = []
+        self.collection = PackCollection(self.removed.append)
+
+    def add_pack(self, text: str) -> Pack:
+        """Add a pack of a dictionary with some text."""
+        pack = self.pack_files({"one": text})
+        self.collection.add(pack)
+        return pack
+
+    def test_dictionaries_are_found_by_their_states(self) -> None:
+        pack = self.add_pack("1")
+        [packed] = pack.dictionaries
+        expected = PackPart(pack, range(1))
+        self.assertEqual(self.collection.find(packed.state), expected)
+        self.assertEqual(self.collection.find(packed.state, "one"), expected)
+        renamed = self.collection.find(packed.state, "two")
+        self.assertEqual(renamed, PackPart(pack, range(1), "two"))
+        self.assertIsNone(self.collection.find(packed.state._replace(size=9)))
+
+    def test_packs_are_found_by_their_plans(self) -> None:
+        pack, plan = self.add_pack("1"), self.make_plan()
+        self.assertIs(self.collection.find_pack(plan), pack)
+        self.collection.discard(pack)
+        self.assertIsNone(self.collection.find_pack(plan))
+        self.assertIsNone(self.collection.find(pack.dictionaries[0].state))
+        self.assertEqual(self.removed, [pack.folder])
+
+    def test_of_two_packs_with_a_dictionary_the_later_one_is_found(self) -> None:
+        """Without it, the dictionary is not found in the earlier one."""
+        first = self.add_pack("1")
+        self.write({"two": "2"})
+        second = self.write_pack()
+        self.collection.add(second)
+        state = first.dictionaries[0].state
+        self.assertEqual(self.collection.find(state), PackPart(second, range(1)))
+        self.collection.discard(first)
+        self.assertEqual(self.collection.find(state), PackPart(second, range(1)))
+
+    def test_parts_with_some_dictionaries_are_found(self) -> None:
+        pack = self.pack_files({name: name for name in "abcd"})
+        self.collection.add(pack)
+        first, _, *others = [(each.name, each.state) for each in pack.dictionaries]
+        unknown = ("x", first[1]._replace(size=9))
+        found = self.collection.find_each([first, unknown, *others])
+        self.assertEqual(
+            list(found), [PackPart(pack, range(1)), PackPart(pack, range(2, 4))]
+        )
+
+    def test_the_last_few_superseded_packs_are_kept(self) -> None:
+        """A slow response may still need them."""
+        packs = []
+        for number in range(MAX_SUPERSEDED + 3):
+            packs.append(self.add_pack(str(number)))
+            self.supersede(packs[-1])
+        self.assertEqual(self.removed, [each.folder for each in packs[:2]])
+        self.assertEqual(set(self.collection.packs), set(packs[2:]))
+
+    def test_a_pack_in_use_is_kept(self) -> None:
+        packs = [self.add_pack(str(n)) for n in range(MAX_SUPERSEDED + 3)]
+        with self.collection.in_use([PackPart(packs[0], range(1))]):
+            self.supersede(packs[-1])
+            self.assertEqual(self.removed, [each.folder for each in packs[1:3]])
+        self.collection.supersede([])
+        self.assertIn(packs[0].folder, self.removed)
+
+    def supersede(self, current: Pack) -> None:
+        """Supersede all packs but one."""
+        self.collection.supersede([each.state for each in current.dictionaries])
+
+    def test_a_folder_has_one_pack(self) -> None:
+        pack = self.add_pack("1")
+        again = Pack.load(pack.folder)
+        self.assertIs(self.collection.add(again), pack)
+        self.collection.discard(again)
+        self.assertIn(pack, self.collection.packs)
+
+    def test_a_superseded_pack_may_be_current_again(self) -> None:
+        packs = [self.add_pack(str(n)) for n in range(MAX_SUPERSEDED + 1)]
+        for current in (packs[1], packs[0], packs[0]):
+            self.supersede(current)
+        self.assertEqual(self.removed, [])

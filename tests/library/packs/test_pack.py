@@ -1,0 +1,167 @@
+"""
+Tests for L{twisted_quotes.library.packs.pack}, and for the parts and columns of packs.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from errno import EMFILE
+from pathlib import Path
+from unittest.mock import patch
+
+from twisted_quotes.library.packs import columns as columns_module
+from twisted_quotes.library.packs.columns import ID_SIZE, PackDamaged
+from twisted_quotes.library.packs.pack import Pack
+from twisted_quotes.library.packs.parts import PackPart, merge_parts
+from twisted_quotes.quotes.quote import quote_id
+
+from .cases import PackTestCase
+
+
+class LoadTests(PackTestCase):
+    """Tests of loading and opening packs."""
+
+    def test_a_missing_or_unfinished_pack_is_not_found(self) -> None:
+        folder = str(self.temporary_folder / "none")
+        self.assertRaises(FileNotFoundError, Pack.load, folder)
+        pack = self.pack_files({"one": "1"})
+        os.remove(Path(pack.folder, "directory"))
+        self.assertRaises(FileNotFoundError, Pack.load, pack.folder)
+
+    def test_a_damaged_pack_is_an_error(self) -> None:
+        self.write({"one": "1", "two": "2"})
+        for name in (
+            "texts-0",
+            "authors",
+            "lines",
+            "spans",
+            "ids",
+            "sorted-ids",
+            "sorted-numbers",
+        ):
+            pack = self.write_pack()
+            with Path(pack.folder, name).open("ab") as file:
+                file.write(b"x")
+            self.assertRaises(PackDamaged, Pack.load, pack.folder)
+            with self.assertRaises(PackDamaged), pack.open(name):
+                pass
+
+    def test_any_wrong_byte_in_the_directory_is_an_error(self) -> None:
+        pack = self.pack_files({"one": "1"})
+        path = Path(pack.folder, "directory")
+        content = path.read_bytes()
+        for place in range(len(content)):
+            damaged = bytearray(content)
+            damaged[place] ^= 1
+            path.write_bytes(damaged)
+            self.assertRaises(PackDamaged, Pack.load, pack.folder)
+        for content in (b"", b"x", b"00000000\n"):
+            path.write_bytes(content)
+            self.assertRaises(PackDamaged, Pack.load, pack.folder)
+
+    def test_an_open_pack_stays_readable_after_its_removal(self) -> None:
+        pack = self.pack_files({"one": "1"})
+        with pack.open("spans") as files:
+            shutil.rmtree(pack.folder)
+            self.assertEqual(files.read_spans(0, 1), [(0, 1, 1)])
+            with self.assertRaises(PackDamaged):
+                files.open("lines")
+        with self.assertRaises(PackDamaged), pack.open("spans"):
+            pass
+
+    def test_too_many_open_files_are_no_damage(self) -> None:
+        pack = self.pack_files({"one": "1"})
+
+        def fail(*_: object) -> None:
+            raise OSError(EMFILE, "too many open files")
+
+        with patch("os.open", fail), self.assertRaises(OSError):
+            pack.open("lines")
+
+    def test_all_files_are_closed(self) -> None:
+        """Even if one of them is missing."""
+        before = os.listdir("/proc/self/fd")
+        pack = self.pack_files({"one": "1"})
+        with pack.open("lines", "ids"):
+            pass
+        os.remove(Path(pack.folder, "spans"))
+        with self.assertRaises(PackDamaged), pack.open("lines", "spans"):
+            pass
+        self.assertEqual(len(os.listdir("/proc/self/fd")), len(before))
+
+
+class PartTests(PackTestCase):
+    """Tests of L{PackPart}."""
+
+    def test_a_part_has_the_ranges_of_its_dictionaries(self) -> None:
+        pack = self.pack_files({"a": "1\n\n2", "b": "", "c": "3\n\n4\n\n5", "d": "6"})
+        for numbers, quotes, lines in (
+            (range(1), range(2), range(3)),
+            (range(1, 2), range(2, 2), range(3, 3)),
+            (range(1, 3), range(2, 5), range(3, 8)),
+            (range(4), range(6), range(9)),
+            (range(4, 4), range(6, 6), range(9, 9)),
+        ):
+            part = PackPart(pack, numbers)
+            self.assertEqual((part.quotes, part.lines), (quotes, lines))
+            self.assertEqual(part.is_whole_pack(), len(numbers) == 4)
+        data = Path(pack.folder, "texts-0").read_bytes()
+        byte_range = PackPart(pack, range(2, 4)).byte_range("texts-0")
+        self.assertEqual(data[byte_range.start : byte_range.stop], b"3\n4\n5\n6\n")
+
+    def test_adjacent_parts_are_merged(self) -> None:
+        """Unless one has another name for its dictionary."""
+        pack = self.pack_files({name: name for name in "abcdef"})
+
+        def part(start: int, stop: int, name: str | None = None) -> PackPart:
+            return PackPart(pack, range(start, stop), name)
+
+        merged = merge_parts(
+            [
+                part(0, 1),
+                part(1, 3),
+                part(3, 4, "x"),
+                part(4, 5),
+                part(5, 6),
+                part(0, 1),
+            ]
+        )
+        self.assertEqual(
+            list(merged), [part(0, 3), part(3, 4, "x"), part(4, 6), part(0, 1)]
+        )
+        self.assertEqual(list(merge_parts([])), [])
+
+    def test_the_dictionary_of_a_quote_is_known(self) -> None:
+        pack = self.pack_files({"a": "1\n\n2", "b": "", "c": "3"})
+        self.assertEqual([pack.dictionary_at(n) for n in range(3)], [0, 0, 2])
+
+
+class IdTests(PackTestCase):
+    """Tests of finding quotes by their ids."""
+
+    def find_ids(self, pack: Pack, texts: list[str]) -> None:
+        """Check that each text is found where it stands, and no other."""
+        with pack.open() as files:
+            for text in {*texts, "none"}:
+                found = files.find_id(bytes.fromhex(quote_id(text)))
+                expected = [n for n, each in enumerate(texts) if each == text]
+                self.assertEqual(list(found), expected)
+
+    def test_quotes_are_found_by_their_ids(self) -> None:
+        """All of them with the same text, in order."""
+        source = random.Random(1)
+        texts = [str(source.randint(0, 500)) for _ in range(1000)]
+        for max_sorted in (500_000, 100, 7):
+            self.patch(columns_module, "_MAX_SORTED", max_sorted)
+            self.find_ids(self.pack_files({"numbers": "\n\n".join(texts)}), texts)
+
+    def test_no_quotes_have_no_ids(self) -> None:
+        self.find_ids(self.pack_files({"empty": ""}), [])
+
+    def test_the_whole_id_is_compared(self) -> None:
+        pack = self.pack_files({"one": "1"})
+        wrong = bytes.fromhex(quote_id("1"))[:8] + bytes(ID_SIZE - 8)
+        with pack.open() as files:
+            self.assertEqual(list(files.find_id(wrong)), [])

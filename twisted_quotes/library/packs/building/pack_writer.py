@@ -1,0 +1,249 @@
+"""
+Writing the files of a pack.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from errno import EMFILE, ENFILE, ENOMEM
+from time import sleep, time
+from typing import BinaryIO
+
+from msgspec.structs import replace
+
+from twisted_quotes.errors import DictionaryForbidden
+from twisted_quotes.library.dictionary import (
+    STABLE_TIME,
+    Dictionary,
+    is_recently_changed,
+)
+from twisted_quotes.library.opening import open_dictionary
+from twisted_quotes.library.packs.columns import (
+    SPAN_RECORD,
+    CopiedLines,
+    PackDamaged,
+    PackFiles,
+    ReadFailed,
+    copy_lines,
+    copy_range,
+    write_sorted_ids,
+)
+from twisted_quotes.library.packs.pack import (
+    COLUMN_NAMES,
+    DIRECTORY_NAME,
+    Directory,
+    Pack,
+    PackedDictionary,
+    encode_directory,
+)
+from twisted_quotes.library.packs.parts import PackPart
+from twisted_quotes.quotes.attribution import find_attribution
+from twisted_quotes.quotes.formats import QuoteFormat, detect_format
+from twisted_quotes.quotes.inline_attribution import NO_ATTRIBUTION
+from twisted_quotes.quotes.quote import quote_id
+from twisted_quotes.quotes.warnings import WarningCollector
+from twisted_quotes.text.combining_marks import exchange_marks
+from twisted_quotes.text.normalization import normalize_for_search
+
+_BUFFER_SIZE = 1024 * 1024
+_MAX_READS = 3
+"""How often a dictionary is read if it changes meanwhile."""
+
+
+# For all dictionaries, there are too few resources.
+_RESOURCE_ERRNOS = {EMFILE, ENFILE, ENOMEM}
+
+
+class _Changed(Exception):
+    """A dictionary was written to while it was read."""
+
+
+@dataclass
+class PackWriter(ExitStack):
+    """
+    Writes the files of a pack.
+
+    @param check: called before each quote.
+    @param segment_size: the size from which on texts continue in another file, in
+        bytes. Only those of a pack with one dictionary may do so.
+    """
+
+    folder: str
+    check: Callable[[], object]
+    segment_size: int
+    _dictionaries: list[PackedDictionary] = field(default_factory=list)
+    _formats: dict[QuoteFormat, int] = field(default_factory=dict)
+    _segments: list[int] = field(default_factory=list)
+    _quote_count: int = 0
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self._columns: dict[str, BinaryIO] = {}
+        self._sources: dict[Pack, PackFiles] = {}
+        try:
+            for name in COLUMN_NAMES:
+                self._open_column(name)
+            self._texts = self._open_column("texts-0")
+        except OSError:
+            self.close()
+            raise
+
+    def _open_column(self, name: str) -> BinaryIO:
+        path = os.path.join(self.folder, name)
+        column: BinaryIO = open(path, "w+b", _BUFFER_SIZE)  # noqa: SIM115
+        self.enter_context(column)
+        self._columns[name] = column
+        return column
+
+    def copy(self, name: str, pack: Pack, number: int) -> bool:
+        """
+        Copy a dictionary from another pack.
+
+        @param number: its number there.
+        @return: whether that pack could be read, and has all its texts in one file.
+        """
+        if len(pack.directory.segments) > 1:
+            return False
+        if pack not in self._sources:
+            try:
+                self._sources[pack] = self.enter_context(pack.open(*pack.byte_ends))
+            except (PackDamaged, OSError):
+                return False
+        packed = replace(pack.dictionaries[number], name=name)
+        part = PackPart(pack, range(number, number + 1))
+        offsets = self._offsets()
+        try:
+            for column in pack.byte_ends:
+                descriptor = self._sources[pack].open(column)
+                copy_range(descriptor, part.byte_range(column), self._columns[column])
+        except (PackDamaged, ReadFailed):
+            self._roll_back(offsets)
+            return False
+        self._append(packed, pack.directory.formats[packed.format_number])
+        return True
+
+    def add(self, root: str, name: str) -> bool:
+        """
+        Index a dictionary, if it is text.
+
+        @return: whether it could be read.
+        """
+        for _ in range(_MAX_READS):
+            offsets = self._offsets()
+            try:
+                with _open(root, name) as dictionary:
+                    if dictionary.is_text:
+                        self._index(name, dictionary)
+                return True
+            except DictionaryForbidden:
+                return False
+            except (_Changed, ReadFailed):
+                self._roll_back(offsets)
+        return False
+
+    def _offsets(self) -> dict[str, int]:
+        return {key: column.tell() for key, column in self._columns.items()}
+
+    def _roll_back(self, offsets: Mapping[str, int]) -> None:
+        """Remove what was written since the columns had some sizes."""
+        for key, column in self._columns.items():
+            column.seek(offsets.get(key, 0))
+            column.truncate()
+        self._texts = self._columns["texts-0"]
+        self._segments.clear()
+
+    def _index(self, name: str, dictionary: Dictionary) -> None:
+        columns = self._columns
+        lines = copy_lines(dictionary, columns["lines"])
+        quote_format = _read_format(dictionary, lines)
+        lines.offset = authors_size = texts_size = quote_count = 0
+        collector = WarningCollector()
+        for span, data in quote_format.split(lines, 0):
+            self.check()
+            text = quote_format.decode(data)
+            attribution = find_attribution(text) or NO_ATTRIBUTION
+            texts_size += self._texts.write(_normalized_line(text))
+            authors_size += columns["authors"].write(_normalized_line(attribution.name))
+            columns["ids"].write(bytes.fromhex(quote_id(text)))
+            length = len(text) - attribution.length
+            columns["spans"].write(SPAN_RECORD.pack(*span, length))
+            quote_count += 1
+            collector.add(text)
+            if self._texts.tell() >= self.segment_size:
+                self._start_segment(quote_count)
+        try:
+            if not dictionary.is_unchanged():
+                raise _Changed()
+        except OSError as error:
+            raise ReadFailed(str(error)) from error
+        warnings = tuple(collector.warnings(lines.invalid_places))
+        packed = PackedDictionary(
+            *(name, dictionary.state, dictionary.encoding, 0, warnings),
+            *(quote_count, texts_size, authors_size, lines.count, lines.size),
+        )
+        self._append(packed, quote_format)
+
+    def _start_segment(self, quote_count: int) -> None:
+        """Write the next texts to another file."""
+        self._segments.append(quote_count)
+        self._texts = self._open_column(f"texts-{len(self._segments)}")
+
+    def _append(self, packed: PackedDictionary, quote_format: QuoteFormat) -> None:
+        """Add a dictionary to the directory."""
+        number = self._formats.setdefault(quote_format, len(self._formats))
+        self._dictionaries.append(replace(packed, format_number=number))
+        self._quote_count += packed.quote_count
+
+    def finish(self) -> None:
+        """Write the last files."""
+        columns = self._columns
+        write_sorted_ids(
+            columns["ids"], columns["sorted-ids"], columns["sorted-numbers"]
+        )
+        sizes = {}
+        for name, column in self._columns.items():
+            sizes[name] = column.tell()
+            column.close()
+        directory = Directory(
+            self._dictionaries,
+            list(self._formats),
+            [*self._segments, self._quote_count],
+            sizes,
+        )
+        with open(os.path.join(self.folder, DIRECTORY_NAME), "xb") as file:
+            file.write(encode_directory(directory))
+
+
+def _open(root: str, name: str) -> Dictionary:
+    """
+    Open a dictionary; wait if it was just changed.
+
+    @raise ReadFailed: it cannot be opened, but other files can.
+    """
+    try:
+        dictionary = open_dictionary(root, name)
+        state = dictionary.state
+        if is_recently_changed(time(), state.modified, state.changed):
+            # Another change could leave this state the same.
+            dictionary.close()
+            sleep(STABLE_TIME)
+            dictionary = open_dictionary(root, name)
+        return dictionary
+    except OSError as error:
+        if error.errno in _RESOURCE_ERRNOS:
+            raise
+        raise ReadFailed(str(error)) from error
+
+
+def _normalized_line(text: str) -> bytes:
+    return exchange_marks(normalize_for_search(text)).encode() + b"\n"
+
+
+def _read_format(dictionary: Dictionary, lines: CopiedLines) -> QuoteFormat:
+    header = dictionary.state.strfile_header
+    if header is not None:
+        return QuoteFormat("percent", header.delimiter, header.rot13)
+    return detect_format(lines)

@@ -1,0 +1,239 @@
+"""
+The folder of finished packs, which are kept from one run of the service to the next.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
+from hashlib import blake2b
+from re import compile
+from secrets import token_hex
+from shutil import rmtree
+from tempfile import TemporaryDirectory, mkdtemp
+from time import time
+
+from twisted.logger import Logger
+
+from .columns import PackDamaged
+from .pack import FORMAT_VERSION, Pack
+from .plan import PackPlan
+
+# Entries with other names are never removed.
+_PACK_NAME = compile(r"pack-([0-9a-f]{16})-[0-9a-f]{32}")
+_OLD_NAME = compile(r"(?:building|[0-9a-f]{16})-\w+")
+_MAX_UNUSED_AGE = 30 * 24 * 3600.0
+_MAX_BUILD_AGE = 3600.0
+_SWEEP_INTERVAL = 3600.0
+# Another process may store the same pack at the same time.
+_MAX_ATTEMPTS = 3
+
+
+def default_cache_folder(home: str, xdg_cache_home: str | None) -> str:
+    """
+    Return the user's cache folder for this program.
+
+    The rule is that of the XDG Base Directory Specification.
+
+    @param home: the user's home folder.
+    @param xdg_cache_home: the value of C{XDG_CACHE_HOME}, if it is set.
+    """
+    if xdg_cache_home is None or not os.path.isabs(xdg_cache_home):
+        xdg_cache_home = os.path.join(home, ".cache")
+    return os.path.join(xdg_cache_home, "twisted_quotes")
+
+
+class PackCache:
+    """
+    A folder of packs.
+
+    If the folder cannot be written, a temporary folder is used until L{close}. All
+    other methods block.
+
+    @param folder: the folder, which is created if it is missing.
+    @param root: the absolute path of the library.
+    @param now: returns the time, in seconds since 1970.
+    """
+
+    _log = Logger()
+
+    def __init__(self, folder: str, root: str, now: Callable[[], float] = time) -> None:
+        self._folder = folder
+        self._context = f"{FORMAT_VERSION} {root}"
+        self._prefix = _hash(self._context)
+        self._now = now
+        self._last_sweep = -_SWEEP_INTERVAL
+        self._temporary_folder: TemporaryDirectory[str] | None = None
+        try:
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            TemporaryDirectory(prefix="building-", dir=folder).cleanup()
+        except OSError as error:
+            self._log.warn(
+                "Cannot write the cache folder {folder!a}: {reason!a}. "
+                "Indexes are built again at every start.",
+                folder=folder,
+                reason=error.strerror,
+            )
+            self._temporary_folder = TemporaryDirectory(prefix="twisted_quotes-")
+            self._folder = self._temporary_folder.name
+
+    def find(self, plan: PackPlan) -> Pack | None:
+        """Return the pack of a plan, if it is stored."""
+        return self._load(self._pack_folder(plan))
+
+    def load_all(self) -> Iterator[Pack]:
+        """Load all packs of the library, those that were used last at the end."""
+        try:
+            entries = list(os.scandir(self._folder))
+        except FileNotFoundError:
+            return
+        folders = []
+        for entry in entries:
+            name_match = _PACK_NAME.fullmatch(entry.name)
+            if name_match and name_match[1] == self._prefix:
+                with suppress(FileNotFoundError):
+                    folders.append((entry.stat().st_mtime, entry.path))
+        for _, folder in sorted(folders):
+            try:
+                pack = self._load(folder)
+            except OSError as error:
+                reason = error.strerror
+                self._log.warn(
+                    "Cannot load {folder!a}: {reason}", folder=folder, reason=reason
+                )
+                continue
+            if pack is not None:
+                yield pack
+
+    def _load(self, folder: str) -> Pack | None:
+        try:
+            return Pack.load(folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except PackDamaged as error:
+            self._log.warn(
+                "Ignored a damaged index in {folder!a}: {reason!a}",
+                folder=folder,
+                reason=str(error),
+            )
+            self.drop(folder)
+            return None
+
+    def mark_used(self, folders: Iterable[str]) -> None:
+        """Keep packs for another month."""
+        for folder in folders:
+            with suppress(OSError):
+                os.utime(folder)
+
+    def create_build_folder(self) -> str:
+        """Create a folder to write a pack in."""
+        os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        return mkdtemp(prefix="building-", dir=self._folder)
+
+    def try_lock(self, plan: PackPlan) -> int | None:
+        """
+        Lock a plan, so that other processes wait while its pack is written.
+
+        @return: a file descriptor that holds the lock until it is closed; L{None} if
+            another process has the lock.
+        """
+        os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        path = self._lock_path(plan)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        except OSError:
+            pass  # The file system has no locks.
+        return descriptor
+
+    def unlock(self, plan: PackPlan, descriptor: int) -> None:
+        """Release the lock of a plan."""
+        with suppress(OSError):
+            os.unlink(self._lock_path(plan))
+        os.close(descriptor)
+
+    def store(
+        self, build_folder: str, plan: PackPlan, left_out: Collection[str] = ()
+    ) -> Pack:
+        """
+        Store a pack that was written for a plan.
+
+        Once an hour this removes packs that have not been used for a month, and builds
+        that were not finished in an hour.
+
+        @param build_folder: the folder that the pack was written in.
+        @param left_out: the names of dictionaries that could not be read.
+        """
+        written = Pack.load(build_folder)
+        stored = tuple((each.name, each.state) for each in written.dictionaries)
+        if left_out or not {*stored} <= {*plan.dictionaries}:
+            # It is another pack than that of the plan, which may be written later.
+            plan = PackPlan(stored)
+        folder = self._pack_folder(plan)
+        for attempt in range(1, _MAX_ATTEMPTS + 1):
+            try:
+                os.rename(build_folder, folder)
+                break
+            except OSError:
+                with suppress(OSError):
+                    existing = self._load(folder)
+                    if existing is not None:
+                        return existing
+                self.drop(self.detach(folder))
+                with suppress(OSError):
+                    os.remove(folder)
+                if attempt == _MAX_ATTEMPTS:
+                    raise
+        if self._now() - self._last_sweep >= _SWEEP_INTERVAL:
+            self._last_sweep = self._now()
+            self._sweep()
+        return Pack(folder, written.directory)
+
+    def detach(self, folder: str) -> str:
+        """
+        Rename the folder of a pack, so that another one can be stored there.
+
+        @return: the new path, which L{drop} removes.
+        """
+        detached = os.path.join(self._folder, f"building-{token_hex(8)}")
+        with suppress(OSError):
+            os.rename(folder, detached)
+        return detached
+
+    def drop(self, folder: str) -> None:
+        """Remove the folder of a pack or of a build."""
+        rmtree(folder, ignore_errors=True)
+
+    def close(self) -> None:
+        """Remove the temporary folder, if there is one."""
+        if self._temporary_folder is not None:
+            self._temporary_folder.cleanup()
+
+    def _pack_folder(self, plan: PackPlan) -> str:
+        name = f"pack-{self._prefix}-{plan.key(self._context)}"
+        return os.path.join(self._folder, name)
+
+    def _lock_path(self, plan: PackPlan) -> str:
+        name = f"building-{plan.key(self._context)}.lock"
+        return os.path.join(self._folder, name)
+
+    def _sweep(self) -> None:
+        """Remove old entries."""
+        for entry in os.scandir(self._folder):
+            is_pack = _PACK_NAME.fullmatch(entry.name)
+            if not (is_pack or _OLD_NAME.match(entry.name)):
+                continue
+            max_age = _MAX_UNUSED_AGE if is_pack else _MAX_BUILD_AGE
+            with suppress(OSError):
+                if self._now() - entry.stat().st_mtime > max_age:
+                    self.drop(entry.path)
+                    os.remove(entry.path)
+
+
+def _hash(text: str) -> str:
+    return blake2b(os.fsencode(text), digest_size=8).hexdigest()

@@ -1,0 +1,115 @@
+"""
+Where searches of lines read: dictionaries, or packs with all of them.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from twisted_quotes.errors import (
+    DictionaryChanging,
+    DictionaryForbidden,
+    DictionaryNotFound,
+    DictionaryNotText,
+    Unavailable,
+)
+from twisted_quotes.library.packs.columns import PackDamaged
+from twisted_quotes.library.packs.pack import Pack
+from twisted_quotes.library.packs.parts import PackPart
+from twisted_quotes.library.text_source import TextSource
+from twisted_quotes.query.queries import EVERY_DICTIONARY, DictionaryNames
+
+from .searchable_library import INDEX_TIME_LIMIT, SearchableLibrary
+
+_MAX_FILES, _LONG_TIME_LIMIT = 1000, 10.0
+"""
+Up to how many dictionaries are read one after another, and how long a search of more of
+them waits for their index, in seconds.
+"""
+
+LineOrigin: TypeAlias = str | Pack
+"""Where lines come from: the name of a dictionary, or a pack with several."""
+
+
+class PackLines(TextSource):
+    """
+    The lines of all dictionaries of a pack.
+
+    @raise PackDamaged: its files cannot be opened.
+    """
+
+    is_normalized = True
+    start = 0
+
+    def __init__(self, pack: Pack) -> None:
+        self._pack = pack
+        self._files = pack.open("lines")
+        self.descriptor = self._files.open("lines")
+        self.size = pack.directory.sizes["lines"]
+
+    def is_unchanged(self) -> bool:
+        """Return L{True}: a pack is never changed."""
+        return True
+
+    def neighbors(self, line: int) -> range:
+        """Return the lines of the dictionary that contains a line."""
+        number = bisect_left(self._pack.line_ends, line)
+        lines = PackPart(self._pack, range(number, number + 1)).lines
+        return range(lines.start + 1, lines.stop + 1)
+
+    def close(self) -> None:
+        """Close its files."""
+        self.descriptor = -1
+        self._files.close()
+
+
+async def find_line_origins(
+    library: SearchableLibrary, requested: DictionaryNames
+) -> Sequence[LineOrigin]:
+    """
+    Return where the lines of dictionaries are.
+
+    For a search of all dictionaries they are in packs. For a search of one, and if
+    there are no packs in time, they are in the dictionaries themselves, unless these
+    are so many that to read them takes longer than to index them.
+
+    @raise Unavailable: there are many, and they have no index.
+    """
+    if requested != EVERY_DICTIONARY:
+        return requested
+    is_small = len((await library.monitor.snapshot()).states) <= _MAX_FILES
+    try:
+        time_limit = INDEX_TIME_LIMIT if is_small else _LONG_TIME_LIMIT
+        parts, is_complete = await library.find_parts(requested, time_limit)
+    except Unavailable:
+        if not is_small:
+            raise
+        is_complete = False
+    if is_complete or not is_small:
+        return list(dict.fromkeys(part.pack for part in parts))
+    return await library.list_names()
+
+
+def open_lines(
+    library: SearchableLibrary, origin: LineOrigin, requested: DictionaryNames
+) -> TextSource | None:
+    """
+    Open the lines of a dictionary or of a pack.
+
+    @return: L{None} if the query names all dictionaries and this one is gone.
+    @raise DictionaryChanging: if the pack is damaged.
+    """
+    if isinstance(origin, Pack):
+        try:
+            return PackLines(origin)
+        except PackDamaged:
+            library.packs.discard_damaged(origin)
+            raise DictionaryChanging() from None
+    try:
+        return library.library.open(origin)
+    except (DictionaryForbidden, DictionaryNotFound, DictionaryNotText):
+        if requested == EVERY_DICTIONARY:
+            return None
+        raise
