@@ -198,6 +198,13 @@ class Server:
             connection.send_get(path, *headers, method=method)
             return connection.read_response(head_only=method == "HEAD")
 
+    def _request_metrics(self) -> Response | None:
+        """Request the metrics; return L{None} if a busy worker has not sent its own."""
+        with self.connect(source_address=MONITOR_ADDRESS) as connection:
+            response = connection.send_get("/metrics").read_response()
+        is_late = response.status == 503 and b"metrics of the workers" in response.body
+        return None if is_late else response
+
     def read_metrics(self) -> dict[str, float]:
         """
         Return all metrics by name and labels; the service updates them once per second.
@@ -205,8 +212,7 @@ class Server:
         time.sleep(
             max(0.0, self._metrics_read_at + METRICS_LIFETIME - time.monotonic())
         )
-        with self.connect(source_address=MONITOR_ADDRESS) as connection:
-            response = connection.send_get("/metrics").read_response()
+        response = wait_until(self._request_metrics, "the metrics of all workers")
         self._metrics_read_at = time.monotonic()
         assert response.status == 200, response
         return parse_metrics(response.body)
