@@ -11,7 +11,7 @@ from contextlib import suppress
 from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 from typing import Any, NamedTuple
 
-from twisted.internet import process
+from twisted.internet import process, tcp
 from twisted.logger import Logger
 
 _log = Logger()
@@ -113,6 +113,19 @@ def restrict_descriptor_scan(child_descriptor_limit: int) -> None:
         detector._listOpenFDs = lambda: scanned
     else:
         _log.warn("Each open connection makes it slower to start a process.")
+
+
+def reserve_accept_descriptor() -> None:
+    """
+    Reserve a descriptor for connections that come when no other one is free.
+
+    Twisted closes it to accept such a connection, and opens it again when it has closed
+    the connection. If a thread has opened a file meanwhile, this fails, and Twisted does
+    not try again: new clients would wait until a descriptor is free.
+    """
+    # Logged by Twisted, or out of memory: the next call tries again.
+    with suppress(OSError):
+        tcp._reservedFD.reserve()
 
 
 def _inheritable_descriptors() -> set[int]:

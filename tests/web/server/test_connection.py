@@ -4,6 +4,9 @@ Tests for L{twisted_quotes.web.server.connection} and the channels below it.
 
 from __future__ import annotations
 
+from io import StringIO
+
+from twisted.internet import tcp
 from twisted.internet.testing import StringTransport, StringTransportWithDisconnection
 from twisted.web.http_headers import _nameEncoder
 
@@ -389,6 +392,18 @@ class ClosingTests(WebTestCase):
         self.assertNoResult(protocol.closed)
         protocol.dataReceived(self.closing_request())
         self.assertIsNone(self.successResultOf(protocol.closed))
+
+    def test_a_lost_connection_lets_twisted_accept_without_free_descriptors(
+        self,
+    ) -> None:
+        """Twisted loses its reserved descriptor if a thread opens a file meanwhile."""
+        reserved_file = StringIO()
+        reservation = tcp._FileDescriptorReservation(lambda: reserved_file)
+        self.patch(tcp, "_reservedFD", reservation)
+        client = self.web.connect()
+        self.assertFalse(reservation.available())
+        client.disconnect()
+        self.assertTrue(reservation.available())
 
     def test_a_wrapped_connection_does_its_own_closing(self) -> None:
         """TLS has a closing handshake."""

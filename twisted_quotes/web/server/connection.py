@@ -17,6 +17,7 @@ from twisted_quotes.errors import (
     ShuttingDown,
     TooManyRequests,
 )
+from twisted_quotes.processes.descriptors import reserve_accept_descriptor
 
 from .channel import MAX_PIPELINED_BYTES, NEXT_REQUEST_TIMEOUT
 from .refusal import MAX_BODY_SIZE, RefusingChannel, RequestState
@@ -240,4 +241,5 @@ class Connection(RefusingChannel):
             super().connectionLost(reason)
         finally:
             self.site.connection_limiter.remove(self)
+            reserve_accept_descriptor()
             self.closed.callback(None)
