@@ -25,6 +25,7 @@ async def run_in_parallel(
     Call a function that runs greps for each of some items.
 
     Several calls run at the same time if there are free slots that nobody waits for.
+    They start in the order of the items.
 
     @param function: is called with a session, in which only its greps run then.
     @return: what the calls return, in the order of the items.

@@ -17,6 +17,7 @@ from twisted_quotes.grep.arguments import (
     marked_line_arguments,
     needs_normalized_text,
 )
+from twisted_quotes.grep.parallel import run_in_parallel
 from twisted_quotes.grep.runner import MAX_BUFFERED, GrepSession
 from twisted_quotes.library.packs.pack import Pack
 from twisted_quotes.library.packs.parts import PackPart
@@ -124,48 +125,65 @@ class _Search:
 
     async def _find_buffered(self, origins: Sequence[LineOrigin]) -> Entries | None:
         """Find all entries at once; return L{None} if they are too large."""
-        groups: list[Entries] = []
         limit, max_characters = self.query.end, MAX_BUFFERED
-        for origin in origins:
-            if limit == 0:
-                break
-            found = await self._find_at_once(origin, limit, max_characters)
-            if found is None:
-                return None
-            groups.append(found)
+
+        async def find(grep_session: GrepSession, origin: LineOrigin) -> Entries:
+            nonlocal limit, max_characters
+            if limit is not None and limit <= 0:
+                return []
+            found = await self._find_at_once(
+                grep_session, origin, limit, max_characters
+            )
+            if found is not None:
+                max_characters -= approximate_size(found)
+            if found is None or max_characters < 0:
+                raise TooLargeToBuffer()
             limit = None if limit is None else limit - len(found)
-            max_characters -= approximate_size(found)
+            return found
+
+        try:
+            groups = await run_in_parallel(self.grep_session, find, origins)
+        except TooLargeToBuffer:
+            return None
         return concatenate_entries(groups)[self.query.offset : self.query.end]
 
     async def _find_at_once(
-        self, origin: LineOrigin, limit: int | None, max_characters: int
+        self,
+        grep_session: GrepSession,
+        origin: LineOrigin,
+        limit: int | None,
+        max_characters: int,
     ) -> Entries | None:
         """Find all entries in one place, in one state of it."""
         source = open_lines(self.library, origin, self.requested)
         if source is None:
             return []
         with source:
-            search = await self._start_search(source)
+            search = await self._start_search(grep_session, source)
             found = await search.find(limit, max_characters)
             if found is None or source.is_unchanged():
                 return found
         raise DictionaryChanging()
 
-    async def _start_search(self, source: TextSource) -> SourceSearch:
-        text_form = await self._choose_text_form(source)
+    async def _start_search(
+        self, grep_session: GrepSession, source: TextSource
+    ) -> SourceSearch:
+        text_form = await self._choose_text_form(grep_session, source)
         query = self.query
         if text_form is TextForm.MARKS_EXCHANGED and isinstance(query, Search):
             query = replace(query, term=exchange_marks(query.term))
         return SourceSearch(
-            source, query, self.grep_session, self.library.in_thread, text_form
+            source, query, grep_session, self.library.in_thread, text_form
         )
 
-    async def _choose_text_form(self, source: TextSource) -> TextForm:
+    async def _choose_text_form(
+        self, grep_session: GrepSession, source: TextSource
+    ) -> TextForm:
         """Find out which form of a text grep must read."""
 
         async def has_line(arguments: tuple[str | bytes, ...]) -> bool:
             source.rewind()
-            outcome = await self.grep_session.run(arguments, None, source.descriptor)
+            outcome = await grep_session.run(arguments, None, source.descriptor)
             return outcome.exit_code == 0
 
         pattern = self.query.selection.pattern
@@ -185,14 +203,18 @@ class _Search:
         self, origins: Sequence[LineOrigin], results: EntryResults
     ) -> None:
         """Count the entries in each place, then read them chunk after chunk."""
-        counted: list[tuple[LineOrigin, object, int]] = []
-        for origin in origins:
+
+        async def count_entries(
+            grep_session: GrepSession, origin: LineOrigin
+        ) -> tuple[LineOrigin, object, int]:
             source = open_lines(self.library, origin, self.requested)
             if source is None:
-                continue
+                return origin, None, 0
             with source:
-                search = await self._start_search(source)
-                counted.append((origin, source.state, await search.count()))
+                search = await self._start_search(grep_session, source)
+                return origin, source.state, await search.count()
+
+        counted = await run_in_parallel(self.grep_session, count_entries, origins)
         total = sum(count for _, _, count in counted)
         results.start_page(total, self.query.offset, self.query.limit)
         skip = self.query.offset
@@ -211,7 +233,7 @@ class _Search:
         self, source: TextSource, skip: int, results: EntryResults
     ) -> None:
         """Read the entries of one text, as fast as the results accept them."""
-        search = await self._start_search(source)
+        search = await self._start_search(self.grep_session, source)
         reader = search.open_reader(skip)
         while results.remaining and not reader.at_end:
             entries = await reader.read()

@@ -103,6 +103,9 @@ class QuoteSearch:
             search fails.
         """
         offset = query.offset
+        if len(parts) > 1 and offset + results.remaining <= _BATCH_SIZE:
+            await self._write_page(grep_session, parts, query, results)
+            return
         for number, part in enumerate(parts):
             if not (offset or results.remaining):
                 if not results.texts_only:
@@ -118,6 +121,43 @@ class QuoteSearch:
                 await self._write_matches(grep_session, source, cursor, query, results)
                 if not results.texts_only:
                     results.total += await cursor.count_remaining()
+
+    async def _write_page(
+        self,
+        grep_session: GrepSession,
+        parts: Sequence[PackPart],
+        query: Search | All | FindQuotes | StreamQuotes,
+        results: QuoteResults,
+    ) -> None:
+        """Find a few quotes in several parts at the same time, then write them."""
+        limit, selection = query.offset + results.remaining, query.selection
+
+        async def find(
+            grep_session: GrepSession, part: PackPart
+        ) -> tuple[Sequence[int], int]:
+            """Return the first positions of a part, and the number of others."""
+            nonlocal limit
+            if limit <= 0 and (results.texts_only or selection == Selection()):
+                return (), 0 if results.texts_only else len(part.quotes)
+            with self.library.open_quotes(part) as source:
+                cursor = await source.open_cursor(grep_session, selection)
+                positions = await cursor.fetch(max(0, limit))
+                limit -= len(positions)
+                if results.texts_only:
+                    return positions, 0
+                return positions, await cursor.count_remaining()
+
+        found = await run_in_parallel(grep_session, find, parts)
+        skip = query.offset
+        for part, (positions, other_count) in zip(parts, found, strict=True):
+            skipped, positions = len(positions[:skip]), positions[skip:]
+            skip -= skipped
+            results.total += skipped + other_count
+            if positions:
+                with self.library.open_quotes(part) as source:
+                    await self._write_positions(
+                        grep_session, source, positions, query, results
+                    )
 
     async def _count(
         self,
@@ -145,24 +185,35 @@ class QuoteSearch:
         results: QuoteResults,
     ) -> None:
         """Read the quotes that a cursor finds until the results accept no more."""
+        while positions := await cursor.fetch(min(results.remaining, _BATCH_SIZE)):
+            await self._write_positions(grep_session, source, positions, query, results)
+
+    async def _write_positions(
+        self,
+        grep_session: GrepSession,
+        source: QuoteSource,
+        positions: Sequence[int],
+        query: Search | All | FindQuotes | StreamQuotes,
+        results: QuoteResults,
+    ) -> None:
+        """Read the quotes at some positions until the results accept no more."""
         patterns = () if results.texts_only else query.selection.text_patterns
         context = (0, 0)
         if isinstance(query, Search):
             context = query.n_before, query.n_after
-        while positions := await cursor.fetch(min(results.remaining, _BATCH_SIZE)):
-            results.total += len(positions)
-            while positions and results.remaining:
+        results.total += len(positions)
+        while positions and results.remaining:
+            if results.slow:
+                grep_session.release_slot()
+            quotes = await source.read(positions, results.batch_bytes, *context)
+            positions = positions[len(quotes) :]
+            if patterns:
+                quotes = await locate_matches(
+                    grep_session, patterns, quotes, self.library.in_thread
+                )
                 if results.slow:
                     grep_session.release_slot()
-                quotes = await source.read(positions, results.batch_bytes, *context)
-                positions = positions[len(quotes) :]
-                if patterns:
-                    quotes = await locate_matches(
-                        grep_session, patterns, quotes, self.library.in_thread
-                    )
-                    if results.slow:
-                        grep_session.release_slot()
-                await results.write(quotes)
+            await results.write(quotes)
 
     async def find_quote(
         self, quote_id: str, slot_request: SlotRequest
