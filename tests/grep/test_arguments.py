@@ -144,6 +144,17 @@ class EnvironmentTests(SynchronousTestCase):
                 search_environment(search_with_flag("é", flag, True)), UTF8_LOCALE
             )
 
+    def test_the_case_of_most_ascii_letters_does_not_need_characters(self) -> None:
+        """C{k} and C{s} have variants beyond ASCII."""
+        for term, locale in (
+            *(("zanzibar", BYTE_LOCALE), ("I-22 [", BYTE_LOCALE)),
+            *(("oak", UTF8_LOCALE), ("Sea", UTF8_LOCALE), ("\u0131", UTF8_LOCALE)),
+        ):
+            query = Search(term=term, ignore_case=True)
+            self.assertEqual(search_environment(query), locale, term)
+        query = Search(term="a", ignore_case=True, whole_word=True)
+        self.assertEqual(search_environment(query), UTF8_LOCALE)
+
 
 class RealGrepTests(SynchronousTestCase):
     """Tests for the arguments with the real grep."""
@@ -211,11 +222,14 @@ class RealGrepTests(SynchronousTestCase):
                 for letter in group if index >> bit & 1 == value else ():
                     query = Search(term=letter, ignore_case=True, regex=regex)
                     *options, _, pattern = search_arguments(query)
-                    patterns[*options].append(f"-e{pattern}")
-                    found[*options].update(group)
-            for options_, terms in patterns.items():
-                printed = run_grep((*options_, *terms), UTF8_LOCALE, lines).stdout
-                self.assertEqual(set(parse_lines(printed)), found[options_])
+                    locale = search_environment(query)
+                    key = (*options,), locale["LC_ALL"]
+                    patterns[key].append(f"-e{pattern}")
+                    found[key].update(group)
+            for (options_, name), terms in patterns.items():
+                locale = {"LC_ALL": name}
+                printed = run_grep((*options_, *terms), locale, lines).stdout
+                self.assertEqual(set(parse_lines(printed)), found[options_, name])
 
     def test_an_expression_ignores_case_by_the_same_rule(self) -> None:
         """Brackets, too; only with a back-reference grep follows its own rule."""

@@ -17,7 +17,7 @@ from twisted_quotes.query.selection import Pattern
 from twisted_quotes.text.combining_marks import mark_characters
 from twisted_quotes.text.lines import VALID_UTF8_LINE_PATTERN
 
-from .letter_case import expand_case_variants
+from .letter_case import expand_case_variants, has_ascii_case_variants_only
 
 C_LOCALE = {"LC_ALL": "C"}
 _UTF8_LOCALE = {"LC_ALL": "C.UTF-8"}
@@ -75,7 +75,7 @@ def is_bytewise_search(query: Search) -> bool:
     pattern = query.selection.pattern
     return (
         pattern is not None
-        and not (query.n_before or query.n_after)
+        and not (query.n_before or query.n_after or pattern.ignore_case)
         and pattern_environment(pattern) is C_LOCALE
         and not needs_normalized_text(pattern)
     )
@@ -129,7 +129,9 @@ def _pattern_arguments(pattern: Pattern | None) -> list[str]:
         return ["-e", ""]
     term, options = pattern.term, ["-E" if pattern.regex else "-F"]
     if pattern.ignore_case:
-        expanded = expand_case_variants(term, pattern.regex)
+        expanded = None
+        if pattern_environment(pattern) is _UTF8_LOCALE:
+            expanded = expand_case_variants(term, pattern.regex)
         options = ["-E"] if expanded else [*options, "-i"]
         term = expanded or term
     return [*options, *["-w"] * pattern.whole_word, "-e", term]
@@ -140,10 +142,13 @@ def pattern_environment(pattern: Pattern | None) -> Mapping[str, str]:
     Return the environment of grep for a pattern.
 
     A fixed string matches the same lines as bytes and as characters, and bytes are
-    faster. Case, words and regular expressions need characters.
+    faster. Words, regular expressions, and the case of other letters than those of
+    ASCII need characters.
     """
     if pattern is None or not (
-        pattern.regex or pattern.ignore_case or pattern.whole_word
+        pattern.regex
+        or pattern.whole_word
+        or (pattern.ignore_case and not has_ascii_case_variants_only(pattern.term))
     ):
         return C_LOCALE
     return _UTF8_LOCALE

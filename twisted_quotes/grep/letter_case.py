@@ -41,6 +41,8 @@ _MISMATCHED = (
     *("\u041e\u043e\u1c82", "\u0421\u0441\u1c83", "\u0422\u0442\u1c84\u1c85"),
     *("\u042a\u044a\u1c86", "\u0462\u0463\u1c87", "\u1c88\ua64a\ua64b"),
 )
+# Their case variants include the Kelvin sign and the long s.
+_NON_ASCII_VARIANTS = compile("[KkSs]")
 _ANY_MISMATCHED = compile(f"[{''.join(_MISMATCHED)}]")
 
 # The parts of a regular expression that can be expanded. A back-reference cannot: only
@@ -57,6 +59,11 @@ _REGEX_PART = r"""
 _EXPANDABLE_REGEX = compile(f"(?:{_REGEX_PART})*+", DOTALL | VERBOSE)
 _REGEX_PARTS = compile(_REGEX_PART, DOTALL | VERBOSE)
 _BRACKET_PARTS = compile(r"([A-Za-z])-([A-Za-z])|\[:[a-z]+:\]|.", DOTALL)
+
+
+def has_ascii_case_variants_only(term: str) -> bool:
+    """Return whether all case variants of the letters of a term are ASCII."""
+    return term.isascii() and not _NON_ASCII_VARIANTS.search(term)
 
 
 def expand_case_variants(term: str, regex: bool) -> str | None:
