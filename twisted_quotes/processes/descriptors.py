@@ -119,9 +119,9 @@ def reserve_accept_descriptor() -> None:
     """
     Reserve a descriptor for connections that come when no other one is free.
 
-    Twisted closes it to accept such a connection, and opens it again when it has closed
-    the connection. If a thread has opened a file meanwhile, this fails, and Twisted does
-    not try again: new clients would wait until a descriptor is free.
+    Twisted closes it to accept such a connection, and opens it again when it has
+    closed the connection. If a thread has opened a file meanwhile, this fails, and
+    Twisted does not try again: new clients would wait until a descriptor is free.
     """
     # Logged by Twisted, or out of memory: the next call tries again.
     with suppress(OSError):
