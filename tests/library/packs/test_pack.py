@@ -157,6 +157,11 @@ class IdTests(PackTestCase):
             self.patch(columns_module, "_MAX_SORTED", max_sorted)
             self.find_ids(self.pack_files({"numbers": "\n\n".join(texts)}), texts)
 
+    def test_quotes_that_are_repeated_often_are_found(self) -> None:
+        """Their ids are far from where the ids of different quotes would be."""
+        for texts in (["a"] * 900, ["a"] * 400 + ["b"] * 800 + ["c", "d"] * 200):
+            self.find_ids(self.pack_files({"repeats": "\n\n".join(texts)}), texts)
+
     def test_no_quotes_have_no_ids(self) -> None:
         self.find_ids(self.pack_files({"empty": ""}), [])
 

@@ -4,13 +4,13 @@ The columns of a pack: how their records are read, and how they are written.
 
 from __future__ import annotations
 
-import mmap
 import os
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from errno import EBADF
+from math import isqrt
 from struct import Struct as Record
 from threading import Lock
 from typing import BinaryIO
@@ -109,23 +109,33 @@ class PackFiles(Closeable):
 
     def find_id(self, quote_id: bytes) -> Iterator[int]:
         """Yield the numbers of the quotes with an id, in order."""
-        descriptor = self.open("sorted-ids")
-        count = os.fstat(descriptor).st_size // _PREFIX_SIZE
-        if not count:
-            return
         [prefix] = _ID_RECORD.unpack(quote_id)
-        with (
-            mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as data,
-            memoryview(data) as view,
-            view.cast("Q") as prefixes,
-        ):
-            first = bisect_left(prefixes, prefix)
-            last = bisect_right(prefixes, prefix)
-        size = (last - first) * 4
-        numbers = os.pread(self.open("sorted-numbers"), size, first * 4)
+        found = self._find_prefix(prefix)
+        if not found:
+            return
+        size = len(found) * 4
+        numbers = os.pread(self.open("sorted-numbers"), size, found.start * 4)
         for number in array("I", numbers):
             if self.read_ids(number, number + 1) == quote_id:
                 yield number
+
+    def _find_prefix(self, prefix: int) -> range:
+        """
+        Return the indexes of a prefix among the sorted ids.
+
+        Ids are hashes, so an id is near the index that is proportional to it.
+        """
+        descriptor = self.open("sorted-ids")
+        count = self.sizes["sorted-ids"] // _PREFIX_SIZE
+        expected, margin = prefix * count >> 64, 2 * isqrt(count) + 1
+        while True:
+            start, stop = max(0, expected - margin), min(count, expected + margin)
+            size = (stop - start) * _PREFIX_SIZE
+            nearby = array("Q", os.pread(descriptor, size, start * _PREFIX_SIZE))
+            first, last = bisect_left(nearby, prefix), bisect_right(nearby, prefix)
+            if (first > 0 or start == 0) and (last < len(nearby) or stop == count):
+                return range(start + first, start + last)
+            margin *= 16
 
 
 class ReadFailed(Exception):

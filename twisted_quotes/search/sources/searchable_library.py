@@ -182,7 +182,7 @@ class SearchableLibrary:
         def find() -> tuple[PackPart, int] | None:
             for part in parts:
                 try:
-                    with part.pack.open("sorted-ids", "sorted-numbers") as files:
+                    with part.pack.open("sorted-ids") as files:
                         for position in files.find_id(bytes.fromhex(quote_id)):
                             if position in part.quotes:
                                 return part, position
