@@ -130,6 +130,19 @@ class MatchesTests(TestCase):
                     (pattern, texts),
                 )
 
+    async def test_fixed_strings_match_as_in_grep(self) -> None:
+        """Although no grep runs for most of them."""
+        source = Random(2)
+        letters = "aAbB- \u00e9\u00c9i\u0131kK\u212asS\u017f"
+        texts = ["".join(source.choices(letters, k=30)) for _ in range(40)]
+        for _ in range(60):
+            term = "".join(source.choices(letters, k=source.randint(1, 2)))
+            pattern = Pattern(term, ignore_case=source.random() < 0.5)
+            found = await self.find_matches(pattern, *texts, limit=3)
+            with patch.object(matches, "is_matched_as_bytes", lambda _: False):
+                expected = await self.find_matches(pattern, *texts, limit=3)
+            self.assertEqual(found, expected, pattern)
+
     async def test_the_number_of_matches_in_a_line_is_limited(self) -> None:
         for pattern in (
             Pattern("x"),

@@ -76,7 +76,7 @@ def is_bytewise_search(query: Search) -> bool:
     return (
         pattern is not None
         and not (query.n_before or query.n_after or pattern.ignore_case)
-        and pattern_environment(pattern) is C_LOCALE
+        and is_matched_as_bytes(pattern)
         and not needs_normalized_text(pattern)
     )
 
@@ -130,7 +130,7 @@ def _pattern_arguments(pattern: Pattern | None) -> list[str]:
     term, options = pattern.term, ["-E" if pattern.regex else "-F"]
     if pattern.ignore_case:
         expanded = None
-        if pattern_environment(pattern) is _UTF8_LOCALE:
+        if not is_matched_as_bytes(pattern):
             expanded = expand_case_variants(term, pattern.regex)
         options = ["-E"] if expanded else [*options, "-i"]
         term = expanded or term
@@ -141,17 +141,23 @@ def pattern_environment(pattern: Pattern | None) -> Mapping[str, str]:
     """
     Return the environment of grep for a pattern.
 
-    A fixed string matches the same lines as bytes and as characters, and bytes are
-    faster. Words, regular expressions, and the case of other letters than those of
-    ASCII need characters.
+    Bytes are faster than characters.
     """
-    if pattern is None or not (
-        pattern.regex
-        or pattern.whole_word
-        or (pattern.ignore_case and not has_ascii_case_variants_only(pattern.term))
-    ):
+    if pattern is None or is_matched_as_bytes(pattern):
         return C_LOCALE
     return _UTF8_LOCALE
+
+
+def is_matched_as_bytes(pattern: Pattern) -> bool:
+    """
+    Return whether the same lines match as bytes and as characters.
+
+    They do for fixed strings. Words, regular expressions, and the case of other letters
+    than those of ASCII need characters.
+    """
+    return not (pattern.regex or pattern.whole_word) and (
+        not pattern.ignore_case or has_ascii_case_variants_only(pattern.term)
+    )
 
 
 def needs_normalized_text(pattern: Pattern | None) -> bool:

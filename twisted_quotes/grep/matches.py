@@ -5,7 +5,7 @@ Finding where grep matches a pattern in lines of text, in bytes.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -14,7 +14,11 @@ from typing import NamedTuple, TypeAlias
 from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.query.selection import Pattern
 
-from .arguments import line_number_arguments, match_position_arguments
+from .arguments import (
+    is_matched_as_bytes,
+    line_number_arguments,
+    match_position_arguments,
+)
 from .output import parse_line_numbers, parse_match_positions
 from .runner import GrepSession
 
@@ -81,6 +85,8 @@ class _MatchFinder:
     ) -> list[MatchSpans]:
         """Find the first matches in each line, as grep prints them."""
         spans: list[MatchSpans] = []
+        if is_matched_as_bytes(pattern):
+            spans += await self.in_thread(_find_term, pattern, lines, limit)
         while len(spans) < len(lines):
             rest = lines[len(spans) :]
             # Enough for all matches of the first line.
@@ -151,6 +157,23 @@ class _MatchFinder:
             )
         numbers = parse_line_numbers(outcome.stdout)
         return {characters[number] for number in numbers}
+
+
+def _find_term(
+    pattern: Pattern, lines: Iterable[bytes], limit: int
+) -> list[MatchSpans]:
+    """Find a fixed string in each line. This is faster than the start of a grep."""
+    term, found = pattern.term.encode(), list[MatchSpans]()
+    for line in lines:
+        if pattern.ignore_case:
+            term, line = term.lower(), line.lower()
+        found.append([])
+        start = line.find(term)
+        while start >= 0 and len(found[-1]) < limit:
+            end = start + len(term)
+            found[-1].append((start, end))
+            start = line.find(term, end)
+    return found
 
 
 def _parse_spans(
