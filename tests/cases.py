@@ -152,12 +152,12 @@ class RealGrepTestCase(TestCase):
         data = text if isinstance(text, bytes) else text.encode()
         (self.folder / name).write_bytes(data)
 
-    def make_finder(self, **kwargs: Any) -> Finder:
-        """Return a finder on the library, with two slots."""
+    def make_finder(self, slots: int = 2, **kwargs: Any) -> Finder:
+        """Return a finder on the library, with some slots."""
         from twisted.internet import reactor
 
         library = Library(self.folder)
-        finder = make_test_finder(reactor, library, self.cache, 2, **kwargs)
+        finder = make_test_finder(reactor, library, self.cache, slots, **kwargs)
         # A killed grep may still be running.
         self.addCleanup(finder.outstanding.when_done)
         self.addCleanup(finder.searchable_library.monitor.stop)

@@ -81,9 +81,17 @@ def is_bytewise_search(query: Search) -> bool:
     )
 
 
-def any_term_arguments(terms: Sequence[str]) -> tuple[str, ...]:
-    """Return the arguments for printing the lines that contain any of some terms."""
-    return ("-a", "-F", *(argument for term in terms for argument in ("-e", term)))
+def any_term_arguments(
+    terms: Sequence[str], ignore_case: bool = False, numbered: bool = False
+) -> tuple[str, ...]:
+    """
+    Return the arguments for printing the lines that contain any of some terms.
+
+    @param terms: terms that are L{matched as bytes<is_matched_as_bytes>}.
+    @param numbered: whether to number the lines.
+    """
+    term_arguments = (argument for term in terms for argument in ("-e", term))
+    return ("-a", *["-n"] * numbered, *["-i"] * ignore_case, "-F", *term_arguments)
 
 
 def pattern_file_arguments(descriptor: int) -> tuple[str, ...]:

@@ -70,6 +70,25 @@ def parse_line_numbers(output: bytes) -> list[int]:
     return [int(number) - 1 for number in _LINE_NUMBER.findall(output)]
 
 
+def find_terms(
+    output: bytes, terms: Sequence[str], ignore_case: bool
+) -> list[list[int]]:
+    """
+    Parse lines with their numbers; each has at least one of some terms.
+
+    @param terms: terms that grep matches as bytes.
+    @return: for each term, the numbers of the lines that contain it, counted from 0.
+    """
+    if ignore_case:
+        output, terms = output.lower(), [term.lower() for term in terms]
+    numbers = parse_line_numbers(output)
+    lines = [line.partition(b":")[2] for line in output[:-1].split(b"\n")]
+    return [
+        [number for number, line in zip(numbers, lines, strict=False) if term in line]
+        for term in map(str.encode, terms)
+    ]
+
+
 def parse_match_positions(output: bytes) -> list[tuple[int, int, int]]:
     """
     Parse the positions of matches.

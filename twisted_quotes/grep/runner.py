@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError, succeed
 
 from twisted_quotes.concurrency.closing import Closeable
 from twisted_quotes.concurrency.limiter import (
@@ -128,6 +128,17 @@ class GrepSession(Closeable):
             self._slot = None
 
     close = release_slot
+
+    def lend_slot(self) -> Deferred[Slot]:
+        """Give up the slot. The Deferred fires with it, or with another one."""
+        slot, self._slot = self._slot, None
+        if slot is None:
+            return self._runner.limiter.reacquire(self._slot_request)
+        return succeed(slot)
+
+    def return_slot(self, slot: Slot) -> None:
+        """Have a slot again."""
+        self._slot = slot
 
     def fork(self, running: int) -> GrepSession | None:
         """

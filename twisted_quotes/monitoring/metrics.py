@@ -87,7 +87,8 @@ class Metrics:
             result=("hit", "shared", "miss"),
         )
         self.batched_searches = self.add_counter(
-            "searches_together", "Searches answered by the grep of another search."
+            "searches_together",
+            "Searches of a dictionary or pack answered by the grep of another search.",
         )
         self._add_grep_metrics()
 

@@ -89,6 +89,13 @@ class Selection:
         return sum(map(len, self.groups)) + (self.pattern is not None)
 
     @property
+    def only_text_pattern(self) -> Pattern | None:
+        """The pattern for the text, if there is no other condition."""
+        if self.lengths is None and self.criterion_count == 1:
+            return next(iter(self.text_patterns), None)
+        return None
+
+    @property
     def text_patterns(self) -> Sequence[Pattern]:
         """The patterns that may match a text that is found, each once, in order."""
         patterns = [

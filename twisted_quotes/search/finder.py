@@ -37,6 +37,7 @@ from twisted_quotes.quotes.quote import Quote
 
 from .batching.grep_pool import MAX_PRESTARTED, GrepPool
 from .batching.search_batcher import SearchBatcher
+from .batching.shared_greps import SharedGreps
 from .line_search import LineSearch
 from .quote_search import DictionaryInfo, QuoteSearch
 from .results import EntryResults, QuoteEntriesAdapter, QuoteResults
@@ -223,22 +224,23 @@ def make_finder(
 
     @param in_thread: runs what may block.
     @param now: returns the time, in seconds since 1970.
-    @param batch_threshold: the number of greps on a dictionary from which on searches
-        are batched; 0 for no batching.
+    @param batch_threshold: the number of greps on a dictionary or a pack from which on
+        searches are batched; 0 for no batching.
     @param max_prestarted: the maximum number of prestarted greps.
     """
     grep_pool = GrepPool(runner, library, max_prestarted, now)
     batcher = None
     if batch_threshold:
         batcher = SearchBatcher(runner, library, batch_threshold, grep_pool)
+    shared_greps = SharedGreps(runner, batch_threshold)
     searchable_library = SearchableLibrary(
         runner, library, monitor, packs, in_thread, now
     )
     return Finder(
         library,
         searchable_library,
-        LineSearch(searchable_library, batcher),
-        QuoteSearch(searchable_library),
+        LineSearch(searchable_library, shared_greps, batcher),
+        QuoteSearch(searchable_library, shared_greps),
         RandomSampler(searchable_library),
         grep_pool,
         runner.outstanding,

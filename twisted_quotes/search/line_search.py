@@ -7,16 +7,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from msgspec.structs import replace
-
 from twisted_quotes.concurrency.limiter import SlotRequest
 from twisted_quotes.errors import DictionaryChanging
-from twisted_quotes.grep.arguments import (
-    UNNORMALIZED_LINE_ARGUMENTS,
-    is_bytewise_search,
-    marked_line_arguments,
-    needs_normalized_text,
-)
+from twisted_quotes.grep.arguments import is_bytewise_search
 from twisted_quotes.grep.parallel import run_in_parallel
 from twisted_quotes.grep.runner import MAX_BUFFERED, GrepSession
 from twisted_quotes.library.packs.pack import Pack
@@ -29,19 +22,21 @@ from twisted_quotes.query.queries import (
     DictionaryNames,
     Search,
 )
-from twisted_quotes.text.combining_marks import exchange_marks
-from twisted_quotes.text.lines import (
-    Lines,
-    TextForm,
-    approximate_size,
-    concatenate_entries,
-)
+from twisted_quotes.text.lines import Lines, approximate_size, concatenate_entries
 
 from .batching.search_batcher import SearchBatcher
+from .batching.shared_greps import SharedGreps
 from .line_reader import SourceSearch
 from .results import Entries, EntryResults, TooLargeToBuffer, split_into_chunks
-from .sources.line_sources import LineOrigin, find_line_origins, open_lines
+from .sources.line_sources import (
+    LineOrigin,
+    find_line_origins,
+    find_lines_of_each,
+    open_lines,
+    open_pack_lines,
+)
 from .sources.searchable_library import SearchableLibrary
+from .text_forms import prepare_query
 
 
 @dataclass(frozen=True)
@@ -49,10 +44,13 @@ class LineSearch:
     """
     Finds entries that are lines, in dictionaries or in packs.
 
-    @ivar batcher: runs one grep for several searches; L{None} for no batching.
+    @ivar shared_greps: runs one grep for several searches of a pack.
+    @ivar batcher: runs one grep for several searches of a dictionary; L{None} for no
+        batching.
     """
 
     library: SearchableLibrary
+    shared_greps: SharedGreps
     batcher: SearchBatcher | None = None
 
     async def find_entries(
@@ -82,7 +80,9 @@ class LineSearch:
             await results.write_all(found[query.offset : query.end])
             return
         with found as grep_session:
-            search = _Search(self.library, requested, query, grep_session)
+            search = _Search(
+                self.library, self.shared_greps, requested, query, grep_session
+            )
             await search.find_entries(origins, results)
 
 
@@ -91,6 +91,7 @@ class _Search:
     """The search of one or all dictionaries in one session."""
 
     library: SearchableLibrary
+    shared_greps: SharedGreps
     requested: DictionaryNames
     query: Search | All
     grep_session: GrepSession
@@ -125,6 +126,44 @@ class _Search:
 
     async def _find_buffered(self, origins: Sequence[LineOrigin]) -> Entries | None:
         """Find all entries at once; return L{None} if they are too large."""
+        query = self.query
+        packs = [each for each in origins if isinstance(each, Pack)]
+        if (
+            packs
+            # Otherwise, a search of its own ends with the last line.
+            and query.end is None
+            and isinstance(query, Search)
+            and is_bytewise_search(query)
+        ):
+            found = await self.shared_greps.find(
+                self.grep_session,
+                ("lines", *packs),
+                sum(pack.directory.sizes["lines"] for pack in packs),
+                query.term,
+                lambda: self._find_alone(packs),
+                lambda terms: self._find_each(packs, terms),
+            )
+        else:
+            found = await self._find_alone(origins)
+        return None if found is None else found[query.offset : query.end]
+
+    async def _find_each(
+        self, packs: Sequence[Pack], terms: Sequence[str]
+    ) -> list[Entries | None] | None:
+        """Find each of some terms with the same greps."""
+
+        async def find(grep_session: GrepSession, pack: Pack) -> list[Lines]:
+            with open_pack_lines(self.library, pack) as source:
+                return await find_lines_of_each(grep_session, source, terms)
+
+        try:
+            found = await run_in_parallel(self.grep_session, find, packs)
+        except TooLargeToBuffer:
+            return None
+        entries = [concatenate_entries(groups) for groups in zip(*found, strict=True)]
+        return [x if approximate_size(x) <= MAX_BUFFERED else None for x in entries]
+
+    async def _find_alone(self, origins: Sequence[LineOrigin]) -> Entries | None:
         limit, max_characters = self.query.end, MAX_BUFFERED
 
         async def find(grep_session: GrepSession, origin: LineOrigin) -> Entries:
@@ -145,7 +184,7 @@ class _Search:
             groups = await run_in_parallel(self.grep_session, find, origins)
         except TooLargeToBuffer:
             return None
-        return concatenate_entries(groups)[self.query.offset : self.query.end]
+        return concatenate_entries(groups)
 
     async def _find_at_once(
         self,
@@ -168,36 +207,10 @@ class _Search:
     async def _start_search(
         self, grep_session: GrepSession, source: TextSource
     ) -> SourceSearch:
-        text_form = await self._choose_text_form(grep_session, source)
-        query = self.query
-        if text_form is TextForm.MARKS_EXCHANGED and isinstance(query, Search):
-            query = replace(query, term=exchange_marks(query.term))
+        query, text_form = await prepare_query(self.query, grep_session, source)
         return SourceSearch(
             source, query, grep_session, self.library.in_thread, text_form
         )
-
-    async def _choose_text_form(
-        self, grep_session: GrepSession, source: TextSource
-    ) -> TextForm:
-        """Find out which form of a text grep must read."""
-
-        async def has_line(arguments: tuple[str | bytes, ...]) -> bool:
-            source.rewind()
-            outcome = await grep_session.run(arguments, None, source.descriptor)
-            return outcome.exit_code == 0
-
-        pattern = self.query.selection.pattern
-        if pattern is None:
-            return TextForm.FILE
-        if pattern.whole_word and await has_line(marked_line_arguments()):
-            return TextForm.MARKS_EXCHANGED
-        if (
-            needs_normalized_text(pattern)
-            and not source.is_normalized
-            and await has_line(UNNORMALIZED_LINE_ARGUMENTS)
-        ):
-            return TextForm.NORMALIZED
-        return TextForm.FILE
 
     async def _stream(
         self, origins: Sequence[LineOrigin], results: EntryResults

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from twisted_quotes.concurrency.limiter import SlotRequest
 from twisted_quotes.errors import QuoteNotFound, ServiceNotReady
-from twisted_quotes.grep.parallel import run_in_parallel
 from twisted_quotes.grep.runner import GrepSession
 from twisted_quotes.library.packs.pack import PackedDictionary
 from twisted_quotes.library.packs.parts import PackPart
@@ -22,11 +21,12 @@ from twisted_quotes.query.queries import (
     Search,
     StreamQuotes,
 )
-from twisted_quotes.query.selection import Selection
 from twisted_quotes.quotes.formats import QuoteFormat
 from twisted_quotes.quotes.quote import Quote
 
+from .batching.shared_greps import SharedGreps
 from .match_positions import locate_matches
+from .part_search import PartSearch
 from .results import (
     BufferedQuotes,
     EntryResults,
@@ -55,6 +55,7 @@ class QuoteSearch:
     """Finds whole quotes, in order."""
 
     library: SearchableLibrary
+    shared_greps: SharedGreps
 
     async def find_entries(
         self,
@@ -80,7 +81,8 @@ class QuoteSearch:
                     return
             if results.buffered:
                 raise TooLargeToBuffer()
-            total = await self._count(grep_session, parts, query.selection)
+            search = PartSearch(self.library, self.shared_greps, query.selection)
+            total = await search.count(grep_session, parts)
             streamed = QuoteEntriesAdapter(query.limit, query.offset, results)
             streamed.start(total)
             await self.write_quotes(grep_session, parts, query, streamed)
@@ -103,15 +105,15 @@ class QuoteSearch:
             search fails.
         """
         offset = query.offset
-        if len(parts) > 1 and offset + results.remaining <= _BATCH_SIZE:
+        is_page = offset + results.remaining <= _BATCH_SIZE
+        if is_page and not isinstance(query, StreamQuotes):
             await self._write_page(grep_session, parts, query, results)
             return
+        search = PartSearch(self.library, self.shared_greps, query.selection)
         for number, part in enumerate(parts):
             if not (offset or results.remaining):
                 if not results.texts_only:
-                    rest = parts[number:]
-                    selection = query.selection
-                    results.total += await self._count(grep_session, rest, selection)
+                    results.total += await search.count(grep_session, parts[number:])
                 return
             with self.library.open_quotes(part) as source:
                 cursor = await source.open_cursor(grep_session, query.selection)
@@ -126,55 +128,31 @@ class QuoteSearch:
         self,
         grep_session: GrepSession,
         parts: Sequence[PackPart],
-        query: Search | All | FindQuotes | StreamQuotes,
+        query: Search | All | FindQuotes,
         results: QuoteResults,
     ) -> None:
-        """Find a few quotes in several parts at the same time, then write them."""
-        limit, selection = query.offset + results.remaining, query.selection
-
-        async def find(
-            grep_session: GrepSession, part: PackPart
-        ) -> tuple[Sequence[int], int]:
-            """Return the first positions of a part, and the number of others."""
-            nonlocal limit
-            if limit <= 0 and (results.texts_only or selection == Selection()):
-                return (), 0 if results.texts_only else len(part.quotes)
-            with self.library.open_quotes(part) as source:
-                cursor = await source.open_cursor(grep_session, selection)
-                positions = await cursor.fetch(max(0, limit))
-                limit -= len(positions)
-                if results.texts_only:
-                    return positions, 0
-                return positions, await cursor.count_remaining()
-
-        found = await run_in_parallel(grep_session, find, parts)
+        """Find a few quotes in several parts at the same time."""
         skip = query.offset
-        for part, (positions, other_count) in zip(parts, found, strict=True):
+        search = PartSearch(self.library, self.shared_greps, query.selection)
+        # Without a total, a search of its own ends with the last quote of the page.
+        find = search.find_first if results.texts_only else search.find_first_or_share
+        found, timeout = await find(grep_session, parts, skip + results.remaining)
+        for part, (positions, _) in zip(parts, found, strict=False):
             skipped, positions = len(positions[:skip]), positions[skip:]
             skip -= skipped
-            results.total += skipped + other_count
+            # Several parts may each have found as many as the page lacked.
+            surplus = len(positions[results.remaining :])
+            positions = positions[: results.remaining]
+            results.total += skipped + surplus
             if positions:
                 with self.library.open_quotes(part) as source:
                     await self._write_positions(
                         grep_session, source, positions, query, results
                     )
-
-    async def _count(
-        self,
-        grep_session: GrepSession,
-        parts: Sequence[PackPart],
-        selection: Selection,
-    ) -> int:
-        """Count the quotes that are selected."""
-
-        async def count(grep_session: GrepSession, part: PackPart) -> int:
-            with self.library.open_quotes(part) as source:
-                cursor = await source.open_cursor(grep_session, selection)
-                return await cursor.count_remaining()
-
-        if selection == Selection():
-            return sum(len(part.quotes) for part in parts)
-        return sum(await run_in_parallel(grep_session, count, parts))
+        if timeout is not None:
+            raise timeout
+        if not results.texts_only:
+            results.total += await search.count_others(grep_session, parts, found)
 
     async def _write_matches(
         self,

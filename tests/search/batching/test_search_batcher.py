@@ -20,7 +20,7 @@ from twisted_quotes.errors import (
 )
 from twisted_quotes.grep.arguments import any_term_arguments, line_arguments
 from twisted_quotes.query.queries import All, Search
-from twisted_quotes.search.batching import search_batcher
+from twisted_quotes.search.batching import batch_queue, search_batcher
 from twisted_quotes.search.batching.batch_queue import BATCHING_DELAY
 from twisted_quotes.search.finder import Finder
 from twisted_quotes.text.lines import lines_containing
@@ -150,7 +150,7 @@ class BatchingTests(BatchingTestCase):
         self.assertGreater(len(self.reactor.processes), 1 + len(alone))
 
     def test_the_number_of_terms_of_a_grep_is_limited(self) -> None:
-        self.patch(search_batcher, "MAX_TERMS", 2)
+        self.patch(batch_queue, "MAX_TERMS", 2)
         waiting = self.start_searches("love", "life", "none")
         self.assert_next_greps(["first"], ["love", "life"], ["none"])
         self.assert_found(waiting, 3, 3, 0)
@@ -221,7 +221,7 @@ class BatchingTests(BatchingTestCase):
         self.assert_found(staying, 3, 1)
 
     def test_the_size_of_the_terms_of_a_grep_is_limited(self) -> None:
-        self.patch(search_batcher, "MAX_BYTES", 10)
+        self.patch(batch_queue, "MAX_BYTES", 10)
         batch = ["love", "life", "\N{EURO SIGN}" * 2]
         self.start_searches(*batch, "of")
         self.assert_next_greps(["first"], batch, ["of"])

@@ -1,23 +1,29 @@
 """
-The queue of the searches of one dictionary: which of them starts when.
+The queue of the searches of one text: which of them starts when.
 """
 
 from __future__ import annotations
 
 from itertools import accumulate
+from typing import Generic, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from twisted_quotes.concurrency.limiter import Slot
-from twisted_quotes.text.lines import Lines
+
+T = TypeVar("T")
 
 BATCHING_DELAY = 0.005
-"""The maximum time that a search with a slot waits for another to end, in seconds."""
+"""How long a search of a small text waits for another to end, in seconds."""
 
 
-class PendingSearch:
+MAX_TERMS, MAX_BYTES = 64, 64 * 1024
+"""The maximum number of terms of one grep, and their maximum total size in bytes."""
+
+
+class PendingSearch(Generic[T]):
     """
     A search that waits in a queue.
 
@@ -31,7 +37,7 @@ class PendingSearch:
     def __init__(self, term: str, acquiring: Deferred[Slot]) -> None:
         self.term = term
         self.slot: Slot | None = None
-        self.result: Deferred[Slot | Lines | None] = Deferred(lambda _: self.release())
+        self.result: Deferred[Slot | T | None] = Deferred(lambda _: self.release())
         self._acquiring = acquiring
 
     def release(self) -> None:
@@ -41,40 +47,43 @@ class PendingSearch:
         if slot is not None:
             slot.close()
 
-    def deliver(self, lines: Lines | None) -> None:
+    def deliver(self, found: T | None) -> None:
         """Fire C{result} with what another search found, unless it was cancelled."""
         if not self.result.called:
-            self.result.callback(lines)
+            self.result.callback(found)
 
 
-class BatchQueue:
+class BatchQueue(Generic[T]):
     """
-    The searches of one dictionary.
+    The searches of one text.
 
     A search with a slot starts at once if fewer than C{limit} are running. Otherwise
-    it waits until one of these ends, but only for L{BATCHING_DELAY}.
+    it waits until one of these ends, but only for C{delay}, in seconds.
     """
 
-    def __init__(self, clock: IReactorTime, limit: int) -> None:
+    def __init__(
+        self, clock: IReactorTime, limit: int, delay: float = BATCHING_DELAY
+    ) -> None:
         self._clock = clock
         self._limit = limit
+        self._delay = delay
         self._running = 0
-        self._pending: list[PendingSearch] = []
+        self._pending: list[PendingSearch[T]] = []
         self._is_starting = False
         self._delayed_start: IDelayedCall | None = None
 
     async def wait_for_turn(
         self, term: str, acquiring: Deferred[Slot]
-    ) -> Slot | Lines | None:
+    ) -> Slot | T | None:
         """
         Wait until a search may start, or another one has searched for its term, too.
 
         @param acquiring: fires with a slot for the search.
         @return: the slot, if the search may start: call L{search_ended} when it has
-            ended. Otherwise the lines that another search found for it, or L{None} if
-            that one failed.
+            ended. Otherwise what another search found for it, or L{None} if that one
+            failed.
         """
-        search = PendingSearch(term, acquiring)
+        search = PendingSearch[T](term, acquiring)
         self._pending.append(search)
 
         def slot_acquired(slot: Slot) -> None:
@@ -94,17 +103,15 @@ class BatchQueue:
                 self._pending.remove(search)
                 self._start_ready()
 
-    def take_batch(self, limit: int, max_bytes: int) -> list[PendingSearch]:
+    def take_batch(self) -> list[PendingSearch[T]]:
         """
-        Remove and return the first pending searches.
+        Remove and return the first pending searches, for one grep with another search.
 
         Call L{PendingSearch.deliver} for each of them. Their slots are released.
-
-        @param limit: the maximum number of searches.
-        @param max_bytes: the maximum total size of their terms.
         """
-        sizes = accumulate(len(each.term.encode()) for each in self._pending[:limit])
-        count = sum(size <= max_bytes for size in sizes)
+        first = self._pending[: MAX_TERMS - 1]
+        sizes = accumulate(len(each.term.encode()) for each in first)
+        count = sum(size <= MAX_BYTES for size in sizes)
         batch = self._pending[:count]
         del self._pending[:count]
         for search in batch:
@@ -116,7 +123,7 @@ class BatchQueue:
         self._running -= 1
         self._start_ready()
 
-    def _next_ready(self) -> PendingSearch | None:
+    def _next_ready(self) -> PendingSearch[T] | None:
         for search in self._pending:
             if search.slot is not None:
                 return search
@@ -136,7 +143,7 @@ class BatchQueue:
                 self._delayed_start = None
         elif self._delayed_start is None:
             self._delayed_start = self._clock.callLater(
-                BATCHING_DELAY, self._start_after_delay
+                self._delay, self._start_after_delay
             )
 
     def _start_after_delay(self) -> None:
@@ -146,7 +153,7 @@ class BatchQueue:
             self._start(search)
         self._start_ready()
 
-    def _start(self, search: PendingSearch) -> None:
+    def _start(self, search: PendingSearch[T]) -> None:
         self._pending.remove(search)
         self._running += 1
         search.result.callback(search.slot)

@@ -38,9 +38,6 @@ from twisted_quotes.text.lines import Lines, lines_containing, parse_lines
 from .batch_queue import BatchQueue
 from .grep_pool import MAX_OUTPUT, GrepPool, PrestartedGrep
 
-MAX_TERMS, MAX_BYTES = 64, 64 * 1024
-"""The maximum number of terms of one grep, and their maximum total size in bytes."""
-
 
 class SearchBatcher:
     """
@@ -59,7 +56,7 @@ class SearchBatcher:
         self._max_greps = max_greps
         self._grep_pool = grep_pool
         # The queues of the dictionaries that are being searched, by name.
-        self._queues: WeakValueDictionary[str, BatchQueue] = WeakValueDictionary()
+        self._queues = WeakValueDictionary[str, BatchQueue[Lines]]()
         self._searches_in_progress = 0
         # The length of the latest run of searches that did not overlap.
         self._sequential_searches = 0
@@ -83,7 +80,7 @@ class SearchBatcher:
         self._searches_in_progress += 1
         queue = self._queues.get(dictionary_name)
         if queue is None:
-            queue = BatchQueue(self._runner.reactor, self._max_greps)
+            queue = BatchQueue[Lines](self._runner.reactor, self._max_greps)
             self._queues[dictionary_name] = queue
         acquire = self._runner.limiter.acquire
         try:
@@ -103,7 +100,7 @@ class SearchBatcher:
             self._searches_in_progress -= 1
 
     async def _search_in_slot(
-        self, dictionary_name: str, query: Search, queue: BatchQueue, slot: Slot
+        self, dictionary_name: str, query: Search, queue: BatchQueue[Lines], slot: Slot
     ) -> Lines | GrepSession:
         try:
             with ExitStack() as stack:
@@ -120,7 +117,7 @@ class SearchBatcher:
         self,
         dictionary_name: str,
         query: Search,
-        queue: BatchQueue,
+        queue: BatchQueue[Lines],
         grep_session: GrepSession,
     ) -> Lines | None:
         """
@@ -138,7 +135,7 @@ class SearchBatcher:
         with self._library.open(dictionary_name) as dictionary:
             if dictionary.size >= MAX_BUFFERED:
                 return None
-            batch = queue.take_batch(MAX_TERMS - 1, MAX_BYTES)
+            batch = queue.take_batch()
             arguments = line_arguments(query, query.end)
             if batch:
                 terms = [query.term, *(search.term for search in batch)]

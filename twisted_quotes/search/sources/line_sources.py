@@ -15,11 +15,15 @@ from twisted_quotes.errors import (
     DictionaryNotText,
     Unavailable,
 )
+from twisted_quotes.grep.arguments import any_term_arguments
+from twisted_quotes.grep.runner import MAX_BUFFERED, GrepSession
 from twisted_quotes.library.packs.columns import PackDamaged
 from twisted_quotes.library.packs.pack import Pack
 from twisted_quotes.library.packs.parts import PackPart
 from twisted_quotes.library.text_source import TextSource
 from twisted_quotes.query.queries import EVERY_DICTIONARY, DictionaryNames
+from twisted_quotes.search.results import TooLargeToBuffer
+from twisted_quotes.text.lines import Lines, lines_containing, parse_lines
 
 from .searchable_library import INDEX_TIME_LIMIT, SearchableLibrary
 
@@ -102,14 +106,38 @@ def open_lines(
     @raise DictionaryChanging: if the pack is damaged.
     """
     if isinstance(origin, Pack):
-        try:
-            return PackLines(origin)
-        except PackDamaged:
-            library.packs.discard_damaged(origin)
-            raise DictionaryChanging() from None
+        return open_pack_lines(library, origin)
     try:
         return library.library.open(origin)
     except (DictionaryForbidden, DictionaryNotFound, DictionaryNotText):
         if requested == EVERY_DICTIONARY:
             return None
         raise
+
+
+def open_pack_lines(library: SearchableLibrary, pack: Pack) -> PackLines:
+    """Open the lines of a pack, or raise L{DictionaryChanging} if it is damaged."""
+    try:
+        return PackLines(pack)
+    except PackDamaged:
+        library.packs.discard_damaged(pack)
+        raise DictionaryChanging() from None
+
+
+async def find_lines_of_each(
+    grep_session: GrepSession, source: PackLines, terms: Sequence[str]
+) -> list[Lines]:
+    """
+    Find the lines with each of some terms, with one grep for all of them.
+
+    @param terms: terms that are L{matched as bytes
+        <twisted_quotes.grep.arguments.is_matched_as_bytes>}.
+    @raise TooLargeToBuffer: if the lines are too large.
+    """
+    outcome = await grep_session.run(
+        any_term_arguments(terms), None, source.descriptor, MAX_BUFFERED
+    )
+    if not outcome.is_complete:
+        raise TooLargeToBuffer()
+    output = outcome.stdout
+    return [parse_lines(lines_containing(term, output), True) for term in terms]

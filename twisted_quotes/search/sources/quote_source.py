@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from twisted_quotes.concurrency.closing import Closeable
-from twisted_quotes.grep.runner import GrepSession
+from twisted_quotes.grep.arguments import any_term_arguments
+from twisted_quotes.grep.output import find_terms
+from twisted_quotes.grep.runner import MAX_BUFFERED, GrepSession
 from twisted_quotes.library.packs.columns import PackDamaged, ReadFailed, copy_range
 from twisted_quotes.library.packs.parts import PackPart
 from twisted_quotes.query.selection import Criterion, CriterionGroup, Selection
+from twisted_quotes.search.results import TooLargeToBuffer
 
 from .cursor import (
     MAX_POSITIONS,
@@ -67,16 +70,43 @@ class QuoteSource(QuoteReader, Closeable):
         self, grep_session: GrepSession, criterion: Criterion
     ) -> MatchCursor:
         """Find the quotes that a pattern matches, from the first one on."""
-        is_author = criterion.target == "author"
-        column = "authors" if is_author else "texts-0"
-        if self.part.is_whole_pack():
-            segments = self._whole_segments(is_author)
-        else:
-            segments = [await self.in_thread(self._open_part, column)]
+        segments = await self._open_segments(criterion.target == "author")
         pack = self.part.pack
         mean_size = pack.texts_size // max(1, pack.quote_count) + 1
         pattern = normalize_pattern(criterion.pattern)
         return MatchCursor(grep_session, segments, mean_size, pattern)
+
+    async def find_each(
+        self, grep_session: GrepSession, terms: Sequence[str], ignore_case: bool
+    ) -> list[list[int]]:
+        """
+        Find the quotes with each of some terms, with one grep for all of them.
+
+        @param terms: normalized terms that are L{matched as bytes
+            <twisted_quotes.grep.arguments.is_matched_as_bytes>}.
+        @return: for each term, the positions.
+        @raise TooLargeToBuffer: if the quotes are too large.
+        """
+        found: list[list[int]] = [[] for _ in terms]
+        arguments = any_term_arguments(terms, ignore_case, numbered=True)
+        for descriptor, offset, quotes in await self._open_segments(of_authors=False):
+            os.lseek(descriptor, offset, os.SEEK_SET)
+            outcome = await grep_session.run(arguments, None, descriptor, MAX_BUFFERED)
+            if not outcome.is_complete:
+                raise TooLargeToBuffer()
+            in_segment: list[list[int]] = await self.in_thread(
+                find_terms, outcome.stdout, terms, ignore_case
+            )
+            for positions, lines in zip(found, in_segment, strict=True):
+                positions += [quotes.start + line for line in lines]
+        return found
+
+    async def _open_segments(self, of_authors: bool) -> list[Segment]:
+        """Return a column of the part."""
+        if self.part.is_whole_pack():
+            return self._whole_segments(of_authors)
+        column = "authors" if of_authors else "texts-0"
+        return [await self.in_thread(self._open_part, column)]
 
     def _whole_segments(self, of_authors: bool) -> list[Segment]:
         """Return all of a column of the pack."""

@@ -1,0 +1,160 @@
+"""
+Searching parts of packs for quotes, several at the same time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import NamedTuple
+
+from twisted_quotes.errors import SearchTimedOut
+from twisted_quotes.grep.arguments import is_matched_as_bytes
+from twisted_quotes.grep.parallel import run_in_parallel
+from twisted_quotes.grep.runner import GrepSession
+from twisted_quotes.library.packs.parts import PackPart
+from twisted_quotes.query.selection import Selection
+
+from .batching.shared_greps import SharedGreps
+from .results import TooLargeToBuffer
+from .sources.cursor import MatchCursor, normalize_pattern
+from .sources.searchable_library import SearchableLibrary
+
+
+class FoundInPart(NamedTuple):
+    """
+    What was found in a part.
+
+    @ivar positions: the first positions.
+    @ivar other_count: the number of others; L{None} if they are not counted yet.
+    """
+
+    positions: Sequence[int]
+    other_count: int | None = None
+
+
+class FirstFound(NamedTuple):
+    """
+    What was found in some parts, in order.
+
+    @ivar timeout: why the last parts are missing; L{None} if they are not.
+    """
+
+    parts: Sequence[FoundInPart]
+    timeout: SearchTimedOut | None
+
+
+@dataclass(frozen=True)
+class PartSearch:
+    """
+    Searches parts of packs.
+
+    @ivar selection: selects the quotes to find.
+    """
+
+    library: SearchableLibrary
+    shared_greps: SharedGreps
+    selection: Selection
+
+    async def find_first(
+        self, grep_session: GrepSession, parts: Sequence[PackPart], limit: int
+    ) -> FirstFound:
+        """Find the first quotes of all parts, at least as many as the limit."""
+        timeout: SearchTimedOut | None = None
+
+        async def find(
+            grep_session: GrepSession, part: PackPart
+        ) -> FoundInPart | SearchTimedOut:
+            nonlocal limit, timeout
+            if timeout is not None:
+                return timeout
+            if limit <= 0:
+                return FoundInPart(())
+            try:
+                found = await self._find_in_part(grep_session, part, limit)
+            except SearchTimedOut as error:
+                timeout = error
+                return error
+            limit -= len(found.positions)
+            return found
+
+        found = await run_in_parallel(grep_session, find, parts)
+        in_time = takewhile(lambda each: isinstance(each, FoundInPart), found)
+        return FirstFound([x for x in in_time if isinstance(x, FoundInPart)], timeout)
+
+    async def _find_in_part(
+        self, grep_session: GrepSession, part: PackPart, limit: int
+    ) -> FoundInPart:
+        with self.library.open_quotes(part) as source:
+            cursor = await source.open_cursor(grep_session, self.selection)
+            positions = await cursor.fetch(limit)
+            if isinstance(cursor, MatchCursor) and len(positions) == limit:
+                return FoundInPart(positions)
+            return FoundInPart(positions, await cursor.count_remaining())
+
+    async def find_first_or_share(
+        self, grep_session: GrepSession, parts: Sequence[PackPart], limit: int
+    ) -> FirstFound:
+        """
+        Find the first quotes alone, or all with the greps of several searches.
+
+        This is of no use for a search that need not read all parts.
+        """
+        pattern = self.selection.only_text_pattern
+        if pattern is None or not is_matched_as_bytes(normalize_pattern(pattern)):
+            return await self.find_first(grep_session, parts, limit)
+        ignore_case = pattern.ignore_case
+
+        async def find_each(terms: Sequence[str]) -> list[FirstFound] | None:
+            async def find(
+                grep_session: GrepSession, part: PackPart
+            ) -> list[list[int]]:
+                with self.library.open_quotes(part) as source:
+                    return await source.find_each(grep_session, terms, ignore_case)
+
+            try:
+                found = await run_in_parallel(grep_session, find, parts)
+            except TooLargeToBuffer:
+                return None
+            return [
+                FirstFound([FoundInPart(positions, 0) for positions in each], None)
+                for each in zip(*found, strict=True)
+            ]
+
+        return await self.shared_greps.find(
+            grep_session,
+            ("texts", tuple(parts), ignore_case),
+            sum(len(part.byte_range("lines")) for part in parts),
+            normalize_pattern(pattern).term,
+            lambda: self.find_first(grep_session, parts, limit),
+            find_each,
+        )
+
+    async def count_others(
+        self,
+        grep_session: GrepSession,
+        parts: Sequence[PackPart],
+        found: Sequence[FoundInPart],
+    ) -> int:
+        """Count the quotes of parts that L{find_first} has not found."""
+        known, uncounted = 0, []
+        for part, (positions, other_count) in zip(parts, found, strict=True):
+            if other_count is None:
+                uncounted.append(part)
+                known -= len(positions)
+            else:
+                known += other_count
+        return known + await self.count(grep_session, uncounted)
+
+    async def count(self, grep_session: GrepSession, parts: Sequence[PackPart]) -> int:
+        """Count the quotes of parts."""
+
+        async def count(grep_session: GrepSession, part: PackPart) -> int:
+            with self.library.open_quotes(part) as source:
+                cursor = await source.open_cursor(grep_session, self.selection)
+                return await cursor.count_remaining()
+
+        if self.selection == Selection():
+            return sum(len(part.quotes) for part in parts)
+        return sum(await run_in_parallel(grep_session, count, parts))
