@@ -26,6 +26,7 @@ from twisted_quotes.search.sources import cursor, quote_reader
 
 from ..cases import LOVE_TEXT, CollectedQuotes, RealGrepTestCase
 from ..fakes import CollectedEntries, find_entries
+from ..library.packs.cases import flip_byte
 from ..web.api.cases import index_missing
 
 HELENA, LYSANDER, POLONIUS = LOVE_TEXT.removesuffix("\n").split("\n\n")
@@ -362,6 +363,24 @@ class DamageTests(RealGrepTestCase):
             data[len(data) // 2] ^= 1
             path.write_bytes(data)
             self.assertEqual(await find_entries(finder, query), expected, name)
+
+    async def test_a_wrong_byte_never_hides_a_quote(self) -> None:
+        """Whatever file it is in, and whatever finds the quote."""
+        finder = self.make_finder()
+        search = FindQuotes(term="love", author="ly")
+        for name in (
+            *("texts-0", "authors", "ids", "spans", "lines"),
+            *("sorted-ids", "sorted-numbers"),
+        ):
+            found = CollectedQuotes()
+            await finder.find_quotes(search, found)
+            self.assertEqual(found.texts, [LYSANDER], name)
+            quote, _ = await finder.find_quote(quote_id(LYSANDER))
+            self.assertEqual(quote.text, LYSANDER)
+            [folder] = self.cache.iterdir()
+            path = folder / name
+            for place in range(path.stat().st_size):
+                flip_byte(path, place)
 
     async def test_a_search_of_packs_that_are_always_damaged_ends(self) -> None:
         finder = self.make_finder()

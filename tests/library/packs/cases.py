@@ -4,6 +4,7 @@ What the tests of packs share.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
@@ -14,6 +15,15 @@ from twisted_quotes.library.library import Library
 from twisted_quotes.library.packs.building.writer import PackedSources, write_pack
 from twisted_quotes.library.packs.pack import Pack
 from twisted_quotes.library.packs.plan import PackPlan
+
+
+def flip_byte(path: Path, place: int = 0) -> None:
+    """Change a byte of a file, and its modification time, which may be too coarse."""
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    modified = path.stat().st_mtime_ns
+    path.write_bytes(data)
+    os.utime(path, ns=(modified, modified + 1))
 
 
 class PackTestCase(SynchronousTestCase):

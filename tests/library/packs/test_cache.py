@@ -17,7 +17,7 @@ from twisted_quotes.library.packs.cache import PackCache, default_cache_folder
 from twisted_quotes.library.packs.pack import Pack
 from twisted_quotes.library.packs.plan import PackPlan
 
-from .cases import PackTestCase
+from .cases import PackTestCase, flip_byte
 
 
 class DefaultTests(SynchronousTestCase):
@@ -159,6 +159,19 @@ class CacheTests(PackTestCase):
             self.assertIsNone(self.cache.find(self.make_plan()))
         self.assertEqual([e["log_level"] for e in events], [LogLevel.warn])
         self.assertEqual(self.cached_names(), [])
+
+    def test_a_pack_with_a_wrong_byte_is_removed_and_logged(self) -> None:
+        """By a search, and by the next service."""
+        for load in (
+            lambda: self.cache.find(self.make_plan()),
+            lambda: next(self.make_cache().load_all(), None),
+        ):
+            pack = self.store_pack()
+            flip_byte(Path(pack.folder, "texts-0"))
+            with capturedLogs() as events:
+                self.assertIsNone(load())
+            self.assertEqual([e["log_level"] for e in events], [LogLevel.warn])
+            self.assertEqual(self.cached_names(), [])
 
     def test_unused_packs_and_unfinished_builds_are_removed(self) -> None:
         """So are the indexes of earlier versions. Entries with other names stay."""

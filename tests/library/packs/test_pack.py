@@ -17,7 +17,7 @@ from twisted_quotes.library.packs.pack import Pack
 from twisted_quotes.library.packs.parts import PackPart, merge_parts
 from twisted_quotes.quotes.quote import quote_id
 
-from .cases import PackTestCase
+from .cases import PackTestCase, flip_byte
 
 
 class LoadTests(PackTestCase):
@@ -60,6 +60,32 @@ class LoadTests(PackTestCase):
         for content in (b"", b"x", b"00000000\n"):
             path.write_bytes(content)
             self.assertRaises(PackDamaged, Pack.load, pack.folder)
+
+    def test_any_wrong_byte_in_a_file_is_found(self) -> None:
+        """The size is right, as after a power failure."""
+        pack = self.pack_files({"one": "1\n-- A", "two": "2"})
+        pack.check()
+        self.assertEqual({*pack.directory.checksums}, {*pack.directory.sizes})
+        for name, size in pack.directory.sizes.items():
+            path = Path(pack.folder, name)
+            content = path.read_bytes()
+            for place in range(size):
+                flip_byte(path, place)
+                self.assertRaises(PackDamaged, Pack.load(pack.folder).check)
+                path.write_bytes(content)
+            Pack.load(pack.folder).check()
+
+    def test_a_file_that_was_written_to_is_not_opened(self) -> None:
+        """The size stays the same."""
+        pack = self.pack_files({"one": "1"})
+        with pack.open("lines", "ids") as files:
+            self.assertTrue(files.are_unchanged())
+            flip_byte(Path(pack.folder, "lines"))
+            self.assertFalse(files.are_unchanged())
+        with pack.open("ids"):
+            pass
+        with self.assertRaises(PackDamaged), pack.open("lines"):
+            pass
 
     def test_an_open_pack_stays_readable_after_its_removal(self) -> None:
         pack = self.pack_files({"one": "1"})

@@ -4,6 +4,7 @@ Tests for L{twisted_quotes.library.packs.provider}.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted_quotes.errors import DictionaryChanging, ServiceNotReady, TooBusy
 from twisted_quotes.library.packs import plan as plan_module
 from twisted_quotes.library.packs.building.builder import BuildFailed, PackBuilder
+from twisted_quotes.library.packs.columns import PackDamaged
 from twisted_quotes.library.packs.parts import PackPart
 from twisted_quotes.library.packs.plan import PackPlan
 from twisted_quotes.library.packs.provider import IndexedParts
 
 from .building.cases import BuildTestCase
+from .cases import flip_byte
 
 
 class ProviderTestCase(BuildTestCase):
@@ -184,6 +187,22 @@ class AllTests(ProviderTestCase):
         self.provider.discard_damaged(part.pack)
         [again] = self.find_all().parts
         self.assertIsNot(again.pack, part.pack)
+
+    def test_a_pack_that_another_process_has_written_again_is_loaded(self) -> None:
+        """It is not removed."""
+        [part] = self.find_all().parts
+        other = self.make_provider()
+        flip_byte(Path(part.pack.folder, "texts-0"))
+        self.provider, first = other, self.provider
+        [again] = self.find_all().parts
+        inode = os.stat(again.pack.folder).st_ino
+        self.provider = first
+        with self.assertRaises(PackDamaged):
+            part.pack.open("texts-0")
+        self.provider.discard_damaged(part.pack)
+        [loaded] = self.find_all().parts
+        self.assertEqual(loaded.pack.folder, part.pack.folder)
+        self.assertEqual(os.stat(loaded.pack.folder).st_ino, inode)
 
     def test_the_progress_is_known(self) -> None:
         self.assertIn("has just begun", self.provider.progress)

@@ -8,6 +8,7 @@ import fcntl
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from hashlib import blake2b
 from re import compile
 from secrets import token_hex
@@ -109,7 +110,9 @@ class PackCache:
 
     def _load(self, folder: str) -> Pack | None:
         try:
-            return Pack.load(folder)
+            pack = Pack.load(folder)
+            pack.check()
+            return pack
         except (FileNotFoundError, NotADirectoryError):
             return None
         except PackDamaged as error:
@@ -192,7 +195,7 @@ class PackCache:
         if self._now() - self._last_sweep >= _SWEEP_INTERVAL:
             self._last_sweep = self._now()
             self._sweep()
-        return Pack(folder, written.directory)
+        return replace(written, folder=folder)
 
     def detach(self, folder: str) -> str:
         """

@@ -68,18 +68,27 @@ class PackCollection:
         return self._plans.get(plan)
 
     def discard(self, pack: Pack) -> None:
-        """Remove a pack, which is damaged or superseded."""
+        """Remove a pack, which is superseded."""
+        if self.forget(pack):
+            self.remove(pack.folder)
+
+    def forget(self, pack: Pack) -> bool:
+        """
+        Forget a pack, so that it is loaded again if it is not damaged.
+
+        @return: whether it was the one that is in its folder.
+        """
         for plan in self._packs.pop(pack, ()):
             if self._plans.get(plan) is pack:
                 del self._plans[plan]
         self._superseded.pop(pack, None)
         if self._folders.get(pack.folder) is not pack:
-            return
+            return False
         del self._folders[pack.folder]
         for each in pack.dictionaries:
             if self.locations.get(each.state, (None, 0))[0] is pack:
                 del self.locations[each.state]
-        self.remove(pack.folder)
+        return True
 
     def find(self, state: FileState, name: str | None = None) -> PackPart | None:
         """

@@ -1,31 +1,25 @@
 """
-The columns of a pack: how their records are read, and how they are written.
+The columns of a pack: their records, and how they are written.
 """
 
 from __future__ import annotations
 
 import os
 from array import array
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from errno import EBADF
-from math import isqrt
+from dataclasses import dataclass
 from struct import Struct as Record
-from threading import Lock
 from typing import BinaryIO
 
-from twisted_quotes.concurrency.closing import Closeable
 from twisted_quotes.library.dictionary import Dictionary
-from twisted_quotes.quotes.formats import QuoteSpan
 from twisted_quotes.text.lines import NormalizedFile
 
 SPAN_RECORD = Record("=4Q")
 """The start and the end in the lines of the dictionary, the line, and the length."""
 
 ID_SIZE = 12
-_PREFIX_SIZE = 8
-_ID_RECORD = Record(">Q4x")
+PREFIX_SIZE = 8
+ID_RECORD = Record(">Q4x")
+"""An id, of which the first eight bytes are read as a number."""
 
 _BLOCK_SIZE = 1024 * 1024
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
@@ -35,107 +29,6 @@ _MAX_SORTED = 100_000
 
 class PackDamaged(Exception):
     """The folder does not contain a complete pack."""
-
-
-@dataclass
-class PackFiles(Closeable):
-    """
-    The open files of a pack.
-
-    grep shares their file offsets and leaves them after the last match.
-
-    @param folder: the folder of the pack.
-    @param sizes: the sizes of all its files, by name, in bytes.
-    """
-
-    folder: str
-    sizes: Mapping[str, int]
-    _descriptors: dict[str, int] = field(default_factory=dict)
-    _is_closed: bool = False
-    # A thread goes on after its search was cancelled.
-    _lock: Lock = field(default_factory=Lock)
-
-    def open(self, name: str) -> int:
-        """
-        Open a file, if it is not open.
-
-        @return: its file descriptor.
-        @raise PackDamaged: it is missing or has the wrong size.
-        @raise OSError: it cannot be opened now.
-        """
-        with self._lock:
-            if self._is_closed:
-                raise OSError(EBADF, name)
-            if name not in self._descriptors:
-                try:
-                    descriptor = os.open(os.path.join(self.folder, name), os.O_RDONLY)
-                except (FileNotFoundError, NotADirectoryError) as error:
-                    raise PackDamaged(str(error)) from error
-                self._descriptors[name] = descriptor
-                if os.fstat(descriptor).st_size != self.sizes[name]:
-                    raise PackDamaged(f"the size of {name} in {self.folder} is wrong")
-            return self._descriptors[name]
-
-    def close(self) -> None:
-        """Close the files."""
-        with self._lock:
-            self._is_closed = True
-            while self._descriptors:
-                os.close(self._descriptors.popitem()[1])
-
-    def read_spans(self, start: int, stop: int) -> list[QuoteSpan]:
-        """
-        Return the positions of consecutive quotes in the lines of their dictionaries.
-
-        @param start: the number of the first quote, counted from 0.
-        @param stop: the number after the last quote.
-        """
-        size = SPAN_RECORD.size
-        data = os.pread(self.open("spans"), (stop - start) * size, start * size)
-        return [QuoteSpan(*span) for *span, _ in SPAN_RECORD.iter_unpack(data)]
-
-    def read_lengths(self, start: int, stop: int) -> Iterator[int]:
-        """Yield the lengths of quotes without attributions, in code points."""
-        size = SPAN_RECORD.size
-        for first in range(start, stop, 1000):
-            count = min(1000, stop - first)
-            data = os.pread(self.open("spans"), count * size, first * size)
-            yield from array("Q", data)[3::4]
-
-    def read_ids(self, start: int, stop: int) -> bytes:
-        """Return the ids of consecutive quotes, L{ID_SIZE} bytes for each."""
-        size = (stop - start) * ID_SIZE
-        return os.pread(self.open("ids"), size, start * ID_SIZE)
-
-    def find_id(self, quote_id: bytes) -> Iterator[int]:
-        """Yield the numbers of the quotes with an id, in order."""
-        [prefix] = _ID_RECORD.unpack(quote_id)
-        found = self._find_prefix(prefix)
-        if not found:
-            return
-        size = len(found) * 4
-        numbers = os.pread(self.open("sorted-numbers"), size, found.start * 4)
-        for number in array("I", numbers):
-            if self.read_ids(number, number + 1) == quote_id:
-                yield number
-
-    def _find_prefix(self, prefix: int) -> range:
-        """
-        Return the indexes of a prefix among the sorted ids.
-
-        Ids are hashes, so an id is near the index that is proportional to it.
-        """
-        descriptor = self.open("sorted-ids")
-        count = self.sizes["sorted-ids"] // _PREFIX_SIZE
-        expected, margin = prefix * count >> 64, 2 * isqrt(count) + 1
-        while True:
-            start, stop = max(0, expected - margin), min(count, expected + margin)
-            size = (stop - start) * _PREFIX_SIZE
-            nearby = array("Q", os.pread(descriptor, size, start * _PREFIX_SIZE))
-            first, last = bisect_left(nearby, prefix), bisect_right(nearby, prefix)
-            if (first > 0 or start == 0) and (last < len(nearby) or stop == count):
-                return range(start + first, start + last)
-            margin *= 16
 
 
 class ReadFailed(Exception):
@@ -248,7 +141,7 @@ def write_sorted_ids(
     block_size = _BLOCK_SIZE // ID_SIZE * ID_SIZE
     for start in range(0, size, block_size):
         data = os.pread(ids.fileno(), block_size, start)
-        prefixes.extend(prefix for (prefix,) in _ID_RECORD.iter_unpack(data))
+        prefixes.extend(prefix for (prefix,) in ID_RECORD.iter_unpack(data))
     part_count = len(prefixes) // _MAX_SORTED + 1
     for part in range(part_count):
         low, high = (2**64 * number // part_count for number in (part, part + 1))

@@ -30,9 +30,10 @@ from twisted_quotes.library.dictionary import FileState
 from twisted_quotes.quotes.encodings import Encoding
 from twisted_quotes.quotes.formats import QuoteFormat
 
-from .columns import ID_SIZE, SPAN_RECORD, PackDamaged, PackFiles
+from .columns import ID_SIZE, SPAN_RECORD, PackDamaged
+from .files import FileStatus, PackFiles, read_status
 
-FORMAT_VERSION = 7
+FORMAT_VERSION = 8
 """Increase this whenever the content of a pack changes."""
 
 COLUMN_NAMES = ("authors", "lines", "spans", "ids", "sorted-ids", "sorted-numbers")
@@ -71,12 +72,14 @@ class Directory(Struct, frozen=True):
     @ivar formats: the formats of the dictionaries.
     @ivar segments: for each file of texts, the number of quotes up to its end.
     @ivar sizes: the sizes of the files, by name, in bytes.
+    @ivar checksums: the checksums of their contents.
     """
 
     dictionaries: list[PackedDictionary]
     formats: list[QuoteFormat]
     segments: list[int]
     sizes: dict[str, int]
+    checksums: dict[str, int]
 
 
 def encode_directory(directory: Directory) -> bytes:
@@ -102,15 +105,18 @@ class Pack:
     A pack that has been loaded.
 
     @ivar folder: the folder of its files.
+    @ivar statuses: the size and the modification time of each, by name. After it was
+        stored, nobody writes to it.
     """
 
     folder: str
     directory: Directory
+    statuses: Mapping[str, FileStatus]
 
     @classmethod
     def load(cls, folder: str) -> Self:
         """
-        Load the pack in a folder.
+        Load the pack in a folder, without a look at its content; see L{check}.
 
         @raise FileNotFoundError: there is none, or it is unfinished.
         @raise PackDamaged: it is not complete.
@@ -118,14 +124,27 @@ class Pack:
         """
         with open(os.path.join(folder, DIRECTORY_NAME), "rb") as file:
             directory = decode_directory(file.read())
+        statuses = {}
         for name, size in directory.sizes.items():
             try:
-                found = os.path.getsize(os.path.join(folder, name))
+                statuses[name] = read_status(os.path.join(folder, name))
             except FileNotFoundError as error:
                 raise PackDamaged(str(error)) from error
-            if found != size:
+            if statuses[name].size != size:
                 raise PackDamaged(f"the size of {name} is wrong")
-        return cls(folder, directory)
+        return cls(folder, directory, statuses)
+
+    def check(self) -> None:
+        """
+        Read all files, to check their contents.
+
+        After a power failure, a file may have its size but not all its content.
+
+        @raise PackDamaged: one of them is not what was written.
+        @raise OSError: they cannot be read now.
+        """
+        with self.open() as files:
+            files.check(self.directory.checksums)
 
     @property
     def dictionaries(self) -> Sequence[PackedDictionary]:
@@ -175,10 +194,10 @@ class Pack:
         Open some files. They stay readable if the pack is removed meanwhile.
 
         @param names: the names of the files; others are opened when they are needed.
-        @raise PackDamaged: a file is missing or has the wrong size.
+        @raise PackDamaged: a file is missing, or was written to.
         @raise OSError: a file cannot be opened now.
         """
-        files = PackFiles(self.folder, self.directory.sizes)
+        files = PackFiles(self.folder, self.statuses)
         try:
             for name in names:
                 files.open(name)

@@ -136,10 +136,10 @@ class PackProvider:
         raise DictionaryChanging()
 
     def discard_damaged(self, pack: Pack) -> None:
-        """Have a pack built again that cannot be read."""
+        """Have a pack loaded again; if it is damaged, it is built again."""
         self._log.warn("The index in {folder!a} is damaged.", folder=pack.folder)
         self._ready = None
-        self.collection.discard(pack)
+        self.collection.forget(pack)
 
     def warnings(self) -> dict[str, Sequence[str]]:
         """Return the warnings about dictionaries in their latest states, by name."""

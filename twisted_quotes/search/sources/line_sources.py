@@ -54,8 +54,8 @@ class PackLines(TextSource):
         self.size = pack.directory.sizes["lines"]
 
     def is_unchanged(self) -> bool:
-        """Return L{True}: a pack is never changed."""
-        return True
+        """Return whether nobody wrote to the pack, as nobody should."""
+        return self._files.are_unchanged()
 
     def neighbors(self, line: int) -> range:
         """Return the lines of the dictionary that contains a line."""

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from twisted_quotes.concurrency.threads import DeferToThread
 from twisted_quotes.errors import EntryTooLong
-from twisted_quotes.library.packs.columns import PackDamaged, PackFiles
+from twisted_quotes.library.packs.columns import PackDamaged
+from twisted_quotes.library.packs.files import PackFiles
 from twisted_quotes.library.packs.pack import PackedDictionary
 from twisted_quotes.library.packs.parts import PackPart
 from twisted_quotes.quotes.formats import QuoteSpan

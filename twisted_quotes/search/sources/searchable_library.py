@@ -212,6 +212,8 @@ class SearchableLibrary:
                 QuoteSource(part, files, self.in_thread) as source,
             ):
                 yield source
+                if not files.are_unchanged():
+                    raise PackDamaged("it was written to")
         except PackDamaged:
             self.packs.discard_damaged(part.pack)
             raise DictionaryChanging() from None

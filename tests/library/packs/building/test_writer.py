@@ -26,7 +26,7 @@ from twisted_quotes.quotes.quote import quote_id
 from twisted_quotes.text.normalization import normalize_for_search
 
 from ....cases import as_text
-from ..cases import PackTestCase
+from ..cases import PackTestCase, flip_byte
 
 PIECES = st.sampled_from(
     (
@@ -158,6 +158,18 @@ class CopyTests(PackTestCase):
         Path(old.folder, "lines").unlink()
         new = self.write_pack(sources=self.sources_in(old))
         self.assert_same_columns(new, self.write_pack())
+
+    def test_a_wrong_byte_is_not_copied(self) -> None:
+        """A damaged pack is opened once, not for each of its dictionaries."""
+        self.write({"a": "1\n-- A", "b": "2"})
+        for name in ("texts-0", "authors", "lines", "spans", "ids"):
+            old = self.write_pack()
+            flip_byte(Path(old.folder, name))
+            old = Pack.load(old.folder)
+            with patch.object(Pack, "open", autospec=True, side_effect=Pack.open) as x:
+                new = self.write_pack(sources=self.sources_in(old))
+            self.assertEqual(x.call_count, 1)
+            self.assert_same_columns(new, self.write_pack())
 
     def test_a_source_that_is_too_short_is_read_again(self) -> None:
         """It has the right size when it is opened."""

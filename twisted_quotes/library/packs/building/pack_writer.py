@@ -25,12 +25,12 @@ from twisted_quotes.library.packs.columns import (
     SPAN_RECORD,
     CopiedLines,
     PackDamaged,
-    PackFiles,
     ReadFailed,
     copy_lines,
     copy_range,
     write_sorted_ids,
 )
+from twisted_quotes.library.packs.files import PackFiles, find_checksum
 from twisted_quotes.library.packs.pack import (
     COLUMN_NAMES,
     DIRECTORY_NAME,
@@ -51,7 +51,6 @@ from twisted_quotes.text.normalization import normalize_for_search
 _BUFFER_SIZE = 1024 * 1024
 _MAX_READS = 3
 """How often a dictionary is read if it changes meanwhile."""
-
 
 # For all dictionaries, there are too few resources.
 _RESOURCE_ERRNOS = {EMFILE, ENFILE, ENOMEM}
@@ -82,7 +81,7 @@ class PackWriter(ExitStack):
     def __post_init__(self) -> None:
         super().__init__()
         self._columns: dict[str, BinaryIO] = {}
-        self._sources: dict[Pack, PackFiles] = {}
+        self._sources: dict[Pack, PackFiles | None] = {}
         try:
             for name in COLUMN_NAMES:
                 self._open_column(name)
@@ -108,22 +107,31 @@ class PackWriter(ExitStack):
         if len(pack.directory.segments) > 1:
             return False
         if pack not in self._sources:
-            try:
-                self._sources[pack] = self.enter_context(pack.open(*pack.byte_ends))
-            except (PackDamaged, OSError):
-                return False
+            self._sources[pack] = self._open_source(pack)
+        if (source := self._sources[pack]) is None:
+            return False
         packed = replace(pack.dictionaries[number], name=name)
         part = PackPart(pack, range(number, number + 1))
         offsets = self._offsets()
         try:
             for column in pack.byte_ends:
-                descriptor = self._sources[pack].open(column)
-                copy_range(descriptor, part.byte_range(column), self._columns[column])
+                byte_range = part.byte_range(column)
+                copy_range(source.open(column), byte_range, self._columns[column])
         except (PackDamaged, ReadFailed):
             self._roll_back(offsets)
             return False
         self._append(packed, pack.directory.formats[packed.format_number])
         return True
+
+    def _open_source(self, pack: Pack) -> PackFiles | None:
+        """Open a pack to copy from, unless it is damaged: its copy would be, too."""
+        checksums = {name: pack.directory.checksums[name] for name in pack.byte_ends}
+        try:
+            files = self.enter_context(pack.open())
+            files.check(checksums)
+        except (PackDamaged, OSError):
+            return None
+        return files
 
     def add(self, root: str, name: str) -> bool:
         """
@@ -203,15 +211,18 @@ class PackWriter(ExitStack):
         write_sorted_ids(
             columns["ids"], columns["sorted-ids"], columns["sorted-numbers"]
         )
-        sizes = {}
+        sizes, checksums = {}, {}
         for name, column in self._columns.items():
+            column.flush()
             sizes[name] = column.tell()
+            checksums[name] = find_checksum(column.fileno())
             column.close()
         directory = Directory(
             self._dictionaries,
             list(self._formats),
             [*self._segments, self._quote_count],
             sizes,
+            checksums,
         )
         with open(os.path.join(self.folder, DIRECTORY_NAME), "xb") as file:
             file.write(encode_directory(directory))
