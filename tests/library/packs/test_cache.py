@@ -8,6 +8,7 @@ import os
 import stat
 from pathlib import Path
 from time import time
+from unittest.mock import patch
 
 from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
@@ -59,7 +60,7 @@ class CacheTests(PackTestCase):
     ) -> Pack:
         """Write a pack and store it."""
         cache, plan = cache or self.cache, plan or self.make_plan()
-        build_folder = cache.create_build_folder()
+        build_folder = cache.create_build_folder(plan)
         write_pack(str(self.folder), plan, build_folder, {})
         return cache.store(build_folder, plan)
 
@@ -110,7 +111,7 @@ class CacheTests(PackTestCase):
         self.write({"two": "2"})
         plan = self.make_plan()
         (self.folder / "two").unlink()
-        build_folder = self.cache.create_build_folder()
+        build_folder = self.cache.create_build_folder(plan)
         left_out = write_pack(str(self.folder), plan, build_folder, {})
         pack = self.cache.store(build_folder, plan, left_out)
         self.assertIsNone(self.cache.find(plan))
@@ -174,9 +175,12 @@ class CacheTests(PackTestCase):
             self.assertEqual(self.cached_names(), [])
 
     def test_unused_packs_and_unfinished_builds_are_removed(self) -> None:
-        """So are the indexes of earlier versions. Entries with other names stay."""
+        """
+        By the next service. So are the indexes of earlier versions. Entries with other
+        names stay.
+        """
         unused = self.store_pack()
-        leftover = self.cache.create_build_folder()
+        leftover = self.cache.create_build_folder(self.make_plan())
         lock_file = self.cache_folder / "building-1.lock"
         lock_file.write_bytes(b"")
         self.write({"one": "2"})
@@ -192,12 +196,12 @@ class CacheTests(PackTestCase):
         self.cache.mark_used([used.folder])
         self.now += 3600
         self.write({"one": "3"})
-        new = self.store_pack()
+        new = self.store_pack(cache=self.make_cache())
         names = [*strangers, Path(new.folder), Path(used.folder)]
         self.assertEqual(self.cached_names(), sorted(each.name for each in names))
 
     def test_a_build_folder_can_be_dropped_twice(self) -> None:
-        written = self.cache.create_build_folder()
+        written = self.cache.create_build_folder(self.make_plan())
         Path(written, "lines").write_bytes(b"x")
         for _ in range(2):
             self.cache.drop(written)
@@ -217,6 +221,45 @@ class CacheTests(PackTestCase):
         self.cache.unlock(plan, lock)
         self.cache.unlock(other, other_lock)
         self.assertEqual(self.cached_names(), [])
+
+    def test_a_lock_that_is_removed_meanwhile_is_no_lock(self) -> None:
+        """Otherwise two processes would have it: one of the file, one of a new file."""
+        plan = self.make_plan()
+        lock = self.cache.try_lock(plan)
+        assert lock is not None
+        with patch("fcntl.flock", lambda *_: self.cache.unlock(plan, lock)):
+            self.assertIsNone(self.make_cache().try_lock(plan))
+        self.assertEqual(self.cached_names(), [])
+
+    def test_the_next_build_removes_what_a_killed_process_has_left(self) -> None:
+        """So a service that is killed in each build does not fill the disk."""
+        plan, other = self.make_plan(), PackPlan(())
+        for _ in range(3):
+            folder = self.cache.create_build_folder(plan)
+            Path(folder, "lines").write_bytes(b"x")
+        used = Path(self.cache.create_build_folder(other)).name
+        lock = self.make_cache().try_lock(plan)
+        assert lock is not None
+        self.cache.unlock(plan, lock)
+        self.assertEqual(self.cached_names(), [used])
+
+    def test_the_next_service_removes_old_builds(self) -> None:
+        """Those of an hour ago, and those from the future."""
+        for age in (-2 * 3600, 0, 2 * 3600):
+            folder = self.cache.create_build_folder(self.make_plan())
+            os.utime(folder, (self.now - age, self.now - age))
+        self.assertEqual(list(self.make_cache().load_all()), [])
+        [left] = self.cached_names()
+        self.assertEqual(os.stat(self.cache_folder / left).st_mtime, self.now)
+
+    def test_what_is_used_stays_if_the_clock_is_set(self) -> None:
+        """To a later or an earlier time."""
+        pack, plan = self.store_pack(), self.make_plan()
+        for months in (2, -4):
+            self.now += months * 31 * 24 * 3600
+            self.write({"one": str(months)})
+            self.store_pack()
+            self.assert_found(plan, pack, self.cache)
 
     def test_only_the_user_can_read_the_folder(self) -> None:
         self.assertEqual(stat.S_IMODE(os.stat(self.cache_folder).st_mode), 0o700)

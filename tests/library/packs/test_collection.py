@@ -4,6 +4,10 @@ Tests for L{twisted_quotes.library.packs.collection}.
 
 from __future__ import annotations
 
+import shutil
+from errno import ENOLCK
+from unittest.mock import patch
+
 from twisted_quotes.library.packs.collection import MAX_SUPERSEDED, PackCollection
 from twisted_quotes.library.packs.pack import Pack
 from twisted_quotes.library.packs.parts import PackPart
@@ -80,6 +84,31 @@ class CollectionTests(PackTestCase):
             self.assertEqual(self.removed, [each.folder for each in packs[1:3]])
         self.collection.supersede([])
         self.assertIn(packs[0].folder, self.removed)
+
+    def test_a_pack_that_another_process_uses_is_kept(self) -> None:
+        """A slow response may need it there. It is removed later."""
+        packs = [self.add_pack(str(n)) for n in range(MAX_SUPERSEDED + 2)]
+        other = PackCollection(lambda _: None)
+        parts = [PackPart.whole(packs[0])]
+        with other.in_use(parts), other.in_use(parts):
+            with other.in_use(parts):
+                pass
+            self.supersede(packs[-1])
+            self.assertEqual(self.removed, [])
+        self.supersede(packs[-1])
+        self.assertEqual(self.removed, [packs[0].folder])
+
+    def test_a_pack_can_be_used_where_it_cannot_be_locked(self) -> None:
+        """Or if it is gone already."""
+        packs = [self.add_pack(str(n)) for n in range(MAX_SUPERSEDED + 3)]
+        other = PackCollection(lambda _: None)
+        shutil.rmtree(packs[0].folder)
+        with (
+            patch("fcntl.flock", side_effect=OSError(ENOLCK, "no locks")),
+            other.in_use(list(map(PackPart.whole, packs))),
+        ):
+            self.supersede(packs[-1])
+        self.assertEqual(self.removed, [each.folder for each in packs[:2]])
 
     def supersede(self, current: Pack) -> None:
         """Supersede all packs but one."""

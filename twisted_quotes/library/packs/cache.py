@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from hashlib import blake2b
-from re import compile
+from re import Pattern, compile
 from secrets import token_hex
 from shutil import rmtree
 from tempfile import TemporaryDirectory, mkdtemp
@@ -24,7 +24,7 @@ from .plan import PackPlan
 
 # Entries with other names are never removed.
 _PACK_NAME = compile(r"pack-([0-9a-f]{16})-[0-9a-f]{32}")
-_OLD_NAME = compile(r"(?:building|[0-9a-f]{16})-\w+")
+_OLD_BUILD_NAME = compile(r"(?:building|[0-9a-f]{16})-[-\w]+(?:\.lock)?")
 _MAX_UNUSED_AGE = 30 * 24 * 3600.0
 _MAX_BUILD_AGE = 3600.0
 _SWEEP_INTERVAL = 3600.0
@@ -66,6 +66,8 @@ class PackCache:
         self._prefix = _hash(self._context)
         self._now = now
         self._last_sweep = -_SWEEP_INTERVAL
+        # The packs that this process has loaded or stored.
+        self._known: set[str] = set()
         self._temporary_folder: TemporaryDirectory[str] | None = None
         try:
             os.makedirs(folder, mode=0o700, exist_ok=True)
@@ -87,6 +89,7 @@ class PackCache:
     def load_all(self) -> Iterator[Pack]:
         """Load all packs of the library, those that were used last at the end."""
         try:
+            self._sweep(_OLD_BUILD_NAME)
             entries = list(os.scandir(self._folder))
         except FileNotFoundError:
             return
@@ -112,6 +115,7 @@ class PackCache:
         try:
             pack = Pack.load(folder)
             pack.check()
+            self._known.add(folder)
             return pack
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -130,14 +134,17 @@ class PackCache:
             with suppress(OSError):
                 os.utime(folder)
 
-    def create_build_folder(self) -> str:
-        """Create a folder to write a pack in."""
+    def create_build_folder(self, plan: PackPlan) -> str:
+        """Create a folder to write the pack of a plan in."""
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
-        return mkdtemp(prefix="building-", dir=self._folder)
+        return mkdtemp(prefix=f"{self._build_name(plan)}-", dir=self._folder)
 
     def try_lock(self, plan: PackPlan) -> int | None:
         """
         Lock a plan, so that other processes wait while its pack is written.
+
+        Nobody else writes it then: a folder for it is left by a process that was
+        killed, and is removed.
 
         @return: a file descriptor that holds the lock until it is closed; L{None} if
             another process has the lock.
@@ -147,11 +154,15 @@ class PackCache:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            # The last owner may have removed the file before it was locked here.
+            if not os.path.samestat(os.stat(path), os.fstat(descriptor)):
+                raise FileNotFoundError(path)
+        except (BlockingIOError, FileNotFoundError):
             os.close(descriptor)
             return None
         except OSError:
-            pass  # The file system has no locks.
+            return descriptor  # The file system has no locks.
+        self._sweep(compile(f"{self._build_name(plan)}-\\w+"), max_age=0)
         return descriptor
 
     def unlock(self, plan: PackPlan, descriptor: int) -> None:
@@ -166,7 +177,7 @@ class PackCache:
         """
         Store a pack that was written for a plan.
 
-        Once an hour this removes packs that have not been used for a month, and builds
+        Once an hour this removes packs that no process has used for a month, and builds
         that were not finished in an hour.
 
         @param build_folder: the folder that the pack was written in.
@@ -192,9 +203,12 @@ class PackCache:
                     os.remove(folder)
                 if attempt == _MAX_ATTEMPTS:
                     raise
-        if self._now() - self._last_sweep >= _SWEEP_INTERVAL:
+        self._known.add(folder)
+        # The clock may have been set back.
+        if abs(self._now() - self._last_sweep) >= _SWEEP_INTERVAL:
             self._last_sweep = self._now()
-            self._sweep()
+            self._sweep(_OLD_BUILD_NAME)
+            self._sweep(_PACK_NAME, _MAX_UNUSED_AGE)
         return replace(written, folder=folder)
 
     def detach(self, folder: str) -> str:
@@ -204,12 +218,14 @@ class PackCache:
         @return: the new path, which L{drop} removes.
         """
         detached = os.path.join(self._folder, f"building-{token_hex(8)}")
+        self._known.discard(folder)
         with suppress(OSError):
             os.rename(folder, detached)
         return detached
 
     def drop(self, folder: str) -> None:
         """Remove the folder of a pack or of a build."""
+        self._known.discard(folder)
         rmtree(folder, ignore_errors=True)
 
     def close(self) -> None:
@@ -222,20 +238,19 @@ class PackCache:
         return os.path.join(self._folder, name)
 
     def _lock_path(self, plan: PackPlan) -> str:
-        name = f"building-{plan.key(self._context)}.lock"
-        return os.path.join(self._folder, name)
+        return os.path.join(self._folder, f"{self._build_name(plan)}.lock")
 
-    def _sweep(self) -> None:
-        """Remove old entries."""
+    def _build_name(self, plan: PackPlan) -> str:
+        return f"building-{plan.key(self._context)}"
+
+    def _sweep(self, name: Pattern[str], max_age: float = _MAX_BUILD_AGE) -> None:
+        """Remove old entries with some names, and those from the future."""
         for entry in os.scandir(self._folder):
-            is_pack = _PACK_NAME.fullmatch(entry.name)
-            if not (is_pack or _OLD_NAME.match(entry.name)):
-                continue
-            max_age = _MAX_UNUSED_AGE if is_pack else _MAX_BUILD_AGE
-            with suppress(OSError):
-                if self._now() - entry.stat().st_mtime > max_age:
-                    self.drop(entry.path)
-                    os.remove(entry.path)
+            if name.fullmatch(entry.name) and entry.path not in self._known:
+                with suppress(OSError):
+                    if abs(self._now() - entry.stat().st_mtime) >= max_age:
+                        self.drop(entry.path)
+                        os.remove(entry.path)
 
 
 def _hash(text: str) -> str:

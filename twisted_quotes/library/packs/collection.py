@@ -14,6 +14,7 @@ from twisted_quotes.library.dictionary import FileState
 from .pack import Pack
 from .parts import PackPart, merge_parts
 from .plan import PackPlan
+from .sharing import SharedFolders, is_used_elsewhere
 
 MAX_SUPERSEDED = 4
 """The number of packs that are kept although newer ones replace them."""
@@ -37,6 +38,7 @@ class PackCollection:
     _folders: dict[str, Pack] = field(default_factory=dict)
     _superseded: dict[Pack, None] = field(default_factory=dict)
     _users: Counter[Pack] = field(default_factory=Counter)
+    _shared: SharedFolders = field(default_factory=SharedFolders)
 
     @property
     def packs(self) -> Collection[Pack]:
@@ -126,12 +128,20 @@ class PackCollection:
                 self._superseded.setdefault(pack)
         removable = [pack for pack in self._superseded if not self._users[pack]]
         for pack in removable[: max(0, len(self._superseded) - MAX_SUPERSEDED)]:
-            self.discard(pack)
+            if not is_used_elsewhere(pack.folder):
+                self.discard(pack)
 
     @contextmanager
     def in_use(self, parts: Sequence[PackPart]) -> Iterator[None]:
-        """Keep packs during a C{with} statement, even if they are superseded."""
+        """
+        Keep packs during a C{with} statement, even if they are superseded.
+
+        Other processes keep them, too.
+        """
         packs = {part.pack for part in parts}
+        for pack in packs:
+            if not self._users[pack]:
+                self._shared.add(pack.folder)
         self._users.update(packs)
         try:
             yield
@@ -140,3 +150,4 @@ class PackCollection:
             for pack in packs:
                 if not self._users[pack]:
                     del self._users[pack]
+                    self._shared.remove(pack.folder)

@@ -225,7 +225,7 @@ class PackBuilds:
             "bytes": plan.size - sum(state.size for state in sources),
         }
         self._log.debug("Indexing {files} files, {bytes} bytes.", **numbers)
-        folder = await self.in_thread(self.cache.create_build_folder)
+        folder = await self.in_thread(self.cache.create_build_folder, plan)
         try:
             left_out = await self.builder.write(plan, folder, sources)
             pack = await self.in_thread(self.cache.store, folder, plan, left_out)
