@@ -5,8 +5,12 @@ Tests for L{twisted_quotes.search.quote_search}, with the real grep.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
+
+from twisted.internet.defer import Deferred
 
 from twisted_quotes.errors import (
     BadRequest,
@@ -17,12 +21,15 @@ from twisted_quotes.errors import (
     QuoteNotFound,
     ServiceNotReady,
 )
+from twisted_quotes.library.packs import plan as plan_module
 from twisted_quotes.library.packs.columns import PackDamaged
 from twisted_quotes.library.packs.pack import Pack
 from twisted_quotes.query.queries import All, FindQuotes, Random, Search
 from twisted_quotes.quotes.quote import quote_id
 from twisted_quotes.search import quote_search
 from twisted_quotes.search.sources import cursor, quote_reader
+from twisted_quotes.search.sources.cursor import Cursor, MatchCursor
+from twisted_quotes.search.sources.quote_source import QuoteSource
 
 from ..cases import LOVE_TEXT, CollectedQuotes, RealGrepTestCase
 from ..fakes import CollectedEntries, find_entries
@@ -315,6 +322,48 @@ class IncompleteTests(RealGrepTestCase):
             finder = self.make_finder()
             self.write("dreams", LOVE_TEXT)
             self.assertEqual(await find_entries(finder, search), expected)
+
+
+class PageTests(RealGrepTestCase):
+    """Tests of quotes in several packs, which are searched at the same time."""
+
+    async def test_the_first_quotes_are_found_although_later_ones_are_found_first(
+        self,
+    ) -> None:
+        self.patch(plan_module, "LARGE_SIZE", 0)
+        (self.folder / "empty").unlink()
+        for limit in (2, 4):
+            await self.check_late_part(limit)
+
+    async def check_late_part(self, limit: int) -> None:
+        """Check a page of which the first pack is searched last."""
+        search = FindQuotes(term="e", limit=limit)
+        expected = CollectedQuotes(limit)
+        await self.make_finder().find_quotes(search, expected)
+        open_cursor = QuoteSource.open_cursor
+        fetch = MatchCursor.fetch
+        later: Deferred[None] = Deferred()
+
+        async def open_late(source: QuoteSource, *arguments: Any) -> Cursor:
+            opened = await open_cursor(source, *arguments)
+            if source.part.pack.dictionaries[0].name == "dreams":
+                await later
+            return opened
+
+        async def fetch_and_go_on(fetched: MatchCursor, limit: int) -> Sequence[int]:
+            positions = await fetch(fetched, limit)
+            if not later.called:
+                later.callback(None)
+            return positions
+
+        found = CollectedQuotes(limit)
+        with (
+            patch.object(QuoteSource, "open_cursor", open_late),
+            patch.object(MatchCursor, "fetch", fetch_and_go_on),
+        ):
+            await self.make_finder(slots=8).find_quotes(search, found)
+        self.assertEqual(found.texts, expected.texts)
+        self.assertEqual(found.total, expected.total)
 
 
 class DamageTests(RealGrepTestCase):
