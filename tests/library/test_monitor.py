@@ -44,9 +44,9 @@ class MonitorTests(SynchronousTestCase):
         library = Library(self.folder)
         real = library.states
 
-        def states(on_folder: Callable[[str], object]) -> Any:
+        def states(*arguments: Any) -> Any:
             self.scan_count += 1
-            return real(on_folder)
+            return real(*arguments)
 
         self.patch(library, "states", states)
         reactor: Any = self.reactor
@@ -64,6 +64,15 @@ class MonitorTests(SynchronousTestCase):
         for name, state in snapshot.states.items():
             self.assertEqual(state.size, (self.folder / name).stat().st_size)
         self.assertEqual(self.monitor.count, 2)
+
+    def test_states_that_have_not_changed_are_those_of_the_snapshot_before(
+        self,
+    ) -> None:
+        before = self.snapshot().states
+        (self.folder / "book").write_text("changed")
+        states = self.snapshot().states
+        self.assertIs(states["sub/other"], before["sub/other"])
+        self.assertNotEqual(states["book"], before["book"])
 
     def test_it_is_used_until_something_changes(self) -> None:
         snapshot = self.snapshot()
@@ -105,7 +114,7 @@ class MonitorTests(SynchronousTestCase):
             self.snapshot()
             change()
             self.assertEqual(
-                self.snapshot().states, Library(self.folder).states(lambda _: None)
+                self.snapshot().states, Library(self.folder).states(lambda _: None, {})
             )
 
     def test_requests_during_a_scan_share_it(self) -> None:
@@ -178,7 +187,7 @@ class MonitorTests(SynchronousTestCase):
     def test_a_folder_that_cannot_be_listed_is_an_error(self) -> None:
         """The next request looks again."""
 
-        def fail(_: object) -> None:
+        def fail(*_: object) -> None:
             raise OSError("the disk is broken")
 
         patched = self.patch(self.monitor._library, "states", fail)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -160,7 +161,9 @@ class Library:
         """
         return self._scanner.names()
 
-    def states(self, on_folder: OnFolder) -> dict[str, FileState]:
+    def states(
+        self, on_folder: OnFolder, known: Mapping[str, FileState]
+    ) -> dict[str, FileState]:
         """
         Return the states of all dictionaries that may be read, by name, in order.
 
@@ -168,6 +171,7 @@ class Library:
 
         @param on_folder: called with the path of each folder, or file with several
             names, before it is looked at.
+        @param known: earlier states, by name; see L{LibraryScanner.states}.
         @raise OSError: a folder cannot be listed, although it exists and is readable.
         """
-        return self._scanner.states(on_folder)
+        return self._scanner.states(on_folder, known)

@@ -206,7 +206,7 @@ class LibraryMonitor:
                     error = reason
 
         started_at = self._now()
-        states = self._library.states(watch)
+        states = self._library.states(watch, self.latest_states)
         times = chain.from_iterable((x.modified, x.changed) for x in states.values())
         is_stable = not is_recently_changed(self._now(), *times, since=started_at)
         return make_snapshot(states, is_stable), error

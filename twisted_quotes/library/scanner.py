@@ -60,12 +60,16 @@ class LibraryScanner:
         """
         return list(self._entries(max_entries))
 
-    def states(self, on_folder: OnFolder) -> dict[str, FileState]:
+    def states(
+        self, on_folder: OnFolder, known: Mapping[str, FileState]
+    ) -> dict[str, FileState]:
         """
         Return the states of the dictionaries that may be read, by name, in order.
 
         @param on_folder: called with the path of each folder whose changes can change
             the result, before it is listed.
+        @param known: earlier states, by name. One that is still the same is returned
+            itself, so that each state is in memory once.
         @raise OSError: a folder cannot be listed, although it exists and is readable.
         """
         states = {}
@@ -82,7 +86,8 @@ class LibraryScanner:
                 if is_link:
                     # What is beside a link does not matter.
                     path = os.path.realpath(path)
-                status = entry.stat()
+                # The entry would keep the result, which takes a kilobyte.
+                status = os.stat(path)
                 if status.st_nlink > 1:
                     # It may be changed by a name in another folder.
                     on_folder(path)
@@ -91,7 +96,8 @@ class LibraryScanner:
                 continue  # It was removed meanwhile.
             has_header = has_headers or is_link
             header = read_strfile_header(path) if has_header else None
-            states[name] = FileState.from_stat(status, header)
+            state, earlier = FileState.from_stat(status, header), known.get(name)
+            states[name] = earlier if earlier == state else state
         return states
 
     def _entries(

@@ -39,7 +39,7 @@ class TextFiles:
         inode = entry.inode()
         if self._texts.get(name) == inode:
             return True
-        status = entry.stat()
+        status = os.stat(entry.path)
         if self._others.get(name) == (status.st_ino, status.st_ctime_ns):
             return False
         # Without O_NONBLOCK this would block on a FIFO that has replaced the file.

@@ -47,7 +47,7 @@ class PackTestCase(SynchronousTestCase):
 
     def make_plan(self) -> PackPlan:
         """Return a plan with all dictionaries."""
-        states = Library(self.folder).states(lambda _: None)
+        states = Library(self.folder).states(lambda _: None, {})
         return PackPlan(tuple(states.items()))
 
     def write_pack(
@@ -57,7 +57,7 @@ class PackTestCase(SynchronousTestCase):
         folder = mkdtemp(dir=self.temporary_folder)
         root, plan = str(self.folder), plan or self.make_plan()
         self.left_out = write_pack(root, plan, folder, sources or {})
-        return Pack.load(folder)
+        return Pack.load(folder, {})
 
     def pack_files(self, files: Mapping[str, str | bytes]) -> Pack:
         """Write files, and a pack of them."""

@@ -79,15 +79,23 @@ class CacheTests(PackTestCase):
         pack, plan = self.store_pack(), self.make_plan()
         self.assert_found(plan, pack, self.cache)
         self.assert_found(plan, pack, self.make_cache())
-        [loaded] = self.make_cache().load_all()
+        [loaded] = self.make_cache().load_all({})
         self.assertEqual(loaded.folder, pack.folder)
+
+    def test_a_pack_has_the_states_that_are_in_memory(self) -> None:
+        plan = self.make_plan()
+        packs = [self.store_pack(plan), self.cache.find(plan)]
+        packs += self.cache.load_all(dict(plan.dictionaries))
+        for pack in packs:
+            assert pack is not None
+            self.assertIs(pack.dictionaries[0].state, plan.dictionaries[0][1])
 
     def test_no_pack_of_another_plan_or_library_is_found(self) -> None:
         self.store_pack()
         plan = self.make_plan()
         other = self.make_cache("/another")
         self.assertIsNone(other.find(plan))
-        self.assertEqual(list(other.load_all()), [])
+        self.assertEqual(list(other.load_all({})), [])
         self.write({"one": "2"})
         self.assertIsNone(self.cache.find(self.make_plan()))
 

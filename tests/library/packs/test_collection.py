@@ -116,7 +116,7 @@ class CollectionTests(PackTestCase):
 
     def test_a_folder_has_one_pack(self) -> None:
         pack = self.add_pack("1")
-        again = Pack.load(pack.folder)
+        again = Pack.load(pack.folder, {})
         self.assertIs(self.collection.add(again), pack)
         self.collection.discard(again)
         self.assertIn(pack, self.collection.packs)

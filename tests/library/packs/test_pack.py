@@ -25,10 +25,10 @@ class LoadTests(PackTestCase):
 
     def test_a_missing_or_unfinished_pack_is_not_found(self) -> None:
         folder = str(self.temporary_folder / "none")
-        self.assertRaises(FileNotFoundError, Pack.load, folder)
+        self.assertRaises(FileNotFoundError, Pack.load, folder, {})
         pack = self.pack_files({"one": "1"})
         os.remove(Path(pack.folder, "directory"))
-        self.assertRaises(FileNotFoundError, Pack.load, pack.folder)
+        self.assertRaises(FileNotFoundError, Pack.load, pack.folder, {})
 
     def test_a_damaged_pack_is_an_error(self) -> None:
         self.write({"one": "1", "two": "2"})
@@ -44,7 +44,7 @@ class LoadTests(PackTestCase):
             pack = self.write_pack()
             with Path(pack.folder, name).open("ab") as file:
                 file.write(b"x")
-            self.assertRaises(PackDamaged, Pack.load, pack.folder)
+            self.assertRaises(PackDamaged, Pack.load, pack.folder, {})
             with self.assertRaises(PackDamaged), pack.open(name):
                 pass
 
@@ -56,10 +56,10 @@ class LoadTests(PackTestCase):
             damaged = bytearray(content)
             damaged[place] ^= 1
             path.write_bytes(damaged)
-            self.assertRaises(PackDamaged, Pack.load, pack.folder)
+            self.assertRaises(PackDamaged, Pack.load, pack.folder, {})
         for content in (b"", b"x", b"00000000\n"):
             path.write_bytes(content)
-            self.assertRaises(PackDamaged, Pack.load, pack.folder)
+            self.assertRaises(PackDamaged, Pack.load, pack.folder, {})
 
     def test_any_wrong_byte_in_a_file_is_found(self) -> None:
         """The size is right, as after a power failure."""

@@ -84,6 +84,18 @@ class AllTests(ProviderTestCase):
         self.assertEqual(self.names_in(parts), ["a", "b", "book"])
         self.assertEqual(parts[0].pack.quote_count, 3)
 
+    def test_packs_and_snapshots_share_the_states(self) -> None:
+        """When packs are built, built again and loaded."""
+        for change in ("", "new"):
+            self.write({"a": change or "old"})
+            for provider in (self.provider, self.make_provider()):
+                self.provider = provider
+                [part] = self.find_all().parts
+                states = {x.name: x.state for x in part.pack.dictionaries}
+                latest = provider._monitor.latest_states
+                for name, state in latest.items():
+                    self.assertIs(states[name], state, (change, name))
+
     def test_requests_share_one_preparation(self) -> None:
         found = [Deferred.fromCoroutine(self.provider.find_all()) for _ in range(9)]
         self.run_turns()
@@ -245,7 +257,7 @@ class OneTests(ProviderTestCase):
         [(_, state)] = self.plan_for("book").dictionaries
         self.write({"later": "4"})
         self.book.rename(self.folder / "elsewhere")
-        self.patch(self.library, "states", lambda _: {})
+        self.patch(self.library, "states", lambda *_: {})
         [state] = [self.library.open("later").state]
         found = Deferred.fromCoroutine(self.provider.find("later", state))
         self.run_turns()

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from hashlib import blake2b
@@ -17,6 +17,8 @@ from tempfile import TemporaryDirectory, mkdtemp
 from time import time
 
 from twisted.logger import Logger
+
+from twisted_quotes.library.dictionary import FileState
 
 from .columns import PackDamaged
 from .pack import FORMAT_VERSION, Pack
@@ -84,10 +86,14 @@ class PackCache:
 
     def find(self, plan: PackPlan) -> Pack | None:
         """Return the pack of a plan, if it is stored."""
-        return self._load(self._pack_folder(plan))
+        return self._load(self._pack_folder(plan), dict(plan.dictionaries))
 
-    def load_all(self) -> Iterator[Pack]:
-        """Load all packs of the library, those that were used last at the end."""
+    def load_all(self, known: Mapping[str, FileState]) -> Iterator[Pack]:
+        """
+        Load all packs of the library, those that were used last at the end.
+
+        @param known: states by name; see L{Pack.load}.
+        """
         try:
             self._sweep(_OLD_BUILD_NAME)
             entries = list(os.scandir(self._folder))
@@ -101,7 +107,7 @@ class PackCache:
                     folders.append((entry.stat().st_mtime, entry.path))
         for _, folder in sorted(folders):
             try:
-                pack = self._load(folder)
+                pack = self._load(folder, known)
             except OSError as error:
                 reason = error.strerror
                 self._log.warn(
@@ -111,9 +117,9 @@ class PackCache:
             if pack is not None:
                 yield pack
 
-    def _load(self, folder: str) -> Pack | None:
+    def _load(self, folder: str, known: Mapping[str, FileState]) -> Pack | None:
         try:
-            pack = Pack.load(folder)
+            pack = Pack.load(folder, known)
             pack.check()
             self._known.add(folder)
             return pack
@@ -183,7 +189,8 @@ class PackCache:
         @param build_folder: the folder that the pack was written in.
         @param left_out: the names of dictionaries that could not be read.
         """
-        written = Pack.load(build_folder)
+        known = dict(plan.dictionaries)
+        written = Pack.load(build_folder, known)
         stored = tuple((each.name, each.state) for each in written.dictionaries)
         if left_out or not {*stored} <= {*plan.dictionaries}:
             # It is another pack than that of the plan, which may be written later.
@@ -195,7 +202,7 @@ class PackCache:
                 break
             except OSError:
                 with suppress(OSError):
-                    existing = self._load(folder)
+                    existing = self._load(folder, known)
                     if existing is not None:
                         return existing
                 self.drop(self.detach(folder))

@@ -25,6 +25,7 @@ from zlib import crc32
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from twisted_quotes.library.dictionary import FileState
 from twisted_quotes.quotes.encodings import Encoding
@@ -114,16 +115,23 @@ class Pack:
     statuses: Mapping[str, FileStatus]
 
     @classmethod
-    def load(cls, folder: str) -> Self:
+    def load(cls, folder: str, known: Mapping[str, FileState]) -> Self:
         """
         Load the pack in a folder, without a look at its content; see L{check}.
 
+        @param known: states by name, which are used instead of equal ones of the pack,
+            so that each state is in memory once.
         @raise FileNotFoundError: there is none, or it is unfinished.
         @raise PackDamaged: it is not complete.
         @raise OSError: it cannot be read now.
         """
         with open(os.path.join(folder, DIRECTORY_NAME), "rb") as file:
             directory = decode_directory(file.read())
+        packed = directory.dictionaries
+        for number, each in enumerate(packed):
+            state = known.get(each.name)
+            if state == each.state:
+                packed[number] = replace(each, state=state)
         statuses = {}
         for name, size in directory.sizes.items():
             try:

@@ -165,7 +165,8 @@ class PackProvider:
 
     async def _load_all(self) -> None:
         if not self._is_loaded:
-            for pack in await self._in_thread(list, self.builds.cache.load_all()):
+            stored = self.builds.cache.load_all(self._monitor.latest_states)
+            for pack in await self._in_thread(list, stored):
                 self.collection.add(pack)
             self._is_loaded = True
 

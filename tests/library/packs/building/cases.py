@@ -78,7 +78,7 @@ class BuildTestCase(PackTestCase):
 
     def plan_for(self, *names: str) -> PackPlan:
         """Return a plan with some dictionaries."""
-        states = self.library.states(lambda _: None)
+        states = self.library.states(lambda _: None, {})
         return PackPlan(tuple((name, states[name]) for name in names))
 
     def get_pack(self, *names: str) -> Deferred[BuiltPack]:

@@ -79,7 +79,7 @@ class ProcessTests(PackTestCase):
         self.write({"a": "1\n\n2", "\u00e9 b": "3"})
         done = self.build()
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"[]", b""))
-        pack = Pack.load(str(self.pack_folder))
+        pack = Pack.load(str(self.pack_folder), {})
         self.assertEqual([x.name for x in pack.dictionaries], ["a", "\u00e9 b"])
         self.assertEqual(pack.quote_count, 3)
         self.assertIsNone(read_progress(str(self.pack_folder)))
@@ -90,7 +90,7 @@ class ProcessTests(PackTestCase):
         self.write({"b": "new"})
         self.build(old.folder, str(self.folder)).check_returncode()
         self.assertEqual(
-            Pack.load(str(self.pack_folder)).directory, self.write_pack().directory
+            Pack.load(str(self.pack_folder), {}).directory, self.write_pack().directory
         )
 
     def test_an_error_is_reported_on_standard_error(self) -> None:
@@ -106,7 +106,7 @@ class ProcessTests(PackTestCase):
         done = self.build(arguments=("-c", ENDLESS_SCRIPT))
         self.assertEqual(done.returncode, -signal.SIGPROF, done)
         self.assertEqual(read_progress(str(self.pack_folder)), 1)
-        self.assertRaises(FileNotFoundError, Pack.load, str(self.pack_folder))
+        self.assertRaises(FileNotFoundError, Pack.load, str(self.pack_folder), {})
 
     def test_a_dictionary_may_take_longer_if_it_is_large_or_alone(self) -> None:
         self.assertLess(time_limit(0, False), time_limit(0, True))

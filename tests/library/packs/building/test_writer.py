@@ -26,6 +26,7 @@ from twisted_quotes.quotes.quote import quote_id
 from twisted_quotes.text.normalization import normalize_for_search
 
 from ....cases import as_text
+from ....memory import peak_memory
 from ..cases import PackTestCase, flip_byte
 
 PIECES = st.sampled_from(
@@ -124,6 +125,12 @@ class ContentTests(PackTestCase):
             for text, span in zip(found, spans, strict=True):
                 self.assertTrue(text.strip("\n"))
                 self.assertEqual(span.line, data.count(b"\n", 0, span.start) + 1)
+
+    def test_a_small_pack_takes_little_memory(self) -> None:
+        """What a thread allocates stays with the service."""
+        self.write({"a": "1"})
+        plan = self.make_plan()
+        self.assertLess(peak_memory(lambda: self.write_pack(plan)), 3 * 2**20)
 
 
 class CopyTests(PackTestCase):
@@ -331,4 +338,4 @@ class ChangeTests(PackTestCase):
         folder.mkdir()
         with self.assertRaises(KeyboardInterrupt):
             writer.write_pack(str(self.folder), plan, str(folder), {}, check=check)
-        self.assertRaises(FileNotFoundError, Pack.load, str(folder))
+        self.assertRaises(FileNotFoundError, Pack.load, str(folder), {})

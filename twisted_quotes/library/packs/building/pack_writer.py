@@ -48,7 +48,7 @@ from twisted_quotes.quotes.warnings import WarningCollector
 from twisted_quotes.text.combining_marks import exchange_marks
 from twisted_quotes.text.normalization import normalize_for_search
 
-_BUFFER_SIZE = 1024 * 1024
+_BUFFER_SIZE = 64 * 1024
 _MAX_READS = 3
 """How often a dictionary is read if it changes meanwhile."""
 

@@ -75,7 +75,7 @@ def _find_sources(folders: tuple[bytes, ...]) -> PackedSources:
     sources = {}
     for folder in folders:
         try:
-            pack = Pack.load(os.fsdecode(folder))
+            pack = Pack.load(os.fsdecode(folder), {})
         except (OSError, PackDamaged):
             continue
         for number, packed in enumerate(pack.dictionaries):
