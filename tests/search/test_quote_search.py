@@ -282,7 +282,7 @@ class OneQuoteTests(RealGrepTestCase):
         infos, is_complete = await self.make_finder().list_dictionaries()
         self.assertTrue(is_complete)
         self.assertEqual(
-            [(x.name, x.quote_count, x.state.size) for x, _ in infos],
+            [(x.name, x.quote_count, x.state.size) async for x, _ in infos],
             [("dreams", 3, len(LOVE_TEXT)), ("empty", 0, 0), ("fortunes", 2, 36)],
         )
 

@@ -4,7 +4,7 @@ The entry point of all searches: each method finds the results of one kind of qu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -148,8 +148,8 @@ class Finder:
             self.quote_search.find_quote(quote_id, SlotRequest(client_key))
         )
 
-    def list_dictionaries(self) -> Deferred[tuple[list[DictionaryInfo], bool]]:
-        """Describe the dictionaries with an index, and tell whether these are all."""
+    def list_dictionaries(self) -> Deferred[tuple[AsyncIterator[DictionaryInfo], bool]]:
+        """See L{QuoteSearch.list_dictionaries}."""
         return self._track(self.quote_search.list_dictionaries())
 
     def read_states(

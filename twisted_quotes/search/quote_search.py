@@ -4,7 +4,7 @@ Finding whole quotes, in order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -223,16 +223,17 @@ class QuoteSearch:
             EVERY_DICTIONARY, slot_request, search_parts, results
         )
 
-    async def list_dictionaries(self) -> tuple[list[DictionaryInfo], bool]:
+    async def list_dictionaries(self) -> tuple[AsyncIterator[DictionaryInfo], bool]:
         """
         Describe all dictionaries with an index, in the order of their names.
 
-        @return: these, and whether all dictionaries have an index.
+        @return: an iterator that lets the reactor run from time to time, and whether
+            all dictionaries have an index.
         """
         parts, is_complete = await self.library.find_parts(EVERY_DICTIONARY)
-        infos = [
+        infos = (
             DictionaryInfo(packed, directory.formats[packed.format_number])
             for directory, numbers in ((x.pack.directory, x.numbers) for x in parts)
             for packed in map(directory.dictionaries.__getitem__, numbers)
-        ]
-        return infos, is_complete
+        )
+        return self.library.iterate(infos), is_complete

@@ -14,10 +14,13 @@ from urllib.parse import urlencode
 
 from twisted.internet.defer import Deferred
 
+from twisted_quotes.concurrency.scheduler import TIME_SLICE
 from twisted_quotes.grep.arguments import GrepFailed
 from twisted_quotes.quotes.quote import quote_id
 from twisted_quotes.search import match_positions
+from twisted_quotes.search.quote_search import DictionaryInfo
 from twisted_quotes.web.api import results
+from twisted_quotes.web.api.schemas import DictionaryBody, dictionary_body
 
 from ..clients import (
     ClientResponse,
@@ -268,6 +271,28 @@ class OtherTests(V2TestCase):
         since = modified - datetime(1970, 1, 1, tzinfo=UTC)
         microseconds = status.st_mtime_ns // 1000
         self.assertEqual(since, timedelta(microseconds=microseconds))
+
+    def test_the_reactor_runs_while_dictionaries_are_described(self) -> None:
+        """There may be thousands. The response is the same."""
+        expected = self.get_response("dictionaries").body
+        self.web = self.make_web()
+        order: list[str] = []
+
+        def describe(info: DictionaryInfo, default: str) -> DictionaryBody:
+            order.append(info.packed.name)
+            self.web.reactor.rightNow += TIME_SLICE
+            self.web.reactor.callLater(0, order.append, "reactor")
+            return dictionary_body(info, default)
+
+        with patch("twisted_quotes.web.api.v2.dictionary_body", describe):
+            pending = self.request("dictionaries")
+            self.assertNoResult(pending)
+            self.web.reactor.advance(0)
+        self.web.flush_responses()
+        self.assertEqual(self.successResultOf(pending).body, expected)
+        names = ["alpha", "quotes", "sub/beta"]
+        self.assertEqual(order[:6:2], names)
+        self.assertEqual(order[1:6:2], ["reactor"] * 3)
 
     def test_dictionaries_have_their_formats_and_warnings(self) -> None:
         self.path.write_bytes(b"One.\nTwo. - Ann\nThr\xe9\xe9.")

@@ -121,7 +121,10 @@ class QuotesV2:
 
         async def find(_: str | None) -> Found:
             infos, is_complete = await self.finder.list_dictionaries()
-            bodies = [dictionary_body(info, default) for info in infos]
+            bodies = [
+                msgspec.Raw(msgspec.json.encode(dictionary_body(info, default)))
+                async for info in infos
+            ]
             return Found({"dictionaries": bodies}, len(bodies), is_complete)
 
         return await self.responder.respond(
