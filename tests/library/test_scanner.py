@@ -17,8 +17,8 @@ from twisted_quotes.library.library import Library
 from ..memory import peak_memory
 
 COUNT = 1000
-MAX_PEAK = 800
-"""In bytes for each file; the result of L{os.stat} takes a kilobyte."""
+MAX_PEAK = 500
+"""In bytes for each file. The result of L{os.stat} takes a kilobyte."""
 
 
 class MemoryTests(SynchronousTestCase):

@@ -79,14 +79,12 @@ class LibraryScanner:
             nonlocal has_headers
             has_headers = has_headers or name.endswith(".dat")
 
-        for name, entry in self._entries(None, on_folder, note_header).items():
-            path = entry.path
+        for name, is_link in self._entries(None, on_folder, note_header).items():
+            path = os.path.join(self._root, name)
             try:
-                is_link = entry.is_symlink()
                 if is_link:
                     # What is beside a link does not matter.
                     path = os.path.realpath(path)
-                # The entry would keep the result, which takes a kilobyte.
                 status = os.stat(path)
                 if status.st_nlink > 1:
                     # It may be changed by a name in another folder.
@@ -105,13 +103,17 @@ class LibraryScanner:
         max_entries: int | None,
         on_folder: OnFolder = _ignore,
         on_name: Callable[[str], object] = _ignore,
-    ) -> dict[str, os.DirEntry[str]]:
-        """Return what is known about the files of dictionaries, by name, in order."""
+    ) -> dict[str, bool]:
+        """
+        Return the names of the dictionaries that may be read, in order, and for each
+        whether it is a link.
+        """
+        # No entry is kept: with the result of stat, it takes more than a kilobyte.
         found = {}
         for name, entry, identity in islice(self._scan(on_folder), max_entries):
             on_name(name)
             if self._may_read(name, entry):
-                found[name] = entry, identity
+                found[name] = entry.is_symlink(), identity
         names = sorted(found)
         identities = {name: found[name][1] for name in names}
         if len(set(identities.values())) < len(names):

@@ -27,7 +27,7 @@ Separation: TypeAlias = Literal["blank-line", "percent", "one-per-line"]
 MAX_QUOTE_BYTES = 4 * 1024 * 1024
 """The maximum size of a quote. A longer one is cut, at a line end if possible."""
 
-_BLOCK_SIZE = 1024 * 1024
+_BLOCK_SIZE = 64 * 1024
 
 # The UTF-8 of all that str.isspace() accepts, except the line feed.
 _BLANKS = (

@@ -21,7 +21,7 @@ PREFIX_SIZE = 8
 ID_RECORD = Record(">Q4x")
 """An id, of which the first eight bytes are read as a number."""
 
-_BLOCK_SIZE = 1024 * 1024
+_BLOCK_SIZE = 64 * 1024
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
 _MAX_SORTED = 100_000
 """The approximate maximum number of ids to sort at a time."""

@@ -130,7 +130,7 @@ class ContentTests(PackTestCase):
         """What a thread allocates stays with the service."""
         self.write({"a": "1"})
         plan = self.make_plan()
-        self.assertLess(peak_memory(lambda: self.write_pack(plan)), 3 * 2**20)
+        self.assertLess(peak_memory(lambda: self.write_pack(plan)), 2**20)
 
 
 class CopyTests(PackTestCase):
