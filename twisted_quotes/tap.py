@@ -16,6 +16,7 @@ from twisted.python.usage import UsageError
 
 from twisted_quotes.monitoring.json_log import json_observer
 from twisted_quotes.processes.descriptors import restrict_descriptor_scan
+from twisted_quotes.processes.memory import return_large_blocks
 from twisted_quotes.processes.signals import simplify_handler_scan
 from twisted_quotes.service.startup import CannotStart
 from twisted_quotes.workers.inherited_fds import (
@@ -61,6 +62,7 @@ def makeService(options: Mapping[str, Any]) -> IService:
         child_descriptor_limit=FIRST_LISTENER_FD + len(options["listen"]),
     )
     simplify_handler_scan()
+    return_large_blocks()
     # Freeze long-lived objects so that the garbage collector skips them.
     reactor.callWhenRunning(gc.collect)
     reactor.callWhenRunning(gc.freeze)
