@@ -173,7 +173,7 @@ class CacheTests(PackTestCase):
         """By a search, and by the next service."""
         for load in (
             lambda: self.cache.find(self.make_plan()),
-            lambda: next(self.make_cache().load_all(), None),
+            lambda: next(self.make_cache().load_all({}), None),
         ):
             pack = self.store_pack()
             flip_byte(Path(pack.folder, "texts-0"))
@@ -256,7 +256,7 @@ class CacheTests(PackTestCase):
         for age in (-2 * 3600, 0, 2 * 3600):
             folder = self.cache.create_build_folder(self.make_plan())
             os.utime(folder, (self.now - age, self.now - age))
-        self.assertEqual(list(self.make_cache().load_all()), [])
+        self.assertEqual(list(self.make_cache().load_all({})), [])
         [left] = self.cached_names()
         self.assertEqual(os.stat(self.cache_folder / left).st_mtime, self.now)
 

@@ -71,9 +71,9 @@ class LoadTests(PackTestCase):
             content = path.read_bytes()
             for place in range(size):
                 flip_byte(path, place)
-                self.assertRaises(PackDamaged, Pack.load(pack.folder).check)
+                self.assertRaises(PackDamaged, Pack.load(pack.folder, {}).check)
                 path.write_bytes(content)
-            Pack.load(pack.folder).check()
+            Pack.load(pack.folder, {}).check()
 
     def test_a_file_that_was_written_to_is_not_opened(self) -> None:
         """The size stays the same."""

@@ -172,7 +172,7 @@ class CopyTests(PackTestCase):
         for name in ("texts-0", "authors", "lines", "spans", "ids"):
             old = self.write_pack()
             flip_byte(Path(old.folder, name))
-            old = Pack.load(old.folder)
+            old = Pack.load(old.folder, {})
             with patch.object(Pack, "open", autospec=True, side_effect=Pack.open) as x:
                 new = self.write_pack(sources=self.sources_in(old))
             self.assertEqual(x.call_count, 1)
