@@ -6,7 +6,7 @@
 # hostile: send a hundred thousand invalid bodies; big: search half a gigabyte;
 #   many: search a hundred thousand files
 # faults: cause each fault in docs/reliability.md at full size
-# bench: compare with other servers in a quarter of an hour; BENCH=quick, three minutes
+# bench: compare with other servers in a quarter of an hour; BENCH=quick, four minutes
 # news: show the changelog of the next release
 
 PYTHON ?= python3

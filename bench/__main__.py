@@ -20,13 +20,15 @@ from tempfile import TemporaryDirectory
 
 from . import report
 from .benchmark_run import BenchmarkRun, find_subjects
-from .errors import BenchmarkError
+from .errors import BenchmarkError, RunFailed
+from .library_targets import LIBRARY_TARGETS
 from .machine import OtherWork, describe_machine, find_versions
 from .scale import SCALES, Scale
 from .servers import ROOT
 from .targets import TARGETS, judge_target
 
 _PAGE, _DATA, _PLOT = "performance.md", "performance.json", "performance.png"
+_TARGETS = {"Targets": TARGETS, "Targets for a library of any size": LIBRARY_TARGETS}
 _log = logging.getLogger("bench")
 
 
@@ -91,7 +93,10 @@ def _measure(scale: Scale, options: argparse.Namespace) -> report.Report:
         run.loads,
         run.results,
         absent,
-        [judge_target(target, run.results, absent) for target in TARGETS],
+        {
+            title: [judge_target(target, run.results, absent) for target in targets]
+            for title, targets in _TARGETS.items()
+        },
     )
 
 
@@ -115,7 +120,7 @@ def main(arguments: Sequence[str] = sys.argv[1:]) -> int:
         signal.signal(number, signal.default_int_handler)
     try:
         result = _measure(scale, options)
-    except BenchmarkError as error:
+    except (BenchmarkError, RunFailed) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -4,23 +4,30 @@ A run of the benchmark: find the servers, start them, measure each load.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from logging import getLogger
 from pathlib import Path
+from tempfile import mkdtemp
 
 from . import corpus
 from .big_loads import BIG_LOADS, BIG_SERVERS, BigLoads
 from .errors import BenchmarkError
-from .ours import VARIANTS
+from .fortune_loads import FORTUNE_LOADS, FortuneLoads
+from .indexed import running_indexed_server
+from .library_corpus import write_libraries
+from .library_loads import LIBRARY_LOADS, RIPGREP, LibraryLoads
+from .ours import INDEXED, OURS, UNCACHED, VARIANTS
 from .peers.catalogue import PEERS
 from .queries import all_query
 from .rounds import Load, Outcomes, measure_load
 from .scale import Scale
-from .servers import running_servers
+from .servers import Server, running_servers
 from .small_loads import SmallLoads, small_load_names
 from .subjects import Subject, find_program
 
+_LIBRARY_LOADS = (*LIBRARY_LOADS, *FORTUNE_LOADS)
 _log = getLogger(__name__)
 
 
@@ -42,6 +49,8 @@ def find_subjects(wanted: Sequence[str]) -> tuple[list[Subject], dict[str, str]]
         for name, subject in known.items()
         if (not wanted or name in wanted) and (reason := subject.missing_reason())
     }
+    if not wanted and not find_program("rg"):
+        absent[RIPGREP] = "missing: apt-get install ripgrep"
     for name, reason in absent.items():
         _log.info("%s: %s", name, reason)
     names = [name for name in known if not wanted or name in wanted]
@@ -75,7 +84,9 @@ class BenchmarkRun:
             results, or the name of a load is unknown.
         """
         small = small_load_names(self.scale)
-        if unknown := set(self.wanted_loads).difference(small, BIG_LOADS):
+        if unknown := set(self.wanted_loads).difference(
+            small, BIG_LOADS, _LIBRARY_LOADS
+        ):
             raise BenchmarkError(f"There is no load {', '.join(sorted(unknown))}.")
         needs_big = any(map(self._is_wanted, BIG_LOADS))
         sentences = corpus.make_sentences()
@@ -84,6 +95,8 @@ class BenchmarkRun:
             self._run_small(sentences)
         if needs_big:
             self._run_big()
+        if OURS in self.subjects and any(map(self._is_wanted, _LIBRARY_LOADS)):
+            self._run_libraries()
 
     @property
     def _library(self) -> Path:
@@ -120,6 +133,33 @@ class BenchmarkRun:
             big.check_responses()
             _log.info("all servers give the same results")
             self._measure(big.loads())
+
+    def _run_libraries(self) -> None:
+        libraries = write_libraries(self.folder / "libraries", self.scale.files)
+        if any(map(self._is_wanted, LIBRARY_LOADS)):
+            with self._indexed(UNCACHED, libraries.many, libraries.few) as servers:
+                loads = LibraryLoads(self.folder, libraries, self.scale, *servers)
+                loads.check_responses()
+                _log.info("the service and grep give the same results")
+                self._measure(loads.loads())
+        if any(map(self._is_wanted, FORTUNE_LOADS)):
+            folders = libraries.fortunes, libraries.joined_fortunes
+            with self._indexed(INDEXED, *folders) as servers:
+                self._measure(FortuneLoads(self.folder, self.scale, *servers).loads())
+
+    @contextmanager
+    def _indexed(self, subject: Subject, *libraries: Path) -> Iterator[list[Server]]:
+        """Run a server for each library, after it has indexed that."""
+        _log.info("indexing %d libraries", len(libraries))
+        with ExitStack() as stack:
+            yield [
+                stack.enter_context(
+                    running_indexed_server(
+                        subject, Path(mkdtemp(dir=self.folder)), library
+                    )
+                )
+                for library in libraries
+            ]
 
     def _measure(self, loads: Iterable[Load]) -> None:
         for load in loads:

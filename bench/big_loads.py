@@ -4,9 +4,10 @@ The loads on the large dictionaries, where searching takes most of the time.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from http.client import HTTPException
 from pathlib import Path
 
@@ -23,15 +24,19 @@ from .floor import run_grep
 from .memory import PeakMemory, resident_megabytes
 from .ours import OURS, UNBATCHED
 from .peers.catalogue import CGI, FASTAPI, QUART, WEBHOOK
-from .queries import Query, all_query, search_query
+from .queries import Query, all_query, quotes_path, search_query
 from .rounds import Load, Numbers
 from .servers import Server, check_same_results, select_contestants
 from .subjects import parse_text_lines
 
 GREP_NAME = "grep alone"
-BIG_LOADS = RARE_LOAD, FIRST_LOAD, ALL_LOAD = "rare-500MB", "first-500MB", "all-50MB"
+COUNTED, COUNTED_EXACTLY = "ours, quotes", "ours, quotes, ignore_case=false"
+BIG_LOADS = (RARE_LOAD, FIRST_LOAD, ALL_LOAD, COUNT_LOAD) = (
+    *("rare-500MB", "first-500MB", "all-50MB", "count-500MB"),
+)
 
 _FIRST_COUNT = 10
+_INDEX_TIMEOUT = 600.0
 _SEARCH_SERVERS = [UNBATCHED.name, WEBHOOK.name, FASTAPI.name]
 _ALL_SERVERS = [each.name for each in (OURS, WEBHOOK, FASTAPI, QUART, CGI)]
 BIG_SERVERS = {*_SEARCH_SERVERS, *_ALL_SERVERS}
@@ -84,6 +89,8 @@ class BigLoads:
             _ALL_SERVERS, self._servers, self._measure_throughput
         )
         yield Load(ALL_LOAD, title, entries, absent)
+        if OURS.name in self._servers:
+            yield self._make_count_load(self._servers[OURS.name])
 
     def check_responses(self) -> None:
         """
@@ -110,6 +117,46 @@ class BigLoads:
         start = time.monotonic()
         run_grep(arguments, self._large)
         return {"ms": 1000 * (time.monotonic() - start)}
+
+    def _make_count_load(self, server: Server) -> Load:
+        title = f"The number of quotes with a common term in {LARGE_MEGABYTES} MB"
+        return Load(
+            COUNT_LOAD,
+            title,
+            {
+                COUNTED: partial(self._measure_count, server, "auto"),
+                COUNTED_EXACTLY: partial(self._measure_count, server, "false"),
+                GREP_NAME: partial(self._measure_grep, ["-c", "-e", COMMON_TERM]),
+            },
+        )
+
+    def _measure_count(self, server: Server, ignore_case: str, number: int) -> Numbers:
+        self._wait_for_index(server)
+        # The limit is another one in each round, so that no cache can help.
+        path = quotes_path(
+            COMMON_TERM, dictionary=LARGE, ignore_case=ignore_case, limit=number + 1
+        )
+        start = time.monotonic()
+        body = server.get(path)
+        numbers = {"ms": 1000 * (time.monotonic() - start)}
+        if json.loads(body)["total"] != self._common_count:
+            raise RunFailed("the number of quotes is wrong")
+        return numbers
+
+    @cached_property
+    def _common_count(self) -> int:
+        return int(run_grep(["-c", "-e", COMMON_TERM], self._large))
+
+    def _wait_for_index(self, server: Server) -> None:
+        """Have the large dictionary indexed, unless it is."""
+        deadline = time.monotonic() + _INDEX_TIMEOUT
+        while True:
+            try:
+                server.get(quotes_path(RARE_TERM, dictionary=LARGE))
+                return
+            except RunFailed:
+                if time.monotonic() > deadline:
+                    raise
 
     def _measure_throughput(self, server: Server, number: int) -> Numbers:
         with PeakMemory(server.pids()) as memory:

@@ -31,6 +31,7 @@ _ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 COMMON_TERM = "common thread"
 RARE_TERM = "zanzibar nights are longer"
 _BLOCK_LINES = 10_000
+_LINES_PER_QUOTE = 5
 _NUMBER_PLACEHOLDER = b"@@@@@@"
 
 
@@ -89,10 +90,14 @@ def make_big_block(texts: Sequence[str]) -> bytes:
     """
     Return a block of lines, about a megabyte, with a placeholder for its number.
 
-    Every twentieth line contains L{COMMON_TERM}.
+    Every twentieth line contains L{COMMON_TERM}, and every fifth is blank: it ends a
+    quote.
     """
     lines = []
     for number in range(_BLOCK_LINES):
+        if number % _LINES_PER_QUOTE == _LINES_PER_QUOTE - 1:
+            lines.append(b"\n")
+            continue
         text = texts[number % len(texts)][:85]
         if number % 20 == 0:
             text = f"{COMMON_TERM} {text[len(COMMON_TERM) + 1 :]}"

@@ -18,6 +18,7 @@ from statistics import fmean, quantiles
 
 from .errors import RunFailed
 from .rounds import Numbers
+from .subjects import Command
 
 _GREP = which("grep") or "grep"
 _ENVIRONMENT = {"LC_ALL": "C"}
@@ -25,21 +26,26 @@ _START_TIMEOUT = 60.0
 """How long the processes wait for each other before their loops, in seconds."""
 
 
-def run_grep(arguments: Sequence[str], dictionary: str) -> bytes:
-    """Run grep on a file with C{posix_spawn}, the fastest way in Python."""
+def run_grep(arguments: Sequence[str], dictionary: str = os.devnull) -> bytes:
+    """Run grep on a file, or on those that the arguments name."""
+    return run_command([_GREP, "-a", "-F", *arguments], dictionary)
+
+
+def run_command(command: Command, input_file: str = os.devnull) -> bytes:
+    """Run a program with C{posix_spawn}, the fastest way in Python."""
     read, write = os.pipe()
-    dictionary_fd = os.open(dictionary, os.O_RDONLY)
+    input_fd = os.open(input_file, os.O_RDONLY)
     pid = os.posix_spawn(
-        _GREP,
-        ["grep", "-a", "-F", *arguments],
+        command[0],
+        [*command],
         _ENVIRONMENT,
         file_actions=[
-            (os.POSIX_SPAWN_DUP2, dictionary_fd, 0),
+            (os.POSIX_SPAWN_DUP2, input_fd, 0),
             (os.POSIX_SPAWN_DUP2, write, 1),
         ],
     )
     os.close(write)
-    os.close(dictionary_fd)
+    os.close(input_fd)
     with open(read, "rb", buffering=0) as output:
         printed = output.readall()
     os.waitpid(pid, 0)

@@ -1,4 +1,5 @@
--- Sends each line of a file in turn as the body of a request; prints a report in JSON.
+-- Sends each line of a file in turn: one that starts with a slash as the path of a GET,
+-- others as the body of a POST. Prints a report in JSON.
 -- Arguments: the file; the number of requests per second, 0 for no limit.
 
 local ffi = require("ffi")
@@ -21,7 +22,11 @@ end
 function init(args)
     wrk.headers["Content-Type"] = "application/json"
     for line in io.lines(args[1]) do
-        requests[#requests + 1] = wrk.format("POST", nil, nil, line)
+        if line:sub(1, 1) == "/" then
+            requests[#requests + 1] = wrk.format("GET", line)
+        else
+            requests[#requests + 1] = wrk.format("POST", nil, nil, line)
+        end
     end
     local rate = tonumber(args[2])
     if rate > 0 then

@@ -17,7 +17,7 @@ _MODULES = (
     *("Twisted", "Klein", "msgspec"),
     *("fastapi", "starlette", "uvicorn", "uvloop", "httptools", "quart", "hypercorn"),
 )
-_PACKAGES = ("grep", "wrk", "webhook", "nginx-light", "fcgiwrap")
+_PACKAGES = ("grep", "wrk", "webhook", "nginx-light", "fcgiwrap", "ripgrep")
 
 
 def describe_machine() -> Mapping[str, str]:

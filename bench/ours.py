@@ -18,8 +18,6 @@ def _make_variant(name: str, *options: str) -> Subject:
                 f"--listen=tcp:{configuration.port}:interface=127.0.0.1",
                 f"--dictionaries={configuration.library}",
                 f"--cache-dir={configuration.folder / 'cache'}",
-                # To index the large dictionaries would disturb the first loads.
-                "--index-at-start=no",
                 *options,
             ]
         ]
@@ -27,10 +25,16 @@ def _make_variant(name: str, *options: str) -> Subject:
     return Subject(name, commands, parse_json_lines)
 
 
-OURS = _make_variant("ours")
+# To index the large dictionaries would disturb the first loads.
+_NOT_INDEXED = "--index-at-start=no"
+
+OURS = _make_variant("ours", _NOT_INDEXED)
 UNBATCHED = _make_variant(
     "ours, one process, each search alone",
-    *("--workers=1", "--search-together=no", "--cache-bytes=0"),
+    *(_NOT_INDEXED, "--workers=1", "--search-together=no", "--cache-bytes=0"),
 )
-TWO_WORKERS = _make_variant("ours, 2 workers", "--workers=2")
+TWO_WORKERS = _make_variant("ours, 2 workers", _NOT_INDEXED, "--workers=2")
 VARIANTS = (OURS, UNBATCHED, TWO_WORKERS)
+
+INDEXED = _make_variant("ours, indexed")
+UNCACHED = _make_variant("ours, indexed, no cache", "--cache-bytes=0")

@@ -24,6 +24,7 @@ _UNITS = {
     "MB/s": "MB/s",
     "peak MB": "peak MB",
     "more MB": "beyond idle MB",
+    "MB": "MB",
 }
 _ROW_TITLES = {
     WITHOUT_BACKGROUND: "no background load",
@@ -42,7 +43,7 @@ class Report:
     @ivar loads: the loads that were measured.
     @ivar results: their results by name.
     @ivar absent: why contestants are absent, by name.
-    @ivar judgements: the results for the targets.
+    @ivar judgements: the results for the targets, by the title of their table.
     """
 
     scale: str
@@ -51,7 +52,7 @@ class Report:
     loads: Sequence[Load]
     results: Mapping[str, Outcomes]
     absent: Mapping[str, str]
-    judgements: Sequence[Judgement]
+    judgements: Mapping[str, Sequence[Judgement]]
 
 
 def format_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -158,8 +159,9 @@ def _report_sections(report: Report) -> Iterator[str]:
     if report.absent:
         yield "Absent:"
         yield "\n".join(f"- {name}: {why}" for name, why in report.absent.items())
-    yield "### Targets"
-    yield format_target_table(report.judgements)
+    for title, judgements in report.judgements.items():
+        yield f"### {title}"
+        yield format_target_table(judgements)
     for load in report.loads:
         yield f"### {load.title}"
         # A contestant that was not selected is not absent.
@@ -174,7 +176,11 @@ def report_data(report: Report) -> dict[str, Any]:
         "machine": report.machine,
         "versions": report.versions,
         "absent": report.absent,
-        "targets": [asdict(judgement) for judgement in report.judgements],
+        "targets": [
+            asdict(judgement)
+            for judgements in report.judgements.values()
+            for judgement in judgements
+        ],
         "loads": {
             load.name: {
                 "title": load.title,

@@ -18,6 +18,7 @@ class Scale:
     @ivar paced_seconds: the duration of a paced run, whose p99 needs more time.
     @ivar clients: the numbers of clients that search for distinct terms.
     @ivar idle: the numbers of idle connections.
+    @ivar files: the number of files of a large library.
     """
 
     rounds: int
@@ -25,8 +26,9 @@ class Scale:
     paced_seconds: int
     clients: Sequence[int]
     idle: Sequence[int]
+    files: int
 
 
-FULL = Scale(5, 2, 5, (1, 16, 64, 256), (0, 1000, 3000))
-QUICK = Scale(3, 1, 2, (1, 16, 64), (0, 3000))
+FULL = Scale(5, 2, 5, (1, 16, 64, 256), (0, 1000, 3000), 10_000)
+QUICK = Scale(3, 1, 2, (1, 16, 64), (0, 3000), 1000)
 SCALES = {"full": FULL, "quick": QUICK}

@@ -108,21 +108,30 @@ class Server:
         @return: the body of the response.
         @raise RunFailed: the status is not 200.
         """
+        path = self.subject.paths.get(str(query["action"]), API)
+        return self._send("POST", path, encode_query(query))
+
+    def get(self, path: str) -> bytes:
+        """
+        Get a path on a new connection.
+
+        @return: the body of the response.
+        @raise RunFailed: the status is not 200.
+        """
+        return self._send("GET", path)
+
+    def _send(self, method: str, path: str, body: str | None = None) -> bytes:
         connection = HTTPConnection(
             "127.0.0.1", self.configuration.port, timeout=_RESPONSE_TIMEOUT
         )
+        headers = {"Content-Type": "application/json"} if body else {}
         with closing(connection):
-            connection.request(
-                "POST",
-                self.subject.paths.get(str(query["action"]), API),
-                encode_query(query),
-                {"Content-Type": "application/json"},
-            )
+            connection.request(method, path, body, headers)
             response = connection.getresponse()
-            body = response.read()
+            content = response.read()
         if response.status != 200:
             raise RunFailed(f"status {response.status}")
-        return body
+        return content
 
     def query_lines(self, query: Query) -> list[str]:
         """
@@ -150,6 +159,24 @@ class Server:
 
 
 @contextmanager
+def running_server(
+    subject: Subject, folder: Path, library: Path, query: Query
+) -> Iterator[Server]:
+    """
+    Run a server during a C{with} statement.
+
+    @param folder: the folder for its files.
+    @param query: a query that it supports.
+    """
+    server = Server(subject, folder, library)
+    try:
+        server.start(query)
+        yield server
+    finally:
+        server.stop()
+
+
+@contextmanager
 def running_servers(
     subjects: Sequence[Subject], folder: Path, library: Path, query: Query
 ) -> Iterator[dict[str, Server]]:
@@ -163,10 +190,10 @@ def running_servers(
     servers: dict[str, Server] = {}
     with ExitStack() as stack:
         for subject in subjects:
-            server = Server(subject, Path(mkdtemp(dir=folder)), library)
-            stack.callback(server.stop)
-            server.start(query)
-            servers[subject.name] = server
+            own_folder = Path(mkdtemp(dir=folder))
+            servers[subject.name] = stack.enter_context(
+                running_server(subject, own_folder, library, query)
+            )
         yield servers
 
 

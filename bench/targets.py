@@ -11,7 +11,7 @@ from operator import sub, truediv
 from .big_loads import ALL_LOAD, FIRST_LOAD, GREP_NAME, RARE_LOAD
 from .ours import OURS, TWO_WORKERS, UNBATCHED
 from .peers.catalogue import FASTAPI, QUART, WEBHOOK
-from .rounds import Outcomes, Spread, compare_paired
+from .rounds import Outcomes, Spread, compare_paired, summarize
 from .small_loads import TWO_GREPS, WITH_BACKGROUND, WITHOUT_BACKGROUND, idle_run_name
 
 
@@ -23,7 +23,8 @@ class Target:
     @ivar what: its description.
     @ivar load: the name of the load.
     @ivar ours: the contestant that should reach the target.
-    @ivar peer: the contestant that it is compared with.
+    @ivar peer: the contestant that it is compared with; L{None} if the metric itself
+        is compared with the limit.
     @ivar metric: the metric that is compared.
     @ivar limit: the limit for the comparison.
     @ivar at_least: whether the limit is a minimum; else it is a maximum.
@@ -33,7 +34,7 @@ class Target:
     what: str
     load: str
     ours: str
-    peer: str
+    peer: str | None
     metric: str
     limit: float
     at_least: bool = True
@@ -43,7 +44,9 @@ class Target:
     def formatted_limit(self) -> str:
         """The limit with its sign and unit."""
         sign = ">=" if self.at_least else "<="
-        unit = f"{self.metric} more" if self.difference else "x"
+        unit = "x" if self.peer else self.metric
+        if self.difference:
+            unit = f"{self.metric} more"
         return f"{sign} {self.limit:g} {unit}"
 
 
@@ -152,17 +155,18 @@ def judge_target(
     @param absent: why contestants are absent, by name.
     """
     for name in (target.ours, target.peer):
-        if name in absent:
+        if name is not None and name in absent:
             return Judgement(target, None, f"left out: {name}: {absent[name]}")
     outcomes = results.get(target.load, {})
-    ours, peer = outcomes.get(target.ours), outcomes.get(target.peer)
+    ours, peer = outcomes.get(target.ours), outcomes.get(target.peer or target.ours)
     if ours is None or peer is None:
         return Judgement(target, None, "not measured in this run")
-    seen = compare_paired(
-        ours.values(target.metric),
-        peer.values(target.metric),
-        sub if target.difference else truediv,
-    )
+    values = ours.values(target.metric)
+    if target.peer is None:
+        seen = summarize(values)
+    else:
+        compare = sub if target.difference else truediv
+        seen = compare_paired(values, peer.values(target.metric), compare)
     if seen is None:
         return Judgement(target, None, "failed")
     reached = (

@@ -94,8 +94,9 @@ def run_wrk(
     """
     Run wrk.
 
-    @param url: the URL of all requests.
-    @param bodies: the file of the bodies, one per line; after the last comes the first.
+    @param url: the URL of all requests; a path replaces its path.
+    @param bodies: the file of the bodies or paths, one per line; after the last comes
+        the first.
     @param clients: the number of connections.
     @param rate: the number of requests per second; 0 for no limit.
     @raise RunFailed: there is no report, or the rate was too low.
@@ -122,5 +123,5 @@ def run_wrk(
 
 
 def write_bodies(path: Path, bodies: Iterable[str]) -> None:
-    """Write a file of bodies."""
+    """Write a file of bodies, or of paths."""
     path.write_text("".join(f"{body}\n" for body in bodies), "utf-8")

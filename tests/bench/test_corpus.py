@@ -62,7 +62,7 @@ class BigTests(SynchronousTestCase):
         self.folder = Path(self.enterContext(TemporaryDirectory()))
 
     def test_a_rare_term_is_in_the_last_line_only(self) -> None:
-        """A search must read the whole file; each line has its own number."""
+        """A search must read the whole file; each line of text has its own number."""
         block = make_big_block(make_sentences())
         write_big(self.folder / "big", block, 2)
         text = (self.folder / "big").read_text("utf-8")
@@ -70,7 +70,8 @@ class BigTests(SynchronousTestCase):
         self.assertEqual(
             [RARE_TERM in line for line in lines].index(True), len(lines) - 1
         )
-        self.assertEqual(len({line[:11] for line in lines}), len(lines))
+        texts = [line for line in lines if line]
+        self.assertEqual(len({line[:11] for line in texts}), len(texts))
         self.assertEqual(len(text), 2 * len(block) + len(lines[-1]) + 1)
 
     def test_a_common_term_is_in_every_twentieth_line(self) -> None:
@@ -78,6 +79,12 @@ class BigTests(SynchronousTestCase):
         lines = make_big_block(make_sentences()).decode().splitlines()
         numbers = [number for number, line in enumerate(lines) if COMMON_TERM in line]
         self.assertEqual(numbers, list(range(0, len(lines), 20)))
+
+    def test_every_fifth_line_ends_a_quote(self) -> None:
+        """So that the service has quotes to count."""
+        lines = make_big_block(make_sentences()).decode().splitlines()
+        blank = [number for number, line in enumerate(lines) if not line]
+        self.assertEqual(blank, list(range(4, len(lines), 5)))
 
     def test_missing_disk_space_is_an_error(self) -> None:
         """No large dictionary is written."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bench.ours import OURS, TWO_WORKERS
+from bench.ours import INDEXED, OURS, TWO_WORKERS
 from bench.subjects import ServerConfiguration
 
 
@@ -25,3 +25,5 @@ class VariantTests(SynchronousTestCase):
         ]
         self.assertEqual(command[-5:], [*options, "--workers=2"])
         self.assertEqual([*OURS.commands(configuration)], [command[:-1]])
+        # By default it indexes the library at its start.
+        self.assertEqual([*INDEXED.commands(configuration)], [command[:-2]])

@@ -9,7 +9,13 @@ from collections import Counter
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bench.queries import all_query, encode_query, search_query, zipf_terms
+from bench.queries import (
+    all_query,
+    encode_query,
+    quotes_path,
+    search_query,
+    zipf_terms,
+)
 
 TERMS = [f"term {number}" for number in range(100)]
 
@@ -20,6 +26,12 @@ class QueryTests(SynchronousTestCase):
         query = search_query("love", "large", nresults=10)
         self.assertEqual(json.loads(encode_query(query)), query)
         self.assertNotIn("\n", encode_query(all_query("medium")))
+
+    def test_a_path_of_quotes_is_encoded(self) -> None:
+        """It has no blanks, so that it can be the target of a request."""
+        self.assertEqual(
+            quotes_path("a & b", limit=2), "/api/v2/quotes?term=a+%26+b&limit=2"
+        )
 
     def test_zipf_terms_have_a_zipf_distribution(self) -> None:
         """The second has half the frequency of the first, the tenth a tenth."""

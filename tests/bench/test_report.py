@@ -107,7 +107,7 @@ class PageTests(SynchronousTestCase):
         [Load("load", "A load", {}, ["other", "unwanted"])],
         {"load": {"ours": OURS, "peer": PEER}},
         {"other": "missing: pip install other"},
-        [Judgement(TARGET, None, "failed")],
+        {"Targets": [Judgement(TARGET, None, "failed")]},
     )
 
     def test_the_text_has_the_machine_and_absent_contestants(self) -> None:

@@ -12,6 +12,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bench import small_loads
 from bench.big_loads import BIG_LOADS, BIG_SERVERS, BigLoads
+from bench.fortune_loads import FORTUNE_LOADS, FortuneLoads
+from bench.library_corpus import Libraries
+from bench.library_loads import LIBRARY_LOADS, RIPGREP, LibraryLoads
+from bench.library_targets import LIBRARY_TARGETS
 from bench.ours import OURS, TWO_WORKERS, VARIANTS
 from bench.peers.catalogue import FASTAPI, PEERS, WEBHOOK
 from bench.queries import ZIPF_TERMS
@@ -24,6 +28,7 @@ from bench.wrk import WrkReport
 
 TARGET = Target("a load", "load", "ours", "peer", "rate", 2.0)
 MAXIMUM = Target("", "load", "ours", "peer", "rate", 1.1, at_least=False)
+ABSOLUTE = Target("", "load", "ours", None, "rate", 10)
 DIFFERENCE = Target("", "load", "ours", "peer", "rate", 5, False, difference=True)
 
 
@@ -42,6 +47,8 @@ class JudgeTests(SynchronousTestCase):
             (MAXIMUM, make_outcome(11.0), make_outcome(10.0), "reached"),
             (MAXIMUM, make_outcome(12.0), make_outcome(10.0), "missed"),
             (DIFFERENCE, make_outcome(104.0), make_outcome(100.0), "reached"),
+            (ABSOLUTE, make_outcome(9.0, 10.0, 10.0), three, "reached"),
+            (ABSOLUTE, make_outcome(9.0), three, "missed"),
             (TARGET, make_outcome(20.0, None), make_outcome(None, 10.0), "failed"),
         ):
             results = {"load": {"ours": ours, "peer": peer}}
@@ -51,6 +58,13 @@ class JudgeTests(SynchronousTestCase):
         results = {"load": {"ours": make_outcome(104.0), "peer": make_outcome(100.0)}}
         judged = judge_target(DIFFERENCE, results, {})
         self.assertEqual(judged.seen, Spread(4.0, 4.0, 4.0))
+
+    def test_the_limit_has_its_unit(self) -> None:
+        """A ratio has none."""
+        self.assertEqual(
+            [each.formatted_limit for each in (TARGET, MAXIMUM, ABSOLUTE, DIFFERENCE)],
+            [">= 2 x", "<= 1.1 x", ">= 10 rate", "<= 5 rate more"],
+        )
 
     def test_the_verdict_says_why_there_is_no_result(self) -> None:
         """A contestant is absent, or the load was not measured."""
@@ -88,6 +102,27 @@ class TargetsTests(SynchronousTestCase):
                 for target in TARGETS:
                     self.assertIn(target.ours, entries[target.load], target)
                     self.assertIn(target.peer, entries[target.load], target)
+
+    def test_the_contestants_of_the_targets_for_libraries_are_measured(self) -> None:
+        """Only ripgrep may be missing."""
+        folder = Path("folder")
+        server = Server(OURS, folder, folder)
+        many, fortunes = (
+            [
+                *LibraryLoads(
+                    folder, Libraries(*[folder] * 5), QUICK, server, server
+                ).loads()
+            ],
+            [*FortuneLoads(folder, QUICK, server, server).loads()],
+        )
+        self.assertEqual([load.name for load in many], [*LIBRARY_LOADS])
+        self.assertEqual([load.name for load in fortunes], [*FORTUNE_LOADS])
+        big = BigLoads({OURS.name: server}, folder).loads()
+        entries = {x.name: [*x.entries, *x.absent] for x in (*many, *fortunes, *big)}
+        for target in LIBRARY_TARGETS:
+            self.assertIn(target.ours, entries[target.load], target)
+            self.assertIn(target.peer or target.ours, entries[target.load], target)
+        self.assertIn(RIPGREP, entries["many-rare"])
 
 
 class DistinctTermsTests(SynchronousTestCase):

@@ -8,12 +8,17 @@ import json
 import subprocess
 from functools import partial
 from pathlib import Path
+from shutil import which
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from bench.errors import RunFailed
-from bench.wrk import WrkReport, parse_report, run_wrk
+from bench.queries import encode_query, quotes_path, search_query
+from bench.wrk import WrkReport, parse_report, run_wrk, write_bodies
+
+from ..integration.server import running_server
 
 GOOD_REPORT = {
     "bodies_used": 1005,
@@ -88,3 +93,21 @@ class PacedRunTests(SynchronousTestCase):
         error = self.assertRaises(RunFailed, run_at_rate, 600)
         self.assertEqual(str(error), "only 1000 responses to paced requests")
         self.assertEqual(run_at_rate(520).requests, 1000)
+
+
+class RequestTests(SynchronousTestCase):
+    def test_a_line_is_a_body_or_a_path(self) -> None:
+        """Both are sent to the same server, and get the status 200."""
+        if which("wrk") is None:
+            raise SkipTest("not installed: wrk")
+        file = Path(self.enterContext(TemporaryDirectory()), "requests")
+        query = search_query("heart", "authors")
+        write_bodies(file, [encode_query(query), quotes_path("heart")])
+        with running_server() as server:
+            url = f"http://127.0.0.1:{server.address[1]}/api/v1/json"
+            report = run_wrk(url, file, 1, 1)
+            metrics = server.get("/metrics").body.decode()
+        self.assertEqual(report.errors, {})
+        self.assertGreater(report.requests, 2)
+        for route in ("/api/v1/json", "/api/v2/quotes"):
+            self.assertRegex(metrics, rf'route="{route}"[^}}]*}} [1-9]')
