@@ -148,7 +148,7 @@ class Composition:
             lambda: len(packs.collection.packs),
         )
         gauge("index_bytes", "Size of all packs in use.", lambda: packs.size)
-        gauge("index_ratio", "Part of the library with an index.", packs.indexed_ratio)
+        gauge("index_ratio", "Part of the library with an index.", packs.progress.ratio)
         if self.options["index-at-start"]:
             self.reactor.callWhenRunning(packs.start_indexing)
         batching = self.options["search-together"]

@@ -21,7 +21,6 @@ from twisted.logger import Logger
 from twisted.python.procutils import which
 
 from twisted_quotes.library.library import Library, LibraryUnusable
-from twisted_quotes.library.packs.cache import default_cache_folder
 from twisted_quotes.listening.proxy_protocol import proxy_protocol_endpoint
 from twisted_quotes.listening.sockets import (
     remove_stale_socket,
@@ -128,6 +127,20 @@ def check_writable(path: str | None) -> str | None:
             reason = f"--access-log {path!r} cannot be used: {error.strerror}"
             raise CannotStart(reason) from None
     return path
+
+
+def default_cache_folder(home: str, xdg_cache_home: str | None) -> str:
+    """
+    Return the user's cache folder for this program.
+
+    The rule is that of the XDG Base Directory Specification.
+
+    @param home: the user's home folder.
+    @param xdg_cache_home: the value of C{XDG_CACHE_HOME}, if it is set.
+    """
+    if xdg_cache_home is None or not os.path.isabs(xdg_cache_home):
+        xdg_cache_home = os.path.join(home, ".cache")
+    return os.path.join(xdg_cache_home, "twisted_quotes")
 
 
 def cache_folder() -> str:

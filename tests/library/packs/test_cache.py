@@ -11,32 +11,13 @@ from time import time
 from unittest.mock import patch
 
 from twisted.logger import LogLevel, capturedLogs
-from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.library.packs.building.writer import write_pack
-from twisted_quotes.library.packs.cache import PackCache, default_cache_folder
+from twisted_quotes.library.packs.cache import PackCache
 from twisted_quotes.library.packs.pack import Pack
 from twisted_quotes.library.packs.plan import PackPlan
 
 from .cases import PackTestCase, flip_byte
-
-
-class DefaultTests(SynchronousTestCase):
-    """Tests for the default cache folder."""
-
-    def test_the_default_is_in_the_cache_folder_of_the_user(self) -> None:
-        self.assertEqual(
-            default_cache_folder("/home/me", None), "/home/me/.cache/twisted_quotes"
-        )
-        self.assertEqual(default_cache_folder("/home/me", "/x"), "/x/twisted_quotes")
-
-    def test_a_relative_xdg_cache_home_is_ignored(self) -> None:
-        """The specification demands it."""
-        for relative in ("", "x"):
-            self.assertEqual(
-                default_cache_folder("/home/me", relative),
-                "/home/me/.cache/twisted_quotes",
-            )
 
 
 class CacheTests(PackTestCase):

@@ -14,7 +14,11 @@ from twisted.logger import capturedLogs, formatEvent
 
 from twisted_quotes.errors import DictionaryChanging, ServiceNotReady, TooBusy
 from twisted_quotes.library.packs import plan as plan_module
-from twisted_quotes.library.packs.building.builder import BuildFailed, PackBuilder
+from twisted_quotes.library.packs.building.builder import (
+    MAX_PROCESSES,
+    BuildFailed,
+    PackBuilder,
+)
 from twisted_quotes.library.packs.columns import PackDamaged
 from twisted_quotes.library.packs.parts import PackPart
 from twisted_quotes.library.packs.plan import PackPlan
@@ -217,9 +221,29 @@ class AllTests(ProviderTestCase):
         self.assertEqual(os.stat(loaded.pack.folder).st_ino, inode)
 
     def test_the_progress_is_known(self) -> None:
-        self.assertIn("has just begun", self.provider.progress)
+        self.assertIn("has just begun", str(self.provider.progress))
         self.find_all()
-        self.assertIn("100% of 0.0 MB", self.provider.progress)
+        self.assertIn("100% of 0.0 MB", str(self.provider.progress))
+
+    def test_the_progress_is_known_if_only_one_dictionary_is_searched(self) -> None:
+        self.use_small_packs()
+        self.write({"a": "x" * 300_000, "b": "y" * 100_000})
+        self.successResultOf(self.find("b"))
+        self.assertIn("25% of 0.4 MB", str(self.provider.progress))
+        self.assertAlmostEqual(self.provider.progress.ratio(), 0.25, 2)
+
+    def test_several_packs_are_built_at_the_same_time(self) -> None:
+        self.use_small_packs()
+        counts: list[int] = []
+        write = PackBuilder.write
+
+        def count_and_write(builder: PackBuilder, *arguments: Any) -> Any:
+            counts.append(self.provider.builds.count)
+            return write(builder, *arguments)
+
+        self.patch(PackBuilder, "write", count_and_write)
+        self.find_all()
+        self.assertIn(MAX_PROCESSES, counts)
 
     def test_warnings_are_those_of_the_latest_states(self) -> None:
         self.write({"a": b"\xff"})

@@ -34,20 +34,6 @@ _SWEEP_INTERVAL = 3600.0
 _MAX_ATTEMPTS = 3
 
 
-def default_cache_folder(home: str, xdg_cache_home: str | None) -> str:
-    """
-    Return the user's cache folder for this program.
-
-    The rule is that of the XDG Base Directory Specification.
-
-    @param home: the user's home folder.
-    @param xdg_cache_home: the value of C{XDG_CACHE_HOME}, if it is set.
-    """
-    if xdg_cache_home is None or not os.path.isabs(xdg_cache_home):
-        xdg_cache_home = os.path.join(home, ".cache")
-    return os.path.join(xdg_cache_home, "twisted_quotes")
-
-
 class PackCache:
     """
     A folder of packs.

@@ -20,7 +20,7 @@ from twisted_quotes.quotes.formats import QuoteSpan
 
 from .columns import ID_RECORD, ID_SIZE, PREFIX_SIZE, SPAN_RECORD, PackDamaged
 
-_BLOCK_SIZE = 1024 * 1024
+_BLOCK_SIZE = 64 * 1024
 
 
 class FileStatus(NamedTuple):

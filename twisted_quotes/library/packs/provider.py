@@ -24,13 +24,14 @@ from twisted_quotes.library.stability import MAX_ATTEMPTS
 from twisted_quotes.processes.process import ReactorForProcesses
 from twisted_quotes.text.display import list_names
 
-from .building.builder import PackBuilder
+from .building.builder import MAX_PROCESSES, PackBuilder
 from .building.builds import DictionaryIsolated, PackBuilds
 from .cache import PackCache
 from .collection import PackCollection
 from .pack import Pack
 from .parts import PackPart
 from .plan import PackPlan, plan_packs
+from .progress import IndexingProgress
 
 _MARK_INTERVAL = 24 * 3600.0
 
@@ -49,6 +50,8 @@ class IndexedParts(NamedTuple):
 class PackProvider:
     """
     Provides the packs of a library, which are stored or are built.
+
+    @ivar progress: how much of the library has an index.
     """
 
     _log = Logger()
@@ -65,7 +68,7 @@ class PackProvider:
         self._preparation = CoalescedCall(self._prepare)
         # The snapshot for which all packs are ready, and these.
         self._ready: tuple[Snapshot, IndexedParts] | None = None
-        self._indexed_size = self._total_size = 0
+        self.progress = IndexingProgress(monitor, builds.collection)
         self._reactor = builds.reactor
         self._mark_at = 0.0
 
@@ -73,18 +76,6 @@ class PackProvider:
     def size(self) -> int:
         """The size of all packs, in bytes."""
         return sum(pack.size for pack in self.collection.packs)
-
-    def indexed_ratio(self) -> float:
-        """Return which part of the library was indexed, 0 to 1."""
-        return self._indexed_size / self._total_size if self._total_size else 0.0
-
-    @property
-    def progress(self) -> str:
-        """How much of the library has been indexed, for a client."""
-        if not self._total_size:
-            return "it has just begun"
-        megabytes = self._total_size / 1e6
-        return f"{self.indexed_ratio():.0%} of {megabytes:.1f} MB are done"
 
     def start_indexing(self) -> None:
         """Index the library in the background."""
@@ -208,8 +199,9 @@ class PackProvider:
     async def _get_packs(self, plans: Sequence[PackPlan]) -> IndexedParts:
         parts: list[PackPart] = []
         last_error: Unavailable | None = None
-        self._indexed_size, self._total_size = 0, sum(plan.size for plan in plans)
-        for plan in plans:
+        for number, plan in enumerate(plans):
+            for following in plans[number + 1 : number + MAX_PROCESSES]:
+                self._start_build(following)
             left_out: Sequence[str]
             # Other dictionaries need not wait for one that takes long.
             wait = plan.dictionaries[0][0] not in self.builds.isolated
@@ -230,10 +222,15 @@ class PackProvider:
                     names=list_names(left_out),
                     reason=last_error.message if last_error else "",
                 )
-            self._indexed_size += plan.size
         if last_error is not None and not parts:
             raise last_error
         return IndexedParts(parts, last_error is None)
+
+    def _start_build(self, plan: PackPlan) -> None:
+        """Start to build a pack that is needed later, if it is not there."""
+        if self.collection.find_pack(plan) is None:
+            started = self.builds.get(plan, wait=False)
+            started.addErrback(lambda reason: reason.trap(Unavailable, CancelledError))
 
     def _supersede(self) -> None:
         self.collection.supersede(self._monitor.latest_states.values())

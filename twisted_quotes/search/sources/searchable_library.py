@@ -161,7 +161,7 @@ class SearchableLibrary:
         try:
             return await finding
         except TimeoutError:
-            raise IndexNotReady(self.packs.progress) from None
+            raise IndexNotReady(str(self.packs.progress)) from None
 
     async def _find_parts(self, requested: DictionaryNames) -> IndexedParts:
         if requested == EVERY_DICTIONARY:

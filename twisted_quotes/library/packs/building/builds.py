@@ -120,7 +120,7 @@ class PackBuilds:
             return fail(_index_not_ready())
         is_new = plan not in self._builds
         waiting_count = sum(map(len, self._builds.values())) - self.count
-        if not is_new and waiting_count >= self.max_waiting:
+        if wait and not is_new and waiting_count >= self.max_waiting:
             raise TooBusy()
         waiters = self._builds.setdefault(plan, [])
         pack_ready: Deferred[BuiltPack]
