@@ -9,9 +9,12 @@ from typing import Any
 from unicodedata import category
 
 from msgspec.structs import replace
+from twisted.logger import capturedLogs, formatEvent
 
+from twisted_quotes.concurrency.limiter import SlotRequest
 from twisted_quotes.errors import DictionaryChanging, DictionaryNotFound
-from twisted_quotes.grep.runner import GrepSession
+from twisted_quotes.grep.runner import GrepRunner, GrepSession
+from twisted_quotes.library.packs import collection as collection_module
 from twisted_quotes.library.stability import MAX_ATTEMPTS
 from twisted_quotes.processes.process import Outcome
 from twisted_quotes.query.queries import All, List, Search
@@ -98,6 +101,24 @@ class ChangeTests(RealGrepTestCase):
         self.change_after_greps(MAX_ATTEMPTS)
         with self.assertRaises(DictionaryChanging):
             await find_entries(self.make_finder(), Search(term="love"))
+
+    async def test_a_pack_is_kept_while_a_search_waits_for_a_slot(self) -> None:
+        self.patch(collection_module, "MAX_SUPERSEDED", 0)
+        finder = self.make_finder()
+        packs = finder.searchable_library.packs
+        acquire = GrepRunner.acquire_session
+
+        async def supersede_and_acquire(
+            runner: GrepRunner, slot_request: SlotRequest
+        ) -> GrepSession:
+            packs.collection.supersede([])
+            return await acquire(runner, slot_request)
+
+        self.patch(GrepRunner, "acquire_session", supersede_and_acquire)
+        with capturedLogs() as events:
+            found = await find_entries(finder, Search(term="blind", dictionary="*"))
+        self.assertEqual(len(found), 1)
+        self.assertEqual([x for x in events if "damaged" in (formatEvent(x) or "")], [])
 
 
 class NormalizationTests(RealGrepTestCase):

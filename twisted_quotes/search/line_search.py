@@ -6,14 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from twisted_quotes.concurrency.limiter import SlotRequest
 from twisted_quotes.errors import DictionaryChanging
 from twisted_quotes.grep.arguments import is_bytewise_search
 from twisted_quotes.grep.parallel import run_in_parallel
 from twisted_quotes.grep.runner import MAX_BUFFERED, GrepSession
-from twisted_quotes.library.packs.pack import Pack
-from twisted_quotes.library.packs.parts import PackPart
 from twisted_quotes.library.stability import MAX_ATTEMPTS
 from twisted_quotes.library.text_source import TextSource
 from twisted_quotes.query.queries import (
@@ -33,7 +32,7 @@ from .sources.line_sources import (
     find_line_origins,
     find_lines_of_each,
     open_lines,
-    open_pack_lines,
+    packs_among,
 )
 from .sources.searchable_library import SearchableLibrary
 from .text_forms import prepare_query
@@ -67,23 +66,29 @@ class LineSearch:
         """
         # Before a slot is acquired, because this may wait for an index.
         origins = await find_line_origins(self.library, requested)
+        with self.library.packs.collection.in_use(packs_among(origins)):
+            found = await self._acquire_session(requested, query, slot_request)
+            if isinstance(found, Lines):
+                await results.write_all(found[query.offset : query.end])
+                return
+            with found as grep_session:
+                search = _Search(
+                    self.library, self.shared_greps, requested, query, grep_session
+                )
+                await search.find_entries(origins, results)
+
+    async def _acquire_session(
+        self, requested: DictionaryNames, query: Search | All, slot_request: SlotRequest
+    ) -> GrepSession | Lines:
+        """Acquire a session, or get what the grep of another search has found."""
         if (
             self.batcher is not None
             and requested != EVERY_DICTIONARY
             and isinstance(query, Search)
             and is_bytewise_search(query)
         ):
-            found = await self.batcher.search(requested[0], query, slot_request)
-        else:
-            found = await self.library.runner.acquire_session(slot_request)
-        if isinstance(found, Lines):
-            await results.write_all(found[query.offset : query.end])
-            return
-        with found as grep_session:
-            search = _Search(
-                self.library, self.shared_greps, requested, query, grep_session
-            )
-            await search.find_entries(origins, results)
+            return await self.batcher.search(requested[0], query, slot_request)
+        return await self.library.runner.acquire_session(slot_request)
 
 
 @dataclass
@@ -101,9 +106,8 @@ class _Search:
     ) -> None:
         """Find entries; start again when a dictionary changes meanwhile."""
         for _ in range(MAX_ATTEMPTS):
-            parts = [PackPart.whole(each) for each in origins if isinstance(each, Pack)]
             try:
-                with self.library.packs.collection.in_use(parts):
+                with self.library.packs.collection.in_use(packs_among(origins)):
                     await self._find_in(origins, results)
                 return
             except DictionaryChanging:
@@ -127,7 +131,7 @@ class _Search:
     async def _find_buffered(self, origins: Sequence[LineOrigin]) -> Entries | None:
         """Find all entries at once; return L{None} if they are too large."""
         query = self.query
-        packs = [each for each in origins if isinstance(each, Pack)]
+        packs = packs_among(origins)
         if (
             packs
             # Otherwise, a search of its own ends with the last line.
@@ -141,27 +145,11 @@ class _Search:
                 sum(pack.directory.sizes["lines"] for pack in packs),
                 query.term,
                 lambda: self._find_alone(packs),
-                lambda terms: self._find_each(packs, terms),
+                partial(find_lines_of_each, self.library, self.grep_session, packs),
             )
         else:
             found = await self._find_alone(origins)
         return None if found is None else found[query.offset : query.end]
-
-    async def _find_each(
-        self, packs: Sequence[Pack], terms: Sequence[str]
-    ) -> list[Entries | None] | None:
-        """Find each of some terms with the same greps."""
-
-        async def find(grep_session: GrepSession, pack: Pack) -> list[Lines]:
-            with open_pack_lines(self.library, pack) as source:
-                return await find_lines_of_each(grep_session, source, terms)
-
-        try:
-            found = await run_in_parallel(self.grep_session, find, packs)
-        except TooLargeToBuffer:
-            return None
-        entries = [concatenate_entries(groups) for groups in zip(*found, strict=True)]
-        return [x if approximate_size(x) <= MAX_BUFFERED else None for x in entries]
 
     async def _find_alone(self, origins: Sequence[LineOrigin]) -> Entries | None:
         limit, max_characters = self.query.end, MAX_BUFFERED

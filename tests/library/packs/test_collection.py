@@ -79,7 +79,7 @@ class CollectionTests(PackTestCase):
 
     def test_a_pack_in_use_is_kept(self) -> None:
         packs = [self.add_pack(str(n)) for n in range(MAX_SUPERSEDED + 3)]
-        with self.collection.in_use([PackPart(packs[0], range(1))]):
+        with self.collection.in_use([packs[0]]):
             self.supersede(packs[-1])
             self.assertEqual(self.removed, [each.folder for each in packs[1:3]])
         self.collection.supersede([])
@@ -89,9 +89,9 @@ class CollectionTests(PackTestCase):
         """A slow response may need it there. It is removed later."""
         packs = [self.add_pack(str(n)) for n in range(MAX_SUPERSEDED + 2)]
         other = PackCollection(lambda _: None)
-        parts = [PackPart.whole(packs[0])]
-        with other.in_use(parts), other.in_use(parts):
-            with other.in_use(parts):
+        first = packs[:1]
+        with other.in_use(first), other.in_use(first):
+            with other.in_use(first):
                 pass
             self.supersede(packs[-1])
             self.assertEqual(self.removed, [])
@@ -105,7 +105,7 @@ class CollectionTests(PackTestCase):
         shutil.rmtree(packs[0].folder)
         with (
             patch("fcntl.flock", side_effect=OSError(ENOLCK, "no locks")),
-            other.in_use(list(map(PackPart.whole, packs))),
+            other.in_use(packs),
         ):
             self.supersede(packs[-1])
         self.assertEqual(self.removed, [each.folder for each in packs[:2]])

@@ -5,7 +5,7 @@ The packs that are loaded, and where each dictionary is in them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -132,13 +132,13 @@ class PackCollection:
                 self.discard(pack)
 
     @contextmanager
-    def in_use(self, parts: Sequence[PackPart]) -> Iterator[None]:
+    def in_use(self, packs: Iterable[Pack]) -> Iterator[None]:
         """
         Keep packs during a C{with} statement, even if they are superseded.
 
         Other processes keep them, too.
         """
-        packs = {part.pack for part in parts}
+        packs = set(packs)
         for pack in packs:
             if not self._users[pack]:
                 self._shared.add(pack.folder)

@@ -128,7 +128,9 @@ class PackProvider:
 
     def discard_damaged(self, pack: Pack) -> None:
         """Have a pack loaded again; if it is damaged, it is built again."""
-        self._log.warn("The index in {folder!a} is damaged.", folder=pack.folder)
+        # One that is not needed any more may have been removed.
+        if pack in self.collection.packs:
+            self._log.warn("The index in {folder!a} is damaged.", folder=pack.folder)
         self._ready = None
         self.collection.forget(pack)
 

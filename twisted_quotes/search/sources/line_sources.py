@@ -16,14 +16,21 @@ from twisted_quotes.errors import (
     Unavailable,
 )
 from twisted_quotes.grep.arguments import any_term_arguments
+from twisted_quotes.grep.parallel import run_in_parallel
 from twisted_quotes.grep.runner import MAX_BUFFERED, GrepSession
 from twisted_quotes.library.packs.columns import PackDamaged
 from twisted_quotes.library.packs.pack import Pack
 from twisted_quotes.library.packs.parts import PackPart
 from twisted_quotes.library.text_source import TextSource
 from twisted_quotes.query.queries import EVERY_DICTIONARY, DictionaryNames
-from twisted_quotes.search.results import TooLargeToBuffer
-from twisted_quotes.text.lines import Lines, lines_containing, parse_lines
+from twisted_quotes.search.results import Entries, TooLargeToBuffer
+from twisted_quotes.text.lines import (
+    Lines,
+    approximate_size,
+    concatenate_entries,
+    lines_containing,
+    parse_lines,
+)
 
 from .searchable_library import INDEX_TIME_LIMIT, SearchableLibrary
 
@@ -96,6 +103,11 @@ async def find_line_origins(
     return await library.list_names()
 
 
+def packs_among(origins: Sequence[LineOrigin]) -> list[Pack]:
+    """Return the places that are packs."""
+    return [each for each in origins if isinstance(each, Pack)]
+
+
 def open_lines(
     library: SearchableLibrary, origin: LineOrigin, requested: DictionaryNames
 ) -> TextSource | None:
@@ -125,19 +137,34 @@ def open_pack_lines(library: SearchableLibrary, pack: Pack) -> PackLines:
 
 
 async def find_lines_of_each(
-    grep_session: GrepSession, source: PackLines, terms: Sequence[str]
-) -> list[Lines]:
+    library: SearchableLibrary,
+    grep_session: GrepSession,
+    packs: Sequence[Pack],
+    terms: Sequence[str],
+) -> list[Entries | None] | None:
     """
-    Find the lines with each of some terms, with one grep for all of them.
+    Find the lines with each of some terms, with one grep of each pack for all of them.
 
     @param terms: terms that are L{matched as bytes
         <twisted_quotes.grep.arguments.is_matched_as_bytes>}.
-    @raise TooLargeToBuffer: if the lines are too large.
+    @return: the lines for each term, L{None} if they are too large to buffer; or
+        L{None} if those of all terms together are.
     """
-    outcome = await grep_session.run(
-        any_term_arguments(terms), None, source.descriptor, MAX_BUFFERED
-    )
-    if not outcome.is_complete:
-        raise TooLargeToBuffer()
-    output = outcome.stdout
-    return [parse_lines(lines_containing(term, output), True) for term in terms]
+    arguments = any_term_arguments(terms)
+
+    async def find(grep_session: GrepSession, pack: Pack) -> list[Lines]:
+        with open_pack_lines(library, pack) as source:
+            outcome = await grep_session.run(
+                arguments, None, source.descriptor, MAX_BUFFERED
+            )
+        if not outcome.is_complete:
+            raise TooLargeToBuffer()
+        output = outcome.stdout
+        return [parse_lines(lines_containing(term, output), True) for term in terms]
+
+    try:
+        found = await run_in_parallel(grep_session, find, packs)
+    except TooLargeToBuffer:
+        return None
+    entries = [concatenate_entries(groups) for groups in zip(*found, strict=True)]
+    return [x if approximate_size(x) <= MAX_BUFFERED else None for x in entries]

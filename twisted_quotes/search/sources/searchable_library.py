@@ -242,7 +242,7 @@ class SearchableLibrary:
                 requested, index_time_limit
             )
             with (
-                self.packs.collection.in_use(parts),
+                self.packs.collection.in_use(part.pack for part in parts),
                 await self.runner.acquire_session(slot_request) as grep_session,
             ):
                 grep_session.time_left = time_left
