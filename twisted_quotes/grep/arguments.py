@@ -8,7 +8,7 @@ dictionary was opened.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 from twisted_quotes.errors import BadRequest
@@ -82,7 +82,7 @@ def is_bytewise_search(query: Search) -> bool:
 
 
 def any_term_arguments(
-    terms: Sequence[str], ignore_case: bool = False, numbered: bool = False
+    terms: Iterable[str], ignore_case: bool = False, numbered: bool = False
 ) -> tuple[str, ...]:
     """
     Return the arguments for printing the lines that contain any of some terms.

@@ -4,7 +4,7 @@ Parsing the output of grep.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from re import DOTALL, compile
 
 from .arguments import GrepFailed
@@ -71,22 +71,26 @@ def parse_line_numbers(output: bytes) -> list[int]:
 
 
 def find_terms(
-    output: bytes, terms: Sequence[str], ignore_case: bool
-) -> list[list[int]]:
+    output: bytes, limits: Mapping[str, int], ignore_case: bool
+) -> dict[str, tuple[list[int], int]]:
     """
     Parse lines with their numbers; each has at least one of some terms.
 
-    @param terms: terms that grep matches as bytes.
-    @return: for each term, the numbers of the lines that contain it, counted from 0.
+    @param limits: for each term, which grep matches as bytes, how many lines to return.
+    @return: for each term, the numbers of the first lines that contain it, counted from
+        0, and the number of all such lines.
     """
     if ignore_case:
-        output, terms = output.lower(), [term.lower() for term in terms]
+        output = output.lower()
     numbers = parse_line_numbers(output)
     lines = [line.partition(b":")[2] for line in output[:-1].split(b"\n")]
-    return [
-        [number for number, line in zip(numbers, lines, strict=False) if term in line]
-        for term in map(str.encode, terms)
-    ]
+    found = {}
+    for term, limit in limits.items():
+        sought = (term.lower() if ignore_case else term).encode()
+        pairs = zip(numbers, lines, strict=False)
+        matching = [number for number, line in pairs if sought in line]
+        found[term] = matching[:limit], len(matching)
+    return found
 
 
 def parse_match_positions(output: bytes) -> list[tuple[int, int, int]]:

@@ -130,7 +130,11 @@ class GrepSession(Closeable):
     close = release_slot
 
     def lend_slot(self) -> Deferred[Slot]:
-        """Give up the slot. The Deferred fires with it, or with another one."""
+        """
+        Have no slot until L{return_slot}.
+
+        @return: fires with the slot, or with another one if this has none.
+        """
         slot, self._slot = self._slot, None
         if slot is None:
             return self._runner.limiter.reacquire(self._slot_request)

@@ -17,9 +17,11 @@ from twisted_quotes.library.packs.parts import PackPart
 from twisted_quotes.query.selection import Selection
 
 from .batching.shared_greps import SharedGreps
-from .results import TooLargeToBuffer
 from .sources.cursor import MatchCursor, normalize_pattern
 from .sources.searchable_library import SearchableLibrary
+
+MAX_FOUND = 1000
+"""The maximum number of quotes that a shared search finds; it counts the others."""
 
 
 class FoundInPart(NamedTuple):
@@ -97,39 +99,55 @@ class PartSearch:
         self, grep_session: GrepSession, parts: Sequence[PackPart], limit: int
     ) -> FirstFound:
         """
-        Find the first quotes alone, or all with the greps of several searches.
+        Find the first quotes as L{find_first} does, or with those of other searches.
 
-        This is of no use for a search that need not read all parts.
+        Use this only if the total is needed: a shared grep reads all of each part.
+
+        @param limit: at most L{MAX_FOUND}.
         """
         pattern = self.selection.only_text_pattern
-        if pattern is None or not is_matched_as_bytes(normalize_pattern(pattern)):
+        if (
+            not parts
+            or pattern is None
+            or not is_matched_as_bytes(normalize_pattern(pattern))
+        ):
             return await self.find_first(grep_session, parts, limit)
         ignore_case = pattern.ignore_case
-
-        async def find_each(terms: Sequence[str]) -> list[FirstFound] | None:
-            async def find(
-                grep_session: GrepSession, part: PackPart
-            ) -> list[list[int]]:
-                with self.library.open_quotes(part) as source:
-                    return await source.find_each(grep_session, terms, ignore_case)
-
-            try:
-                found = await run_in_parallel(grep_session, find, parts)
-            except TooLargeToBuffer:
-                return None
-            return [
-                FirstFound([FoundInPart(positions, 0) for positions in each], None)
-                for each in zip(*found, strict=True)
-            ]
-
         return await self.shared_greps.find(
             grep_session,
             ("texts", tuple(parts), ignore_case),
             sum(len(part.byte_range("lines")) for part in parts),
             normalize_pattern(pattern).term,
             lambda: self.find_first(grep_session, parts, limit),
-            find_each,
+            lambda terms: self._find_each(grep_session, parts, terms, ignore_case),
         )
+
+    async def _find_each(
+        self,
+        grep_session: GrepSession,
+        parts: Sequence[PackPart],
+        terms: Sequence[str],
+        ignore_case: bool,
+    ) -> dict[str, FirstFound]:
+        """Find the first quotes with each of some terms, and count the others."""
+        limits = dict.fromkeys(terms, MAX_FOUND)
+
+        async def find(
+            grep_session: GrepSession, part: PackPart
+        ) -> dict[str, FoundInPart]:
+            with self.library.open_quotes(part) as source:
+                found = await source.find_each(grep_session, dict(limits), ignore_case)
+            in_part = {}
+            for term, (positions, count) in found.items():
+                limits[term] -= min(limits[term], len(positions))
+                in_part[term] = FoundInPart(positions, count - len(positions))
+            return in_part
+
+        in_parts = await run_in_parallel(grep_session, find, parts)
+        return {
+            term: FirstFound([in_part[term] for in_part in in_parts], None)
+            for term in limits
+        }
 
     async def count_others(
         self,

@@ -26,7 +26,7 @@ from twisted_quotes.quotes.quote import Quote
 
 from .batching.shared_greps import SharedGreps
 from .match_positions import locate_matches
-from .part_search import PartSearch
+from .part_search import MAX_FOUND, PartSearch
 from .results import (
     BufferedQuotes,
     EntryResults,
@@ -39,7 +39,7 @@ from .sources.cursor import Cursor
 from .sources.quote_source import QuoteSource
 from .sources.searchable_library import SearchableLibrary
 
-_BATCH_SIZE = 1000
+_BATCH_SIZE = MAX_FOUND
 """The maximum number of matches to find before the first of them is written."""
 
 
@@ -99,7 +99,7 @@ class QuoteSearch:
         results: QuoteResults,
     ) -> None:
         """
-        Find quotes in one part after another, and count all that match.
+        Find quotes in the order of the parts, and count all that match.
 
         @param results: what receives them. What it has accepted stays valid if the
             search fails.

@@ -4,7 +4,7 @@ Tests for L{twisted_quotes.search.batching.shared_greps}.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -13,10 +13,12 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.concurrency.limiter import Slot, SlotRequest
+from twisted_quotes.errors import SearchTimedOut
 from twisted_quotes.grep.runner import GrepRunner, GrepSession
 from twisted_quotes.monitoring.metrics import Metrics
 from twisted_quotes.search.batching.batch_queue import BATCHING_DELAY
 from twisted_quotes.search.batching.shared_greps import SharedGreps
+from twisted_quotes.search.results import TooLargeToBuffer
 
 from ...metrics import metric_values
 
@@ -26,6 +28,7 @@ class FakeSession:
 
     def __init__(self, released: list[FakeSession]) -> None:
         self._released = released
+        self.time_left = 10.0
 
     def lend_slot(self) -> Deferred[Slot]:
         """Return a new slot."""
@@ -47,7 +50,8 @@ class SharedGrepsTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock, self.metrics = Clock(), Metrics()
         self.alone: dict[str, Deferred[str]] = {}
-        self.together: list[tuple[Sequence[str], Deferred[list[str] | None]]] = []
+        self.together: list[tuple[Sequence[str], Deferred[dict[str, str | None]]]] = []
+        self.times_left: list[float] = []
         self.released: list[FakeSession] = []
         self.shared_greps = self.make_shared_greps(1)
 
@@ -60,11 +64,13 @@ class SharedGrepsTests(SynchronousTestCase):
 
         async def find_alone() -> str:
             self.alone[term] = Deferred()
+            self.times_left.append(session.time_left)
             return await self.alone[term]
 
-        async def find_each(terms: Sequence[str]) -> Sequence[str] | None:
-            found: Deferred[list[str] | None] = Deferred()
+        async def find_each(terms: Sequence[str]) -> Mapping[str, str | None]:
+            found: Deferred[dict[str, str | None]] = Deferred()
             self.together.append((terms, found))
+            self.times_left.append(session.time_left)
             return await found
 
         session: Any = FakeSession(self.released)
@@ -74,9 +80,9 @@ class SharedGrepsTests(SynchronousTestCase):
             )
         )
 
-    def assert_shared(self, *terms: str) -> Deferred[list[str] | None]:
-        """Check the terms of the only shared grep."""
-        [(found_terms, waiting)] = self.together
+    def assert_shared(self, *terms: str) -> Deferred[dict[str, str | None]]:
+        """Check the terms of the last shared grep."""
+        found_terms, waiting = self.together[-1]
         self.assertEqual(list(found_terms), list(terms))
         return waiting
 
@@ -91,7 +97,7 @@ class SharedGrepsTests(SynchronousTestCase):
         self.assertEqual(list(self.alone), ["a"])
         self.alone["a"].callback("A")
         self.assertEqual(self.successResultOf(first), "A")
-        self.assert_shared("b", "c").callback(["B", "C"])
+        self.assert_shared("b", "c").callback({"b": "B", "c": "C"})
         self.assertEqual([self.successResultOf(x) for x in waiting], ["B", "C"])
         self.assertEqual(len(self.released), 3)
         values = metric_values(self.metrics)
@@ -106,9 +112,9 @@ class SharedGrepsTests(SynchronousTestCase):
     def test_a_search_of_large_packs_waits_longer(self) -> None:
         for term in "abc":
             self.find(term, size=80_000_000)
-        self.clock.advance(15 * BATCHING_DELAY)
+        self.clock.advance(9 * BATCHING_DELAY)
         self.assertEqual(self.together, [])
-        self.clock.advance(15 * BATCHING_DELAY)
+        self.clock.advance(2 * BATCHING_DELAY)
         self.assert_shared("b", "c")
 
     def test_searches_of_other_packs_do_not_wait(self) -> None:
@@ -119,18 +125,37 @@ class SharedGrepsTests(SynchronousTestCase):
     def test_if_a_grep_prints_too_much_each_search_is_alone(self) -> None:
         _, *waiting = map(self.find, "abc")
         self.alone["a"].callback("A")
-        self.assert_shared("b", "c").callback(None)
+        self.assert_shared("b", "c").errback(TooLargeToBuffer())
+        for term in "bc":
+            self.alone[term].callback(term.upper())
+        self.assertEqual([self.successResultOf(x) for x in waiting], ["B", "C"])
+
+    def test_a_search_that_finds_too_much_is_alone(self) -> None:
+        _, *waiting = map(self.find, "abc")
+        self.alone["a"].callback("A")
+        self.assert_shared("b", "c").callback({"b": "B", "c": None})
+        self.assertEqual(list(self.alone), ["a", "c"])
+        self.alone["c"].callback("C")
+        self.assertEqual([self.successResultOf(x) for x in waiting], ["B", "C"])
+
+    def test_shared_greps_may_take_half_of_the_time_limit(self) -> None:
+        """After that, each search has at least as much for itself."""
+        _, *waiting = map(self.find, "abc")
+        self.alone["a"].callback("A")
+        self.assert_shared("b", "c").errback(SearchTimedOut(10))
+        self.assertEqual(self.times_left, [10, 5, 10, 10])
         for term in "bc":
             self.alone[term].callback(term.upper())
         self.assertEqual([self.successResultOf(x) for x in waiting], ["B", "C"])
 
     def test_a_failure_fails_only_the_search_with_the_slot(self) -> None:
-        _, failing, other = map(self.find, "abc")
+        """The others share the next grep."""
+        _, failing, *others = map(self.find, "abcd")
         self.alone["a"].callback("A")
-        self.assert_shared("b", "c").errback(ZeroDivisionError())
+        self.assert_shared("b", "c", "d").errback(ZeroDivisionError())
         self.failureResultOf(failing, ZeroDivisionError)
-        self.alone["c"].callback("C")
-        self.assertEqual(self.successResultOf(other), "C")
+        self.assert_shared("c", "d").callback({"c": "C", "d": "D"})
+        self.assertEqual([self.successResultOf(x) for x in others], ["C", "D"])
 
     def test_a_search_that_is_cancelled_stops_waiting(self) -> None:
         _, leaving, staying = map(self.find, "abc")

@@ -1,5 +1,5 @@
 """
-The queue of the searches of one text: which of them starts when.
+The queue of the searches of the same texts: which of them starts when.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ BATCHING_DELAY = 0.005
 
 MAX_TERMS, MAX_BYTES = 64, 64 * 1024
 """The maximum number of terms of one grep, and their maximum total size in bytes."""
+
+MAX_SHARED_OUTPUT = 256 * 1024
+"""The maximum output in bytes of a grep of a pack for several searches."""
 
 
 class PendingSearch(Generic[T]):
@@ -55,10 +58,11 @@ class PendingSearch(Generic[T]):
 
 class BatchQueue(Generic[T]):
     """
-    The searches of one text.
+    The searches of the same texts.
 
     A search with a slot starts at once if fewer than C{limit} are running. Otherwise
-    it waits until one of these ends, but only for C{delay}, in seconds.
+    it waits until one of these ends, or until no other one has started for C{delay}, in
+    seconds.
     """
 
     def __init__(

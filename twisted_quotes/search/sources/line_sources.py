@@ -5,7 +5,7 @@ Where searches of lines read: dictionaries, or packs with all of them.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from twisted_quotes.errors import (
@@ -23,6 +23,7 @@ from twisted_quotes.library.packs.pack import Pack
 from twisted_quotes.library.packs.parts import PackPart
 from twisted_quotes.library.text_source import TextSource
 from twisted_quotes.query.queries import EVERY_DICTIONARY, DictionaryNames
+from twisted_quotes.search.batching.batch_queue import MAX_SHARED_OUTPUT
 from twisted_quotes.search.results import Entries, TooLargeToBuffer
 from twisted_quotes.text.lines import (
     Lines,
@@ -141,30 +142,43 @@ async def find_lines_of_each(
     grep_session: GrepSession,
     packs: Sequence[Pack],
     terms: Sequence[str],
-) -> list[Entries | None] | None:
+) -> dict[str, Entries | None]:
     """
     Find the lines with each of some terms, with one grep of each pack for all of them.
 
-    @param terms: terms that are L{matched as bytes
-        <twisted_quotes.grep.arguments.is_matched_as_bytes>}.
-    @return: the lines for each term, L{None} if they are too large to buffer; or
-        L{None} if those of all terms together are.
+    @param terms: terms that grep matches as bytes.
+    @return: the lines for each term; L{None} if they are too large to buffer.
+    @raise TooLargeToBuffer: if those of all terms together are.
     """
-    arguments = any_term_arguments(terms)
+    remaining_sizes = dict.fromkeys(terms, MAX_BUFFERED)
+    arguments = any_term_arguments(remaining_sizes)
 
-    async def find(grep_session: GrepSession, pack: Pack) -> list[Lines]:
+    async def find(grep_session: GrepSession, pack: Pack) -> dict[str, Lines]:
         with open_pack_lines(library, pack) as source:
             outcome = await grep_session.run(
-                arguments, None, source.descriptor, MAX_BUFFERED
+                arguments, None, source.descriptor, MAX_SHARED_OUTPUT
             )
+            if not source.is_unchanged():
+                raise DictionaryChanging()
         if not outcome.is_complete:
             raise TooLargeToBuffer()
-        output = outcome.stdout
-        return [parse_lines(lines_containing(term, output), True) for term in terms]
+        small = [term for term, size in remaining_sizes.items() if size >= 0]
+        found: dict[str, Lines] = await library.in_thread(
+            _parse_each, small, outcome.stdout
+        )
+        for term, lines in found.items():
+            remaining_sizes[term] -= approximate_size(lines)
+        return found
 
-    try:
-        found = await run_in_parallel(grep_session, find, packs)
-    except TooLargeToBuffer:
-        return None
-    entries = [concatenate_entries(groups) for groups in zip(*found, strict=True)]
-    return [x if approximate_size(x) <= MAX_BUFFERED else None for x in entries]
+    by_pack = await run_in_parallel(grep_session, find, packs)
+    return {
+        term: concatenate_entries([found[term] for found in by_pack])
+        if size >= 0
+        else None
+        for term, size in remaining_sizes.items()
+    }
+
+
+def _parse_each(terms: Iterable[str], output: bytes) -> dict[str, Lines]:
+    """Return the lines of the output that contain each of some terms."""
+    return {term: parse_lines(lines_containing(term, output), True) for term in terms}

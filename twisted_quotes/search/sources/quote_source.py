@@ -5,17 +5,18 @@ Parts of packs that are open for searches of quotes.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from twisted_quotes.concurrency.closing import Closeable
 from twisted_quotes.grep.arguments import any_term_arguments
 from twisted_quotes.grep.output import find_terms
-from twisted_quotes.grep.runner import MAX_BUFFERED, GrepSession
+from twisted_quotes.grep.runner import GrepSession
 from twisted_quotes.library.packs.columns import PackDamaged, ReadFailed, copy_range
 from twisted_quotes.library.packs.parts import PackPart
 from twisted_quotes.query.selection import Criterion, CriterionGroup, Selection
+from twisted_quotes.search.batching.batch_queue import MAX_SHARED_OUTPUT
 from twisted_quotes.search.results import TooLargeToBuffer
 
 from .cursor import (
@@ -77,28 +78,33 @@ class QuoteSource(QuoteReader, Closeable):
         return MatchCursor(grep_session, segments, mean_size, pattern)
 
     async def find_each(
-        self, grep_session: GrepSession, terms: Sequence[str], ignore_case: bool
-    ) -> list[list[int]]:
+        self, grep_session: GrepSession, limits: Mapping[str, int], ignore_case: bool
+    ) -> dict[str, tuple[list[int], int]]:
         """
         Find the quotes with each of some terms, with one grep for all of them.
 
-        @param terms: normalized terms that are L{matched as bytes
+        @param limits: for each term, how many positions to return. The terms are
+            normalized, and L{matched as bytes
             <twisted_quotes.grep.arguments.is_matched_as_bytes>}.
-        @return: for each term, the positions.
+        @return: for each term, its first positions, and the number of all.
         @raise TooLargeToBuffer: if the quotes are too large.
         """
-        found: list[list[int]] = [[] for _ in terms]
-        arguments = any_term_arguments(terms, ignore_case, numbered=True)
+        found: dict[str, tuple[list[int], int]] = {term: ([], 0) for term in limits}
+        arguments = any_term_arguments(limits, ignore_case, numbered=True)
         for descriptor, offset, quotes in await self._open_segments(of_authors=False):
             os.lseek(descriptor, offset, os.SEEK_SET)
-            outcome = await grep_session.run(arguments, None, descriptor, MAX_BUFFERED)
+            outcome = await grep_session.run(
+                arguments, None, descriptor, MAX_SHARED_OUTPUT
+            )
             if not outcome.is_complete:
                 raise TooLargeToBuffer()
-            in_segment: list[list[int]] = await self.in_thread(
-                find_terms, outcome.stdout, terms, ignore_case
+            in_segment = await self.in_thread(
+                find_terms, outcome.stdout, limits, ignore_case
             )
-            for positions, lines in zip(found, in_segment, strict=True):
+            for term, (lines, count) in in_segment.items():
+                positions, total = found[term]
                 positions += [quotes.start + line for line in lines]
+                found[term] = positions[: limits[term]], total + count
         return found
 
     async def _open_segments(self, of_authors: bool) -> list[Segment]:
