@@ -16,8 +16,8 @@ from twisted.logger import Logger
 
 _log = Logger()
 
-# Logs, listening sockets, the reactor, and what lookups and threads open.
-_RESERVED_FILES = 64
+# Logs, listening sockets, the reactor, locks of packs, and what threads open.
+_RESERVED_FILES = 128
 # A search opens the files of a pack, copies of parts of them, and pipes to grep.
 _FILES_PER_SEARCH = 12
 # A streamed response keeps the files of a pack open.
@@ -123,8 +123,11 @@ def reserve_accept_descriptor() -> None:
     closed the connection. If a thread has opened a file meanwhile, this fails, and
     Twisted does not try again: new clients would wait until a descriptor is free.
     """
-    # Logged by Twisted, or out of memory: the next call tries again.
+    if tcp._reservedFD.available():
+        return
+    # If none is free now, the next call tries again. Twisted would log a traceback.
     with suppress(OSError):
+        os.close(os.open(os.devnull, os.O_RDONLY))
         tcp._reservedFD.reserve()
 
 

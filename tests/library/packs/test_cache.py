@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import stat
+from errno import EMFILE
 from pathlib import Path
 from time import time
 from unittest.mock import patch
@@ -41,7 +42,7 @@ class CacheTests(PackTestCase):
     ) -> Pack:
         """Write a pack and store it."""
         cache, plan = cache or self.cache, plan or self.make_plan()
-        build_folder = cache.create_build_folder(plan)
+        build_folder = cache.create_build_folder(plan, True)
         write_pack(str(self.folder), plan, build_folder, {})
         return cache.store(build_folder, plan)
 
@@ -100,7 +101,7 @@ class CacheTests(PackTestCase):
         self.write({"two": "2"})
         plan = self.make_plan()
         (self.folder / "two").unlink()
-        build_folder = self.cache.create_build_folder(plan)
+        build_folder = self.cache.create_build_folder(plan, True)
         left_out = write_pack(str(self.folder), plan, build_folder, {})
         pack = self.cache.store(build_folder, plan, left_out)
         self.assertIsNone(self.cache.find(plan))
@@ -169,13 +170,14 @@ class CacheTests(PackTestCase):
         names stay.
         """
         unused = self.store_pack()
-        leftover = self.cache.create_build_folder(self.make_plan())
-        lock_file = self.cache_folder / "building-1.lock"
+        leftover = self.cache.create_build_folder(self.make_plan(), True)
+        lock_file = self.cache_folder / f"building-{'1' * 32}.lock"
         lock_file.write_bytes(b"")
         self.write({"one": "2"})
         used = self.store_pack()
         earlier = self.cache_folder / f"{'0' * 16}-{'1' * 16}"
-        strangers = [self.cache_folder / "notes", self.cache_folder / "0123-4567"]
+        names = ("notes", "0123-4567", f"{'1' * 16}-photos", "building-site", "pack-1")
+        strangers = [self.cache_folder / name for name in names]
         for each in (earlier, *strangers):
             each.mkdir()
         month_ago = self.now - 31 * 24 * 3600
@@ -186,11 +188,11 @@ class CacheTests(PackTestCase):
         self.now += 3600
         self.write({"one": "3"})
         new = self.store_pack(cache=self.make_cache())
-        names = [*strangers, Path(new.folder), Path(used.folder)]
-        self.assertEqual(self.cached_names(), sorted(each.name for each in names))
+        left = [*strangers, Path(new.folder), Path(used.folder)]
+        self.assertEqual(self.cached_names(), sorted(each.name for each in left))
 
     def test_a_build_folder_can_be_dropped_twice(self) -> None:
-        written = self.cache.create_build_folder(self.make_plan())
+        written = self.cache.create_build_folder(self.make_plan(), True)
         Path(written, "lines").write_bytes(b"x")
         for _ in range(2):
             self.cache.drop(written)
@@ -220,13 +222,33 @@ class CacheTests(PackTestCase):
             self.assertIsNone(self.make_cache().try_lock(plan))
         self.assertEqual(self.cached_names(), [])
 
+    def test_a_lock_that_is_held_stays(self) -> None:
+        """However old its file is, also if the folder cannot be listed."""
+        plan = self.make_plan()
+        with patch("os.scandir", side_effect=OSError(EMFILE, "too many")):
+            lock = self.cache.try_lock(plan)
+        assert lock is not None
+        [name] = self.cached_names()
+        os.utime(self.cache_folder / name, (0, 0))
+        self.assertEqual(list(self.make_cache().load_all({})), [])
+        self.assertIsNone(self.make_cache().try_lock(plan))
+        self.cache.unlock(plan, lock)
+
+    def test_a_build_without_a_lock_is_not_removed_by_the_owner(self) -> None:
+        plan = self.make_plan()
+        folder = Path(self.cache.create_build_folder(plan, False))
+        lock = self.cache.try_lock(plan)
+        assert lock is not None
+        self.cache.unlock(plan, lock)
+        self.assertEqual(self.cached_names(), [folder.name])
+
     def test_the_next_build_removes_what_a_killed_process_has_left(self) -> None:
         """So a service that is killed in each build does not fill the disk."""
         plan, other = self.make_plan(), PackPlan(())
         for _ in range(3):
-            folder = self.cache.create_build_folder(plan)
+            folder = self.cache.create_build_folder(plan, True)
             Path(folder, "lines").write_bytes(b"x")
-        used = Path(self.cache.create_build_folder(other)).name
+        used = Path(self.cache.create_build_folder(other, True)).name
         lock = self.make_cache().try_lock(plan)
         assert lock is not None
         self.cache.unlock(plan, lock)
@@ -235,7 +257,7 @@ class CacheTests(PackTestCase):
     def test_the_next_service_removes_old_builds(self) -> None:
         """Those of an hour ago, and those from the future."""
         for age in (-2 * 3600, 0, 2 * 3600):
-            folder = self.cache.create_build_folder(self.make_plan())
+            folder = self.cache.create_build_folder(self.make_plan(), True)
             os.utime(folder, (self.now - age, self.now - age))
         self.assertEqual(list(self.make_cache().load_all({})), [])
         [left] = self.cached_names()

@@ -5,12 +5,15 @@ Tests for L{twisted_quotes.library.packs.collection}.
 from __future__ import annotations
 
 import shutil
-from errno import ENOLCK
+from contextlib import ExitStack
+from errno import EMFILE, ENOLCK
 from unittest.mock import patch
 
+from twisted_quotes.library.packs import sharing
 from twisted_quotes.library.packs.collection import MAX_SUPERSEDED, PackCollection
 from twisted_quotes.library.packs.pack import Pack
 from twisted_quotes.library.packs.parts import PackPart
+from twisted_quotes.library.packs.sharing import is_used_elsewhere
 
 from .cases import PackTestCase
 
@@ -97,6 +100,29 @@ class CollectionTests(PackTestCase):
             self.assertEqual(self.removed, [])
         self.supersede(packs[-1])
         self.assertEqual(self.removed, [packs[0].folder])
+
+    def test_a_pack_that_is_loaded_again_while_it_is_used_stays_locked(self) -> None:
+        """Each search unlocks only what it has locked."""
+        first = self.add_pack("1")
+        again = Pack.load(first.folder, {})
+        with ExitStack() as stack:
+            with self.collection.in_use([first]):
+                stack.enter_context(self.collection.in_use([again]))
+            self.assertTrue(is_used_elsewhere(first.folder))
+        self.assertFalse(is_used_elsewhere(first.folder))
+
+    def test_only_some_packs_are_locked(self) -> None:
+        """Each lock takes a descriptor."""
+        self.patch(sharing, "MAX_LOCKED", 1)
+        packs = [self.add_pack(str(n)) for n in range(2)]
+        with self.collection.in_use(packs):
+            locked = [is_used_elsewhere(each.folder) for each in packs]
+        self.assertEqual(sorted(locked), [False, True])
+
+    def test_a_pack_that_cannot_be_looked_at_counts_as_used(self) -> None:
+        with patch("os.open", side_effect=OSError(EMFILE, "too many")):
+            self.assertTrue(is_used_elsewhere("x"))
+        self.assertFalse(is_used_elsewhere("x"))
 
     def test_a_pack_can_be_used_where_it_cannot_be_locked(self) -> None:
         """Or if it is gone already."""

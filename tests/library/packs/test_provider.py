@@ -19,6 +19,8 @@ from twisted_quotes.library.packs.building.builder import (
     BuildFailed,
     PackBuilder,
 )
+from twisted_quotes.library.packs.building.builds import PackBuilds
+from twisted_quotes.library.packs.collection import MAX_SUPERSEDED
 from twisted_quotes.library.packs.columns import PackDamaged
 from twisted_quotes.library.packs.parts import PackPart
 from twisted_quotes.library.packs.plan import PackPlan
@@ -231,6 +233,32 @@ class AllTests(ProviderTestCase):
         self.successResultOf(self.find("b"))
         self.assertIn("25% of 0.4 MB", str(self.provider.progress))
         self.assertAlmostEqual(self.provider.progress.ratio(), 0.25, 2)
+
+    def test_the_progress_is_right_if_one_index_replaces_another(self) -> None:
+        self.find_all()
+        for number in range(MAX_SUPERSEDED + 3):
+            self.write({"a": f"{number}"})
+            snapshot = self.provider._monitor.snapshot()
+            self.run_turns()
+            self.successResultOf(snapshot)
+            self.assertLess(self.provider.progress.ratio(), 1)
+            self.find_all()
+            self.assertEqual(self.provider.progress.ratio(), 1)
+
+    def test_a_plan_with_a_dictionary_that_takes_long_is_replaced(self) -> None:
+        """The other dictionaries of its pack are not left out."""
+        get = PackBuilds.get
+
+        def get_and_isolate(
+            builds: PackBuilds, *arguments: Any, **keywords: Any
+        ) -> Any:
+            builds.isolated.add("z")
+            return get(builds, *arguments, **keywords)
+
+        self.patch(plan_module, "PACK_SIZE", 1)
+        self.patch(PackBuilds, "get", get_and_isolate)
+        found = self.find_all()
+        self.assertIn("book", self.names_in(found.parts))
 
     def test_several_packs_are_built_at_the_same_time(self) -> None:
         self.use_small_packs()

@@ -23,10 +23,14 @@ from twisted_quotes.library.dictionary import FileState
 from .columns import PackDamaged
 from .pack import FORMAT_VERSION, Pack
 from .plan import PackPlan
+from .sharing import is_used_elsewhere
 
 # Entries with other names are never removed.
 _PACK_NAME = compile(r"pack-([0-9a-f]{16})-[0-9a-f]{32}")
-_OLD_BUILD_NAME = compile(r"(?:building|[0-9a-f]{16})-[-\w]+(?:\.lock)?")
+_OLD_BUILD_NAME = compile(
+    r"building-(?:[0-9a-f]{32}(?:-\w{8}|\.lock)|[0-9a-f]{16}|pack-\w{8})"
+    r"|[0-9a-f]{16}-[0-9a-f]{16}"
+)
 _MAX_UNUSED_AGE = 30 * 24 * 3600.0
 _MAX_BUILD_AGE = 3600.0
 _SWEEP_INTERVAL = 3600.0
@@ -59,7 +63,7 @@ class PackCache:
         self._temporary_folder: TemporaryDirectory[str] | None = None
         try:
             os.makedirs(folder, mode=0o700, exist_ok=True)
-            TemporaryDirectory(prefix="building-", dir=folder).cleanup()
+            TemporaryDirectory(prefix="building-pack-", dir=folder).cleanup()
         except OSError as error:
             self._log.warn(
                 "Cannot write the cache folder {folder!a}: {reason!a}. "
@@ -75,11 +79,7 @@ class PackCache:
         return self._load(self._pack_folder(plan), dict(plan.dictionaries))
 
     def load_all(self, known: Mapping[str, FileState]) -> Iterator[Pack]:
-        """
-        Load all packs of the library, those that were used last at the end.
-
-        @param known: states by name; see L{Pack.load}.
-        """
+        """Load all packs, those that were used last at the end; see L{Pack.load}."""
         try:
             self._sweep(_OLD_BUILD_NAME)
             entries = list(os.scandir(self._folder))
@@ -126,10 +126,16 @@ class PackCache:
             with suppress(OSError):
                 os.utime(folder)
 
-    def create_build_folder(self, plan: PackPlan) -> str:
-        """Create a folder to write the pack of a plan in."""
+    def create_build_folder(self, plan: PackPlan, is_locked: bool) -> str:
+        """
+        Create a folder to write the pack of a plan in.
+
+        @param is_locked: whether this process has the lock of the plan. Without it,
+            the folder has a name that the owner of the lock does not know.
+        """
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
-        return mkdtemp(prefix=f"{self._build_name(plan)}-", dir=self._folder)
+        name = self._build_name(plan) if is_locked else "building-pack"
+        return mkdtemp(prefix=f"{name}-", dir=self._folder)
 
     def try_lock(self, plan: PackPlan) -> int | None:
         """
@@ -154,7 +160,8 @@ class PackCache:
             return None
         except OSError:
             return descriptor  # The file system has no locks.
-        self._sweep(compile(f"{self._build_name(plan)}-\\w+"), max_age=0)
+        with suppress(OSError):
+            self._sweep(compile(f"{self._build_name(plan)}-\\w{{8}}"), max_age=0)
         return descriptor
 
     def unlock(self, plan: PackPlan, descriptor: int) -> None:
@@ -241,8 +248,11 @@ class PackCache:
         for entry in os.scandir(self._folder):
             if name.fullmatch(entry.name) and entry.path not in self._known:
                 with suppress(OSError):
-                    if abs(self._now() - entry.stat().st_mtime) >= max_age:
+                    if abs(self._now() - entry.stat().st_mtime) < max_age:
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
                         self.drop(entry.path)
+                    elif not is_used_elsewhere(entry.path):
                         os.remove(entry.path)
 
 

@@ -14,7 +14,7 @@ from twisted_quotes.library.dictionary import FileState
 from .pack import Pack
 from .parts import PackPart, merge_parts
 from .plan import PackPlan
-from .sharing import SharedFolders, is_used_elsewhere
+from .sharing import SharedPacks, is_used_elsewhere
 
 MAX_SUPERSEDED = 4
 """The number of packs that are kept although newer ones replace them."""
@@ -29,16 +29,18 @@ class PackCollection:
 
     @ivar remove: removes the folder of a pack.
     @ivar locations: for each state of a dictionary, its pack and its number there.
+    @ivar version: changes whenever C{locations} does.
     """
 
     remove: Callable[[str], object]
     locations: dict[FileState, tuple[Pack, int]] = field(default_factory=dict)
+    version: int = 0
     _plans: dict[PackPlan, Pack] = field(default_factory=dict)
     _packs: dict[Pack, set[PackPlan]] = field(default_factory=dict)
     _folders: dict[str, Pack] = field(default_factory=dict)
     _superseded: dict[Pack, None] = field(default_factory=dict)
     _users: Counter[Pack] = field(default_factory=Counter)
-    _shared: SharedFolders = field(default_factory=SharedFolders)
+    _shared: SharedPacks = field(default_factory=SharedPacks)
 
     @property
     def packs(self) -> Collection[Pack]:
@@ -61,6 +63,7 @@ class PackCollection:
         self._plans[plan] = pack
         self._packs.setdefault(pack, set()).add(plan)
         self._superseded.pop(pack, None)
+        self.version += 1
         for number, each in enumerate(pack.dictionaries):
             self.locations[each.state] = pack, number
         return pack
@@ -87,6 +90,7 @@ class PackCollection:
         if self._folders.get(pack.folder) is not pack:
             return False
         del self._folders[pack.folder]
+        self.version += 1
         for each in pack.dictionaries:
             if self.locations.get(each.state, (None, 0))[0] is pack:
                 del self.locations[each.state]
@@ -141,7 +145,7 @@ class PackCollection:
         packs = set(packs)
         for pack in packs:
             if not self._users[pack]:
-                self._shared.add(pack.folder)
+                self._shared.add(pack)
         self._users.update(packs)
         try:
             yield
@@ -150,4 +154,4 @@ class PackCollection:
             for pack in packs:
                 if not self._users[pack]:
                     del self._users[pack]
-                    self._shared.remove(pack.folder)
+                    self._shared.remove(pack)

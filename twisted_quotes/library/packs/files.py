@@ -80,9 +80,10 @@ class PackFiles(Closeable):
                     descriptor = os.open(os.path.join(self.folder, name), os.O_RDONLY)
                 except (FileNotFoundError, NotADirectoryError) as error:
                     raise PackDamaged(str(error)) from error
-                self._descriptors[name] = descriptor
                 if read_status(descriptor) != self.statuses[name]:
+                    os.close(descriptor)
                     raise PackDamaged(f"{name} in {self.folder} was written to")
+                self._descriptors[name] = descriptor
             return self._descriptors[name]
 
     def are_unchanged(self) -> bool:

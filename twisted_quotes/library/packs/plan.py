@@ -34,6 +34,11 @@ class PackPlan(NamedTuple):
         """The size of the dictionaries, in bytes."""
         return sum(state.size for _, state in self.dictionaries)
 
+    def mixes(self, names: Collection[str]) -> bool:
+        """Return whether it has dictionaries with some names, and others."""
+        found = sum(name in names for name, _ in self.dictionaries)
+        return found > 0 and len(self.dictionaries) > 1
+
     def key(self, context: str) -> str:
         """
         Return a key that differs if the plan does.

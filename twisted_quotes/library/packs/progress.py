@@ -37,7 +37,8 @@ class IndexingProgress:
     def _update(self) -> None:
         """Compute the sizes, if another dictionary or index has become known."""
         states, locations = self._monitor.latest_states, self._collection.locations
-        if self._computed_for != (states, len(locations)):
-            self._computed_for = states, len(locations)
+        version = self._collection.version
+        if self._computed_for != (states, version):
+            self._computed_for = states, version
             self._total_size = sum(x.size for x in states.values())
             self._indexed_size = sum(x.size for x in states.values() if x in locations)

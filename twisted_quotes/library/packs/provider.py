@@ -159,7 +159,9 @@ class PackProvider:
     async def _load_all(self) -> None:
         if not self._is_loaded:
             stored = self.builds.cache.load_all(self._monitor.latest_states)
-            for pack in await self._in_thread(list, stored):
+            while (pack := await self._in_thread(next, stored, None)) is not None:
+                if self.builds.builder.is_stopped:
+                    raise CancelledError()
                 self.collection.add(pack)
             self._is_loaded = True
 
@@ -205,6 +207,9 @@ class PackProvider:
             for following in plans[number + 1 : number + MAX_PROCESSES]:
                 self._start_build(following)
             left_out: Sequence[str]
+            # A build that was started before may have isolated one of them.
+            if plan.mixes(self.builds.isolated):
+                raise DictionaryIsolated()
             # Other dictionaries need not wait for one that takes long.
             wait = plan.dictionaries[0][0] not in self.builds.isolated
             try:
@@ -245,11 +250,7 @@ def make_pack_provider(
     cache: PackCache,
     max_waiting: int,
 ) -> PackProvider:
-    """
-    Return a provider with all its parts.
-
-    @param max_waiting: see L{PackBuilds}.
-    """
+    """Return a provider with all its parts; C{max_waiting} is for L{PackBuilds}."""
     builder = PackBuilder(reactor, in_thread, monitor.root)
     # To remove a pack takes a while; nothing waits for it.
     collection = PackCollection(

@@ -198,7 +198,7 @@ class PackBuilds:
         try:
             pack: Pack | None = await self.in_thread(self.cache.find, plan)
             if pack is None:
-                pack, left_out = await self._write(plan)
+                pack, left_out = await self._write(plan, lock is not None)
         finally:
             if lock is not None:
                 self.cache.unlock(plan, lock)
@@ -213,7 +213,7 @@ class PackBuilds:
                 del self._partial[next(iter(self._partial))]
         return built
 
-    async def _write(self, plan: PackPlan) -> BuiltPack:
+    async def _write(self, plan: PackPlan, is_locked: bool) -> BuiltPack:
         sources = {
             state: self.collection.locations[state]
             for _, state in plan.dictionaries
@@ -225,7 +225,7 @@ class PackBuilds:
             "bytes": plan.size - sum(state.size for state in sources),
         }
         self._log.debug("Indexing {files} files, {bytes} bytes.", **numbers)
-        folder = await self.in_thread(self.cache.create_build_folder, plan)
+        folder = await self.in_thread(self.cache.create_build_folder, plan, is_locked)
         try:
             left_out = await self.builder.write(plan, folder, sources)
             pack = await self.in_thread(self.cache.store, folder, plan, left_out)
