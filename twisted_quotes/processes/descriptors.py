@@ -17,7 +17,7 @@ from twisted.logger import Logger
 _log = Logger()
 
 # Logs, listening sockets, the reactor, locks of packs, and what threads open.
-_RESERVED_FILES = 128
+_RESERVED_FILES = 64
 # A search opens the files of a pack, copies of parts of them, and pipes to grep.
 _FILES_PER_SEARCH = 12
 # A streamed response keeps the files of a pack open.

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from .pack import Pack
 
-MAX_LOCKED = 64
+MAX_LOCKED = 16
 """The maximum number of packs that are locked, because each takes a descriptor."""
 
 _MAX_ATTEMPTS = 3
