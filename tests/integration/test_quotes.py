@@ -284,11 +284,20 @@ class StreamTests(QuotesTestCase):
         """Its grep ends, and its descriptors are closed."""
         descriptors = f"/proc/{self.server.process.pid}/fd"
         self.server.query_results(action="search", term="love 19999", unit="quote")
+        # Otherwise, the index of another dictionary may be built now.
+        wait_until(
+            lambda: self.server.read_metrics()["quotes_indexes_building"] == 0,
+            "the indexes",
+        )
         before = len(os.listdir(descriptors))
         for query in ("", "term=love", "term=love&author=x"):
             self.start_stream(query).close()
-        wait_until(lambda: len(os.listdir(descriptors)) <= before, "descriptors closed")
-        self.assertEqual(self.server.search_pids(), [])
+        wait_until(
+            lambda: (
+                len(os.listdir(descriptors)) <= before and not self.server.search_pids()
+            ),
+            "the end of grep, and closed descriptors",
+        )
 
 
 class LargeDictionaryTests(LibraryTestCase):
