@@ -282,6 +282,7 @@ class InMemoryService:
             now=now,
             metrics=self.metrics,
         )
+        self.monitor = finder.searchable_library.monitor
         self.outstanding = finder.outstanding
         self.readiness = Readiness(self.library, "/bin/grep")
         process_reactor: Any = self.reactor
@@ -397,6 +398,7 @@ class WebTestCase(SynchronousTestCase):
         """Make a service on the library, whose processes end with the test."""
         web = InMemoryService(self.folder, **settings)
         self.addCleanup(web.end_processes)
+        self.addCleanup(web.monitor.stop)
         return web
 
     def get(

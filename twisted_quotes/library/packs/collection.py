@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 from twisted_quotes.library.dictionary import FileState
@@ -135,14 +135,17 @@ class PackCollection:
             if not is_used_elsewhere(pack.folder):
                 self.discard(pack)
 
-    @contextmanager
-    def in_use(self, packs: Iterable[Pack]) -> Iterator[None]:
+    def in_use(self, packs: Iterable[Pack]) -> AbstractContextManager[None]:
         """
         Keep packs during a C{with} statement, even if they are superseded.
 
         Other processes keep them, too.
         """
-        packs = set(packs)
+        kept = frozenset(packs)
+        return self._keep(kept) if kept else nullcontext()
+
+    @contextmanager
+    def _keep(self, packs: frozenset[Pack]) -> Iterator[None]:
         for pack in packs:
             if not self._users[pack]:
                 self._shared.add(pack)
