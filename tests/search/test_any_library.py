@@ -24,7 +24,14 @@ from twisted_quotes.errors import DictionaryNotFound, QuoteNotFound, Unavailable
 from twisted_quotes.library.library import Library
 from twisted_quotes.library.packs import plan as plan_module
 from twisted_quotes.library.packs.building import builder
-from twisted_quotes.query.queries import All, FindQuotes, List, SampleQuotes, Search
+from twisted_quotes.query.queries import (
+    EVERY_DICTIONARY,
+    All,
+    FindQuotes,
+    List,
+    SampleQuotes,
+    Search,
+)
 from twisted_quotes.quotes.quote import quote_id
 from twisted_quotes.search.finder import Finder
 
@@ -179,14 +186,23 @@ class AnyLibraryTests(RealGrepTestCase):
                 changing.stop()
                 await changed
             if number % 10 == 0:
+                await self.wait_for_preparation()
                 await self.finder.searchable_library.stop()
                 self.finder = self.make_real_finder()
             if number % 7 == 0:
                 self.patch(
                     builder, "MAX_SIZE_FOR_THREAD", self.source.choice((0, 10**7))
                 )
+        await self.wait_for_preparation()
         # A file that changes all the time may change in each attempt.
         self.assertLess(self.refused_count, number)
+
+    async def wait_for_preparation(self) -> None:
+        """Wait for what goes on after a search that did not wait for an index."""
+        try:
+            await self.finder.searchable_library.find_parts(EVERY_DICTIONARY, None)
+        except Unavailable:
+            self.refused_count += 1
 
     async def ask(self, number: int) -> None:
         """Send a request of some kind, and check the response."""
