@@ -542,6 +542,8 @@ class ColumnTests(SynchronousTestCase):
         output = self.run_grep(line_number_arguments(a, 9), a)
         self.assertEqual(parse_line_numbers(output), [0, 2, 4, 6])
         self.assertEqual(parse_line_numbers(b""), [])
+        # It would be the position before the first one.
+        self.assertEqual(parse_line_numbers(b"0:a\n"), [])
 
     def test_the_next_grep_continues_after_the_last_match(self) -> None:
         a = Pattern("a")

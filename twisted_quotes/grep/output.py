@@ -11,7 +11,7 @@ from .arguments import GrepFailed
 
 _COUNT = compile(rb"\d{1,18}\n")
 # It matches whole lines: to look for the start of each takes four times as long.
-_LINE_NUMBER = compile(rb"(\d{1,18}):.*+\n")
+_LINE_NUMBER = compile(rb"([1-9]\d{0,17}):.*+\n")
 _MATCH_POSITION = compile(rb"(\d{1,18}):(\d{1,18}):")
 _NUMBERED_LINE = compile(r"(\d{1,18})([:-])(.*)", DOTALL)
 
