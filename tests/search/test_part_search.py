@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from twisted_quotes.library.packs import plan as plan_module
 from twisted_quotes.query.queries import FindQuotes, Search
+from twisted_quotes.search.batching import shared_greps
 from twisted_quotes.search.finder import Finder
 
 from ..cases import CollectedQuotes, RealGrepTestCase
@@ -26,6 +27,9 @@ class SharingTests(RealGrepTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.patch(plan_module, "LARGE_SIZE", 0)
+        # Also on a busy machine, searches wait until another one ends.
+        for name in ("BATCHING_DELAY", "_MAX_DELAY"):
+            self.patch(shared_greps, name, 60.0)
         source = random.Random(4)
         words = [*TERMS[:-2], "LOVE", "\u00c9T\u00c9", "a", "b"]
         for name in ("one", "two"):
