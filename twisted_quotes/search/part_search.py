@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 from typing import NamedTuple
 
 from twisted_quotes.errors import SearchTimedOut
@@ -81,9 +80,12 @@ class PartSearch:
             limit -= len(found.positions)
             return found
 
-        found = await run_in_parallel(grep_session, find, parts)
-        in_time = takewhile(lambda each: isinstance(each, FoundInPart), found)
-        return FirstFound([x for x in in_time if isinstance(x, FoundInPart)], timeout)
+        in_time: list[FoundInPart] = []
+        for found in await run_in_parallel(grep_session, find, parts):
+            if isinstance(found, SearchTimedOut):
+                break
+            in_time.append(found)
+        return FirstFound(in_time, timeout)
 
     async def _find_in_part(
         self, grep_session: GrepSession, part: PackPart, limit: int
