@@ -31,7 +31,8 @@ from twisted_quotes.library.packs.provider import make_pack_provider
 from twisted_quotes.monitoring.metrics import Metrics
 from twisted_quotes.processes.reaper_process import SERVICE_ID_VARIABLE
 from twisted_quotes.query.queries import Query
-from twisted_quotes.search.finder import Finder, make_finder
+from twisted_quotes.search.composition import make_finder
+from twisted_quotes.search.finder import Finder
 from twisted_quotes.search.results import Entries, EntryResults
 
 

@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted_quotes.concurrency.scheduler import TIME_SLICE, CooperativeScheduler
 from twisted_quotes.library.dictionary import Dictionary
 from twisted_quotes.library.library import Library
-from twisted_quotes.query.queries import SampleQuotes, StreamQuotes
+from twisted_quotes.query.quote_queries import SampleQuotes, StreamQuotes
 
 from ..cases import CollectedQuotes
 from ..fakes import FakeReactor, make_test_finder

@@ -7,7 +7,8 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.query.fields import fields_of
-from twisted_quotes.query.queries import ACTIONS, All, FindQuotes, SampleQuotes, Search
+from twisted_quotes.query.queries import ACTIONS, All, Search
+from twisted_quotes.query.quote_queries import FindQuotes, SampleQuotes
 
 TEXT = "a string of 1 to 1024 characters, without NUL or line breaks, not only blanks"
 COUNT = "a whole number from 0 to 1000"

@@ -18,17 +18,8 @@ from twisted_quotes.errors import BadRequest, QuotesError, UnknownAction
 from twisted_quotes.query.fields import fields_of
 from twisted_quotes.query.json_body import parse_integer
 from twisted_quotes.query.parsing import parse_parameters, parse_query
-from twisted_quotes.query.queries import (
-    ACTIONS,
-    All,
-    FindQuotes,
-    List,
-    Query,
-    Random,
-    SampleQuotes,
-    Search,
-    StreamQuotes,
-)
+from twisted_quotes.query.queries import ACTIONS, All, List, Query, Random, Search
+from twisted_quotes.query.quote_queries import FindQuotes, SampleQuotes, StreamQuotes
 
 ACTION = 'one of "search", "all", "random", "list"'
 BOOLEAN = "true, false, 1, 0, yes, no, on or off, or without a value for true"

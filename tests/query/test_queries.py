@@ -11,16 +11,8 @@ import msgspec
 from msgspec import UNSET
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.query.queries import (
-    ACTIONS,
-    All,
-    FindQuotes,
-    List,
-    Random,
-    SampleQuotes,
-    Search,
-    action_name,
-)
+from twisted_quotes.query.queries import ACTIONS, All, List, Random, Search, action_name
+from twisted_quotes.query.quote_queries import FindQuotes, SampleQuotes
 from twisted_quotes.query.selection import Pattern, Selection, author_group
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.query.queries import FindQuotes
+from twisted_quotes.query.quote_queries import FindQuotes
 from twisted_quotes.query.selection import Criterion, Pattern, has_capital
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.query.fields import fields_of
-from twisted_quotes.query.queries import ACTIONS, FindQuotes, SampleQuotes, Search
+from twisted_quotes.query.queries import ACTIONS, Search
+from twisted_quotes.query.quote_queries import FindQuotes, SampleQuotes
 from twisted_quotes.query.suggestions import suggest_name
 
 V1, V2 = ["action", *fields_of(Search)], list(fields_of(FindQuotes))

@@ -24,14 +24,8 @@ from twisted_quotes.errors import DictionaryNotFound, QuoteNotFound, Unavailable
 from twisted_quotes.library.library import Library
 from twisted_quotes.library.packs import plan as plan_module
 from twisted_quotes.library.packs.building import builder
-from twisted_quotes.query.queries import (
-    EVERY_DICTIONARY,
-    All,
-    FindQuotes,
-    List,
-    SampleQuotes,
-    Search,
-)
+from twisted_quotes.query.queries import EVERY_DICTIONARY, All, List, Search
+from twisted_quotes.query.quote_queries import FindQuotes, SampleQuotes
 from twisted_quotes.quotes.quote import quote_id
 from twisted_quotes.search.finder import Finder
 

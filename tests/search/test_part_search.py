@@ -9,7 +9,8 @@ import random
 from twisted.internet.defer import Deferred, gatherResults
 
 from twisted_quotes.library.packs import plan as plan_module
-from twisted_quotes.query.queries import FindQuotes, Search
+from twisted_quotes.query.queries import Search
+from twisted_quotes.query.quote_queries import FindQuotes
 from twisted_quotes.search.batching import shared_greps
 from twisted_quotes.search.finder import Finder
 

@@ -24,7 +24,8 @@ from twisted_quotes.errors import (
 from twisted_quotes.library.packs import plan as plan_module
 from twisted_quotes.library.packs.columns import PackDamaged
 from twisted_quotes.library.packs.pack import Pack
-from twisted_quotes.query.queries import All, FindQuotes, Random, Search
+from twisted_quotes.query.queries import All, Random, Search
+from twisted_quotes.query.quote_queries import FindQuotes
 from twisted_quotes.quotes.quote import quote_id
 from twisted_quotes.search import quote_search
 from twisted_quotes.search.sources import cursor, quote_reader

@@ -8,7 +8,8 @@ from collections import Counter
 
 from msgspec import UNSET
 
-from twisted_quotes.query.queries import Random, SampleQuotes
+from twisted_quotes.query.queries import Random
+from twisted_quotes.query.quote_queries import SampleQuotes
 from twisted_quotes.search import sampling
 
 from ..cases import LOVE_TEXT, CollectedQuotes, RealGrepTestCase

@@ -127,6 +127,11 @@ def match_position_arguments(pattern: Pattern) -> tuple[str, ...]:
     return ("-a", "-n", "-o", "-b", *_pattern_arguments(pattern))
 
 
+def match_arguments(pattern: Pattern) -> tuple[str, ...]:
+    """Return the arguments for printing each match on a line of its own."""
+    return ("-a", "-o", *_pattern_arguments(pattern))
+
+
 def whole_line_arguments(line: str) -> tuple[str, ...]:
     """Return the arguments for printing the number of the first such line."""
     return ("-a", "-n", "-m", "1", "-F", "-x", "-e", line)

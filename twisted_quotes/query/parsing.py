@@ -23,7 +23,8 @@ from .json_body import (
     parse_integer,
     unique_fields,
 )
-from .queries import ACTIONS, FindQuotes, Query, SampleQuotes
+from .queries import ACTIONS, Query
+from .quote_queries import FindQuotes, SampleQuotes
 from .regex_dialect import check_dialect
 from .search_syntax import parse_search
 from .suggestions import suggest_name

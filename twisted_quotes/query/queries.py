@@ -1,8 +1,7 @@
 """
-Queries as frozen values, one class for each action.
+The queries of API v1 as frozen values, one class for each action.
 
-The fields, with their ranges and defaults, are those of the contract: section 1 for
-API v1, section 4 for API v2.
+The fields, with their ranges and defaults, are those of the contract, section 1.
 """
 
 from __future__ import annotations
@@ -17,28 +16,17 @@ from msgspec.structs import force_setattr
 
 from .field_types import (
     DictionaryName,
-    DictionaryNameList,
-    IgnoreCase,
     IsRegex,
     Offset,
-    PageSize,
-    QuoteLength,
     ResultLimit,
-    SearchText,
     Seed,
     Term,
-    Text,
     Unit,
     WholeWord,
 )
-from .search_syntax import parse_search
 from .selection import (
-    CriterionGroup,
     Pattern,
     Selection,
-    author_group,
-    make_pattern,
-    search_groups,
 )
 
 ALL_DICTIONARIES = "*"
@@ -52,7 +40,7 @@ EVERY_DICTIONARY: DictionaryNames = (ALL_DICTIONARIES,)
 _SEED_MODULUS = 2**61 - 1
 
 
-class _BoundedNumbers(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class BoundedNumbers(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
     Base of all queries.
 
@@ -72,7 +60,7 @@ class _BoundedNumbers(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class _ActionFields(
-    _BoundedNumbers,
+    BoundedNumbers,
     frozen=True,
     kw_only=True,
     dict=True,
@@ -143,7 +131,7 @@ class Random(_ActionFields, frozen=True, kw_only=True):
 
 
 class List(
-    _BoundedNumbers, frozen=True, kw_only=True, tag_field="action", tag=str.lower
+    BoundedNumbers, frozen=True, kw_only=True, tag_field="action", tag=str.lower
 ):
     """Return the names of the dictionaries."""
 
@@ -161,70 +149,3 @@ ACTIONS: dict[str, type[Query]] = {
 def action_name(query: Query) -> str:
     """Return the C{action} of a query."""
     return str(query.__struct_config__.tag)
-
-
-class _QuoteFields(_BoundedNumbers, frozen=True, kw_only=True, dict=True):
-    """The fields of every query for quotes."""
-
-    # The response repeats the offset.
-    _bounded = ("seed", "min_length", "max_length")
-
-    dictionary: DictionaryNameList = EVERY_DICTIONARY
-    term: Term | UnsetType = UNSET
-    q: Annotated[
-        SearchText | UnsetType,
-        Meta(
-            description="a search as people type it: words that must all occur, "
-            '"a phrase", -word, word OR word, author:name, in:dictionary; without term'
-        ),
-    ] = UNSET
-    ignore_case: IgnoreCase = "auto"
-    whole_word: WholeWord = False
-    regex: IsRegex = False
-    author: Annotated[
-        Text | UnsetType,
-        Meta(description="a part of the author's name, in either case"),
-    ] = UNSET
-    min_length: QuoteLength = 0
-    max_length: QuoteLength | UnsetType = UNSET
-    offset: Offset = 0
-
-    @cached_property
-    def selection(self) -> Selection:
-        """The conditions for a quote."""
-        ignore_case = None if self.ignore_case == "auto" else self.ignore_case
-        pattern: Pattern | None = None
-        groups: tuple[CriterionGroup, ...] = ()
-        if not isinstance(self.term, UnsetType):
-            pattern = make_pattern(self.term, ignore_case, self.whole_word, self.regex)
-        if not isinstance(self.q, UnsetType):
-            groups = search_groups(parse_search(self.q), ignore_case, self.whole_word)
-        if not isinstance(self.author, UnsetType):
-            groups += (author_group(self.author),)
-        lengths = None
-        if self.min_length or self.max_length is not UNSET:
-            max_length = sys.maxsize if self.max_length is UNSET else self.max_length
-            lengths = range(self.min_length, min(max_length, sys.maxsize - 1) + 1)
-        return Selection(pattern, groups, lengths)
-
-
-class FindQuotes(_QuoteFields, frozen=True, kw_only=True):
-    """Return a page of quotes, in the order of their dictionaries."""
-
-    limit: PageSize = 20
-
-
-class StreamQuotes(_QuoteFields, frozen=True, kw_only=True):
-    """Return quotes in the order of their dictionaries, all by default."""
-
-    limit: PageSize | UnsetType = UNSET
-
-
-class SampleQuotes(_QuoteFields, frozen=True, kw_only=True):
-    """Return random quotes, each with the same probability, none twice."""
-
-    limit: PageSize = 1
-    seed: Seed | UnsetType = UNSET
-
-
-QuoteQuery: TypeAlias = FindQuotes | StreamQuotes | SampleQuotes

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
 
-from .attribution import parse_attribution
+from .attribution import find_attribution
+from .author import split_attribution
+from .inline_attribution import NO_ATTRIBUTION, Attribution
 
 ID_LENGTH = 24
 """The length of the id of a quote, in hexadecimal digits."""
@@ -38,8 +40,37 @@ class Quote:
         return quote_id(self.text)
 
     @cached_property
+    def _attribution(self) -> Attribution:
+        return find_attribution(self.text) or NO_ATTRIBUTION
+
+    @cached_property
+    def _author_and_work(self) -> tuple[str, str | None]:
+        return split_attribution(self._attribution.name)
+
+    @property
+    def length(self) -> int:
+        """The number of code points of the text without its attribution."""
+        return len(self.text) - self._attribution.length
+
+    @property
+    def quotation(self) -> str:
+        """The text without its attribution."""
+        return self.text[: self.length]
+
+    @property
+    def attribution(self) -> str | None:
+        """The attribution, without its mark, in one line."""
+        return self._attribution.name or None
+
+    @property
     def author(self) -> str | None:
-        return parse_attribution(self.text)
+        """The author in the attribution; see L{split_attribution}."""
+        return self._author_and_work[0] or None
+
+    @property
+    def work(self) -> str | None:
+        """What follows the author in the attribution."""
+        return self._author_and_work[1]
 
 
 def quote_id(text: str) -> str:

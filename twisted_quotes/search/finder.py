@@ -4,8 +4,9 @@ The entry point of all searches: each method finds the results of one kind of qu
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, TypeVar
 
 from msgspec import UNSET, UnsetType
@@ -13,13 +14,10 @@ from twisted.internet.defer import Deferred
 
 from twisted_quotes.concurrency.limiter import SlotRequest
 from twisted_quotes.concurrency.outstanding import Outstanding
-from twisted_quotes.concurrency.threads import DeferToThread
-from twisted_quotes.grep.runner import GrepRunner, GrepSession
+from twisted_quotes.grep.runner import GrepSession
 from twisted_quotes.library.dictionary import FileState
 from twisted_quotes.library.library import Library
-from twisted_quotes.library.monitor import LibraryMonitor
 from twisted_quotes.library.packs.parts import PackPart
-from twisted_quotes.library.packs.provider import PackProvider
 from twisted_quotes.query.queries import (
     ALL_DICTIONARIES,
     EVERY_DICTIONARY,
@@ -27,19 +25,23 @@ from twisted_quotes.query.queries import (
     DictionaryNames,
     List,
     Query,
-    QuoteQuery,
     Random,
-    SampleQuotes,
     Search,
 )
+from twisted_quotes.query.quote_queries import (
+    LibraryQuery,
+    QuoteQuery,
+    SampleQuotes,
+    SuggestWords,
+)
 from twisted_quotes.query.selection import Selection
-from twisted_quotes.quotes.quote import Quote
 
-from .batching.grep_pool import MAX_PRESTARTED, GrepPool
-from .batching.search_batcher import SearchBatcher
-from .batching.shared_greps import SharedGreps
+from .batching.grep_pool import GrepPool
 from .line_search import LineSearch
-from .quote_search import DictionaryInfo, QuoteSearch
+from .lookups.authors import Author, AuthorList
+from .lookups.quotes import DictionaryInfo, QuoteInDictionary, QuoteLookup
+from .lookups.words import Suggestion, WordSuggester
+from .quote_search import QuoteSearch
 from .results import EntryResults, QuoteEntriesAdapter, QuoteResults
 from .sampling import RandomSampler
 from .sources.searchable_library import (
@@ -75,6 +77,9 @@ class Finder:
     line_search: LineSearch
     quote_search: QuoteSearch
     sampler: RandomSampler
+    quote_lookup: QuoteLookup
+    author_list: AuthorList
+    word_suggester: WordSuggester
     grep_pool: GrepPool
     outstanding: Outstanding
 
@@ -142,15 +147,42 @@ class Finder:
 
     def find_quote(
         self, quote_id: str, client_key: str | None = None
-    ) -> Deferred[tuple[Quote, bool]]:
-        """Find a quote, and tell whether all dictionaries have an index."""
+    ) -> Deferred[QuoteInDictionary]:
+        """See L{QuoteLookup.find_quote}."""
+        slot_request = SlotRequest(client_key)
+        return self._track(self.quote_lookup.find_quote(quote_id, slot_request))
+
+    def find_today(
+        self, day: date, requested: DictionaryNames, client_key: str | None = None
+    ) -> Deferred[QuoteInDictionary]:
+        """See L{QuoteLookup.find_daily_quote}."""
+        slot_request = SlotRequest(client_key)
         return self._track(
-            self.quote_search.find_quote(quote_id, SlotRequest(client_key))
+            self.quote_lookup.find_daily_quote(day, requested, slot_request)
+        )
+
+    def find_authors(
+        self, requested: DictionaryNames, client_key: str | None = None
+    ) -> Deferred[tuple[Sequence[Author], bool]]:
+        """See L{AuthorList.find_authors}."""
+        slot_request = SlotRequest(client_key)
+        return self._track(self.author_list.find_authors(requested, slot_request))
+
+    def suggest_words(
+        self, query: SuggestWords, client_key: str | None = None
+    ) -> Deferred[tuple[Sequence[Suggestion], bool]]:
+        """See L{WordSuggester.suggest}."""
+        requested, selection = self.resolve_names(query), query.selection
+        slot_request = self._slot_request(requested, selection, client_key)
+        return self._track(
+            self.word_suggester.suggest(
+                selection.text_patterns, requested, slot_request
+            )
         )
 
     def list_dictionaries(self) -> Deferred[tuple[AsyncIterator[DictionaryInfo], bool]]:
-        """See L{QuoteSearch.list_dictionaries}."""
-        return self._track(self.quote_search.list_dictionaries())
+        """See L{QuoteLookup.list_dictionaries}."""
+        return self._track(self.quote_lookup.list_dictionaries())
 
     def read_states(
         self, requested: DictionaryNames
@@ -181,10 +213,10 @@ class Finder:
         return self.library.default if dictionary is UNSET else str(dictionary)
 
     def resolve_names(
-        self, query: Search | All | Random | QuoteQuery
+        self, query: Search | All | Random | LibraryQuery
     ) -> DictionaryNames:
         """Return the names of the dictionaries to search for a query, in order."""
-        if isinstance(query, QuoteQuery):
+        if isinstance(query, LibraryQuery):
             names = query.selection.restrict_names(query.dictionary)
             for name in {*query.dictionary} - {*names, ALL_DICTIONARIES}:
                 self.library.open(name).close()
@@ -207,41 +239,3 @@ class Finder:
     def _track(self, coroutine: Coroutine[Deferred[Any], Any, T]) -> Deferred[T]:
         deferred = Deferred.fromCoroutine(coroutine)
         return self.outstanding.add(deferred, cancellable=True)
-
-
-def make_finder(
-    runner: GrepRunner,
-    library: Library,
-    monitor: LibraryMonitor,
-    packs: PackProvider,
-    in_thread: DeferToThread,
-    now: Callable[[], float],
-    batch_threshold: int = 1,
-    max_prestarted: int = MAX_PRESTARTED,
-) -> Finder:
-    """
-    Return a finder with all its parts.
-
-    @param in_thread: runs what may block.
-    @param now: returns the time, in seconds since 1970.
-    @param batch_threshold: the number of greps on a dictionary or a pack from which on
-        searches are batched; 0 for no batching.
-    @param max_prestarted: the maximum number of prestarted greps.
-    """
-    grep_pool = GrepPool(runner, library, max_prestarted, now)
-    batcher = None
-    if batch_threshold:
-        batcher = SearchBatcher(runner, library, batch_threshold, grep_pool)
-    shared_greps = SharedGreps(runner, batch_threshold)
-    searchable_library = SearchableLibrary(
-        runner, library, monitor, packs, in_thread, now
-    )
-    return Finder(
-        library,
-        searchable_library,
-        LineSearch(searchable_library, shared_greps, batcher),
-        QuoteSearch(searchable_library, shared_greps),
-        RandomSampler(searchable_library),
-        grep_pool,
-        runner.outstanding,
-    )

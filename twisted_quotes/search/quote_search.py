@@ -4,25 +4,14 @@ Finding whole quotes, in order.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from twisted_quotes.concurrency.limiter import SlotRequest
-from twisted_quotes.errors import QuoteNotFound, ServiceNotReady
 from twisted_quotes.grep.runner import GrepSession
-from twisted_quotes.library.packs.pack import PackedDictionary
 from twisted_quotes.library.packs.parts import PackPart
-from twisted_quotes.query.queries import (
-    EVERY_DICTIONARY,
-    All,
-    DictionaryNames,
-    FindQuotes,
-    Search,
-    StreamQuotes,
-)
-from twisted_quotes.quotes.formats import QuoteFormat
-from twisted_quotes.quotes.quote import Quote
+from twisted_quotes.query.queries import All, DictionaryNames, Search
+from twisted_quotes.query.quote_queries import FindQuotes, StreamQuotes
 
 from .batching.shared_greps import SharedGreps
 from .match_positions import locate_matches
@@ -32,7 +21,6 @@ from .results import (
     EntryResults,
     QuoteEntriesAdapter,
     QuoteResults,
-    Results,
     TooLargeToBuffer,
 )
 from .sources.cursor import Cursor
@@ -41,13 +29,6 @@ from .sources.searchable_library import SearchableLibrary
 
 _BATCH_SIZE = MAX_FOUND
 """The maximum number of matches to find before the first of them is written."""
-
-
-class DictionaryInfo(NamedTuple):
-    """A dictionary, and its format."""
-
-    packed: PackedDictionary
-    quote_format: QuoteFormat
 
 
 @dataclass(frozen=True)
@@ -192,48 +173,3 @@ class QuoteSearch:
                 if results.slow:
                     grep_session.release_slot()
             await results.write(quotes)
-
-    async def find_quote(
-        self, quote_id: str, slot_request: SlotRequest
-    ) -> tuple[Quote, bool]:
-        """
-        Find a quote by its id, in the first dictionary that has it.
-
-        @return: the quote, and whether all dictionaries have an index.
-        @raise QuoteNotFound: if no dictionary has it.
-        @raise ServiceNotReady: if no dictionary with an index has it, and some have
-            no index.
-        """
-        results = Results()
-
-        async def search_parts(
-            _: GrepSession, parts: Sequence[PackPart]
-        ) -> tuple[Quote, bool]:
-            found = await self.library.find_id(quote_id, parts)
-            if found is not None:
-                part, position = found
-                with self.library.open_quotes(part) as source:
-                    [quote] = await source.read([position], 1)
-                    return quote, results.is_complete
-            if not results.is_complete:
-                raise ServiceNotReady("an index of every dictionary")
-            raise QuoteNotFound()
-
-        return await self.library.search(
-            EVERY_DICTIONARY, slot_request, search_parts, results
-        )
-
-    async def list_dictionaries(self) -> tuple[AsyncIterator[DictionaryInfo], bool]:
-        """
-        Describe all dictionaries with an index, in the order of their names.
-
-        @return: an iterator that lets the reactor run from time to time, and whether
-            all dictionaries have an index.
-        """
-        parts, is_complete = await self.library.find_parts(EVERY_DICTIONARY)
-        infos = (
-            DictionaryInfo(packed, directory.formats[packed.format_number])
-            for directory, numbers in ((x.pack.directory, x.numbers) for x in parts)
-            for packed in map(directory.dictionaries.__getitem__, numbers)
-        )
-        return self.library.iterate(infos), is_complete

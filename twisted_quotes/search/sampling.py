@@ -18,7 +18,8 @@ from twisted.internet.defer import DeferredLock
 from twisted_quotes.grep.runner import GrepSession
 from twisted_quotes.library.packs.columns import ID_SIZE
 from twisted_quotes.library.packs.parts import PackPart
-from twisted_quotes.query.queries import Random, SampleQuotes
+from twisted_quotes.query.queries import Random
+from twisted_quotes.query.quote_queries import SampleQuotes
 from twisted_quotes.query.selection import Selection
 from twisted_quotes.quotes.quote import Quote
 from twisted_quotes.quotes.repeats import find_repeats

@@ -32,7 +32,8 @@ from twisted_quotes.processes.signals import (
     has_controlling_terminal,
     subscribe_to_signals,
 )
-from twisted_quotes.search.finder import Finder, make_finder
+from twisted_quotes.search.composition import make_finder
+from twisted_quotes.search.finder import Finder
 from twisted_quotes.web.api.health import Probes
 from twisted_quotes.web.api.response_cache import ResponseCache
 from twisted_quotes.web.api.routes import root_resource

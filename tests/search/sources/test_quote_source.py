@@ -11,7 +11,7 @@ from twisted_quotes.errors import (
     DictionaryNotFound,
     ServiceNotReady,
 )
-from twisted_quotes.query.queries import FindQuotes, SampleQuotes
+from twisted_quotes.query.quote_queries import FindQuotes, SampleQuotes
 from twisted_quotes.query.search_syntax import Condition, parse_search
 from twisted_quotes.query.selection import has_capital
 

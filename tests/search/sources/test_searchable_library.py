@@ -14,7 +14,8 @@ from twisted_quotes.grep.runner import GrepSession
 from twisted_quotes.library.library import Library
 from twisted_quotes.library.packs.parts import PackPart
 from twisted_quotes.library.packs.provider import IndexedParts, PackProvider
-from twisted_quotes.query.queries import EVERY_DICTIONARY, All, FindQuotes, Search
+from twisted_quotes.query.queries import EVERY_DICTIONARY, All, Search
+from twisted_quotes.query.quote_queries import FindQuotes
 from twisted_quotes.search.results import Results
 from twisted_quotes.search.sources.searchable_library import INDEX_TIME_LIMIT
 

@@ -22,6 +22,9 @@ from .columns import ID_RECORD, ID_SIZE, PREFIX_SIZE, SPAN_RECORD, PackDamaged
 
 _BLOCK_SIZE = 64 * 1024
 
+_MAX_IDS = 512
+"""The maximum number of sorted ids to read at a time."""
+
 
 class FileStatus(NamedTuple):
     """The size of a file in bytes, and its modification time in nanoseconds."""
@@ -147,6 +150,25 @@ class PackFiles(Closeable):
         for number in array("I", numbers):
             if self.read_ids(number, number + 1) == quote_id:
                 yield number
+
+    def iterate_from(self, prefix: int) -> Iterator[tuple[int, int]]:
+        """
+        Yield all quotes in the order of their ids, the first after a prefix first.
+
+        @return: for each quote how far its id is behind the prefix, in 64 bits, and
+            its number.
+        """
+        ids, numbers = self.open("sorted-ids"), self.open("sorted-numbers")
+        count = self.statuses["sorted-ids"].size // PREFIX_SIZE
+        start = self._find_prefix(prefix).start
+        for index_range in (range(start, count), range(start)):
+            while index_range:
+                first, size = index_range.start, len(index_range[:_MAX_IDS])
+                index_range = index_range[size:]
+                prefixes = array("Q", os.pread(ids, size * 8, first * 8))
+                found = array("I", os.pread(numbers, size * 4, first * 4))
+                for each, number in zip(prefixes, found, strict=True):
+                    yield (each - prefix) % 2**64, number
 
     def _find_prefix(self, prefix: int) -> range:
         """

@@ -4,7 +4,8 @@ The files of a pack: how they are checked, opened and read.
 A pack is a folder of columns, in which the quotes of its dictionaries follow one
 another. C{texts-0}, C{texts-1}, ... and C{authors} have one line for each quote, so
 that the line number that grep prints is the number of a quote. Texts and authors are
-normalized, and the marks in them are exchanged with letters. C{lines} has the lines
+normalized, and the marks in them are exchanged with letters. C{names} has the names of
+the authors as they are shown. C{lines} has the lines
 of the dictionaries, in UTF-8 with line feeds only. C{spans}, C{ids} and C{sorted-ids}
 have a record for each quote: its position in the lines of its dictionary; its id; the
 start of its id, sorted. C{sorted-numbers} has the numbers of the quotes in that order.
@@ -34,10 +35,13 @@ from twisted_quotes.quotes.formats import QuoteFormat
 from .columns import ID_SIZE, SPAN_RECORD, PackDamaged
 from .files import FileStatus, PackFiles, read_status
 
-FORMAT_VERSION = 8
+FORMAT_VERSION = 9
 """Increase this whenever the content of a pack changes."""
 
-COLUMN_NAMES = ("authors", "lines", "spans", "ids", "sorted-ids", "sorted-numbers")
+COLUMN_NAMES = (
+    *("authors", "names", "lines", "spans", "ids"),
+    *("sorted-ids", "sorted-numbers"),
+)
 DIRECTORY_NAME = "directory"
 
 
@@ -49,7 +53,8 @@ class PackedDictionary(Struct, frozen=True, gc=False, array_like=True):
     @ivar warnings: what may not be read as expected, each without a full stop.
     @ivar quote_count: the number of its quotes.
     @ivar texts_size: the size of its normalized texts, in bytes.
-    @ivar authors_size: the size of its normalized authors, in bytes.
+    @ivar authors_size: the size of its normalized attributions, in bytes.
+    @ivar names_size: the size of the names of its authors, in bytes.
     @ivar line_count: the number of its lines.
     @ivar lines_size: the size of its lines, in bytes.
     """
@@ -62,6 +67,7 @@ class PackedDictionary(Struct, frozen=True, gc=False, array_like=True):
     quote_count: int
     texts_size: int
     authors_size: int
+    names_size: int
     line_count: int
     lines_size: int
 
@@ -179,6 +185,7 @@ class Pack:
         return {
             "texts-0": _ends(each.texts_size for each in self.dictionaries),
             "authors": _ends(each.authors_size for each in self.dictionaries),
+            "names": _ends(each.names_size for each in self.dictionaries),
             "lines": _ends(each.lines_size for each in self.dictionaries),
             "spans": array("Q", (SPAN_RECORD.size * each for each in self.quote_ends)),
             "ids": array("Q", (ID_SIZE * each for each in self.quote_ends)),

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from twisted_quotes.concurrency.closing import Closeable
-from twisted_quotes.grep.arguments import any_term_arguments
+from twisted_quotes.grep.arguments import any_term_arguments, match_arguments
 from twisted_quotes.grep.output import find_terms
 from twisted_quotes.grep.runner import GrepSession
 from twisted_quotes.library.packs.columns import PackDamaged, ReadFailed, copy_range
 from twisted_quotes.library.packs.parts import PackPart
-from twisted_quotes.query.selection import Criterion, CriterionGroup, Selection
+from twisted_quotes.query.selection import Criterion, CriterionGroup, Pattern, Selection
 from twisted_quotes.search.batching.batch_queue import MAX_SHARED_OUTPUT
 from twisted_quotes.search.results import TooLargeToBuffer
 
@@ -106,6 +106,24 @@ class QuoteSource(QuoteReader, Closeable):
                 positions += [quotes.start + line for line in lines]
                 found[term] = positions[: limits[term]], total + count
         return found
+
+    async def print_matches(
+        self, grep_session: GrepSession, pattern: Pattern, max_output: int
+    ) -> bytes:
+        """
+        Return what a pattern matches in the normalized texts, one match on each line.
+
+        @param max_output: the size after which the matches in a file of texts are cut
+            off, in bytes.
+        """
+        output = b""
+        for descriptor, offset, _ in await self._open_segments(of_authors=False):
+            os.lseek(descriptor, offset, os.SEEK_SET)
+            outcome = await grep_session.run(
+                match_arguments(pattern), pattern, descriptor, max_output
+            )
+            output += outcome.stdout[: outcome.stdout.rfind(b"\n") + 1]
+        return output
 
     async def _open_segments(self, of_authors: bool) -> list[Segment]:
         """Return a column of the part."""

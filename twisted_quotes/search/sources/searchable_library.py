@@ -13,7 +13,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
@@ -22,10 +22,7 @@ from twisted.internet.defer import Deferred, TimeoutError
 from twisted_quotes.concurrency.limiter import SlotRequest
 from twisted_quotes.concurrency.scheduler import CooperativeScheduler
 from twisted_quotes.concurrency.threads import DeferToThread
-from twisted_quotes.errors import (
-    DictionaryChanging,
-    IndexNotReady,
-)
+from twisted_quotes.errors import DictionaryChanging, IndexNotReady
 from twisted_quotes.grep.runner import GrepRunner, GrepSession
 from twisted_quotes.library.dictionary import (
     Dictionary,
@@ -36,6 +33,7 @@ from twisted_quotes.library.dictionary import (
 from twisted_quotes.library.library import Library
 from twisted_quotes.library.monitor import LibraryMonitor
 from twisted_quotes.library.packs.columns import PackDamaged
+from twisted_quotes.library.packs.files import PackFiles
 from twisted_quotes.library.packs.pack import Pack
 from twisted_quotes.library.packs.parts import PackPart, merge_parts
 from twisted_quotes.library.packs.provider import IndexedParts, PackProvider
@@ -174,29 +172,34 @@ class SearchableLibrary:
             parts.append(await self.packs.find(name, state))
         return IndexedParts(list(merge_parts(parts)), True)
 
-    async def find_id(
-        self, quote_id: str, parts: Sequence[PackPart]
-    ) -> tuple[PackPart, int] | None:
-        """Return the first quote with an id: its part, and its position."""
+    async def read_parts(
+        self,
+        parts: Sequence[PackPart],
+        read: Callable[[Iterator[tuple[PackPart, PackFiles]]], T],
+    ) -> T:
+        """
+        Call a function in a thread, with each part and its files while they are open.
 
-        def find() -> tuple[PackPart, int] | None:
+        @raise DictionaryChanging: if a pack is damaged. The next search builds it
+            again.
+        """
+        opened: list[Pack] = []
+
+        def open_parts() -> Iterator[tuple[PackPart, PackFiles]]:
             for part in parts:
-                try:
-                    with part.pack.open("sorted-ids") as files:
-                        for position in files.find_id(bytes.fromhex(quote_id)):
-                            if position in part.quotes:
-                                return part, position
-                except PackDamaged:
-                    damaged.append(part.pack)
-                    raise
-            return None
+                opened[:] = [part.pack]
+                with part.pack.open() as files:
+                    yield part, files
 
-        damaged: list[Pack] = []
+        def read_all() -> T:
+            with closing(open_parts()) as iterator:
+                return read(iterator)
+
         try:
-            found: tuple[PackPart, int] | None = await self.in_thread(find)
-            return found
+            result: T = await self.in_thread(read_all)
+            return result
         except PackDamaged:
-            self.packs.discard_damaged(damaged[0])
+            self.packs.discard_damaged(opened[0])
             raise DictionaryChanging() from None
 
     @contextmanager

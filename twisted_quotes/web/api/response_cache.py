@@ -35,12 +35,14 @@ class CachedResponse(Struct, frozen=True, gc=False):
     @ivar body: the encoded body; L{None} if it is too large to be shared.
     @ivar cacheable: whether the response is valid for later requests, too.
     @ivar tag: the entity tag; empty if clients must not cache the response.
+    @ivar next_offset: the offset of the next page; 0 if there is none.
     """
 
     count: int
     body: bytes | None
     cacheable: bool = True
     tag: str = ""
+    next_offset: int = 0
 
 
 def cache_key(query: object, versions: object) -> bytes:

@@ -23,7 +23,7 @@ from twisted_quotes.text.lines import Lines
 from twisted_quotes.web.http.output_limiter import OutputQuota
 from twisted_quotes.web.http.responses import render_body, set_content_type
 
-from .schemas import quote_body
+from .v2.schemas import quote_body
 
 JSON = b"application/json"
 
@@ -102,14 +102,18 @@ class QuoteStream(QuoteResults):
     slow = True
     batch_bytes = 64 * 1024
 
-    def __init__(self, limit: int | None, writer: ResponseWriter) -> None:
+    def __init__(
+        self, limit: int | None, writer: ResponseWriter, base_url: str
+    ) -> None:
         super().__init__(limit)
         self._writer = writer
+        self._base_url = base_url
 
     async def write(self, quotes: list[Quote]) -> None:
         """Send the quotes. They count as returned even if the client leaves."""
         self.returned += len(quotes)
-        self._writer.write(_ENCODER.encode_lines(map(quote_body, quotes)))
+        bodies = [quote_body(quote, self._base_url) for quote in quotes]
+        self._writer.write(_ENCODER.encode_lines(bodies))
         # Do not keep the quotes in memory while a slow client reads them.
         quotes.clear()
         await self._writer.wait_until_writable()

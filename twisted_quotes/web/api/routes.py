@@ -28,11 +28,12 @@ from twisted_quotes.web.http.request_log import annotate
 from twisted_quotes.web.http.responses import render_error
 from twisted_quotes.web.pages.pages import Pages
 
-from .caching_responder import CachingResponder
 from .health import Probes
 from .response_cache import ResponseCache
 from .v1 import QuotesV1
-from .v2 import QuotesV2
+from .v2.caching_responder import CachingResponder
+from .v2.listings import ListingsV2
+from .v2.quotes import QuotesV2
 from .wait import WaitRoute
 
 # Who may use a URL if the service uses authentication.
@@ -106,7 +107,8 @@ def _route_table(
 ) -> Sequence[tuple[str, str, _Route, str]]:
     """Return the URL, the method, the route and the access of each route."""
     v1 = QuotesV1(finder, response_cache)
-    v2 = QuotesV2(finder, CachingResponder(finder, response_cache))
+    responder = CachingResponder(finder, response_cache)
+    quotes, listings = QuotesV2(finder, responder), ListingsV2(finder, responder)
     pages = Pages(finder)
     return (
         (_SERVER_WIDE_PATH, "OPTIONS", _server_options, AUTHENTICATED),
@@ -114,10 +116,13 @@ def _route_table(
         ("/style.css", "GET", pages.stylesheet, AUTHENTICATED),
         ("/api/v1/web", "GET", partial(pages.page, "instructions"), AUTHENTICATED),
         ("/api/v1/json", "POST", v1.find, AUTHENTICATED),
-        ("/api/v2/quotes", "GET", v2.quotes, AUTHENTICATED),
-        ("/api/v2/quotes/random", "GET", v2.random, AUTHENTICATED),
-        ("/api/v2/quotes/<identity>", "GET", v2.quote, AUTHENTICATED),
-        ("/api/v2/dictionaries", "GET", v2.dictionaries, AUTHENTICATED),
+        ("/api/v2/quotes", "GET", quotes.quotes, AUTHENTICATED),
+        ("/api/v2/quotes/random", "GET", quotes.random, AUTHENTICATED),
+        ("/api/v2/quotes/today", "GET", quotes.today, AUTHENTICATED),
+        ("/api/v2/quotes/<identity>", "GET", quotes.quote, AUTHENTICATED),
+        ("/api/v2/authors", "GET", listings.authors, AUTHENTICATED),
+        ("/api/v2/dictionaries", "GET", listings.dictionaries, AUTHENTICATED),
+        ("/api/v2/suggestions", "GET", listings.suggestions, AUTHENTICATED),
         ("/wait", "GET", wait_route.wait, AUTHENTICATED),
         ("/livez", "GET", probes.livez, PUBLIC),
         ("/readyz", "GET", probes.readyz, PUBLIC),

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import lru_cache
 from re import compile
+from urllib.parse import parse_qsl, quote
 
 from twisted.internet.abstract import isIPv6Address
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -86,3 +87,18 @@ def base_url(request: IRequest) -> str:
     if isinstance(address, IPv4Address | IPv6Address):
         return f"{scheme}://{authority(address)}"
     return ""
+
+
+def next_page_url(request: IRequest, offset: int) -> str:
+    """Return the URL of a request with another C{offset}."""
+    path, _, query = request.uri.decode("latin-1").partition("?")
+    parameters = [each for each in query.split("&") if each and not _is_offset(each)]
+    query = "&".join([*parameters, f"offset={offset}"])
+    # A client may have sent characters that a header must not contain.
+    return base_url(request) + quote(
+        f"{path}?{query}", safe="/?&=%+:,;@!$'()*~", encoding="latin-1"
+    )
+
+
+def _is_offset(parameter: str) -> bool:
+    return [name for name, _ in parse_qsl(parameter, True)] == ["offset"]

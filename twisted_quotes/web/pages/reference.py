@@ -9,7 +9,8 @@ from itertools import chain
 from typing import Any
 
 from twisted_quotes.query.fields import Field, fields_of
-from twisted_quotes.query.queries import ACTIONS, FindQuotes, SampleQuotes
+from twisted_quotes.query.queries import ACTIONS
+from twisted_quotes.query.quote_queries import FindQuotes, SampleQuotes
 
 # Each with the fields of the request.
 EXAMPLES: tuple[tuple[str, dict[str, Any]], ...] = (

@@ -8,22 +8,14 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from errno import EMFILE, ENFILE, ENOMEM
-from time import sleep, time
 from typing import BinaryIO
 
 from msgspec.structs import replace
 
 from twisted_quotes.errors import DictionaryForbidden
-from twisted_quotes.library.dictionary import (
-    STABLE_TIME,
-    Dictionary,
-    is_recently_changed,
-)
-from twisted_quotes.library.opening import open_dictionary
+from twisted_quotes.library.dictionary import Dictionary
 from twisted_quotes.library.packs.columns import (
     SPAN_RECORD,
-    CopiedLines,
     PackDamaged,
     ReadFailed,
     copy_lines,
@@ -41,19 +33,19 @@ from twisted_quotes.library.packs.pack import (
 )
 from twisted_quotes.library.packs.parts import PackPart
 from twisted_quotes.quotes.attribution import find_attribution
-from twisted_quotes.quotes.formats import QuoteFormat, detect_format
+from twisted_quotes.quotes.author import split_attribution
+from twisted_quotes.quotes.formats import QuoteFormat, QuoteSpan
 from twisted_quotes.quotes.inline_attribution import NO_ATTRIBUTION
 from twisted_quotes.quotes.quote import quote_id
 from twisted_quotes.quotes.warnings import WarningCollector
 from twisted_quotes.text.combining_marks import exchange_marks
 from twisted_quotes.text.normalization import normalize_for_search
 
+from .reading import open_when_stable, read_format
+
 _BUFFER_SIZE = 64 * 1024
 _MAX_READS = 3
 """How often a dictionary is read if it changes meanwhile."""
-
-# For all dictionaries, there are too few resources.
-_RESOURCE_ERRNOS = {EMFILE, ENFILE, ENOMEM}
 
 
 class _Changed(Exception):
@@ -142,7 +134,7 @@ class PackWriter(ExitStack):
         for _ in range(_MAX_READS):
             offsets = self._offsets()
             try:
-                with _open(root, name) as dictionary:
+                with open_when_stable(root, name) as dictionary:
                     if dictionary.is_text:
                         self._index(name, dictionary)
                 return True
@@ -164,22 +156,17 @@ class PackWriter(ExitStack):
         self._segments.clear()
 
     def _index(self, name: str, dictionary: Dictionary) -> None:
-        columns = self._columns
+        columns, starts = self._columns, self._offsets()
         lines = copy_lines(dictionary, columns["lines"])
-        quote_format = _read_format(dictionary, lines)
-        lines.offset = authors_size = texts_size = quote_count = 0
+        quote_format = read_format(dictionary, lines)
+        lines.offset = texts_size = quote_count = 0
         collector = WarningCollector()
         for span, data in quote_format.split(lines, 0):
             self.check()
             text = quote_format.decode(data)
-            attribution = find_attribution(text) or NO_ATTRIBUTION
-            texts_size += self._texts.write(_normalized_line(text))
-            authors_size += columns["authors"].write(_normalized_line(attribution.name))
-            columns["ids"].write(bytes.fromhex(quote_id(text)))
-            length = len(text) - attribution.length
-            columns["spans"].write(SPAN_RECORD.pack(*span, length))
-            quote_count += 1
             collector.add(text)
+            texts_size += self._write_quote(span, text)
+            quote_count += 1
             if self._texts.tell() >= self.segment_size:
                 self._start_segment(quote_count)
         try:
@@ -188,11 +175,23 @@ class PackWriter(ExitStack):
         except OSError as error:
             raise ReadFailed(str(error)) from error
         warnings = tuple(collector.warnings(lines.invalid_places))
+        sizes = [columns[x].tell() - starts[x] for x in ("authors", "names")]
         packed = PackedDictionary(
             *(name, dictionary.state, dictionary.encoding, 0, warnings),
-            *(quote_count, texts_size, authors_size, lines.count, lines.size),
+            *(quote_count, texts_size, *sizes, lines.count, lines.size),
         )
         self._append(packed, quote_format)
+
+    def _write_quote(self, span: QuoteSpan, text: str) -> int:
+        """Write a quote to the columns, and return the size of its normalized text."""
+        columns = self._columns
+        attribution = find_attribution(text) or NO_ATTRIBUTION
+        author, _ = split_attribution(attribution.name)
+        columns["authors"].write(_normalized_line(attribution.name))
+        columns["names"].write(author.encode() + b"\n")
+        columns["ids"].write(bytes.fromhex(quote_id(text)))
+        columns["spans"].write(SPAN_RECORD.pack(*span, len(text) - attribution.length))
+        return self._texts.write(_normalized_line(text))
 
     def _start_segment(self, quote_count: int) -> None:
         """Write the next texts to another file."""
@@ -228,33 +227,5 @@ class PackWriter(ExitStack):
             file.write(encode_directory(directory))
 
 
-def _open(root: str, name: str) -> Dictionary:
-    """
-    Open a dictionary; wait if it was just changed.
-
-    @raise ReadFailed: it cannot be opened, but other files can.
-    """
-    try:
-        dictionary = open_dictionary(root, name)
-        state = dictionary.state
-        if is_recently_changed(time(), state.modified, state.changed):
-            # Another change could leave this state the same.
-            dictionary.close()
-            sleep(STABLE_TIME)
-            dictionary = open_dictionary(root, name)
-        return dictionary
-    except OSError as error:
-        if error.errno in _RESOURCE_ERRNOS:
-            raise
-        raise ReadFailed(str(error)) from error
-
-
 def _normalized_line(text: str) -> bytes:
     return exchange_marks(normalize_for_search(text)).encode() + b"\n"
-
-
-def _read_format(dictionary: Dictionary, lines: CopiedLines) -> QuoteFormat:
-    header = dictionary.state.strfile_header
-    if header is not None:
-        return QuoteFormat("percent", header.delimiter, header.rot13)
-    return detect_format(lines)

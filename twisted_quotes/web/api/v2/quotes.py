@@ -1,81 +1,110 @@
 """
-API v2: quotes as data (contract, section 4).
+Quotes as data (contract, section 4).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from re import compile
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 
 from twisted_quotes.errors import DictionaryChanging, QuoteNotFound, SearchTimedOut
-from twisted_quotes.query.parsing import parse_parameters
-from twisted_quotes.query.queries import (
-    EVERY_DICTIONARY,
-    DictionaryNames,
+from twisted_quotes.query.queries import EVERY_DICTIONARY
+from twisted_quotes.query.quote_queries import (
+    DailyQuote,
     FindQuotes,
-    QuoteQuery,
     SampleQuotes,
     StreamQuotes,
 )
 from twisted_quotes.search.finder import Finder
+from twisted_quotes.search.lookups.quotes import QuoteInDictionary
 from twisted_quotes.search.results import BufferedQuotes, QuoteResults
 from twisted_quotes.web.http import caching
 from twisted_quotes.web.http.accept import negotiate_media_type
 from twisted_quotes.web.http.clients import client_key_for_request
-from twisted_quotes.web.http.request_log import (
-    annotate,
-    annotate_term,
-    header,
-    query_string,
-)
+from twisted_quotes.web.http.request_log import annotate, header
 from twisted_quotes.web.http.responses import log_error, set_content_type
+from twisted_quotes.web.http.urls import base_url
 
-from .caching_responder import CachingResponder, Found, send
-from .results import Page, QuoteStream, ResponseWriter
-from .schemas import PageBody, SummaryBody, dictionary_body, quote_body
+from ..results import Page, QuoteStream, ResponseWriter
+from .caching_responder import CachingResponder, Found, Representation, send
+from .parameters import check_no_parameters, read_query
+from .representations import CONTENT_TYPES, JSON, NDJSON, TEXT
+from .schemas import PageBody, SummaryBody, quote_body
 
-JSON, NDJSON = "application/json", "application/x-ndjson"
-
-_QUOTE_ID = compile(r"[0-9a-f]{24}")
-
-
-class NoParameters(Struct, frozen=True, forbid_unknown_fields=True):
-    """The parameters of a URL that takes none."""
+QUOTE_ID = compile(r"[0-9a-f]{24}")
 
 
 @dataclass
 class QuotesV2:
-    """The routes of API v2."""
+    """The routes for quotes."""
 
     finder: Finder
     responder: CachingResponder
 
     async def quotes(self, request: IRequest) -> bytes:
         """Respond with quotes in order: a page or a stream, as the client prefers."""
-        if negotiate_media_type(header(request, b"accept"), [JSON, NDJSON]) == NDJSON:
+        media_type = _negotiate(request, [JSON, NDJSON, TEXT])
+        if media_type == NDJSON:
             return await self._stream(request)
-        query = parse_parameters(query_string(request), FindQuotes)
-        requested = self._annotate(request, query)
+        query, requested = read_query(request, FindQuotes, self.finder)
+        representation = Representation(("page", query), media_type)
         find = partial(self._find_page, request, query)
-        return await self.responder.respond(request, requested, ("page", query), find)
+        return await self.responder.respond(request, requested, representation, find)
 
     async def random(self, request: IRequest) -> bytes:
         """Respond with random quotes. With a seed the client can cache them."""
-        query = parse_parameters(query_string(request), SampleQuotes)
-        requested = self._annotate(request, query)
+        query, requested = read_query(request, SampleQuotes, self.finder)
+        media_type = _negotiate(request, [JSON, TEXT])
         find = partial(self._find_page, request, query)
         if query.seed is UNSET:
             caching.set_cache_headers(request, "no-store")
             found = await find(client_key_for_request(request))
-            return send(request, found.encode(""))
-        return await self.responder.respond(request, requested, ("random", query), find)
+            return send(request, found.encode("", media_type), media_type)
+        representation = Representation(("random", query), media_type)
+        return await self.responder.respond(request, requested, representation, find)
+
+    async def today(self, request: IRequest) -> bytes:
+        """Respond with the quote of the day, which is cacheable until midnight UTC."""
+        query, requested = read_query(request, DailyQuote, self.finder)
+        now = datetime.fromtimestamp(self.finder.searchable_library.now(), UTC)
+        midnight = datetime.combine(now.date() + timedelta(days=1), time(), UTC)
+        representation = Representation(
+            ("today", now.date(), query),
+            _negotiate(request, [JSON, TEXT]),
+            f"max-age={int((midnight - now).total_seconds())}",
+        )
+
+        async def find(client_key: str | None) -> Found:
+            found = await self.finder.find_today(now.date(), requested, client_key)
+            return _found_quote(request, found)
+
+        return await self.responder.respond(request, requested, representation, find)
+
+    async def quote(self, request: IRequest, identity: str) -> bytes:
+        """Respond with the quote that has an id."""
+        check_no_parameters(request)
+        if not QUOTE_ID.fullmatch(identity):
+            raise QuoteNotFound()
+        representation = Representation(
+            ("quote", identity), _negotiate(request, [JSON, TEXT])
+        )
+
+        async def find(client_key: str | None) -> Found:
+            found = await self.finder.find_quote(identity, client_key)
+            return _found_quote(request, found)
+
+        return await self.responder.respond(
+            request, EVERY_DICTIONARY, representation, find
+        )
 
     async def _find_page(
         self,
@@ -93,54 +122,29 @@ class QuotesV2:
             reason = _truncation_reason(request, error)
         offset = query.offset if isinstance(query, FindQuotes) else None
         summary = _summarize(request, page, offset, reason)
+        url = base_url(request)
         body = PageBody(
             offset=query.offset,
-            quotes=[quote_body(quote) for quote in page.quotes],
+            quotes=[quote_body(quote, url) for quote in page.quotes],
             **msgspec.structs.asdict(summary),
         )
-        return Found(body, page.returned, page.is_complete and reason is None)
-
-    async def quote(self, request: IRequest, identity: str) -> bytes:
-        """Respond with the quote that has an id."""
-        parse_parameters(query_string(request), NoParameters)
-        if not _QUOTE_ID.fullmatch(identity):
-            raise QuoteNotFound()
-
-        async def find(client_key: str | None) -> Found:
-            quote, is_complete = await self.finder.find_quote(identity, client_key)
-            return Found(quote_body(quote), 1, is_complete)
-
-        return await self.responder.respond(
-            request, EVERY_DICTIONARY, ("quote", identity), find
-        )
-
-    async def dictionaries(self, request: IRequest) -> bytes:
-        """Respond with all dictionaries."""
-        parse_parameters(query_string(request), NoParameters)
-        default = self.finder.library.default
-
-        async def find(_: str | None) -> Found:
-            infos, is_complete = await self.finder.list_dictionaries()
-            bodies = [
-                msgspec.Raw(msgspec.json.encode(dictionary_body(info, default)))
-                async for info in infos
-            ]
-            return Found({"dictionaries": bodies}, len(bodies), is_complete)
-
-        return await self.responder.respond(
-            request, EVERY_DICTIONARY, ("dictionaries", default), find
-        )
+        is_complete = page.is_complete and reason is None
+        next_offset = 0
+        if summary.reason in ("limit", "bytes") and page.returned:
+            next_offset = query.offset + page.returned
+        return Found(body, page.returned, is_complete, next_offset)
 
     async def _stream(self, request: IRequest) -> bytes:
         """Send quotes while they are found, then a summary."""
-        query = parse_parameters(query_string(request), StreamQuotes)
-        requested = self._annotate(request, query)
-        tag = await self.responder.entity_tag(requested, ("stream", query))
+        query, requested = read_query(request, StreamQuotes, self.finder)
+        url = base_url(request)
+        identity = msgspec.json.encode((("stream", query), NDJSON, url))
+        tag = await self.responder.entity_tag(requested, identity)
         # The stream may end early, which is known only after the head was sent.
         caching.set_cache_headers(request, "no-store", tag)
         if caching.check_not_modified(request, tag):
             return b""
-        set_content_type(request, NDJSON.encode())
+        set_content_type(request, CONTENT_TYPES[NDJSON])
         client_key = client_key_for_request(request)
         if caching.check_if_none_match_any(request) or request.method == b"HEAD":
             # The first quote determines the status.
@@ -148,7 +152,7 @@ class QuotesV2:
             return b""
         writer = ResponseWriter(request)
         limit = None if isinstance(query.limit, UnsetType) else query.limit
-        stream = QuoteStream(limit, writer)
+        stream = QuoteStream(limit, writer, url)
         reason = None
         try:
             await self.finder.find_quotes(query, stream, client_key)
@@ -161,14 +165,13 @@ class QuotesV2:
         summary = _summarize(request, stream, query.offset, reason)
         return msgspec.json.encode(summary) + b"\n"
 
-    def _annotate(self, request: IRequest, query: QuoteQuery) -> DictionaryNames:
-        """Log the query, and return the names of the dictionaries."""
-        requested = self.finder.resolve_names(query)
-        annotate(request, dictionary=", ".join(requested))
-        searched = query.q if query.term is UNSET else query.term
-        if not isinstance(searched, UnsetType):
-            annotate_term(request, searched)
-        return requested
+
+def _negotiate(request: IRequest, offered: Sequence[str]) -> str:
+    return negotiate_media_type(header(request, b"accept"), offered)
+
+
+def _found_quote(request: IRequest, found: QuoteInDictionary) -> Found:
+    return Found(quote_body(found.quote, base_url(request)), 1, found.is_complete)
 
 
 def _truncation_reason(request: IRequest, error: Exception) -> str:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from msgspec import Struct
 
 from twisted_quotes.quotes.quote import Quote
-from twisted_quotes.search.quote_search import DictionaryInfo
+from twisted_quotes.search.lookups.quotes import DictionaryInfo
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -26,15 +26,26 @@ class QuoteBody(Struct, frozen=True, omit_defaults=True):
     """
     A quote.
 
+    @ivar quotation: the text without its attribution.
+    @ivar attribution: the attribution in one line, without its mark.
+    @ivar author: the attribution up to its first comma that is not within a name.
+    @ivar work: what follows that comma.
+    @ivar length: the length of the quotation in code points.
+    @ivar url: the URL of its page.
     @ivar matches_truncated: whether there are more matches; left out if not.
     """
 
     id: str
     text: str
+    quotation: str
+    attribution: str | None
     author: str | None
+    work: str | None
     dictionary: str
     line_from: int
     line_to: int
+    length: int
+    url: str
     matches: Sequence[MatchBody]
     matches_truncated: bool = False
 
@@ -64,6 +75,45 @@ class PageBody(Struct, frozen=True):
     quotes: Sequence[QuoteBody]
 
 
+class AuthorBody(Struct, frozen=True):
+    """
+    An author.
+
+    @ivar quotes: the number of quotes with that author.
+    """
+
+    author: str
+    quotes: int
+
+
+class AuthorsBody(Struct, frozen=True):
+    """A page of authors, in the order of their names."""
+
+    total: int
+    offset: int
+    returned: int
+    truncated: bool
+    reason: str | None
+    authors: Sequence[AuthorBody]
+
+
+class SuggestionBody(Struct, frozen=True):
+    """
+    A word that occurs in no quote.
+
+    @ivar nearest: similar words that occur, the most similar first.
+    """
+
+    word: str
+    nearest: Sequence[str]
+
+
+class SuggestionsBody(Struct, frozen=True):
+    """The words of a search that occur in no quote."""
+
+    suggestions: Sequence[SuggestionBody]
+
+
 class DictionaryBody(Struct, frozen=True):
     """
     A dictionary.
@@ -82,15 +132,24 @@ class DictionaryBody(Struct, frozen=True):
     warnings: Sequence[str]
 
 
-def quote_body(quote: Quote) -> QuoteBody:
-    """Return the representation of a quote."""
+def quote_body(quote: Quote, base_url: str) -> QuoteBody:
+    """
+    Return the representation of a quote.
+
+    @param base_url: the URL of the service, without a trailing slash.
+    """
     return QuoteBody(
         quote.id,
         quote.text,
+        quote.quotation,
+        quote.attribution,
         quote.author,
+        quote.work,
         quote.dictionary_name,
         quote.line,
         quote.last_line,
+        quote.length,
+        f"{base_url}/quotes/{quote.id}",
         [MatchBody(start, end) for start, end in quote.match_spans],
         quote.match_spans_truncated,
     )

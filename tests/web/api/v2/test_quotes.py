@@ -13,6 +13,7 @@ from unittest.mock import patch
 from urllib.parse import urlencode
 
 from twisted.internet.defer import Deferred
+from twisted_quotes.web.api.schemas import DictionaryBody, dictionary_body
 
 from twisted_quotes.concurrency.scheduler import TIME_SLICE
 from twisted_quotes.grep.arguments import GrepFailed
@@ -20,7 +21,6 @@ from twisted_quotes.quotes.quote import quote_id
 from twisted_quotes.search import match_positions
 from twisted_quotes.search.quote_search import DictionaryInfo
 from twisted_quotes.web.api import results
-from twisted_quotes.web.api.schemas import DictionaryBody, dictionary_body
 
 from ..clients import (
     ClientResponse,
