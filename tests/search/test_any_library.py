@@ -291,7 +291,7 @@ class AnyLibraryTests(RealGrepTestCase):
             return
         text = self.source.choice(self.source.choice(contents)).text
         try:
-            quote, _ = await self.finder.find_quote(quote_id(text))
+            quote = (await self.finder.find_quote(quote_id(text))).quote
         except QuoteNotFound:
             # It was in no dictionary at some time.
             for name in NAMES:

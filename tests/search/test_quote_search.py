@@ -18,7 +18,6 @@ from twisted_quotes.errors import (
     DictionaryForbidden,
     DictionaryNotFound,
     EntryTooLong,
-    QuoteNotFound,
     ServiceNotReady,
 )
 from twisted_quotes.library.packs import plan as plan_module
@@ -255,39 +254,6 @@ class QuotesTests(RealGrepTestCase):
         )
 
 
-class OneQuoteTests(RealGrepTestCase):
-    """Tests of quotes by their ids, and of the list of dictionaries."""
-
-    async def test_a_quote_is_found_by_its_id(self) -> None:
-        finder = self.make_finder()
-        quote, _ = await finder.find_quote(quote_id(POLONIUS))
-        self.assertEqual((quote.text, quote.line), (POLONIUS, 9))
-        self.write("dreams", f"Something new.\n\n{POLONIUS}\n\nAnd more.\n")
-        quote, _ = await finder.find_quote(quote_id(POLONIUS))
-        self.assertEqual((quote.text, quote.line), (POLONIUS, 3))
-        quote, _ = await finder.find_quote(quote_id("Love\nis blind."))
-        self.assertEqual(quote.dictionary_name, "fortunes")
-
-    async def test_a_quote_that_changed_is_not_found(self) -> None:
-        finder = self.make_finder()
-        self.write("dreams", LOVE_TEXT.replace("soul", "heart"))
-        with self.assertRaises(QuoteNotFound):
-            await finder.find_quote(quote_id(POLONIUS))
-
-    async def test_an_id_finds_the_first_dictionary_with_the_quote(self) -> None:
-        self.write("a copy", POLONIUS)
-        quote, _ = await self.make_finder().find_quote(quote_id(POLONIUS))
-        self.assertEqual(quote.dictionary_name, "a copy")
-
-    async def test_dictionaries_are_described_in_order(self) -> None:
-        infos, is_complete = await self.make_finder().list_dictionaries()
-        self.assertTrue(is_complete)
-        self.assertEqual(
-            [(x.name, x.quote_count, x.state.size) async for x, _ in infos],
-            [("dreams", 3, len(LOVE_TEXT)), ("empty", 0, 0), ("fortunes", 2, 36)],
-        )
-
-
 class IncompleteTests(RealGrepTestCase):
     """Tests of libraries in which not every dictionary has an index."""
 
@@ -303,8 +269,8 @@ class IncompleteTests(RealGrepTestCase):
                 await finder.find_entries(query, collected)
                 self.assertEqual({*collected.entries}, {HELENA, LYSANDER, POLONIUS})
                 self.assertFalse(collected.is_complete)
-            quote, is_complete = await finder.find_quote(quote_id(HELENA))
-            self.assertEqual((quote.text, is_complete), (HELENA, False))
+            found = await finder.find_quote(quote_id(HELENA))
+            self.assertEqual((found.quote.text, found.is_complete), (HELENA, False))
             with self.assertRaises(ServiceNotReady):
                 await find_entries(finder, All(unit="quote", dictionary="fortunes"))
             with self.assertRaises(ServiceNotReady):
@@ -425,7 +391,7 @@ class DamageTests(RealGrepTestCase):
             found = CollectedQuotes()
             await finder.find_quotes(search, found)
             self.assertEqual(found.texts, [LYSANDER], name)
-            quote, _ = await finder.find_quote(quote_id(LYSANDER))
+            quote = (await finder.find_quote(quote_id(LYSANDER))).quote
             self.assertEqual(quote.text, LYSANDER)
             [folder] = self.cache.iterdir()
             path = folder / name

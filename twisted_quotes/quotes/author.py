@@ -13,8 +13,8 @@ _DEGREE = (
     r"|[MDJ]\.? ?D|[BM]\.? ?A|M\.? ?P|R\.? ?N|S\.? ?J|[CDKMO]BE|[KQ]C|FRS"
 )
 _TITLE = (
-    r"(?:\d+(?:st|nd|rd|th)|(?i:duke|earl|viscount|marqu(?:is|ess)|duc|comte) (?:of|de)) "
-    r"[^,\uff0c\u060c]*"
+    r"(?:\d+(?:st|nd|rd|th)"
+    r"|(?i:duke|earl|viscount|marqu(?:is|ess)|duc|comte) (?:of|de)) [^,\uff0c\u060c]*"
 )
 _END_OF_AUTHOR = compile(
     rf"{_COMMA}(?!\s*(?:{_DEGREE}|{_TITLE})(?:\.\s|\.?\s*(?:{_COMMA}|[(\[]|\Z)))"

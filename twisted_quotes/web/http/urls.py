@@ -15,6 +15,8 @@ from twisted.web.iweb import IRequest
 
 from twisted_quotes.listening.sockets import authority, is_loopback
 
+from .request_log import query_string
+
 # A name, an IPv4 address or an IPv6 address in brackets, and a port (RFC 9110, 7.2).
 _LABEL = rb"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST = compile(
@@ -23,6 +25,8 @@ _HOST = compile(
 )
 
 _MAX_HOST_LENGTH = 261
+
+_URL_CHARACTERS = "/?&=%+:,;@!$'()*~"
 
 # Most requests name one of a few hosts.
 _cached = lru_cache(maxsize=256)
@@ -91,13 +95,13 @@ def base_url(request: IRequest) -> str:
 
 def next_page_url(request: IRequest, offset: int) -> str:
     """Return the URL of a request with another C{offset}."""
-    path, _, query = request.uri.decode("latin-1").partition("?")
-    parameters = [each for each in query.split("&") if each and not _is_offset(each)]
-    query = "&".join([*parameters, f"offset={offset}"])
-    # A client may have sent characters that a header must not contain.
-    return base_url(request) + quote(
-        f"{path}?{query}", safe="/?&=%+:,;@!$'()*~", encoding="latin-1"
+    parameters = query_string(request).decode("latin-1").split("&")
+    others = [each for each in parameters if each and not _is_offset(each)]
+    target = (
+        f"{request.path.decode('latin-1')}?{'&'.join([*others, f'offset={offset}'])}"
     )
+    # A client may have sent characters that a header must not contain.
+    return base_url(request) + quote(target, _URL_CHARACTERS, "latin-1")
 
 
 def _is_offset(parameter: str) -> bool:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from twisted_quotes.library.dictionary import STABLE_TIME, Dictionary
 from twisted_quotes.library.opening import open_dictionary
-from twisted_quotes.library.packs.building import pack_writer, writer
+from twisted_quotes.library.packs.building import reading, writer
 from twisted_quotes.library.packs.pack import Pack
 from twisted_quotes.library.packs.parts import PackPart
 from twisted_quotes.library.packs.plan import PackPlan
@@ -155,7 +155,7 @@ class CopyTests(PackTestCase):
             read.append(name)
             return open_dictionary(root, name)
 
-        with patch.object(pack_writer, "open_dictionary", open_and_log):
+        with patch.object(reading, "open_dictionary", open_and_log):
             new = self.write_pack(sources=self.sources_in(old))
         self.assertEqual({*read}, {"4", "45"})
         self.assert_same_columns(new, self.write_pack())
@@ -287,7 +287,7 @@ class ChangeTests(PackTestCase):
                 raise OSError(faults.pop(0), "a fault")
             return open_dictionary(root, name)
 
-        with patch.object(pack_writer, "open_dictionary", open_others):
+        with patch.object(reading, "open_dictionary", open_others):
             pack = self.write_pack(plan)
             self.assertEqual(read_lines(pack, "texts-0"), ["2"])
             self.assertEqual(self.left_out, ["a"])
@@ -305,8 +305,8 @@ class ChangeTests(PackTestCase):
         self.write({"a": "1"})
         self.now = (self.folder / "a").stat().st_ctime + 0.001
         with (
-            patch.object(pack_writer, "time", lambda: self.now),
-            patch.object(pack_writer, "sleep", wait),
+            patch.object(reading, "time", lambda: self.now),
+            patch.object(reading, "sleep", wait),
         ):
             self.write_pack()
         self.assertEqual(waits, [STABLE_TIME])

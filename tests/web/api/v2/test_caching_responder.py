@@ -1,5 +1,5 @@
 """
-Tests for L{twisted_quotes.web.api.caching_responder}, through the routes of API v2.
+Tests for L{twisted_quotes.web.api.v2.caching_responder}, through the routes of API v2.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from twisted.internet.defer import Deferred
 
 from twisted_quotes.grep.arguments import GrepFailed
 
-from ..clients import ClientResponse
-from .cases import index_missing
-from .test_v2 import QUOTES, TWO_MATCHES, V2TestCase
+from ...clients import ClientResponse
+from ..cases import index_missing
+from .test_quotes import QUOTES, TWO_MATCHES, V2TestCase
 
 # The URLs whose responses need no grep.
 URLS: tuple[tuple[str, dict[str, Any]], ...] = (

@@ -13,23 +13,23 @@ from unittest.mock import patch
 from urllib.parse import urlencode
 
 from twisted.internet.defer import Deferred
-from twisted_quotes.web.api.schemas import DictionaryBody, dictionary_body
 
 from twisted_quotes.concurrency.scheduler import TIME_SLICE
 from twisted_quotes.grep.arguments import GrepFailed
 from twisted_quotes.quotes.quote import quote_id
 from twisted_quotes.search import match_positions
-from twisted_quotes.search.quote_search import DictionaryInfo
+from twisted_quotes.search.lookups.quotes import DictionaryInfo
 from twisted_quotes.web.api import results
+from twisted_quotes.web.api.v2.schemas import DictionaryBody, dictionary_body
 
-from ..clients import (
+from ...clients import (
     ClientResponse,
     FakeSocket,
     captured_events,
     get_request,
     request_events,
 )
-from .cases import SearchTestCase, index_missing
+from ..cases import SearchTestCase, index_missing
 
 QUOTES = ["One, my love.\n-- A. Author", "Two caf\u00e9s", "Three loves.\n\u2014 B"]
 NDJSON = "application/x-ndjson"

@@ -130,7 +130,7 @@ class QuotesV2:
         )
         is_complete = page.is_complete and reason is None
         next_offset = 0
-        if summary.reason in ("limit", "bytes") and page.returned:
+        if isinstance(query, FindQuotes) and summary.reason in ("limit", "bytes"):
             next_offset = query.offset + page.returned
         return Found(body, page.returned, is_complete, next_offset)
 
