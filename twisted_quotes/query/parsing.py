@@ -184,8 +184,7 @@ def _explain_validation_error(
     for field in fields.values():
         if field.required and field.name not in given:
             return BadRequest(
-                f'The field "{field.name}" is missing: the action "{action}" needs '
-                f"{field.allowed}."
+                f'The {noun} "{field.name}" is missing: {target} needs {field.allowed}.'
             )
     # The message ends with the path, such as "at `$.offset`" or "`$.dictionary[1]`".
     path = msgspec_message.rpartition("$.")[2].rstrip("`]")

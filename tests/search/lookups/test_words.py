@@ -41,14 +41,8 @@ class SuggestTests(RealGrepTestCase):
         for word, similar in (
             *(("hapiness", "happiness"), ("happinness", "happiness")),
             *(("buttarfly", "butterfly"), ("wosdom", "wisdom"), ("wodner", "wonder")),
-            *(
-                ("Sokrates", "socrates"),
-                ("caffe", "caf\u00e9"),
-                ("holle", "h\u00f6lle"),
-            ),
+            *(("Sokrates", "socrates"), ("holle", "h\u00f6lle")),
         ):
-            if word == "caffe":
-                continue
             found = await self.suggest(word)
             self.assertEqual(found, {word: [similar]})
 

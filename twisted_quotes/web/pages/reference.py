@@ -10,7 +10,13 @@ from typing import Any
 
 from twisted_quotes.query.fields import Field, fields_of
 from twisted_quotes.query.queries import ACTIONS
-from twisted_quotes.query.quote_queries import FindQuotes, SampleQuotes
+from twisted_quotes.query.quote_queries import (
+    DailyQuote,
+    FindQuotes,
+    ListAuthors,
+    SampleQuotes,
+    SuggestWords,
+)
 
 # Each with the fields of the request.
 EXAMPLES: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -58,14 +64,19 @@ LINKS: tuple[tuple[str, str, str], ...] = (
         "quotes?dictionary=*",
         "Accept: application/x-ndjson",
     ),
+    ("The quote of the day, as text", "quotes/today", "Accept: text/plain"),
+    ("The first twenty authors", "authors", ""),
     ("All dictionaries, with the number of quotes in each", "dictionaries", ""),
 )
 
 URLS = (
     ("/api/v2/quotes", "quotes in the order of their dictionaries"),
     ("/api/v2/quotes/random", "random quotes"),
+    ("/api/v2/quotes/today", "the quote of the day, the same until midnight UTC"),
     ("/api/v2/quotes/{id}", "one quote; its id depends on its text alone"),
+    ("/api/v2/authors", "the authors with the number of their quotes, by name"),
     ("/api/v2/dictionaries", "all dictionaries"),
+    ("/api/v2/suggestions", "similar words, for words of q that occur in no quote"),
 )
 
 ERRORS = (
@@ -131,6 +142,12 @@ FIELDS = [
 
 PARAMETERS = [
     *_merge_fields(
-        {"quotes": fields_of(FindQuotes), "quotes/random": fields_of(SampleQuotes)}
+        {
+            "quotes": fields_of(FindQuotes),
+            "quotes/random": fields_of(SampleQuotes),
+            "quotes/today": fields_of(DailyQuote),
+            "authors": fields_of(ListAuthors),
+            "suggestions": fields_of(SuggestWords),
+        }
     )
 ]

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import UTC, datetime, timedelta
 from errno import EAGAIN
 from typing import Any
 from unittest.mock import patch
@@ -14,13 +13,10 @@ from urllib.parse import urlencode
 
 from twisted.internet.defer import Deferred
 
-from twisted_quotes.concurrency.scheduler import TIME_SLICE
 from twisted_quotes.grep.arguments import GrepFailed
 from twisted_quotes.quotes.quote import quote_id
 from twisted_quotes.search import match_positions
-from twisted_quotes.search.lookups.quotes import DictionaryInfo
 from twisted_quotes.web.api import results
-from twisted_quotes.web.api.v2.schemas import DictionaryBody, dictionary_body
 
 from ...clients import (
     ClientResponse,
@@ -31,7 +27,11 @@ from ...clients import (
 )
 from ..cases import SearchTestCase, index_missing
 
-QUOTES = ["One, my love.\n-- A. Author", "Two caf\u00e9s", "Three loves.\n\u2014 B"]
+QUOTES = [
+    "One, my love.\n-- A. Author, A Book",
+    "Two caf\u00e9s",
+    "Three loves.\n\u2014 B",
+]
 NDJSON = "application/x-ndjson"
 
 # The output of grep.
@@ -96,10 +96,15 @@ class QuotesTests(V2TestCase):
             {
                 "id": quote_id(QUOTES[0]),
                 "text": QUOTES[0],
+                "quotation": "One, my love.",
+                "attribution": "A. Author, A Book",
                 "author": "A. Author",
+                "work": "A Book",
                 "dictionary": "quotes",
                 "line_from": 1,
                 "line_to": 2,
+                "length": 13,
+                "url": f"http://localhost/quotes/{quote_id(QUOTES[0])}",
                 "matches": [],
             },
         )
@@ -241,6 +246,66 @@ class OtherTests(V2TestCase):
                 self.get_response(f"quotes/{identity}"), 404, "/api/v2/quotes"
             )
 
+    def test_the_quote_of_the_day_is_cacheable_until_midnight(self) -> None:
+        """It is the same all day, and another one on other days."""
+        texts = set()
+        for day in range(20):
+            evening = day * 86400 + 86400 - 10
+            self.web.reactor.rightNow = evening - 80000
+            morning = self.get_response("quotes/today", dictionary="quotes")
+            self.assertEqual(morning.header("cache-control"), "max-age=80010")
+            self.web.reactor.rightNow = evening
+            response = self.get_response("quotes/today", dictionary="quotes")
+            self.assertEqual(response.header("cache-control"), "max-age=10")
+            self.assertEqual(response.body, morning.body)
+            self.assertEqual(response.header("etag"), morning.header("etag"))
+            texts.add(response.json["text"])
+        self.assertEqual(texts, {*QUOTES})
+
+    def test_quotes_are_text_for_a_client_that_prefers_it(self) -> None:
+        """They are separated by blank lines."""
+        for url, parameters, text in (
+            ("quotes", {"dictionary": "quotes"}, "\n\n".join(QUOTES)),
+            (f"quotes/{quote_id(QUOTES[1])}", {}, QUOTES[1]),
+            ("quotes/random", {"dictionary": "alpha"}, "love"),
+            ("quotes/today", {"dictionary": "alpha"}, "love"),
+        ):
+            response = self.get_response(
+                url, headers={"Accept": "text/plain"}, **parameters
+            )
+            self.assertEqual(
+                response.header("content-type"), "text/plain; charset=utf-8"
+            )
+            self.assertEqual(response.body.decode(), f"{text}\n")
+            self.assertNotEqual(
+                response.header("etag"), self.get_response(url, **parameters).body
+            )
+        response = self.get_response(
+            "quotes",
+            headers={"Accept": "text/plain"},
+            dictionary="quotes",
+            max_length=1,
+        )
+        self.assertEqual((response.code, response.body), (200, b""))
+
+    def test_text_has_no_control_characters(self) -> None:
+        self.path.write_text("One\a and\ttwo\x9b.")
+        headers = {"Accept": "text/plain"}
+        response = self.get_response("quotes", headers=headers, dictionary="quotes")
+        self.assertEqual(response.body, b"One and\ttwo.\n")
+
+    def test_a_page_links_to_the_next_one(self) -> None:
+        """The last page does not."""
+        url = "quotes?offset=0&limit=1&dictionary=quotes&x".removesuffix("&x")
+        for offset in (1, 2):
+            response = self.get_response(url)
+            target = f"api/v2/quotes?limit=1&dictionary=quotes&offset={offset}"
+            self.assertEqual(
+                response.header("link"), f'<http://localhost/{target}>; rel="next"'
+            )
+            url = target.removeprefix("api/v2/")
+        self.assertIsNone(self.get_response(url).header("link"))
+
     def test_random_quotes(self) -> None:
         """One by default, the same ones for the same seed, and no two equal."""
         body = self.get_response("quotes/random", dictionary="quotes").json
@@ -251,73 +316,6 @@ class OtherTests(V2TestCase):
         first, again = (self.get_texts("quotes/random", **seeded) for _ in range(2))
         self.assertEqual(sorted(first), sorted(QUOTES))
         self.assertEqual(again, first)
-
-    def test_dictionaries(self) -> None:
-        body = self.get_response("dictionaries").json
-        self.assertEqual(
-            [
-                (each["name"], each["default"], each["quotes"])
-                for each in body["dictionaries"]
-            ],
-            [("alpha", True, 1), ("quotes", False, 3), ("sub/beta", False, 1)],
-        )
-        status = self.path.stat()
-        about = body["dictionaries"][1]
-        names = ["name", "default", "bytes", "quotes", "modified"]
-        self.assertEqual(list(about), [*names, "encoding", "format", "warnings"])
-        self.assertEqual((about["format"], about["warnings"]), ("blank-line", []))
-        self.assertEqual(about["bytes"], status.st_size)
-        modified = datetime.fromisoformat(about["modified"])
-        since = modified - datetime(1970, 1, 1, tzinfo=UTC)
-        microseconds = status.st_mtime_ns // 1000
-        self.assertEqual(since, timedelta(microseconds=microseconds))
-
-    def test_the_reactor_runs_while_dictionaries_are_described(self) -> None:
-        """There may be thousands. The response is the same."""
-        expected = self.get_response("dictionaries").body
-        self.web = self.make_web()
-        order: list[str] = []
-
-        def describe(info: DictionaryInfo, default: str) -> DictionaryBody:
-            order.append(info.packed.name)
-            self.web.reactor.rightNow += TIME_SLICE
-            self.web.reactor.callLater(0, order.append, "reactor")
-            return dictionary_body(info, default)
-
-        with patch("twisted_quotes.web.api.v2.dictionary_body", describe):
-            pending = self.request("dictionaries")
-            self.assertNoResult(pending)
-            self.web.reactor.advance(0)
-        self.web.flush_responses()
-        self.assertEqual(self.successResultOf(pending).body, expected)
-        names = ["alpha", "quotes", "sub/beta"]
-        self.assertEqual(order[:6:2], names)
-        self.assertEqual(order[1:6:2], ["reactor"] * 3)
-
-    def test_dictionaries_have_their_formats_and_warnings(self) -> None:
-        self.path.write_bytes(b"One.\nTwo. - Ann\nThr\xe9\xe9.")
-        about = self.get_response("dictionaries").json["dictionaries"][1]
-        self.assertEqual(about["format"], "one-per-line")
-        self.assertEqual(about["warnings"], ["2 places are not UTF-8"])
-
-    def test_a_time_outside_the_calendar_is_shown_as_the_nearest_date(self) -> None:
-        real = os.fstat
-        for time, year in ((10**21, 9999), (-(10**21), 1)):
-
-            def fstat(file: int, time: int = time) -> os.stat_result:
-                status = real(file)
-                times = {"st_mtime_ns": time, "st_ctime_ns": status.st_ctime_ns}
-                return os.stat_result(status[:10], times)
-
-            # A file in another state.
-            self.path.write_text(f"{year}")
-            with patch("os.fstat", fstat):
-                response = self.get_response("dictionaries")
-            self.assertEqual(response.code, 200)
-            modified = datetime.fromisoformat(
-                response.json["dictionaries"][1]["modified"]
-            )
-            self.assertEqual(modified.year, year)
 
 
 class CacheTests(V2TestCase):
