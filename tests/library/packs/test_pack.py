@@ -12,6 +12,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from twisted_quotes.library.packs import columns as columns_module
+from twisted_quotes.library.packs import files as files_module
 from twisted_quotes.library.packs.columns import ID_SIZE, PackDamaged
 from twisted_quotes.library.packs.pack import Pack
 from twisted_quotes.library.packs.parts import PackPart, merge_parts
@@ -196,3 +197,19 @@ class IdTests(PackTestCase):
         wrong = bytes.fromhex(quote_id("1"))[:8] + bytes(ID_SIZE - 8)
         with pack.open() as files:
             self.assertEqual(list(files.find_id(wrong)), [])
+
+    def test_quotes_come_in_the_order_of_their_ids_from_a_prefix_on(self) -> None:
+        """After the last id, the first one follows."""
+        texts = [str(number) for number in range(100)]
+        pack = self.pack_files({"numbers": "\n\n".join(texts)})
+        prefixes = [int(quote_id(text)[:16], 16) for text in texts]
+        for start in (0, prefixes[3], prefixes[3] + 1, 2**63, 2**64 - 1):
+            distances = [(prefix - start) % 2**64 for prefix in prefixes]
+            numbers = sorted(range(100), key=distances.__getitem__)
+            for size in (1, 3, 100):
+                with patch.object(files_module, "_MAX_IDS", size), pack.open() as files:
+                    found = list(files.iterate_from(start))
+                self.assertEqual(
+                    [n for _, n in found], sorted(range(100), key=distances.__getitem__)
+                )
+                self.assertEqual([d for d, _ in found], sorted(distances))

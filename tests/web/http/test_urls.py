@@ -18,6 +18,7 @@ from twisted_quotes.web.http.urls import (
     base_url,
     is_allowed_host,
     is_valid_host,
+    next_page_url,
 )
 
 
@@ -134,3 +135,18 @@ class BaseUrlTests(SynchronousTestCase):
             (make_request(address=UNIXAddress("/run/quotes")), ""),
         ):
             self.assertEqual(base_url(request), url)
+
+
+class NextPageTests(SynchronousTestCase):
+    def test_the_offset_is_replaced(self) -> None:
+        """Everything else stays as it was sent."""
+        for target, expected in (
+            (b"/q", "/q?offset=7"),
+            (b"/q?term=a+b&offset=1&limit=2", "/q?term=a+b&limit=2&offset=7"),
+            (b"/q?%6Fffset=1&offsets=2&&regex", "/q?offsets=2&regex&offset=7"),
+            (b"/q?term=%C3%A9%26", "/q?term=%C3%A9%26&offset=7"),
+            (b'/q?term=\xc3\xa9>"<', "/q?term=%C3%A9%3E%22%3C&offset=7"),
+        ):
+            request = make_request(b"a.test")
+            request.uri, request.path = target, target.partition(b"?")[0]
+            self.assertEqual(next_page_url(request, 7), f"http://a.test{expected}")
