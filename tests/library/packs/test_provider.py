@@ -5,6 +5,7 @@ Tests for L{twisted_quotes.library.packs.provider}.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -201,10 +202,19 @@ class AllTests(ProviderTestCase):
         self.assertEqual(len(folders), 5)
 
     def test_a_damaged_pack_is_built_again(self) -> None:
-        [part] = self.find_all().parts
-        self.provider.discard_damaged(part.pack)
-        [again] = self.find_all().parts
-        self.assertIsNot(again.pack, part.pack)
+        """If another process has removed it, that is not logged as a damage."""
+        for is_removed in (False, True):
+            [part] = self.find_all().parts
+            if is_removed:
+                shutil.rmtree(part.pack.folder)
+            with capturedLogs() as events:
+                self.provider.discard_damaged(part.pack)
+            logged = [formatEvent(each) or "" for each in events]
+            self.assertEqual(
+                any("is damaged" in each for each in logged), not is_removed
+            )
+            [again] = self.find_all().parts
+            self.assertIsNot(again.pack, part.pack)
 
     def test_a_pack_that_another_process_has_written_again_is_loaded(self) -> None:
         """It is not removed."""

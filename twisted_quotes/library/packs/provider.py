@@ -4,6 +4,7 @@ Provides the packs of a library: from the cache, or from builds that all request
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -128,8 +129,8 @@ class PackProvider:
 
     def discard_damaged(self, pack: Pack) -> None:
         """Have a pack loaded again; if it is damaged, it is built again."""
-        # One that is not needed any more may have been removed.
-        if pack in self.collection.packs:
+        # Another process removes those that it does not need any more.
+        if pack in self.collection.packs and os.path.exists(pack.folder):
             self._log.warn("The index in {folder!a} is damaged.", folder=pack.folder)
         self._ready = None
         self.collection.forget(pack)
