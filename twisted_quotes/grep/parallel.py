@@ -33,6 +33,8 @@ async def run_in_parallel(
     """
     results: dict[int, R] = {}
     queue = list(enumerate(items))[::-1]
+    if len(queue) == 1:
+        return [await function(grep_session, queue[0][1])]
 
     async def run_next(session: GrepSession) -> None:
         while queue:
