@@ -100,7 +100,7 @@ class _QuoteFields(LibraryQuery, frozen=True, kw_only=True, dict=True):
     offset: Offset = 0
 
     @cached_property
-    def selection(self) -> Selection:  # type: ignore[override]
+    def selection(self) -> Selection:
         ignore_case = None if self.ignore_case == "auto" else self.ignore_case
         pattern: Pattern | None = None
         groups: tuple[CriterionGroup, ...] = ()

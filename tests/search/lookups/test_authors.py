@@ -36,7 +36,7 @@ class AuthorListTests(RealGrepTestCase):
         finder = self.make_finder()
         found, is_complete = await finder.find_authors(names or EVERY_DICTIONARY)
         self.assertTrue(is_complete)
-        return [tuple(author) for author in found]
+        return [(name, count) for name, count in found]
 
     async def test_authors_are_counted_in_the_order_of_their_names(self) -> None:
         """Neither case nor accents count."""

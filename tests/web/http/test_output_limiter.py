@@ -77,7 +77,7 @@ class SlowClientTests(WebTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        (self.folder / "long").write_text("love\n" * 40_000)
+        (self.folder / "long").write_text("love\n" * 20_000)
         (self.folder / "longer").write_text("love\n" * 1_000_000)
         self.web = self.make_web(max_unsent=1_000_000)
 

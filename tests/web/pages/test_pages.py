@@ -211,10 +211,13 @@ class InstructionsTests(PagesTestCase):
         page = self.get_page("/api/v1/web")
         urls = [
             f"/api/v2/{path}"
-            for path in ("quotes", "quotes/random", "quotes/{id}", "dictionaries")
+            for path in (
+                *("quotes", "quotes/random", "quotes/today", "quotes/{id}"),
+                *("authors", "dictionaries", "suggestions"),
+            )
         ]
         self.assertEqual(page.texts["dt"], [*ACTIONS, *urls])
-        self.assertEqual(len([each for each in page.texts["dd"] if each]), 8)
+        self.assertEqual(len([each for each in page.texts["dd"] if each]), 11)
 
     def test_the_instructions_have_every_field(self) -> None:
         rows = self.get_page("/api/v1/web").texts["tr"]
@@ -236,7 +239,7 @@ class InstructionsTests(PagesTestCase):
     def test_fields_without_a_default_are_required(self) -> None:
         rows = self.get_page("/api/v1/web").texts["tr"]
         required = [each.split()[0] for each in rows if "required" in each]
-        self.assertEqual(required, ["action", "term"])
+        self.assertEqual(required, ["action", "term", "q"])
 
     def test_the_instructions_have_every_error(self) -> None:
         rows = self.get_page("/api/v1/web").texts["tr"]
@@ -261,7 +264,8 @@ class InstructionsTests(PagesTestCase):
                 requested_urls.add(msgspec.json.decode(body)["action"])
             else:
                 requested_urls.add(self.fetch(options, url))
-        self.assertEqual(requested_urls, {*ACTIONS, "quotes", "random", "dictionaries"})
+        expected = {*ACTIONS, "quotes", "random", "today", "authors", "dictionaries"}
+        self.assertEqual(requested_urls, expected)
 
     def fetch(self, options: list[str], url: str) -> str:
         """Fetch a URL, and return the last segment of its path."""

@@ -128,8 +128,7 @@ class PackProvider:
         raise DictionaryChanging()
 
     def discard_damaged(self, pack: Pack) -> None:
-        """Have a pack loaded again; if it is damaged, it is built again."""
-        # Another process removes those that it does not need any more.
+        """Have a pack loaded again, or built if it is damaged or was removed."""
         if pack in self.collection.packs and os.path.exists(pack.folder):
             self._log.warn("The index in {folder!a} is damaged.", folder=pack.folder)
         self._ready = None

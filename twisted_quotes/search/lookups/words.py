@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from itertools import chain
 from re import compile
 from typing import NamedTuple
@@ -39,7 +38,7 @@ class Suggestion(NamedTuple):
     """
     A word that does not occur.
 
-    @ivar similar: words that do, the most similar and frequent ones first.
+    @ivar similar: words that do, the most probable ones first.
     """
 
     word: str
@@ -133,10 +132,9 @@ def _edits(word: str) -> Iterator[str]:
 
 
 def rank_words(word: str, counts: Counter[str]) -> list[str]:
-    """Return the words that are most similar to a word, and occur most often."""
+    """Return the most frequent words, those with the same first letter first."""
 
-    def rank(candidate: str) -> tuple[float, int]:
-        similarity = SequenceMatcher(None, word, candidate, autojunk=False).ratio()
-        return -round(similarity, 1), -counts[candidate]
+    def rank(candidate: str) -> tuple[bool, int]:
+        return candidate[0] != word[0], -counts[candidate]
 
     return sorted(counts, key=rank)[:MAX_SIMILAR]

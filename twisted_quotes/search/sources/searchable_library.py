@@ -8,6 +8,7 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Generator,
     Iterable,
     Iterator,
     Mapping,
@@ -185,7 +186,7 @@ class SearchableLibrary:
         """
         opened: list[Pack] = []
 
-        def open_parts() -> Iterator[tuple[PackPart, PackFiles]]:
+        def open_parts() -> Generator[tuple[PackPart, PackFiles], None, None]:
             for part in parts:
                 opened[:] = [part.pack]
                 with part.pack.open() as files:

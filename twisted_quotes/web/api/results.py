@@ -136,7 +136,8 @@ class Page(QuoteResults):
     async def write(self, quotes: list[Quote]) -> None:
         """Collect the quotes that fit. The first quote always does."""
         for quote in quotes:
-            self._remaining_bytes -= len(quote.text.encode())
+            # A page has most of each text twice.
+            self._remaining_bytes -= 2 * len(quote.text.encode())
             self._remaining_bytes -= _BYTES_PER_SPAN * len(quote.match_spans)
             if self.quotes and self._remaining_bytes < 0:
                 self.limit_reached = True

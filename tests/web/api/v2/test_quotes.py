@@ -19,6 +19,7 @@ from twisted_quotes.search import match_positions
 from twisted_quotes.web.api import results
 
 from ...clients import (
+    HOST,
     ClientResponse,
     FakeSocket,
     captured_events,
@@ -104,7 +105,7 @@ class QuotesTests(V2TestCase):
                 "line_from": 1,
                 "line_to": 2,
                 "length": 13,
-                "url": f"http://localhost/quotes/{quote_id(QUOTES[0])}",
+                "url": f"http://{HOST}/quotes/{quote_id(QUOTES[0])}",
                 "matches": [],
             },
         )
@@ -249,17 +250,17 @@ class OtherTests(V2TestCase):
     def test_the_quote_of_the_day_is_cacheable_until_midnight(self) -> None:
         """It is the same all day, and another one on other days."""
         texts = set()
-        for day in range(20):
-            evening = day * 86400 + 86400 - 10
-            self.web.reactor.rightNow = evening - 80000
-            morning = self.get_response("quotes/today", dictionary="quotes")
-            self.assertEqual(morning.header("cache-control"), "max-age=80010")
-            self.web.reactor.rightNow = evening
-            response = self.get_response("quotes/today", dictionary="quotes")
-            self.assertEqual(response.header("cache-control"), "max-age=10")
-            self.assertEqual(response.body, morning.body)
-            self.assertEqual(response.header("etag"), morning.header("etag"))
-            texts.add(response.json["text"])
+        for day in range(100_000, 100_020):
+            responses = []
+            for seconds in (86400, 10.5):
+                self.web = self.make_web(now=day * 86400 - seconds)
+                responses.append(self.get_response("quotes/today", dictionary="quotes"))
+            morning, evening = responses
+            self.assertEqual(morning.header("cache-control"), "max-age=86400")
+            self.assertEqual(evening.header("cache-control"), "max-age=10")
+            self.assertEqual(evening.body, morning.body)
+            self.assertEqual(evening.header("etag"), morning.header("etag"))
+            texts.add(evening.json["text"])
         self.assertEqual(texts, {*QUOTES})
 
     def test_quotes_are_text_for_a_client_that_prefers_it(self) -> None:
@@ -267,8 +268,8 @@ class OtherTests(V2TestCase):
         for url, parameters, text in (
             ("quotes", {"dictionary": "quotes"}, "\n\n".join(QUOTES)),
             (f"quotes/{quote_id(QUOTES[1])}", {}, QUOTES[1]),
-            ("quotes/random", {"dictionary": "alpha"}, "love"),
-            ("quotes/today", {"dictionary": "alpha"}, "love"),
+            ("quotes/random", {"dictionary": "alpha"}, "All is love.\nLove is all."),
+            ("quotes/today", {"dictionary": "alpha"}, "All is love.\nLove is all."),
         ):
             response = self.get_response(
                 url, headers={"Accept": "text/plain"}, **parameters
@@ -301,7 +302,7 @@ class OtherTests(V2TestCase):
             response = self.get_response(url)
             target = f"api/v2/quotes?limit=1&dictionary=quotes&offset={offset}"
             self.assertEqual(
-                response.header("link"), f'<http://localhost/{target}>; rel="next"'
+                response.header("link"), f'<http://{HOST}/{target}>; rel="next"'
             )
             url = target.removeprefix("api/v2/")
         self.assertIsNone(self.get_response(url).header("link"))

@@ -101,7 +101,7 @@ class SuggestionBody(Struct, frozen=True):
     """
     A word that occurs in no quote.
 
-    @ivar nearest: similar words that occur, the most similar first.
+    @ivar nearest: similar words that occur, the most probable first.
     """
 
     word: str
