@@ -12,7 +12,7 @@ from pathlib import Path
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from .http_connection import TIMEOUT
-from .server import Server
+from .server import Server, wait_until
 
 FORTUNES = Path("/usr/share/games/fortunes")
 FORTUNE = "/usr/games/fortune"
@@ -83,7 +83,10 @@ class FortuneTests(SynchronousTestCase):
 
     def test_the_number_of_quotes_is_that_of_strfile(self) -> None:
         """It is the second number in the file of strfile."""
-        listed = self.server.get("/api/v2/dictionaries").json()["dictionaries"]
+        url = "/api/v2/dictionaries"
+        # On a busy machine, the indexes are built for longer than a request waits.
+        wait_until(lambda: self.server.get(url).status == 200, "all indexes")
+        listed = self.server.get(url).json()["dictionaries"]
         counts = {each["name"]: each["quotes"] for each in listed}
         counted = {
             name: int.from_bytes((FORTUNES / f"{name}.dat").read_bytes()[4:8], "big")
