@@ -20,6 +20,7 @@ setup(
         "klein >= 24.8",
         "msgspec >= 0.20",
         "prometheus_client >= 0.21",
+        "argon2-cffi >= 23.1",
         # Klein is tested with these versions; a later version may break Klein.
         "werkzeug < 3.2",
     ],

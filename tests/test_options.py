@@ -297,6 +297,16 @@ class AuthTests(SynchronousTestCase):
         start = "TWISTED_QUOTES_AUTH 'file' cannot be used: "
         self.assertTrue(line.startswith(start), line)
 
+    def test_a_malformed_hash_is_an_error_that_names_its_line(self) -> None:
+        """The message has nothing of the line."""
+        path = self.temporary_folder / "hashed"
+        path.write_text("alice:secret\nbob:$argon2id$v=19$hunter2\n")
+        line = self.error_message(f"--auth=file:{path}")
+        for word in ("--auth 'file'", str(path), "line 2", "argon2id"):
+            self.assertIn(word, line)
+        for word in ("bob", "hunter2", "alice", "secret"):
+            self.assertNotIn(word, line)
+
     def error_message(self, *arguments: str, **environment: str) -> str:
         """Return the error of these options, a line that is printed nowhere else."""
         printed = StringIO()

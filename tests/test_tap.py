@@ -20,7 +20,7 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocol
 from twisted.internet.testing import StringTransport, StringTransportWithDisconnection
-from twisted.logger import LogLevel
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -32,6 +32,7 @@ from twisted_quotes.service.composition import quotes_service
 from twisted_quotes.service.quotes_service import FLUSH_TIMEOUT, QuotesService
 from twisted_quotes.service.startup import CannotStart
 from twisted_quotes.tap import Options
+from twisted_quotes.web.authentication.password_hash import hash_password
 from twisted_quotes.workers import worker_composition
 from twisted_quotes.workers.inherited_fds import WorkerConfiguration
 from twisted_quotes.workers.worker_composition import worker_service
@@ -296,6 +297,26 @@ class ServiceTests(TapTestCase):
             (self.read_status(get_request()), self.read_status(get_request("/livez"))),
             (401, 200),
         )
+
+    def test_clients_are_authenticated_with_hashes(self) -> None:
+        """In a thread. A file with plain passwords may be used, too."""
+        arguments = [f"--dictionaries={self.library}"]
+        for name, password in (("alice", hash_password("secret")), ("bob", "secret")):
+            (self.temporary_folder / name).write_text(f"{name}:{password}\n")
+            arguments.append(f"--auth=file:{self.temporary_folder / name}")
+        with capturedLogs() as events:
+            self.start_service(*arguments)
+        texts = [formatEvent(each) or "" for each in events]
+        [warning] = [each for each in texts if "password" in each]
+        self.assertIn("'bob' has plain passwords: 1.", warning)
+        codes = []
+        for token in ("alice.secret", "bob.secret", "carol.secret", "alice.wrong"):
+            header = f"Authorization: Bearer {token}\r\n"
+            protocol, transport = self.connect()
+            protocol.dataReceived(get_request(headers=header))
+            self.reactor.advance(0)
+            codes += [each.code for each in read_responses(transport.value())]
+        self.assertEqual(codes, [200, 200, 401, 401])
 
     def test_a_missing_password_file_is_an_internal_error(self) -> None:
         """Not a wrong password."""

@@ -13,6 +13,10 @@ from stat import S_ISREG
 from twisted.internet.abstract import isIPv6Address
 from twisted.python.usage import UsageError
 
+from twisted_quotes.web.authentication.password_table import (
+    MalformedHash,
+    parse_passwords,
+)
 from twisted_quotes.web.http.urls import is_valid_host
 
 ENVIRONMENT_PREFIX = "TWISTED_QUOTES_"
@@ -66,7 +70,8 @@ def check_host(host: str, source: str) -> None:
 
 def check_auth_description(description: str) -> None:
     """
-    Check whether a checker can accept any client, which Twisted does not.
+    Check whether a checker can accept any client, which Twisted does not, and whether
+    all hashes in a password file can be verified.
 
     @raise UsageError: it cannot.
     """
@@ -80,6 +85,9 @@ def check_auth_description(description: str) -> None:
         try:
             if not S_ISREG(os.stat(path).st_mode):
                 raise UsageError(f"{path!r} is not a regular file")
-            open(path, "rb").close()
+            with open(path, "rb") as file:
+                parse_passwords(file.read())
         except OSError as error:
             raise UsageError(f"cannot read {path!r}: {error.strerror}") from None
+        except MalformedHash as error:
+            raise UsageError(f"in {path!r}, {error}") from None

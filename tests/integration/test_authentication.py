@@ -6,6 +6,11 @@ from __future__ import annotations
 
 from base64 import b64encode
 from re import findall
+from select import select
+
+from argon2 import PasswordHasher
+
+from twisted_quotes.web.authentication.password_hash import hash_password
 
 from .cases import LibraryTestCase
 from .fake_grep import GatedPrograms
@@ -140,3 +145,65 @@ class AuthenticationTests(LibraryTestCase):
         secrets = ["secret", "sswörd", r"ssw\xc3", "mallory", "guess"]
         for secret in (*secrets, *(each.split()[-1] for each in headers)):
             self.assertNotIn(secret, lines)
+
+
+class HashedPasswordTests(LibraryTestCase):
+    """Tests of a password file with hashes."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        (self.library / "story").write_text("once upon a time\n")
+        self.password_file = self.folder / "passwords"
+
+    def serve_authenticated(self, *lines: str) -> Server:
+        """Serve the library with a password file."""
+        self.password_file.write_text("\n".join(lines))
+        return self.serve(f"--auth=file:{self.password_file}")
+
+    def test_users_with_hashes_and_with_plain_passwords_are_authenticated(self) -> None:
+        """One line of the log says that there are plain ones, whatever the workers."""
+        server = self.serve_authenticated(
+            f"alice:{hash_password('secret')}", "bob:secret"
+        )
+        for name, password, status in (
+            *(("alice", "secret", 200), ("bob", "secret", 200)),
+            *(("alice", "wrong", 401), ("bob", "wrong", 401), ("carol", "secret", 401)),
+        ):
+            for header in (
+                basic_header(name, password),
+                bearer_header(f"{name}.{password}"),
+            ):
+                self.assertEqual(server.get("/", header).status, status)
+        server.stop()
+        warnings = [each for each in server.lines if "plain passwords" in each]
+        self.assertEqual(len(warnings), 1, warnings)
+        self.assertIn("'passwords' has plain passwords: 1.", warnings[0])
+        self.assertNotIn("bob", warnings[0])
+
+    def test_a_changed_hash_takes_effect_immediately(self) -> None:
+        server = self.serve_authenticated(f"alice:{hash_password('secret')}")
+        old, new = bearer_header("alice.secret"), bearer_header("alice.terces")
+        self.assertEqual(server.get("/", old).status, 200)
+        self.password_file.write_text(f"alice:{hash_password('terces')}")
+        self.assertEqual(server.get("/", old).status, 401)
+        self.assertEqual(server.get("/", new).status, 200)
+
+    def test_a_flood_of_wrong_passwords_does_not_stop_the_service(self) -> None:
+        """Known clients are answered before the first of the wrong passwords is."""
+        # Each verification takes about a second.
+        hasher = PasswordHasher(time_cost=20, memory_cost=65536, parallelism=1)
+        server = self.serve_authenticated(f"alice:{hasher.hash('secret')}")
+        known = bearer_header("alice.secret")
+        with server.connect() as connection:
+            send = connection.send_query
+            first = send(QUERY, known).read_response()
+            guessers = [server.connect() for _ in range(30)]
+            for number, guesser in enumerate(guessers):
+                guesser.send_get("/", bearer_header(f"alice.{number}"))
+            answers = [send(QUERY, known).read_response() for _ in range(5)]
+            health = [server.get("/livez").status for _ in range(5)]
+        answered, _, _ = select([each.socket for each in guessers], [], [], 0)
+        self.assertEqual(first.json()["results"], ["once upon a time"])
+        self.assertEqual([each.body for each in answers], [first.body] * 5)
+        self.assertEqual(health, [200] * 5)
+        self.assertLess(len(answered), 10)

@@ -58,6 +58,15 @@ class StartTests(LibraryTestCase):
         ):
             self.check_failure(option, value, error=option.lstrip("-"))
         self.check_failure("nonsense", error="'nonsense' is not an option")
+
+    def test_a_malformed_hash_stops_the_start(self) -> None:
+        """The message has the number of its line."""
+        passwords = self.folder / "passwords"
+        passwords.write_text("alice:secret\nbob:$argon2id$v=19$x\n")
+        for workers in ("1", "2"):
+            self.check_failure(
+                f"--workers={workers}", f"--auth=file:{passwords}", error="line 2"
+            )
         self.check_failure(error="TWISTED_QUOTES_TIMEOUT", TWISTED_QUOTES_TIMEOUT="x")
 
     def test_an_unknown_variable_stops_the_start(self) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from time import process_time
 
-from twisted_quotes.web.authentication.credentials import PasswordFile, make_portal
+from twisted_quotes.web.authentication.credentials import make_portal
 
+from .authentication.cases import make_password_file
 from .clients import WebTestCase
 
 SHORT, LONG = 1_000, 15_000
@@ -122,7 +123,7 @@ class CostTests(WebTestCase):
     def test_credentials(self) -> None:
         passwords = self.temporary_folder / "passwords"
         passwords.write_text("alice:secret\n")
-        self.web = self.make_web(portal=make_portal([PasswordFile(str(passwords))]))
+        self.web = self.make_web(portal=make_portal([make_password_file(passwords)]))
         for scheme in (b"", b"Basic ", b"Bearer ", b"Bearer a."):
             head = b"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: " + scheme
             self.assert_linear(head, b"\r\n\r\n")

@@ -38,6 +38,7 @@ from twisted_quotes.web.api.health import Probes
 from twisted_quotes.web.api.response_cache import ResponseCache
 from twisted_quotes.web.api.routes import root_resource
 from twisted_quotes.web.api.wait import WaitRoute
+from twisted_quotes.web.authentication.password_file import PasswordFile
 from twisted_quotes.web.http.output_limiter import OutputLimiter
 from twisted_quotes.web.server.connection_limiter import ConnectionLimiter
 from twisted_quotes.web.server.site import QuotesSite
@@ -50,6 +51,9 @@ from .resource_share import ResourceShare, total_share
 MAX_THREADS = 4
 """The maximum number of threads that read and write files."""
 
+MAX_WAITING_PASSWORDS = 100
+"""The maximum number of passwords that wait for a verification."""
+
 
 def quotes_service(reactor: Any, options: Mapping[str, Any]) -> IService:
     """
@@ -59,6 +63,7 @@ def quotes_service(reactor: Any, options: Mapping[str, Any]) -> IService:
     @raise CannotStart: what an option names cannot be used.
     """
     share = total_share(reactor, options)
+    startup.warn_of_plain_passwords(options)
     composition = Composition(reactor, options, share, Metrics())
     return QuotesService(
         **composition.service_arguments(),
@@ -200,8 +205,21 @@ class Composition:
             ),
             Probes(reactor, readiness, metrics, self.collect_all_metrics),
             ResponseCache(share.cache_bytes, metrics),
-            startup.portal(self.options),
+            startup.portal(self.options, self._password_files()),
         )
+
+    def _password_files(self) -> Callable[[str], PasswordFile]:
+        """Return a function that makes the checker of a password file."""
+        # Half of the cores stay free for searches, however many passwords are guessed.
+        slots = min(MAX_THREADS, max(1, self.share.cores // 2))
+        limiter = ConcurrencyLimiter(slots, MAX_WAITING_PASSWORDS)
+        self.metrics.add_gauge(
+            "passwords_waiting",
+            "Passwords that wait for a verification.",
+            lambda: limiter.queue_length,
+        )
+        in_thread = ThreadRunner(self.reactor, self.reactor.getThreadPool(), slots)
+        return lambda path: PasswordFile(path, in_thread, limiter, self.reactor.seconds)
 
 
 def _dictionary_counter(monitor: LibraryMonitor) -> Callable[[], int]:

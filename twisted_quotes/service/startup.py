@@ -7,7 +7,7 @@ Functions raise L{CannotStart} if a resource cannot be used.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.resources import files
 from re import compile
 from typing import Any
@@ -31,7 +31,8 @@ from twisted_quotes.processes.descriptors import (
     DescriptorBudget,
     raise_open_files_limit,
 )
-from twisted_quotes.web.authentication.credentials import PasswordFile, make_portal
+from twisted_quotes.web.authentication.credentials import make_portal
+from twisted_quotes.web.authentication.password_table import parse_passwords
 
 _INT_ERROR = compile(r"invalid literal for int\(\) with base 10: (.*)")
 _ENDPOINT_EXAMPLES = (
@@ -178,8 +179,15 @@ def descriptor_budget(options: Mapping[str, Any]) -> DescriptorBudget:
     return budget
 
 
-def portal(options: Mapping[str, Any]) -> Portal | None:
-    """Return the portal that authenticates clients; L{None} without C{--auth}."""
+def portal(
+    options: Mapping[str, Any],
+    make_password_file: Callable[[str], ICredentialsChecker],
+) -> Portal | None:
+    """
+    Return the portal that authenticates clients; L{None} without C{--auth}.
+
+    @param make_password_file: makes the checker of a password file from its path.
+    """
     if not options["auth"]:
         return None
     checkers: list[ICredentialsChecker] = []
@@ -188,8 +196,25 @@ def portal(options: Mapping[str, Any]) -> Portal | None:
     ):
         kind, _, path = description.partition(":")
         # For Twisted's own checker, a file that is missing is a wrong password.
-        checkers.append(PasswordFile(path) if kind == "file" else checker)
+        checkers.append(make_password_file(path) if kind == "file" else checker)
     return make_portal(checkers)
+
+
+def warn_of_plain_passwords(options: Mapping[str, Any]) -> None:
+    """Log a warning for each password file that has plain passwords."""
+    for description in options["auth"]:
+        kind, _, path = description.partition(":")
+        if kind == "file":
+            with open(path, "rb") as file:
+                count = len(parse_passwords(file.read()).plain)
+            if count:
+                _log.warn(
+                    "The password file {name!a} has plain passwords: {count}. "
+                    "Store hashes instead, so that nobody who reads the file can "
+                    "log in.",
+                    name=os.path.basename(path),
+                    count=count,
+                )
 
 
 def systemd_notifier(reactor: Any) -> SystemdNotifier:

@@ -91,7 +91,7 @@ def _check_options(options: Mapping[str, Any]) -> None:
     for program in ("grep", "sleep"):
         startup.find_executable(program)
     startup.check_writable(options["access-log"])
-    startup.portal(options)
+    startup.warn_of_plain_passwords(options)
     # Workers inherit the limit that this raises.
     startup.descriptor_budget(options)
 

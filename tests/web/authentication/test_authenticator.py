@@ -20,21 +20,26 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from twisted_quotes.concurrency.limiter import ConcurrencyLimiter
 from twisted_quotes.errors import NotAuthenticated
 from twisted_quotes.web.authentication.authenticator import (
     escape_username,
     parse_credentials,
 )
-from twisted_quotes.web.authentication.credentials import PasswordFile, make_portal
+from twisted_quotes.web.authentication.credentials import make_portal
+from twisted_quotes.web.authentication.password_table import MalformedHash
 
 from ..clients import (
+    CLIENT,
     LOVE_QUERY,
     ClientResponse,
+    FakeSocket,
     WebTestCase,
     get_request,
     query_request,
     request_events,
 )
+from .cases import hash_quickly, make_password_file
 
 OPEN_PATHS = ("/livez", "/readyz", "/metrics")
 PROTECTED_PATHS = (
@@ -170,7 +175,7 @@ class AuthenticatorTestCase(WebTestCase):
         super().setUp()
         self.passwords = self.temporary_folder / "passwords"
         self.passwords.write_text("alice:secret\nzoë:pass wörd\n", "utf-8")
-        self.portal = make_portal([PasswordFile(str(self.passwords))])
+        self.portal = make_portal([make_password_file(self.passwords)])
         self.web = self.make_web(portal=self.portal)
 
     def request(
@@ -301,6 +306,119 @@ class AuthenticationTests(AuthenticatorTestCase):
         self.assertEqual(
             self.request("/", basic_credentials("alice", "other")).code, 200
         )
+
+
+class HashedPasswordTests(AuthenticatorTestCase):
+    """Tests of a password file with hashes, which are verified one at a time."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.passwords.write_text(f"alice:{hash_quickly('secret')}\nbob:plain\n")
+        self.verifications: list[tuple[Deferred[Any], Any, tuple[Any, ...]]] = []
+        checker = make_password_file(
+            self.passwords, self.start_verification, ConcurrencyLimiter(1, 2)
+        )
+        self.web = self.make_web(portal=make_portal([checker]))
+
+    def start_verification(self, function: Any, /, *arguments: Any) -> Deferred[Any]:
+        result: Deferred[Any] = Deferred()
+        self.verifications.append((result, function, arguments))
+        return result
+
+    def finish_verification(self) -> None:
+        result, function, arguments = self.verifications.pop(0)
+        result.callback(function(*arguments))
+
+    def send(self, token: str, client: str = CLIENT) -> FakeSocket:
+        """Send a request with a bearer token from the address of a client."""
+        socket = self.web.connect(client)
+        header = f"Authorization: Bearer {token}\r\n"
+        socket.send(get_request("/style.css", headers=header))
+        return socket
+
+    def test_a_hash_is_verified_before_the_response(self) -> None:
+        client = self.send("alice.secret")
+        self.assertEqual(client.responses(), [])
+        self.finish_verification()
+        client.deliver()
+        self.assertEqual(client.codes, [200])
+
+    def test_both_schemes_and_all_urls_share_a_verification(self) -> None:
+        client = self.send("alice.secret")
+        self.finish_verification()
+        client.deliver()
+        for path in ("/style.css", "/api/v1/web"):
+            authorization = basic_credentials("alice", "secret")
+            self.assertEqual(self.request(path, authorization).code, 200)
+        self.assertEqual(self.request("/x", "Bearer alice.secret").code, 404)
+        self.assertEqual(self.verifications, [])
+
+    def test_users_of_any_file_are_remembered(self) -> None:
+        """A user of the second file is unknown in the first one."""
+        second = self.temporary_folder / "second"
+        second.write_text(f"zoë:{hash_quickly('secret')}\nyan:plain\n", "utf-8")
+        checkers = [
+            make_password_file(path, self.start_verification)
+            for path in (self.passwords, second)
+        ]
+        self.web = self.make_web(portal=make_portal(checkers))
+        for name, password, count in (
+            *(("zoë", "secret", 2), ("yan", "plain", 1), ("alice", "secret", 1)),
+        ):
+            authorization = basic_credentials(name, password)
+            pending = self.web.request(
+                "GET", "/api/v1/web", headers={"Authorization": authorization}
+            )
+            for _ in range(count):
+                self.assertNoResult(pending)
+                self.finish_verification()
+                self.web.flush_responses()
+            self.assertEqual(self.successResultOf(pending).code, 200)
+            self.assertEqual(self.request("/api/v1/web", authorization).code, 200)
+
+    def test_a_wrong_password_is_a_401(self) -> None:
+        for token in ("alice.wrong", "bob.wrong", "carol.wrong"):
+            client = self.send(token)
+            self.finish_verification()
+            client.deliver()
+            [response] = client.responses()
+            self.assert_refused(
+                response,
+                "The name or the password is wrong.",
+                bearer=INVALID_TOKEN_CHALLENGE,
+            )
+
+    def test_guesses_do_not_stop_the_others(self) -> None:
+        """Neither health checks, nor those who are known, nor other clients."""
+        known = self.send("alice.secret")
+        self.finish_verification()
+        known.deliver()
+        guesses = [self.send(f"alice.{number}") for number in range(5)]
+        self.assertEqual([each.codes for each in guesses], [[]] * 3 + [[503]] * 2)
+        self.assertEqual(guesses[3].responses()[0].header("retry-after"), "1")
+        for token in ("alice.secret", "bob.plain"):
+            self.assertEqual(self.send(token).codes, [200])
+        self.assertEqual(self.request("/livez").code, 200)
+        other = self.send("carol.x", "192.0.2.9")
+        guesses[2].deliver()
+        self.assertEqual(guesses[2].codes, [429])
+        self.finish_verification()
+        self.finish_verification()
+        other.deliver()
+        self.assertEqual(other.codes, [401])
+
+    def test_a_malformed_hash_is_a_500_until_it_is_corrected(self) -> None:
+        content = self.passwords.read_text()
+        self.passwords.write_text(f"{content}dan:$argon2id$hunter2\n")
+        with capturedLogs() as events:
+            client = self.send("bob.plain")
+        self.assert_error(client.responses()[0], 500)
+        self.assertEqual(len(self.flushLoggedErrors(MalformedHash)), 1)
+        logged = "".join(map(format_everything, events))
+        self.assertIn("line 3", logged)
+        self.assertNotIn("hunter2", logged)
+        self.passwords.write_text(content)
+        self.assertEqual(self.send("bob.plain").codes, [200])
 
 
 class AuthenticationErrorTests(AuthenticatorTestCase):

@@ -4,9 +4,6 @@ Tests for L{twisted_quotes.web.authentication.credentials}.
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from twisted.cred.checkers import ANONYMOUS, ICredentialsChecker
@@ -22,7 +19,6 @@ from twisted_quotes.web.authentication.credentials import (
     AnyChecker,
     Credentials,
     IPrincipal,
-    PasswordFile,
     PrincipalRealm,
     make_portal,
 )
@@ -87,87 +83,6 @@ class CredentialsTests(SynchronousTestCase):
         shown = repr(Credentials(b"alice", b"secret"))
         self.assertNotIn("secret", shown)
         self.assertNotIn("alice", shown)
-
-
-class PasswordFileTests(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.path = Path(self.enterContext(TemporaryDirectory()), "passwords")
-        self.path.write_text("alice:secret\nbob:hunter2\n", "utf-8")
-        self.checker = PasswordFile(str(self.path))
-
-    def accepts(self, name: str, password: str) -> bool:
-        credentials = Credentials(name.encode(), password.encode())
-        pending = self.checker.requestAvatarId(credentials)
-        believed: list[Any] = []
-        pending.addCallback(believed.append)
-        pending.addErrback(lambda failure: failure.trap(UnauthorizedLogin))
-        self.assertIn(believed, ([], [name.encode()]))
-        return bool(believed)
-
-    def test_other_names_and_passwords_are_rejected(self) -> None:
-        self.assertTrue(self.accepts("alice", "secret"))
-        for name, password in (
-            ("alice", "hunter2"),
-            ("alice", "secret "),
-            ("Alice", "secret"),
-            ("carol", "secret"),
-            ("alice:secret", "secret"),
-            ("secret", "alice"),
-        ):
-            self.assertFalse(self.accepts(name, password), (name, password))
-
-    def test_a_comment_is_not_a_user(self) -> None:
-        """Only a line that starts with C{#} is a comment."""
-        self.path.write_text("#carol:pw\n# dan:pw\n\n  \nal#ice:pw#1\n")
-        for name in ("#carol", "carol", "# dan", "dan", "", " "):
-            self.assertFalse(self.accepts(name, "pw"), name)
-        self.assertTrue(self.accepts("al#ice", "pw#1"))
-
-    def test_the_format_of_a_line(self) -> None:
-        """All after the first colon is the password, without the end of the line."""
-        for content, name, password, wrong_password in (
-            (b"alice:a \r\n", "alice", "a ", "a"),
-            (b"x:x\nalice: a\t\n", "alice", " a\t", "a"),
-            (b"alice:a\x0b\n", "alice", "a\x0b", "a"),
-            # Without a line end, after a character at which str.splitlines splits.
-            (b"alice:a\x1c", "alice", "a\x1c", "a"),
-            (b"alice:a:b\n", "alice", "a:b", "a"),
-            (b"\xef\xbb\xbfalice:a\n", "alice", "a", ""),
-            ("zoë:pässwörd\n".encode(), "zoë", "pässwörd", "passwort"),
-            (b"alice:one\nalice:two\n", "alice", "one", "two"),
-            (b"alice\nbob:two\n", "bob", "two", ""),
-        ):
-            self.path.write_bytes(content)
-            self.assertTrue(self.accepts(name, password), content)
-            self.assertFalse(self.accepts(name, wrong_password), content)
-
-    def test_a_line_without_a_password_is_not_a_user(self) -> None:
-        self.path.write_text("# comment\nalice\n")
-        for name in ("alice", "# comment"):
-            self.assertFalse(self.accepts(name, name))
-
-    def test_a_change_takes_effect_at_once(self) -> None:
-        """Even if the size and the times of the file stay the same."""
-        times = (self.path.stat().st_atime_ns, self.path.stat().st_mtime_ns)
-        self.assertTrue(self.accepts("alice", "secret"))
-        self.path.write_text("alice:terces\nbob:hunter2\n")
-        os.utime(self.path, ns=times)
-        self.assertFalse(self.accepts("alice", "secret"))
-        self.assertTrue(self.accepts("alice", "terces"))
-        self.path.write_text("bob:hunter2\n")
-        self.assertFalse(self.accepts("alice", "terces"))
-
-    def test_a_missing_file_is_an_error_until_it_is_back(self) -> None:
-        self.assertTrue(self.accepts("alice", "secret"))
-        away = self.path.rename(self.path.with_name("away"))
-        for _ in range(2):
-            self.assertRaises(FileNotFoundError, self.accepts, "alice", "secret")
-        self.path.mkdir()
-        for _ in range(2):
-            self.assertRaises(IsADirectoryError, self.accepts, "alice", "secret")
-        self.path.rmdir()
-        away.rename(self.path)
-        self.assertTrue(self.accepts("alice", "secret"))
 
 
 class AnyCheckerTests(SynchronousTestCase):

@@ -10,9 +10,10 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes.library import library
-from twisted_quotes.web.authentication.credentials import PasswordFile, make_portal
+from twisted_quotes.web.authentication.credentials import make_portal
 from twisted_quotes.web.http.clients import client_key_for_address
 
+from ..authentication.cases import make_password_file
 from ..clients import FakeSocket, WebTestCase, query_request
 
 
@@ -92,7 +93,7 @@ class FairnessTests(WebTestCase):
     def test_users_are_told_apart_whatever_their_addresses(self) -> None:
         passwords = self.temporary_folder / "passwords"
         passwords.write_text("alice:x\nbob:x\n")
-        portal = make_portal([PasswordFile(str(passwords))])
+        portal = make_portal([make_password_file(passwords)])
         self.web = self.make_web(running=1, waiting=9, portal=portal)
         for user, client, term in (
             ("alice", "192.0.2.1", "a"),

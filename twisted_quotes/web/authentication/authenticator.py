@@ -13,6 +13,7 @@ from twisted.cred.portal import Portal
 from twisted.web.iweb import IRequest
 
 from twisted_quotes.errors import NotAuthenticated
+from twisted_quotes.web.http.clients import client_key_for_request
 from twisted_quotes.web.http.request_log import annotate
 
 from .credentials import Credentials, IPrincipal
@@ -29,9 +30,12 @@ async def authenticate(portal: Portal, request: IRequest) -> None:
     Authenticate a request, and add the user to its log entry.
 
     @raise NotAuthenticated: the credentials are missing, malformed or wrong.
+    @raise TooBusy: too many credentials wait to be verified.
+    @raise TooManyRequests: too many of this client wait.
     """
     headers = request.requestHeaders.getRawHeaders(b"authorization") or []
     credentials, is_bearer = parse_credentials(list(headers))
+    credentials.client_key = client_key_for_request(request)
     try:
         _, principal, logout = await portal.login(credentials, None, IPrincipal)
     # A checker's message may contain the user name, which may be a password typed

@@ -1,16 +1,15 @@
 """
-Credentials, and the checkers that verify them.
+Credentials, and the portal that checks them.
 """
 
 from __future__ import annotations
 
-from codecs import BOM_UTF8
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Any
 
-from twisted.cred.checkers import FilePasswordDB, ICredentialsChecker
+from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import IUsernamePassword, UsernamePassword
 from twisted.cred.error import LoginDenied, Unauthorized, UnauthorizedLogin
 from twisted.cred.portal import IRealm, Portal
@@ -54,52 +53,16 @@ class PrincipalRealm:
 
 
 class Credentials(UsernamePassword):
-    """A name and a password. The password is compared in constant time."""
+    """
+    A name and a password. The password is compared in constant time.
+
+    @ivar client_key: identifies the client that sent them, for fair queueing.
+    """
+
+    client_key: str | None = None
 
     def checkPassword(self, password: bytes) -> bool:
         return compare_digest(self.password, password)
-
-
-class PasswordFile(FilePasswordDB):
-    """
-    A file with a line C{NAME:PASSWORD} for each user, in UTF-8.
-
-    Lines that start with C{#} and blank lines are ignored. Blanks at the end of a line
-    are part of the password.
-
-    The file is read for each check, so that a change takes effect at once. The base
-    class has three faults: it reports a file that it cannot read as a wrong password,
-    drops what follows a colon in a password, and takes longer for an unknown name.
-
-    @param path: the path of the file.
-    """
-
-    _content = b""
-    _passwords: Mapping[bytes, bytes] = {}
-
-    def getUser(self, username: bytes) -> tuple[bytes, bytes]:
-        """
-        Return the name and the password of a user.
-
-        @raise KeyError: there is no such user.
-        @raise OSError: the file cannot be read.
-        """
-        with open(self.filename, "rb") as file:
-            content = file.read()
-        if content != self._content:
-            self._passwords = _parse_passwords(content)
-            self._content = content
-        return username, self._passwords[username]
-
-
-def _parse_passwords(content: bytes) -> dict[bytes, bytes]:
-    """Return the passwords by name. The first line for a name counts."""
-    passwords: dict[bytes, bytes] = {}
-    for line in content.removeprefix(BOM_UTF8).split(b"\n"):
-        if line.strip() and not line.startswith(b"#"):
-            name, _, password = line.removesuffix(b"\r").partition(b":")
-            passwords.setdefault(name, password)
-    return passwords
 
 
 @implementer(ICredentialsChecker)
