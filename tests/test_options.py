@@ -42,6 +42,7 @@ DEFAULTS: Mapping[str, Any] = {
     "drain-delay": 0.0,
     "drain-timeout": 30.0,
     "access-log": None,
+    "quotable": False,
 }
 
 # Of each option: a text, and the value that it is parsed to.
@@ -182,6 +183,27 @@ class ValidOptionsTests(SynchronousTestCase):
         options = QuotesOptions()
         options.parseOptions([])
         self.assertEqual(options["timeout"], 0.25)
+
+
+class FlagTests(SynchronousTestCase):
+    """Tests of C{--quotable}."""
+
+    def test_a_flag_is_set_on_the_command_line_or_in_the_environment(self) -> None:
+        expected = {**DEFAULTS, "quotable": True}
+        self.assertEqual(parse_options("--quotable"), expected)
+        self.assertEqual(parse_options(TWISTED_QUOTES_QUOTABLE="yes"), expected)
+        self.assertEqual(parse_options(TWISTED_QUOTES_QUOTABLE="no"), DEFAULTS)
+        found = parse_options("--quotable", TWISTED_QUOTES_QUOTABLE="no")
+        self.assertEqual(found, expected)
+
+    def test_a_flag_has_no_value(self) -> None:
+        """In the environment it is yes or no."""
+        self.assertRaises(UsageError, parse_options, "--quotable=yes")
+        for text in ("", "1", "true", "quotable"):
+            with self.assertRaises(UsageError) as raised:
+                parse_options(TWISTED_QUOTES_QUOTABLE=text)
+            message = f"TWISTED_QUOTES_QUOTABLE must be yes or no, not {text!r}"
+            self.assertEqual(str(raised.exception), message)
 
 
 class RepeatableOptionsTests(SynchronousTestCase):
@@ -394,7 +416,7 @@ class HelpTests(SynchronousTestCase):
         """With its default, and an example of a variable."""
         text = str(QuotesOptions({}))
         for name in DEFAULTS:
-            self.assertIn(f"--{name}=", text)
+            self.assertRegex(text, f"--{name}[= ]")
         words = " ".join(text.split())
         self.assertEqual(words.count("[default: "), len(DEFAULTS))
         self.assertIn("TWISTED_QUOTES_MAX_RUNNING", words)

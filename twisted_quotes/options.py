@@ -99,6 +99,11 @@ _OPTIONS: dict[str, tuple[_Type, str, str | None]] = {
     "access-log": (_TEXT, "File for an access log in combined format", None),
 }
 
+# The options without a value; in the environment it is yes or no.
+_FLAGS = {
+    "quotable": "Respond to the URLs of Quotable, too",
+}
+
 # Descriptions of the defaults that are not constants.
 _OTHER_DEFAULTS = {
     "dictionaries": "those that ship",
@@ -137,6 +142,11 @@ class QuotesOptions(Options, AuthOptionMixin):
             f"{description} [default: {default or _OTHER_DEFAULTS[name]}]",
         ]
         for name, (_, description, default) in _OPTIONS.items()
+    ]
+
+    optFlags = [
+        [name, None, f"{description} [default: no]"]
+        for name, description in _FLAGS.items()
     ]
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
@@ -180,8 +190,12 @@ class QuotesOptions(Options, AuthOptionMixin):
             message names it.
         """
         check_environment_variables(
-            self._environment, (*_REPEATABLE_OPTIONS, *_OPTIONS)
+            self._environment, (*_REPEATABLE_OPTIONS, *_FLAGS, *_OPTIONS)
         )
+        for name in _FLAGS:
+            # On the command line, it can only be set.
+            self[name] = "yes" if self[name] else None
+            self[name] = self._convert(name, _YES_OR_NO, "no")
         for name, (type_, _, default) in _OPTIONS.items():
             self[name] = self._convert(name, type_, default)
         sources = {}

@@ -71,5 +71,7 @@ class ReadmeTests(SynchronousTestCase):
         """It has no unknown options."""
         options = QuotesOptions(environment={})
         options.parseOptions([])
-        in_table = re.findall(r"^\| `--([a-z-]+) ", DOCUMENTS["configuration.md"], re.M)
+        in_table = re.findall(
+            r"^\| `--([a-z-]+)[ `]", DOCUMENTS["configuration.md"], re.M
+        )
         self.assertEqual(sorted(in_table), sorted(options))

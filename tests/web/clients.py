@@ -32,6 +32,7 @@ from twisted_quotes.library.library import Library
 from twisted_quotes.library.readiness import Readiness
 from twisted_quotes.monitoring.metrics import Metrics
 from twisted_quotes.web.api.health import Probes
+from twisted_quotes.web.api.quotable.resource import quotable_resource
 from twisted_quotes.web.api.response_cache import ResponseCache
 from twisted_quotes.web.api.routes import root_resource
 from twisted_quotes.web.api.wait import WaitRoute
@@ -267,6 +268,7 @@ class InMemoryService:
         cache_bytes: int = 0,
         max_unsent: int = 2**28,
         max_refused: int = 100,
+        quotable: bool = False,
     ) -> None:
         self.reactor = reactor or FakeReactor()
         self.library = Library(folder)
@@ -286,6 +288,7 @@ class InMemoryService:
         self.outstanding = finder.outstanding
         self.readiness = Readiness(self.library, "/bin/grep")
         process_reactor: Any = self.reactor
+        response_cache = ResponseCache(cache_bytes, self.metrics)
         self.resource = resource or root_resource(
             finder,
             WaitRoute(
@@ -296,9 +299,13 @@ class InMemoryService:
                 max(1, waits // 2),
             ),
             Probes(self.reactor, self.readiness, self.metrics),
-            ResponseCache(cache_bytes, self.metrics),
+            response_cache,
             portal,
         )
+        if quotable:
+            self.resource = quotable_resource(
+                self.resource, finder, response_cache, portal
+            )
         self.site = QuotesSite(
             self.reactor,
             self.resource,

@@ -36,7 +36,7 @@ _FIELD_NAMES = {
 _PARAMETER_NAMES = {*fields_of(FindQuotes), *fields_of(SampleQuotes)}
 
 # Search terms are not logged, so messages do not repeat them.
-_PRIVATE_FIELDS = {"term", "q", "author"}
+_PRIVATE_FIELDS = {"term", "q", "query", "author"}
 
 # Each takes a grep.
 _MAX_SEARCH_TERMS = 32

@@ -35,6 +35,7 @@ from twisted_quotes.processes.signals import (
 from twisted_quotes.search.composition import make_finder
 from twisted_quotes.search.finder import Finder
 from twisted_quotes.web.api.health import Probes
+from twisted_quotes.web.api.quotable.resource import quotable_resource
 from twisted_quotes.web.api.response_cache import ResponseCache
 from twisted_quotes.web.api.routes import root_resource
 from twisted_quotes.web.api.wait import WaitRoute
@@ -194,7 +195,9 @@ class Composition:
             "Requests to /wait that block.",
             lambda: share.wait_capacity.in_use,
         )
-        return root_resource(
+        response_cache = ResponseCache(share.cache_bytes, metrics)
+        portal = startup.portal(self.options, self._password_files())
+        resource = root_resource(
             finder,
             WaitRoute(
                 reactor,
@@ -204,9 +207,12 @@ class Composition:
                 share.max_waits_per_client,
             ),
             Probes(reactor, readiness, metrics, self.collect_all_metrics),
-            ResponseCache(share.cache_bytes, metrics),
-            startup.portal(self.options, self._password_files()),
+            response_cache,
+            portal,
         )
+        if self.options["quotable"]:
+            return quotable_resource(resource, finder, response_cache, portal)
+        return resource
 
     def _password_files(self) -> Callable[[str], PasswordFile]:
         """Return a function that makes the checker of a password file."""

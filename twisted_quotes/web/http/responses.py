@@ -157,11 +157,11 @@ def _allowed_methods(error: MethodNotAllowed) -> str:
     return ", ".join(sorted(error.valid_methods or ()))
 
 
-def render_error(request: IRequest, failure: Failure) -> bytes:
+def prepare_error(request: IRequest, failure: Failure) -> tuple[int, str]:
     """
-    Log a failure, set the headers of its response, and return the body.
+    Log a failure, and set the status and the headers of its response.
 
-    It is the error handler of the Klein app.
+    @return: the status, and the message for the client.
     """
     code, message, headers = log_error(request, failure)
     request.setResponseCode(code)
@@ -169,5 +169,15 @@ def render_error(request: IRequest, failure: Failure) -> bytes:
     request.setHeader(b"cache-control", b"no-store")
     for name, values in headers.items():
         request.responseHeaders.setRawHeaders(name, values)
+    return code, message
+
+
+def render_error(request: IRequest, failure: Failure) -> bytes:
+    """
+    Log a failure, set the headers of its response, and return the body.
+
+    It is the error handler of the Klein app.
+    """
+    code, message = prepare_error(request, failure)
     instructions = f"Instructions: {base_url(request)}/api/v1/web"
     return render_json(request, ErrorBody(code, f"{message} {instructions}"))

@@ -4,7 +4,7 @@ Responses of API v2 that the service and its clients cache (contract, section 4)
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, TypeAlias
@@ -35,7 +35,7 @@ class Found(NamedTuple):
     @ivar next_offset: the offset of the next page; 0 if there is none.
     """
 
-    body: Struct | dict[str, object]
+    body: Struct | Sequence[Struct] | dict[str, object]
     entry_count: int
     is_complete: bool
     next_offset: int = 0
