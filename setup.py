@@ -23,9 +23,11 @@ setup(
         "argon2-cffi >= 23.1",
         # Klein is tested with these versions; a later version may break Klein.
         "werkzeug < 3.2",
+        "zstandard >= 0.23",
     ],
     extras_require={
         "test": [
+            "httplint >= 2026.10.4",
             "hypothesis >= 6.100",
             "pytest >= 8",
             "pytest-cov >= 6",

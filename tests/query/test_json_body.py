@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted_quotes.errors import BadRequest
 from twisted_quotes.query.json_body import (
     EXAMPLE_BODY,
+    InvalidJSON,
     decode_json,
     describe_value,
     parse_integer,
@@ -23,10 +24,15 @@ from twisted_quotes.query.json_body import (
 class DecodeTests(SynchronousTestCase):
     """Tests of L{decode_json}."""
 
-    def error_message(self, body: bytes | str) -> str:
-        """Return the specific part of the error for a body that is not JSON."""
+    def decode_error(self, body: bytes | str) -> InvalidJSON:
+        """Return the error for a body that is not JSON."""
         body = body.encode() if isinstance(body, str) else body
-        message = self.assertRaises(BadRequest, decode_json, body).message
+        error: InvalidJSON = self.assertRaises(InvalidJSON, decode_json, body)
+        return error
+
+    def error_message(self, body: bytes | str) -> str:
+        """Return the specific part of the message for a body that is not JSON."""
+        message = self.decode_error(body).message
         start = "The body is not JSON: "
         end = f" Send one JSON object in UTF-8, such as {EXAMPLE_BODY}."
         self.assertTrue(message.startswith(start) and message.endswith(end), message)
@@ -35,21 +41,41 @@ class DecodeTests(SynchronousTestCase):
     def test_an_error_names_the_position_and_what_is_expected_there(self) -> None:
         """The C{json} module describes it."""
         for body, part in (
-            ('{"a" 1}', "Expecting ':' delimiter: line 1 column 6 (char 5)."),
-            ('{\n "a": 1,\n "b": ?}', "Expecting value: line 3 column 7"),
-            ("{'a': 1}", "property name enclosed in double quotes: line 1 column 2"),
-            ("{} {}", "Extra data: line 1 column 4"),
+            ('{"a" 1}', "expecting ':' delimiter at line 1, column 6."),
+            ('{\n "a": 1,\n "b": ?}', "expecting value at line 3, column 7."),
+            ("{'a': 1}", "property name enclosed in double quotes at line 1, column 2"),
+            ("{} {}", "extra data at line 1, column 4."),
+            ('{"a": "b\n"}', "invalid control character at line 1, column 9."),
+            ('{"a": "b', "unterminated string starting at line 1, column 7."),
+            ('{"\u00e9": x', "expecting value at line 1, column 7."),
             ("\ufeff{}", "it starts with a byte order mark."),
             ("", "it is empty."),
             (" \n", "it is empty."),
             ("[" * 60_000, "it is nested too deeply."),
             ('{"a":' * 6_000, "it is nested too deeply."),
-            (b'{"a": "\xff"}', "byte 8 is not UTF-8."),
-            ('{"a": 1}'.encode("utf-16"), "byte 1 is not UTF-8."),
+            (b'{"\xc3\xa9":\n"\xff"}', "a byte is not UTF-8 at line 2, column 2."),
+            ('{"a": 1}'.encode("utf-16"), "a byte is not UTF-8 at line 1, column 1."),
         ):
             self.assertIn(part, self.error_message(body))
 
-    def test_an_error_shows_no_text_of_the_body(self) -> None:
+    def test_an_excerpt_shows_where_the_json_ends(self) -> None:
+        """It is short, and has no control characters."""
+        for body, shown in (
+            ('{"a": "all" "b": 1}', '{"a": "all" |"b": 1}'),
+            ("{'a': 1}", "{|'a': 1}"),
+            ("action=all", "|action=all"),
+            ('{"a": True}', '{"a": |True}'),
+            ('{"a": 1', '{"a": 1|'),
+            ('{"a": "b\n\x9b"}', '{"a": "b|\u240a\ufffd"}'),
+            (b'{"a": "\xff"}', '{"a": "|\ufffd"}'),
+            ('{"a": "' + "b" * 99 + '", ' + "c" * 99, "b" * 37 + '", |' + "c" * 20),
+        ):
+            expected = f" The text there: `{shown.replace('|', ' <-- HERE ')}`."
+            self.assertEqual(self.decode_error(body).excerpt, expected)
+        for body in ("", "[" * 60_000):
+            self.assertEqual(self.decode_error(body).excerpt, "")
+
+    def test_a_message_shows_no_text_of_the_body(self) -> None:
         """Messages are logged, search terms are not."""
         for body in ('{"term": "secret', '{"term": "secret" x', '{"term": secret}'):
             self.assertNotIn("secret", self.error_message(body))

@@ -242,10 +242,22 @@ class WrongFieldTests(_ErrorTestCase):
                 (-1, 1001),
             ),
             ("search", "offset", "a whole number, 0 or more.", (-1,)),
-            ("search", "ignore_case whole_word regex", "true or false.", (1, "true")),
+            ("search", "ignore_case whole_word regex", "true or false.", (1,)),
+            (
+                "search",
+                "ignore_case whole_word regex",
+                "true or false, without quotation marks.",
+                ("true", "False", ""),
+            ),
+            (
+                "search",
+                "nresults",
+                "a whole number, without quotation marks.",
+                ("5", "x"),
+            ),
             ("search", "unit", '"line" or "quote".', ("word", 1)),
             ("search", "dictionary", "a file name in the library", ("", "a\0b", 5)),
-            ("random", "seed", "a whole number.", numbers),
+            ("random", "seed", "a whole number", numbers),
             ("random", "unit", '"quote".', ("line",)),
         )
         for action, names, allowed, values in cases:
@@ -382,8 +394,8 @@ class ParameterTests(SynchronousTestCase):
         for name in ("ignore_case", "whole_word", "regex"):
             self.assertEqual(self.parse(name), convert({name: True}, FindQuotes))
             for value, texts in (
-                (True, ("", "true", "1", "yes", "on", "TRUE", "Yes", "oN")),
-                (False, ("false", "0", "no", "off", "FALSE", "No", "oFF")),
+                (True, ("", "true", "1", "yes", "on", "True", "Yes", "oN")),
+                (False, ("false", "0", "no", "off", "False", "NO", "oFF")),
             ):
                 for text in texts:
                     query = self.parse(f"{name}={text}")

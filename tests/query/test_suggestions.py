@@ -13,6 +13,16 @@ from twisted_quotes.query.suggestions import suggest_name
 
 V1, V2 = ["action", *fields_of(Search)], list(fields_of(FindQuotes))
 
+# Parameters of other APIs, of quotes and of searches, that mean nothing here.
+UNRELATED_NAMES = (
+    "analyze_wildcard analyzer api_key apikey callback curated cursor cx debug "
+    "default_operator df explain expand facet fields fl fmt format fq fuzzyMaxEdits "
+    "hidden highlight hl html id ids json key lang language lenient lr "
+    "matchThreshold mode nonce order orientation pageToken pretty private raw "
+    "request_cache routing safe scroll sfw since slug sort sortBy t timeout token "
+    "track_total_hits ts until user v version wt $filter $orderby $select"
+)
+
 
 class SuggestionTests(SynchronousTestCase):
     """Tests of L{suggest_name}."""
@@ -20,25 +30,37 @@ class SuggestionTests(SynchronousTestCase):
     def test_a_synonym_suggests_the_fields_with_its_meaning(self) -> None:
         """The APIs have different names for the number of results."""
         for synonyms, v1, v2 in (
-            ("q query text search keyword pattern", ["term"], ["term"]),
-            ("page skip from start", ["offset"], ["offset"]),
-            ("count size per_page perPage n max results", ["nresults"], ["limit"]),
-            ("file tags book source dict name", ["dictionary"], ["dictionary"]),
+            ("q pattern", ["term"], ["term"]),
+            ("query text search keyword $search", ["term"], ["term", "q"]),
+            ("skip from start start_index $skip", ["offset"], ["offset"]),
+            ("count size per_page hitsPerPage $top n", ["nresults"], ["limit"]),
+            ("page_size pageSize max-results take", ["nresults"], ["limit"]),
+            ("file tags category book source dict", ["dictionary"], ["dictionary"]),
             ("case caseless i", ["ignore_case"], ["ignore_case"]),
             ("word words whole", ["whole_word"], ["whole_word"]),
             ("regexp re", ["regex"], ["regex"]),
             ("context", ["n_before", "n_after"], []),
             ("before", ["n_before"], []),
             ("after", ["n_after"], []),
-            ("by", [], ["author"]),
+            ("by authorId", [], ["author"]),
+            ("minLen", [], ["min_length"]),
         ):
             for synonym in synonyms.split():
                 for known_names, suggested in ((V1, v1), (V2, v2)):
-                    names = " and ".join(f'"{name}"' for name in suggested)
+                    names = " or ".join(f'"{name}"' for name in suggested)
                     expected = f" Try {names}." if suggested else ""
                     self.assertEqual(suggest_name(synonym, known_names), expected)
         self.assertEqual(suggest_name("limit", V1), ' Try "nresults".')
         self.assertEqual(suggest_name("nresults", V2), ' Try "limit".')
+
+    def test_a_page_is_explained_as_an_offset(self) -> None:
+        for name in ("page", "p", "pageNumber", "page_no"):
+            for known_names, limit in ((V1, "nresults"), (V2, "limit")):
+                self.assertEqual(
+                    suggest_name(name, known_names),
+                    f' Try "offset", which is (page - 1) * {limit}.',
+                )
+        self.assertEqual(suggest_name("page", ["seed"]), "")
 
     def test_a_synonym_suggests_an_action_where_an_action_is_expected(self) -> None:
         for synonym, action in (
@@ -67,6 +89,7 @@ class SuggestionTests(SynchronousTestCase):
         """A few letters in common are not similar enough."""
         for name in ("letter", "writer", "filter", "after", "title"):
             self.assertEqual(suggest_name(name, ["term", "limit", "offset"]), "", name)
-        for name in ("", "zzz", "sort", "order", "format", "id", "api_key", "x" * 9999):
-            for known_names in (V1, V2, ACTIONS, []):
+        for known_names in (V1, V2, ACTIONS, []):
+            for name in ("", "zzz", "x" * 9999, *UNRELATED_NAMES.split()):
                 self.assertEqual(suggest_name(name, known_names), "", name)
+        self.assertEqual(suggest_name("q", ["whole_word", "seed"]), "")

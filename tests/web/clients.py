@@ -23,7 +23,7 @@ from twisted.logger import LogEvent, LogLevel, capturedLogs
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
-from twisted.web.resource import IResource
+from twisted.web.resource import IResource, Resource
 from zope.interface import implementer
 
 from twisted_quotes.concurrency.capacity import Capacity
@@ -248,6 +248,20 @@ class FakeSocket(FileDescriptor):
         pass
 
 
+class _IdentityResource(Resource):
+    """A resource without the Accept-Encoding that treq adds to each request."""
+
+    isLeaf = True
+
+    def __init__(self, resource: IResource) -> None:
+        super().__init__()
+        self._resource = resource
+
+    def render(self, request: Any) -> Any:
+        request.requestHeaders.removeHeader(b"accept-encoding")
+        return self._resource.render(request)
+
+
 class InMemoryService:
     """A whole service in memory, from its site down to its processes."""
 
@@ -316,7 +330,7 @@ class InMemoryService:
             self.metrics,
             None if access_log is None else str(access_log),
         )
-        self._client: Any = StubTreq(self.resource)
+        self._client: Any = StubTreq(_IdentityResource(self.resource))
 
     def request(
         self,

@@ -65,8 +65,9 @@ PIECES = (
 HEADER_TEMPLATES = (b"%b", b"a/b %b x", b'a/b;x="%b"', b'a/b;x="%b', b'"%b"', b"1%b!")
 
 HEADERS = (
-    b"Accept Authorization Connection Content-Encoding Content-Length Content-Type "
-    b"Cookie Expect Host If-None-Match Range Transfer-Encoding X-Request-ID"
+    b"Accept Accept-Encoding Authorization Connection Content-Encoding Content-Length "
+    b"Content-Type Cookie Expect Host If-None-Match Range Transfer-Encoding "
+    b"X-Request-ID"
 ).split()
 
 TARGETS = (

@@ -193,7 +193,9 @@ def _explain_validation_error(
     if index:
         value = value[int(index)]
     problem = _describe_problem(name, value)
-    return BadRequest(f'The {noun} "{name}" {problem}. It must be {field.allowed}.')
+    quoted = action and isinstance(value, str) and not field.is_text
+    allowed = f"{field.allowed}{', without quotation marks' * bool(quoted)}"
+    return BadRequest(f'The {noun} "{name}" {problem}. It must be {allowed}.')
 
 
 def _describe_problem(name: str, value: object) -> str:

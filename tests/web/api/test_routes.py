@@ -4,9 +4,18 @@ Tests of all URLs.
 
 from __future__ import annotations
 
-from itertools import product
+import json
+from shlex import join
 
-from ..clients import WebTestCase, get_request, query_request
+from ..clients import (
+    HOST,
+    LOVE_QUERY,
+    WebTestCase,
+    captured_events,
+    get_request,
+    query_request,
+    request_events,
+)
 
 PAGES = ("/", "/style.css", "/api/v1/web")
 
@@ -42,7 +51,8 @@ class UrlTests(WebTestCase):
             (get_request("/x"), 404, "no-store"),
             (get_request("/", "POST"), 405, "no-store"),
             (get_request("/", "BREW"), 501, "no-store"),
-            (get_request("*", "OPTIONS"), 200, "no-store"),
+            (get_request("*", "OPTIONS"), 204, "no-store"),
+            (get_request("/", "OPTIONS"), 204, "no-store"),
             (query_request({"action": "list"}), 200, "no-store"),
             (query_request(b"{"), 400, "no-store"),
             (b"hello\r\n", 400, "no-store"),
@@ -68,8 +78,8 @@ class UrlTests(WebTestCase):
 
     def test_an_unknown_url_is_a_404(self) -> None:
         unknown = (
-            "/x /api /api/v1/json/ /api//v1/json /API/v1/json /api/v1/web/ /wait/ "
-            "/wait/1 /%00 /%E2%82%AC /api/v1/json;x /api%2Fv1/web/.."
+            "/x /x/ /api /api/ /api//v1/json /API/v1/json /wait/1 /wait/1/ /%00 "
+            "/%E2%82%AC /api/v1/json;x /api%2Fv1/web/.."
         )
         for url in unknown.split():
             response = self.get(url)
@@ -80,8 +90,8 @@ class UrlTests(WebTestCase):
         """The rules of a proxy for a path must apply to its URL."""
         paths = (
             "// //metrics ///metrics //api/v2/quotes /%2Fmetrics /%2fmetrics "
-            "%2Fmetrics /api%2Fv1%2Fweb /api/v1%2Fweb /api//v1/web /metrics/ "
-            "/metrics// /* /%2A /nowhere"
+            "%2Fmetrics /api%2Fv1%2Fweb /api/v1%2Fweb /api//v1/web /metrics// "
+            "/metrics/%2F //metrics/ /* /*/ /%2A /nowhere"
         )
         for url in paths.split():
             for method in ("GET", "OPTIONS"):
@@ -89,20 +99,56 @@ class UrlTests(WebTestCase):
                 code = 404 if url[0] == "/" else 400
                 self.assert_error(response, code)
 
-    def test_a_wrong_method_is_a_405_with_allow(self) -> None:
-        v2 = "quotes", "quotes/random", f"quotes/{'0' * 24}", "dictionaries"
-        for urls, allow, methods in (
-            (
-                (*PAGES, "/wait", *(f"/api/v2/{path}" for path in v2)),
-                "GET, HEAD",
-                ("POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"),
-            ),
-            (("/api/v1/json",), "POST", ("GET", "PUT", "OPTIONS")),
+    def test_a_url_with_a_trailing_slash_is_the_url_without_it(self) -> None:
+        """There is no redirect: clients do not repeat a POST."""
+        for url in ("/style.css", "/api/v1/web", "/api/v2/dictionaries", "/livez"):
+            plain, with_slash = self.get(url), self.get(f"{url}/")
+            self.assertEqual((with_slash.code, with_slash.body), (200, plain.body))
+        self.assert_error(self.get("/wait/?x=1"), 400, '"x" is not known')
+        posted = self.web.request("POST", "/api/v1/json/", b'{"action": "list"}')
+        self.assertEqual(self.successResultOf(posted).code, 200)
+
+    def test_a_wrong_method_is_a_405_that_says_how_to_ask(self) -> None:
+        """The command in the message works in a shell."""
+        quoted = f"/api/v2/quotes/{'0' * 24}'$x"
+        search = json.dumps(LOVE_QUERY)
+        for url, allow, arguments in (
+            *((url, "GET, HEAD, OPTIONS", [url]) for url in (*PAGES, "/wait", quoted)),
+            ("/livez/", "GET, HEAD, OPTIONS", ["/livez"]),
+            ("/api/v2/quotes", "GET, HEAD, OPTIONS", ["/api/v2/quotes?term=love"]),
+            ("/api/v1/json", "OPTIONS, POST", ["-d", search, "/api/v1/json"]),
         ):
-            for url, method in product(urls, methods):
+            *options, path = arguments
+            command = join(["curl", *options, f"http://{HOST}{path}"])
+            methods = allow.replace(", OPTIONS", "").replace("OPTIONS, ", "")
+            for method in ("GET", "POST", "PUT", "DELETE", "PATCH", "TRACE"):
+                if method in methods:
+                    continue
                 response = self.get(url, method)
-                self.assert_error(response, 405, allow)
+                self.assert_error(
+                    response,
+                    405,
+                    f"takes the methods {methods}. Send the request as: {command} Inst",
+                )
                 self.assertEqual(response.header("allow"), allow)
+
+    def test_options_lists_the_methods_of_a_url(self) -> None:
+        """RFC 9110, section 9.3.7. There is no body."""
+        for url, allow in (
+            *((url, "GET, HEAD, OPTIONS") for url in (*PAGES, "/metrics", "/livez/")),
+            ("/api/v2/quotes", "GET, HEAD, OPTIONS"),
+            ("/api/v1/json", "OPTIONS, POST"),
+            ("*", "GET, HEAD, OPTIONS, POST"),
+        ):
+            with captured_events() as events:
+                response = self.exchange(get_request(url, "OPTIONS"))
+            self.assertEqual((response.code, response.body), (204, b""))
+            self.assertEqual(response.header("allow"), allow)
+            for name in ("content-length", "content-type", "transfer-encoding"):
+                self.assertIsNone(response.header(name))
+            [event] = request_events(events)
+            self.assertIsNone(event["error"])
+        self.assert_error(self.get("/x", "OPTIONS"), 404)
 
     def test_pages_ignore_the_query(self) -> None:
         for query in ("?x=1", "?%ff", "?"):

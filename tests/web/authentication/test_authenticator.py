@@ -280,10 +280,10 @@ class AuthenticationTests(AuthenticatorTestCase):
         )
         refused, answered = client.responses()
         self.assert_error(refused, 401)
-        self.assertEqual((answered.code, answered.body), (200, b""))
+        self.assertEqual((answered.code, answered.body), (204, b""))
 
     def test_similar_paths_to_public_urls_require_authentication(self) -> None:
-        for path in ("//metrics", "/%2Fmetrics", "/metrics/", "//", "/*"):
+        for path in ("//metrics", "/%2Fmetrics", "/metrics//", "//", "/*"):
             for method in ("GET", "POST"):
                 client = self.web.connect()
                 client.send(get_request(path, method))
@@ -425,7 +425,10 @@ class AuthenticationErrorTests(AuthenticatorTestCase):
     def test_an_unauthenticated_client_cannot_probe_for_urls(self) -> None:
         for method, url in (
             ("GET", "/x"),
-            ("GET", "/livez/"),
+            ("GET", "/livez//"),
+            ("GET", "/api/v1/web/"),
+            ("OPTIONS", "/api/v1/web"),
+            ("OPTIONS", "/x"),
             ("POST", "/api/v1/web"),
             ("GET", "/api/v1/json"),
         ):
@@ -439,11 +442,13 @@ class AuthenticationErrorTests(AuthenticatorTestCase):
         self.assert_error(self.request("/x", known), 404, "nothing at that URL")
         response = self.request("/api/v1/web", known, "POST")
         self.assert_error(response, 405, "GET, HEAD")
-        self.assertEqual(response.header("allow"), "GET, HEAD")
+        self.assertEqual(response.header("allow"), "GET, HEAD, OPTIONS")
 
     def test_a_wrong_method_for_a_public_url_is_a_405(self) -> None:
         for url in OPEN_PATHS:
-            self.assert_error(self.request(url, method="POST"), 405, "GET, HEAD")
+            for each in (url, f"{url}/"):
+                self.assert_error(self.request(each, method="POST"), 405, "GET, HEAD")
+                self.assertEqual(self.request(each, method="OPTIONS").code, 204)
 
     def test_invalid_requests_are_refused_without_authentication(self) -> None:
         for sent, code in (

@@ -8,9 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from twisted_quotes.web.http.accept import negotiate_media_type
+from twisted_quotes.web.http.accept import (
+    is_named,
+    negotiate_coding,
+    negotiate_media_type,
+)
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
+PROBLEM = "application/problem+json"
 
 
 def choose(accept: str) -> str:
@@ -75,3 +80,73 @@ class NegotiationTests(SynchronousTestCase):
     @given(st.text('a/*;,q=01."\\ \t'))
     def test_any_header_is_parsed(self, accept: str) -> None:
         self.assertIn(choose(accept), (JSON, NDJSON))
+
+
+class NameTests(SynchronousTestCase):
+    """Tests of L{is_named}."""
+
+    def test_a_type_is_named_unless_another_one_is_preferred(self) -> None:
+        for accept, named in (
+            (PROBLEM, True),
+            ("application/Problem+JSON; charset=utf-8", True),
+            (f"{JSON}, {PROBLEM}", True),
+            (f"{PROBLEM}, */*", True),
+            (f"{JSON};q=0.5, {PROBLEM};q=0.5", True),
+            (f"{NDJSON}, {PROBLEM};q=0.1", True),
+            (f"{JSON}, {PROBLEM};q=0.9", False),
+            (f"{PROBLEM};q=0.5, */*", False),
+            (f"{PROBLEM};q=0", False),
+            (f"{PROBLEM};q=x", False),
+            (f'a/b;c="{PROBLEM}"', False),
+            ("*/*", False),
+            ("application/*", False),
+            ("", False),
+        ):
+            self.assertEqual(is_named(PROBLEM, accept, JSON), named, accept)
+
+
+class CodingTests(SynchronousTestCase):
+    """Tests of L{negotiate_coding} (RFC 9110, section 12.5.3)."""
+
+    def test_the_coding_with_the_highest_quality_is_chosen(self) -> None:
+        """Among equals it is the first one that the server offers."""
+        for header, coding in (
+            ("gzip", "gzip"),
+            ("gzip, deflate, br, zstd", "zstd"),
+            ("GZIP;Q=0.5", "gzip"),
+            ("zstd;q=0.5, gzip;q=0.8", "gzip"),
+            ("zstd;q=0, *", "gzip"),
+            ("*", "zstd"),
+            ("identity;q=0.5, *;q=0.1, gzip;q=0.5", "gzip"),
+            ("gzip, identity", "gzip"),
+        ):
+            chosen = negotiate_coding(header, ("zstd", "gzip"))
+            self.assertEqual(chosen, (coding, False), header)
+
+    def test_no_coding_is_chosen_if_none_is_acceptable_or_identity_is_better(
+        self,
+    ) -> None:
+        for header in (
+            "",
+            "identity",
+            "br, deflate",
+            "gzip;q=0",
+            "gzip;q=0.000, zstd;q=0",
+            "*;q=0",
+            "gzip;q=2, zstd;q=x",
+            "identity, gzip;q=0.9",
+            "identity;q=0, br",
+            "gzipped, x-zstd",
+        ):
+            chosen = negotiate_coding(header, ("zstd", "gzip"))
+            self.assertEqual(chosen, (None, False), header)
+
+    def test_a_client_can_refuse_a_body_without_a_coding(self) -> None:
+        for header, is_refused in (
+            ("gzip, identity;q=0", True),
+            ("gzip, *;q=0", True),
+            ("gzip, *;q=0, identity;q=0.1", False),
+            ("gzip, identity;q=x", False),
+        ):
+            chosen = negotiate_coding(header, ("gzip",))
+            self.assertEqual(chosen, ("gzip", is_refused), header)

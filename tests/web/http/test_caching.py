@@ -13,10 +13,12 @@ from twisted.web.test.requesthelper import DummyChannel
 from twisted_quotes.library.dictionary import FileState
 from twisted_quotes.quotes.strfile import StrfileHeader
 from twisted_quotes.web.http.caching import (
+    add_vary,
     check_if_none_match_any,
     check_not_modified,
     entity_tag,
     set_cache_headers,
+    weaken_entity_tag,
 )
 
 FILE_STATE = FileState(1, 2, 3, 4, 5)
@@ -86,6 +88,23 @@ class HeaderTests(SynchronousTestCase):
             self.assertFalse(check_not_modified(request, "abc"), header)
             self.assertEqual(request.code, 200)
 
+    def test_vary_has_each_name_once(self) -> None:
+        request = self.make_request()
+        for names in (b"origin", b"accept, origin", b"accept"):
+            add_vary(request, names)
+        vary = request.responseHeaders.getRawHeaders("vary")
+        self.assertEqual(vary, ["origin, accept"])
+
+    def test_an_entity_tag_is_made_weak_once(self) -> None:
+        request = self.make_request()
+        weaken_entity_tag(request)
+        self.assertFalse(request.responseHeaders.hasHeader("etag"))
+        set_cache_headers(request, "no-cache", "abc")
+        for _ in range(2):
+            weaken_entity_tag(request)
+            etag = request.responseHeaders.getRawHeaders("etag")
+            self.assertEqual(etag, ['W/"abc"'])
+
     def test_cache_headers(self) -> None:
         for cache_control, tag in (("no-cache", "abc"), ("no-store", "")):
             request = self.make_request()
@@ -93,6 +112,6 @@ class HeaderTests(SynchronousTestCase):
             set_cache_headers(request, cache_control, tag)
             headers = request.responseHeaders
             self.assertEqual(headers.getRawHeaders("cache-control"), [cache_control])
-            self.assertEqual(headers.getRawHeaders("vary"), ["accept"])
+            self.assertEqual(headers.getRawHeaders("vary"), ["accept, accept-encoding"])
             expected = [f'"{tag}"'] if tag else None
             self.assertEqual(headers.getRawHeaders("etag"), expected)

@@ -56,6 +56,13 @@ class OutputLimiterTests(SynchronousTestCase):
         OutputQuota(limits, None).check_size(PAGE)
         self.assertEqual(limits.unsent_bytes.total, 0)
 
+    def test_a_reserved_response_counts_until_it_is_sent(self) -> None:
+        limits = OutputLimiter(PAGE, 4)
+        with self.assertRaises(ZeroDivisionError), OutputQuota(limits, "a").reserve(9):
+            self.assertEqual(limits.unsent_bytes.total, 9)
+            raise ZeroDivisionError()
+        self.assertEqual(limits.unsent_bytes.total, 0)
+
     def test_streams_are_counted(self) -> None:
         limits = OutputLimiter(PAGE, 4)
         streams = [OutputQuota(limits, "a") for _ in range(4)]

@@ -22,11 +22,14 @@ from twisted_quotes.errors import (
     BodyTooLarge,
     DictionaryForbidden,
     DictionaryNotFound,
+    HeadersTooLarge,
     SearchTimedOut,
     ShuttingDown,
     TooBusy,
+    TooManyRequests,
     UnknownAction,
 )
+from twisted_quotes.query.json_body import InvalidJSON
 from twisted_quotes.web.http.request_log import log_entry
 from twisted_quotes.web.http.responses import (
     render_body,
@@ -132,15 +135,11 @@ class ErrorTests(SynchronousTestCase):
     def test_a_405_names_the_allowed_methods(self) -> None:
         error = MethodNotAllowed(valid_methods=["HEAD", "GET"])
         headers = self.assert_error_response(error, 405, "GET, HEAD")
-        self.assertEqual(headers[b"allow"], [b"GET, HEAD"])
-
-    def test_a_405_has_allow_even_if_no_method_is_allowed(self) -> None:
-        """RFC 9110, section 15.5.6."""
-        headers = self.assert_error_response(MethodNotAllowed(), 405, "methods")
-        self.assertEqual(headers[b"allow"], [b""])
+        self.assertEqual(headers[b"allow"], [b"GET, HEAD, OPTIONS"])
 
     def test_no_such_url_is_a_404(self) -> None:
-        self.assert_error_response(NotFound(), 404, "nothing at that URL")
+        headers = self.assert_error_response(NotFound(), 404, "nothing at that URL")
+        self.assertEqual(headers[b"vary"], [b"accept"])
 
     def test_an_error_of_the_client_annotates_the_log_entry(self) -> None:
         """It is not logged as an event of its own."""
@@ -151,6 +150,72 @@ class ErrorTests(SynchronousTestCase):
         log_fields = log_entry(request).fields
         self.assertEqual(log_fields["error"], "DictionaryNotFound")
         self.assertIn("There is no dictionary", log_fields["reason"])
+
+
+class ProblemTests(SynchronousTestCase):
+    """Tests of errors as RFC 9457 describes them."""
+
+    def render(self, accept: str, error: Exception) -> tuple[str, Any, Request]:
+        """Return the type and the body of an error response, and its request."""
+        request = make_request()
+        request.requestHeaders.setRawHeaders(b"accept", [accept.encode()])
+        body = render_error(request, Failure(error))
+        headers = response_headers(request)
+        self.assertEqual(headers[b"vary"], [b"accept"])
+        self.assertEqual(headers[b"content-length"], [b"%d" % len(body)])
+        [content_type] = headers[b"content-type"]
+        return content_type.decode(), json.loads(body), request
+
+    def test_a_client_that_names_the_type_gets_problem_details(self) -> None:
+        """Only members that the RFC defines, and the headers of any error."""
+        for accept in ("application/problem+json", "application/problem+json, */*"):
+            content_type, body, request = self.render(accept, TooBusy())
+            self.assertEqual(content_type, "application/problem+json")
+            message = f"{TooBusy().message} Instructions: {INSTRUCTIONS_URL}"
+            self.assertEqual(
+                body,
+                {
+                    "type": "about:blank",
+                    "title": "Service Unavailable",
+                    "status": 503,
+                    "detail": message,
+                    "instance": f"urn:request-id:{log_entry(request).id}",
+                },
+            )
+            self.assertEqual(request.code, 503)
+            headers = response_headers(request)
+            self.assertEqual(headers[b"retry-after"], [b"1"])
+            self.assertEqual(headers[b"x-content-type-options"], [b"nosniff"])
+
+    def test_each_status_has_a_title(self) -> None:
+        for error, title in (
+            (HeadersTooLarge("x"), "Request Header Fields Too Large"),
+            (BadRequest("x"), "Bad Request"),
+            (TooManyRequests(), "Too Many Requests"),
+            (MethodNotAllowed(["GET"]), "Method Not Allowed"),
+        ):
+            _, body, request = self.render("application/problem+json", error)
+            self.assertEqual((body["title"], body["status"]), (title, request.code))
+
+    def test_other_clients_get_the_body_of_the_contract(self) -> None:
+        for accept in ("*/*", "application/*", "application/json", "text/html", ""):
+            content_type, body, _ = self.render(accept, TooBusy())
+            self.assertEqual(content_type, "application/json")
+            self.assertEqual(list(body), ["Code", "message"])
+
+
+class ExcerptTests(SynchronousTestCase):
+    def test_a_client_is_shown_where_its_json_ends_and_the_log_is_not(self) -> None:
+        request = make_request()
+        error = InvalidJSON("expecting value", '{"term": secret}', 9)
+        body = json.loads(render_error(request, Failure(error)))
+        shown = 'The text there: `{"term":  <-- HERE secret}`.'
+        self.assertEqual(
+            body["message"],
+            f"{error.message} {shown} Instructions: {INSTRUCTIONS_URL}",
+        )
+        self.assertEqual(log_entry(request).fields["reason"], error.message)
+        self.assertNotIn("secret", error.message)
 
 
 class UnexpectedErrorTests(SynchronousTestCase):

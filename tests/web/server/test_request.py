@@ -187,7 +187,22 @@ class RequestTests(WebTestCase):
 
     def test_options_for_the_server_is_answered(self) -> None:
         response = self.exchange(get_request("*", "OPTIONS"))
-        self.assertEqual((response.code, response.body), (200, b""))
+        self.assertEqual((response.code, response.body), (204, b""))
+
+    def test_a_refusal_is_a_problem_for_a_client_that_names_the_type(self) -> None:
+        """Its header has arrived before the request is refused."""
+        accept = "Accept: application/problem+json\r\n"
+        for sent, code in (
+            (get_request("/%ff", headers=accept), 400),
+            (get_request("/", "BREW", accept), 501),
+            (get_request(headers=f"{accept}no colon\r\n"), 400),
+            (query_request(b" " * 70_000, headers=accept), 413),
+        ):
+            response = self.exchange(sent)
+            self.assertEqual(response.header("content-type"), accept[8:-2])
+            self.assertEqual((response.code, response.json["status"]), (code, code))
+            instance = f"urn:request-id:{response.header('x-request-id')}"
+            self.assertEqual(response.json["instance"], instance)
 
     def test_an_error_to_head_has_no_body(self) -> None:
         response = self.exchange(get_request("/%ff", "HEAD"), "HEAD")

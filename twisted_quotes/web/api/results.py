@@ -20,6 +20,7 @@ from twisted_quotes.search.results import (
     TooLargeToBuffer,
 )
 from twisted_quotes.text.lines import Lines
+from twisted_quotes.web.http.compression import Encoder
 from twisted_quotes.web.http.output_limiter import OutputQuota
 from twisted_quotes.web.http.responses import render_body, set_content_type
 
@@ -45,7 +46,7 @@ class EntriesMissing(Exception):
 @implementer(IPushProducer)
 class ResponseWriter:
     """
-    Writes the body of a response, with flow control.
+    Writes the body of a response, with flow control and the coding of the response.
 
     @raise TooBusy: the output quota is exhausted, see L{OutputQuota}.
     @raise TooManyRequests: the client has exhausted its share of the quota.
@@ -57,6 +58,9 @@ class ResponseWriter:
         self._output: OutputQuota | None = getattr(request, "output_quota", None)
         if self._output is not None:
             self._output.start_stream()
+        encoder: Encoder | None = getattr(request, "encoder", None)
+        is_encoded = encoder is not None and encoder.start_stream()
+        self._encoder = encoder if is_encoded else None
         request.registerProducer(self, True)
 
     @property
@@ -64,8 +68,10 @@ class ResponseWriter:
         """Whether the client has disconnected."""
         return self._request.channel is None
 
-    def write(self, data: bytes) -> None:
+    async def write(self, data: bytes) -> None:
         """Write data, whether the client is ready for it or not."""
+        if self._encoder is not None:
+            data = await self._encoder.encode(data)
         self._request.write(data)
 
     async def wait_until_writable(self) -> None:
@@ -113,7 +119,7 @@ class QuoteStream(QuoteResults):
         """Send the quotes. They count as returned even if the client leaves."""
         self.returned += len(quotes)
         bodies = [quote_body(quote, self._base_url) for quote in quotes]
-        self._writer.write(_ENCODER.encode_lines(bodies))
+        await self._writer.write(_ENCODER.encode_lines(bodies))
         # Do not keep the quotes in memory while a slow client reads them.
         quotes.clear()
         await self._writer.wait_until_writable()
@@ -202,7 +208,7 @@ class JSONEntries(EntryResults):
                 raise TooLargeToBuffer()
             set_content_type(self._request, JSON)
             self._writer = ResponseWriter(self._request)
-        self._writer.write(self._unsent)
+        await self._writer.write(self._unsent)
         # Do not keep the entries in memory while a slow client reads them.
         self._unsent = b""
         entries.clear()

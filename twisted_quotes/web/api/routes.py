@@ -20,12 +20,13 @@ from twisted.cred.portal import Portal
 from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from twisted_quotes.search.finder import Finder
 from twisted_quotes.web.authentication.authenticator import authenticate
+from twisted_quotes.web.http.compression import Compression
 from twisted_quotes.web.http.request_log import annotate
-from twisted_quotes.web.http.responses import render_error
+from twisted_quotes.web.http.responses import render_error, render_methods
 from twisted_quotes.web.pages.pages import Pages
 
 from .health import Probes
@@ -50,7 +51,7 @@ _MAYBE_NON_CANONICAL = compile(rb"//|./\Z|[%*]", DOTALL)
 
 class _RootResource(KleinResource):
     """
-    Routes requests whose paths are canonical.
+    Routes requests whose paths are canonical, but for a trailing slash.
 
     Klein joins the decoded segments of a path and strips leading slashes, so that
     C{//metrics} and C{/%2Fmetrics} would be C{/metrics}.
@@ -60,10 +61,12 @@ class _RootResource(KleinResource):
         """Respond to a request: with a 404 if its path is not canonical."""
         if request.path == b"*":
             request.postpath = [_SERVER_WIDE_PATH[1:].encode()]
-        elif _MAYBE_NON_CANONICAL.search(request.path) and any(
-            segment in (b"", b"*") or b"/" in segment for segment in request.postpath
-        ):
-            request.postpath = [b"", b"nowhere"]
+        elif _MAYBE_NON_CANONICAL.search(request.path):
+            if request.postpath[1:] and request.path.endswith(b"/"):
+                request.path = request.path[:-1]
+                request.postpath.pop()
+            if any(part in (b"", b"*") or b"/" in part for part in request.postpath):
+                request.postpath = [b"", b"nowhere"]
         return super().render(request)
 
 
@@ -94,11 +97,14 @@ def root_resource(
             # Pass the error on to the next handler.
             failure.raiseException()
 
+    app.handle_errors(MethodNotAllowed)(_respond_to_options)
     app.handle_errors(render_error)
+    compression = Compression(finder.searchable_library.in_thread)
     for url, method, route, access in table:
         if portal is not None and access is AUTHENTICATED:
             route = _require_authentication(portal, route)
-        app.route(url, methods=[method], endpoint=url)(_log_route(url, route))
+        wrapped = _wrap_route(url, route, compression)
+        app.route(url, methods=[method], endpoint=url)(wrapped)
     return _RootResource(app)
 
 
@@ -132,16 +138,27 @@ def _route_table(
 
 def _server_options(request: IRequest) -> bytes:
     """Respond to OPTIONS * (RFC 9110, section 9.3.7)."""
-    request.setHeader(b"content-length", b"0")
-    return b""
+    return render_methods(request, ["GET", "HEAD", "POST"])
 
 
-def _log_route(url: str, route: _Route) -> KleinRouteHandler:
-    """Wrap a route to log its URL."""
+def _respond_to_options(request: IRequest, failure: Failure) -> bytes:
+    """Respond to OPTIONS for a URL, which no route does."""
+    error = failure.value
+    if request.method != b"OPTIONS" or not isinstance(error, MethodNotAllowed):
+        # Pass the error on to the next handler.
+        failure.raiseException()
+    return render_methods(request, error.valid_methods or ())
+
+
+def _wrap_route(url: str, route: _Route, compression: Compression) -> KleinRouteHandler:
+    """Wrap a route to log its URL, and to compress what it responds."""
 
     def respond(request: IRequest, **path_parameters: str) -> KleinRenderable:
         annotate(request, route=url)
-        return route(request, **path_parameters)
+        # Without this header, the response costs no more.
+        if not request.requestHeaders.hasHeader(b"accept-encoding"):
+            return route(request, **path_parameters)
+        return compression.respond(request, partial(route, request, **path_parameters))
 
     return respond
 

@@ -1,5 +1,5 @@
 """
-Content negotiation: the media type that a client prefers (RFC 9110, section 12.5.1).
+Content negotiation: what a client prefers (RFC 9110, sections 12.5.1 and 12.5.3).
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ _QUOTED_STRING = compile(r'"(?:[^"\\]|\\.?)*+"?', DOTALL)
 # Some clients send more than the three digits of section 12.4.2.
 _QUALITY = compile(r"0(?:\.[0-9]*)?|1(?:\.0*)?")
 
+IDENTITY = "identity"
+"""The name for a body without a content coding."""
+
 
 def negotiate_media_type(accept: str, offered: Sequence[str]) -> str:
     """
@@ -25,15 +28,49 @@ def negotiate_media_type(accept: str, offered: Sequence[str]) -> str:
     @return: the type with the highest quality. Among equals the most specific match
         wins, then the first type. If no type is acceptable, the first type.
     """
-    qualities: dict[str, float] = {}
-    for text in _QUOTED_STRING.sub("", accept).split(","):
-        name, quality = _parse_media_range(text)
-        qualities[name] = max(quality, qualities.get(name, -1))
+    qualities = _parse_qualities(accept)
     return max(offered, key=lambda media_type: _rank(media_type, qualities))
 
 
-def _parse_media_range(text: str) -> tuple[str, float]:
-    """Parse one media range. The quality is -1 if it is malformed."""
+def is_named(media_type: str, accept: str, other: str) -> bool:
+    """Return whether a client names a media type, and does not prefer another one."""
+    qualities = _parse_qualities(accept)
+    quality = qualities.get(media_type, 0)
+    return quality > 0 and quality >= _rank(other, qualities)[0]
+
+
+def negotiate_coding(
+    accept_encoding: str, offered: Sequence[str]
+) -> tuple[str | None, bool]:
+    """
+    Choose a content coding.
+
+    @param accept_encoding: the Accept-Encoding header.
+    @param offered: the available codings, in lower case, in the order of the server's
+        preference.
+    @return: the coding with the highest quality, or L{None} if no coding is acceptable
+        or the client prefers none; and whether the client refuses a body without one.
+    """
+    qualities = _parse_qualities(accept_encoding)
+    for_others = qualities.get("*", 0)
+    coding = max(offered, key=lambda name: qualities.get(name, for_others))
+    quality = qualities.get(coding, for_others)
+    if quality <= 0 or quality < qualities.get(IDENTITY, 0):
+        return None, False
+    return coding, qualities.get(IDENTITY, qualities.get("*", 1)) == 0
+
+
+def _parse_qualities(header: str) -> dict[str, float]:
+    """Parse a list of names with parameters. Of equal names, the best one counts."""
+    qualities: dict[str, float] = {}
+    for text in _QUOTED_STRING.sub("", header).split(","):
+        name, quality = _parse_item(text)
+        qualities[name] = max(quality, qualities.get(name, -1))
+    return qualities
+
+
+def _parse_item(text: str) -> tuple[str, float]:
+    """Parse one name, such as a media range. The quality is -1 if it is malformed."""
     name, *parameters = (part.strip().lower() for part in text.split(";"))
     for parameter in parameters:
         key, _, value = parameter.partition("=")

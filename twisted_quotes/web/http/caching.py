@@ -66,4 +66,23 @@ def set_cache_headers(request: IRequest, cache_control: str, tag: str = "") -> N
     if tag:
         request.setHeader("etag", f'"{tag}"')
     request.setHeader("cache-control", cache_control)
-    request.setHeader("vary", "accept")
+    add_vary(request, b"accept, accept-encoding")
+
+
+def add_vary(request: IRequest, names: bytes) -> None:
+    """
+    Add the names of request headers to Vary, unless it has them.
+
+    @param names: the names, separated by a comma and a space.
+    """
+    if present := request.responseHeaders.getRawHeaders(b"vary"):
+        all_names = b", ".join([*present, names]).split(b", ")
+        names = b", ".join(dict.fromkeys(all_names))
+    request.setHeader(b"vary", names)
+
+
+def weaken_entity_tag(request: IRequest) -> None:
+    """Make the entity tag of the response weak, if there is one."""
+    match request.responseHeaders.getRawHeaders(b"etag"):
+        case [tag] if not tag.startswith(b"W/"):
+            request.setHeader(b"etag", b"W/" + tag)

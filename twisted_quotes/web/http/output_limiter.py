@@ -10,6 +10,8 @@ cannot use all of it.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from twisted_quotes.errors import TooBusy, TooManyRequests
 
@@ -85,6 +87,16 @@ class OutputQuota:
         # A response of any size is sent if nothing else is buffered.
         if size > SMALL_RESPONSE and unsent_bytes.total:
             unsent_bytes.check(self._client_key, size)
+
+    @contextmanager
+    def reserve(self, size: int) -> Iterator[None]:
+        """Count a response that is not sent yet as unread."""
+        unsent_bytes = self._limiter.unsent_bytes
+        unsent_bytes.add(self._client_key, size)
+        try:
+            yield
+        finally:
+            unsent_bytes.add(self._client_key, -size)
 
     def start_stream(self) -> None:
         """Count a streamed response, or raise the errors of L{check_size}."""

@@ -4,8 +4,10 @@ Responses: JSON bodies, and the only place that turns errors into responses.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from errno import EAGAIN, EMFILE, ENFILE, ENOMEM
+from http import HTTPStatus
+from shlex import join
 from typing import Any
 
 import msgspec
@@ -25,9 +27,12 @@ from twisted_quotes.errors import (
     Unavailable,
     UnsupportedContentEncoding,
 )
+from twisted_quotes.query.json_body import InvalidJSON
 from twisted_quotes.web.http.output_limiter import SMALL_RESPONSE, OutputQuota
 
-from .request_log import annotate, log_entry
+from .accept import is_named
+from .caching import add_vary
+from .request_log import annotate, header, log_entry
 from .urls import base_url
 
 _log = Logger()
@@ -45,6 +50,12 @@ _SECURITY_HEADERS = {
 _BASIC_CHALLENGE = b'Basic realm="twisted_quotes", charset="UTF-8"'
 _BEARER_CHALLENGE = b'Bearer realm="twisted_quotes"'
 
+# Each with the query of an example, for URLs that have parameters.
+_EXAMPLE_QUERIES = {b"/api/v2/quotes": "?term=love"}
+_EXAMPLE_BODY = '{"action": "search", "term": "love"}'
+
+_JSON, _PROBLEM_JSON = "application/json", "application/problem+json"
+
 # The system is temporarily out of processes, files or memory.
 _RESOURCE_EXHAUSTION_ERRNOS = {EAGAIN, EMFILE, ENFILE, ENOMEM}
 
@@ -54,6 +65,21 @@ class ErrorBody(msgspec.Struct, frozen=True):
 
     code: int = msgspec.field(name="Code")
     message: str
+
+
+class ProblemBody(msgspec.Struct, frozen=True):
+    """
+    The body of an error response for clients that name its type (RFC 9457).
+
+    @ivar type: says that there is nothing to know but the status.
+    @ivar instance: identifies this occurrence, as the log does.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
 
 
 def render_json(request: IRequest, value: Any) -> bytes:
@@ -112,8 +138,7 @@ def log_error(
         case QuotesError():
             code, message = error.code, error.message + _advice(request, error)
         case MethodNotAllowed():
-            code = 405
-            message = f"That URL takes the methods {_allowed_methods(error)}."
+            code, message = 405, _describe_methods(request, error.valid_methods or ())
         case HTTPException(code=404):
             code, message = 404, "There is nothing at that URL."
         case _:
@@ -138,7 +163,7 @@ def _error_headers(error: BaseException) -> Mapping[bytes, Sequence[bytes]]:
         case UnsupportedContentEncoding():
             return {b"accept-encoding": [b"identity"]}
         case MethodNotAllowed():
-            return {b"allow": [_allowed_methods(error).encode()]}
+            return {b"allow": [_allow(error.valid_methods or ())]}
         case Unavailable():
             return {b"retry-after": [b"%d" % error.retry_after]}
     return {}
@@ -153,8 +178,27 @@ def _advice(request: IRequest, error: QuotesError) -> str:
     return ' Send {"action": "list"} to list all of them.'
 
 
-def _allowed_methods(error: MethodNotAllowed) -> str:
-    return ", ".join(sorted(error.valid_methods or ()))
+def _allow(methods: Iterable[str]) -> bytes:
+    """Return the value of Allow. Each URL takes OPTIONS."""
+    return ", ".join(sorted({*methods, "OPTIONS"})).encode()
+
+
+def _describe_methods(request: IRequest, methods: Iterable[str]) -> str:
+    """Return which methods a URL takes, and a command that sends a request to it."""
+    url = f"{base_url(request)}{request.path.decode('utf-8', 'replace')}"
+    if "POST" in methods:
+        command = join(["curl", "-d", _EXAMPLE_BODY, url])
+    else:
+        command = join(["curl", url + _EXAMPLE_QUERIES.get(request.path, "")])
+    names = ", ".join(sorted(methods))
+    return f"That URL takes the methods {names}. Send the request as: {command}"
+
+
+def render_methods(request: IRequest, methods: Iterable[str]) -> bytes:
+    """Respond to OPTIONS with the methods of a URL (RFC 9110, section 9.3.7)."""
+    request.setResponseCode(HTTPStatus.NO_CONTENT)
+    request.setHeader(b"allow", _allow(methods))
+    return b""
 
 
 def prepare_error(request: IRequest, failure: Failure) -> tuple[int, str]:
@@ -167,8 +211,11 @@ def prepare_error(request: IRequest, failure: Failure) -> tuple[int, str]:
     request.setResponseCode(code)
     request.responseHeaders.removeHeader(b"etag")
     request.setHeader(b"cache-control", b"no-store")
+    add_vary(request, b"accept")
     for name, values in headers.items():
         request.responseHeaders.setRawHeaders(name, values)
+    if isinstance(failure.value, InvalidJSON):
+        message += failure.value.excerpt
     return code, message
 
 
@@ -179,5 +226,16 @@ def render_error(request: IRequest, failure: Failure) -> bytes:
     It is the error handler of the Klein app.
     """
     code, message = prepare_error(request, failure)
-    instructions = f"Instructions: {base_url(request)}/api/v1/web"
-    return render_json(request, ErrorBody(code, f"{message} {instructions}"))
+    message += f" Instructions: {base_url(request)}/api/v1/web"
+    if not is_named(_PROBLEM_JSON, header(request, b"accept"), _JSON):
+        return render_json(request, ErrorBody(code, message))
+    problem = ProblemBody(
+        "about:blank",
+        HTTPStatus(code).phrase,
+        code,
+        message,
+        f"urn:request-id:{log_entry(request).id}",
+    )
+    body = render_json(request, problem)
+    request.setHeader(b"content-type", _PROBLEM_JSON.encode())
+    return body

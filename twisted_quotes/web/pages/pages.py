@@ -18,6 +18,7 @@ from twisted.web.template import Element, Tag, XMLString, flattenString, rendere
 from twisted_quotes.query.queries import ACTIONS
 from twisted_quotes.search.finder import Finder
 from twisted_quotes.text.display import printable
+from twisted_quotes.web.http.caching import set_cache_headers
 from twisted_quotes.web.http.responses import render_body
 from twisted_quotes.web.http.urls import base_url
 from twisted_quotes.web.server.refusal import MAX_BODY_SIZE
@@ -166,5 +167,5 @@ class Pages:
 
     def stylesheet(self, request: IRequest) -> bytes:
         """Respond with the style sheet."""
-        request.setHeader(b"cache-control", b"max-age=3600")
+        set_cache_headers(request, "max-age=3600")
         return render_body(request, b"text/css; charset=utf-8", _STYLESHEET)
