@@ -14,7 +14,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted_quotes.errors import BadRequest
 from twisted_quotes.query.json_body import (
     EXAMPLE_BODY,
-    InvalidJSON,
     decode_json,
     describe_value,
     parse_integer,
@@ -24,10 +23,10 @@ from twisted_quotes.query.json_body import (
 class DecodeTests(SynchronousTestCase):
     """Tests of L{decode_json}."""
 
-    def decode_error(self, body: bytes | str) -> InvalidJSON:
+    def decode_error(self, body: bytes | str) -> BadRequest:
         """Return the error for a body that is not JSON."""
         body = body.encode() if isinstance(body, str) else body
-        error: InvalidJSON = self.assertRaises(InvalidJSON, decode_json, body)
+        error: BadRequest = self.assertRaises(BadRequest, decode_json, body)
         return error
 
     def error_message(self, body: bytes | str) -> str:

@@ -26,32 +26,6 @@ _MARK = " <-- HERE "
 _MAX_BEFORE, _MAX_AFTER = 40, 20
 
 
-class InvalidJSON(BadRequest):
-    """
-    The body of a request is not JSON. The message has the line and the column.
-
-    @ivar excerpt: a sentence with the text there, after a space, for the client. The
-        text may be private, so it is not logged.
-    """
-
-    def __init__(self, problem: str, text: str = "", position: int = 0) -> None:
-        """
-        @param text: the body, if the problem is at a position.
-        @param position: the index of the first character that is not as expected.
-        """
-        before, after = text[:position], text[position:]
-        if text:
-            line = before.count("\n") + 1
-            column = position - before.rfind("\n")
-            problem += f" at line {line}, column {column}"
-        super().__init__(
-            f"The body is not JSON: {problem}. "
-            f"Send one JSON object in UTF-8, such as {EXAMPLE_BODY}."
-        )
-        shown = f"{before[-_MAX_BEFORE:]}{_MARK}{after[:_MAX_AFTER]}"
-        self.excerpt = f" The text there: `{printable(shown)}`." if text else ""
-
-
 def decode_json(body: bytes) -> Any:
     """
     Decode JSON (RFC 8259).
@@ -60,25 +34,25 @@ def decode_json(body: bytes) -> Any:
     have any size. NaN and Infinity are decoded, but no field takes them.
 
     @param body: UTF-8, without a byte order mark.
-    @raise InvalidJSON: the body is not valid JSON.
-    @raise BadRequest: a name occurs twice, or a character is only half there.
+    @raise BadRequest: the body is not valid JSON. The message has the line and the
+        column.
     """
     try:
         text = body.decode()
         if text.startswith("\ufeff"):
-            raise InvalidJSON("it starts with a byte order mark")
+            raise _invalid_json_error("it starts with a byte order mark")
         if not text.strip(" \t\r\n"):
-            raise InvalidJSON("it is empty")
+            raise _invalid_json_error("it is empty")
         decoded = _decoder.decode(text)
     except UnicodeDecodeError as error:
         position = len(body[: error.start].decode())
         text = body.decode(errors="replace")
-        raise InvalidJSON("a byte is not UTF-8", text, position) from None
+        raise _invalid_json_error("a byte is not UTF-8", text, position) from None
     except json.JSONDecodeError as error:
         problem = error.msg[:1].lower() + error.msg[1:].removesuffix(" at")
-        raise InvalidJSON(problem, text, error.pos) from None
+        raise _invalid_json_error(problem, text, error.pos) from None
     except RecursionError:
-        raise InvalidJSON("it is nested too deeply") from None
+        raise _invalid_json_error("it is nested too deeply") from None
     if "\\u" in text and isinstance(decoded, dict):
         for name, value in decoded.items():
             if _SURROGATE.search(f"{name}{value}" if isinstance(value, str) else name):
@@ -129,3 +103,24 @@ def unique_fields(
 
 
 _decoder = json.JSONDecoder(object_pairs_hook=unique_fields, parse_int=parse_integer)
+
+
+def _invalid_json_error(problem: str, text: str = "", position: int = 0) -> BadRequest:
+    """
+    Return the error for a body that is not JSON.
+
+    @param text: the body, if the problem is at a position.
+    @param position: the index of the first character that is not as expected.
+    """
+    excerpt = ""
+    if text:
+        before, after = text[:position], text[position:]
+        column = position - before.rfind("\n")
+        problem += f" at line {before.count(chr(10)) + 1}, column {column}"
+        shown = f"{before[-_MAX_BEFORE:]}{_MARK}{after[:_MAX_AFTER]}"
+        excerpt = f" The text there: `{printable(shown)}`."
+    return BadRequest(
+        f"The body is not JSON: {problem}. "
+        f"Send one JSON object in UTF-8, such as {EXAMPLE_BODY}.",
+        excerpt,
+    )

@@ -29,7 +29,6 @@ from twisted_quotes.errors import (
     TooManyRequests,
     UnknownAction,
 )
-from twisted_quotes.query.json_body import InvalidJSON
 from twisted_quotes.web.http.request_log import log_entry
 from twisted_quotes.web.http.responses import (
     render_body,
@@ -207,12 +206,11 @@ class ProblemTests(SynchronousTestCase):
 class ExcerptTests(SynchronousTestCase):
     def test_a_client_is_shown_where_its_json_ends_and_the_log_is_not(self) -> None:
         request = make_request()
-        error = InvalidJSON("expecting value", '{"term": secret}', 9)
+        error = BadRequest("It is not JSON.", " There: secret.")
         body = json.loads(render_error(request, Failure(error)))
-        shown = 'The text there: `{"term":  <-- HERE secret}`.'
         self.assertEqual(
             body["message"],
-            f"{error.message} {shown} Instructions: {INSTRUCTIONS_URL}",
+            f"It is not JSON. There: secret. Instructions: {INSTRUCTIONS_URL}",
         )
         self.assertEqual(log_entry(request).fields["reason"], error.message)
         self.assertNotIn("secret", error.message)

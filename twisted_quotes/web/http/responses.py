@@ -18,6 +18,7 @@ from twisted.web.iweb import IRequest
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from twisted_quotes.errors import (
+    BadRequest,
     DictionaryNotFound,
     DictionaryNotText,
     NotAuthenticated,
@@ -27,7 +28,6 @@ from twisted_quotes.errors import (
     Unavailable,
     UnsupportedContentEncoding,
 )
-from twisted_quotes.query.json_body import InvalidJSON
 from twisted_quotes.web.http.output_limiter import SMALL_RESPONSE, OutputQuota
 
 from .accept import is_named
@@ -214,7 +214,7 @@ def prepare_error(request: IRequest, failure: Failure) -> tuple[int, str]:
     add_vary(request, b"accept")
     for name, values in headers.items():
         request.responseHeaders.setRawHeaders(name, values)
-    if isinstance(failure.value, InvalidJSON):
+    if isinstance(failure.value, BadRequest):
         message += failure.value.excerpt
     return code, message
 

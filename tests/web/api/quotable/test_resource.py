@@ -122,14 +122,14 @@ class QuotableResourceTests(QuotableTestCase):
             for accept in (BROWSER, "text/html", "text/*", "text/html, */*;q=0.1"):
                 response = self.exchange_headers(url, Accept=accept)
                 self.assertEqual(response.body, b"page", (url, accept))
-                self.assertEqual(response.header("vary"), "accept")
+                self.assertIn("accept", response.header("vary") or "")
             for accept in (
                 *("*/*", "application/json", "application/json, text/plain, */*"),
                 *("text/html;q=0.5, application/json", ""),
             ):
                 response = self.exchange_headers(url, Accept=accept)
                 self.assertEqual(response.header("content-type"), "application/json")
-                self.assertEqual(response.header("vary"), "accept")
+                self.assertIn("accept", response.header("vary") or "")
         for url in {*URLS} - {*pages}:
             response = self.exchange_headers(url, Accept=BROWSER)
             self.assertEqual(response.header("content-type"), "application/json")
