@@ -36,6 +36,7 @@ WEB_LAYERS = [
     ["web.api"],
     ["web.pages"],
     ["web.authentication", "web.server"],
+    ["web.ingress"],
     ["web.http"],
 ]
 

@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 from io import StringIO
+from ipaddress import ip_network
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,6 +20,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from twisted_quotes import __version__
 from twisted_quotes.options import MAX_WORKERS, QuotesOptions
+from twisted_quotes.web.ingress.trusted_proxies import TrustedProxies
 
 DEFAULTS: Mapping[str, Any] = {
     "listen": ["tcp:8000:interface=127.0.0.1"],
@@ -43,6 +45,9 @@ DEFAULTS: Mapping[str, Any] = {
     "drain-timeout": 30.0,
     "access-log": None,
     "quotable": False,
+    "trusted-proxies": TrustedProxies(),
+    "base-path": "",
+    "cors-origin": [],
 }
 
 # Of each option: a text, and the value that it is parsed to.
@@ -65,6 +70,11 @@ VALID_OPTIONS = {
     "drain-delay": ("2.5", 2.5),
     "drain-timeout": ("7", 7.0),
     "access-log": ("access.log", "access.log"),
+    "trusted-proxies": (
+        "10.0.0.0/8, ::1 unix",
+        TrustedProxies((ip_network("10.0.0.0/8"), ip_network("::1")), True),
+    ),
+    "base-path": ("/below/a.path/", "/below/a.path"),
 }
 
 TEXT_RULE = "a text that is not empty"
@@ -98,6 +108,14 @@ INVALID_OPTIONS = {
     "drain-delay": (DRAIN_RULE, ["", "x", "-0.1", "nan"]),
     "drain-timeout": (DRAIN_RULE, ["", "x", "-1", "inf", "1e10"]),
     "access-log": (TEXT_RULE, [""]),
+    "trusted-proxies": (
+        "none, or addresses, networks such as 10.0.0.0/8, and unix",
+        ["", " ,", "localhost", "10.0.0.1/8", "10.0.0.0/33", "unix:", "none unix"],
+    ),
+    "base-path": (
+        "a path of letters, digits and -._~ such as /quotes",
+        ["", "quotes", "//a", "/a//b", "/..", "/a/./b", "/a b", "/a?", "/\xe9"],
+    ),
 }
 
 
@@ -236,9 +254,31 @@ class RepeatableOptionsTests(SynchronousTestCase):
             parse_options(**{variable_name("host"): "a http://b"})
         self.assertIn(f"{variable_name('host')} must be", str(raised.exception))
 
+    def test_an_origin_has_a_scheme_and_a_host(self) -> None:
+        """It is kept in the form in which browsers send it."""
+        variable = variable_name("cors-origin")
+        for found in (
+            parse_options("--cors-origin=*", "--cors-origin", "HTTPS://a.Example:443"),
+            parse_options(**{variable: "* https://a.example"}),
+        ):
+            self.assertEqual(
+                found, {**DEFAULTS, "cors-origin": ["*", "https://a.example"]}
+            )
+        for origin in ("null", "a.example", "https://a.example/", ""):
+            with self.assertRaises(UsageError) as raised:
+                parse_options("--cors-origin", origin)
+            self.assertEqual(
+                str(raised.exception),
+                "--cors-origin must be an origin, such as https://www.example.org, or "
+                f"*, not {origin!r}",
+            )
+        with self.assertRaises(UsageError) as raised:
+            parse_options(**{variable: "https://a b"})
+        self.assertIn(f"{variable} must be", str(raised.exception))
+
     def test_a_blank_variable_has_no_values(self) -> None:
         """The default applies."""
-        for option in ("listen", "host", "auth"):
+        for option in ("listen", "host", "auth", "cors-origin"):
             found = parse_options(**{variable_name(option): " "})
             self.assertEqual(found, DEFAULTS)
 

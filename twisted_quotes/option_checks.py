@@ -18,6 +18,9 @@ from twisted_quotes.web.authentication.password_table import (
     parse_passwords,
 )
 from twisted_quotes.web.http.urls import is_valid_host
+from twisted_quotes.web.http.urls import parse_base_path as parse_base_path
+from twisted_quotes.web.ingress.cors import parse_origin
+from twisted_quotes.web.ingress.trusted_proxies import TrustedProxies as TrustedProxies
 
 ENVIRONMENT_PREFIX = "TWISTED_QUOTES_"
 
@@ -66,6 +69,22 @@ def check_host(host: str, source: str) -> None:
             f"{source} must be a host name, such as quotes.example.org, an address, "
             f"or *, not {host!r}"
         )
+
+
+def check_origin(origin: str, source: str) -> str:
+    """
+    Check an origin, and return it in the form in which browsers send it.
+
+    @param source: the option or the variable that has it.
+    @raise UsageError: it is neither an origin nor C{*}.
+    """
+    try:
+        return parse_origin(origin)
+    except ValueError:
+        raise UsageError(
+            f"{source} must be an origin, such as https://www.example.org, or *, "
+            f"not {origin!r}"
+        ) from None
 
 
 def check_auth_description(description: str) -> None:

@@ -16,10 +16,13 @@ from twisted.python.usage import Options, UsageError
 from . import __version__
 from .option_checks import (
     ENVIRONMENT_PREFIX,
+    TrustedProxies,
     check_auth_description,
     check_environment_variables,
     check_host,
+    check_origin,
     environment_variable,
+    parse_base_path,
 )
 
 _CORES = len(os.sched_getaffinity(0))
@@ -76,6 +79,10 @@ _WORKERS = _Type(
     f"{_WORKER_COUNT.description}, or auto",
     lambda text: _CORES if text == "auto" else _WORKER_COUNT.convert(text),
 )
+_PROXIES = _Type(
+    "none, or addresses, networks such as 10.0.0.0/8, and unix", TrustedProxies.parse
+)
+_PATH = _Type("a path of letters, digits and -._~ such as /quotes", parse_base_path)
 
 # The type, the description and the default of each option (contract, section 2).
 _OPTIONS: dict[str, tuple[_Type, str, str | None]] = {
@@ -97,6 +104,8 @@ _OPTIONS: dict[str, tuple[_Type, str, str | None]] = {
     "drain-delay": (_DRAIN_TIME, "On shutdown, seconds to go on serving", "0"),
     "drain-timeout": (_DRAIN_TIME, "On shutdown, seconds to finish requests", "30"),
     "access-log": (_TEXT, "File for an access log in combined format", None),
+    "trusted-proxies": (_PROXIES, "Proxies whose Forwarded is believed", "none"),
+    "base-path": (_PATH, "Path of the service below a proxy", "/"),
 }
 
 # The options without a value; in the environment it is yes or no.
@@ -113,7 +122,7 @@ _OTHER_DEFAULTS = {
     "access-log": "none",
 }
 
-_REPEATABLE_OPTIONS = ("listen", "auth", "host")
+_REPEATABLE_OPTIONS = ("listen", "auth", "host", "cors-origin")
 
 
 class QuotesOptions(Options, AuthOptionMixin):
@@ -133,8 +142,8 @@ class QuotesOptions(Options, AuthOptionMixin):
         "Find quotes in text files: a web service with a JSON API. "
         "Each option can also be set in the environment: "
         f"{ENVIRONMENT_PREFIX}MAX_RUNNING=4. "
-        f"{ENVIRONMENT_PREFIX}LISTEN, _AUTH and _HOST take several values, "
-        "separated by blanks."
+        f"{ENVIRONMENT_PREFIX}LISTEN, _AUTH, _HOST and _CORS_ORIGIN take several "
+        "values, separated by blanks."
     )
     optParameters = [
         [
@@ -169,6 +178,10 @@ class QuotesOptions(Options, AuthOptionMixin):
     def opt_host(self, name: str) -> None:
         """Host name, or *, to accept on loopback; may be repeated [default: none]"""
         self["host"].append(name)
+
+    def opt_cors_origin(self, origin: str) -> None:
+        """Origin, or *, whose scripts may ask; may be repeated [default: none]"""
+        self["cors-origin"].append(origin)
 
     def opt_version(self) -> None:
         """Display the version and exit."""
@@ -206,6 +219,9 @@ class QuotesOptions(Options, AuthOptionMixin):
         self["listen"] = self["listen"] or [DEFAULT_ENDPOINT]
         for host in self["host"]:
             check_host(host, sources["host"])
+        self["cors-origin"] = [
+            check_origin(each, sources["cors-origin"]) for each in self["cors-origin"]
+        ]
         self._make_checkers(sources["auth"])
         if self["drain-delay"] > self["drain-timeout"]:
             raise UsageError("--drain-delay must not be longer than --drain-timeout")

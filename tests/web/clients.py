@@ -37,6 +37,7 @@ from twisted_quotes.web.api.response_cache import ResponseCache
 from twisted_quotes.web.api.routes import root_resource
 from twisted_quotes.web.api.wait import WaitRoute
 from twisted_quotes.web.http.output_limiter import OutputLimiter
+from twisted_quotes.web.ingress.request import Ingress
 from twisted_quotes.web.server.connection import Connection
 from twisted_quotes.web.server.connection_limiter import ConnectionLimiter
 from twisted_quotes.web.server.site import QuotesSite
@@ -283,6 +284,7 @@ class InMemoryService:
         max_unsent: int = 2**28,
         max_refused: int = 100,
         quotable: bool = False,
+        ingress: Ingress | None = None,
     ) -> None:
         self.reactor = reactor or FakeReactor()
         self.library = Library(folder)
@@ -330,6 +332,7 @@ class InMemoryService:
             self.metrics,
             None if access_log is None else str(access_log),
         )
+        self.site.ingress = ingress or Ingress()
         self._client: Any = StubTreq(_IdentityResource(self.resource))
 
     def request(

@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from time import process_time
 
 from twisted_quotes.web.authentication.credentials import make_portal
+from twisted_quotes.web.ingress.cors import CORSPolicy
+from twisted_quotes.web.ingress.request import Ingress
+from twisted_quotes.web.ingress.trusted_proxies import TrustedProxies
 
 from .authentication.cases import make_password_file
 from .clients import WebTestCase
@@ -60,6 +63,10 @@ PIECES = (
     b"a&",
     b"a=b&",
     b"a=b;",
+    b"192.0.2.1,",
+    b"for=192.0.2.1,",
+    b"a=b,",
+    b"/a",
 )
 
 HEADER_TEMPLATES = (b"%b", b"a/b %b x", b'a/b;x="%b"', b'a/b;x="%b', b'"%b"', b"1%b!")
@@ -68,6 +75,11 @@ HEADERS = (
     b"Accept Accept-Encoding Authorization Connection Content-Encoding Content-Length "
     b"Content-Type Cookie Expect Host If-None-Match Range Transfer-Encoding "
     b"X-Request-ID"
+).split()
+
+INGRESS_HEADERS = (
+    b"Forwarded X-Forwarded-For X-Forwarded-Host X-Forwarded-Prefix X-Forwarded-Proto "
+    b"Origin Access-Control-Request-Headers Access-Control-Request-Method"
 ).split()
 
 TARGETS = (
@@ -119,6 +131,14 @@ class CostTests(WebTestCase):
         for path, name in (*pairs, (b"/metrics", b"Accept")):
             host = b"Host: a\r\n" * (name != b"Host")
             head = b"GET %b HTTP/1.1\r\n%b%b: " % (path, host, name)
+            self.assert_linear(head, b"\r\n\r\n")
+
+    def test_headers_of_proxies_and_of_other_origins(self) -> None:
+        origins = frozenset(["https://app.example"])
+        trusted = TrustedProxies.parse("192.0.2.0/24")
+        self.web = self.make_web(ingress=Ingress(trusted, "/a", CORSPolicy(origins)))
+        for name in INGRESS_HEADERS:
+            head = b"OPTIONS /a/ HTTP/1.1\r\nHost: a\r\n" + name + b": "
             self.assert_linear(head, b"\r\n\r\n")
 
     def test_credentials(self) -> None:

@@ -41,6 +41,8 @@ from twisted_quotes.web.api.routes import root_resource
 from twisted_quotes.web.api.wait import WaitRoute
 from twisted_quotes.web.authentication.password_file import PasswordFile
 from twisted_quotes.web.http.output_limiter import OutputLimiter
+from twisted_quotes.web.ingress.cors import CORSPolicy
+from twisted_quotes.web.ingress.request import Ingress
 from twisted_quotes.web.server.connection_limiter import ConnectionLimiter
 from twisted_quotes.web.server.site import QuotesSite
 from twisted_quotes.web.server.timeouts import ConnectionTimeouts
@@ -186,6 +188,11 @@ class Composition:
             startup.check_writable(options["access-log"]),
         )
         site.debug_enabled = options["log-debug"]
+        site.ingress = Ingress(
+            options["trusted-proxies"],
+            options["base-path"],
+            CORSPolicy(frozenset(options["cors-origin"])),
+        )
         return site
 
     def _resource(self, finder: Finder, readiness: Readiness) -> Any:

@@ -33,7 +33,7 @@ from twisted_quotes.web.http.output_limiter import SMALL_RESPONSE, OutputQuota
 from .accept import is_named
 from .caching import add_vary
 from .request_log import annotate, header, log_entry
-from .urls import base_url
+from .urls import base_path, base_url
 
 _log = Logger()
 
@@ -174,7 +174,7 @@ def _advice(request: IRequest, error: QuotesError) -> str:
     if not isinstance(error, DictionaryNotFound | DictionaryNotText):
         return ""
     if request.path.startswith(b"/api/v2/"):
-        return " GET /api/v2/dictionaries lists all of them."
+        return f" GET {base_path(request)}/api/v2/dictionaries lists all of them."
     return ' Send {"action": "list"} to list all of them.'
 
 

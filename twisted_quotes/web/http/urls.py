@@ -1,10 +1,10 @@
 """
-Host names, and the base URL for the links in responses.
+Host names, the base URL for the links in responses, and paths below it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from re import compile
 from urllib.parse import parse_qsl, quote
@@ -27,6 +27,14 @@ _HOST = compile(
 _MAX_HOST_LENGTH = 261
 
 _URL_CHARACTERS = "/?&=%+:,;@!$'()*~"
+
+# These characters need no escaping in a URL, in HTML or in a shell.
+_BASE_PATH = compile(r"((?:/(?!\.\.?(?:/|\Z))[A-Za-z0-9_.~-]+)*+)/?")
+
+_MAX_BASE_PATH_LENGTH = 256
+
+# Load balancers request them from the process itself, also if it has a base path.
+PROBE_PATHS = (b"/livez", b"/readyz", b"/metrics")
 
 # Most requests name one of a few hosts.
 _cached = lru_cache(maxsize=256)
@@ -75,22 +83,71 @@ def _normalize_hostname(host: str) -> str:
     return host.removesuffix(".").lower()
 
 
-def base_url(request: IRequest) -> str:
+def parse_base_path(text: str) -> str:
+    """
+    Return a base path without a trailing slash: C{"/below/a/path"}, or C{""} for C{/}.
+
+    @raise ValueError: it is not a path of ASCII letters, digits and C{-._~}.
+    """
+    matched = _BASE_PATH.fullmatch(text[: _MAX_BASE_PATH_LENGTH + 1])
+    if not text or matched is None or len(text) > _MAX_BASE_PATH_LENGTH:
+        raise ValueError("not a path")
+    return matched[1]
+
+
+def path_below(base_path: str, path: bytes) -> bytes | None:
+    """
+    Return the path of a request below a base path.
+
+    @param path: the path; L{PROBE_PATHS} and C{*} have no base path.
+    @return: the path; empty if it is the base path without a slash at its end;
+        L{None} if it is not below the base path.
+    """
+    if path in PROBE_PATHS or not path.startswith(b"/"):
+        return path
+    below = path.removeprefix(base_path.encode())
+    if (below == path and base_path) or (below and not below.startswith(b"/")):
+        return None
+    return below
+
+
+def base_path(request: IRequest) -> str:
+    """
+    Return the path of the service as the client sees it: C{""} or C{"/below/a/path"}.
+
+    All links to the service itself start with it.
+    """
+    return str(getattr(request, "base_path", ""))
+
+
+def base_url(request: IRequest, default_origin: str = "") -> str:
     """
     Return the URL of the service as the client sees it, without a trailing slash.
 
     It has the address of the socket if the request has no host, several, or one that
-    is not valid or not allowed. It is empty if the socket has no host, either.
+    is not valid or not allowed.
+
+    @param default_origin: the scheme and the host if the socket has no host, either.
     """
     scheme = "https" if request.isSecure() else "http"
     allowed_hosts = getattr(request, "allowed_hosts", ("*",))
-    match request.requestHeaders.getRawHeaders(b"host"):
+    path = base_path(request)
+    match _requested_hosts(request):
         case [host] if is_valid_host(host) and is_allowed_host(host, allowed_hosts):
-            return f"{scheme}://{host.decode()}"
+            return f"{scheme}://{host.decode()}{path}"
     address = request.getHost()
     if isinstance(address, IPv4Address | IPv6Address):
-        return f"{scheme}://{authority(address)}"
-    return ""
+        return f"{scheme}://{authority(address)}{path}"
+    return f"{default_origin}{path}"
+
+
+def _requested_hosts(request: IRequest) -> Sequence[bytes]:
+    """Return the host that a trusted proxy names, or else the Host headers."""
+    forwarded = getattr(request, "forwarded", None)
+    if forwarded is not None and forwarded.host is not None:
+        return [forwarded.host]
+    hosts: Sequence[bytes] = request.requestHeaders.getRawHeaders(b"host", ())
+    return hosts
 
 
 def next_page_url(request: IRequest, offset: int) -> str:

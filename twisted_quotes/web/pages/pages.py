@@ -20,7 +20,7 @@ from twisted_quotes.search.finder import Finder
 from twisted_quotes.text.display import printable
 from twisted_quotes.web.http.caching import set_cache_headers
 from twisted_quotes.web.http.responses import render_body
-from twisted_quotes.web.http.urls import base_url
+from twisted_quotes.web.http.urls import base_path, base_url
 from twisted_quotes.web.server.refusal import MAX_BODY_SIZE
 
 from .reference import ERRORS, EXAMPLES, FIELDS, LINKS, PARAMETERS, URLS
@@ -161,8 +161,9 @@ class Pages:
             page = _Page(name, *state, self._finder.library.default)
             html = b"<!DOCTYPE html>\n" + await flattenString(request, page)
             self._rendered[name] = state, html
-        base = base_url(request) or "http://localhost"
+        base = base_url(request, "http://localhost")
         html = html.replace(_BASE.encode(), base.encode())
+        html = html.replace(b'href="/', f'href="{base_path(request)}/'.encode())
         return render_body(request, b"text/html; charset=utf-8", html)
 
     def stylesheet(self, request: IRequest) -> bytes:

@@ -22,6 +22,7 @@ from zope.interface import implementer
 from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.web.http.clients import client_key_for_address
 from twisted_quotes.web.http.output_limiter import OutputLimiter
+from twisted_quotes.web.ingress.request import Ingress
 
 from .connection_limiter import ConnectionLimiter
 from .request_queue import RequestQueue
@@ -54,6 +55,7 @@ class ISite(Protocol):
     outstanding: Outstanding
     request_queue: RequestQueue
     allowed_hosts: Collection[str]
+    ingress: Ingress
     requestFactory: Any
 
 
@@ -68,7 +70,9 @@ class TimeoutChannel(HTTPChannel):
     closing a socket with unread input would lose data that the client has not
     received yet.
 
-    @ivar client_key: the key of the client; L{None} if clients cannot be told apart.
+    @ivar client_key: the key of the client; L{None} if clients cannot be told apart,
+        such as those of a trusted proxy.
+    @ivar is_proxied: whether a trusted proxy has connected.
     @ivar timer: the only timer of the connection.
     @ivar is_slow: whether the client has much unread data.
     @ivar is_closing: whether the connection is being closed.
@@ -80,21 +84,27 @@ class TimeoutChannel(HTTPChannel):
 
     def __init__(self) -> None:
         super().__init__()
-        self.is_slow = self.is_closing = False
+        self.is_slow = self.is_closing = self.is_proxied = False
         self.client_key: str | None = None
+        self._unsent_client_key: str | None = None
         self._unsent_bytes = 0
         self._write_side_closed = False
         self._idle_since = 0.0
 
     def connectionMade(self) -> None:
         super().connectionMade()
-        self.client_key = client_key_for_address(self.transport.getPeer())
+        self.client_key = self._find_client_key()
         limit_kernel_send_buffer(self.transport)
         self._idle_since = self.site.reactor.seconds()
         self.timer = ConnectionTimer(
             self.site.reactor, self.transport, self.site.timeouts.send
         )
         self.schedule_timeout()
+
+    def _find_client_key(self) -> str | None:
+        peer = self.transport.getPeer()
+        self.is_proxied = self.site.ingress.trusted_proxies.trusts(peer)
+        return None if self.is_proxied else client_key_for_address(peer)
 
     def schedule_timeout(self) -> None:
         """Start the timer for what the client has to do next."""
@@ -176,8 +186,10 @@ class TimeoutChannel(HTTPChannel):
             return
         unsent_bytes = buffered_bytes(self.transport) if self.is_slow else 0
         if unsent_bytes != self._unsent_bytes:
+            if not self._unsent_bytes:
+                self._unsent_client_key = [self, *self.requests][-1].client_key
             self.site.output_limiter.unsent_bytes.add(
-                self.client_key, unsent_bytes - self._unsent_bytes
+                self._unsent_client_key, unsent_bytes - self._unsent_bytes
             )
             self._unsent_bytes = unsent_bytes
 

@@ -4,6 +4,7 @@ The limit on open connections, and each client's share of it.
 A single client may use all connections. If all are in use and another client
 connects, the client with the most connections loses one: an idle connection if there
 is one, else one with an incomplete request, else one whose response is not read.
+Clients that cannot be told apart lose none.
 """
 
 from __future__ import annotations
@@ -105,12 +106,12 @@ class ConnectionLimiter(Generic[C]):
             for key, connections in self._by_client.items()
             if key not in (client_key, None)
         ]
-        if client_key is None or not others:
+        if not others:
             raise TooBusy()
         own_count = len(self._by_client.get(client_key, ()))
         largest = max(others, key=len)
         if len(largest) <= own_count + 1:
-            raise TooManyRequests() if own_count else TooBusy()
+            raise TooManyRequests() if client_key and own_count else TooBusy()
         ranked = [(each.eviction_priority(), each) for each in largest]
         candidates = [(rank, each) for rank, each in ranked if rank is not None]
         if not candidates:

@@ -24,7 +24,6 @@ from twisted_quotes.errors import (
     RequestLineTooLong,
     ShuttingDown,
 )
-from twisted_quotes.web.http.clients import client_key_for_address
 from twisted_quotes.web.http.request_log import header
 
 from .channel import TimeoutChannel
@@ -81,7 +80,7 @@ class RefusingChannel(TimeoutChannel):
 
     def _update_client_key(self) -> None:
         """Behind a proxy, the client is unknown until its PROXY header arrives."""
-        client_key = client_key_for_address(self.transport.getPeer())
+        client_key = self._find_client_key()
         if client_key != self.client_key:
             self.site.connection_limiter.remove(self)
             self.client_key = client_key

@@ -14,13 +14,13 @@ from twisted.internet.address import UNIXAddress
 from twisted.python.failure import Failure
 from twisted.web.http import _MalformedChunkedDataError, datetimeToString
 from twisted.web.http_headers import Headers
-from twisted.web.server import Request
 
 from twisted_quotes.errors import BadRequest, BodyTooLarge, QuotesError, UnknownMethod
 from twisted_quotes.web.http.output_limiter import OutputQuota
 from twisted_quotes.web.http.request_log import log_entry
 from twisted_quotes.web.http.responses import log_error, render_error
 from twisted_quotes.web.http.urls import is_allowed_host, is_valid_host
+from twisted_quotes.web.ingress.request import IngressRequest
 
 from .connection import Connection
 from .refusal import MAX_BODY_SIZE
@@ -64,20 +64,33 @@ def validate_request_head(
         )
     if len(hosts) > 1 or (not hosts and version == b"HTTP/1.1"):
         raise BadRequest(f"A request needs one Host header, but {len(hosts)} came.")
-    if hosts and not is_valid_host(hosts[0]):
-        raise BadRequest(
-            "The Host header must be a host name or address, and may have a port."
-        )
-    if hosts and not is_allowed_host(hosts[0], allowed_hosts):
-        raise BadRequest(
-            "The service listens on loopback only, and the Host header has another "
-            "name. Use localhost, or start the service with --host and that name."
-        )
+    for host in hosts:
+        validate_host(host, allowed_hosts)
     if not path.startswith(b"/") and (method, path) != (b"OPTIONS", b"*"):
         raise BadRequest("The request line has no path; * is for OPTIONS only.")
     # Most paths have nothing to decode.
     if b"%" in path or not path.isascii():
         _validate_encoded_path(path)
+
+
+def validate_host(
+    host: bytes, allowed_hosts: Collection[str], source: str = "Host header"
+) -> None:
+    """
+    Check the host of a request.
+
+    @param source: what has the host, for the message.
+    @raise BadRequest: it is not valid, or not allowed.
+    """
+    if not is_valid_host(host):
+        raise BadRequest(
+            f"The {source} must be a host name or address, and may have a port."
+        )
+    if not is_allowed_host(host, allowed_hosts):
+        raise BadRequest(
+            f"The service listens on loopback only, and the {source} has another "
+            "name. Use localhost, or start the service with --host and that name."
+        )
 
 
 def _validate_encoded_path(path: bytes) -> None:
@@ -90,7 +103,7 @@ def _validate_encoded_path(path: bytes) -> None:
         ) from None
 
 
-class QuotesRequest(Request):
+class QuotesRequest(IngressRequest):
     """
     A request, which is checked before it is routed.
 
@@ -113,7 +126,7 @@ class QuotesRequest(Request):
     @property
     def output_quota(self) -> OutputQuota:
         """The limits on the response, for this client."""
-        return OutputQuota(self.channel.site.output_limiter, self.channel.client_key)
+        return OutputQuota(self.channel.site.output_limiter, self.client_key)
 
     def handleContentChunk(self, data: bytes) -> None:
         """Receive a part of the body, or refuse a body that is too large."""
@@ -137,7 +150,7 @@ class QuotesRequest(Request):
     def process(self) -> None:
         """Process the complete request, when it is its client's turn."""
         self.channel.site.request_queue.submit(
-            self.channel.client_key, self._validate_and_process
+            self.client_key, self._validate_and_process
         )
 
     def _validate_and_process(self) -> None:
@@ -154,10 +167,12 @@ class QuotesRequest(Request):
             validate_request_head(
                 self.method, self.path, self.clientproto, hosts, self.allowed_hosts
             )
+            if (host := self.forwarded.host) is not None:
+                validate_host(host, self.allowed_hosts, "host that a proxy forwards")
         except QuotesError:
             self.fail(Failure())
         else:
-            Request.process(self)
+            self.route()
 
     def _handleStar(self) -> None:
         """Route C{OPTIONS *}, so that it requires authentication like other URLs."""

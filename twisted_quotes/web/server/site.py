@@ -22,6 +22,7 @@ from twisted_quotes.concurrency.outstanding import Outstanding
 from twisted_quotes.monitoring.metrics import Metrics
 from twisted_quotes.web.http.output_limiter import OutputLimiter
 from twisted_quotes.web.http.request_log import log_entry
+from twisted_quotes.web.ingress.request import Ingress
 
 from .access_log import AccessLog
 from .connection import Connection
@@ -59,6 +60,7 @@ class QuotesSite(Site):
 
     @ivar allowed_hosts: the host names to accept besides those of loopback; C{"*"}
         accepts any.
+    @ivar ingress: how requests reach the service: through proxies, for example.
     @ivar closing: whether new requests are refused.
     @ivar draining: whether each response is the last one on its connection.
     @ivar debug_enabled: whether debug events are logged, such as one for each
@@ -93,6 +95,7 @@ class QuotesSite(Site):
         self.closing = self.draining = False
         self.debug_enabled = True
         self.allowed_hosts: Collection[str] = ("*",)
+        self.ingress = Ingress()
         self.timeouts = timeouts
         self.connection_limiter = connection_limiter
         self.output_limiter = output_limiter
