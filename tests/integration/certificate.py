@@ -12,9 +12,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+HOST_NAME = "quotes.example.org"
+
 
 def write_certificate(folder: Path) -> None:
-    """Write a key and a certificate for 127.0.0.1 that is valid for a day."""
+    """
+    Write a key and a certificate for 127.0.0.1 and L{HOST_NAME}, valid for a day.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "quotes")])
     now = datetime.now(UTC)
@@ -27,7 +31,9 @@ def write_certificate(folder: Path) -> None:
         .not_valid_before(now - timedelta(hours=1))
         .not_valid_after(now + timedelta(days=1))
         .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]),
+            x509.SubjectAlternativeName(
+                [x509.IPAddress(IPv4Address("127.0.0.1")), x509.DNSName(HOST_NAME)]
+            ),
             critical=False,
         )
         .sign(key, hashes.SHA256())

@@ -8,7 +8,7 @@ import json
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 TIMEOUT = 30.0
 """The maximum time to wait for any condition in these tests, in seconds."""
@@ -125,7 +125,7 @@ class HTTPConnection:
     def close(self) -> None:
         self.socket.close()
 
-    def __enter__(self) -> HTTPConnection:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
