@@ -57,18 +57,10 @@ class QuotesError(Exception):
 
 
 class BadRequest(QuotesError):
-    """
-    The request is not JSON, or a field is missing, unknown or wrong.
-
-    @param excerpt: a further sentence for the client, after a space, that is not
-        logged: it repeats a part of the request, which may be private.
-    """
+    """The request is invalid; C{excerpt} is a sentence that is not logged."""
 
     code = 400
-
-    def __init__(self, message: str, excerpt: str = "") -> None:
-        super().__init__(message)
-        self.excerpt = excerpt
+    excerpt = ""
 
 
 class EntryTooLong(QuotesError):

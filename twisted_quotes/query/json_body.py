@@ -119,8 +119,9 @@ def _invalid_json_error(problem: str, text: str = "", position: int = 0) -> BadR
         problem += f" at line {before.count(chr(10)) + 1}, column {column}"
         shown = f"{before[-_MAX_BEFORE:]}{_MARK}{after[:_MAX_AFTER]}"
         excerpt = f" The text there: `{printable(shown)}`."
-    return BadRequest(
+    error = BadRequest(
         f"The body is not JSON: {problem}. "
-        f"Send one JSON object in UTF-8, such as {EXAMPLE_BODY}.",
-        excerpt,
+        f"Send one JSON object in UTF-8, such as {EXAMPLE_BODY}."
     )
+    error.excerpt = excerpt
+    return error

@@ -206,7 +206,8 @@ class ProblemTests(SynchronousTestCase):
 class ExcerptTests(SynchronousTestCase):
     def test_a_client_is_shown_where_its_json_ends_and_the_log_is_not(self) -> None:
         request = make_request()
-        error = BadRequest("It is not JSON.", " There: secret.")
+        error = BadRequest("It is not JSON.")
+        error.excerpt = " There: secret."
         body = json.loads(render_error(request, Failure(error)))
         self.assertEqual(
             body["message"],

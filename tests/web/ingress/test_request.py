@@ -8,11 +8,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from twisted_quotes.web.authentication.credentials import PasswordFile, make_portal
+from twisted_quotes.web.authentication.credentials import make_portal
 from twisted_quotes.web.ingress.cors import CORSPolicy
 from twisted_quotes.web.ingress.request import Ingress
 from twisted_quotes.web.ingress.trusted_proxies import TrustedProxies
 
+from ..authentication.cases import make_password_file
 from ..clients import (
     CLIENT,
     HOST,
@@ -90,7 +91,7 @@ class ProxyTests(IngressTestCase):
             html = self.send("/api/v1/web", headers).body.decode()
             self.assertIn(f"{url}/api/v1/json", html)
             base = "/" + url.partition("://")[2].partition("/")[2]
-            self.assertIn(f'href="{base.rstrip("/")}/style.css"', html)
+            self.assertIn(f'href="{base.rstrip("/")}/api/v1/web"', html)
 
     def test_only_a_trusted_proxy_is_believed(self) -> None:
         headers = (
@@ -260,9 +261,8 @@ class BasePathTests(IngressTestCase):
         self.assertEqual(self.send("/below/it/").code, 200)
         html = self.send("/below/it/api/v1/web").body.decode()
         self.assertIn(f"http://{HOST}/below/it/api/v1/json", html)
-        self.assertIn('href="/below/it/style.css"', html)
-        self.assertNotIn('href="/style.css"', html)
-        self.assertEqual(self.send("/below/it/style.css").code, 200)
+        self.assertIn('href="/below/it/api/v1/web"', html)
+        self.assertNotIn('href="/api/v1/web"', html)
         query = json.dumps({"action": "list"}).encode()
         client = self.web.connect()
         client.send(query_request(query).replace(b"POST /", b"POST /below/it/"))
@@ -271,7 +271,7 @@ class BasePathTests(IngressTestCase):
 
     def test_other_urls_are_a_404_with_the_right_link(self) -> None:
         for path in (
-            *("/", "/style.css", "/api/v1/web", "/below", "/below/", "/below/itx"),
+            *("/", "/api/v1/web", "/below", "/below/", "/below/itx"),
             *("/below/it/below/it/", "/BELOW/it/", "//below/it/", "/below/it//"),
         ):
             link = f"http://{HOST}/below/it/api/v1/web"
@@ -297,7 +297,7 @@ class BasePathTests(IngressTestCase):
             self.assertEqual(self.send(f"/below/it{path}").code, 200)
 
     def test_options_of_the_server_need_no_path(self) -> None:
-        self.assertEqual(self.send("*", method="OPTIONS").code, 200)
+        self.assertLess(self.send("*", method="OPTIONS").code, 300)
 
     def test_a_proxy_may_have_removed_a_path(self) -> None:
         for prefix in ("/below/it", "/other"):
@@ -313,12 +313,12 @@ class BasePathTests(IngressTestCase):
             headers = f"X-Forwarded-Prefix: {prefix}\r\n"
             self.assertEqual(self.send("/", headers).code, 404)
             html = self.send("/below/it/", headers).body.decode()
-            self.assertIn('href="/below/it/style.css"', html)
+            self.assertIn('href="/below/it/api/v1/web"', html)
 
     def test_all_but_probes_and_the_redirect_require_authentication(self) -> None:
         passwords = Path(self.temporary_folder / "passwords")
         passwords.write_text("alice:x\n")
-        self.serve(portal=make_portal([PasswordFile(str(passwords))]))
+        self.serve(portal=make_portal([make_password_file(passwords)]))
         for path, code in (
             ("/below/it/", 401),
             ("/below/it/x", 401),
@@ -348,7 +348,7 @@ class CORSTests(IngressTestCase):
         for path, method, code in (
             ("/below/livez", "GET", 200),
             ("/below/livez", "HEAD", 200),
-            ("/below/style.css", "GET", 200),
+            ("/below/api/v1/web", "GET", 200),
             ("/below", "GET", 308),
             ("/below/nothing", "GET", 404),
             ("/nothing", "GET", 404),
@@ -389,7 +389,7 @@ class CORSTests(IngressTestCase):
     def test_a_preflight_is_answered_for_any_path_without_authentication(self) -> None:
         passwords = Path(self.temporary_folder / "passwords")
         passwords.write_text("alice:x\n")
-        self.serve(portal=make_portal([PasswordFile(str(passwords))]))
+        self.serve(portal=make_portal([make_password_file(passwords)]))
         for path in ("/below/api/v1/json", "/below/nothing", "/nothing", "/below"):
             response = self.send(path, PREFLIGHT, "OPTIONS")
             self.assertEqual((response.code, response.body), (204, b""))
