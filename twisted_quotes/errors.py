@@ -98,8 +98,8 @@ class DictionaryForbidden(QuotesError):
 
     code = 403
     message = (
-        "That dictionary may not be read. Name a readable, regular file inside "
-        "the library: no hidden name, no absolute path, no '..'."
+        "That dictionary may not be read. Name a readable, regular file inside the "
+        "library: no hidden name, no absolute path, no '..'."
     )
 
 
@@ -136,8 +136,8 @@ class DictionaryNotText(QuotesError):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f'The file "{name}" is not a dictionary: it is not text, or too large for '
-            "a text in UTF-16 or UTF-32. Convert it to UTF-8.",
+            f'The file "{name}" is not a dictionary: it is not text, or too large for a '
+            "text in UTF-16 or UTF-32. Convert it to UTF-8."
         )
 
 
@@ -255,7 +255,5 @@ class SearchTimedOut(QuotesError):
     code = 504
 
     def __init__(self, limit: float) -> None:
-        super().__init__(
-            f"The search took more than {limit:g} seconds and was stopped. "
-            "Search for a simpler term, or in a smaller dictionary."
-        )
+        advice = "Search for a simpler term, or in a smaller dictionary."
+        super().__init__(f"The search took more than {limit:g} seconds. {advice}")
