@@ -1,7 +1,9 @@
 # serve: run the service on http://127.0.0.1:8000/
 # test: run the unit tests and the integration tests, in less than three minutes
 # test-all: run all tests with coverage, again under trial, and those of the real process
-#   and of faults again with two workers
+#   and of faults again with two workers; those of the pages in a browser
+# browser: run the tests of the pages in Chromium
+# screenshots: take the pictures of the pages in docs/
 # check: check style and types
 # hostile: send a hundred thousand invalid bodies; big: search half a gigabyte;
 #   many: search a hundred thousand files
@@ -19,20 +21,34 @@ TEST_PACKAGES := $(patsubst tests/%/__init__.py,tests.%,$(wildcard tests/*/__ini
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	--config-settings editable_mode=compat
 
-.PHONY: serve test test-all check news hostile big many faults bench clean
+.PHONY: serve test test-all browser screenshots check news hostile big many faults bench clean
 
 serve: .venv/.serve
 	$(BIN)/twist quotes
 
 test: .venv/.test
-	$(PYTEST) --ignore=tests/faults --ignore=tests/bench
+	$(PYTEST) --ignore=tests/faults --ignore=tests/bench --ignore=tests/browser
 	@echo '"make test-all" runs all tests, "make check" checks style and types.'
 
-test-all: .venv/.test
-	$(PYTEST) --cov
+test-all: .venv/.test browser
+	$(PYTEST) --ignore=tests/browser --cov
 	$(BIN)/python -m twisted.trial --jobs=$(JOBS) --random=0 \
-		tests/test_*.py $(filter-out tests.faults,$(TEST_PACKAGES))
+		tests/test_*.py $(filter-out tests.faults tests.browser,$(TEST_PACKAGES))
 	QUOTES_TEST_WORKERS=2 $(PYTEST) tests/integration tests/faults
+
+# Without pytest-twisted: its reactor does not go with the event loop of Playwright.
+BROWSER_TESTS := $(BIN)/python -m pytest -p no:twisted tests/browser
+
+browser: .venv/.test tests/browser/node_modules
+	$(BROWSER_TESTS)
+
+screenshots: .venv/.test
+	SCREENSHOTS=1 $(BROWSER_TESTS)/test_screenshots.py
+
+# If npm is missing, the tests that need axe-core are skipped.
+tests/browser/node_modules: tests/browser/package.json
+	-npm install --silent --no-audit --no-fund --no-package-lock --prefix tests/browser
+	-touch $@
 
 check: .venv/.check
 	$(BIN)/ruff check .

@@ -13,7 +13,7 @@ setup(
     packages=[*find_packages(include=["twisted_quotes*"]), "twisted.plugins"],
     package_data={
         "twisted_quotes": ["py.typed", "dictionaries/*"],
-        "twisted_quotes.web.pages": ["style.css", "templates/*.xml"],
+        "twisted_quotes.web.pages": ["static/*", "templates/*.xml"],
     },
     install_requires=[
         "twisted[tls] >= 26.4",
@@ -29,6 +29,7 @@ setup(
         "test": [
             "httplint >= 2026.10.4",
             "hypothesis >= 6.100",
+            "playwright >= 1.50",
             "pytest >= 8",
             "pytest-cov >= 6",
             "pytest-timeout >= 2.3",

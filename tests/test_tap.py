@@ -238,7 +238,7 @@ class ServiceTests(TapTestCase):
         self.start_service(f"--access-log={log}")
         protocol, _ = self.connect()
         protocol.dataReceived(get_request())
-        self.assertIn('"GET /style.css HTTP/1.1" 200', log.read_text())
+        self.assertIn('"GET /static/style.css HTTP/1.1" 200', log.read_text())
 
     def test_debug_is_logged_at_the_log_level_of_twist(self) -> None:
         """Also if the log level is unknown."""

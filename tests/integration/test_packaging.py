@@ -38,7 +38,7 @@ class WheelTests(LibraryTestCase):
                 lines = (ROOT / "dictionaries" / name).read_text("utf-8")
                 results = server.query_results(action="all", dictionary=name)
                 self.assertEqual("\n".join(results) + "\n", lines)
-            for path in ("/", "/api/v1/web", "/style.css"):
+            for path in ("/", "/api/v1/web", "/static/style.css"):
                 self.assertEqual(server.get(path).status, 200)
 
     def copy(self, target: Path) -> Path:

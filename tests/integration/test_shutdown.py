@@ -288,7 +288,7 @@ class ShutdownTests(LibraryTestCase):
         """The responses are in the order of the requests."""
         gated, server = self.serve_gated()
         connection = server.connect().send_get("/wait?seconds=0")
-        connection.send_query(QUERY).send_get("/style.css")
+        connection.send_query(QUERY).send_get("/static/style.css")
         server.wait_for_search_pids(1)
         server.send_signal()
         server.wait_until_ports_closed()

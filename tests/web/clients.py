@@ -131,7 +131,7 @@ def query_request(query: object = None, host: str = HOST, headers: str = "") -> 
 
 
 def get_request(
-    path: str = "/style.css", method: str = "GET", headers: str = ""
+    path: str = "/static/style.css", method: str = "GET", headers: str = ""
 ) -> bytes:
     """Return the bytes of a request without a body."""
     return f"{method} {path} HTTP/1.1\r\nHost: {HOST}\r\n{headers}\r\n".encode()

@@ -19,6 +19,8 @@ MAX_ENTRY_BYTES = 16 * 1024 * 1024
 CHUNK_SIZE = 256 * 1024
 """The approximate size of a chunk of entries, in characters."""
 
+_BYTES_PER_SPAN = 30
+
 Entries: TypeAlias = Lines | list[str]
 
 
@@ -164,6 +166,39 @@ class BufferedQuotes(QuoteResults):
             self._remaining_characters -= len(quote.text) + 1
         self.returned = len(self.texts)
         self.limit_reached = self._remaining_characters < 0
+
+
+class QuotePage(QuoteResults):
+    """
+    Collects quotes up to a maximum number and size.
+
+    @param max_bytes: the approximate maximum size, in bytes.
+    """
+
+    def __init__(self, limit: int | None, max_bytes: int) -> None:
+        super().__init__(limit)
+        self._max_bytes = max_bytes
+        self.restart()
+
+    async def write(self, quotes: list[Quote]) -> None:
+        """Collect the quotes that fit. The first quote always does."""
+        for quote in quotes:
+            # A response in JSON has most of each text twice.
+            self._remaining_bytes -= 2 * len(quote.text.encode())
+            self._remaining_bytes -= _BYTES_PER_SPAN * len(quote.match_spans)
+            if self.quotes and self._remaining_bytes < 0:
+                self.limit_reached = True
+                break
+            self.quotes.append(quote)
+        self.returned = len(self.quotes)
+
+    def restart(self) -> bool:
+        """Discard the quotes, and return L{True}: nothing was sent yet."""
+        self.quotes: list[Quote] = []
+        self.total = self.returned = 0
+        self.limit_reached = False
+        self._remaining_bytes = self._max_bytes
+        return True
 
 
 def split_into_chunks(

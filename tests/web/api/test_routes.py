@@ -17,7 +17,7 @@ from ..clients import (
     request_events,
 )
 
-PAGES = ("/", "/style.css", "/api/v1/web")
+PAGES = ("/", "/static/style.css", "/api/v1/web")
 
 
 class UrlTests(WebTestCase):
@@ -38,8 +38,8 @@ class UrlTests(WebTestCase):
         """No error and no page, which has the Host of its request, is cached."""
         style, data = "max-age=3600", "no-cache"
         for sent, code, cache_control in (
-            (get_request("/style.css"), 200, style),
-            (get_request("/style.css", "HEAD"), 200, style),
+            (get_request("/static/style.css"), 200, style),
+            (get_request("/static/style.css", "HEAD"), 200, style),
             (get_request("/api/v2/quotes"), 200, data),
             (get_request("/api/v2/quotes?dictionary=none"), 404, "no-store"),
             (get_request("/api/v2/dictionaries"), 200, data),

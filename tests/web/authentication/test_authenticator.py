@@ -44,7 +44,7 @@ from .cases import hash_quickly, make_password_file
 OPEN_PATHS = ("/livez", "/readyz", "/metrics")
 PROTECTED_PATHS = (
     "/",
-    "/style.css",
+    "/static/style.css",
     "/api/v1/web",
     "/api/v2/quotes",
     "/api/v2/quotes/random",
@@ -205,7 +205,7 @@ class AuthenticationTests(AuthenticatorTestCase):
             basic_credentials("zoë", "pass wörd"),
             "Bearer alice.secret",
         ):
-            for url in ("/", "/style.css", "/api/v1/web"):
+            for url in ("/", "/static/style.css", "/api/v1/web"):
                 self.assertEqual(self.request(url, authorization).code, 200)
             for url in PROTECTED_PATHS[3:]:
                 self.web.request("GET", url, headers={"Authorization": authorization})

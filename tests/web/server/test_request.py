@@ -96,14 +96,14 @@ class RequestTests(WebTestCase):
         """This prevents DNS rebinding."""
         self.web.site.allowed_hosts = ["quotes.example"]
         for head, code in (
-            ("GET /style.css HTTP/1.1\r\nHost: localhost:8000", 200),
-            ("GET /style.css HTTP/1.1\r\nHost: quotes.example", 200),
-            ("GET /style.css HTTP/1.0", 200),
-            ("GET /style.css HTTP/1.1\r\nHost: evil.example", 400),
+            ("GET /static/style.css HTTP/1.1\r\nHost: localhost:8000", 200),
+            ("GET /static/style.css HTTP/1.1\r\nHost: quotes.example", 200),
+            ("GET /static/style.css HTTP/1.0", 200),
+            ("GET /static/style.css HTTP/1.1\r\nHost: evil.example", 400),
             ("GET /livez HTTP/1.1\r\nHost: evil.example:8000", 400),
             ("OPTIONS * HTTP/1.1\r\nHost: evil.example", 400),
-            ("GET http://evil.example/style.css HTTP/1.1\r\nHost: localhost", 400),
-            ("GET http://localhost/style.css HTTP/1.1\r\nHost: evil.example", 200),
+            ("GET http://evil.example/static/style.css HTTP/1.1\r\nHost: localhost", 400),
+            ("GET http://localhost/static/style.css HTTP/1.1\r\nHost: evil.example", 200),
         ):
             response = self.exchange(f"{head}\r\n\r\n".encode())
             self.assertEqual(response.code, code, head)
@@ -137,16 +137,16 @@ class RequestTests(WebTestCase):
     def test_a_target_may_be_an_absolute_uri(self) -> None:
         """RFC 9112, section 3.2.2."""
         for target, code in (
-            (f"http://{HOST}/style.css", 200),
-            (f"https://{HOST}/style.css?x", 200),
+            (f"http://{HOST}/static/style.css", 200),
+            (f"https://{HOST}/static/style.css?x", 200),
             (f"http://{HOST}", 200),
             (f"http://{HOST}?x", 200),
             (f"http://{HOST}/x", 404),
-            (f"HTTP://{HOST}/style.css", 200),
-            (f"hTTps://{HOST}/style.css", 200),
+            (f"HTTP://{HOST}/static/style.css", 200),
+            (f"hTTps://{HOST}/static/style.css", 200),
             (f"http://user@{HOST}/", 400),
             ("http://a..b/", 400),
-            (f"http://{HOST}//style.css", 404),
+            (f"http://{HOST}//static/style.css", 404),
             (f"http://{HOST}/%ff", 400),
             ("http:///", 400),
             ("ftp://a/", 400),

@@ -25,7 +25,7 @@ from ..clients import (
     request_events,
 )
 
-PARTIAL_HEAD = b"GET /style.css HTTP/1.1\r\nHo"
+PARTIAL_HEAD = b"GET /static/style.css HTTP/1.1\r\nHo"
 REST_OF_HEAD = b"st: quotes.test:8080\r\n\r\n"
 
 
@@ -522,10 +522,10 @@ class AccessLogTests(WebTestCase):
     def test_a_request_has_a_line_in_combined_format(self) -> None:
         self.start_service()
         headers = "Referer: http://a.test/\r\nUser-Agent: curl\r\n"
-        response = self.exchange(get_request("/style.css?x", headers=headers))
+        response = self.exchange(get_request("/static/style.css?x", headers=headers))
         [line] = self.lines()
         self.assertIn(" - - [02/Jan/1970:00:00:00 +0000] ", line)
-        request = f'"GET /style.css?x HTTP/1.1" 200 {len(response.body)}'
+        request = f'"GET /static/style.css?x HTTP/1.1" 200 {len(response.body)}'
         self.assertTrue(line.endswith(f'] {request} "http://a.test/" "curl"'), line)
 
     def test_the_address_has_no_quotation_marks(self) -> None:

@@ -33,11 +33,6 @@ _SEPARATOR = b"\x7f"
 
 _ENCODER = msgspec.json.Encoder()
 
-MAX_PAGE_BYTES = 8 * 1024 * 1024
-"""The approximate maximum size of a page, in bytes."""
-
-_BYTES_PER_SPAN = 30
-
 
 class EntriesMissing(Exception):
     """The search found fewer entries than it had counted."""
@@ -129,34 +124,6 @@ class QuoteStream(QuoteResults):
         if self.returned:
             return False
         self.total = 0
-        return True
-
-
-class Page(QuoteResults):
-    """Collects quotes up to a maximum number and size."""
-
-    def __init__(self, limit: int | None) -> None:
-        super().__init__(limit)
-        self.restart()
-
-    async def write(self, quotes: list[Quote]) -> None:
-        """Collect the quotes that fit. The first quote always does."""
-        for quote in quotes:
-            # A page has most of each text twice.
-            self._remaining_bytes -= 2 * len(quote.text.encode())
-            self._remaining_bytes -= _BYTES_PER_SPAN * len(quote.match_spans)
-            if self.quotes and self._remaining_bytes < 0:
-                self.limit_reached = True
-                break
-            self.quotes.append(quote)
-        self.returned = len(self.quotes)
-
-    def restart(self) -> bool:
-        """Discard the quotes, and return L{True}: nothing was sent yet."""
-        self.quotes: list[Quote] = []
-        self.total = self.returned = 0
-        self.limit_reached = False
-        self._remaining_bytes = MAX_PAGE_BYTES
         return True
 
 

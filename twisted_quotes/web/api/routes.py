@@ -26,8 +26,13 @@ from twisted_quotes.search.finder import Finder
 from twisted_quotes.web.authentication.authenticator import authenticate
 from twisted_quotes.web.http.compression import Compression
 from twisted_quotes.web.http.request_log import annotate
-from twisted_quotes.web.http.responses import render_error, render_methods
-from twisted_quotes.web.pages.pages import Pages
+from twisted_quotes.web.http.responses import render_methods
+from twisted_quotes.web.pages.browse_pages import BrowsePages
+from twisted_quotes.web.pages.instructions_page import InstructionsPage
+from twisted_quotes.web.pages.quote_page import quote_page
+from twisted_quotes.web.pages.rendering import render_any_error
+from twisted_quotes.web.pages.search_page import SearchPage
+from twisted_quotes.web.pages.static_files import favicon, open_search, static_file
 
 from .health import Probes
 from .response_cache import ResponseCache
@@ -98,7 +103,7 @@ def root_resource(
             failure.raiseException()
 
     app.handle_errors(MethodNotAllowed)(_respond_to_options)
-    app.handle_errors(render_error)
+    app.handle_errors(render_any_error)
     compression = Compression(finder.searchable_library.in_thread)
     for url, method, route, access in table:
         if portal is not None and access is AUTHENTICATED:
@@ -115,12 +120,9 @@ def _route_table(
     v1 = QuotesV1(finder, response_cache)
     responder = CachingResponder(finder, response_cache)
     quotes, listings = QuotesV2(finder, responder), ListingsV2(finder, responder)
-    pages = Pages(finder)
     return (
         (_SERVER_WIDE_PATH, "OPTIONS", _server_options, AUTHENTICATED),
-        ("/", "GET", partial(pages.page, "start"), AUTHENTICATED),
-        ("/style.css", "GET", pages.stylesheet, AUTHENTICATED),
-        ("/api/v1/web", "GET", partial(pages.page, "instructions"), AUTHENTICATED),
+        *_page_routes(finder),
         ("/api/v1/json", "POST", v1.find, AUTHENTICATED),
         ("/api/v2/quotes", "GET", quotes.quotes, AUTHENTICATED),
         ("/api/v2/quotes/random", "GET", quotes.random, AUTHENTICATED),
@@ -133,6 +135,23 @@ def _route_table(
         ("/livez", "GET", probes.livez, PUBLIC),
         ("/readyz", "GET", probes.readyz, PUBLIC),
         ("/metrics", "GET", probes.metrics, PUBLIC),
+    )
+
+
+def _page_routes(finder: Finder) -> Sequence[tuple[str, str, _Route, str]]:
+    """Return the routes of the pages."""
+    search, browse = SearchPage(finder), BrowsePages(finder)
+    instructions = InstructionsPage(finder)
+    return (
+        ("/", "GET", search.search, AUTHENTICATED),
+        ("/random-quote", "GET", search.random, AUTHENTICATED),
+        ("/quotes/<identity>", "GET", partial(quote_page, finder), AUTHENTICATED),
+        ("/authors", "GET", browse.authors, AUTHENTICATED),
+        ("/dictionaries", "GET", browse.dictionaries, AUTHENTICATED),
+        ("/api/v1/web", "GET", instructions.instructions, AUTHENTICATED),
+        ("/opensearch.xml", "GET", open_search, AUTHENTICATED),
+        ("/favicon.svg", "GET", favicon, AUTHENTICATED),
+        ("/static/<name>", "GET", static_file, AUTHENTICATED),
     )
 
 

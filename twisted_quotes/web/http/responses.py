@@ -173,9 +173,9 @@ def _advice(request: IRequest, error: QuotesError) -> str:
     """Return a further sentence for the message, which depends on the API."""
     if not isinstance(error, DictionaryNotFound | DictionaryNotText):
         return ""
-    if request.path.startswith(b"/api/v2/"):
-        return f" GET {base_path(request)}/api/v2/dictionaries lists all of them."
-    return ' Send {"action": "list"} to list all of them.'
+    if request.path.startswith(b"/api/v1/"):
+        return ' Send {"action": "list"} to list all of them.'
+    return f" GET {base_path(request)}/api/v2/dictionaries lists all of them."
 
 
 def _allow(methods: Iterable[str]) -> bytes:

@@ -1,5 +1,5 @@
 """
-The start page, the instructions and their style sheet.
+The instructions.
 """
 
 from __future__ import annotations
@@ -7,34 +7,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.resources import files
 from shlex import join
 from typing import Any
 
 import msgspec
 from twisted.web.iweb import IRequest
-from twisted.web.template import Element, Tag, XMLString, flattenString, renderer, tags
+from twisted.web.template import Tag, renderer, tags
 
 from twisted_quotes.query.queries import ACTIONS
 from twisted_quotes.search.finder import Finder
 from twisted_quotes.text.display import printable
-from twisted_quotes.web.http.caching import set_cache_headers
-from twisted_quotes.web.http.responses import render_body
 from twisted_quotes.web.http.urls import base_path, base_url
 from twisted_quotes.web.server.refusal import MAX_BODY_SIZE
 
 from .reference import ERRORS, EXAMPLES, FIELDS, LINKS, PARAMETERS, URLS
+from .rendering import Page, flatten_page, load_template, send_page
 
 MAX_NAMES = 500
 """The maximum number of dictionary names on a page."""
-
-_PACKAGE = files(__package__)
-_STYLESHEET = (_PACKAGE / "style.css").read_bytes()
-_TEMPLATES = {
-    name: XMLString((_PACKAGE / "templates" / f"{name}.xml").read_text("utf-8"))
-    for name in ("page", "start", "instructions")
-}
-_TITLES = {"start": "twisted_quotes", "instructions": "Instructions - twisted_quotes"}
 
 # A placeholder for the URL of the service. Its brackets cause URLs in commands to be
 # quoted, which the URL of an IPv6 address needs.
@@ -53,16 +43,9 @@ _TABLES: dict[str, list[dict[str, str]]] = {
 
 
 @dataclass(eq=False)
-class _Page(Element):
-    """
-    A page: C{page.xml} around the template with the content.
+class _InstructionsView(Page):
+    template = load_template("instructions")
 
-    @ivar name: the name of that template.
-    """
-
-    loader = _TEMPLATES["page"]
-
-    name: str
     dictionary_names: Sequence[str]
     warnings: Mapping[str, Sequence[str]]
     default_dictionary: str
@@ -72,16 +55,6 @@ class _Page(Element):
         if name in _TABLES:
             return partial(_fill_rows, _TABLES[name])
         return super().lookupRenderMethod(name)
-
-    @renderer
-    def title(self, request: IRequest, tag: Tag) -> Tag:
-        """Render the title of the page."""
-        return tag(_TITLES[self.name])
-
-    @renderer
-    def content(self, request: IRequest, tag: Tag) -> Tag:
-        """Render the template with the content."""
-        return tag(_TEMPLATES[self.name].load())
 
     @renderer
     def dictionaries(self, request: IRequest, tag: Tag) -> Tag:
@@ -103,11 +76,6 @@ class _Page(Element):
     def body_limit(self, request: IRequest, tag: Tag) -> str:
         """Render the maximum size of a request body, in bytes."""
         return str(MAX_BODY_SIZE)
-
-    @renderer
-    def first_example(self, request: IRequest, tag: Tag) -> Tag:
-        """Render the first example of API v1, without a caption."""
-        return self._render_query(EXAMPLES[0][1])
 
     @renderer
     def examples(self, request: IRequest, tag: Tag) -> Iterator[Tag]:
@@ -140,33 +108,27 @@ def _fill_rows(
         yield tag.clone().fillSlots(**row)
 
 
-class Pages:
+class InstructionsPage:
     """
-    The routes of the pages.
+    The route of the instructions.
 
-    A page is rendered once for each state of the library and its warnings. The URL of
+    The page is rendered once for each state of the library and its warnings. The URL of
     the service, which depends on the request, is then put in place of L{_BASE}.
     """
 
     def __init__(self, finder: Finder) -> None:
         self._finder = finder
-        self._rendered: dict[str, tuple[object, bytes]] = {}
+        self._rendered: tuple[object, bytes] = (None, b"")
 
-    async def page(self, name: str, request: IRequest) -> bytes:
-        """Respond with a page: C{"start"} or C{"instructions"}."""
+    async def instructions(self, request: IRequest) -> bytes:
+        """Respond with the instructions."""
         names = await self._finder.list_dictionary_names()
-        state = names, self._finder.warnings()
-        rendered_state, html = self._rendered.get(name, (None, b""))
+        state = names, self._finder.warnings(), base_path(request)
+        rendered_state, html = self._rendered
         if rendered_state != state:
-            page = _Page(name, *state, self._finder.library.default)
-            html = b"<!DOCTYPE html>\n" + await flattenString(request, page)
-            self._rendered[name] = state, html
+            default = self._finder.library.default
+            view = _InstructionsView("Instructions", *state[:2], default)
+            html = await flatten_page(request, view)
+            self._rendered = state, html
         base = base_url(request, "http://localhost")
-        html = html.replace(_BASE.encode(), base.encode())
-        html = html.replace(b'href="/', f'href="{base_path(request)}/'.encode())
-        return render_body(request, b"text/html; charset=utf-8", html)
-
-    def stylesheet(self, request: IRequest) -> bytes:
-        """Respond with the style sheet."""
-        set_cache_headers(request, "max-age=3600")
-        return render_body(request, b"text/css; charset=utf-8", _STYLESHEET)
+        return send_page(request, html.replace(_BASE.encode(), base.encode()))

@@ -4,15 +4,27 @@ What all pages share: the template around their content, and the headers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import ClassVar
+from urllib.parse import urlencode
 
+from twisted.python.failure import Failure
+from twisted.web.http import NOT_FOUND
 from twisted.web.iweb import IRequest
-from twisted.web.template import Element, Tag, XMLString, flattenString, renderer
+from twisted.web.template import (
+    Element,
+    Tag,
+    XMLString,
+    flattenString,
+    renderer,
+    tags,
+)
 
-from twisted_quotes.web.http.responses import render_body
+from twisted_quotes.web.http.accept import negotiate_media_type
+from twisted_quotes.web.http.request_log import header
+from twisted_quotes.web.http.responses import log_error, render_body, render_error
 from twisted_quotes.web.http.urls import base_path
 
 from .static_files import versioned
@@ -25,6 +37,9 @@ _CONTENT_SECURITY_POLICY = (
     b"img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
     b"frame-ancestors 'none'"
 )
+
+# Programs ask these, and browsers only for a look.
+_PROGRAM_URLS = (b"/api/", b"/wait", b"/metrics", b"/livez", b"/readyz")
 
 _LOCAL_ATTRIBUTES = ("href", "src", "action")
 
@@ -74,6 +89,51 @@ class Page(Element):
         return tag
 
 
+@dataclass(eq=False)
+class _ErrorPage(Page):
+    """A page that says what is wrong."""
+
+    template = load_template("error")
+
+    error: str
+
+    @renderer
+    def heading(self, request: IRequest, tag: Tag) -> Tag:
+        """Render the title of the error."""
+        return tag(self.page_title)
+
+    @renderer
+    def message(self, request: IRequest, tag: Tag) -> Tag:
+        """Render what is wrong, and what would be right."""
+        return tag(self.error)
+
+
+def page_links(
+    request: IRequest,
+    path: str,
+    parameters: Sequence[tuple[str, str]],
+    offset: int,
+    limit: int,
+    end: int,
+    total: int,
+    noun: str,
+) -> Iterator[Tag]:
+    """
+    Yield links to the pages before and after a page of a list.
+
+    @param end: the offset of the page after it.
+    """
+
+    def link(offset: int, rel: str, text: str) -> Tag:
+        query = urlencode([*parameters, ("offset", offset)])
+        return tags.a(text, rel=rel, href=f"{base_path(request)}{path}?{query}")
+
+    if offset:
+        yield link(max(0, min(offset, total) - limit), "prev", f"Earlier {noun}")
+    if end < total:
+        yield link(end, "next", f"More {noun}")
+
+
 async def render_page(request: IRequest, page: Page) -> bytes:
     """Set the headers of a page, and return its HTML."""
     return send_page(request, await flatten_page(request, page))
@@ -89,3 +149,33 @@ def send_page(request: IRequest, html: bytes) -> bytes:
     body = render_body(request, b"text/html; charset=utf-8", html)
     request.setHeader(b"content-security-policy", _CONTENT_SECURITY_POLICY)
     return body
+
+
+def set_error(request: IRequest, failure: Failure) -> tuple[int, str]:
+    """
+    Log a failure, and set the status and headers of its page.
+
+    @return: the status, and the message.
+    """
+    code, message, headers = log_error(request, failure)
+    request.setResponseCode(code)
+    for name, values in headers.items():
+        request.responseHeaders.setRawHeaders(name, values)
+    return code, message
+
+
+async def render_any_error(request: IRequest, failure: Failure) -> bytes:
+    """
+    Respond to a browser with a page, and to others in JSON.
+
+    It is the error handler of the Klein app.
+    """
+    offered = ["application/json", "text/html"]
+    accepted = negotiate_media_type(header(request, b"accept"), offered)
+    if accepted != "text/html" or request.path.startswith(_PROGRAM_URLS):
+        return render_error(request, failure)
+    request.responseHeaders.removeHeader(b"etag")
+    request.setHeader(b"cache-control", b"no-store")
+    code, message = set_error(request, failure)
+    title = "Not found" if code == NOT_FOUND else "Something is wrong"
+    return await render_page(request, _ErrorPage(title, message))

@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted_quotes.grep.arguments import GrepFailed
 from twisted_quotes.quotes.quote import quote_id
 from twisted_quotes.search import match_positions
-from twisted_quotes.web.api import results
+from twisted_quotes.web.api.v2 import quotes
 
 from ...clients import (
     HOST,
@@ -149,7 +149,7 @@ class QuotesTests(V2TestCase):
     def test_a_page_has_a_maximum_size(self) -> None:
         """It has at least one quote, and all are counted."""
         for size in (30, 5):
-            self.patch(results, "MAX_PAGE_BYTES", size)
+            self.patch(quotes, "MAX_PAGE_BYTES", size)
             body = self.get_response("quotes", dictionary="quotes").json
             self.assertEqual((body["returned"], body["reason"]), (1, "bytes"))
             self.assertEqual((body["total"], body["truncated"]), (3, True))

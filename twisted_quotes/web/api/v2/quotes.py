@@ -26,7 +26,7 @@ from twisted_quotes.query.quote_queries import (
 )
 from twisted_quotes.search.finder import Finder
 from twisted_quotes.search.lookups.quotes import QuoteInDictionary
-from twisted_quotes.search.results import BufferedQuotes, QuoteResults
+from twisted_quotes.search.results import BufferedQuotes, QuotePage, QuoteResults
 from twisted_quotes.web.http import caching
 from twisted_quotes.web.http.accept import negotiate_media_type
 from twisted_quotes.web.http.clients import client_key_for_request
@@ -34,11 +34,14 @@ from twisted_quotes.web.http.request_log import annotate, header
 from twisted_quotes.web.http.responses import log_error, set_content_type
 from twisted_quotes.web.http.urls import base_url
 
-from ..results import Page, QuoteStream, ResponseWriter
+from ..results import QuoteStream, ResponseWriter
 from .caching_responder import CachingResponder, Found, Representation, send
 from .parameters import check_no_parameters, read_query
 from .representations import CONTENT_TYPES, JSON, NDJSON, TEXT
 from .schemas import PageBody, SummaryBody, quote_body
+
+MAX_PAGE_BYTES = 8 * 1024 * 1024
+"""The approximate maximum size of a page, in bytes."""
 
 QUOTE_ID = compile(r"[0-9a-f]{24}")
 
@@ -113,7 +116,7 @@ class QuotesV2:
         client_key: str | None,
     ) -> Found:
         """Find a page of quotes."""
-        page, reason = Page(query.limit), None
+        page, reason = QuotePage(query.limit, MAX_PAGE_BYTES), None
         try:
             await self.finder.find_quotes(query, page, client_key)
         except SearchTimedOut as error:
