@@ -47,7 +47,9 @@ def test_axe_finds_no_violation(
         page.add_script_tag(path=AXE)
         found = page.evaluate("axe.run()")
         assert found["passes"]
-        violations = [(x["id"], [n["html"] for n in x["nodes"]]) for x in found["violations"]]
+        violations = [
+            (x["id"], [n["html"] for n in x["nodes"]]) for x in found["violations"]
+        ]
         assert violations == [], path
 
 
@@ -102,13 +104,11 @@ def test_nothing_moves_while_a_page_loads(page: Page) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/?q=time", "/authors"])
-def test_a_page_is_light(
-    new_context: NewContext, fortunes: Server, path: str
-) -> None:
+def test_a_page_is_light(new_context: NewContext, fortunes: Server, path: str) -> None:
     """The start page has at most 30 KB without fonts; the others, without quotes."""
     page = new_context(base_url=fortunes.url).new_page()
     responses: list[Response] = []
-    page.on("response", responses.append)
+    page.on("response", lambda response: responses.append(response))
     page.goto(path, wait_until="networkidle")
     assert page.evaluate("document.fonts.check('1rem \"EB Garamond\"')")
     sizes = {each.url: len(each.body()) for each in responses}
@@ -152,9 +152,11 @@ def test_a_script_of_another_origin_is_blocked(
                 });
                 await add("script", { src: `${origin}/static/page.js` });
                 await add("script", { textContent: "window.hacked = 1" });
-                await add("link", { rel: "stylesheet", href: `${origin}/static/style.css` });
+                const href = `${origin}/static/style.css`;
+                await add("link", { rel: "stylesheet", href });
                 await add("img", { src: `${origin}/favicon.svg` });
                 await fetch(`${origin}/api/v2/quotes`).catch(() => {});
+                while (blocked.length < 5) await new Promise(requestAnimationFrame);
                 return [blocked.sort(), window.hacked];
             }""",
             other_server.url,

@@ -24,7 +24,7 @@ def test_everything_is_reached_with_the_tab_key(page: Page) -> None:
     """And the focus is visible everywhere."""
     page.goto("/?q=summer")
     reached = []
-    for _ in range(12):
+    for _ in range(11):
         page.keyboard.press("Tab")
         name, is_visible = page.evaluate(
             """() => {
@@ -37,9 +37,6 @@ def test_everything_is_reached_with_the_tab_key(page: Page) -> None:
         reached.append(name.strip())
         assert is_visible, name
     assert reached == [
-        *("Skip to the text", "Twisted Quotes", "Random", "Authors", "Dictionaries"),
-        *("API", "q", "Filters", "William Shakespeare", "Link", "Copy", ""),
-    ] or reached[:11] == [
         *("Skip to the text", "Twisted Quotes", "Random", "Authors", "Dictionaries"),
         *("API", "q", "Filters", "William Shakespeare", "Link", "Copy"),
     ]

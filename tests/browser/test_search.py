@@ -60,7 +60,7 @@ def test_fast_typing_is_one_request(page: Page) -> None:
         }"""
     )
     expect(page.locator("#status")).to_have_text("1 quote")
-    assert [url.partition("?")[2] for url in urls] == ["q=summer"]
+    assert [url.partition("?")[2] for url in urls if API.search(url)] == ["q=summer"]
 
 
 def test_matches_are_marked_after_characters_outside_the_first_plane(
@@ -109,7 +109,7 @@ def test_the_script_and_the_server_make_the_same_html(
 def test_an_answer_that_is_late_is_not_shown(page: Page) -> None:
     page.goto("/")
     held: list[Route] = []
-    page.route(re.compile("q=hope"), held.append)
+    page.route(re.compile("q=hope"), lambda route: held.append(route))
     with page.expect_request(re.compile("q=hope")) as late:
         page.locator("#q").fill("hope")
     search(page, "summer")

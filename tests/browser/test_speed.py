@@ -21,7 +21,8 @@ _MEASURE = """(word) => new Promise((resolve) => {
     let start = 0;
     new MutationObserver((_, observer) => {
         observer.disconnect();
-        requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - start)));
+        const finish = () => resolve(performance.now() - start);
+        requestAnimationFrame(() => setTimeout(finish));
     }).observe(document.querySelector("#results"), { childList: true });
     field.value = word;
     start = performance.now();
@@ -39,7 +40,9 @@ def measure(page: Page, url: str, description: str) -> None:
         assert page.locator("article").count() <= 20
     debounced = ", ".join(f"{time:.0f}" for time in times)
     answered = ", ".join(f"{time - 120:.0f}" for time in times)
-    print(f"\n{description}: {debounced} ms after the key, {answered} ms after the pause")
+    print(
+        f"\n{description}: {debounced} ms after the key, {answered} ms after the pause"
+    )
 
 
 def test_quotes_in_debians_fortunes(new_context: NewContext, fortunes: Server) -> None:

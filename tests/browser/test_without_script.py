@@ -62,13 +62,15 @@ def test_html_in_a_quote_is_text(plain_page: Page) -> None:
 
 
 def test_a_random_quote_has_a_page_with_neighbors(plain_page: Page) -> None:
-    plain_page.goto("/?q=%22number+2+%22")
+    plain_page.goto("/?q=%22number+2+of%22")
     plain_page.get_by_role("link", name="Link").click()
     for rel, text in (("next", "number 3"), ("prev", "number 2"), ("prev", "number 1")):
         plain_page.locator(f"nav [rel={rel}]").click()
         expect(plain_page.locator("blockquote")).to_contain_text(f"{text} ")
     expect(plain_page.locator("nav [rel=prev]")).to_have_count(0)
-    expect(plain_page).to_have_title(re.compile("^\u201cProverb number 1 of all.\u201d"))
+    expect(plain_page).to_have_title(
+        re.compile("^\u201cProverb number 1 of all.\u201d")
+    )
 
 
 def test_authors_and_dictionaries_lead_to_their_quotes(plain_page: Page) -> None:

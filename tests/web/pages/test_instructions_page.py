@@ -15,7 +15,7 @@ from twisted.internet.address import UNIXAddress
 from twisted_quotes.query.parsing import parse_query
 from twisted_quotes.query.queries import ACTIONS
 from twisted_quotes.web.pages import instructions_page
-from twisted_quotes.web.pages.reference import FIELDS, PARAMETERS
+from twisted_quotes.web.pages.reference import FIELDS, PARAMETERS, URLS
 from twisted_quotes.web.pages.rendering import flatten_page
 
 from ..clients import HOST, FakeSocket
@@ -115,12 +115,10 @@ class InstructionsTests(PagesTestCase):
 
     def test_the_instructions_have_every_action_and_url(self) -> None:
         page = self.get_page(PATH)
-        urls = [
-            f"/api/v2/{path}"
-            for path in ("quotes", "quotes/random", "quotes/{id}", "dictionaries")
-        ]
+        urls = [url for url, _ in URLS]
         self.assertEqual(page.texts["dt"], [*ACTIONS, *urls])
-        self.assertEqual(len([each for each in page.texts["dd"] if each]), 8)
+        meanings = [each for each in page.texts["dd"] if each]
+        self.assertEqual(len(meanings), len(ACTIONS) + len(urls))
 
     def test_the_instructions_have_every_field(self) -> None:
         rows = self.get_page(PATH).texts["tr"]
@@ -142,7 +140,7 @@ class InstructionsTests(PagesTestCase):
     def test_fields_without_a_default_are_required(self) -> None:
         rows = self.get_page(PATH).texts["tr"]
         required = [each.split()[0] for each in rows if "required" in each]
-        self.assertEqual(required, ["action", "term"])
+        self.assertEqual(required, ["action", "term", "q"])
 
     def test_the_instructions_have_every_error(self) -> None:
         rows = self.get_page(PATH).texts["tr"]
@@ -167,7 +165,8 @@ class InstructionsTests(PagesTestCase):
                 requested_urls.add(msgspec.json.decode(body)["action"])
             else:
                 requested_urls.add(self.fetch(options, url))
-        self.assertEqual(requested_urls, {*ACTIONS, "quotes", "random", "dictionaries"})
+        expected = "quotes random today authors dictionaries"
+        self.assertEqual(requested_urls, {*ACTIONS, *expected.split()})
 
     def fetch(self, options: list[str], url: str) -> str:
         """Fetch a URL, and return the last segment of its path."""
@@ -181,9 +180,7 @@ class InstructionsTests(PagesTestCase):
         return path.partition("?")[0].split("/")[-1]
 
     def test_the_examples_have_the_scheme_of_the_request(self) -> None:
-        response = self.successResultOf(
-            self.web.request("GET", PATH, scheme="https")
-        )
+        response = self.successResultOf(self.web.request("GET", PATH, scheme="https"))
         self.assertIn(f" 'https://{HOST}/api/v1/json'".encode(), response.body)
 
     def test_the_instructions_omit_wait(self) -> None:

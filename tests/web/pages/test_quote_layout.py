@@ -69,13 +69,14 @@ class LayoutTests(SynchronousTestCase):
     def test_a_deeper_line_starts_a_paragraph(self) -> None:
         text = f"Viking, n.:\n\t{WRAPPED}"
         self.assertEqual(
-            self.lay_out(text), [("prose", ["Viking, n.:"]), ("prose", [f"\t{WRAPPED}"])]
+            self.lay_out(text),
+            [("prose", ["Viking, n.:"]), ("prose", [f"\t{WRAPPED}"])],
         )
 
     def test_the_indentation_of_all_lines_is_left_out(self) -> None:
         self.assertEqual(
-            self.lay_out("\tRoses are red,\n\t  Violets\n\tare not."),
-            [("verse", ["Roses are red,", "  Violets", "are not."])],
+            self.lay_out("\tRoses are red,\n\t  Violets\n\tAre not."),
+            [("verse", ["Roses are red,", "  Violets", "Are not."])],
         )
 
     def test_blanks_at_the_end_of_a_line_are_left_out(self) -> None:

@@ -46,7 +46,9 @@ class MarkupTests(SynchronousTestCase):
         self.assertEqual(page.texts["blockquote"], ["One two three."])
 
     def test_matches_are_counted_in_code_points(self) -> None:
-        page = self.render("\U0001d4b3\U0001f600 love \U0001f600 love", (3, 7), (10, 14))
+        page = self.render(
+            "\U0001d4b3\U0001f600 love \U0001f600 love", (3, 7), (10, 14)
+        )
         self.assertEqual(page.texts["mark"], ["love", "love"])
 
     def test_a_match_across_lines_of_verse_is_marked_in_both(self) -> None:

@@ -9,12 +9,11 @@ from twisted_quotes.quotes.quote import quote_id
 from ..clients import HOST
 from .cases import Page, PagesTestCase
 
-QUOTES = [
-    "First.",
+TRUTH = (
     "It is a truth universally acknowledged, that a single man in\npossession of a "
-    "good fortune, must be in want of a wife.\n-- Jane Austen, Pride and Prejudice",
-    'Last <b>"&amp;',
-]
+    "good fortune, must be in want of a wife.\n-- Jane Austen, Pride and Prejudice"
+)
+QUOTES = ["First.", TRUTH, 'Last <b>"&amp;']
 
 
 class QuotePageTests(PagesTestCase):
@@ -46,12 +45,12 @@ class QuotePageTests(PagesTestCase):
     def test_a_shared_link_is_described(self) -> None:
         page = self.get_quote(1)
         title = (
-            "\u201cIt is a truth universally acknowledged, that a single man\u2026\u201d "
-            "\u2014 Jane Austen"
+            "\u201cIt is a truth universally acknowledged, that a single man\u2026"
+            "\u201d \u2014 Jane Austen"
         )
         description = (
-            "It is a truth universally acknowledged, that a single man in possession of "
-            "a good fortune, must be in want of a wife. "
+            "It is a truth universally acknowledged, that a single man in possession "
+            "of a good fortune, must be in want of a wife. "
             "\u2014 Jane Austen, Pride and Prejudice"
         )
         url = f"http://{HOST}/quotes/{quote_id(QUOTES[1])}"
@@ -81,7 +80,6 @@ class QuotePageTests(PagesTestCase):
         urls = [f"/quotes/{quote_id(text)}" for text in QUOTES]
         for number, neighbors in ((0, urls[1:2]), (1, urls[::2]), (2, urls[1:2])):
             links = self.get_quote(number).links
-            links.remove(urls[number])
             found = [each for each in links if each.startswith("/quotes/")]
             self.assertEqual(found, neighbors)
 

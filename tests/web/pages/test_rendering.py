@@ -21,7 +21,9 @@ class EveryPageTests(PagesTestCase):
         for path in PATHS:
             page = self.get_page(path)
             self.assertTrue(page.is_balanced, path)
-            self.assertRegex(page.texts["title"][0], r"\A(\w+ \u2013 )?Twisted Quotes\Z")
+            self.assertRegex(
+                page.texts["title"][0], r"\A(\w+ \u2013 )?Twisted Quotes\Z"
+            )
             self.assertEqual(len(page.texts["h1"]), 1)
 
     def test_a_page_allows_only_what_the_service_sends(self) -> None:
@@ -51,7 +53,10 @@ class EveryPageTests(PagesTestCase):
             self.enterContext(patched)
         for path in ("/", "/api/v1/web"):
             page = self.get_page(path)
-            urls = [*page.links, *(x["action"] for x in page.attributes.get("form", ()))]
+            urls = [
+                *page.links,
+                *(x["action"] for x in page.attributes.get("form", ())),
+            ]
             for url in urls:
                 self.assertTrue(url.startswith(("/below/", "#")), url)
 

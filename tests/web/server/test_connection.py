@@ -261,7 +261,9 @@ class KeepAliveTests(WebTestCase):
     ) -> None:
         for headers in (b"", b"Connection: keep-alive\r\n"):
             client = self.web.connect()
-            client.send(b"GET /static/style.css HTTP/1.0\r\nHost: a\r\n%b\r\n" % headers)
+            client.send(
+                b"GET /static/style.css HTTP/1.0\r\nHost: a\r\n%b\r\n" % headers
+            )
             [response] = client.responses()
             self.assertEqual(response.code, 200)
             self.assertTrue(response.closes_connection)

@@ -102,8 +102,14 @@ class RequestTests(WebTestCase):
             ("GET /static/style.css HTTP/1.1\r\nHost: evil.example", 400),
             ("GET /livez HTTP/1.1\r\nHost: evil.example:8000", 400),
             ("OPTIONS * HTTP/1.1\r\nHost: evil.example", 400),
-            ("GET http://evil.example/static/style.css HTTP/1.1\r\nHost: localhost", 400),
-            ("GET http://localhost/static/style.css HTTP/1.1\r\nHost: evil.example", 200),
+            (
+                "GET http://evil.example/static/style.css HTTP/1.1\r\nHost: localhost",
+                400,
+            ),
+            (
+                "GET http://localhost/static/style.css HTTP/1.1\r\nHost: evil.example",
+                200,
+            ),
         ):
             response = self.exchange(f"{head}\r\n\r\n".encode())
             self.assertEqual(response.code, code, head)

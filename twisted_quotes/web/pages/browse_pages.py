@@ -4,7 +4,7 @@ The pages with all authors, and with all dictionaries.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from unicodedata import normalize
 from urllib.parse import urlencode

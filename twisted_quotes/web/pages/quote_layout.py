@@ -7,8 +7,7 @@ C{static/page.js} has the same rules.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
-from os.path import commonprefix
+from itertools import pairwise, takewhile
 from re import compile
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -72,7 +71,8 @@ def lay_out(text: str) -> Sequence[Block]:
     if len(lines) > _MAX_LINES or _is_table(lines):
         return [Block("table", [(0, len(text))])]
     width = max((line.width for line in lines), default=0)
-    margin = len(commonprefix([line.blanks for line in lines]))
+    columns = zip(*(line.blanks for line in lines), strict=False)
+    margin = len([*takewhile(lambda blanks: len({*blanks}) == 1, columns)])
     blocks: list[Block] = []
     for stanza in stanzas:
         if _is_prose(stanza, width):

@@ -45,11 +45,12 @@ def dictionary_url(request: IRequest, name: str) -> str:
     return search_url(request, q=f"in:{phrase}")
 
 
-def quote_article(request: IRequest, quote: Quote, *details: Tag) -> Tag:
+def quote_article(request: IRequest, quote: Quote, source: Tag | None = None) -> Tag:
     """
     Return the HTML of a quote, with the matches marked.
 
-    @param details: what follows the attribution.
+    @param source: where it is from, on the page of the quote; elsewhere there is a link
+        to that page.
     """
     text = quote.text.translate(_CONTROL_CHARACTERS)
     quotation = text[: quote.length]
@@ -57,16 +58,15 @@ def quote_article(request: IRequest, quote: Quote, *details: Tag) -> Tag:
         _render_block(text, block, quote.match_spans) for block in lay_out(quotation)
     ]
     hanging = {"class": "hanging"} if _QUOTATION_MARK.match(quotation) else {}
-    url = f"{base_path(request)}/quotes/{quote.id}"
-    actions = tags.p(
-        tags.a("Link", href=url, rel="bookmark"),
-        " ",
-        tags.button("Copy", type="button"),
-        class_="actions",
-    )
+    actions = tags.p(class_="actions")
+    if source is None:
+        url = f"{base_path(request)}/quotes/{quote.id}"
+        actions(tags.a("Link", href=url, rel="bookmark"), " ")
+    actions(tags.button("Copy", type="button"))
+    attribution = _render_attribution(request, quote, text)
     return tags.article(
         tags.blockquote(*blocks, **hanging),
-        tags.footer(*_render_attribution(request, quote, text), *details, actions),
+        tags.footer(*attribution, source or "", actions),
     )
 
 
@@ -102,15 +102,15 @@ def _render_attribution(request: IRequest, quote: Quote, text: str) -> Iterator[
         return
     position = quote.length
 
-    def render_part(name: str) -> Iterator[str | Tag]:
+    def render_part(name: str) -> Sequence[str | Tag]:
         nonlocal position
         # An attribution of several lines is not in the text as it is shown.
         name = name.translate(_CONTROL_CHARACTERS)
         start = text.find(name, position)
         if start < 0:
-            return iter([name])
+            return [name]
         position = start + len(name)
-        return mark_matches(text, start, position, quote.match_spans)
+        return [*mark_matches(text, start, position, quote.match_spans)]
 
     author = tags.a(render_part(quote.author), href=author_url(request, quote.author))
     attribution = tags.p(author, class_="attribution")

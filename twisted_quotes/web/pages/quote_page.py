@@ -26,6 +26,9 @@ _QUOTE_ID = compile(rf"[0-9a-f]{{{ID_LENGTH}}}")
 
 _TITLE_LENGTH, _DESCRIPTION_LENGTH = 60, 200
 
+_LONG = 400
+"""The length from which on a quote is shown in smaller letters, in code points."""
+
 
 @dataclass(eq=False)
 class _QuoteView(Page):
@@ -67,6 +70,8 @@ class _QuoteView(Page):
         name = quote.dictionary_name
         link = tags.a(printable(name), href=dictionary_url(request, name))
         source = tags.p("From ", link, f", {lines}", class_="source")
+        if quote.length > _LONG:
+            tag(class_="featured long")
         return tag(quote_article(request, quote, source))
 
     @renderer

@@ -30,7 +30,7 @@ from .rendering import flatten_page, render_page, send_page, set_error
 from .search_view import Found, SearchView
 
 _MAX_PAGE_BYTES = 128 * 1024
-"""The approximate maximum size of the quotes on a page: rendering them takes a while."""
+"""The approximate maximum size of a page: rendering it takes a while."""
 
 Parameters = Sequence[tuple[str, str]]
 
