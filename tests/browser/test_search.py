@@ -36,6 +36,7 @@ def test_a_quote_is_there_before_a_key_is_pressed(page: Page) -> None:
 
 def test_quotes_are_found_while_typing(page: Page) -> None:
     page.goto("/")
+    expect(page.locator("#q")).to_be_focused()
     page.keyboard.type("summer")
     expect(page.locator("#status")).to_have_text("1 quote")
     assert quotations(page) == ["\n".join(VERSE.split("\n")[:2])]

@@ -14,7 +14,7 @@ from ..clients import HOST
 from .cases import PagesTestCase
 
 STATIC = files(pages) / "static"
-KILOBYTE = 1024
+KILOBYTE = 1000
 
 
 class StaticFileTests(PagesTestCase):

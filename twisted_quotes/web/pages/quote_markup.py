@@ -4,7 +4,7 @@ The HTML of a quote. C{static/page.js} makes the same of a quote in JSON.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from re import compile
 from urllib.parse import quote_plus
 
@@ -85,7 +85,7 @@ def _render_block(text: str, block: Block, matches: Sequence[Span]) -> Tag:
 
 def mark_matches(
     text: str, start: int, end: int, matches: Sequence[Span]
-) -> Iterator[str | Tag]:
+) -> Generator[str | Tag, None, None]:
     """Yield a part of a text, with the matches in it marked."""
     for match_start, match_end in matches:
         match_start, match_end = max(match_start, start), min(match_end, end)
@@ -102,15 +102,15 @@ def _render_attribution(request: IRequest, quote: Quote, text: str) -> Iterator[
         return
     position = quote.length
 
-    def render_part(name: str) -> Sequence[str | Tag]:
+    def render_part(name: str) -> tuple[str | Tag, ...]:
         nonlocal position
         # An attribution of several lines is not in the text as it is shown.
         name = name.translate(_CONTROL_CHARACTERS)
         start = text.find(name, position)
         if start < 0:
-            return [name]
+            return (name,)
         position = start + len(name)
-        return [*mark_matches(text, start, position, quote.match_spans)]
+        return (*mark_matches(text, start, position, quote.match_spans),)
 
     author = tags.a(render_part(quote.author), href=author_url(request, quote.author))
     attribution = tags.p(author, class_="attribution")

@@ -4,7 +4,7 @@ What all pages share: the template around their content, and the headers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import ClassVar
@@ -117,7 +117,7 @@ def page_links(
     end: int,
     total: int,
     noun: str,
-) -> Iterator[Tag]:
+) -> Generator[Tag, None, None]:
     """
     Yield links to the pages before and after a page of a list.
 
