@@ -227,7 +227,7 @@ class ServiceTests(TapTestCase):
             f"--dictionaries={self.library}", "--default-dictionary=beta"
         )
         protocol, transport = self.connect()
-        protocol.dataReceived(get_request("/"))
+        protocol.dataReceived(get_request("/api/v1/web"))
         self.run_turns()
         [response] = read_responses(transport.value())
         self.assertIn(b"<code>beta</code> (default)", response.body)

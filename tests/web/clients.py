@@ -399,7 +399,7 @@ def captured_events() -> Iterator[list[LogEvent]]:
 
 def request_events(events: Sequence[LogEvent]) -> list[LogEvent]:
     """Return the events that describe a request each."""
-    return [each for each in events if "seconds" in each]
+    return [each for each in events if "route" in each]
 
 
 class WebTestCase(SynchronousTestCase):
