@@ -136,8 +136,8 @@ class DictionaryNotText(QuotesError):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f'The file "{name}" is not a dictionary: it is not text, or too large for a '
-            "text in UTF-16 or UTF-32. Convert it to UTF-8."
+            f'The file "{name}" is not a dictionary: it is not text, or too large for '
+            "a text in UTF-16 or UTF-32. Convert it to UTF-8."
         )
 
 

@@ -150,11 +150,6 @@ def _requested_hosts(request: IRequest) -> Sequence[bytes]:
     return hosts
 
 
-def base_path(request: IRequest) -> str:
-    """Return the path of the service as the client sees it, without a final slash."""
-    return ""
-
-
 def next_page_url(request: IRequest, offset: int) -> str:
     """Return the URL of a request with another C{offset}."""
     parameters = query_string(request).decode("latin-1").split("&")

@@ -24,7 +24,7 @@ from twisted.web.template import (
 
 from twisted_quotes.web.http.accept import negotiate_media_type
 from twisted_quotes.web.http.request_log import header
-from twisted_quotes.web.http.responses import log_error, render_body, render_error
+from twisted_quotes.web.http.responses import prepare_error, render_body, render_error
 from twisted_quotes.web.http.urls import base_path
 
 from .static_files import versioned
@@ -151,19 +151,6 @@ def send_page(request: IRequest, html: bytes) -> bytes:
     return body
 
 
-def set_error(request: IRequest, failure: Failure) -> tuple[int, str]:
-    """
-    Log a failure, and set the status and headers of its page.
-
-    @return: the status, and the message.
-    """
-    code, message, headers = log_error(request, failure)
-    request.setResponseCode(code)
-    for name, values in headers.items():
-        request.responseHeaders.setRawHeaders(name, values)
-    return code, message
-
-
 async def render_any_error(request: IRequest, failure: Failure) -> bytes:
     """
     Respond to a browser with a page, and to others in JSON.
@@ -174,8 +161,6 @@ async def render_any_error(request: IRequest, failure: Failure) -> bytes:
     accepted = negotiate_media_type(header(request, b"accept"), offered)
     if accepted != "text/html" or request.path.startswith(_PROGRAM_URLS):
         return render_error(request, failure)
-    request.responseHeaders.removeHeader(b"etag")
-    request.setHeader(b"cache-control", b"no-store")
-    code, message = set_error(request, failure)
+    code, message = prepare_error(request, failure)
     title = "Not found" if code == NOT_FOUND else "Something is wrong"
     return await render_page(request, _ErrorPage(title, message))

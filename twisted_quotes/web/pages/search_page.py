@@ -23,10 +23,10 @@ from twisted_quotes.search.lookups.words import Suggestion
 from twisted_quotes.search.results import QuotePage
 from twisted_quotes.web.http.clients import client_key_for_request
 from twisted_quotes.web.http.request_log import annotate, annotate_term, query_string
-from twisted_quotes.web.http.responses import log_error
+from twisted_quotes.web.http.responses import log_error, prepare_error
 from twisted_quotes.web.http.urls import base_path
 
-from .rendering import flatten_page, render_page, send_page, set_error
+from .rendering import flatten_page, render_page, send_page
 from .search_view import Found, SearchView
 
 _MAX_PAGE_BYTES = 128 * 1024
@@ -70,7 +70,7 @@ class SearchPage:
             query = parse_parameters(urlencode(parameters).encode(), FindQuotes)
             found = await self._find(request, query)
         except Exception:
-            _, message = set_error(request, Failure())
+            _, message = prepare_error(request, Failure())
             found = Found(error=message)
         view = SearchView(_title(parameters), parameters, names, found)
         return await render_page(request, view)
@@ -105,7 +105,7 @@ class SearchPage:
             except QuoteNotFound:
                 found = Found(error="The library has no quotes yet.")
             except Exception:
-                _, message = set_error(request, Failure())
+                _, message = prepare_error(request, Failure())
                 found = Found(error=message)
             html = await flatten_page(request, SearchView("", [], names, found))
             if is_complete:

@@ -89,7 +89,7 @@ def open_search(request: IRequest) -> bytes:
 
     Its URLs are absolute, so they depend on the host of the request.
     """
-    url = base_url(request) or "http://localhost"
+    url = base_url(request, "http://localhost")
     description = _OPEN_SEARCH.replace("BASE_URL", escape(url))
     content_type = b"application/opensearchdescription+xml"
     return render_body(request, content_type, description.encode())

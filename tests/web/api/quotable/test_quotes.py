@@ -7,7 +7,7 @@ from __future__ import annotations
 from unittest.mock import patch
 
 from twisted_quotes.quotes.quote import quote_id
-from twisted_quotes.web.api import results
+from twisted_quotes.web.api.quotable import quotes
 
 from ...clients import captured_events, get_request, request_events
 from ..cases import index_missing
@@ -135,7 +135,7 @@ class ListQuotesTests(QuotableTestCase):
 
     def test_a_page_that_is_too_large_is_an_error(self) -> None:
         """Later pages would leave out quotes."""
-        with patch.object(results, "MAX_PAGE_BYTES", 100):
+        with patch.object(quotes, "MAX_PAGE_BYTES", 100):
             self.assert_quotable_error(self.request("/quotes"), 400, "lower limit")
 
     def test_a_page_is_not_cached_before_all_dictionaries_have_an_index(self) -> None:

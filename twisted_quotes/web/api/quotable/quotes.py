@@ -15,12 +15,12 @@ from twisted_quotes.errors import BadRequest, QuoteNotFound
 from twisted_quotes.query.parsing import parse_parameters
 from twisted_quotes.query.queries import EVERY_DICTIONARY, DictionaryNames
 from twisted_quotes.search.finder import Finder
+from twisted_quotes.search.results import QuotePage
 from twisted_quotes.web.http.clients import client_key_for_request
 from twisted_quotes.web.http.request_log import annotate, annotate_term, query_string
 
-from ..results import Page
 from ..v2.caching_responder import CachingResponder, Found, Representation, send
-from ..v2.quotes import QUOTE_ID
+from ..v2.quotes import MAX_PAGE_BYTES, QUOTE_ID
 from ..v2.representations import JSON
 from .bodies import QuoteBody, page_body, quote_body
 from .indexes import Indexes
@@ -168,7 +168,7 @@ class QuotableQuotes:
         """Respond with what the first of some queries finds that finds any quotes."""
 
         async def find(client_key: str | None) -> Found:
-            page = Page(0)
+            page = QuotePage(0, MAX_PAGE_BYTES)
             for query in queries:
                 page = await self._find_page(query, client_key)
                 if page.total:
@@ -186,14 +186,14 @@ class QuotableQuotes:
 
     async def _find_page(
         self, query: FindByCriteria | SampleByCriteria, client_key: str | None
-    ) -> Page:
-        page = Page(query.limit)
+    ) -> QuotePage:
+        page = QuotePage(query.limit, MAX_PAGE_BYTES)
         await self.finder.find_quotes(query, page, client_key)
         if page.limit_reached:
             raise BadRequest("The response would be too large. Request a lower limit.")
         return page
 
-    def _bodies(self, page: Page) -> Sequence[QuoteBody]:
+    def _bodies(self, page: QuotePage) -> Sequence[QuoteBody]:
         states = self.indexes.states
         return [quote_body(quote, states) for quote in page.quotes]
 
