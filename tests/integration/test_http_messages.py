@@ -71,7 +71,7 @@ class MessageTests(LibraryTestCase):
             for status, is_large, method, path, headers in (
                 (200, True, "GET", "/api/v1/web", {}),
                 (200, True, "HEAD", "/api/v1/web", {}),
-                (200, True, "GET", "/style.css", {}),
+                (200, True, "GET", "/static/style.css", {}),
                 (200, True, "GET", "/metrics", {}),
                 (200, False, "GET", "/livez", {}),
                 (200, True, "POST", "/api/v1/json", {}),

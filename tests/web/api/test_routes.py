@@ -101,7 +101,7 @@ class UrlTests(WebTestCase):
 
     def test_a_url_with_a_trailing_slash_is_the_url_without_it(self) -> None:
         """There is no redirect: clients do not repeat a POST."""
-        for url in ("/style.css", "/api/v1/web", "/api/v2/dictionaries", "/livez"):
+        for url in ("/static/style.css", "/api/v1/web", "/api/v2/dictionaries", "/livez"):
             plain, with_slash = self.get(url), self.get(f"{url}/")
             self.assertEqual((with_slash.code, with_slash.body), (200, plain.body))
         self.assert_error(self.get("/wait/?x=1"), 400, '"x" is not known')

@@ -333,7 +333,7 @@ class HashedPasswordTests(AuthenticatorTestCase):
         """Send a request with a bearer token from the address of a client."""
         socket = self.web.connect(client)
         header = f"Authorization: Bearer {token}\r\n"
-        socket.send(get_request("/style.css", headers=header))
+        socket.send(get_request("/static/style.css", headers=header))
         return socket
 
     def test_a_hash_is_verified_before_the_response(self) -> None:
@@ -347,7 +347,7 @@ class HashedPasswordTests(AuthenticatorTestCase):
         client = self.send("alice.secret")
         self.finish_verification()
         client.deliver()
-        for path in ("/style.css", "/api/v1/web"):
+        for path in ("/static/style.css", "/api/v1/web"):
             authorization = basic_credentials("alice", "secret")
             self.assertEqual(self.request(path, authorization).code, 200)
         self.assertEqual(self.request("/x", "Bearer alice.secret").code, 404)

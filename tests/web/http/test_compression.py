@@ -80,7 +80,7 @@ class ServiceTests(WebTestCase):
         return self.exchange(get_request(path, method, headers), method)
 
     def test_a_text_is_compressed_in_the_coding_that_the_client_prefers(self) -> None:
-        for path in ("/style.css", "/api/v1/web", "/metrics", "/api/v2/quotes"):
+        for path in ("/static/style.css", "/api/v1/web", "/metrics", "/api/v2/quotes"):
             plain = self.fetch(path, None)
             self.assertIsNone(plain.header("content-encoding"))
             for accept_encoding, coding in (
@@ -105,11 +105,11 @@ class ServiceTests(WebTestCase):
         for path, accept_encoding, code in (
             ("/livez", "gzip", 200),
             ("/x", "gzip", 404),
-            ("/style.css", "", 200),
-            ("/style.css", "br, deflate", 200),
-            ("/style.css", "gzip;q=0", 200),
-            ("/style.css", "gzip;q=0.5, identity", 200),
-            ("/style.css", "identity;q=0, br", 200),
+            ("/static/style.css", "", 200),
+            ("/static/style.css", "br, deflate", 200),
+            ("/static/style.css", "gzip;q=0", 200),
+            ("/static/style.css", "gzip;q=0.5, identity", 200),
+            ("/static/style.css", "identity;q=0, br", 200),
         ):
             response = self.fetch(path, accept_encoding)
             self.assertEqual(response.code, code)
@@ -123,14 +123,14 @@ class ServiceTests(WebTestCase):
 
     def test_a_response_that_caches_may_store_varies(self) -> None:
         """Otherwise a cache could send it to a client that does not accept it."""
-        for path in ("/style.css", "/api/v2/quotes", "/api/v2/dictionaries"):
+        for path in ("/static/style.css", "/api/v2/quotes", "/api/v2/dictionaries"):
             for accept_encoding in (None, "gzip", "identity"):
                 vary = self.fetch(path, accept_encoding).header("vary")
                 self.assertEqual(vary, "accept, accept-encoding")
 
     def test_head_has_the_headers_of_get(self) -> None:
         for path, headers in (
-            ("/style.css", ""),
+            ("/static/style.css", ""),
             ("/api/v1/web", ""),
             ("/api/v2/quotes", ""),
             ("/api/v2/quotes", NDJSON),

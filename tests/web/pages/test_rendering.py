@@ -83,7 +83,7 @@ class ErrorPageTests(PagesTestCase):
     def test_a_wrong_method_names_the_right_ones(self) -> None:
         response = self.get("/", "POST", headers={"Accept": BROWSER})
         self.parse(response, 405)
-        self.assertEqual(response.header("allow"), "GET, HEAD")
+        self.assertEqual(response.header("allow"), "GET, HEAD, OPTIONS")
         self.assertEqual(response.header("cache-control"), "no-store")
 
     def test_others_get_an_error_in_json(self) -> None:
