@@ -27,13 +27,14 @@ serve: .venv/.serve
 	$(BIN)/twist quotes
 
 test: .venv/.test
-	$(PYTEST) --ignore=tests/faults --ignore=tests/bench --ignore=tests/browser
+	$(PYTEST) --ignore=tests/faults --ignore=tests/bench --ignore=tests/browser \
+		--ignore=tests/openapi
 	@echo '"make test-all" runs all tests, "make check" checks style and types.'
 
-test-all: .venv/.test browser
+test-all: .venv/.client tests/openapi/node_modules browser
 	$(PYTEST) --ignore=tests/browser --cov
-	$(BIN)/python -m twisted.trial --jobs=$(JOBS) --random=0 \
-		tests/test_*.py $(filter-out tests.faults tests.browser,$(TEST_PACKAGES))
+	$(BIN)/python -m twisted.trial --jobs=$(JOBS) --random=0 tests/test_*.py \
+		$(filter-out tests.faults tests.browser tests.openapi,$(TEST_PACKAGES))
 	QUOTES_TEST_WORKERS=2 $(PYTEST) tests/integration tests/faults
 
 # Without pytest-twisted: its reactor does not go with the event loop of Playwright.
@@ -45,9 +46,9 @@ browser: .venv/.test tests/browser/node_modules
 screenshots: .venv/.test
 	SCREENSHOTS=1 $(BROWSER_TESTS)/test_screenshots.py
 
-# If npm is missing, the tests that need axe-core are skipped.
-tests/browser/node_modules: tests/browser/package.json
-	-npm install --silent --no-audit --no-fund --no-package-lock --prefix tests/browser
+# If npm is missing, the tests that need axe-core or AJV are skipped.
+%/node_modules: %/package.json
+	-npm install --silent --no-audit --no-fund --no-package-lock --prefix $*
 	-touch $@
 
 check: .venv/.check
@@ -89,6 +90,11 @@ clean:
 
 .venv/.test: .venv/.serve
 	$(PIP_INSTALL) --editable '.[test]'
+	touch $@
+
+# A generator of clients, which no other test needs.
+.venv/.client: .venv/.test
+	$(PIP_INSTALL) --editable '.[test,client]'
 	touch $@
 
 .venv/.check: .venv/.test

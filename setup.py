@@ -13,7 +13,11 @@ setup(
     packages=[*find_packages(include=["twisted_quotes*"]), "twisted.plugins"],
     package_data={
         "twisted_quotes": ["py.typed", "dictionaries/*"],
-        "twisted_quotes.web.pages": ["static/*", "templates/*.xml"],
+        "twisted_quotes.web.pages": [
+            "static/*",
+            "static/swagger-ui/*",
+            "templates/*.xml",
+        ],
     },
     install_requires=[
         "twisted[tls] >= 26.4",
@@ -29,12 +33,14 @@ setup(
         "test": [
             "httplint >= 2026.10.4",
             "hypothesis >= 6.100",
+            "openapi-spec-validator >= 0.7",
             "playwright >= 1.50",
             "pytest >= 8",
             "pytest-cov >= 6",
             "pytest-timeout >= 2.3",
             "pytest-twisted >= 1.14.3",
             "pytest-xdist >= 3.6",
+            "schemathesis >= 4",
             "setuptools >= 77",
             "treq >= 24.9",
         ],
@@ -47,6 +53,7 @@ setup(
             "uvicorn >= 0.34",
             "uvloop >= 0.21",
         ],
+        "client": ["openapi-python-client >= 0.25"],
         "check": [
             "mypy >= 2",
             "mypy-zope >= 1.0.17",

@@ -35,7 +35,7 @@ LAYERS = [
 WEB_LAYERS = [
     ["web.api"],
     ["web.pages"],
-    ["web.authentication", "web.server"],
+    ["web.authentication", "web.openapi", "web.server"],
     ["web.ingress"],
     ["web.http"],
 ]

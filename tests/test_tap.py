@@ -221,16 +221,15 @@ class ServiceTests(TapTestCase):
         self.assertEqual(names, ["sleep", "sleep", "grep"])
 
     def test_the_default_dictionary_can_be_chosen(self) -> None:
-        """The instructions name it."""
         (self.library / "beta").write_text("x\n")
         self.start_service(
             f"--dictionaries={self.library}", "--default-dictionary=beta"
         )
         protocol, transport = self.connect()
-        protocol.dataReceived(get_request("/api/v1/web"))
+        protocol.dataReceived(get_request("/api/v2/dictionaries"))
         self.run_turns()
         [response] = read_responses(transport.value())
-        self.assertIn(b"<code>beta</code> (default)", response.body)
+        self.assertIn(b'"name":"beta","default":true', response.body)
 
     def test_the_access_log_is_written(self) -> None:
         """With a line for each request."""

@@ -28,6 +28,7 @@ PATHS = (
     "/authors",
     "/dictionaries",
     "/api/v1/web",
+    "/docs",
     "/none",
 )
 

@@ -263,11 +263,11 @@ class RealProxyTests(ProxyTestCase):
             html = page.body.decode()
             self.assertIn(f"{url}/api/v1/json", html)
             self.assertNotIn("evil", html)
-            [style] = re.findall(r'rel="stylesheet" href="([^"]+)"', html)
-            self.assertTrue(style.startswith("/quotes/"), style)
-            self.assertEqual(
-                client.request(style).headers["content-type"][:8], "text/css"
-            )
+            style, *others = re.findall(r'rel="stylesheet" href="([^"]+)"', html)
+            for each in (style, *others):
+                self.assertTrue(each.startswith("/quotes/"), each)
+            content_type = client.request(style).headers["content-type"]
+            self.assertEqual(content_type[:8], "text/css")
 
             missing = client.request("/quotes/nothing", *FORGED_HEADERS)
             self.assertEqual(missing.status, 404)

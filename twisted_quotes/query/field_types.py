@@ -16,7 +16,7 @@ Text = Annotated[
     Meta(
         min_length=1,
         max_length=1024,
-        pattern=r"^(?=.*\S)[^\0\r\n]*\Z",
+        pattern=r"^[^\0\r\n]*[^\s\0][^\0\r\n]*\Z",
         extra_json_schema={
             "x-allowed": "a string of 1 to 1024 characters, without NUL or line "
             "breaks, not only blanks"
@@ -56,7 +56,7 @@ SearchText = Annotated[
     Meta(
         min_length=1,
         max_length=1024,
-        pattern=r"^(?=\s*\S)[^\0]*\Z",
+        pattern=r"^\s*[^\s\0][^\0]*\Z",
         extra_json_schema={
             "x-allowed": "a string of 1 to 1024 characters, without NUL, not only "
             "blanks"

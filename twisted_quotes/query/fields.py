@@ -51,7 +51,7 @@ def fields_of(query_type: type[Struct]) -> dict[str, Field]:
     fields = [
         Field(
             name,
-            _describe_allowed(value, is_in_body),
+            describe_allowed(value, is_in_body),
             value["description"],
             _describe_default(value.get("default", "")),
             name in schema["required"],
@@ -74,7 +74,12 @@ def _describe_default(value: object) -> str:
     return json.dumps(value)
 
 
-def _describe_allowed(schema: Mapping[str, Any], is_in_body: bool) -> str:
+def describe_allowed(schema: Mapping[str, Any], is_in_body: bool = True) -> str:
+    """
+    Describe the values that the schema of a field allows.
+
+    @param is_in_body: whether it is JSON; booleans have more spellings in a URL.
+    """
     match schema:
         case {"x-allowed": str(allowed)}:
             return allowed

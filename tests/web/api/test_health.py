@@ -170,6 +170,7 @@ class HeaderTests(WebTestCase):
             self.assertIsNone(self.exchange(sent).header("server"))
 
     def test_every_response_has_security_headers(self) -> None:
+        self.render_instructions()
         for sent in (
             get_request("/"),
             get_request("/api/v1/web"),

@@ -5,7 +5,9 @@ Tests of all URLs.
 from __future__ import annotations
 
 import json
+from re import sub
 from shlex import join
+from typing import Any
 
 from ..clients import (
     HOST,
@@ -24,6 +26,7 @@ class UrlTests(WebTestCase):
     """Tests of URLs, methods and Cache-Control."""
 
     def test_head_is_get_without_the_body(self) -> None:
+        self.render_instructions()
         for url, code in (*((page, 200) for page in PAGES), ("/x", 404)):
             client = self.web.connect()
             client.send(get_request(url, "HEAD") + get_request(url))
@@ -36,6 +39,7 @@ class UrlTests(WebTestCase):
 
     def test_every_response_has_cache_control(self) -> None:
         """No error and no page, which has the Host of its request, is cached."""
+        self.render_instructions()
         style, data = "max-age=3600", "no-cache"
         for sent, code, cache_control in (
             (get_request("/static/style.css"), 200, style),
@@ -101,7 +105,13 @@ class UrlTests(WebTestCase):
 
     def test_a_url_with_a_trailing_slash_is_the_url_without_it(self) -> None:
         """There is no redirect: clients do not repeat a POST."""
-        for url in ("/static/style.css", "/api/v1/web", "/api/v2/dictionaries", "/livez"):
+        self.render_instructions()
+        for url in (
+            "/static/style.css",
+            "/api/v1/web",
+            "/api/v2/dictionaries",
+            "/livez",
+        ):
             plain, with_slash = self.get(url), self.get(f"{url}/")
             self.assertEqual((with_slash.code, with_slash.body), (200, plain.body))
         self.assert_error(self.get("/wait/?x=1"), 400, '"x" is not known')
@@ -154,3 +164,24 @@ class UrlTests(WebTestCase):
         for query in ("?x=1", "?%ff", "?"):
             response = self.get(f"/{query}")
             self.assertEqual(response.code, 200)
+
+
+class DocumentTests(WebTestCase):
+    """Tests that the routes and the OpenAPI document are the same."""
+
+    def test_every_route_is_in_the_document(self) -> None:
+        """Except C{OPTIONS *}, which has no path; and HEAD, which is GET."""
+        resource: Any = self.web.resource
+        routes = {
+            (method, sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule))
+            for rule in resource._app.url_map.iter_rules()
+            for method in rule.methods - {"HEAD"}
+        }
+        document = self.get("/openapi.json").json
+        documented = {
+            (method.upper(), path)
+            for path, operations in document["paths"].items()
+            for method in operations
+        }
+        self.assertEqual(routes, documented | {("OPTIONS", "/*")})
+        self.assertGreater(len(documented), 12)

@@ -45,6 +45,7 @@ OPEN_PATHS = ("/livez", "/readyz", "/metrics")
 PROTECTED_PATHS = (
     "/",
     "/static/style.css",
+    "/docs",
     "/api/v1/web",
     "/api/v2/quotes",
     "/api/v2/quotes/random",
@@ -205,7 +206,7 @@ class AuthenticationTests(AuthenticatorTestCase):
             basic_credentials("zoë", "pass wörd"),
             "Bearer alice.secret",
         ):
-            for url in ("/", "/static/style.css", "/api/v1/web"):
+            for url in ("/", "/static/style.css", "/docs"):
                 self.assertEqual(self.request(url, authorization).code, 200)
             for url in PROTECTED_PATHS[3:]:
                 self.web.request("GET", url, headers={"Authorization": authorization})
@@ -347,7 +348,7 @@ class HashedPasswordTests(AuthenticatorTestCase):
         client = self.send("alice.secret")
         self.finish_verification()
         client.deliver()
-        for path in ("/static/style.css", "/api/v1/web"):
+        for path in ("/static/style.css", "/dictionaries"):
             authorization = basic_credentials("alice", "secret")
             self.assertEqual(self.request(path, authorization).code, 200)
         self.assertEqual(self.request("/x", "Bearer alice.secret").code, 404)
@@ -367,14 +368,14 @@ class HashedPasswordTests(AuthenticatorTestCase):
         ):
             authorization = basic_credentials(name, password)
             pending = self.web.request(
-                "GET", "/api/v1/web", headers={"Authorization": authorization}
+                "GET", "/dictionaries", headers={"Authorization": authorization}
             )
             for _ in range(count):
                 self.assertNoResult(pending)
                 self.finish_verification()
                 self.web.flush_responses()
             self.assertEqual(self.successResultOf(pending).code, 200)
-            self.assertEqual(self.request("/api/v1/web", authorization).code, 200)
+            self.assertEqual(self.request("/dictionaries", authorization).code, 200)
 
     def test_a_wrong_password_is_a_401(self) -> None:
         for token in ("alice.wrong", "bob.wrong", "carol.wrong"):

@@ -80,7 +80,12 @@ class ServiceTests(WebTestCase):
         return self.exchange(get_request(path, method, headers), method)
 
     def test_a_text_is_compressed_in_the_coding_that_the_client_prefers(self) -> None:
-        for path in ("/static/style.css", "/api/v1/web", "/metrics", "/api/v2/quotes"):
+        for path in (
+            "/static/style.css",
+            "/dictionaries",
+            "/metrics",
+            "/api/v2/quotes",
+        ):
             plain = self.fetch(path, None)
             self.assertIsNone(plain.header("content-encoding"))
             for accept_encoding, coding in (
@@ -131,7 +136,7 @@ class ServiceTests(WebTestCase):
     def test_head_has_the_headers_of_get(self) -> None:
         for path, headers in (
             ("/static/style.css", ""),
-            ("/api/v1/web", ""),
+            ("/dictionaries", ""),
             ("/api/v2/quotes", ""),
             ("/api/v2/quotes", NDJSON),
         ):

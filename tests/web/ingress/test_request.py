@@ -88,8 +88,9 @@ class ProxyTests(IngressTestCase):
             ),
         ):
             self.assertEqual(self.link(headers), f"{url}/api/v1/web")
-            html = self.send("/api/v1/web", headers).body.decode()
-            self.assertIn(f"{url}/api/v1/json", html)
+            description = self.send("/opensearch.xml", headers).body.decode()
+            self.assertIn(f"{url}/?q=", description)
+            html = self.send("/dictionaries", headers).body.decode()
             base = "/" + url.partition("://")[2].partition("/")[2]
             self.assertIn(f'href="{base.rstrip("/")}/api/v1/web"', html)
 
@@ -259,8 +260,9 @@ class BasePathTests(IngressTestCase):
 
     def test_all_urls_are_below_the_path(self) -> None:
         self.assertEqual(self.send("/below/it/").code, 200)
-        html = self.send("/below/it/api/v1/web").body.decode()
-        self.assertIn(f"http://{HOST}/below/it/api/v1/json", html)
+        description = self.send("/below/it/opensearch.xml").body.decode()
+        self.assertIn(f"http://{HOST}/below/it/?q=", description)
+        html = self.send("/below/it/dictionaries").body.decode()
         self.assertIn('href="/below/it/api/v1/web"', html)
         self.assertNotIn('href="/api/v1/web"', html)
         query = json.dumps({"action": "list"}).encode()
@@ -348,7 +350,7 @@ class CORSTests(IngressTestCase):
         for path, method, code in (
             ("/below/livez", "GET", 200),
             ("/below/livez", "HEAD", 200),
-            ("/below/api/v1/web", "GET", 200),
+            ("/below/dictionaries", "GET", 200),
             ("/below", "GET", 308),
             ("/below/nothing", "GET", 404),
             ("/nothing", "GET", 404),

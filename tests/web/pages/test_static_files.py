@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from importlib.resources import files
+from pathlib import Path
 from xml.etree import ElementTree
 
 from twisted_quotes.web import pages
@@ -13,7 +14,7 @@ from twisted_quotes.web import pages
 from ..clients import HOST
 from .cases import PagesTestCase
 
-STATIC = files(pages) / "static"
+STATIC = Path(str(files(pages) / "static"))
 KILOBYTE = 1000
 
 
@@ -29,10 +30,10 @@ class StaticFileTests(PagesTestCase):
             "woff2": "font/woff2",
         }
         suffixes = set()
-        for path in STATIC.iterdir():
+        for path in STATIC.rglob("*.*"):
             suffix = path.name.rpartition(".")[2]
             suffixes.add(suffix)
-            response = self.get(f"/static/{path.name}")
+            response = self.get(f"/static/{path.relative_to(STATIC)}")
             self.assertEqual(response.code, 200)
             self.assertEqual(response.header("content-type"), types[suffix])
             self.assertEqual(response.header("x-content-type-options"), "nosniff")
@@ -72,7 +73,7 @@ class StaticFileTests(PagesTestCase):
 
     def test_the_files_are_small(self) -> None:
         """The start page adds 7 KB for a library with 60 dictionaries."""
-        sizes = {path.name: len(path.read_bytes()) for path in STATIC.iterdir()}
+        sizes = {path.name: len(path.read_bytes()) for path in STATIC.glob("*.*")}
         fonts = sum(size for name, size in sizes.items() if name.endswith(".woff2"))
         others = sizes["style.css"] + sizes["page.js"] + sizes["favicon.svg"]
         self.assertLess(others, 23 * KILOBYTE)

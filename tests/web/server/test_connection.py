@@ -555,6 +555,10 @@ class PipeliningTests(WebTestCase):
 class BackPressureTests(WebTestCase):
     PAGE = get_request("/api/v1/web")
 
+    def setUp(self) -> None:
+        super().setUp()
+        self.render_instructions()
+
     def is_read(self, client: FakeSocket) -> bool:
         return client in self.web.reactor.getReaders()
 

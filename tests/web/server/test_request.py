@@ -175,10 +175,10 @@ class RequestTests(WebTestCase):
 
     def test_http_1_0_without_a_host_is_answered(self) -> None:
         client = self.web.connect()
-        client.send(b"GET /api/v1/web HTTP/1.0\r\n\r\n")
+        client.send(b"GET /opensearch.xml HTTP/1.0\r\n\r\n")
         [response] = client.responses()
         self.assertEqual(response.code, 200)
-        self.assertIn(b"http://127.0.0.1:8000/api/v1/json", response.body)
+        self.assertIn(b"http://127.0.0.1:8000/?q=", response.body)
         self.assertTrue(client.half_closed)
 
     def test_http_1_0_without_a_host_on_a_unix_socket_is_answered(self) -> None:

@@ -7,7 +7,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Literal
 
+from msgspec import Struct
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.iweb import IRequest
 
@@ -24,6 +26,16 @@ from twisted_quotes.web.http.responses import render_body, render_json
 
 METRICS_LIFETIME = 1.0
 """The time for which rendered metrics are cached, in seconds."""
+
+
+class StatusBody(Struct, frozen=True):
+    """
+    The body of a response of a probe.
+
+    @ivar status: always the same; a service that is not ready responds with an error.
+    """
+
+    status: Literal["ok"]
 
 
 @dataclass
@@ -47,7 +59,7 @@ class Probes:
     def livez(self, request: IRequest) -> bytes:
         """Respond that the process runs."""
         request.setHeader(b"cache-control", b"no-store")
-        return render_json(request, {"status": "ok"})
+        return render_json(request, StatusBody("ok"))
 
     def readyz(self, request: IRequest) -> bytes:
         """Respond that the service is ready, or raise the reason why it is not."""

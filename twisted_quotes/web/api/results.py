@@ -4,9 +4,11 @@ Results that are sent while they are found, as fast as the client reads them.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
 from twisted.python.failure import Failure
@@ -113,7 +115,7 @@ class QuoteStream(QuoteResults):
     async def write(self, quotes: list[Quote]) -> None:
         """Send the quotes. They count as returned even if the client leaves."""
         self.returned += len(quotes)
-        bodies = [quote_body(quote, self._base_url) for quote in quotes]
+        bodies = (quote_body(quote, self._base_url) for quote in quotes)
         await self._writer.write(_ENCODER.encode_lines(bodies))
         # Do not keep the quotes in memory while a slow client reads them.
         quotes.clear()
@@ -137,9 +139,21 @@ def encode_entries(entries: Entries) -> bytes:
     return msgspec.json.encode(list(entries))[1:-1]
 
 
+class EntriesBody(msgspec.Struct, frozen=True):
+    """The body of a response of API v1."""
+
+    count: Annotated[int, Meta(ge=0, description="the length of `results`")] = (
+        msgspec.field(name="nr of entries")
+    )
+    results: Annotated[
+        Sequence[str],
+        Meta(description="the entries: lines with their context, or whole quotes"),
+    ]
+
+
 class JSONEntries(EntryResults):
     """
-    Encodes entries as the JSON object of API v1.
+    Encodes entries as the JSON object of API v1, as L{EntriesBody} describes it.
 
     The object is buffered if all entries are written at once. Otherwise it is sent
     while they are found, or L{TooLargeToBuffer} is raised if there is no request.

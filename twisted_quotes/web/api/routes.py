@@ -1,5 +1,5 @@
 """
-All URLs of the service, in one table.
+The routes of all operations.
 
 One Klein app has all routes, so that it responds to any other URL with a 404, and to
 any other method with a 405 and C{Allow}.
@@ -7,7 +7,7 @@ any other method with a 405 and C{Allow}.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from inspect import isawaitable
 from re import DOTALL, compile
@@ -26,15 +26,23 @@ from twisted_quotes.search.finder import Finder
 from twisted_quotes.web.authentication.authenticator import authenticate
 from twisted_quotes.web.http.compression import Compression
 from twisted_quotes.web.http.request_log import annotate
-from twisted_quotes.web.http.responses import render_methods
+from twisted_quotes.web.http.responses import ErrorBody, render_methods
+from twisted_quotes.web.openapi.document import ApiDescription
+from twisted_quotes.web.openapi.operation import (
+    AUTHENTICATED,
+    HTML,
+    JSON,
+    PUBLIC,
+    Operation,
+)
 from twisted_quotes.web.pages.browse_pages import BrowsePages
-from twisted_quotes.web.pages.instructions_page import InstructionsPage
-from twisted_quotes.web.pages.quote_page import quote_page
+from twisted_quotes.web.pages.documentation.answers import Answers
+from twisted_quotes.web.pages.documentation.documentation import Documentation
 from twisted_quotes.web.pages.rendering import render_any_error
 from twisted_quotes.web.pages.search_page import SearchPage
-from twisted_quotes.web.pages.static_files import favicon, open_search, static_file
 
 from .health import Probes
+from .operations import listings, monitoring, pages, quotes, topics, v1
 from .response_cache import ResponseCache
 from .v1 import QuotesV1
 from .v2.caching_responder import CachingResponder
@@ -42,8 +50,14 @@ from .v2.listings import ListingsV2
 from .v2.quotes import QuotesV2
 from .wait import WaitRoute
 
-# Who may use a URL if the service uses authentication.
-PUBLIC, AUTHENTICATED = "public", "authenticated"
+OPERATIONS = (
+    *quotes.OPERATIONS,
+    *listings.OPERATIONS,
+    *v1.OPERATIONS,
+    *pages.OPERATIONS,
+    *monitoring.OPERATIONS,
+)
+"""All operations, in the order of the documentation."""
 
 _Route = Callable[..., KleinRenderable]
 
@@ -87,12 +101,12 @@ def root_resource(
 
     @param portal: authenticates clients; without one, all URLs are public.
     """
-    table = _route_table(finder, wait_route, probes, response_cache)
+    table = _route_table(finder, wait_route, probes, response_cache, portal is not None)
     app = Klein()
     # Do not redirect to the merged path: clients do not repeat a POST.
     app.url_map.merge_slashes = False
     if portal is not None:
-        public_urls = {url.encode() for url, _, _, access in table if access is PUBLIC}
+        public_urls = {each.url.encode() for each in table if each.access is PUBLIC}
 
         @app.handle_errors(HTTPException)
         async def _authenticate_first(request: IRequest, failure: Failure) -> None:
@@ -105,7 +119,11 @@ def root_resource(
     app.handle_errors(MethodNotAllowed)(_respond_to_options)
     app.handle_errors(render_any_error)
     compression = Compression(finder.searchable_library.in_thread)
-    for url, method, route, access in table:
+    routes = [
+        (each.url, each.method, route, each.access) for each, route in table.items()
+    ]
+    routes.append((_SERVER_WIDE_PATH, "OPTIONS", _server_options, AUTHENTICATED))
+    for url, method, route, access in routes:
         if portal is not None and access is AUTHENTICATED:
             route = _require_authentication(portal, route)
         wrapped = _wrap_route(url, route, compression)
@@ -114,45 +132,49 @@ def root_resource(
 
 
 def _route_table(
-    finder: Finder, wait_route: WaitRoute, probes: Probes, response_cache: ResponseCache
-) -> Sequence[tuple[str, str, _Route, str]]:
-    """Return the URL, the method, the route and the access of each route."""
-    v1 = QuotesV1(finder, response_cache)
+    finder: Finder,
+    wait_route: WaitRoute,
+    probes: Probes,
+    response_cache: ResponseCache,
+    requires_authentication: bool,
+) -> Mapping[Operation, _Route]:
+    """Return the route of each operation."""
     responder = CachingResponder(finder, response_cache)
-    quotes, listings = QuotesV2(finder, responder), ListingsV2(finder, responder)
+    api = (
+        _bind(quotes.OPERATIONS, QuotesV2(finder, responder))
+        | _bind(listings.OPERATIONS, ListingsV2(finder, responder))
+        | _bind(v1.OPERATIONS, QuotesV1(finder, response_cache))
+    )
+    documentation = Documentation(
+        finder, describe_api(requires_authentication), Answers(api)
+    )
     return (
-        (_SERVER_WIDE_PATH, "OPTIONS", _server_options, AUTHENTICATED),
-        *_page_routes(finder),
-        ("/api/v1/json", "POST", v1.find, AUTHENTICATED),
-        ("/api/v2/quotes", "GET", quotes.quotes, AUTHENTICATED),
-        ("/api/v2/quotes/random", "GET", quotes.random, AUTHENTICATED),
-        ("/api/v2/quotes/today", "GET", quotes.today, AUTHENTICATED),
-        ("/api/v2/quotes/<identity>", "GET", quotes.quote, AUTHENTICATED),
-        ("/api/v2/authors", "GET", listings.authors, AUTHENTICATED),
-        ("/api/v2/dictionaries", "GET", listings.dictionaries, AUTHENTICATED),
-        ("/api/v2/suggestions", "GET", listings.suggestions, AUTHENTICATED),
-        ("/wait", "GET", wait_route.wait, AUTHENTICATED),
-        ("/livez", "GET", probes.livez, PUBLIC),
-        ("/readyz", "GET", probes.readyz, PUBLIC),
-        ("/metrics", "GET", probes.metrics, PUBLIC),
+        api
+        | _bind(pages.SEARCH_OPERATIONS, SearchPage(finder))
+        | _bind(pages.BROWSE_OPERATIONS, BrowsePages(finder))
+        | _bind(pages.QUOTE_OPERATIONS, finder)
+        | {each: each.handler for each in pages.FILE_OPERATIONS}
+        | _bind(pages.DOCUMENTATION_OPERATIONS, documentation)
+        | _bind(monitoring.PROBE_OPERATIONS, probes)
+        | _bind(monitoring.WAIT_OPERATIONS, wait_route)
     )
 
 
-def _page_routes(finder: Finder) -> Sequence[tuple[str, str, _Route, str]]:
-    """Return the routes of the pages."""
-    search, browse = SearchPage(finder), BrowsePages(finder)
-    instructions = InstructionsPage(finder)
-    return (
-        ("/", "GET", search.search, AUTHENTICATED),
-        ("/random-quote", "GET", search.random, AUTHENTICATED),
-        ("/quotes/<identity>", "GET", partial(quote_page, finder), AUTHENTICATED),
-        ("/authors", "GET", browse.authors, AUTHENTICATED),
-        ("/dictionaries", "GET", browse.dictionaries, AUTHENTICATED),
-        ("/api/v1/web", "GET", instructions.instructions, AUTHENTICATED),
-        ("/opensearch.xml", "GET", open_search, AUTHENTICATED),
-        ("/favicon.svg", "GET", favicon, AUTHENTICATED),
-        ("/static/<name>", "GET", static_file, AUTHENTICATED),
+def describe_api(requires_authentication: bool) -> ApiDescription:
+    """Return the description of the API."""
+    return ApiDescription(
+        OPERATIONS,
+        topics.INTRODUCTION,
+        topics.INSTRUCTIONS,
+        topics.ERRORS,
+        {JSON: ErrorBody, HTML: pages.describe_error_page},
+        requires_authentication,
     )
+
+
+def _bind(operations: Sequence[Operation], routes: object) -> dict[Operation, _Route]:
+    """Return the route of each operation of an object with routes."""
+    return {each: partial(each.handler, routes) for each in operations}
 
 
 def _server_options(request: IRequest) -> bytes:

@@ -37,6 +37,16 @@ class WaitParameters(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 10
 
 
+class WaitBody(Struct, frozen=True):
+    """
+    The body of a response.
+
+    @ivar waited: how long the process has blocked, in seconds.
+    """
+
+    waited: int
+
+
 @dataclass
 class WaitRoute:
     """
@@ -77,7 +87,7 @@ class WaitRoute:
         finally:
             # This also deletes the count when it is zero.
             self._active_waits -= Counter([client_key])
-        return render_json(request, {"waited": seconds})
+        return render_json(request, WaitBody(seconds))
 
     async def _sleep(self, seconds: int) -> None:
         if not self.capacity.try_acquire():

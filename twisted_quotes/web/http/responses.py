@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from errno import EAGAIN, EMFILE, ENFILE, ENOMEM
 from http import HTTPStatus
 from shlex import join
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from twisted.internet.defer import CancelledError
@@ -63,8 +63,12 @@ _RESOURCE_EXHAUSTION_ERRNOS = {EAGAIN, EMFILE, ENFILE, ENOMEM}
 class ErrorBody(msgspec.Struct, frozen=True):
     """The body of an error response (contract, section 1)."""
 
-    code: int = msgspec.field(name="Code")
-    message: str
+    code: Annotated[int, msgspec.Meta(description="the status of the response")] = (
+        msgspec.field(name="Code")
+    )
+    message: Annotated[
+        str, msgspec.Meta(description="what is wrong, and what would be right")
+    ]
 
 
 class ProblemBody(msgspec.Struct, frozen=True):

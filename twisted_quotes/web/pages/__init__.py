@@ -1,5 +1,5 @@
 """
 HTML pages for people.
 
-Read L{pages<twisted_quotes.web.pages.pages>} first.
+Read L{rendering<twisted_quotes.web.pages.rendering>} first.
 """

@@ -31,7 +31,7 @@ PAGE_SIZE = 120
 """The maximum number of names on a page."""
 
 
-class _PageQuery(Struct, frozen=True):
+class PageQuery(Struct, frozen=True):
     """The parameter of these pages."""
 
     offset: Offset = 0
@@ -158,8 +158,8 @@ class BrowsePages:
 
 
 def _read_offset(request: IRequest) -> int:
-    parameters = urlencode(read_parameters(request, _PageQuery))
-    return parse_parameters(parameters.encode(), _PageQuery).offset
+    parameters = urlencode(read_parameters(request, PageQuery))
+    return parse_parameters(parameters.encode(), PageQuery).offset
 
 
 def find_initials(authors: Sequence[Author]) -> dict[str, int]:

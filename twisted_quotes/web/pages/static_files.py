@@ -4,9 +4,11 @@ The style sheet, the script, the fonts and the icon of the pages, kept in memory
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from hashlib import blake2b
 from html import escape
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import NamedTuple
 
 from twisted.web.iweb import IRequest
@@ -36,12 +38,21 @@ class _StaticFile(NamedTuple):
 
 def _load_files() -> dict[str, _StaticFile]:
     loaded = {}
-    for path in (_PACKAGE / "static").iterdir():
+    for name, path in _walk(_PACKAGE / "static"):
         content = path.read_bytes()
         tag = blake2b(content, digest_size=8).hexdigest()
-        content_type = _CONTENT_TYPES[path.name.rpartition(".")[2]]
-        loaded[path.name] = _StaticFile(content_type, content, tag)
+        content_type = _CONTENT_TYPES[name.rpartition(".")[2]]
+        loaded[name] = _StaticFile(content_type, content, tag)
     return loaded
+
+
+def _walk(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, Traversable]]:
+    """Yield the names of all files in a folder and its sub-folders, with the files."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            yield from _walk(path, f"{prefix}{path.name}/")
+        else:
+            yield f"{prefix}{path.name}", path
 
 
 _FILES = _load_files()

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from twisted_quotes.quotes.quote import Quote
 from twisted_quotes.search.lookups.quotes import DictionaryInfo
@@ -16,7 +17,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class MatchBody(Struct, frozen=True):
-    """The position of a match in a text, in code points."""
+    """
+    The position of a match in a text, in code points.
+
+    @ivar start: the index of its first code point.
+    @ivar end: the index after its last code point.
+    """
 
     start: int
     end: int
@@ -26,12 +32,18 @@ class QuoteBody(Struct, frozen=True, omit_defaults=True):
     """
     A quote.
 
+    @ivar id: depends only on the text.
+    @ivar text: the whole quote, as it is in the dictionary.
     @ivar quotation: the text without its attribution.
     @ivar attribution: the attribution in one line, without its mark.
     @ivar author: the attribution up to its first comma that is not within a name.
     @ivar work: what follows that comma.
+    @ivar dictionary: the name of its dictionary.
+    @ivar line_from: the number of its first line in the dictionary, counted from 1.
+    @ivar line_to: the number of its last line.
     @ivar length: the length of the quotation in code points.
     @ivar url: the URL of its page.
+    @ivar matches: the positions of the term or the words in the text.
     @ivar matches_truncated: whether there are more matches; left out if not.
     """
 
@@ -54,6 +66,8 @@ class SummaryBody(Struct, frozen=True):
     """
     The last line of a stream of quotes.
 
+    @ivar total: the number of all matching quotes.
+    @ivar returned: the number of quotes in the response.
     @ivar truncated: whether quotes after the offset are missing.
     @ivar reason: why they are missing.
     """
@@ -65,7 +79,16 @@ class SummaryBody(Struct, frozen=True):
 
 
 class PageBody(Struct, frozen=True):
-    """A page of quotes: the fields of L{SummaryBody}, and the quotes."""
+    """
+    A page of quotes.
+
+    @ivar total: the number of all matching quotes.
+    @ivar offset: the number of quotes before the page.
+    @ivar returned: the number of quotes on the page.
+    @ivar truncated: whether quotes after the offset are missing.
+    @ivar reason: why they are missing: C{limit}, C{bytes} or C{timeout}.
+    @ivar quotes: the quotes.
+    """
 
     total: int
     offset: int
@@ -79,6 +102,7 @@ class AuthorBody(Struct, frozen=True):
     """
     An author.
 
+    @ivar author: the name.
     @ivar quotes: the number of quotes with that author.
     """
 
@@ -87,7 +111,16 @@ class AuthorBody(Struct, frozen=True):
 
 
 class AuthorsBody(Struct, frozen=True):
-    """A page of authors, in the order of their names."""
+    """
+    A page of authors, in the order of their names.
+
+    @ivar total: the number of all authors.
+    @ivar offset: the number of authors before the page.
+    @ivar returned: the number of authors on the page.
+    @ivar truncated: whether authors after the offset are missing.
+    @ivar reason: why they are missing: C{limit}.
+    @ivar authors: the authors.
+    """
 
     total: int
     offset: int
@@ -101,6 +134,7 @@ class SuggestionBody(Struct, frozen=True):
     """
     A word that occurs in no quote.
 
+    @ivar word: the word.
     @ivar nearest: similar words that occur, the most probable first.
     """
 
@@ -109,7 +143,11 @@ class SuggestionBody(Struct, frozen=True):
 
 
 class SuggestionsBody(Struct, frozen=True):
-    """The words of a search that occur in no quote."""
+    """
+    The words of a search that occur in no quote.
+
+    @ivar suggestions: these words, with similar ones.
+    """
 
     suggestions: Sequence[SuggestionBody]
 
@@ -118,6 +156,12 @@ class DictionaryBody(Struct, frozen=True):
     """
     A dictionary.
 
+    @ivar name: the name, with C{/} for sub-folders.
+    @ivar default: whether queries that name no dictionary search it (API v1).
+    @ivar bytes: the size of the file.
+    @ivar quotes: the number of its quotes.
+    @ivar modified: when the file was modified, in UTC.
+    @ivar encoding: the encoding of its text.
     @ivar format: how its quotes are separated.
     @ivar warnings: what may not be read as expected.
     """
@@ -126,10 +170,20 @@ class DictionaryBody(Struct, frozen=True):
     default: bool
     bytes: int
     quotes: int
-    modified: datetime
+    modified: Annotated[datetime, Meta(tz=True)]
     encoding: str
     format: str
     warnings: Sequence[str]
+
+
+class DictionariesBody(Struct, frozen=True):
+    """
+    All dictionaries.
+
+    @ivar dictionaries: the dictionaries, in the order of their names.
+    """
+
+    dictionaries: Sequence[DictionaryBody]
 
 
 def quote_body(quote: Quote, base_url: str) -> QuoteBody:

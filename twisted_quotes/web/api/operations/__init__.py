@@ -1,0 +1,6 @@
+"""
+The table of all operations, from which the routes and the documentation are made.
+
+To add a route, add an operation to the module of its topic, such as L{quotes
+<twisted_quotes.web.api.operations.quotes>}, and to the tuple at its end.
+"""
