@@ -60,8 +60,3 @@ def test_swagger_ui_sends_requests_under_the_strict_policy(page: Page) -> None:
     page.get_by_role("button", name="Execute").click()
     response = page.locator(".live-responses-table .response .microlight").first
     expect(response).to_contain_text('"status": "ok"')
-
-
-def test_swagger_ui_needs_scripts_and_says_so(plain_page: Page) -> None:
-    plain_page.goto("/docs/try")
-    expect(plain_page.locator("noscript")).to_contain_text("needs JavaScript")

@@ -29,6 +29,7 @@ def main(folder: str, url: str) -> None:
             "body": models.Search.from_dict({"action": "search", "term": "love"})
         },
         "get_quote": {"identity": QUOTE_ID},
+        "get_quote_page": {"identity": QUOTE_ID},
         "get_static_file": {"name": "docs.css"},
         "suggest_words": {"q": "hapiness"},
         "wait": {"seconds": 0},
