@@ -82,7 +82,7 @@ class ServiceTests(WebTestCase):
     def test_a_text_is_compressed_in_the_coding_that_the_client_prefers(self) -> None:
         for path in (
             "/static/style.css",
-            "/dictionaries",
+            "/authors",
             "/metrics",
             "/api/v2/quotes",
         ):
