@@ -249,7 +249,6 @@ class PackBuilds:
         for packed in pack.dictionaries:
             if packed.warnings and packed.state not in self.collection.locations:
                 for warning in packed.warnings:
-                    # trial takes an event with a "warning" for one of Python.
                     self._log.warn(
                         "In the dictionary {name!a}: {problem}.",
                         name=packed.name,
