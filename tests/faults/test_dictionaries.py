@@ -181,8 +181,13 @@ class ChangingFault(DictionaryFault):
     expected_behavior = "each response is of one version of the file, or a 503"
 
     def version_text(self, number: int) -> str:
-        """Return the text of a version; its size differs from the previous one."""
-        return f"love {number}\n\n" * (1000 + number % 10)
+        """
+        Return the text of a version; its size differs from the previous one.
+
+        It fits in a page of memory. Between two pages, the kernel may suspend a process
+        that writes for so long that half a text is a version of its own.
+        """
+        return f"love {number}\n\n" * (300 + number % 10)
 
     def reset_book(self) -> None:
         """Write the first version."""
