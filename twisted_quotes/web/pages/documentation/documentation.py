@@ -136,6 +136,6 @@ def _flatten(page: Page) -> Deferred[bytes]:
 
 def _fill_in(request: IRequest, rendered: bytes) -> bytes:
     """Put in the URL and the path of the service, which need no escaping."""
-    url = base_url(request) or "http://localhost"
+    url = base_url(request, "http://localhost")
     rendered = rendered.replace(BASE_URL.encode(), url.encode())
     return rendered.replace(_AnyRequest.base_path.encode(), base_path(request).encode())
