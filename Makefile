@@ -1,5 +1,5 @@
 # serve: run the service on http://127.0.0.1:8000/
-# test: run the unit tests and the integration tests, in less than three minutes
+# test: run the unit tests and the integration tests, in less than four minutes
 # test-all: run all tests with coverage, again under trial, and those of the real process
 #   and of faults again with two workers; those of the pages in a browser
 # browser: run the tests of the pages in Chromium
