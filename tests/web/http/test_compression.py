@@ -204,6 +204,8 @@ class ServiceTests(WebTestCase):
         plain = self.fetch(path, "gzip", NDJSON)
         self.assertIsNone(plain.header("content-encoding"))
         self.assertIn(b'"text"', plain.body)
+        empty = self.fetch(f"{path}&min_length=1000000", "gzip", NDJSON)
+        self.assertIn(b'"total":0', decode("gzip", empty.body))
         first.disconnect()
         for _ in range(3):
             response = self.fetch(path, "gzip", NDJSON)

@@ -182,13 +182,14 @@ async def _encode_body(
     is_worthwhile = is_text(request) and (len(body) >= MIN_SIZE or not is_whole)
     if request.code in NO_BODY_CODES or not (is_worthwhile or is_required):
         return body
-    if not is_whole:
+    if not is_whole and request.method == b"HEAD":
         encoder.start()
         return body
     quota: OutputQuota | None = getattr(request, "output_quota", None)
     with nullcontext() if quota is None else quota.reserve(len(body)):
         encoded = await encoder.encode(body, is_last=True)
-    request.setHeader(b"content-length", b"%d" % len(encoded))
+    if is_whole:
+        request.setHeader(b"content-length", b"%d" % len(encoded))
     return encoded
 
 
