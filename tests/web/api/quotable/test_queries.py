@@ -4,6 +4,7 @@ Tests for L{twisted_quotes.web.api.quotable.queries}.
 
 from __future__ import annotations
 
+from time import process_time
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -87,6 +88,16 @@ class SearchCriteriaTests(SynchronousTestCase):
             ' " divided house " ',
         ):
             self.assertEqual(self.criteria(query), [((text("divided house"),),)])
+
+    def test_a_long_query_is_read_in_linear_time(self) -> None:
+        def measure(size: int) -> float:
+            query = '"' + " " * size + "a" * size + " " * size + "!"
+            start = process_time()
+            self.criteria(query)
+            return process_time() - start
+
+        short = max(min(measure(30) for _ in range(5)), 1e-5)
+        self.assertLess(min(measure(330) for _ in range(3)) / short, 100)
 
     def test_words_keep_their_apostrophes_and_hyphens(self) -> None:
         [all_words, _] = self.criteria("don't well-known!")

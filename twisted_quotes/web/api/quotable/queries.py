@@ -32,7 +32,8 @@ TagNames: TypeAlias = Mapping[str, Sequence[str]]
 CriterionGroups: TypeAlias = tuple[CriterionGroup, ...]
 
 _WORD = compile(r"[\w'\u2019-]*\w[\w'\u2019-]*")
-_PHRASE = compile(r"\s*[\"\u201c\u201d]\s*(.*\w.*?)\s*[\"\u201c\u201d]\s*")
+_LETTER = compile(r"\w")
+_QUOTATION_MARKS = '"\u201c\u201d'
 
 
 class FindByCriteria(FindQuotes, frozen=True, kw_only=True):
@@ -103,8 +104,8 @@ def search_criteria(
 
     @raise BadRequest: there are no words, or too many.
     """
-    phrase = _PHRASE.fullmatch(parameters.query)
-    words = [phrase[1]] if phrase else _WORD.findall(parameters.query)
+    phrase = _read_phrase(parameters.query)
+    words = [phrase] if phrase else _WORD.findall(parameters.query)
     if not 0 < len(words) <= MAX_WORDS:
         raise BadRequest(
             f'The parameter "query" has {len(words)} words. Send 1 to {MAX_WORDS} '
@@ -115,6 +116,15 @@ def search_criteria(
     all_words = tuple(groups)
     any_word = (tuple(dict.fromkeys(chain.from_iterable(groups))),)
     return [each for each in dict.fromkeys((all_words, any_word)) if all(each)]
+
+
+def _read_phrase(query: str) -> str | None:
+    """Return the text in quotation marks, if a query is such a text."""
+    query = query.strip()
+    if len(query) < 2 or not {query[0], query[-1]} <= {*_QUOTATION_MARKS}:
+        return None
+    phrase = query[1:-1].strip()
+    return phrase if _LETTER.search(phrase) else None
 
 
 def _word_criteria(
