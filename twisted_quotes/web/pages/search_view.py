@@ -81,7 +81,7 @@ class SearchView(Page):
     @renderer
     def dictionary_fields(self, request: IRequest, tag: Tag) -> Iterator[Tag]:
         """Render the dictionaries to choose from, and those that are chosen."""
-        chosen = self._values("dictionary")
+        chosen = {*self._values("dictionary")}
         for number, name in enumerate(self.dictionary_names):
             if number < MAX_NAMES or name in chosen:
                 checked = {"checked": ""} if name in chosen else {}

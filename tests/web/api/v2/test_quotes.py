@@ -256,8 +256,8 @@ class OtherTests(V2TestCase):
                 self.web = self.make_web(now=day * 86400 - seconds)
                 responses.append(self.get_response("quotes/today", dictionary="quotes"))
             morning, evening = responses
-            self.assertEqual(morning.header("cache-control"), "max-age=86400")
-            self.assertEqual(evening.header("cache-control"), "max-age=10")
+            self.assertEqual(morning.header("cache-control"), "private, max-age=86400")
+            self.assertEqual(evening.header("cache-control"), "private, max-age=10")
             self.assertEqual(evening.body, morning.body)
             self.assertEqual(evening.header("etag"), morning.header("etag"))
             texts.add(evening.json["text"])

@@ -83,7 +83,7 @@ class QuotesV2:
         representation = Representation(
             ("today", now.date(), query),
             _negotiate(request, [JSON, TEXT]),
-            f"max-age={int((midnight - now).total_seconds())}",
+            f"private, max-age={int((midnight - now).total_seconds())}",
         )
 
         async def find(client_key: str | None) -> Found:
