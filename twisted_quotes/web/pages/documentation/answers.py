@@ -43,6 +43,18 @@ class Answer:
         return self.code in _TEMPORARY_ERRORS
 
 
+MAX_LENGTH = 64 * 1024
+"""The length of a streamed response from which on it is cut off, in bytes."""
+
+
+class _Cut(BaseException):
+    """
+    The response is so long that the rest of it is left out.
+
+    It is no L{Exception}, so that no route takes it for an error.
+    """
+
+
 class Answers:
     """
     Requests examples from the routes themselves.
@@ -59,9 +71,13 @@ class Answers:
         try:
             response = self._routes[operation](request)
             body = await response if isawaitable(response) else response
+        except _Cut:
+            body = b""
         except Exception:
             body = render_error(request, Failure())
-        return Answer(request.code, b"".join([*request.written, body]).decode())
+        return Answer(
+            request.code, b"".join([*request.written, body]).decode(errors="replace")
+        )
 
 
 class _NoChannel:
@@ -106,5 +122,11 @@ class _ExampleRequest(Request):
             self.requestHeaders.setRawHeaders("accept", [example.accept])
 
     def write(self, data: bytes) -> None:
-        """Keep a part of the body."""
-        self.written.append(data)
+        """Keep a part of the body, or end a response that is long."""
+        self.written.append(data[:MAX_LENGTH])
+        if sum(map(len, self.written)) >= MAX_LENGTH:
+            raise _Cut()
+
+    def abort_response(self, reason: Failure) -> None:
+        """End a response that has failed after its start."""
+        reason.raiseException()

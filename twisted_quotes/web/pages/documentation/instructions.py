@@ -131,7 +131,7 @@ class InstructionsPage(DocumentationPage):
         cut = text[:MAX_ANSWER_LENGTH]
         figure(tags.pre(tags.samp(printable_lines(cut)), class_="answer"))
         if cut != text:
-            figure(tags.p(f"The response has {len(text) - len(cut)} more characters."))
+            figure(tags.p("The rest of the response is left out."))
         return figure
 
 
