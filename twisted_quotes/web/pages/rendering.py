@@ -151,15 +151,19 @@ def send_page(request: IRequest, html: bytes) -> bytes:
     return body
 
 
+def prefers_html(request: IRequest) -> bool:
+    """Return whether a client prefers HTML to JSON, as browsers do for a link."""
+    offered = ["application/json", "text/html"]
+    return negotiate_media_type(header(request, b"accept"), offered) == "text/html"
+
+
 async def render_any_error(request: IRequest, failure: Failure) -> bytes:
     """
     Respond to a browser with a page, and to others in JSON.
 
     It is the error handler of the Klein app.
     """
-    offered = ["application/json", "text/html"]
-    accepted = negotiate_media_type(header(request, b"accept"), offered)
-    if accepted != "text/html" or request.path.startswith(_PROGRAM_URLS):
+    if request.path.startswith(_PROGRAM_URLS) or not prefers_html(request):
         return render_error(request, failure)
     code, message = prepare_error(request, failure)
     title = "Not found" if code == NOT_FOUND else "Something is wrong"

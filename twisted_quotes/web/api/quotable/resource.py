@@ -18,9 +18,9 @@ from werkzeug.exceptions import HTTPException
 
 from twisted_quotes.search.finder import Finder
 from twisted_quotes.web.authentication.authenticator import authenticate
-from twisted_quotes.web.http.accept import negotiate_media_type
-from twisted_quotes.web.http.request_log import annotate, header
+from twisted_quotes.web.http.request_log import annotate
 from twisted_quotes.web.http.responses import prepare_error, render_json
+from twisted_quotes.web.pages.rendering import prefers_html
 
 from ..response_cache import ResponseCache
 from ..v2.caching_responder import CachingResponder
@@ -71,17 +71,12 @@ class QuotableResource(Resource):
             return self._others.render(request)
         if match["page"]:
             request.setHeader(b"vary", b"accept")
-            if _prefers_page(request):
+            if prefers_html(request):
                 return self._others.render(request)
         if request.path.endswith(b"/"):
             request.postpath.pop()
         request.setHeader(b"access-control-allow-origin", b"*")
         return self._quotable.render(request)
-
-
-def _prefers_page(request: IRequest) -> bool:
-    media_types = ["application/json", "text/html"]
-    return negotiate_media_type(header(request, b"accept"), media_types) == "text/html"
 
 
 def quotable_resource(
