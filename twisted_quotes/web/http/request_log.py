@@ -4,10 +4,12 @@ Log entries and headers of requests.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from re import compile
 from secrets import token_hex
 from typing import Any
 
+from msgspec import UNSET, Struct, UnsetType
 from twisted.web.iweb import IRequest
 
 _REQUEST_ID = compile(r"[A-Za-z0-9][A-Za-z0-9._:/+=@-]{0,127}")
@@ -57,6 +59,17 @@ def query_string(request: IRequest) -> bytes:
 def annotate(request: IRequest, **fields: Any) -> None:
     """Add fields to the log event of a request."""
     log_entry(request).fields.update(fields)
+
+
+def annotate_query(
+    request: IRequest, query: Struct, dictionary_names: Sequence[str]
+) -> None:
+    """Add the dictionaries and the search term of a query to the log entry."""
+    annotate(request, dictionary=", ".join(dictionary_names))
+    term, search = getattr(query, "term", UNSET), getattr(query, "q", UNSET)
+    searched = search if term is UNSET else term
+    if not isinstance(searched, UnsetType):
+        annotate_term(request, searched)
 
 
 def annotate_term(request: IRequest, term: str) -> None:

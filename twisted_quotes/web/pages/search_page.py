@@ -22,7 +22,7 @@ from twisted_quotes.search.finder import Finder
 from twisted_quotes.search.lookups.words import Suggestion
 from twisted_quotes.search.results import QuotePage
 from twisted_quotes.web.http.clients import client_key_for_request
-from twisted_quotes.web.http.request_log import annotate, annotate_term, query_string
+from twisted_quotes.web.http.request_log import annotate, annotate_query, query_string
 from twisted_quotes.web.http.responses import log_error, prepare_error
 from twisted_quotes.web.http.urls import base_path
 
@@ -113,11 +113,7 @@ class SearchPage:
         return send_page(request, html)
 
     async def _find(self, request: IRequest, query: FindQuotes) -> Found:
-        requested = self._finder.resolve_names(query)
-        annotate(request, dictionary=", ".join(requested))
-        searched = query.term if isinstance(query.q, UnsetType) else query.q
-        if not isinstance(searched, UnsetType):
-            annotate_term(request, searched)
+        annotate_query(request, query, self._finder.resolve_names(query))
         page, error = QuotePage(query.limit, _MAX_PAGE_BYTES), ""
         try:
             await self._finder.find_quotes(query, page, client_key_for_request(request))

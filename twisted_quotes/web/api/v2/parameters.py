@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import Struct
 from twisted.web.iweb import IRequest
 
 from twisted_quotes.query.parsing import parse_parameters
 from twisted_quotes.query.queries import DictionaryNames
 from twisted_quotes.query.quote_queries import LibraryQuery
 from twisted_quotes.search.finder import Finder
-from twisted_quotes.web.http.request_log import annotate, annotate_term, query_string
+from twisted_quotes.web.http.request_log import annotate_query, query_string
 
 Q = TypeVar("Q", bound=LibraryQuery)
 
@@ -37,9 +37,5 @@ def read_query(
     """
     query = parse_parameters(query_string(request), query_type)
     requested = finder.resolve_names(query)
-    annotate(request, dictionary=", ".join(requested))
-    term, search = getattr(query, "term", UNSET), getattr(query, "q", UNSET)
-    searched = search if term is UNSET else term
-    if not isinstance(searched, UnsetType):
-        annotate_term(request, searched)
+    annotate_query(request, query, requested)
     return query, requested
