@@ -401,7 +401,8 @@ class LargeDictionaryTests(LibraryTestCase):
         self.assertEqual(list(temporary.iterdir()), [])
 
     def test_a_shutdown_waits_for_an_index_that_is_needed(self) -> None:
-        server = self.serve()
+        # So that no other worker builds the index, which nobody there waits for.
+        server = self.serve("--index-at-start=no")
         client = server.connect().send_query(self.query)
         builder = self.stop_builder(server)
         server.send_signal()
