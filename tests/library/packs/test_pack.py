@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+from collections.abc import Iterator
 from errno import EMFILE
 from pathlib import Path
 from unittest.mock import patch
@@ -14,6 +15,7 @@ from unittest.mock import patch
 from twisted_quotes.library.packs import columns as columns_module
 from twisted_quotes.library.packs import files as files_module
 from twisted_quotes.library.packs.columns import ID_SIZE, PackDamaged
+from twisted_quotes.library.packs.files import PackFiles
 from twisted_quotes.library.packs.pack import Pack
 from twisted_quotes.library.packs.parts import PackPart, merge_parts
 from twisted_quotes.quotes.quote import quote_id
@@ -208,6 +210,47 @@ class IdTests(PackTestCase):
             numbers = sorted(range(100), key=distances.__getitem__)
             for size in (1, 3, 100):
                 with patch.object(files_module, "_MAX_IDS", size), pack.open() as files:
-                    found = list(files.iterate_from(start))
+                    found = files.find_following(start, range(100), 100)
                 self.assertEqual([n for _, n in found], numbers)
                 self.assertEqual([d for d, _ in found], sorted(distances))
+
+    def test_quotes_of_a_part_come_in_the_same_order(self) -> None:
+        """Also those with the same text, which come in the order of the pack."""
+        source = random.Random(1)
+        texts = [str(source.randint(0, 300)) for _ in range(600)]
+        prefixes = [int(quote_id(text)[:16], 16) for text in texts]
+        pack = self.pack_files({"numbers": "\n\n".join(texts)})
+        self.patch(files_module, "_MAX_IDS", 7)
+        for size in (0, 1, 2, 20, 24, 25, 100, 599, 600):
+            start, limit = source.randint(0, 600 - size), source.choice((1, 20))
+            prefix = source.choice((prefixes[start], source.getrandbits(64)))
+            quotes = range(start, start + size)
+            distances = [((prefixes[n] - prefix) % 2**64, n) for n in quotes]
+            with pack.open() as files:
+                found = files.find_following(prefix, quotes, limit)
+            self.assertEqual(found, sorted(distances)[:limit])
+
+    def test_quotes_of_a_small_part_are_found_without_a_walk_through_the_pack(
+        self,
+    ) -> None:
+        """Also if the ids that follow are all those of another dictionary."""
+        texts = ["a"] * 2000 + [str(number) for number in range(50)]
+        pack = self.pack_files({"one": "\n\n".join(texts)})
+        looked_at = []
+        real = files_module.PackFiles._iterate_from
+
+        def iterate_from(files: PackFiles, prefix: int) -> Iterator[tuple[int, int]]:
+            for each in real(files, prefix):
+                looked_at.append(each)
+                yield each
+
+        self.patch(files_module.PackFiles, "_iterate_from", iterate_from)
+        with pack.open() as files:
+            found = files.find_following(
+                int(quote_id("a")[:16], 16), range(2000, 2050), 20
+            )
+            self.assertEqual(len(found), 20)
+            self.assertLessEqual(len(looked_at), 50)
+            looked_at.clear()
+            files.find_following(0, range(2050), 20)
+            self.assertEqual(len(looked_at), 20)

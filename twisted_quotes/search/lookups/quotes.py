@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from hashlib import blake2b
-from itertools import islice
 from typing import NamedTuple, TypeAlias
 
 from twisted_quotes.concurrency.limiter import SlotRequest
@@ -154,9 +153,8 @@ def _find_next(opened: _OpenedParts, prefix: int) -> _Place | None:
     """Return the quote whose id follows a prefix, one of the short ones if possible."""
     candidates: list[tuple[bool, int, _Place]] = []
     for part, files in opened:
-        quotes = part.quotes
-        following = ((d, n) for d, n in files.iterate_from(prefix) if n in quotes)
-        for distance, position in islice(following, _MAX_CANDIDATES):
+        following = files.find_following(prefix, part.quotes, _MAX_CANDIDATES)
+        for distance, position in following:
             [length] = files.read_lengths(position, position + 1)
             is_long = length > MAX_DAILY_LENGTH
             candidates.append((is_long, distance, (part, position)))
