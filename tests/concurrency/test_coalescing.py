@@ -67,3 +67,20 @@ class CoalescedCallTests(SynchronousTestCase):
         self.pending[0].callback(1)
         self.pending[1].callback(2)
         self.assertEqual(self.successResultOf(results[0]), 2)
+
+    def test_a_cancellable_call_ends_with_the_last_request_that_waits_for_it(
+        self,
+    ) -> None:
+        """A request that waits for the next call starts it then."""
+        self.call.cancellable = True
+        self.call.request()
+        first, second = self.call.request(), self.call.request()
+        self.pending[0].callback(1)
+        later = self.call.request()
+        for waiter, is_cancelled in ((first, False), (second, True)):
+            waiter.cancel()
+            self.failureResultOf(waiter, CancelledError)
+            self.assertEqual(self.pending[1].called, is_cancelled)
+        self.pending[2].callback(3)
+        self.assertEqual(self.successResultOf(later), 3)
+        self.assertFalse(self.call.is_running)

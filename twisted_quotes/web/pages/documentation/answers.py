@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 from twisted.internet.address import UNIXAddress
+from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 from twisted.web.http import Request
 
@@ -73,6 +74,8 @@ class Answers:
             body = await response if isawaitable(response) else response
         except _Cut:
             body = b""
+        except CancelledError:
+            raise
         except Exception:
             body = render_error(request, Failure())
         return Answer(
