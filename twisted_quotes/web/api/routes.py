@@ -146,7 +146,8 @@ def _route_table(
         | _bind(v1.OPERATIONS, QuotesV1(finder, response_cache))
     )
     documentation = Documentation(
-        finder, describe_api(requires_authentication), Answers(api)
+        finder.searchable_library.runner.reactor,
+        *(finder, describe_api(requires_authentication), Answers(api)),
     )
     return (
         api

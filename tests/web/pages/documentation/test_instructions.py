@@ -24,7 +24,7 @@ from twisted_quotes.web.pages.documentation.fields import (
 )
 from twisted_quotes.web.pages.rendering import flatten_page
 
-from ...clients import HOST, FakeSocket
+from ...clients import HOST, FakeSocket, get_request
 from ..cases import Page, PagesTestCase
 
 PATH = "/api/v1/web"
@@ -101,7 +101,11 @@ class DictionaryTests(InstructionsTestCase):
         (self.folder / "new").write_text("x\n")
         for _ in range(3):
             self.assertIn("new", self.dictionaries(self.get_page(PATH)))
-        # The second time is after the index was built.
+        self.assertEqual(len(rendered), 1)
+        # Their index was built meanwhile. Then they are kept for good.
+        for _ in range(3):
+            self.web.reactor.advance(60)
+            self.assertIn("new", self.dictionaries(self.get_page(PATH)))
         self.assertEqual(len(rendered), 2)
 
     def test_urls_in_commands_are_quoted(self) -> None:
@@ -239,8 +243,8 @@ class ExampleTests(InstructionsTestCase):
             self.assertLessEqual(len(text), instructions.MAX_ANSWER_LENGTH)
         self.assertIn("The rest of the response is left out.", page.texts["p"])
 
-    def test_a_busy_service_shows_the_responses_of_the_next_request(self) -> None:
-        """It requests no further examples, and does not keep the page."""
+    def test_a_busy_service_shows_the_responses_after_a_minute(self) -> None:
+        """It requests no further examples, and keeps the page for so long."""
         busy = self.make_web(running=1, waiting=0)
         self.web, first = busy, busy.post_query(action="search", term="x")
         page = self.get_page(PATH)
@@ -249,4 +253,20 @@ class ExampleTests(InstructionsTestCase):
         busy.end_processes()
         busy.flush_responses()
         self.successResultOf(first)
+        self.assertIn(text, self.get_page(PATH).texts["p"])
+        busy.reactor.advance(60)
         self.assertNotIn(text, self.get_page(PATH).texts["p"])
+
+    def test_examples_are_cancelled_when_nobody_waits_for_the_page(self) -> None:
+        """Then nothing is outstanding, and a shutdown has nothing to wait for."""
+        clients = [self.web.connect() for _ in range(2)]
+        for client in clients:
+            client.send(get_request(PATH))
+        first, *_ = self.web.running_processes()
+        clients[0].disconnect()
+        clients[1].disconnect()
+        self.assertIn("KILL", first.signals)
+        self.web.end_processes()
+        self.web.reactor.advance(0)
+        self.assertEqual(len(self.web.outstanding), 0)
+        self.assertEqual(self.web.running_processes(), [])

@@ -5,10 +5,12 @@ The routes of the documentation: the instructions, the reference, the OpenAPI do
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import Any, ClassVar
+from math import inf
+from typing import Any, ClassVar, NamedTuple
 
 import msgspec
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.web.iweb import IRequest
 from twisted.web.template import XMLString
 
@@ -26,6 +28,22 @@ from .answers import Answer, Answers
 from .frame import DocumentationPage
 from .instructions import BASE_URL, InstructionsPage, LibrarySummary
 from .reference import ReferencePage
+
+_TEMPORARY_LIFETIME = 60.0
+"""How long instructions are kept that lack something, in seconds."""
+
+
+class _Instructions(NamedTuple):
+    """
+    Instructions that were rendered.
+
+    @ivar state: the state of the library.
+    @ivar expires_at: when they are outdated even if the library has not changed.
+    """
+
+    state: object
+    expires_at: float
+    html: bytes
 
 
 class _AnyRequest:
@@ -46,13 +64,21 @@ class Documentation:
     """
     The routes of the documentation.
 
-    Everything is rendered once, the instructions once for each state of the library.
+    Everything is rendered once, the instructions once for each state of the library,
+    and again after a while if not everything had an index, or the service was too busy.
     The URL of the service, which depends on the request, is then put in its place.
 
     @param answers: responds to the examples.
     """
 
-    def __init__(self, finder: Finder, api: ApiDescription, answers: Answers) -> None:
+    def __init__(
+        self,
+        clock: IReactorTime,
+        finder: Finder,
+        api: ApiDescription,
+        answers: Answers,
+    ) -> None:
+        self._clock = clock
         self._finder = finder
         self._api = api
         self._answers = answers
@@ -60,8 +86,10 @@ class Documentation:
         self._document_json = msgspec.json.encode(self._document)
         self._reference = b""
         self._try_page = b""
-        self._instructions: tuple[object, bytes] = None, b""
-        self._instructions_call = CoalescedCall(self._render_instructions)
+        self._instructions: _Instructions | None = None
+        self._instructions_call = CoalescedCall(
+            self._render_instructions, cancellable=True
+        )
 
     def document(self, request: IRequest) -> bytes:
         """Respond with the OpenAPI document."""
@@ -96,15 +124,12 @@ class Documentation:
 
     async def _render_instructions(self) -> bytes:
         """Render the instructions, unless they have been for this state."""
-        finder = self._finder
-        state = (
-            await finder.read_states(EVERY_DICTIONARY),
-            finder.warnings(),
-            finder.searchable_library.packs.progress.ratio(),
-        )
-        rendered_state, html = self._instructions
-        if rendered_state == state:
-            return html
+        finder, now = self._finder, self._clock.seconds()
+        state = await finder.read_states(EVERY_DICTIONARY)
+        kept = self._instructions
+        if kept is not None and kept.state == state and now < kept.expires_at:
+            return kept.html
+        is_final = finder.searchable_library.packs.progress.ratio() == 1
         answers = await self._request_examples()
         library = LibrarySummary(
             await finder.list_dictionary_names(),
@@ -113,8 +138,9 @@ class Documentation:
         )
         page = InstructionsPage("Instructions", self._api, library, answers)
         html = await _flatten(page)
-        if not any(answer.is_temporary for answer in answers.values()):
-            self._instructions = state, html
+        is_final = is_final and not any(each.is_temporary for each in answers.values())
+        expires_at = inf if is_final else now + _TEMPORARY_LIFETIME
+        self._instructions = _Instructions(state, expires_at, html)
         return html
 
     async def _request_examples(self) -> dict[Example, Answer]:
@@ -123,6 +149,9 @@ class Documentation:
         for operation in self._api.operations:
             for example in operation.examples:
                 answer = await self._answers.answer(operation, example)
+                # A route may have responded although it was cancelled.
+                if not self._instructions_call.is_needed:
+                    raise CancelledError()
                 answers[example] = answer
                 if answer.is_temporary:
                     return answers
