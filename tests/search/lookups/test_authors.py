@@ -4,13 +4,17 @@ Tests for L{twisted_quotes.search.lookups.authors}.
 
 from __future__ import annotations
 
+from typing import Any
 from unittest.mock import patch
+
+from twisted.internet.defer import CancelledError, Deferred
 
 from twisted_quotes.library.packs.columns import PackDamaged
 from twisted_quotes.query.queries import EVERY_DICTIONARY
 from twisted_quotes.search.lookups import authors
 
 from ...cases import RealGrepTestCase
+from ...fakes import run_immediately
 
 TEXT = """One.
 -- Mark Twain, Letters
@@ -64,6 +68,42 @@ class AuthorListTests(RealGrepTestCase):
         self.write("some", "Seven.\n-- Ann\n")
         after, _ = await finder.find_authors(("some",))
         self.assertEqual(after, [("Ann", 1)])
+
+    async def test_the_list_of_the_library_stays_when_others_are_requested(
+        self,
+    ) -> None:
+        finder = self.make_finder()
+        names = [str(number) for number in range(5)]
+        for name in names:
+            self.write(name, TEXT)
+        before, _ = await finder.find_authors(EVERY_DICTIONARY)
+        for name in names:
+            await finder.find_authors((name,))
+        again, _ = await finder.find_authors(EVERY_DICTIONARY)
+        self.assertIs(again, before)
+
+    async def test_concurrent_requests_share_a_list(self) -> None:
+        """One that is cancelled does not end it for the others."""
+        self.write("some", TEXT)
+        waiting: list[Deferred[None]] = []
+
+        def in_thread(function: Any, /, *arguments: Any) -> Deferred[Any]:
+            if function.__name__ != "read_all":
+                return run_immediately(function, *arguments)
+            waiting.append(Deferred())
+            return waiting[-1].addCallback(lambda _: function(*arguments))
+
+        finder = self.make_finder(slots=4, in_thread=in_thread)
+        await finder.list_dictionaries()
+        requests = [finder.find_authors(EVERY_DICTIONARY) for _ in range(4)]
+        self.assertEqual(len(waiting), 1)
+        requests[0].cancel()
+        self.failureResultOf(requests[0], CancelledError)
+        self.assertEqual(len(waiting), 2)
+        waiting[1].callback(None)
+        lists = [(await each)[0] for each in requests[1:]]
+        self.assertEqual([each is lists[0] for each in lists], [True] * 3)
+        self.assertEqual(len(waiting), 2)
 
     async def test_a_damaged_pack_is_built_again(self) -> None:
         self.write("some", TEXT)

@@ -6,24 +6,26 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from re import compile
 from typing import NamedTuple, TypeAlias
 from unicodedata import normalize
+from weakref import WeakValueDictionary
 
+from twisted_quotes.concurrency.coalescing import CoalescedCall
 from twisted_quotes.concurrency.limiter import SlotRequest
 from twisted_quotes.grep.runner import GrepSession
 from twisted_quotes.library.packs.columns import PackDamaged
 from twisted_quotes.library.packs.files import PackFiles
 from twisted_quotes.library.packs.parts import PackPart
-from twisted_quotes.query.queries import DictionaryNames
+from twisted_quotes.query.queries import EVERY_DICTIONARY, DictionaryNames
 from twisted_quotes.search.results import Results
 from twisted_quotes.search.sources.searchable_library import SearchableLibrary
 
 _BLOCK_SIZE = 1024 * 1024
 _MAX_CACHED = 2
-"""The maximum number of lists that are kept."""
+"""The maximum number of lists of named dictionaries that are kept."""
 
 _ACCENT, _PUNCTUATION = compile("[\u0300-\u036f]+"), compile(r"[\W_]+")
 
@@ -36,14 +38,23 @@ class Author(NamedTuple):
 
 
 _Authors: TypeAlias = Sequence[Author]
+_Key: TypeAlias = tuple[PackPart, ...]
 
 
 @dataclass
 class AuthorList:
-    """Lists the authors of dictionaries. The last lists are kept for their pages."""
+    """
+    Lists the authors of dictionaries. The last lists are kept for their pages.
+
+    The list of the whole library takes longest: it is kept apart from the others.
+    """
 
     library: SearchableLibrary
-    _cached: dict[tuple[PackPart, ...], _Authors] = field(default_factory=dict)
+    _whole: dict[_Key, _Authors] = field(default_factory=dict)
+    _named: dict[_Key, _Authors] = field(default_factory=dict)
+    _calls: WeakValueDictionary[_Key, CoalescedCall[_Authors]] = field(
+        default_factory=WeakValueDictionary
+    )
 
     async def find_authors(
         self, requested: DictionaryNames, slot_request: SlotRequest
@@ -55,18 +66,35 @@ class AuthorList:
         """
         results = Results()
 
+        if requested == EVERY_DICTIONARY:
+            cached, max_cached = self._whole, 1
+        else:
+            cached, max_cached = self._named, _MAX_CACHED
+
         async def look_up(_: GrepSession, parts: Sequence[PackPart]) -> _Authors:
             key = tuple(parts)
-            authors = self._cached.pop(key, None)
-            if authors is None:
-                authors = await self.library.read_parts(parts, _count_authors)
-            self._cached[key] = authors
-            if len(self._cached) > _MAX_CACHED:
-                del self._cached[next(iter(self._cached))]
+            authors = cached.pop(key, None) or await self._count(key, cached)
+            cached[key] = authors
+            if len(cached) > max_cached:
+                del cached[next(iter(cached))]
             return authors
 
         authors = await self.library.search(requested, slot_request, look_up, results)
         return authors, results.is_complete
+
+    async def _count(self, key: _Key, cached: Mapping[_Key, _Authors]) -> _Authors:
+        """Count the authors, once for all who need the same list."""
+
+        async def count() -> _Authors:
+            # A call that ended meanwhile may have found it.
+            if key in cached:
+                return cached[key]
+            return await self.library.read_parts(key, _count_authors)
+
+        call = self._calls.get(key)
+        if call is None:
+            call = self._calls[key] = CoalescedCall(count, cancellable=True)
+        return await call.request()
 
 
 def _count_authors(opened: Iterator[tuple[PackPart, PackFiles]]) -> list[Author]:

@@ -123,7 +123,9 @@ class BrowsePages:
             EVERY_DICTIONARY, client_key_for_request(request)
         )
         if authors is not self._authors:
-            self._authors, self._initials = authors, find_initials(authors)
+            in_thread = self._finder.searchable_library.in_thread
+            initials = await in_thread(find_initials, authors)
+            self._authors, self._initials = authors, initials
         names = [
             (author.name, author_url(request, author.name), author.quote_count, ())
             for author in authors[offset : offset + PAGE_SIZE]
