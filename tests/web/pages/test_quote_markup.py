@@ -5,12 +5,14 @@ Tests of the HTML of quotes.
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.template import flattenString
 from twisted.web.test.requesthelper import DummyRequest
 
 from twisted_quotes.quotes.quote import Quote
+from twisted_quotes.web.pages import quote_markup
 from twisted_quotes.web.pages.quote_markup import dictionary_url, quote_article
 
 from .cases import Page
@@ -35,6 +37,27 @@ class MarkupTests(SynchronousTestCase):
         self.assertEqual(page.texts["blockquote"], ["All is well."])
         self.assertIn("Jane Austen, Emma", page.texts["p"])
         self.assertEqual(page.texts["cite"], ["Emma"])
+
+    def test_of_a_very_long_quote_the_beginning_is_shown_with_a_link_to_all(
+        self,
+    ) -> None:
+        """It ends with a line, if it has any."""
+        link = "/api/v2/quotes/"
+        long = "line\n" * 10
+        for limit, text, shown in (
+            (49, long + "-- Eve, Letters", "line\n" * 9 + "line"),
+            (48, long + "-- Eve, Letters", "line\n" * 8 + "line"),
+            (45, long + "-- Eve, Letters", "line\n" * 8 + "line"),
+            (10, "x" * 11, "x" * 10),
+        ):
+            with patch.object(quote_markup, "MAX_SHOWN", limit):
+                page = self.render(text, (0, 2), (44, 53))
+            is_cut = len(shown) < len(text.partition("\n--")[0])
+            self.assertEqual("".join(page.texts["blockquote"]), shown)
+            self.assertEqual(any(link in each for each in page.links), is_cut)
+            self.assertEqual("only the beginning" in self.html, is_cut)
+            self.assertEqual("Letters" in self.html, "Eve" in text)
+            self.assertEqual(page.texts["mark"][0], text[:2])
 
     def test_a_quote_without_an_author_has_no_attribution(self) -> None:
         self.render("All is well.")

@@ -20,6 +20,9 @@ from .quote_layout import Block, Span, lay_out
 _CONTROL_CHARACTERS = dict.fromkeys(
     [*range(9), *range(11, 32), *range(127, 160)], "\ufffd"
 )
+MAX_SHOWN = 128 * 1024
+"""The maximum length of what is shown of a quote, in code points."""
+
 _QUOTATION_MARK = compile(r"\s*[\"'\u2018\u201c\u201e\xab]")
 _PHRASE_MARK = compile(r"[\"\u201c\u201d\u201e\u201f]")
 
@@ -49,11 +52,21 @@ def quote_article(request: IRequest, quote: Quote, source: Tag | None = None) ->
     """
     Return the HTML of a quote, with the matches marked.
 
+    Of a very long one only the beginning is laid out, which takes a while.
+
     @param source: where it is from, on the page of the quote; elsewhere there is a link
         to that page.
     """
-    text = quote.text.translate(_CONTROL_CHARACTERS)
-    quotation = text[: quote.length]
+    length, text, rest = quote.length, quote.text, Tag("")
+    if length > MAX_SHOWN:
+        length = text.rfind("\n", 0, MAX_SHOWN)
+        length = length if length > 0 else MAX_SHOWN
+        text = text[:length]
+        url = f"{base_path(request)}/api/v2/quotes/{quote.id}"
+        rest = tags.p("This is only the beginning. ", class_="source")
+        rest(tags.a("The whole quote", href=url))
+    text = text.translate(_CONTROL_CHARACTERS)
+    quotation = text[:length]
     blocks = [
         _render_block(text, block, quote.match_spans) for block in lay_out(quotation)
     ]
@@ -66,7 +79,7 @@ def quote_article(request: IRequest, quote: Quote, source: Tag | None = None) ->
     attribution = _render_attribution(request, quote, text)
     return tags.article(
         tags.blockquote(*blocks, **hanging),
-        tags.footer(*attribution, source or "", actions),
+        tags.footer(rest, *attribution, source or "", actions),
     )
 
 

@@ -26,6 +26,7 @@ const MAX_LINES = 400;
 const WIDE = 65;
 const SLACK = 8;
 const LABEL_LENGTH = 3;
+const MAX_SHOWN = 2 ** 17;
 
 const size = (text) => [...text].length;
 const count = (list, test) => list.filter(test).length;
@@ -172,9 +173,15 @@ function renderAttribution(quote, text, characters) {
 }
 
 function renderQuote(quote) {
-  const text = clean(quote.text);
+  let text = clean(quote.text);
+  let quotation = clean(quote.quotation);
+  const rest = [];
+  if (quotation.length > MAX_SHOWN) {
+    text = quotation = quotation.slice(0, MAX_SHOWN).replace(/\n.*$/, "");
+    const href = `${home}api/v2/quotes/${quote.id}`;
+    rest.push("This is only the beginning. ", element("a", { href }, "The whole quote"));
+  }
   const characters = [...text];
-  const quotation = clean(quote.quotation);
   const blocks = layOut(quotation).map((each) =>
     renderBlock(characters, each, quote.matches),
   );
@@ -190,7 +197,13 @@ function renderQuote(quote) {
     "article",
     {},
     element("blockquote", isHanging ? { class: "hanging" } : {}, ...blocks),
-    element("footer", {}, ...renderAttribution(quote, text, characters), actions),
+    element(
+      "footer",
+      {},
+      ...rest,
+      ...renderAttribution(quote, text, characters),
+      actions,
+    ),
   );
 }
 
