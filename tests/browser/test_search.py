@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page, Route, expect
 
-from ..integration.server import Server
+from ..integration.server import Server, running_server
 from .conftest import ASTRAL, HOSTILE, VERSE, NewContext
 
 API = re.compile("/api/v2/quotes")
@@ -105,6 +106,27 @@ def test_the_script_and_the_server_make_the_same_html(
         assert typed.locator("#status").inner_text() == (
             rendered.locator("#status").inner_text()
         )
+
+
+def test_of_a_very_long_quote_the_script_and_the_server_show_the_same(
+    new_context: NewContext, tmp_path: Path
+) -> None:
+    lines = "".join(f"Line number {number}\n" for number in range(10_000))
+    (tmp_path / "long").write_text(f"{lines}-- Eve, Letters\n")
+    shown = []
+    with running_server(f"--dictionaries={tmp_path}") as server:
+        page = new_context(base_url=server.url).new_page()
+        page.goto("/")
+        search(page, "letters")
+        for _ in range(2):
+            expect(page.locator("#results .source")).to_have_text(
+                "This is only the beginning. The whole quote"
+            )
+            shown.append(page.locator("#results article").inner_html())
+            page.reload()
+        assert shown[0] == shown[1]
+        page.locator("#results .source a").click()
+        expect(page.locator("body")).to_contain_text("Line number 9999")
 
 
 def test_an_answer_that_is_late_is_not_shown(page: Page) -> None:

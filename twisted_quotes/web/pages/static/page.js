@@ -179,7 +179,8 @@ function renderQuote(quote) {
   if (quotation.length > MAX_SHOWN) {
     text = quotation = quotation.slice(0, MAX_SHOWN).replace(/\n.*$/, "");
     const href = `${home}api/v2/quotes/${quote.id}`;
-    rest.push("This is only the beginning. ", element("a", { href }, "The whole quote"));
+    const link = element("a", { href }, "The whole quote");
+    rest.push(element("p", { class: "source" }, "This is only the beginning. ", link));
   }
   const characters = [...text];
   const blocks = layOut(quotation).map((each) =>
