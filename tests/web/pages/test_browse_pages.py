@@ -4,13 +4,18 @@ Tests of the pages with all authors and all dictionaries.
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
 from unittest.mock import patch
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.http import Request
+from twisted.web.test.requesthelper import DummyChannel
 
 from twisted_quotes.search.lookups.authors import Author
 from twisted_quotes.web.pages import browse_pages
-from twisted_quotes.web.pages.browse_pages import find_initials
+from twisted_quotes.web.pages.browse_pages import BrowsePages, find_initials
 
 from .cases import PagesTestCase
 
@@ -45,6 +50,34 @@ class AuthorsTests(PagesTestCase):
         self.assertEqual(page.texts["li"], ["<b> 1", "Bea 1"])
         self.assertIn("Earlier names", page.texts["a"])
         self.assertIn("More names", page.texts["a"])
+
+    def test_the_letters_are_found_in_a_thread_once_for_a_list(self) -> None:
+        authors, calls = [Author("Ann", 1)], []
+        result: Deferred[dict[str, int]] = Deferred()
+
+        def in_thread(*call: object) -> Deferred[dict[str, int]]:
+            calls.append(call)
+            return result
+
+        finder: Any = SimpleNamespace(
+            find_authors=lambda *_: succeed((authors, True)),
+            searchable_library=SimpleNamespace(in_thread=in_thread),
+        )
+        pages = BrowsePages(finder)
+
+        def get() -> Deferred[bytes]:
+            channel: Any = DummyChannel()
+            request: Any = Request(channel)
+            request.uri = b"/authors"
+            return Deferred.fromCoroutine(pages.authors(request))
+
+        page = get()
+        self.assertNoResult(page)
+        self.assertEqual(calls, [(find_initials, authors)])
+        result.callback({"A": 0})
+        for each in (page, get()):
+            self.assertIn(b"/authors?offset=0", self.successResultOf(each))
+        self.assertEqual(len(calls), 1)
 
     def test_a_page_after_the_last_one_leads_back(self) -> None:
         page = self.get_page("/authors?offset=1000")
