@@ -135,8 +135,22 @@ class ClientTests(SynchronousTestCase):
         self.assert_client("10.0.0.1", x_for=f"{just_read},10.0.0.1")
 
     def test_forwarded_counts_if_x_forwarded_for_does_not_contradict(self) -> None:
-        both = read(forwarded=f"for={CLIENT};proto=https", x_for=CLIENT, x_proto="http")
-        self.assertEqual(both, Forwarded(CLIENT, True))
+        forwarded = f"for={CLIENT};proto=https;host=a.example"
+        both = read(forwarded=forwarded, x_for=CLIENT, x_proto="HTTPS")
+        self.assertEqual(both, Forwarded(CLIENT, True, b"a.example"))
+
+    def test_a_scheme_or_host_that_x_forwarded_contradicts_does_not_count(self) -> None:
+        """The client may have sent the one, and the proxy the other."""
+        forwarded = f"for={CLIENT};proto=https;host=a.example"
+        for headers, expected in (
+            ({"x_proto": "http"}, Forwarded(CLIENT, None, b"a.example")),
+            ({"x_host": "b.example"}, Forwarded(CLIENT, True, None)),
+        ):
+            for x_for in ({"x_for": CLIENT}, {}):
+                both = read(forwarded=forwarded, **x_for, **headers)
+                self.assertEqual(both, expected)
+        both = read(forwarded=f"for={CLIENT}", x_for=CLIENT, x_host="b.example")
+        self.assertEqual(both, Forwarded(CLIENT))
 
     def test_nothing_counts_if_the_headers_contradict(self) -> None:
         """One of them may be from the client: proxies pass on what they do not know."""

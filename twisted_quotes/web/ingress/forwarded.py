@@ -68,6 +68,8 @@ def read_forwarded(request: IRequest, trusted: TrustedProxies) -> Forwarded:
 
     If C{Forwarded} is malformed or too long, or it and C{X-Forwarded-For} name
     different clients, one of them may be from the client. Then only the prefix counts.
+    Likewise, a scheme or a host does not count if C{X-Forwarded-Proto} or C{-Host} has
+    another one.
     """
     prefix = _read_prefix(request)
     found = _find_client(_x_forwarded_hops(request), trusted)
@@ -76,12 +78,21 @@ def read_forwarded(request: IRequest, trusted: TrustedProxies) -> Forwarded:
         by_x_forwarded, found = found, _find_client(_forwarded_hops(elements), trusted)
         if not elements or by_x_forwarded.address not in (None, found.address):
             return Forwarded(prefix=prefix)
+        found = found._replace(
+            scheme=_undisputed(found.scheme, by_x_forwarded.scheme),
+            host=_undisputed(found.host, by_x_forwarded.host),
+        )
     return Forwarded(
         str(found.address) if found.address else None,
         _SCHEMES.get(found.scheme.lower()),
         found.host.encode("latin-1") or None,
         prefix,
     )
+
+
+def _undisputed(value: str, other: str) -> str:
+    """Return a value, or nothing if another header has a different one."""
+    return value if other.lower() in ("", value.lower()) else ""
 
 
 def _find_client(hops: Iterable[_Hop], trusted: TrustedProxies) -> _Hop:
