@@ -327,6 +327,7 @@ class BasePathTests(IngressTestCase):
             ("/", 401),
             ("/x", 401),
             ("/livez", 200),
+            ("/livez/", 200),
             ("/below/it/livez", 200),
             ("/below/it", 308),
         ):

@@ -99,11 +99,12 @@ def path_below(base_path: str, path: bytes) -> bytes | None:
     """
     Return the path of a request below a base path.
 
-    @param path: the path; L{PROBE_PATHS} and C{*} have no base path.
+    @param path: the path; L{PROBE_PATHS}, also with a slash at their end, and C{*}
+        have no base path.
     @return: the path; empty if it is the base path without a slash at its end;
         L{None} if it is not below the base path.
     """
-    if path in PROBE_PATHS or not path.startswith(b"/"):
+    if path.removesuffix(b"/") in PROBE_PATHS or not path.startswith(b"/"):
         return path
     below = path.removeprefix(base_path.encode())
     if (below == path and base_path) or (below and not below.startswith(b"/")):
