@@ -58,6 +58,16 @@ class StaticFileTests(PagesTestCase):
             assert tag is not None
             self.assertEqual(url, f"/static/{name}?v={tag[1:-1]}")
 
+    def test_a_client_keeps_a_version_but_not_the_file_of_another_release(self) -> None:
+        [link] = [each for each in self.get_page("/").links if "style.css" in each]
+        for url, expected in (
+            (link, "max-age=31536000, immutable"),
+            ("/static/style.css", "max-age=3600"),
+            ("/static/style.css?v=0123456789abcdef", "no-cache"),
+            ("/static/style.css?something", "no-cache"),
+        ):
+            self.assertEqual(self.get(url).header("cache-control"), expected, url)
+
     def test_the_fonts_of_a_page_are_those_of_the_style_sheet(self) -> None:
         """A browser would load a font twice otherwise."""
         preloaded = {each for each in self.get_page("/").links if "woff2" in each}

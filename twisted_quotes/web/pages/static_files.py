@@ -15,6 +15,7 @@ from twisted.web.iweb import IRequest
 from werkzeug.exceptions import NotFound
 
 from twisted_quotes.web.http import caching
+from twisted_quotes.web.http.request_log import query_string
 from twisted_quotes.web.http.responses import render_body
 from twisted_quotes.web.http.urls import base_url
 
@@ -83,10 +84,18 @@ def static_file(request: IRequest, name: str) -> bytes:
     file = _FILES.get(name)
     if file is None:
         raise NotFound()
-    caching.set_cache_headers(request, "max-age=3600", file.tag)
+    caching.set_cache_headers(request, _cache_control(request, file), file.tag)
     if caching.check_not_modified(request, file.tag):
         return b""
     return render_body(request, file.content_type, file.content)
+
+
+def _cache_control(request: IRequest, file: _StaticFile) -> str:
+    """Let the client keep a file, unless its page is of another release."""
+    version = query_string(request).removeprefix(b"v=").decode("latin-1")
+    if version not in ("", file.tag):
+        return "no-cache"
+    return "max-age=31536000, immutable" if version else "max-age=3600"
 
 
 def favicon(request: IRequest) -> bytes:
