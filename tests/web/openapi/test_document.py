@@ -14,6 +14,7 @@ from twisted_quotes.query.fields import fields_of
 from twisted_quotes.query.queries import ACTIONS
 from twisted_quotes.query.quote_queries import FindQuotes
 from twisted_quotes.web.api.routes import OPERATIONS
+from twisted_quotes.web.http.responses import PROBLEM_JSON
 from twisted_quotes.web.openapi.errors import ERRORS
 from twisted_quotes.web.openapi.operation import HTML, JSON
 
@@ -101,7 +102,7 @@ class DocumentTests(SynchronousTestCase):
         self.assertEqual(len(responses), len(ERRORS) - 1)
         for response in responses:
             self.assertTrue(response["description"])
-            self.assertEqual(set(response["content"]), {JSON, HTML})
+            self.assertEqual(set(response["content"]), {JSON, PROBLEM_JSON, HTML})
             content = response["content"][JSON]
             self.assertRegex(
                 content["example"]["message"],

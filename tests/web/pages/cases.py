@@ -58,7 +58,8 @@ class PagesTestCase(WebTestCase):
     """
 
     def get_page(self, path: str, code: int = 200, **headers: str) -> Page:
-        """Get and parse a page."""
+        """Get and parse a page, as a browser does."""
+        headers = {"accept": "text/html,*/*;q=0.8"} | headers
         return self.parse(self.get(path, headers=headers), code)
 
     def parse(self, response: ClientResponse, code: int = 200) -> Page:

@@ -7,6 +7,8 @@ from __future__ import annotations
 from typing import Any
 from unittest.mock import patch
 
+from twisted.internet.defer import Deferred
+
 from twisted_quotes.errors import TooBusy
 from twisted_quotes.quotes.quote import quote_id
 from twisted_quotes.search.finder import Finder
@@ -15,7 +17,7 @@ from twisted_quotes.web.pages import search_page, search_view
 from twisted_quotes.web.pages.rendering import flatten_page
 
 from ..api.cases import SearchTestCase
-from ..clients import get_request
+from ..clients import captured_events, get_request
 from .cases import Page, PagesTestCase
 
 QUOTES = ["One, my love.\n-- A. Author", "Two loves.", "Three loves.\n-- B, Work"]
@@ -195,10 +197,57 @@ class ResultsTests(SearchPageTestCase):
             self.assertIn(text, " ".join(page.texts["p"]))
             self.assertNotIn("blockquote", page.texts)
 
+    def test_a_client_that_does_not_prefer_html_gets_an_error_in_json(self) -> None:
+        for accept, content_type in (
+            ("*/*", "application/json"),
+            ("application/json", "application/json"),
+            ("application/problem+json, text/html;q=0.5", "application/problem+json"),
+            ("text/html, application/problem+json;q=0.5", "text/html; charset=utf-8"),
+        ):
+            for path in ("/?limit=0&q=love", "/quotes/nonsense"):
+                response = self.get(path, headers={"accept": accept})
+                self.assertIn(response.code, (400, 404))
+                self.assertEqual(response.header("content-type"), content_type, path)
+
     def test_the_text_of_a_failed_search_stays(self) -> None:
         words = "+".join(map(str, range(33)))
         page = self.get_page(f"/?q={words}", 400)
         self.assertEqual(page.attributes["input"][0]["value"], words.replace("+", " "))
+
+
+class DisconnectTests(SearchPageTestCase):
+    """Tests of clients that disconnect before the page."""
+
+    def assert_no_error(self, path: str) -> None:
+        """Disconnect during a search, and check what is logged."""
+        client = self.web.connect()
+        client.send(get_request(path))
+        with captured_events() as events:
+            client.disconnect()
+        [event] = events
+        self.assertEqual((event["code"], event["route"]), (499, "/"))
+        self.assertIsNone(event["error"])
+
+    def test_a_disconnect_during_a_search_is_no_error(self) -> None:
+        rendered = self.enterContext(patch.object(search_page, "render_page"))
+        self.assert_no_error("/?dictionary=quotes&term=love")
+        self.assertEqual(self.web.running_processes()[0].signals, ["KILL"])
+        rendered.assert_not_called()
+
+    def test_a_disconnect_during_a_search_for_the_quote_of_the_day_is_no_error(
+        self,
+    ) -> None:
+        with patch.object(Finder, "find_today", lambda *_: Deferred()):
+            self.assert_no_error("/")
+
+    def test_a_search_that_the_shutdown_cancels_is_a_503(self) -> None:
+        client = self.web.connect()
+        client.send(get_request("/?term=love", headers="Accept: text/html\r\n"))
+        self.web.outstanding.cancel()
+        client.deliver()
+        [response] = client.responses()
+        page = self.parse(response, 503)
+        self.assertIn("The service is shutting down.", " ".join(page.texts["p"]))
 
 
 class RandomTests(SearchPageTestCase):

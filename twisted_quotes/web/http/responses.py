@@ -54,7 +54,7 @@ _BEARER_CHALLENGE = b'Bearer realm="twisted_quotes"'
 _EXAMPLE_QUERIES = {b"/api/v2/quotes": "?term=love"}
 _EXAMPLE_BODY = '{"action": "search", "term": "love"}'
 
-_JSON, _PROBLEM_JSON = "application/json", "application/problem+json"
+_JSON, PROBLEM_JSON = "application/json", "application/problem+json"
 
 # The system is temporarily out of processes, files or memory.
 _RESOURCE_EXHAUSTION_ERRNOS = {EAGAIN, EMFILE, ENFILE, ENOMEM}
@@ -72,18 +72,19 @@ class ErrorBody(msgspec.Struct, frozen=True):
 
 
 class ProblemBody(msgspec.Struct, frozen=True):
-    """
-    The body of an error response for clients that name its type (RFC 9457).
+    """The body of an error response for clients that name its type (RFC 9457)."""
 
-    @ivar type: says that there is nothing to know but the status.
-    @ivar instance: identifies this occurrence, as the log does.
-    """
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str
+    type: Annotated[
+        str, msgspec.Meta(description="says that there is no more than the status")
+    ]
+    title: Annotated[str, msgspec.Meta(description="the name of the status")]
+    status: Annotated[int, msgspec.Meta(description="the status of the response")]
+    detail: Annotated[
+        str, msgspec.Meta(description="what is wrong, and what would be right")
+    ]
+    instance: Annotated[
+        str, msgspec.Meta(description="identifies the request in the log")
+    ]
 
 
 def render_json(request: IRequest, value: Any) -> bytes:
@@ -231,15 +232,16 @@ def render_error(request: IRequest, failure: Failure) -> bytes:
     """
     code, message = prepare_error(request, failure)
     message += f" Instructions: {base_url(request)}/api/v1/web"
-    if not is_named(_PROBLEM_JSON, header(request, b"accept"), _JSON):
+    if not is_named(PROBLEM_JSON, header(request, b"accept"), _JSON):
         return render_json(request, ErrorBody(code, message))
-    problem = ProblemBody(
-        "about:blank",
-        HTTPStatus(code).phrase,
-        code,
-        message,
-        f"urn:request-id:{log_entry(request).id}",
-    )
-    body = render_json(request, problem)
-    request.setHeader(b"content-type", _PROBLEM_JSON.encode())
+    body = render_json(request, describe_problem(code, message, log_entry(request).id))
+    request.setHeader(b"content-type", PROBLEM_JSON.encode())
     return body
+
+
+def describe_problem(
+    code: int, message: str, request_id: str = "6f9619ff8b86d011"
+) -> ProblemBody:
+    """Return an error for clients that name its type (RFC 9457)."""
+    phrase, instance = HTTPStatus(code).phrase, f"urn:request-id:{request_id}"
+    return ProblemBody("about:blank", phrase, code, message, instance)

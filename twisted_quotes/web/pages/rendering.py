@@ -24,7 +24,12 @@ from twisted.web.template import (
 
 from twisted_quotes.web.http.accept import negotiate_media_type
 from twisted_quotes.web.http.request_log import header
-from twisted_quotes.web.http.responses import prepare_error, render_body, render_error
+from twisted_quotes.web.http.responses import (
+    PROBLEM_JSON,
+    prepare_error,
+    render_body,
+    render_error,
+)
 from twisted_quotes.web.http.urls import base_path
 
 from .static_files import versioned
@@ -153,7 +158,7 @@ def send_page(request: IRequest, html: bytes) -> bytes:
 
 def prefers_html(request: IRequest) -> bool:
     """Return whether a client prefers HTML to JSON, as browsers do for a link."""
-    offered = ["application/json", "text/html"]
+    offered = ["application/json", PROBLEM_JSON, "text/html"]
     return negotiate_media_type(header(request, b"accept"), offered) == "text/html"
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlencode
 
 from msgspec import Struct, UnsetType
+from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 from twisted.web.http import SEE_OTHER
 from twisted.web.iweb import IRequest
@@ -26,7 +27,7 @@ from twisted_quotes.web.http.request_log import annotate, annotate_query, query_
 from twisted_quotes.web.http.responses import log_error, prepare_error
 from twisted_quotes.web.http.urls import base_path
 
-from .rendering import flatten_page, render_page, send_page
+from .rendering import flatten_page, prefers_html, render_page, send_page
 from .search_view import Found, SearchView
 
 _MAX_PAGE_BYTES = 128 * 1024
@@ -69,9 +70,8 @@ class SearchPage:
         try:
             query = parse_parameters(urlencode(parameters).encode(), FindQuotes)
             found = await self._find(request, query)
-        except Exception:
-            _, message = prepare_error(request, Failure())
-            found = Found(error=message)
+        except Exception as error:
+            found = Found(error=_message(request, error))
         view = SearchView(_title(parameters), parameters, names, found)
         return await render_page(request, view)
 
@@ -104,9 +104,8 @@ class SearchPage:
                 found, is_complete = Found(daily=daily.quote), daily.is_complete
             except QuoteNotFound:
                 found = Found(error="The library has no quotes yet.")
-            except Exception:
-                _, message = prepare_error(request, Failure())
-                found = Found(error=message)
+            except Exception as error:
+                found = Found(error=_message(request, error))
             html = await flatten_page(request, SearchView("", [], names, found))
             if is_complete:
                 self._start_page = state, html
@@ -140,6 +139,18 @@ class SearchPage:
             log_error(request, Failure())
             return ()
         return suggestions
+
+
+def _message(request: IRequest, error: Exception) -> str:
+    """
+    Log an error, set its status, and return its message for the page.
+
+    @raise Exception: the error, if the client has gone, or does not prefer HTML.
+    """
+    if isinstance(error, CancelledError) or not prefers_html(request):
+        raise error
+    _, message = prepare_error(request, Failure(error))
+    return message
 
 
 def _title(parameters: Parameters) -> str:
