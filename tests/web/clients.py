@@ -32,11 +32,16 @@ from twisted_quotes.library.library import Library
 from twisted_quotes.library.readiness import Readiness
 from twisted_quotes.monitoring.metrics import Metrics
 from twisted_quotes.web.api.health import Probes
-from twisted_quotes.web.api.quotable.resource import quotable_resource
+from twisted_quotes.web.api.quotable.resource import (
+    is_quotable_path,
+    quotable_resource,
+)
 from twisted_quotes.web.api.response_cache import ResponseCache
 from twisted_quotes.web.api.routes import root_resource
 from twisted_quotes.web.api.wait import WaitRoute
+from twisted_quotes.web.http.compression import Compression
 from twisted_quotes.web.http.output_limiter import OutputLimiter
+from twisted_quotes.web.ingress.cors import CORSPolicy, no_path
 from twisted_quotes.web.ingress.request import Ingress
 from twisted_quotes.web.server.connection import Connection
 from twisted_quotes.web.server.connection_limiter import ConnectionLimiter
@@ -305,6 +310,7 @@ class InMemoryService:
         self.readiness = Readiness(self.library, "/bin/grep")
         process_reactor: Any = self.reactor
         response_cache = ResponseCache(cache_bytes, self.metrics)
+        compression = Compression(finder.searchable_library.in_thread)
         self.resource = resource or root_resource(
             finder,
             WaitRoute(
@@ -316,11 +322,12 @@ class InMemoryService:
             ),
             Probes(self.reactor, self.readiness, self.metrics),
             response_cache,
+            compression,
             portal,
         )
         if quotable:
             self.resource = quotable_resource(
-                self.resource, finder, response_cache, portal
+                self.resource, finder, response_cache, compression, portal
             )
         self.site = QuotesSite(
             self.reactor,
@@ -332,7 +339,8 @@ class InMemoryService:
             self.metrics,
             None if access_log is None else str(access_log),
         )
-        self.site.ingress = ingress or Ingress()
+        is_open = is_quotable_path if quotable else no_path
+        self.site.ingress = ingress or Ingress(cors_policy=CORSPolicy(is_open=is_open))
         self._client: Any = StubTreq(_IdentityResource(self.resource))
 
     def request(

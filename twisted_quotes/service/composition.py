@@ -35,13 +35,14 @@ from twisted_quotes.processes.signals import (
 from twisted_quotes.search.composition import make_finder
 from twisted_quotes.search.finder import Finder
 from twisted_quotes.web.api.health import Probes
-from twisted_quotes.web.api.quotable.resource import quotable_resource
+from twisted_quotes.web.api.quotable import resource as quotable
 from twisted_quotes.web.api.response_cache import ResponseCache
 from twisted_quotes.web.api.routes import root_resource
 from twisted_quotes.web.api.wait import WaitRoute
 from twisted_quotes.web.authentication.password_file import PasswordFile
+from twisted_quotes.web.http.compression import Compression
 from twisted_quotes.web.http.output_limiter import OutputLimiter
-from twisted_quotes.web.ingress.cors import CORSPolicy
+from twisted_quotes.web.ingress.cors import CORSPolicy, no_path
 from twisted_quotes.web.ingress.request import Ingress
 from twisted_quotes.web.server.connection_limiter import ConnectionLimiter
 from twisted_quotes.web.server.site import QuotesSite
@@ -137,9 +138,7 @@ class Composition:
 
     def _finder(self, library: Library, runner: GrepRunner) -> Finder:
         cache_folder = self.options["cache-dir"] or startup.cache_folder()
-        in_thread = ThreadRunner(
-            self.reactor, self.reactor.getThreadPool(), MAX_THREADS
-        )
+        in_thread = self._in_thread(MAX_THREADS)
         monitor = LibraryMonitor(self.reactor, library, in_thread, time)
         packs = make_pack_provider(
             self.reactor,
@@ -188,10 +187,11 @@ class Composition:
             startup.check_writable(options["access-log"]),
         )
         site.debug_enabled = options["log-debug"]
+        is_open = quotable.is_quotable_path if options["quotable"] else no_path
         site.ingress = Ingress(
             options["trusted-proxies"],
             options["base-path"],
-            CORSPolicy(frozenset(options["cors-origin"])),
+            CORSPolicy(frozenset(options["cors-origin"]), is_open),
         )
         return site
 
@@ -204,6 +204,8 @@ class Composition:
         )
         response_cache = ResponseCache(share.cache_bytes, metrics)
         portal = startup.portal(self.options, self._password_files())
+        # Its threads are not those that read files, which it would delay.
+        compression = Compression(self._in_thread(max_threads=1))
         resource = root_resource(
             finder,
             WaitRoute(
@@ -215,11 +217,17 @@ class Composition:
             ),
             Probes(reactor, readiness, metrics, self.collect_all_metrics),
             response_cache,
+            compression,
             portal,
         )
         if self.options["quotable"]:
-            return quotable_resource(resource, finder, response_cache, portal)
+            return quotable.quotable_resource(
+                resource, finder, response_cache, compression, portal
+            )
         return resource
+
+    def _in_thread(self, max_threads: int) -> ThreadRunner:
+        return ThreadRunner(self.reactor, self.reactor.getThreadPool(), max_threads)
 
     def _password_files(self) -> Callable[[str], PasswordFile]:
         """Return a function that makes the checker of a password file."""
@@ -231,7 +239,7 @@ class Composition:
             "Passwords that wait for a verification.",
             lambda: limiter.queue_length,
         )
-        in_thread = ThreadRunner(self.reactor, self.reactor.getThreadPool(), slots)
+        in_thread = self._in_thread(slots)
         return lambda path: PasswordFile(path, in_thread, limiter, self.reactor.seconds)
 
 

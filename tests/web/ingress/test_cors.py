@@ -120,8 +120,8 @@ class HeaderTests(SynchronousTestCase):
                 {
                     "allow-origin": ALLOWED,
                     "allow-methods": "GET, HEAD, POST",
-                    "allow-headers": "Accept, If-None-Match, X-Request-ID, "
-                    "Authorization, Content-Type",
+                    "allow-headers": "Accept, Content-Type, If-None-Match, "
+                    "X-Request-ID, Authorization",
                     "max-age": "7200",
                     "vary": "origin",
                 },
@@ -134,7 +134,8 @@ class HeaderTests(SynchronousTestCase):
                 {
                     "allow-origin": "*",
                     "allow-methods": "GET, HEAD",
-                    "allow-headers": "Accept, If-None-Match, X-Request-ID",
+                    "allow-headers": "Accept, Content-Type, If-None-Match, "
+                    "X-Request-ID",
                     "max-age": "7200",
                 },
             )

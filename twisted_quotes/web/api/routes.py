@@ -1,35 +1,29 @@
 """
-The routes of all operations.
-
-One Klein app has all routes, so that it responds to any other URL with a 404, and to
-any other method with a 405 and C{Allow}.
+The routes of all operations, in one Klein app.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from inspect import isawaitable
 from re import DOTALL, compile
-from typing import Any
 
-from klein import Klein
-from klein._app import KleinRenderable, KleinRouteHandler
+from klein._app import KleinRenderable
 from klein._resource import KleinResource
 from twisted.cred.portal import Portal
-from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from twisted_quotes.search.finder import Finder
-from twisted_quotes.web.authentication.authenticator import authenticate
 from twisted_quotes.web.http.compression import Compression
-from twisted_quotes.web.http.request_log import annotate
-from twisted_quotes.web.http.responses import ErrorBody, render_methods
+from twisted_quotes.web.http.responses import (
+    PROBLEM_JSON,
+    ErrorBody,
+    describe_problem,
+    render_methods,
+)
 from twisted_quotes.web.openapi.document import ApiDescription
 from twisted_quotes.web.openapi.operation import (
-    AUTHENTICATED,
     HTML,
     JSON,
     PUBLIC,
@@ -41,6 +35,7 @@ from twisted_quotes.web.pages.documentation.documentation import Documentation
 from twisted_quotes.web.pages.rendering import render_any_error
 from twisted_quotes.web.pages.search_page import SearchPage
 
+from .app import Route, make_app
 from .health import Probes
 from .operations import listings, monitoring, pages, quotes, topics, v1
 from .response_cache import ResponseCache
@@ -59,7 +54,7 @@ OPERATIONS = (
 )
 """All operations, in the order of the documentation."""
 
-_Route = Callable[..., KleinRenderable]
+_Handler = Callable[..., KleinRenderable]
 
 # The route for OPTIONS *, which has no path.
 _SERVER_WIDE_PATH = "/*"
@@ -94,6 +89,7 @@ def root_resource(
     wait_route: WaitRoute,
     probes: Probes,
     response_cache: ResponseCache,
+    compression: Compression,
     portal: Portal | None = None,
 ) -> IResource:
     """
@@ -102,33 +98,12 @@ def root_resource(
     @param portal: authenticates clients; without one, all URLs are public.
     """
     table = _route_table(finder, wait_route, probes, response_cache, portal is not None)
-    app = Klein()
-    # Do not redirect to the merged path: clients do not repeat a POST.
-    app.url_map.merge_slashes = False
-    if portal is not None:
-        public_urls = {each.url.encode() for each in table if each.access is PUBLIC}
-
-        @app.handle_errors(HTTPException)
-        async def _authenticate_first(request: IRequest, failure: Failure) -> None:
-            """Do not tell an unknown client which URLs and methods there are."""
-            if request.path not in public_urls:
-                await authenticate(portal, request)
-            # Pass the error on to the next handler.
-            failure.raiseException()
-
-    app.handle_errors(MethodNotAllowed)(_respond_to_options)
-    app.handle_errors(render_any_error)
-    compression = Compression(finder.searchable_library.in_thread)
     routes = [
-        (each.url, each.method, route, each.access) for each, route in table.items()
+        Route(each.url, each.method, handler, each.access is PUBLIC)
+        for each, handler in table.items()
     ]
-    routes.append((_SERVER_WIDE_PATH, "OPTIONS", _server_options, AUTHENTICATED))
-    for url, method, route, access in routes:
-        if portal is not None and access is AUTHENTICATED:
-            route = _require_authentication(portal, route)
-        wrapped = _wrap_route(url, route, compression)
-        app.route(url, methods=[method], endpoint=url)(wrapped)
-    return _RootResource(app)
+    routes.append(Route(_SERVER_WIDE_PATH, "OPTIONS", _server_options))
+    return _RootResource(make_app(routes, compression, render_any_error, portal))
 
 
 def _route_table(
@@ -137,7 +112,7 @@ def _route_table(
     probes: Probes,
     response_cache: ResponseCache,
     requires_authentication: bool,
-) -> Mapping[Operation, _Route]:
+) -> Mapping[Operation, _Handler]:
     """Return the route of each operation."""
     responder = CachingResponder(finder, response_cache)
     api = (
@@ -168,12 +143,16 @@ def describe_api(requires_authentication: bool) -> ApiDescription:
         topics.INTRODUCTION,
         topics.INSTRUCTIONS,
         topics.ERRORS,
-        {JSON: ErrorBody, HTML: pages.describe_error_page},
+        {
+            JSON: ErrorBody,
+            PROBLEM_JSON: describe_problem,
+            HTML: pages.describe_error_page,
+        },
         requires_authentication,
     )
 
 
-def _bind(operations: Sequence[Operation], routes: object) -> dict[Operation, _Route]:
+def _bind(operations: Sequence[Operation], routes: object) -> dict[Operation, _Handler]:
     """Return the route of each operation of an object with routes."""
     return {each: partial(each.handler, routes) for each in operations}
 
@@ -181,36 +160,3 @@ def _bind(operations: Sequence[Operation], routes: object) -> dict[Operation, _R
 def _server_options(request: IRequest) -> bytes:
     """Respond to OPTIONS * (RFC 9110, section 9.3.7)."""
     return render_methods(request, ["GET", "HEAD", "POST"])
-
-
-def _respond_to_options(request: IRequest, failure: Failure) -> bytes:
-    """Respond to OPTIONS for a URL, which no route does."""
-    error = failure.value
-    if request.method != b"OPTIONS" or not isinstance(error, MethodNotAllowed):
-        # Pass the error on to the next handler.
-        failure.raiseException()
-    return render_methods(request, error.valid_methods or ())
-
-
-def _wrap_route(url: str, route: _Route, compression: Compression) -> KleinRouteHandler:
-    """Wrap a route to log its URL, and to compress what it responds."""
-
-    def respond(request: IRequest, **path_parameters: str) -> KleinRenderable:
-        annotate(request, route=url)
-        # Without this header, the response costs no more.
-        if not request.requestHeaders.hasHeader(b"accept-encoding"):
-            return route(request, **path_parameters)
-        return compression.respond(request, partial(route, request, **path_parameters))
-
-    return respond
-
-
-def _require_authentication(portal: Portal, route: _Route) -> _Route:
-    """Wrap a route to authenticate the client first."""
-
-    async def respond(request: IRequest, **path_parameters: str) -> Any:
-        await authenticate(portal, request)
-        response = route(request, **path_parameters)
-        return await response if isawaitable(response) else response
-
-    return respond

@@ -8,7 +8,7 @@ password that it knows itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from re import compile
 
@@ -24,7 +24,7 @@ _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 _MAX_AGE = b"7200"
 _EXPOSED_HEADERS = b"ETag, Link, Retry-After, X-Request-ID"
-_GET_HEADERS = b"Accept, If-None-Match, X-Request-ID"
+_GET_HEADERS = b"Accept, Content-Type, If-None-Match, X-Request-ID"
 
 
 def parse_origin(text: str) -> str:
@@ -43,6 +43,11 @@ def parse_origin(text: str) -> str:
     return f"{scheme}://{host.removesuffix(_DEFAULT_PORTS.get(scheme, ' '))}"
 
 
+def no_path(_: bytes) -> bool:
+    """Return L{False} for all paths."""
+    return False
+
+
 @dataclass(frozen=True)
 class CORSPolicy:
     """
@@ -50,14 +55,16 @@ class CORSPolicy:
 
     @ivar origins: the origins, as L{parse_origin} returns them. C{*} stands for all of
         them, with requests other than POST and without an C{Authorization} header.
+    @ivar is_open: whether a path is for all origins, in the same way.
     """
 
     origins: frozenset[str] = frozenset()
+    is_open: Callable[[bytes], bool] = no_path
 
     def is_preflight(self, request: IRequest) -> bool:
         """Return whether a request only asks what a script may send."""
         return (
-            bool(self.origins)
+            bool(self.origins or self.is_open(request.path))
             and request.method == b"OPTIONS"
             and request.requestHeaders.hasHeader(b"origin")
             and request.requestHeaders.hasHeader(b"access-control-request-method")
@@ -65,10 +72,8 @@ class CORSPolicy:
 
     def set_headers(self, request: IRequest) -> None:
         """Set the headers of the response to a request."""
-        if not self.origins:
-            return
         headers = request.responseHeaders
-        if self.origins != {ANY_ORIGIN}:
+        if self.origins - {ANY_ORIGIN}:
             # Also without an origin: a cache may have the response for the next one.
             vary = [*headers.getRawHeaders(b"vary", []), b"origin"]
             headers.setRawHeaders(b"vary", [b", ".join(vary)])
@@ -87,16 +92,17 @@ class CORSPolicy:
         if origin != ANY_ORIGIN and origin in self.origins:
             return origin
         # Browsers send some POST without a preflight.
-        if ANY_ORIGIN in self.origins and request.method != b"POST":
-            return ANY_ORIGIN
-        return None
+        if request.method == b"POST":
+            return None
+        is_for_all = ANY_ORIGIN in self.origins or self.is_open(request.path)
+        return ANY_ORIGIN if is_for_all else None
 
 
 def _preflight_headers(get_only: bool) -> Iterator[tuple[bytes, bytes]]:
     """Return what a script may send, as pairs of a header's name and its value."""
     methods, names = b"GET, HEAD", _GET_HEADERS
     if not get_only:
-        methods, names = methods + b", POST", names + b", Authorization, Content-Type"
+        methods, names = methods + b", POST", names + b", Authorization"
     yield b"allow-methods", methods
     yield b"allow-headers", names
     yield b"max-age", _MAX_AGE

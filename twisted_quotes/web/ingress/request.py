@@ -89,6 +89,8 @@ class IngressRequest(Request):
         """
         is_stripped = self.forwarded.prefix is not None
         path = path_below("" if is_stripped else self.ingress.base_path, self.path)
+        if path != b"":
+            self.path = _NO_PATH if path is None else path
         if self.ingress.cors_policy.is_preflight(self):
             self._respond(NO_CONTENT)
         elif path == b"":
@@ -97,7 +99,6 @@ class IngressRequest(Request):
             self.setHeader(b"content-length", b"0")
             self._respond(PERMANENT_REDIRECT)
         else:
-            self.path = _NO_PATH if path is None else path
             super().process()
 
     def _respond(self, code: int) -> None:

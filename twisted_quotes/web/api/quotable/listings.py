@@ -17,6 +17,7 @@ from twisted_quotes.query.parsing import parse_parameters
 from twisted_quotes.query.queries import EVERY_DICTIONARY
 from twisted_quotes.search.finder import Finder
 from twisted_quotes.web.http.request_log import annotate_term, query_string
+from twisted_quotes.web.http.urls import base_path
 
 from ..v2.caching_responder import CachingResponder, Found, Representation
 from .authors import AuthorIndex, SluggedAuthor
@@ -73,7 +74,8 @@ class QuotableListings:
             author = index.by_slug.get(slugify(slug))
             if author is None:
                 raise QuoteNotFound(
-                    "There is no author with that slug. GET /authors lists all of them."
+                    "There is no author with that slug. "
+                    f"GET {base_path(request)}/authors lists all of them."
                 )
             return Found(author_body(author), 1, is_complete)
 

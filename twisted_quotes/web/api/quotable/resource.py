@@ -8,20 +8,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from re import compile
 from typing import Any
 
-from klein import Klein
 from twisted.cred.portal import Portal
 from twisted.python.failure import Failure
-from twisted.web.http import NO_CONTENT
 from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource, Resource
-from werkzeug.exceptions import HTTPException
 
 from twisted_quotes.search.finder import Finder
-from twisted_quotes.web.authentication.authenticator import authenticate
-from twisted_quotes.web.http.request_log import annotate
+from twisted_quotes.web.http.compression import Compression
 from twisted_quotes.web.http.responses import prepare_error, render_json
 from twisted_quotes.web.pages.rendering import prefers_html
 
+from ..app import Route, make_app
 from ..response_cache import ResponseCache
 from ..v2.caching_responder import CachingResponder
 from .bodies import ErrorBody
@@ -34,16 +31,10 @@ _PATH = compile(
     rb"|(?P<page>quotes/[^/]+|authors))/?"
 )
 
-# Any origin may use the URLs (Fetch Standard, section 3.3).
-_CORS_HEADERS = {
-    b"access-control-allow-origin": b"*",
-    b"access-control-allow-methods": b"GET, HEAD",
-    b"access-control-allow-headers": b"*, authorization",
-    b"access-control-max-age": b"86400",
-}
 
-
-_Route = Callable[..., Awaitable[bytes]]
+def is_quotable_path(path: bytes) -> bool:
+    """Return whether a path is one of Quotable, which any origin may read."""
+    return _PATH.fullmatch(path) is not None
 
 
 class QuotableResource(Resource):
@@ -75,7 +66,6 @@ class QuotableResource(Resource):
                 return self._others.render(request)
         if request.path.endswith(b"/"):
             request.postpath.pop()
-        request.setHeader(b"access-control-allow-origin", b"*")
         return self._quotable.render(request)
 
 
@@ -83,6 +73,7 @@ def quotable_resource(
     others: IResource,
     finder: Finder,
     response_cache: ResponseCache,
+    compression: Compression,
     portal: Portal | None = None,
 ) -> IResource:
     """
@@ -94,64 +85,20 @@ def quotable_resource(
     indexes, responder = Indexes(finder), CachingResponder(finder, response_cache)
     quotes = QuotableQuotes(finder, responder, indexes)
     listings = QuotableListings(finder, responder, indexes)
-    app = _make_app(
-        {
-            "/random": quotes.random_quote,
-            "/quotes": quotes.quotes,
-            "/quotes/random": quotes.random_quotes,
-            "/quotes/<identity>": quotes.quote,
-            "/authors": listings.authors,
-            "/authors/<slug>": listings.author,
-            "/tags": listings.tags,
-            "/search/quotes": quotes.search,
-            "/search/authors": listings.search_authors,
-        },
-        portal,
-    )
+    handlers: Mapping[str, Callable[..., Awaitable[bytes]]] = {
+        "/random": quotes.random_quote,
+        "/quotes": quotes.quotes,
+        "/quotes/random": quotes.random_quotes,
+        "/quotes/<identity>": quotes.quote,
+        "/authors": listings.authors,
+        "/authors/<slug>": listings.author,
+        "/tags": listings.tags,
+        "/search/quotes": quotes.search,
+        "/search/authors": listings.search_authors,
+    }
+    routes = [Route(url, "GET", handler) for url, handler in handlers.items()]
+    app = make_app(routes, compression, _render_error, portal)
     return QuotableResource(app.resource(), others)
-
-
-def _make_app(routes: Mapping[str, _Route], portal: Portal | None) -> Klein:
-    """Return an app with routes by URL."""
-    app = Klein()
-    app.url_map.merge_slashes = False
-
-    async def check_access(request: IRequest) -> None:
-        if portal is not None:
-            await authenticate(portal, request)
-
-    @app.handle_errors(HTTPException)
-    async def _authenticate_first(request: IRequest, failure: Failure) -> None:
-        await check_access(request)
-        # Pass the error on to the next handler.
-        failure.raiseException()
-
-    app.handle_errors(_render_error)
-
-    def add_route(url: str, route: _Route) -> None:
-        @app.route(url, methods=["GET"], endpoint=url)
-        async def respond(request: IRequest, **path_parameters: str) -> bytes:
-            annotate(request, route=url)
-            await check_access(request)
-            return await route(request, **path_parameters)
-
-        # It has no credentials.
-        @app.route(url, methods=["OPTIONS"], endpoint=f"OPTIONS {url}")
-        def respond_to_preflight(request: IRequest, **_: str) -> bytes:
-            annotate(request, route=url)
-            return _respond_to_preflight(request)
-
-    for url, route in routes.items():
-        add_route(url, route)
-    return app
-
-
-def _respond_to_preflight(request: IRequest) -> bytes:
-    """Respond to what a browser asks before a request of a script."""
-    request.setResponseCode(NO_CONTENT)
-    for name, value in _CORS_HEADERS.items():
-        request.setHeader(name, value)
-    return b""
 
 
 def _render_error(request: IRequest, failure: Failure) -> bytes:
