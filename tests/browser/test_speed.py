@@ -9,7 +9,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from ..integration.server import Server, running_server
-from .conftest import NewContext
+from .conftest import FORTUNES, NewContext
 
 WORDS = "love", "time", "wisdom", "computer", "never", "truth"
 FILES, QUOTES_PER_FILE = 1000, 20
@@ -30,14 +30,22 @@ _MEASURE = """(word) => new Promise((resolve) => {
 })"""
 
 
+def measure_search(page: Page, word: str) -> float:
+    """Return the milliseconds from the last key to the first quote on the screen."""
+    time: float = page.evaluate(_MEASURE, word)
+    expect(page.locator("mark").first).to_be_visible()
+    assert page.locator("article").count() <= 20
+    return time
+
+
 def measure(page: Page, url: str, description: str) -> None:
-    """Print how long searches take, with and without the 120 ms after a key."""
+    """Print how long the searches on a page take."""
     page.goto(url)
-    times = []
-    for word in WORDS:
-        times.append(page.evaluate(_MEASURE, word))
-        expect(page.locator("mark").first).to_be_visible()
-        assert page.locator("article").count() <= 20
+    report([measure_search(page, word) for word in WORDS], description)
+
+
+def report(times: list[float], description: str) -> None:
+    """Print how long searches take, with and without the 120 ms after a key."""
     debounced = ", ".join(f"{time:.0f}" for time in times)
     answered = ", ".join(f"{time - 120:.0f}" for time in times)
     print(
@@ -47,6 +55,19 @@ def measure(page: Page, url: str, description: str) -> None:
 
 def test_quotes_in_debians_fortunes(new_context: NewContext, fortunes: Server) -> None:
     measure(new_context().new_page(), fortunes.url, "Debian's fortunes")
+
+
+def test_the_first_quotes_after_a_start(
+    new_context: NewContext, fortunes: Server
+) -> None:
+    """Each word is the first search of a server."""
+    times = []
+    for word in WORDS:
+        with running_server(f"--dictionaries={FORTUNES}") as server:
+            page = new_context().new_page()
+            page.goto(server.url)
+            times.append(measure_search(page, word))
+    report(times, "Debian's fortunes, first search after a start")
 
 
 def test_quotes_in_a_thousand_files(new_context: NewContext, tmp_path: Path) -> None:
