@@ -1,5 +1,5 @@
 # serve: run the service on http://127.0.0.1:8000/
-# test: run the unit tests and the integration tests, in less than four minutes
+# test: run the unit tests and most integration tests, in about three minutes
 # test-all: run all tests with coverage, again under trial, and those of the real process
 #   and of faults again with two workers; those of the pages in a browser
 # browser: run the tests of the pages in Chromium
@@ -18,6 +18,10 @@ JOBS ?= 4
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 TEST_PACKAGES := $(patsubst tests/%/__init__.py,tests.%,$(wildcard tests/*/__init__.py))
+# What "make test" leaves to "make test-all".
+SLOW_TESTS := faults bench browser openapi web/test_cost.py \
+	$(patsubst %,integration/test_%.py,big_dictionaries hostile packaging proxies \
+	systemd workers)
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	--config-settings editable_mode=compat
 
@@ -27,8 +31,7 @@ serve: .venv/.serve
 	$(BIN)/twist quotes
 
 test: .venv/.test
-	$(PYTEST) --ignore=tests/faults --ignore=tests/bench --ignore=tests/browser \
-		--ignore=tests/openapi
+	$(PYTEST) $(SLOW_TESTS:%=--ignore=tests/%)
 	@echo '"make test-all" runs all tests, "make check" checks style and types.'
 
 test-all: .venv/.client tests/openapi/node_modules browser
