@@ -143,10 +143,7 @@ class DictionaryNotText(QuotesError):
 
 class QuoteNotFound(QuotesError):
     code = 404
-    message = (
-        "No quote has that id. It may have been changed or removed: "
-        "search for its words with /api/v2/quotes?term=WORDS."
-    )
+    message = "No quote has that id. It may have been changed or removed."
 
 
 class RequestTimedOut(QuotesError):

@@ -282,6 +282,8 @@ class BasePathTests(IngressTestCase):
     def test_messages_name_urls_below_the_path(self) -> None:
         response = self.send("/below/it/api/v2/quotes?dictionary=none")
         self.assertIn(" GET /below/it/api/v2/dictionaries lists", response.message)
+        response = self.send(f"/below/it/api/v2/quotes/{'0' * 24}")
+        self.assertIn(" with /below/it/api/v2/quotes?term=WORDS.", response.message)
 
     def test_the_path_without_its_slash_redirects(self) -> None:
         for method in ("GET", "HEAD", "POST", "DELETE"):

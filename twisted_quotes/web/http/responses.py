@@ -22,6 +22,7 @@ from twisted_quotes.errors import (
     DictionaryNotFound,
     DictionaryNotText,
     NotAuthenticated,
+    QuoteNotFound,
     QuotesError,
     ServiceNotReady,
     ShuttingDown,
@@ -176,6 +177,9 @@ def _error_headers(error: BaseException) -> Mapping[bytes, Sequence[bytes]]:
 
 def _advice(request: IRequest, error: QuotesError) -> str:
     """Return a further sentence for the message, which depends on the API."""
+    if isinstance(error, QuoteNotFound) and error.message == QuoteNotFound.message:
+        url = f"{base_path(request)}/api/v2/quotes?term=WORDS"
+        return f" Search for its words with {url}."
     if not isinstance(error, DictionaryNotFound | DictionaryNotText):
         return ""
     if request.path.startswith(b"/api/v1/"):
