@@ -170,12 +170,32 @@ class ServiceTests(WebTestCase):
                     for name in ("encoding", "length", "type"):
                         self.assertIsNone(response.header(f"content-{name}"))
 
-    def test_an_error_before_a_stream_is_not_compressed(self) -> None:
+    def test_an_error_before_a_stream_is_a_whole_response(self) -> None:
         for path in ("/api/v2/quotes?dictionary=none", "/api/v2/quotes?x=1"):
+            plain = self.fetch(path, "gzip", NDJSON)
+            self.assertIn(plain.code, (400, 404))
+            self.assert_error(plain, plain.code)
+            self.assertIsNone(plain.header("content-encoding"))
             response = self.fetch(path, "gzip, identity;q=0", NDJSON)
-            self.assertIn(response.code, (400, 404))
-            self.assert_error(response, response.code)
-            self.assertIsNone(response.header("content-encoding"))
+            self.assertEqual(response.code, plain.code)
+            self.assertEqual(response.header("content-length"), str(len(response.body)))
+            self.assertEqual(decode("gzip", response.body), plain.body)
+
+    def test_the_page_of_an_error_is_compressed(self) -> None:
+        """Also if no route has the URL, or takes the method."""
+        for path, method, code in (
+            ("/nothing", "GET", 404),
+            ("/quotes/nonsense", "GET", 404),
+            ("/authors?offset=x", "GET", 400),
+            ("/authors", "POST", 405),
+        ):
+            accept = "Accept: text/html\r\n"
+            plain = self.fetch(path, None, accept, method=method)
+            response = self.fetch(path, "gzip", accept, method=method)
+            self.assertEqual((response.code, plain.code), (code, code), path)
+            self.assertEqual(response.header("content-encoding"), "gzip", path)
+            self.assertIn("accept-encoding", response.header("vary") or "")
+            self.assertEqual(decode("gzip", response.body), plain.body)
 
     def test_a_stream_is_compressed(self) -> None:
         for coding in CODINGS:

@@ -67,7 +67,7 @@ def make_app(
             failure.raiseException()
 
     app.handle_errors(MethodNotAllowed)(_respond_to_options)
-    app.handle_errors(render_error)
+    app.handle_errors(_compress(render_error, compression))
     for url, method, handler, is_public in routes:
         if portal is not None and not is_public:
             handler = _require_authentication(portal, handler)
@@ -89,15 +89,25 @@ def _wrap_handler(
     url: str, handler: Callable[..., KleinRenderable], compression: Compression
 ) -> KleinRouteHandler:
     """Wrap a handler to log the URL of its route, and to compress its response."""
+    compressed = _compress(handler, compression)
 
     def respond(request: IRequest, **path_parameters: str) -> KleinRenderable:
         annotate(request, route=url)
+        return compressed(request, **path_parameters)
+
+    return respond
+
+
+def _compress(
+    handler: Callable[..., KleinRenderable], compression: Compression
+) -> Callable[..., KleinRenderable]:
+    """Wrap a handler of requests or of errors to compress its response."""
+
+    def respond(request: IRequest, *args: Any, **kwargs: str) -> KleinRenderable:
         # Without this header, the response costs no more.
         if not request.requestHeaders.hasHeader(b"accept-encoding"):
-            return handler(request, **path_parameters)
-        return compression.respond(
-            request, partial(handler, request, **path_parameters)
-        )
+            return handler(request, *args, **kwargs)
+        return compression.respond(request, partial(handler, request, *args, **kwargs))
 
     return respond
 
