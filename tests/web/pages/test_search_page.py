@@ -264,4 +264,4 @@ class RandomTests(SearchPageTestCase):
     def test_an_empty_library_has_none(self) -> None:
         for name in ("alpha", "quotes", "sub/beta"):
             (self.folder / name).write_text("")
-        self.assert_error(self.get("/random-quote"), 404)
+        self.assert_error(self.get("/random-quote"), 404, "has no quotes yet")

@@ -33,6 +33,8 @@ from .search_view import Found, SearchView
 _MAX_PAGE_BYTES = 128 * 1024
 """The approximate maximum size of a page: rendering it takes a while."""
 
+_NO_QUOTES = "The library has no quotes yet."
+
 Parameters = Sequence[tuple[str, str]]
 
 
@@ -81,7 +83,7 @@ class SearchPage:
         client_key = client_key_for_request(request)
         await self._finder.find_quotes(SampleQuotes(), page, client_key)
         if not page.quotes:
-            raise QuoteNotFound()
+            raise QuoteNotFound(_NO_QUOTES)
         request.setResponseCode(SEE_OTHER)
         url = f"{base_path(request)}/quotes/{page.quotes[0].id}"
         request.setHeader(b"location", url.encode())
@@ -103,7 +105,7 @@ class SearchPage:
                 )
                 found, is_complete = Found(daily=daily.quote), daily.is_complete
             except QuoteNotFound:
-                found = Found(error="The library has no quotes yet.")
+                found = Found(error=_NO_QUOTES)
             except Exception as error:
                 found = Found(error=_message(request, error))
             html = await flatten_page(request, SearchView("", [], names, found))
