@@ -1,5 +1,5 @@
 """
-The columns of a pack: their records, and how they are written.
+The records in the columns of a pack, and functions that write them.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-The open files of a pack: how they are checked and read.
+Reading a pack: its open files, and how they are checked and searched.
 """
 
 from __future__ import annotations

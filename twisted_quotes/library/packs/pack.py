@@ -1,15 +1,16 @@
 """
-The files of a pack: how they are checked, opened and read.
+The format of a pack, and its directory: how that is encoded and decoded.
 
 A pack is a folder of columns, in which the quotes of its dictionaries follow one
 another. C{texts-0}, C{texts-1}, ... and C{authors} have one line for each quote, so
 that the line number that grep prints is the number of a quote. Texts and authors are
-normalized, and the marks in them are exchanged with letters. C{names} has the names of
-the authors as they are shown. C{lines} has the lines
-of the dictionaries, in UTF-8 with line feeds only. C{spans}, C{ids} and C{sorted-ids}
-have a record for each quote: its position in the lines of its dictionary; its id; the
-start of its id, sorted. C{sorted-numbers} has the numbers of the quotes in that order.
-C{directory} says where each dictionary ends.
+normalized, and combining marks are exchanged with letters, as
+L{twisted_quotes.text.combining_marks} describes. C{names} has the names of the authors
+as they are shown. C{lines} has the lines of the dictionaries, in UTF-8 with line feeds
+only. C{spans}, C{ids} and C{sorted-ids} have a record for each quote: its position in
+the lines of its dictionary, its line number and its length; its id; the start of its
+id, sorted. C{sorted-numbers} has the numbers of the quotes in that order. C{directory}
+says where each dictionary ends.
 """
 
 from __future__ import annotations

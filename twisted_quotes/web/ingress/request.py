@@ -48,6 +48,7 @@ class IngressRequest(Request):
     def __init__(self, channel: Any, queued: bool = False) -> None:
         super().__init__(channel, queued)
         self.ingress: Ingress = channel.site.ingress
+        # L{None} until it is read.
         self._forwarded = None if channel.is_proxied else Forwarded()
 
     @property

@@ -1,5 +1,5 @@
 """
-Writing the files of a pack.
+Writing the files of a pack, quote by quote.
 """
 
 from __future__ import annotations

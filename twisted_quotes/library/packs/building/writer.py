@@ -1,5 +1,5 @@
 """
-Writing packs: indexing dictionaries, and copying those that have not changed.
+Writing a pack: dictionaries are indexed, or copied from another pack.
 """
 
 from __future__ import annotations
