@@ -94,8 +94,9 @@ class CORSPolicy:
         # Browsers send some POST without a preflight.
         if request.method == b"POST":
             return None
-        is_for_all = ANY_ORIGIN in self.origins or self.is_open(request.path)
-        return ANY_ORIGIN if is_for_all else None
+        # A request that is not valid HTTP has no path.
+        is_open = request.path is not None and self.is_open(request.path)
+        return ANY_ORIGIN if is_open or ANY_ORIGIN in self.origins else None
 
 
 def _preflight_headers(get_only: bool) -> Iterator[tuple[bytes, bytes]]:

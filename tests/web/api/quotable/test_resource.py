@@ -88,6 +88,13 @@ class QuotableResourceTests(QuotableTestCase):
         self.assertEqual(response.header("content-encoding"), "gzip")
         self.assertEqual(len(json.loads(decompress(response.body))["results"]), 22)
 
+    def test_malformed_http_is_a_400(self) -> None:
+        """It has no path."""
+        for request in (b"nonsense\r\n\r\n", b"GET /tags HTTP/1.1\r\nno colon\r\n\r\n"):
+            client = self.web.connect()
+            client.send(request)
+            self.assertEqual(client.codes, [400], request)
+
     def test_a_preflight_is_answered_without_credentials(self) -> None:
         passwords = self.temporary_folder / "passwords"
         passwords.write_text("alice:secret\n")
