@@ -82,6 +82,14 @@ class AuthorListTests(RealGrepTestCase):
         again, _ = await finder.find_authors(EVERY_DICTIONARY)
         self.assertIs(again, before)
 
+    async def test_an_empty_list_is_kept(self) -> None:
+        finder = self.make_finder()
+        self.write("none", "A quote without an author.\n")
+        before, _ = await finder.find_authors(("none",))
+        self.assertEqual(before, [])
+        again, _ = await finder.find_authors(("none",))
+        self.assertIs(again, before)
+
     async def test_concurrent_requests_share_a_list(self) -> None:
         """One that is cancelled does not end it for the others."""
         self.write("some", TEXT)

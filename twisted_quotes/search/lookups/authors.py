@@ -73,7 +73,9 @@ class AuthorList:
 
         async def look_up(_: GrepSession, parts: Sequence[PackPart]) -> _Authors:
             key = tuple(parts)
-            authors = cached.pop(key, None) or await self._count(key, cached)
+            authors = cached.pop(key, None)
+            if authors is None:
+                authors = await self._count(key, cached)
             cached[key] = authors
             if len(cached) > max_cached:
                 del cached[next(iter(cached))]
